@@ -21,6 +21,8 @@ _JSON, _BLANK = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
 _NUMBERS = ("timestamp", "status", "length", "offset")
 _MIME = ("mime", "mime-detected", "mimetype")
 _SHA1 = re.compile(r"(?:sha1:)?([A-Z2-7]{32})")
+EARLIEST = "19900101000000"
+"""Before this there was no web to capture."""
 _STAMP = re.compile(r"[0-9]{14}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FILE = re.compile(r"[\w./=-]{1,1000}", re.ASCII)
@@ -156,7 +158,7 @@ def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
 
 
 def _moment(text: str) -> datetime | None:
-    return stated_time(text)[0] if _STAMP.fullmatch(text) else None
+    return stated_time(text)[0] if _STAMP.fullmatch(text) and text >= EARLIEST else None
 
 
 def _number(text: str) -> int:

@@ -63,9 +63,11 @@ class CommonCrawl:
         """One page of one index; where it has none, the page is empty and names the next index's first."""
         indexes = self._of(asked)
         name, _, where = page.partition(" ")
-        place = next((number for number, one in enumerate(indexes) if one.name == name), 0)
+        place = next((number for number, one in enumerate(indexes) if one.name == name), None)
         if not indexes:
             return Page((), 0, "")
+        if place is None:  # it is the first question, or its index has gone
+            place, where = 0, ""
         index, following = indexes[place], indexes[place + 1].name if place + 1 < len(indexes) else ""
         number, _, count = where.partition(" ")
         if not count.isdecimal():
@@ -86,7 +88,11 @@ class CommonCrawl:
             raise self._asking.unreadable()
         for one in value:
             told = one if isinstance(one, dict) else {}
-            name, url = str(told.get("id", "")), urljoin(f"{self._url}/", str(told.get("cdx-api", "")))
+            name = str(told.get("id", ""))
+            try:
+                url = urljoin(f"{self._url}/", str(told.get("cdx-api", "")))
+            except ValueError:
+                continue
             if not _ID.fullmatch(name) or origin_of(url) != origin_of(self._url):
                 continue  # nobody else is asked than whom the operator has set
             begin, end = ("".join(_DIGITS.findall(str(told.get(end, ""))))[:14] for end in ("from", "to"))

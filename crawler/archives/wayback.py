@@ -61,7 +61,10 @@ class Wayback:
         for line in lines:
             if not _LINE.match(line):
                 continue
-            fields = fields_of(line, _LEGEND)
+            try:
+                fields = fields_of(line, _LEGEND)
+            except ValueError:
+                continue
             stated, mime = stated_of(NAME, fields), fields["mime"].lower()
             wanted = not asked.pictures or mime.startswith("image/")
             if stated is None or not wanted:

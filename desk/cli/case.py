@@ -194,7 +194,7 @@ def ask_archive_about_case(*, number: int, named: str | None, yes: bool) -> None
 
     row, archive = scoped.case(owner, number), title_of(ask_archive.archive_of(desk.services))
     if not yes and ask_archive.may_ask(desk.services, row):
-        for place in ask_archive.asked_about(row):
+        for place in ask_archive.asked_about(desk.services, row):
             for _what, url in ask_archive.addresses_of(place.first):
                 say(url)
         ask(f"{archive} learns these addresses. Ask it?")

@@ -12,7 +12,7 @@ from desk.schemas.notices import ClaimCheck
 from evidence.facts.case import ElsewhereFacts
 from exhibit.types import Decision, SeenKind
 from registry import models
-from registry.bundles.facts import elsewhere_of, places_of, rows_of
+from registry.bundles.facts import QUESTIONS, elsewhere_of, places_of, rows_of
 from registry.bundles.sentences import PRINTS
 from registry.cases import recaptures
 from registry.cases.also_shown import also_shown
@@ -170,7 +170,7 @@ class Elsewhere(Answer):
     @classmethod
     def of_case(cls, row: models.Case) -> list[Self]:
         """All that others state of a case's places."""
-        prefetch_related_objects([row], "archive_questions")
+        prefetch_related_objects([row], QUESTIONS)
         return [
             cls(page_url=place.first.page_url, image_url=place.first.image_url, **_without_file(one))
             for number, place in enumerate(places_of(rows_of(row, sealed=False)), 1)

@@ -23,6 +23,8 @@ ANSWERS_FORMAT = "exhibit-archive-answers/1"
 _TITLES = {"web.archive.org": "Internet Archive"}
 OF = ("page", "picture")
 """What an archive is asked for."""
+EARLIEST = "19900101000000"
+"""Before this there was no web to capture."""
 _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
 
 
@@ -69,7 +71,7 @@ class Capture:
 def captures_in(archive: str, body: str) -> Iterator[Capture]:
     """The captures that an answer lists, in its order; what isn't such a line is passed over."""
     for match in map(_LINE.fullmatch, map(str.strip, body.splitlines())):
-        if match is not None and stated_time(match["at"])[0] is not None:
+        if match is not None and match["at"] >= EARLIEST and stated_time(match["at"])[0] is not None:
             yield Capture(match["at"], f"{archive}/web/{match['at']}/{match['url']}", match["digest"])
 
 

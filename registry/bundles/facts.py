@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from django.db.models import prefetch_related_objects
+from django.db.models import Prefetch, prefetch_related_objects
 
 from evidence.bundle import sealing
 from evidence.bundle.sealing import ContentFile
@@ -125,7 +125,7 @@ class Gathered:
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
     """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
     rows = rows_of(case, sealed=sealed)
-    prefetch_related_objects([case], "archive_questions")
+    prefetch_related_objects([case], QUESTIONS)
     places = places_of(rows)
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     gone = absent_in(services, case) if sealed else {}
@@ -396,9 +396,17 @@ def _oldest(one: ElsewhereFacts) -> tuple[str, datetime]:
 
 def answered(case: Case, place: Place) -> list[ArchiveQuestion]:
     """The questions about a place of a case that an archive has answered, the first one first."""
-    keys = bytes(place.first.page_key), bytes(place.first.image_key)
-    rows = [row for row in case.archive_questions.all() if (bytes(row.page_key), bytes(row.image_key)) == keys]
+    rows = [row for row in case.archive_questions.all() if asked_place(row.sighting) == asked_place(place.first)]
     return sorted((row for row in rows if row.state == StepState.DONE), key=lambda row: row.pk)
+
+
+QUESTIONS = Prefetch("archive_questions", ArchiveQuestion.objects.select_related("sighting"))
+"""The questions to archives of cases that are read together, with what :func:`answered` asks of them."""
+
+
+def asked_place(sighting: Sighting) -> tuple[bytes, bytes, int]:
+    """What an archive is asked about once: an address may show another picture later, and the answer is about one."""
+    return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id
 
 
 def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import requests
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from crawler.archives.asking import Asking
 from crawler.searches.client import SearchRefusedError
@@ -26,15 +27,16 @@ from evidence.facts.elsewhere import (
 )
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError
 from exhibit.network.addresses import host_of, port_of
 from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
+from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry import jobs
 from registry.accounts import samples, scoped
 from registry.alliance.calls import session_for
-from registry.bundles.facts import Place, places_of, rows_of
+from registry.bundles.facts import QUESTIONS, Place, asked_place, places_of, rows_of
 from registry.cases import history
 from registry.crawls.elsewhere import kept
 from registry.crawls.sightings import blocked
@@ -62,15 +64,16 @@ def archive_of(services: Services) -> str:
     return services.config.wayback_url.rstrip("/")
 
 
-def asked_about(case: Case, places: Sequence[Place] | None = None) -> list[Place]:
-    """The places of a case, or those of these, that a press has asked about: on the web, and not under way."""
+def asked_about(services: Services, case: Case, places: Sequence[Place] | None = None) -> list[Place]:
+    """The places of a case, or those of these, that a press has asked about: on the public web, and not under way."""
+    prefetch_related_objects([case], QUESTIONS)
     questions = [*case.archive_questions.all()]
-    under_way = {_key(row) for row in questions if row.state in UNFINISHED}
-    known = {_key(row) for row in questions}
+    under_way = {asked_place(row.sighting) for row in questions if row.state in UNFINISHED}
+    known = {asked_place(row.sighting) for row in questions}
     every = places_of(rows_of(case, sealed=False)) if places is None else places
-    on_the_web = [place for place in every if addresses_of(place.first)]
-    left = {_key(place.first): place for place in on_the_web if _key(place.first) not in under_way}
-    return sorted(left.values(), key=lambda place: _key(place.first) in known)[:MAX_PLACES]
+    left = {asked_place(place.first): place for place in every if _may_be_told(services, place)}
+    open_ones = [place for key, place in left.items() if key not in under_way]
+    return sorted(open_ones, key=lambda place: asked_place(place.first) in known)[:MAX_PLACES]
 
 
 def may_ask(services: Services, case: Case) -> bool:
@@ -95,7 +98,7 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
         raise ConflictError(
             Sentence("No person has called case %(number)s not licensed.", number=case.number), hint=hint
         )
-    places = [place for place in asked_about(case) if _is_public(services, place)]
+    places = [place for place in asked_about(services, case) if _is_public(services, place)]
     if not places:
         raise NotFoundError(Sentence("There is no public address of this case to ask an archive about."))
     with transaction.atomic():
@@ -207,23 +210,32 @@ def _kept(services: Services, role: str, name: str, media_type: str, data: bytes
     return {"role": role, "name": name, "media_type": media_type, "digest": digest.hex, "size": len(data)}
 
 
-def _key(row: ArchiveQuestion | Sighting) -> tuple[bytes, bytes]:
-    return bytes(row.page_key), bytes(row.image_key)
-
-
 def addresses_of(sighting: Sighting) -> list[tuple[str, str]]:
     """What an archive can be asked about a sighting, each as what it is and its address."""
     both = [("page", sighting.page_url), ("picture", sighting.image_url)]
     return [(of, url) for of, url in both if url.startswith(_WEB)]
 
 
-def _is_public(services: Services, place: Place) -> bool:
-    """Whether its addresses are on the public internet: those of the operator's own networks are told to nobody."""
+def _may_be_told(services: Services, place: Place) -> bool:
+    """Whether an archive may learn a place's addresses, as far as they tell: none of a private network or owner."""
+    if place.first.private_to_id is not None or not addresses_of(place.first):
+        return False
     guard = Guard(allowed_networks=services.config.cocapture_networks)
     try:
         for _of, url in addresses_of(place.first):
             guard.check_url(url)
-            guard.resolve(host_of(url), port_of(url))
-    except ExhibitError:
+    except RefusedError:
         return False
-    return place.first.private_to_id is None
+    return True
+
+
+def _is_public(services: Services, place: Place) -> bool:
+    """Whether no host of a place lies in a private network now; one that has gone meanwhile may be asked about."""
+    guard = Guard(allowed_networks=services.config.cocapture_networks)
+    for _of, url in addresses_of(place.first):
+        try:
+            guard.resolve(host_of(url), port_of(url))
+        except RefusedError as error:
+            if error.reason != Reason.UNRESOLVABLE:
+                return False
+    return True

@@ -32,6 +32,7 @@ from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
 from registry.crawls.elsewhere import kept
 from registry.crawls.watching import Subjects
 from registry.db import steps
+from registry.db.bulk import storable
 from registry.db.locks import Lock, hold_long
 from registry.models import FrontierUrl, Inquiry, Refusal
 from registry.services.services import Services
@@ -43,6 +44,8 @@ WORK_SECONDS = 120.0
 BUSY = timedelta(minutes=1)
 PAGE = 5_000
 """Captures that an index is asked for at a time."""
+ESTIMATED, MAX_DOMAINS = 3, 100
+"""Domains for which an estimate asks, and those of a watch."""
 MAX_REQUESTS = 400
 """Requests that a run makes to an index; the next run goes on behind them."""
 CONNECT_SECONDS = 60.0
@@ -105,7 +108,10 @@ def subjects(domains: Sequence[str], since: str | None, until: str | None) -> Su
     first, last = moment_of(since or ""), moment_of(until or "")
     if first and last and first > last.ljust(len(first), "~"):
         raise WrongUseError(Sentence("The time ends before it begins."))
-    return {"domains": list(dict.fromkeys(map(domain_of, domains))), "since": first, "until": last}
+    named = list(dict.fromkeys(map(domain_of, domains)))
+    if len(named) > MAX_DOMAINS:
+        raise WrongUseError(Sentence("A watch takes at most %(most)d domains.", most=MAX_DOMAINS))
+    return {"domains": named, "since": first, "until": last}
 
 
 def _asked(domain: str, source: Mapping[str, Any]) -> Asked:
@@ -134,7 +140,7 @@ class Estimate:
 
 
 def estimate(services: Services, names: Collection[str], budget: Mapping[str, Any], asked: Subjects) -> list[Estimate]:
-    """What a run would ask of whom: the first page that names pictures is asked for, and nothing is fetched.
+    """What a run would ask of whom, for the first domains: the first page that names pictures is asked for.
 
     Raises ``WrongUseError``, ``NotFoundError``, and ``RefusedError`` where an archive doesn't answer.
     """
@@ -142,7 +148,7 @@ def estimate(services: Services, names: Collection[str], budget: Mapping[str, An
     found = []
     for name in dict.fromkeys(names):
         archive = archive_of(services, name)
-        for domain in asked["domains"] or ():
+        for domain in (asked["domains"] or ())[:ESTIMATED]:
             wanted = _asked(domain, asked)
             indexes, page = archive.indexes(wanted), archive.captures(wanted)
             if not page.captures and page.next_page:
@@ -248,7 +254,8 @@ def _take_earlier(before: FrontierUrl, new: NewUrl) -> None:
         return
     rows = FrontierUrl.objects.filter(pk=before.pk, state=FrontierUrl.State.PENDING)
     told = kept(new.elsewhere)
-    rows.update(url=new.url, host=host_of(new.url), page_url=new.page_url, position=new.position, elsewhere=told)
+    url, page_url = storable(new.url), storable(new.page_url)
+    rows.update(url=url, host=host_of(new.url), page_url=page_url, position=new.position, elsewhere=told)
 
 
 def _stated(archive: str, one: Capture) -> SeenElsewhere:

@@ -53,6 +53,8 @@ def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
     domains = source["domains"]
     last = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
     begun = {} if last is None else {"cursor": last.cursor, "page": last.page}
+    if last is not None and last.state == StepState.FAILED:  # the others first: what failed there may fail again
+        begun = {"cursor": last.cursor + 1, "page": ""}
     left = {"left": len(domains), "allowed": len(domains)}
     Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **begun, **left)
 

@@ -25,7 +25,7 @@ from exhibit.periods import earliest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.bundles.drawings import pair_of, survival_map
-from registry.bundles.facts import Place, elsewhere_of, places_of
+from registry.bundles.facts import QUESTIONS, Place, asked_place, elsewhere_of, places_of
 from registry.cases import ask_archive, decisions, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import Choice, Wish
@@ -84,7 +84,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     rows = newest[:ROWS]
     licences = {row.sighting_id: row.licence for row in rows}
     bundles = list(map(_with_witnesses, row.bundles.select_related("submission__entry").order_by("-number")))
-    prefetch_related_objects([row], "captures", "archive_questions", SEEN)
+    prefetch_related_objects([row], "captures", QUESTIONS, SEEN)
     row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda one: one.pk)
     standings = recaptures.standings(captures)
@@ -142,15 +142,16 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
         for number, place in enumerate(places, 1)
     ]
     services, questions = wiring.services(), row.archive_questions.all()
+    newest = {asked_place(one.sighting): one for one in sorted(questions, key=lambda one: one.pk)}.values()
     can_ask = decides and ask_archive.may_ask(services, row)
-    about = [place.first for place in ask_archive.asked_about(row, places)] if can_ask else []
+    about = [place.first for place in ask_archive.asked_about(services, row, places)] if can_ask else []
     return {
         "elsewhere": [(page, words) for page, words in told if words],
         "elsewhere_unchecked": unchecked_in_words(),
         "archive": title_of(ask_archive.archive_of(services)),
         "archive_learns": [url for seen in about for _what, url in ask_archive.addresses_of(seen)],
         "archive_asked": any(one.state in UNFINISHED for one in questions),
-        "archive_errors": list(dict.fromkeys(one.error for one in questions if one.error and one.state != "done")),
+        "archive_errors": list(dict.fromkeys(one.error for one in newest if one.error and one.state != "done")),
     }
 
 

@@ -1,6 +1,8 @@
 """Where would my pictures be: what an owner without a list of sites can do at once, and how far all of that is."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
@@ -28,8 +30,8 @@ from registry.crawls.inquiries import pictures_of
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import consent, estimate, keep_key, key_of, lacking
 from registry.crawls.search_services import service_of, services
-from registry.crawls.watching import BUDGET
-from registry.models import UNFINISHED, Owner
+from registry.crawls.watching import BUDGET, looks_by_hand, runs_once
+from registry.models import UNFINISHED, Case, Owner
 from workers import wiring
 
 MAX_TEXT = 20_000
@@ -130,12 +132,21 @@ def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
     lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
     crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
     rows = list(zip(crawls, figures_of(crawls), strict=True))
+    found = scoped.cases(owner).filter(case_sightings__sighting__crawl__in=crawls).distinct()
     values = {
         "rows": rows,
         "goes_on": any(crawl.finished_at is None or progress["uncompared"] for crawl, progress in rows),
-        "cases": scoped.cases(owner).filter(case_sightings__sighting__crawl__in=crawls).distinct().count(),
+        "found": found.exists(),
+        "cases": found.filter(decision=Case.Decision.OPEN).count(),
+        "whole": all(crawl.reason == "finished" and not _told(progress) for crawl, progress in rows),
+        "again": not all(runs_once(crawl.watch) or looks_by_hand(crawl.watch) for crawl in crawls),
     }
     return show(request, owner, "web/under-way.html", values)
+
+
+def _told(progress: Mapping[str, Any]) -> bool:
+    """Whether there is something to say of how a run's searches ended."""
+    return any(words for _one, words in progress["inquiries"])
 
 
 def _offers(owner: Owner) -> dict[str, object]:

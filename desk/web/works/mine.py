@@ -40,7 +40,9 @@ SCRIPT = (
 def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and what was found; an address is fetched only when the form is sent. A look leads to its run."""
     given = request.POST if request.method == "POST" else request.GET
-    url, page = (plain(given.get(name, "")).strip()[:MAX_URL] for name in ("url", "page"))
+    url, page, came = (plain(given.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
+    if "came" in given and came != url:
+        page = ""  # another address was written into the box: that page says nothing of it
     here = whole_address(request, reverse("mine", args=[owner.slug]))
     values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % here}
     if "look" in request.POST and not may_decide(owner):

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import ReasonFlags
 
-from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, find_root, is_issued, name_of
+from evidence.anchors.rfc3161.stamps import UNREADABLE, Stamp, chain_fault, is_issued, name_of
 from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence
 
@@ -75,7 +75,7 @@ def check_revocation(
     judged = {one: _Judged.of(one, [*roots, *pool], lists) for one in pool if one not in roots}
     void = {one: held.entry for one, held in judged.items() if held.entry and held.entry.holds_at(stamp.time)}
     left = [one for one in pool if one not in void]
-    if stamp.signer in void or (void and find_root(stamp.signer, roots, left) is None):
+    if stamp.signer in void or (void and chain_fault(stamp.signer, roots, left, stamp.time)):
         named = stamp.signer if stamp.signer in void else next(iter(void))
         why = f"{name_of(named)} was revoked on {void[named]}"
         raise IntegrityError(Sentence("The timestamp's chain of certificates doesn't hold: %(why)s.", why=why))
@@ -85,9 +85,9 @@ def check_revocation(
     later = next((one for one in chain if judged[one].entry), None)
     if later is not None:
         return f"{name_of(later)} was revoked afterwards, on {judged[later].entry}, which leaves the stamp as it is."
-    silent = next((one for one in chain if not any(_tells_of(each, stamp.time) for each in judged[one].lists)), None)
-    if silent is not None:
-        return f"Whether {name_of(silent)} was revoked then isn't shown: no list that says so came along."
+    silent = [one for one in chain if not any(_tells_of(each, one, stamp.time) for each in judged[one].lists)]
+    if silent:
+        return f"Whether {name_of(silent[0])} was revoked then isn't shown: no list that says so came along."
     return "The lists of revoked certificates that came along name none of its own."
 
 
@@ -132,13 +132,24 @@ def _is_about(one: x509.CertificateRevocationList, certificate: x509.Certificate
         return False
     if not isinstance(scope, x509.IssuingDistributionPoint):
         return True
-    if scope.indirect_crl or scope.only_contains_attribute_certs or scope.only_some_reasons:
+    if scope.indirect_crl or scope.only_contains_attribute_certs or scope.only_some_reasons or scope.relative_name:
+        return False
+    if scope.full_name and not {*scope.full_name} & _points_of(certificate):  # it is of other certificates
         return False
     return not (scope.only_contains_user_certs if _is_authority(certificate) else scope.only_contains_ca_certs)
 
 
 def _is_scope(value: x509.ExtensionType) -> bool:
     return isinstance(value, x509.IssuingDistributionPoint | x509.DeltaCRLIndicator)
+
+
+def _points_of(certificate: x509.Certificate) -> set[x509.GeneralName]:
+    """Where a certificate says that its list is."""
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return set()
+    return {name for point in points for name in point.full_name or ()}
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
@@ -157,6 +168,7 @@ def _reason(one: x509.RevokedCertificate) -> ReasonFlags | None:
         return ReasonFlags.key_compromise  # the worst, where it can't be read
 
 
-def _tells_of(one: x509.CertificateRevocationList, moment: datetime) -> bool:
+def _tells_of(one: x509.CertificateRevocationList, certificate: x509.Certificate, moment: datetime) -> bool:
     """Whether a list was in force at a moment, or came later: an entry stays as long as its certificate is valid."""
-    return one.next_update_utc is None or one.next_update_utc >= moment
+    stays = one.last_update_utc <= certificate.not_valid_after_utc
+    return stays and (one.next_update_utc is None or one.next_update_utc >= moment)

@@ -11,7 +11,7 @@ from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.result import Check, checked, expect, failed
 from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
-from exhibit.network.addresses import url_key
+from exhibit.network.addresses import origin_of, url_key
 from exhibit.types import SeenKind
 
 MAX_ANSWERS = 256 << 10
@@ -27,6 +27,8 @@ def check_elsewhere(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]
         for sighting in facts.sightings
         for count, path in enumerate(dict.fromkeys(one.file for one in sighting.elsewhere if one.file), 1)
     ]
+    if len(files) > MAX_FILES:
+        yield failed("elsewhere", f"More than {MAX_FILES} files of answers are named.")
     for sighting, count, path in files[:MAX_FILES]:
         yield checked(f"elsewhere:{sighting.number:02d}-{count}", _agrees, inspection, sighting, path)
     unheard = [one for sighting in facts.sightings for one in sighting.elsewhere if not one.file]
@@ -42,6 +44,8 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     asked = {"page": sighting.page_url, "picture": sighting.image_url}
     own = all(url_key(asked.get(answer.of, "")) == url_key(answer.address) for answer in told.answers)
     expect(own, "The archive was asked about other addresses than those of the sighting.")
+    there = all(origin_of(answer.asked) == origin_of(told.archive) for answer in told.answers)
+    expect(there, "Somebody else was asked than the archive that is named.")
     picture = sighting.picture
     here = inspection.sealed(picture.file)
     data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if here else None
@@ -57,4 +61,4 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     who = title_of(told.archive)
     captures = sum(1 for key in stated if key[3])
     count = f"{captures} capture{'' if captures == 1 else 's'}"
-    return f"The facts repeat what {who} answered; it states {count}. That is its word (not checked here)."
+    return f"The facts repeat what was kept here as the answer of {who}: {count}. Nobody asked it again."

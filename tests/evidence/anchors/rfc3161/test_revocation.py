@@ -24,11 +24,12 @@ DAY = timedelta(days=1)
 def revoked_list(
     issuer: Holder,
     *named: tuple[Holder, datetime, ReasonFlags | None],
+    begin: datetime | None = None,
     until: datetime | None = None,
     extension: x509.ExtensionType | None = None,
 ) -> bytes:
     """A list by an authority that names these certificates, with the day and the reason of each."""
-    begin = issuer.certificate.not_valid_before_utc
+    begin = begin or issuer.certificate.not_valid_before_utc
     until = until or issuer.certificate.not_valid_after_utc
     builder = x509.CertificateRevocationListBuilder(issuer.certificate.subject, begin, until)
     for holder, since, reason in named:
@@ -41,11 +42,11 @@ def revoked_list(
     return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
-def said(authority: Authority, receipt: Receipt, lists: Sequence[bytes]) -> str:
+def said(authority: Authority, receipt: Receipt, lists: Sequence[bytes], *more: tuple[str, bytes]) -> str:
     """The verifier's sentence of a receipt with these lists in the place of its own."""
     pinned = TrustedAuthority("Ann", (authority.root_pem.decode(),), development=False, label="")
     material = {name: data for name, data in receipt.material if name.startswith("certificate-")}
-    material |= {f"crl-{number}.pem": data for number, data in enumerate(lists)}
+    material |= {f"crl-{number}.pem": data for number, data in enumerate(lists)} | dict(more)
     return verify(DIGEST, receipt.proof, material, [pinned], "seal").sentence
 
 
@@ -104,12 +105,34 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
         assert said(authority, receipt, [h.root_crl, h.issuing_crl, other]).endswith("name none of its own.")
     delta = revoked_list(h.issuing, extension=x509.DeltaCRLIndicator(1))
     assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, delta])
-    scope = {name: name == "only_contains_ca_certs" for name in ("only_contains_user_certs", "only_contains_ca_certs")}
     of_authorities = x509.IssuingDistributionPoint(
-        None, None, **scope, only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False
-    )
-    partial = revoked_list(h.issuing, extension=of_authorities)
-    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, partial])
+        None, None, only_contains_user_certs=False, only_contains_ca_certs=True,
+        only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False,
+    )  # fmt: skip
+    of_others = x509.IssuingDistributionPoint(
+        [x509.UniformResourceIdentifier("http://127.0.0.1:9/other.crl")], None, only_contains_user_certs=False,
+        only_contains_ca_certs=False, only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False,
+    )  # fmt: skip
+    for scope in (of_authorities, of_others):
+        partial = revoked_list(h.issuing, extension=scope)
+        assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, partial])
+    expired = h.unit.certificate.not_valid_after_utc + DAY  # from then on a list may leave its entry out
+    late = revoked_list(h.issuing, begin=expired, until=expired + DAY)
+    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, late])
+
+
+def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authority, receipt: Receipt) -> None:
+    h = authority.hierarchy
+    assert receipt.time is not None
+    old = h.issuing.certificate
+    builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(receipt.time - 3 * DAY).not_valid_after(receipt.time - 2 * DAY)
+    for extension in old.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    expired = builder.sign(h.root.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    revoked = revoked_list(h.root, (h.issuing, receipt.time - DAY, None))
+    with pytest.raises(IntegrityError, match="was revoked on"):
+        said(authority, receipt, [revoked], ("certificate-old.pem", expired))
 
 
 def test_junk_in_the_place_of_a_list_is_told(authority: Authority, receipt: Receipt) -> None:
