@@ -194,7 +194,8 @@ def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) ->
 def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
     """Record what visits of a run saw, and which pages refused, by address: one that has gone is forgotten.
 
-    Refusals have their reasons. Inside the transaction that ends the visits, so that each counts once.
+    But for pages of known copies and finds, which each run asks for. Refusals have their reasons. Inside the
+    transaction that ends the visits, so that each counts once.
     """
     by_key = {url_key(visit.url): visit for visit in visits}
     columns: dict[str, Any] = {
@@ -236,9 +237,15 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
             """,
             {"watch": watch_id, "run": run, **columns},
         )
+        gone = [url_key(url) for url, reason in refused.items() if reason in GONE]
+        cursor.execute(
+            f"""
+            DELETE FROM registry_knownpage AS known
+            WHERE watch_id = %(watch)s AND key = ANY(%(gone)s) AND NOT {_CANARY} AND NOT {_FIND}
+            """,  # noqa: S608 - nothing of a stranger's is in it
+            {"watch": watch_id, "gone": gone},
+        )
     pages = KnownPage.objects.filter(watch=watch_id)
-    gone = [url_key(url) for url, reason in refused.items() if reason in GONE]
-    pages.filter(key__in=gone).delete()
     pages.filter(key__in=[url_key(url) for url in refused]).update(visited_at=now(), run=run)
 
 

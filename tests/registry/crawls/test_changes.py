@@ -162,6 +162,8 @@ def test_the_page_of_a_canary_is_visited_in_each_run(inline: SyncRunner, shop: W
     for n in range(30):
         changes.keep(shop.pk, 0, [Visited(f"{source}/{n}", 1, b"0", now() - 40 * DAY)], {})
     changes.keep(shop.pk, 0, [Visited(url, 1, b"0", now())], {})
+    changes.keep(shop.pk, 0, [], {url: "http-404", f"{source}/0": "http-404"})
+    assert set(shop.known_pages.values_list("url", flat=True)) == {url, *(f"{source}/{n}" for n in range(1, 30))}
     crawl = begun(shop, pages=8)
     assert crawl.frontier.filter(url=url).exists()
 
@@ -338,3 +340,5 @@ def test_the_second_run_asks_a_tenth_but_for_the_page_of_a_find_and_what_the_sit
     assert {*finds, *(f"{path}.jpg" for path in finds), "/99", "/0", "/sitemap.xml"} <= set(second)
     latest = made.crawls.get(number=2)
     assert latest.not_asked == {"stated": 120 - len({path for path in second if path in old})}
+    changes.keep(made.pk, 2, [], {site.url(path): "http-410" for path in old})
+    assert set(made.known_pages.values_list("url", flat=True)) == {site.url(path) for path in finds}, "may come back"
