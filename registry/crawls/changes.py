@@ -12,7 +12,9 @@ From its second run on a watch asks for
    same run (Cho and Ntoulas, "Effective change detection using sampling", VLDB 2002).
 
 So a page that changes is seen again within 16 runs and within 30 days, as far as the budget goes; one that its site
-says is unchanged, by a sitemap or by ``Cache-Control``, within 30 days. Half of a run's pages at most are those known.
+says is unchanged, by a sitemap or by ``Cache-Control``, within 30 days. A picture that was replaced behind its address,
+on a page of which the server says that it hasn't changed, is seen one visit later: each second visit asks for the page
+whole. Half of a run's pages at most are those known.
 
 Where that is more than may be asked, those come first that have most probably changed. The changes of a page are taken
 for a Poisson process. Its rate comes from the share of its visits that found it changed, by its logarithm (Cho and
@@ -48,9 +50,6 @@ MAX_RUNS, MAX_DAYS = 16, 30
 
 MIN_SAMPLE = 20
 """Pages of a host that are asked in each run although they have never changed."""
-
-WHOLE_EVERY = 8
-"""After so many visits without a change a page is asked for whole, whatever its server would say to a condition."""
 
 GONE = frozenset({"http-404", "http-410"})
 _MAY_END = (
@@ -231,8 +230,8 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
                 visited_at = excluded.visited_at,
                 run = excluded.run,
                 fresh_seconds = excluded.fresh_seconds,
-                etag = CASE WHEN excluded.shown = '' THEN known.etag ELSE excluded.etag END,
-                last_modified = CASE WHEN excluded.shown = '' THEN known.last_modified ELSE excluded.last_modified END,
+                etag = CASE WHEN excluded.shown = '' THEN '' ELSE excluded.etag END,
+                last_modified = CASE WHEN excluded.shown = '' THEN '' ELSE excluded.last_modified END,
                 leads_to = excluded.leads_to
             """,
             {"watch": watch_id, "run": run, **columns},
@@ -257,8 +256,8 @@ def _leads_to(visit: Visited) -> bytes | None:
 def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]:
     """What servers said of the versions of pages, as ``ETag`` and ``Last-Modified``, by address.
 
-    Without pages that are asked for whole: where a known copy or a find stands, so that their pictures are asked for,
-    too, and others now and then, for the case that a server says unchanged of everything.
+    Without pages that are asked for whole, so that their pictures are asked for, too: where a known copy or a find
+    stands, and what was unchanged by its server's word at the last visit (:func:`keep` drops what asks for that).
     """
     if crawl.everything:
         return {}
@@ -267,7 +266,7 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
         f"""
         SELECT key, etag, last_modified FROM registry_knownpage AS known
         WHERE watch_id = %(watch)s AND key = ANY(%(keys)s) AND (etag <> '' OR last_modified <> '')
-        AND unchanged %% {WHOLE_EVERY} <> {WHOLE_EVERY - 1} AND NOT {_CANARY} AND NOT {_FIND}
+        AND NOT {_CANARY} AND NOT {_FIND}
         """,  # noqa: S608 - nothing of a stranger's is in it
         crawl,
         keys=list(keys),

@@ -130,6 +130,8 @@ def change_watch(
         sees_more = any(budget.get(one) != row.budget.get(one) for one in ("depth", "render"))
         sees_more |= any(politeness.get(one) != row.politeness.get(one) for one in ("obey_robots", "obey_reservations"))
         write(row, name=name, budget=budget, politeness=politeness, everything=row.everything or sees_more, **times)
+        if sees_more:  # "unchanged" would be no answer, in later runs too, if the next one has no time for all
+            row.known_pages.update(etag="", last_modified="")
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
 

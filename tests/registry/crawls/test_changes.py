@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from exhibit.clock import now
-from registry.crawls import canaries, changes, schedules
+from registry.crawls import canaries, changes, schedules, watching
 from registry.crawls.changes import Visited
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
@@ -280,7 +280,7 @@ def test_what_a_site_says_is_unchanged_is_sampled_by_the_days_alone(db: None) ->
     assert crawl.not_asked == {"stated": 290}
 
 
-def test_a_page_is_asked_on_a_condition_but_now_and_then_whole_and_whole_where_a_known_copy_stands(
+def test_a_page_is_asked_on_a_condition_but_each_second_time_whole_and_whole_where_a_known_copy_stands(
     inline: SyncRunner, shop: Watch
 ) -> None:
     source = shop.sources[0]["url"].rstrip("/")
@@ -291,9 +291,14 @@ def test_a_page_is_asked_on_a_condition_but_now_and_then_whole_and_whole_where_a
     Watch.objects.update(everything=False)
     crawl = begun(shop)
     assert changes.validators(crawl, pages) == dict.fromkeys(pages[:-1], ('"1"', ""))
-    for _ in range(7):
-        changes.keep(shop.pk, 1, [replace(visit, shown=b"", etag="") for visit in visits[:1]], {})
+    changes.keep(shop.pk, 1, [replace(visits[0], shown=b"")], {})
     assert set(changes.validators(crawl, pages)) == set(pages[1:-1])
+    changes.keep(shop.pk, 1, [replace(visits[0], etag='"2"')], {})
+    assert changes.validators(crawl, pages)[pages[0]] == ('"2"', "")
+    watching.change_watch(shop, budget={}, politeness={}, by="Ann")
+    assert len(changes.validators(crawl, pages)) == 10
+    watching.change_watch(shop, budget={"depth": 9}, politeness={}, by="Ann")
+    assert changes.validators(crawl, pages) == {}, "of what it sees now the last visit said nothing"
 
 
 def test_a_run_that_asks_for_everything_leaves_nothing_alone_and_the_next_one_does_again(db: None) -> None:
