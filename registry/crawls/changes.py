@@ -40,7 +40,7 @@ from registry.crawls.budgets import left
 from registry.crawls.crawling import NewUrl, add_urls
 from registry.db.bulk import storable
 from registry.db.rows import write
-from registry.models import Crawl, FrontierUrl, KnownPage, Refusal, StepState
+from registry.models import Crawl, FrontierUrl, KnownPage, Refusal, StepState, Watch
 
 MAX_ADDED = 10_000
 """Known pages that are added to a frontier at a time."""
@@ -163,7 +163,7 @@ def conclude(crawl_id: int) -> None:
         domains = _domains(crawl)
         counts = {"unchanged": 0, "stated": 0}
         for authority, is_said, pages in rows:
-            if registrable_domain(host_of(f"http://{authority}/")) in domains:
+            if _domain_of(authority) in domains:
                 counts["stated" if is_said else "unchanged"] += pages
         write(crawl, not_asked={why: pages for why, pages in counts.items() if pages})
         if crawl.reason != "finished":
@@ -246,6 +246,19 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
         )
     pages = KnownPage.objects.filter(watch=watch_id)
     pages.filter(key__in=[url_key(url) for url in refused]).update(visited_at=now(), run=run)
+
+
+def forget_other_sites(watch: Watch) -> None:
+    """Forget pages outside the sites at which a watch looks: no run asks them, and they would take others' places."""
+    domains = _domains(watch)
+    with connection.cursor() as cursor:
+        hosts = f"SELECT DISTINCT {_HOST} FROM registry_knownpage AS known WHERE watch_id = %s"  # noqa: S608 - as below
+        cursor.execute(hosts, [watch.pk])
+        others = [name for (name,) in cursor.fetchall() if _domain_of(name) not in domains]
+        cursor.execute(
+            f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - nothing of a stranger's is in it
+            [watch.pk, others],
+        )
 
 
 def _leads_to(visit: Visited) -> bytes | None:
@@ -378,8 +391,12 @@ def _before(crawl: Crawl) -> Crawl | None:
     return crawl.watch.crawls.filter(number__lt=crawl.number).order_by("-number").first()
 
 
-def _domains(crawl: Crawl) -> Collection[str]:
-    sources: Sequence[Mapping[str, Any]] = crawl.sources
+def _domain_of(authority: str) -> str:
+    return registrable_domain(host_of(f"http://{authority}/"))
+
+
+def _domains(of: Crawl | Watch) -> Collection[str]:
+    sources: Sequence[Mapping[str, Any]] = of.sources
     return {registrable_domain(host_of(source["url"])) for source in sources}
 
 

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples, scoped
-from registry.crawls import budgets, canaries, crawling, revisits, schedules
+from registry.crawls import budgets, canaries, changes, crawling, revisits, schedules
 from registry.crawls.schedules import TimeOfDay
 from registry.db.rows import alone_with, next_number, there, write
 from registry.log import audit_log
@@ -157,6 +157,7 @@ def change_sources(
         added, removed = sorted({*after} - {*before}), sorted({*before} - {*after})
         if removed:
             _stop_crawl(row)
+            changes.forget_other_sites(row)
         about = {"watch": row.name, "added": added, "removed": removed}
         audit_log.changed("watch's sources changed", by=by, owner=watch.owner, about=about)
 

@@ -92,6 +92,16 @@ def test_pages_for_which_the_run_before_had_no_time_get_the_other_half(db: None)
     assert not crawl.frontier.filter(host="other.example").exists()
 
 
+def test_pages_of_a_site_that_was_removed_take_no_others_place(db: None) -> None:
+    made, other = watch(owner("studio"), f"{HERE}/"), ("site", "http://other.example/")
+    watching.change_sources(made, add=[other], by="Ann")
+    for n in range(9):
+        changes.keep(made.pk, 0, [Visited(f"http://other.example/{n}", 1, b"0", now() - 300 * DAY)], {})
+    visit(made, "/here", b"0", now() - 40 * DAY)
+    watching.change_sources(made, remove=[other], by="Ann")
+    assert waiting(begun(made, pages=2)) == ["/here"]
+
+
 def test_an_endless_pattern_of_the_run_before_takes_no_more_than_its_turn(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     before = begun(made, pages=2)
