@@ -265,8 +265,7 @@ class CrawlSpider(Spider):
         if visit.facts.signals.tdm_reservation == "1" and job.politeness.obey_reservations:
             visit.refuse(Refusal(target.url, Reason.TDM_RESERVED, "The page reserves text and data mining."))
             return False
-        robots = (*visit.facts.signals.robots, *visit.facts.signals.x_robots_tag)
-        if job.politeness.obey_reservations and keeps_ai_out(robots):
+        if job.politeness.obey_reservations and keeps_ai_out(visit.facts.signals, job.user_agent.token):
             visit.refuse(Refusal(target.url, Reason.NOAI, NO_AI))
             return False
         images = document.images if Kind.IMAGE in job.kinds else ()
@@ -287,7 +286,7 @@ class CrawlSpider(Spider):
         """What may be visited next: in scope, of a wanted kind, not deeper than the limit, each once for everybody."""
         job, depth = self.crawl.job, visit.target.depth
         links: dict[str, Link] = {}
-        if not (job.politeness.obey_robots and forbids_following(visit.facts.signals)):
+        if not (job.politeness.obey_robots and forbids_following(visit.facts.signals, job.user_agent.token)):
             for found in document.links:
                 deeper = depth if found.kind is Kind.SITEMAP and kind is Kind.SITEMAP else depth + 1
                 url = for_anybody(found.url)

@@ -78,8 +78,12 @@ def _sent(response: Response) -> Headers:
 
 def header(response: Response, name: str) -> str:
     """One header as text, empty when absent; several fields of one name joined as RFC 9110, 5.3 allows."""
-    values = response.headers.getlist(name)
-    return ", ".join(value.decode("latin-1") for value in values).replace("\0", "") if values else ""
+    return ", ".join(header_fields(response, name))
+
+
+def header_fields(response: Response, name: str) -> tuple[str, ...]:
+    """Each field of one name as text."""
+    return tuple(value.decode("latin-1").replace("\0", "") for value in response.headers.getlist(name))
 
 
 def media_type(response: Response) -> str:

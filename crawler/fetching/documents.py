@@ -1,8 +1,8 @@
 """From the response of a page, a sitemap or a feed to what it holds, and what it says to machines."""
 
-from collections.abc import Iterable
+import re
 
-from crawler.fetching.answers import Response, header, media_type
+from crawler.fetching.answers import Response, header, header_fields, media_type
 from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
 from crawler.reading.found import Document
@@ -16,6 +16,8 @@ from exhibit.reasons import Reason
 _HEAD = 1024
 _YEAR = 31_536_000
 _AI_WORDS = ("noai", "noimageai", "noml")
+_FOR = re.compile(r"\s*(?!unavailable_after\b|max-)(?P<name>[\w.-]+|\*)\s*:", re.IGNORECASE | re.ASCII)
+"""Whom a part of ``X-Robots-Tag`` is for, with those behind it; rules that have values only look like it."""
 _FEEDS = (b"<rss", b"<feed", b"<rdf:rdf")
 _SITEMAPS = (b"<urlset", b"<sitemapindex")
 
@@ -35,7 +37,7 @@ def read_document(response: Response, kind: Kind, max_bytes: int, token: str) ->
 
 def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:
     """The facts of a response, with everything that was said to machines as it was observed."""
-    x_robots = tuple(value.decode("latin-1").replace("\0", "") for value in response.headers.getlist("X-Robots-Tag"))
+    x_robots = header_fields(response, "X-Robots-Tag")
     ai = [word for word in _AI_WORDS if any(word in text.lower() for text in (*x_robots, *document.robots))]
     usage = header(response, "Content-Usage")
     rule = policy.reservation(response.url) if policy is not None else None
@@ -73,18 +75,27 @@ def fresh_seconds(cache_control: str, age: str) -> int:
     return max(0, min(fresh, _YEAR) - kept)
 
 
-def forbids_following(signals: Signals) -> bool:
-    """Whether a page asks that its links aren't followed."""
-    return bool(_said((*signals.robots, *signals.x_robots_tag)) & {"nofollow", "none"})
+def forbids_following(signals: Signals, token: str) -> bool:
+    """Whether a page asks everybody, or the crawler of this product token, that its links aren't followed."""
+    return bool(_said(signals, token) & {"nofollow", "none"})
 
 
-def keeps_ai_out(robots: Iterable[str]) -> bool:
-    """Whether ``noai`` or ``noimageai`` stands in contents of ``meta name=robots`` or of ``X-Robots-Tag``."""
-    return bool(_said(robots) & {"noai", "noimageai"})
+def keeps_ai_out(signals: Signals, token: str) -> bool:
+    """Whether ``noai`` or ``noimageai`` stands in ``meta name=robots`` or ``X-Robots-Tag``, for everybody or for us."""
+    return bool(_said(signals, token) & {"noai", "noimageai"})
 
 
-def _said(robots: Iterable[str]) -> set[str]:
-    return set(" ".join(robots).lower().replace(",", " ").split())
+def _said(signals: Signals, token: str) -> set[str]:
+    heard = [*signals.robots]
+    for value in signals.x_robots_tag:
+        concerns_us = True  # until a part begins with the name of another crawler
+        for part in value.split(","):
+            named = _FOR.match(part)
+            if named is not None:
+                concerns_us = named["name"].lower() in ("*", token.lower())
+            if concerns_us:
+                heard.append(part[named.end() :] if named is not None else part)
+    return set(" ".join(heard).lower().replace(",", " ").split())
 
 
 def _real_kind(body: bytes, kind: Kind) -> Kind:

@@ -12,9 +12,18 @@ from urllib.parse import unquote_to_bytes
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, referer_of, status_refusal
+from crawler.fetching.answers import (
+    Response,
+    ask,
+    failure_refusal,
+    fetched,
+    header,
+    header_fields,
+    referer_of,
+    status_refusal,
+)
 from crawler.fetching.documents import keeps_ai_out
-from crawler.formats.lines import PageLine, Refusal
+from crawler.formats.lines import PageLine, Refusal, Signals
 from crawler.reading.found import FoundImage
 from crawler.reading.sniff import VECTOR_SENTENCE, has_vector_suffix, unfit
 from crawler.state.crawl import Crawl
@@ -130,7 +139,7 @@ class Images:
             return fetched(response, known.digest, size=0, not_modified=True)
         if refusal := status_refusal(response, url):
             return refusal
-        if crawl.job.politeness.obey_reservations and (refusal := _reserved(response, url)):
+        if crawl.job.politeness.obey_reservations and (refusal := self._reserved(response, url)):
             return refusal
         body = response.body
         if refusal := self._look(body, url):
@@ -138,6 +147,13 @@ class Images:
         if not crawl.budget.take("bytes", len(body)):
             return Refusal(url, Reason.BUDGET, _SPENT)
         return fetched(response, crawl.spool.put(body), size=len(body))
+
+    def _reserved(self, response: Response, url: str) -> Refusal | None:
+        if header(response, "tdm-reservation").strip() == "1":
+            return Refusal(url, Reason.TDM_RESERVED, "The server reserves text and data mining.")
+        token = self._crawl.job.user_agent.token
+        is_marked = keeps_ai_out(Signals(x_robots_tag=header_fields(response, "X-Robots-Tag")), token)
+        return Refusal(url, Reason.NOAI, NO_AI) if is_marked else None
 
     def _look(self, body: bytes, url: str) -> Refusal | None:
         if not body:
@@ -171,12 +187,6 @@ class Images:
         if not (budget.take("images") and budget.take("bytes", len(data))):
             return Refusal(shown, Reason.BUDGET, _SPENT)
         return self._crawl.stored(data, facts.final_url, media_type, facts.status)
-
-
-def _reserved(response: Response, url: str) -> Refusal | None:
-    if header(response, "tdm-reservation").strip() == "1":
-        return Refusal(url, Reason.TDM_RESERVED, "The server reserves text and data mining.")
-    return Refusal(url, Reason.NOAI, NO_AI) if keeps_ai_out([header(response, "X-Robots-Tag")]) else None
 
 
 def _decoded(url: str) -> tuple[str, bytes | None]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from scrapy.http import Response
 
-from crawler.fetching.documents import facts_of, forbids_following, fresh_seconds, read_document
+from crawler.fetching.documents import facts_of, forbids_following, fresh_seconds, keeps_ai_out, read_document
 from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
 from crawler.reading.found import Document
@@ -79,9 +79,33 @@ def test_the_facts_hold_what_was_said_to_machines_header_before_page_before_file
 
 
 def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
-    assert forbids_following(Signals(robots=("noindex,NOFOLLOW",)))
-    assert forbids_following(Signals(x_robots_tag=("none",)))
-    assert not forbids_following(Signals(robots=("nofollowing", "index, follow")))
+    assert forbids_following(Signals(robots=("noindex,NOFOLLOW",)), "us")
+    assert forbids_following(Signals(x_robots_tag=("none",)), "us")
+    assert not forbids_following(Signals(robots=("nofollowing", "index, follow")), "us")
+
+
+@pytest.mark.parametrize(
+    ("said", "concerns_us"),
+    [
+        (["noai"], True),
+        (["ExhibitBot: noindex, noai"], True),
+        (["exhibitbot : noai"], True),
+        (["*: noai"], True),
+        (["otherbot: noai"], False),
+        (["otherbot: noindex, noai"], False),
+        (["noindex, otherbot: noai"], False),
+        (["noai, otherbot: noindex"], True),
+        (["otherbot: noindex, exhibitbot: noai"], True),
+        (["otherbot: noindex", "noai"], True),
+        (["max-snippet: 20, noai"], True),
+        (["max-image-preview:large, noai"], True),
+        (["unavailable_after: Friday, 25-Jun-10 15:00:00 PST, noai"], True),
+    ],
+)
+def test_what_a_header_says_to_another_crawler_does_not_concern_this_one(said: list[str], *, concerns_us: bool) -> None:
+    assert keeps_ai_out(Signals(x_robots_tag=tuple(said)), "ExhibitBot") is concerns_us
+    following = tuple(one.replace("noai", "nofollow") for one in said)
+    assert forbids_following(Signals(x_robots_tag=following), "ExhibitBot") is concerns_us
 
 
 def test_a_site_whose_only_way_on_are_refreshes_is_crawled_to_its_end_and_no_hop_passes_the_rules(
