@@ -135,12 +135,13 @@ class Images:
         """Keep the bytes of a response if they are an image within the limits."""
         crawl = self._crawl
         known = crawl.known_image(url)
-        if response.status == 304 and known is not None and known.digest is not None:
-            return fetched(response, known.digest, size=0, not_modified=True)
-        if refusal := status_refusal(response, url):
+        unchanged = known.digest if response.status == 304 and known is not None else None
+        if unchanged is None and (refusal := status_refusal(response, url)):
             return refusal
         if crawl.job.politeness.obey_reservations and (refusal := self._reserved(response, url)):
             return refusal
+        if unchanged is not None:
+            return fetched(response, unchanged, size=0, not_modified=True)
         body = response.body
         if refusal := self._look(body, url):
             return refusal

@@ -41,6 +41,20 @@ def test_what_has_not_changed_comes_without_bytes(tmp_path: Path) -> None:
     assert {page.url: page.not_modified for page in again.pages} == {site.url(): False, site.url("/same"): True}
 
 
+def test_a_picture_that_has_not_changed_but_is_reserved_since_is_not_seen_again(tmp_path: Path) -> None:
+    def reserved(seen: Seen) -> Answer:
+        headers = (("X-Robots-Tag", "noai" if seen.path == "/i.jpg" else "otherbot: noai"),)
+        return Answer(b"", media_type="", status=304, length=-1, headers=headers)
+
+    with Site() as site:
+        site.page("/", '<img src="/i.jpg"><img src="/j.jpg">')
+        site.routes["/i.jpg"] = site.routes["/j.jpg"] = reserved
+        earlier = {site.url(path): {"etag": '"v1"', "digest": "ab" * 32} for path in ("/i.jpg", "/j.jpg")}
+        done = crawl(tmp_path, urls=[{"url": site.url()}], follow=False, known=earlier)
+    assert [one.image_url for one in done.sightings] == [site.url("/j.jpg")]
+    assert [one.reason for one in done.pages[0].refusals] == ["noai"]
+
+
 def test_bytes_stay_exact_and_a_wrapped_image_is_unwrapped(tmp_path: Path) -> None:
     plain, odd = picture(7), picture(8) + b"\0trailing bytes\xff"
     with Site() as site:
