@@ -16,6 +16,7 @@ from exhibit.types import SeenElsewhere
 
 MIB = 1024 * 1024
 ANY_HOST = "*"
+WORTH = 0.25  # the least share of a host's rendered pages that gained pictures for others to be rendered
 
 
 class Kind(StrEnum):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crawler.fetching.answers import Response
 from crawler.fetching.images import Images
-from crawler.formats.job import Kind, Render
+from crawler.formats.job import WORTH, Kind, Render
 from crawler.formats.lines import Refusal
 from crawler.reading.found import Document, FoundImage, FoundLink, absolute, is_visitable
 from crawler.reading.helper import document_of
@@ -50,7 +50,6 @@ LITTLE_TEXT = 400  # characters; a page of less that runs any script is made by 
 TRIED = 3  # so many pages of a host are rendered before what they gained decides for the others
 WEAKLY_TRIED = 1  # the same of pages that scripts may make, though nothing in them says so
 SCRIPTS_READ = 12  # of a page that nothing but its looks speaks for
-WORTH = 0.25  # the least share of a host's rendered pages that gained pictures
 _NOT_SHOWN = frozenset({"og:image", "twitter:image", "meta", "link", "data-uri"})
 """Places that name a picture for others, and placeholders. What a page draws itself, a chart for one, doesn't count."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
-from crawler.formats.job import Rendered
+from crawler.formats.job import WORTH, Rendered
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
@@ -81,7 +81,7 @@ def left(crawl: Crawl) -> Left:
 def rendered(crawl: Crawl) -> dict[str, Rendered]:
     """What rendering has brought at each host, by the slices of a crawl and of the last runs before it.
 
-    Of a host where it brought nothing in earlier runs, fewer pages count than decide (``TRIED``): one is rendered again
+    Where it brought too little in earlier runs, fewer pages of a host count than decide (``TRIED``): one is tried again
     in each run; and none in every eighth, so that pages are tried of which nothing but their looks speaks for it.
     """
     own, before = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
@@ -92,8 +92,8 @@ def rendered(crawl: Crawl) -> dict[str, Rendered]:
     found = {}
     for host in {host for host, _what in own | before}:
         pages, gained = before[host, "pages"], before[host, "gained"]
-        if not gained:
-            pages = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, FEWER)
+        if not gained or gained < WORTH * pages:
+            pages, gained = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, FEWER), 0
         found[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
     return found
 

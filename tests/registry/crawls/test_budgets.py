@@ -35,13 +35,16 @@ def test_what_rendering_brought_at_a_host_decides_in_later_slices_and_runs(inlin
         CrawlSlice.objects.create(crawl=crawl, number=crawl.slices.count() + 1, counts=counts)
         return crawl
 
-    vain, worth = {"pages": 5, "gained": 0}, {"pages": 4, "gained": 3}
-    first = slice_of(1, rendered_of={"vain.example": vain, "worth.example": worth})
-    assert rendered(first) == {"vain.example": Rendered(pages=5), "worth.example": Rendered(pages=4, gained=3)}
+    vain, worth, little = {"pages": 5, "gained": 0}, {"pages": 4, "gained": 3}, {"pages": 9, "gained": 2}
+    first = slice_of(1, rendered_of={"vain.example": vain, "worth.example": worth, "little.example": little})
+    found = {"vain.example": Rendered(pages=5), "worth.example": Rendered(pages=4, gained=3)}
+    assert rendered(first) == {**found, "little.example": Rendered(pages=9, gained=2)}
     second = slice_of(2, pages=3)
-    assert rendered(second) == {"vain.example": Rendered(pages=2), "worth.example": Rendered(pages=4, gained=3)}
+    found = {"vain.example": Rendered(pages=2), "worth.example": Rendered(pages=4, gained=3)}
+    assert rendered(second) == {**found, "little.example": Rendered(pages=2)}, "what brought little is tried again, too"
     slice_of(2, rendered_of={"vain.example": {"pages": 1, "gained": 0}}, unrendered={"budget": 7})
     slice_of(2, unrendered={"budget": 1, "no-answer": 1})
     assert rendered(second)["vain.example"] == Rendered(pages=3), "one page more was tried, and no other is"
     assert unrendered(second) == {"budget": 8, "no-answer": 1}
-    assert rendered(slice_of(8))["vain.example"] == Rendered(), "now and then all are tried again"
+    eighth = rendered(slice_of(8))
+    assert eighth["vain.example"] == eighth["little.example"] == Rendered(), "now and then all are tried again"
