@@ -55,9 +55,9 @@ GONE = frozenset({"http-404", "http-410"})
 _MAY_END = (
     Reason.TIMEOUT, Reason.UNREACHABLE, Reason.INCOMPLETE, Reason.ERROR, Reason.BUDGET, Reason.RETRY_AFTER,
     Reason.ROBOTS_UNAVAILABLE, Reason.BROKE_OFF, Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.CRAWL_DELAY,
-    Reason.DENIED_HOST,
+    Reason.DENIED_HOST, Reason.WALL,
 )  # fmt: skip
-LATER = re.compile("|".join(_MAY_END) + r"|http-429|http-5\d\d")
+LATER = re.compile("|".join(_MAY_END) + r"|http-4(03|08|29)|http-5\d\d")
 """Refusals of pages that the next run tries again although nothing names them anew."""
 
 _DAY = timedelta(days=1)
@@ -245,7 +245,10 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
             {"watch": watch_id, "gone": gone},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
-    pages.filter(key__in=[url_key(url) for url in refused]).update(visited_at=now(), run=run)
+    unseen = [url_key(url) for url, reason in refused.items() if LATER.fullmatch(reason)]
+    pages.filter(key__in=unseen).update(run=run)  # its site's dates count from the last visit that saw something
+    answered = [url_key(url) for url, reason in refused.items() if not LATER.fullmatch(reason)]
+    pages.filter(key__in=answered).update(visited_at=now(), run=run)
 
 
 def forget_other_sites(watch: Watch) -> None:

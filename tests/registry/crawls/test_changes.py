@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from exhibit.clock import now
+from exhibit.sentences import Sentence
 from registry.crawls import canaries, changes, schedules, watching
 from registry.crawls.changes import Visited
-from registry.crawls.crawling import NewUrl, add_urls
+from registry.crawls.crawling import NewUrl, add_urls, refusal
 from registry.models import Crawl, FrontierUrl, KnownPage, StepState, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, run_now, watch
@@ -147,13 +148,30 @@ def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that
 
 def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
-    for path in ("/gone", "/refused"):
+    for path in ("/gone", "/refused", "/file"):
         visit(made, path, b"0", now() - 9 * DAY)
-    visit(made, "/other", b"0", now(), **{"/gone": "http-404", "/refused": "http-503", "/stranger": "http-404"})
+    refused = {"/gone": "http-404", "/refused": "http-503", "/stranger": "http-404", "/file": "not-a-page"}
+    visit(made, "/other", b"0", now(), **refused)
     known = {page.url.removeprefix(HERE): page for page in made.known_pages.all()}
-    assert set(known) == {"/other", "/refused"}
-    assert now() - known["/refused"].visited_at < timedelta(minutes=1)
+    assert set(known) == {"/other", "/refused", "/file"}
+    assert now() - known["/file"].visited_at < timedelta(minutes=1)
     assert (known["/refused"].visits, known["/refused"].changes) == (0, 0)
+    crawl = begun(made)
+    named = NewUrl(f"{HERE}/refused", "page", 1), NewUrl(f"{HERE}/other", "page", 1)
+    assert changes.due_or_new(crawl, [(named[0], now() - DAY), (named[1], now() - DAY)]) == [named[0]], "changed since"
+
+
+@pytest.mark.parametrize("reason", ["wall", "http-403", "http-408", "http-429", "http-503", "timeout"])
+def test_a_page_that_never_answered_is_asked_again_by_the_next_run(db: None, reason: str) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    before = begun(made)
+    add_urls(before.pk, [NewUrl(f"{HERE}/{n}", "page", 1) for n in range(2)])
+    before.frontier.filter(depth=1).update(state=FrontierUrl.State.REFUSED)
+    for n, why in enumerate((reason, "not-a-page")):
+        refusal(before.pk, f"{HERE}/{n}", why, Sentence("No.")).save()
+    ended(before)
+    visit(made, "/known", b"0", now())
+    assert waiting(begun(made)) == ["/0"]
 
 
 def test_an_answer_that_nothing_has_changed_counts_as_a_visit_without_a_change(db: None) -> None:
