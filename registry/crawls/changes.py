@@ -114,7 +114,7 @@ def begin(crawl: Crawl) -> None:
     pages = crawl.watch.budget.get("pages")
     most = 2 * MAX_ADDED if pages is None else int(pages)
     known = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
-    if not known or (crawl.everything and known < most):
+    if not known or (crawl.everything and (pages is None or known < most)):
         return
     write(crawl, by_change=True)
     half = most // 2
