@@ -39,21 +39,24 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     assert done == ["tick", "upkeep", "tick"]
 
 
-def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("usual", "quiet"), [(5, 5 * QUIET_PACE), (20, 60), (90, 90)])
+def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(
+    monkeypatch: pytest.MonkeyPatch, usual: int, quiet: int
+) -> None:
     moments = {"monotonic": 100.0}
     clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
     waits = [False, False, True, False]
     monkeypatch.setattr("workers.tasks.beat.time", clock)
     monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits.pop(0))
-    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
-    rhythm = Rhythm([Job(5.0, Ticks(services))])
-    assert rhythm.turn() == pytest.approx(5)
-    moments["monotonic"] += QUIET_SECONDS + 1
-    assert rhythm.turn() == pytest.approx(5 * QUIET_PACE)
-    moments["monotonic"] += 5 * QUIET_PACE
-    assert rhythm.turn() == pytest.approx(5)
-    moments["monotonic"] += 5
-    assert rhythm.turn() == pytest.approx(5)
+    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=usual))
+    rhythm = Rhythm([Job(usual, Ticks(services))])
+    assert rhythm.turn() == pytest.approx(usual)
+    moments["monotonic"] += max(QUIET_SECONDS + 1, usual)
+    assert rhythm.turn() == pytest.approx(quiet)
+    moments["monotonic"] += quiet
+    assert rhythm.turn() == pytest.approx(usual)
+    moments["monotonic"] += usual
+    assert rhythm.turn() == pytest.approx(usual)
 
 
 def test_what_is_due_some_day_is_looked_for_each_minute_and_more_seldom_while_nothing_waits(
