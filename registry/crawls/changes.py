@@ -187,7 +187,8 @@ def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) ->
     else:
         unchanged = [key for key, date in dated.items() if date <= known[key]]
         KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged).update(dated=crawl.number)
-    return [new for key, (new, _modified) in told.items() if key not in known or key in changed]
+    of_no_pattern = {key: replace(told[key][0], pattern="") for key in changed}  # what is known isn't endless
+    return [of_no_pattern.get(key, new) for key, (new, _) in told.items() if key not in known or key in changed]
 
 
 def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:

@@ -135,13 +135,15 @@ def test_a_link_to_a_known_page_waits_for_its_turn_unless_the_document_says_that
     for n in range(3):
         visit(made, f"/{n}", b"0", now() - 2 * DAY)
     crawl = begun(made, pages=3)
-    links = [NewUrl(f"{HERE}/{n}", "page", 1) for n in range(4)]
+    links = [NewUrl(f"{HERE}/{n}", "page", 1, pattern=f"{HERE}/*") for n in range(4)]
 
     def taken(*dates: datetime | None) -> list[str]:
         return [new.url.removeprefix(HERE) for new in changes.due_or_new(crawl, list(zip(links, dates, strict=True)))]
 
     assert taken(None, None, None, None) == ["/3"]
     assert taken(now() - DAY, now() - 3 * DAY, None, None) == ["/0", "/3"]
+    changed, new = changes.due_or_new(crawl, [(links[0], now() - DAY), (links[1], None), (links[3], None)])
+    assert (changed.pattern, new.pattern) == ("", links[3].pattern), "what has changed isn't left out as repetitive"
     assert taken(now() - DAY, now(), now(), now()) == ["/3"], "a server that dates everything anew says nothing"
     assert taken(now() + 3 * DAY, None, None, None) == ["/3"], "what will change hasn't"
 
