@@ -67,6 +67,8 @@ _RATE = """
 """
 """Changes a day. A page that was visited once is taken to change as likely as not from one run to the next."""
 _AGE = "abs(EXTRACT(epoch FROM %(now)s - visited_at))"
+_WAITED = f"least({_AGE}, (%(run)s - run) * %(interval)s * 86400)"
+"""Seconds since a page was asked last, as far as runs and days tell: one that didn't answer has its turn as others."""
 _SAID = f"(known.dated = %(run)s OR known.fresh_seconds > {_AGE})"
 """Whether its site says that a page hasn't changed since its last visit."""
 _DUE = f"""(
@@ -318,7 +320,7 @@ def _due(crawl: Crawl, most: int) -> list[NewUrl]:
         f"""
         SELECT url, depth FROM registry_knownpage AS known
         WHERE {_IN_REACH} AND ({_DUE} OR {_CANARY} OR {_FIND})
-        ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_AGE} DESC, id LIMIT %(most)s
+        ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_WAITED} DESC, id LIMIT %(most)s
         """,  # noqa: S608 - nothing of a stranger's is in it
         crawl,
         most=min(most, MAX_ADDED),

@@ -163,6 +163,16 @@ def test_what_has_gone_is_forgotten_and_what_refused_waits_its_turn(db: None) ->
     assert changes.due_or_new(crawl, [(named[0], now() - DAY), (named[1], now() - DAY)]) == [named[0]], "changed since"
 
 
+def test_pages_that_have_not_answered_for_long_leave_the_others_their_turn(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    for _ in range(3):
+        ended(begun(made))
+    for path, days in {"/blocked-1": 300, "/blocked-2": 300, "/1": 40, "/2": 40}.items():
+        changes.keep(made.pk, 1, [Visited(HERE + path, 1, b"0", now() - days * DAY)], {})
+    changes.keep(made.pk, 3, [], {f"{HERE}/blocked-{n}": "http-403" for n in (1, 2)})
+    assert set(waiting(begun(made, pages=4))) == {"/1", "/2"}
+
+
 @pytest.mark.parametrize("reason", ["wall", "http-403", "http-408", "http-429", "http-503", "timeout"])
 def test_a_page_that_never_answered_is_asked_again_by_the_next_run(db: None, reason: str) -> None:
     made = watch(owner("studio"), f"{HERE}/")
