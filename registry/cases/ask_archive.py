@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import requests
 from django.db import transaction
-from django.db.models import prefetch_related_objects
 
 from crawler.archives.asking import Asking
 from crawler.searches.client import SearchRefusedError
@@ -36,7 +35,7 @@ from exhibit.sentences import Sentence
 from registry import jobs
 from registry.accounts import samples, scoped
 from registry.alliance.calls import session_for
-from registry.bundles.facts import QUESTIONS, Place, asked_place, places_of, rows_of
+from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history
 from registry.crawls.elsewhere import kept
 from registry.crawls.sightings import blocked
@@ -66,7 +65,6 @@ def archive_of(services: Services) -> str:
 
 def asked_about(services: Services, case: Case, places: Sequence[Place] | None = None) -> list[Place]:
     """The places of a case, or those of these, that a press has asked about: on the public web, and not under way."""
-    prefetch_related_objects([case], QUESTIONS)
     questions = [*case.archive_questions.all()]
     under_way = {asked_place(row.sighting) for row in questions if row.state in UNFINISHED}
     known = {asked_place(row.sighting) for row in questions}

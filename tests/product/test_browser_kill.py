@@ -3,9 +3,11 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 from pytest_django import DjangoDbBlocker
 
@@ -61,10 +63,10 @@ def play(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
             time.sleep(random.uniform(0.05, 0.6))
             capturing = patiently(lambda: Capture.objects.filter(state="doing").exists())
             if waiting and capturing and stack.browsers():
-                victims = (
-                    stack.browsers() if waiting[0] == "browsers" else [one.parents()[1] for one in stack.browsers()]
-                )
-                os.kill(victims[0].pid, signal.SIGKILL)
-                killed.append(waiting.pop(0))
-                time.sleep(1.0)
+                with suppress(psutil.NoSuchProcess, ProcessLookupError, IndexError):  # it may end at this very moment
+                    browser = stack.browsers()[0]
+                    victim = browser if waiting[0] == "browsers" else browser.parents()[1]
+                    os.kill(victim.pid, signal.SIGKILL)
+                    killed.append(waiting.pop(0))
+                    time.sleep(1.0)
     return owner, killed

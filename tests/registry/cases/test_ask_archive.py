@@ -11,6 +11,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.network.addresses import host_of
 from exhibit.types import SeenElsewhere, SeenKind
+from registry.bundles import facts
 from registry.bundles.facts import gather
 from registry.cases import ask_archive, decisions
 from registry.cases.purge import purge, touched
@@ -178,3 +179,7 @@ def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
     [file] = [one for one in gathered.files if one.role == "archive-answers"]
     assert {one.file for one in sighting.elsewhere} == {"", file.path}
     assert file.digest.hex == row.files[0]["digest"]
+    [place] = ask_archive.asked_about(services, case)
+    assert facts.answered(case, place) == [row]
+    place.first.picture_id += 1  # an address shows another picture later: the answer was about the first one
+    assert facts.answered(case, place) == []
