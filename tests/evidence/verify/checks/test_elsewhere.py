@@ -64,7 +64,7 @@ def without_file(seen: Any, _record: Record) -> None:  # noqa: ANN401 - JSON
 def test_what_the_answers_state_is_whose_word_it_is(whole: Files, tmp_path: Path) -> None:
     state, sentence = checked(whole, tmp_path, lambda *_: None)
     assert state is State.PASSED
-    assert sentence.endswith("Internet Archive answered; it states 1 capture. That is its word (not checked here).")
+    assert sentence.endswith("kept here as the answer of Internet Archive: 1 capture. Nobody asked it again.")
 
 
 @pytest.mark.parametrize("lie", [earlier, none, another_address, other_bytes, without_file])
