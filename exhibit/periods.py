@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from exhibit.clock import SLACK, now
 
+FIRST_YEAR = 1990
+_STAMP = re.compile(r"[0-9]{14}", re.ASCII)
 _TIME = re.compile(
     r"(?P<year>\d{4})(?:-?(?P<month>\d\d)(?:-?(?P<day>\d\d)"
     r"(?:[Tt ]?(?P<hour>\d\d):?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
@@ -44,6 +46,15 @@ def stated_time(text: str) -> tuple[datetime | None, str]:
         return None, begin.isoformat()[: _LENGTHS[form]] + ("Z" if form == "minute" else "")
     part = "999999" if is_leap else (found["part"] or "")[:6].ljust(6, "0")
     return begin.replace(microsecond=int(part)), ""
+
+
+def capture_time(stamp: str) -> datetime | None:
+    """The moment of 14 digits in the index of a web archive, aware, UTC; ``None`` for others, and for any before 1990.
+
+    There was no web before.
+    """
+    moment = stated_time(stamp)[0] if _STAMP.fullmatch(stamp) else None
+    return None if moment is None or moment.year < FIRST_YEAR else moment
 
 
 def as_stated(value: object) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol, Self
 
 from exhibit.network.addresses import read_url
-from exhibit.periods import stated_time
+from exhibit.periods import capture_time
 from exhibit.types import Untyped
 
 LETTERS = {"a": "url", "b": "timestamp", "m": "mime", "s": "status", "k": "digest", "S": "length", "V": "offset",
@@ -21,9 +21,6 @@ _JSON, _BLANK = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
 _NUMBERS = ("timestamp", "status", "length", "offset")
 _MIME = ("mime", "mime-detected", "mimetype")
 _SHA1 = re.compile(r"(?:sha1:)?([A-Z2-7]{32})")
-EARLIEST = "19900101000000"
-"""Before this there was no web to capture."""
-_STAMP = re.compile(r"[0-9]{14}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FILE = re.compile(r"[\w./=-]{1,1000}", re.ASCII)
 _POSITION = re.compile(r"([a-z-]{1,20}) ([0-9]{14}) ([A-Z2-7]{32})(?: ([0-9]{1,18}) ([0-9]{1,18}))?", re.ASCII)
@@ -46,7 +43,7 @@ class Stated:
     @classmethod
     def read(cls, text: str) -> Self | None:
         """Read such a text; ``None`` for any other."""
-        if (match := _POSITION.fullmatch(text)) is None or (at := _moment(match[2])) is None:
+        if (match := _POSITION.fullmatch(text)) is None or (at := capture_time(match[2])) is None:
             return None
         return cls(archive=match[1], at=at, digest=match[3], offset=int(match[4] or 0), length=int(match[5] or 0))
 
@@ -135,7 +132,7 @@ def _text(told: Untyped, name: str) -> str:
 
 def stated_of(archive: str, fields: Mapping[str, str]) -> Stated | None:
     """What a line states of a capture; ``None`` where its moment or its digest is missing, or it isn't of the web."""
-    at, digest = _moment(fields["timestamp"]), _SHA1.fullmatch(fields["digest"].strip())
+    at, digest = capture_time(fields["timestamp"]), _SHA1.fullmatch(fields["digest"].strip())
     read = read_url(fields["url"])
     if at is None or digest is None or read is None or read.protocol not in ("http:", "https:"):
         return None
@@ -155,10 +152,6 @@ def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
         if one.stated.digest not in found or one.at < found[one.stated.digest].at:
             found[one.stated.digest] = one
     return found
-
-
-def _moment(text: str) -> datetime | None:
-    return stated_time(text)[0] if _STAMP.fullmatch(text) and text >= EARLIEST else None
 
 
 def _number(text: str) -> int:

@@ -14,7 +14,7 @@ from functools import partial
 from evidence.formats.codec import Canonical
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
-from exhibit.periods import stated_time
+from exhibit.periods import capture_time
 from exhibit.types import Count, SeenElsewhere, SeenKind
 
 ANSWERS = "archive-answers"
@@ -23,8 +23,6 @@ ANSWERS_FORMAT = "exhibit-archive-answers/1"
 _TITLES = {"web.archive.org": "Internet Archive"}
 OF = ("page", "picture")
 """What an archive is asked for."""
-EARLIEST = "19900101000000"
-"""Before this there was no web to capture."""
 _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
 
 
@@ -71,7 +69,7 @@ class Capture:
 def captures_in(archive: str, body: str) -> Iterator[Capture]:
     """The captures that an answer lists, in its order; what isn't such a line is passed over."""
     for match in map(_LINE.fullmatch, map(str.strip, body.splitlines())):
-        if match is not None and match["at"] >= EARLIEST and stated_time(match["at"])[0] is not None:
+        if match is not None and capture_time(match["at"]) is not None:
             yield Capture(match["at"], f"{archive}/web/{match['at']}/{match['url']}", match["digest"])
 
 
@@ -103,7 +101,7 @@ def title_of(archive: str) -> str:
 
 def moment_of(stamp: str) -> str:
     """The 14 digits of an archive as ISO 8601."""
-    at, _ = stated_time(stamp)
+    at = capture_time(stamp)
     assert at is not None
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -13,6 +13,7 @@ import requests
 from django.db import transaction
 
 from crawler.archives.asking import Asking
+from crawler.archives.wayback import SECONDS
 from crawler.searches.client import SearchRefusedError
 from evidence.facts.elsewhere import (
     ANSWERS,
@@ -49,8 +50,6 @@ from registry.services.services import Services
 
 MAX_PLACES = 5
 """Places of a case that are asked about at once; those that nobody has asked about come first."""
-SECONDS = 2.5
-"""Least time between two requests to the archive's index."""
 BUSY = timedelta(minutes=5)
 _PICTURE_SECONDS = 60.0
 _MAX_ANSWER = 20_000  # characters

@@ -28,10 +28,6 @@ SELDOM_SECONDS = 300.0
 """How often while it is quiet."""
 QUIET_SECONDS = 60.0
 """After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
-QUIET_PACE = 6
-"""Times as long between two ticks then: each asks the database four questions."""
-QUIET_PAUSE_SECONDS = 60.0
-"""But no longer than this, unless ticks are further apart anyway: what comes without a message waits for the tick."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
 
@@ -84,8 +80,7 @@ class Ticks:
         """Tick once; returns for how many seconds that suffices."""
         if tick(self._services):
             self._busy_at = time.monotonic()
-        usual = float(self._services.config.tick_seconds)
-        return max(usual, min(usual * QUIET_PACE, QUIET_PAUSE_SECONDS)) if self._quiet else usual
+        return float(self._services.config.tick_seconds * (3 if self._quiet else 1))
 
     def look(self) -> None:
         """Look what is due some day, unless it is quiet and was looked lately."""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
 from desk.texts.schedules import schedule
-from registry.crawls import captures
+from registry.crawls import captures, starting
 from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
@@ -21,6 +21,7 @@ from registry.crawls.search_services import words_of
 from registry.crawls.watching import BUDGET, FILE_KINDS, Subjects, asks_archives, searched_words, searches
 from registry.models import Owner, Watch
 from registry.works.licence_tables import works_named
+from workers import wiring
 
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
@@ -69,8 +70,8 @@ class WatchForm(forms.Form):
     words = forms.CharField(label=_("What to search for, one search a line"), widget=forms.Textarea, max_length=20_000)
     archive = forms.ChoiceField(
         label=_("Archive"),
-        choices=(("wayback", "Wayback Machine (Internet Archive)"), ("common-crawl", "Common Crawl")),
-        initial="wayback",
+        choices=lambda: tuple(starting.archives(wiring.services()).items()),
+        initial=lambda: next(iter(starting.archives(wiring.services())), ""),
         help_text=_("The first holds many pictures of many sites, the second few of very many."),
     )
     domains = forms.CharField(

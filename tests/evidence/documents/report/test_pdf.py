@@ -1,11 +1,15 @@
 """The report as PDF: its pages, its data, and what stands on the first page."""
 
 import io
+import re
 import time
+from pathlib import Path
 
 import pypdf
 import pytest
 
+import crawler
+from desk.texts import refusals
 from evidence.documents.phrases import languages, load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import FAILED
@@ -74,11 +78,22 @@ def test_a_report_tells_what_was_refused_in_words(report: str) -> None:
     assert "address in a private network 1" in report
 
 
+REASONS = re.compile(
+    r'reason="([a-z-]+)"|Refused\("([a-z-]+)"|_refusal\([^,]+, "([a-z-]+)"|return "([a-z-]+)", (?:f|Sentence\()?"'
+    r'|\), "([a-z-]+)", (?:Sentence\()?"|\("([a-z-]+)", "The job'
+)
+"""How the crawler and what it stands on name the reason of a refusal, where it isn't a ``Reason``."""
+
+
 def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
+    root = Path(crawler.__file__).parents[1]
+    sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawls/crawling.py"]
+    found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
+    found |= {*map(str, Reason), *(one for one in refusals.REASONS if not one.startswith("http-"))}
     for language in languages():
         known = load_phrases(language).sentences
-        assert {reason for reason in Reason if f"refused.{reason}" not in known} == set()
-    assert {Reason.INCOMPLETE, Reason.REDIRECTS, Reason.BROKE_OFF, Reason.BAD_ENCODING, Reason.ERROR} <= set(FAILED)
+        assert {reason for reason in found if f"refused.{reason}" not in known} == set()
+    assert {"incomplete", "redirects", "broke-off", "bad-encoding", "error", "timeout"} <= set(FAILED)
 
 
 def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_whole(report: str) -> None:
