@@ -29,7 +29,7 @@ from registry.db import steps
 from registry.db.fields import KeptFile
 from registry.log.witnessed import answers_of
 from registry.models import Bundle, Package, StepState
-from registry.pictures.kept_files import all_kept, remove_unused
+from registry.pictures.file_removal import all_kept, remove_unused
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
 

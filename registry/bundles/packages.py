@@ -17,7 +17,7 @@ from registry.db import steps
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, next_number
 from registry.models import Bundle, Case, Owner, Package, StepState
-from registry.pictures.kept_files import remove_unused
+from registry.pictures.file_removal import remove_unused
 from registry.services.services import Services
 
 MAX_BUNDLES = 200  # bundles of one package; a court gets more than one ZIP of so many

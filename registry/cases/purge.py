@@ -34,7 +34,7 @@ from registry.models import (
     WithheldFile,
 )
 from registry.notifications.mail import drop_mails
-from registry.pictures.kept_files import as_they_lie, let_go, remove_everywhere
+from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.picture_usage import (
     CARRYING,
     archived_pictures,

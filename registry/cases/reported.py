@@ -16,7 +16,7 @@ from registry.cases.purge import purge, touched
 from registry.db.fields import KeptFile
 from registry.log import audit_log
 from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
-from registry.pictures.kept_files import remove_unused
+from registry.pictures.file_removal import remove_unused
 from registry.pictures.picture_usage import bundles_with, cases_with
 from registry.reports.requests import clear_folder
 from registry.services.services import Services

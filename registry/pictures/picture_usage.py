@@ -11,7 +11,7 @@ from evidence.formats.records import UNDONE, inline_bodies, read_response, read_
 from exhibit.digests import Digest
 from registry.accounts import scoped
 from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Owner
-from registry.pictures.kept_files import as_they_lie
+from registry.pictures.file_removal import as_they_lie
 from registry.services.services import Services
 
 ARCHIVED = "archived-picture"

@@ -30,7 +30,7 @@ from registry.db.fields import KeptFile
 from registry.db.rows import alone_with
 from registry.models import EventKind, Report, Sighting, StepState
 from registry.notifications import events
-from registry.pictures.kept_files import all_kept, remove_unused
+from registry.pictures.file_removal import all_kept, remove_unused
 from registry.reports.cases import shown_case
 from registry.reports.requests import _folder, _given_title, clear_folder
 from registry.reports.scope import (

@@ -11,7 +11,7 @@ from registry.accounts import samples
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
 from registry.models import Owner, Report
-from registry.pictures.kept_files import remove_row
+from registry.pictures.file_removal import remove_row
 from registry.reports.scope import Wanted, check, wanted_of
 from registry.services.services import Services
 
@@ -41,7 +41,7 @@ def ask_again(report: Report, *, by: str) -> Report:
 
 
 def remove_report(services: Services, report: Report, *, by: str) -> None:
-    """Remove a report, as :func:`registry.pictures.kept_files.remove_row` does, with what is made of it by now."""
+    """Remove a report, as :func:`registry.pictures.file_removal.remove_row` does, with what is made of it by now."""
     remove_row(services, report, by=by)
     clear_folder(services, report)
 

@@ -8,7 +8,7 @@ import pytest
 from exhibit.digests import Digest
 from registry import jobs
 from registry.models import Capture, Case, Picture, WithheldFile
-from registry.pictures.kept_files import as_they_lie, let_go, remove_everywhere
+from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.previews import kept_preview
 from registry.services.descriptors import Descriptors
 from registry.services.services import Services

@@ -12,7 +12,7 @@ from indexer.calibration.kept import KeptPairs
 from registry import models
 from registry.db.claimable import Claimable
 from registry.notifications.mail import drop_mails
-from registry.pictures.kept_files import let_go
+from registry.pictures.file_removal import let_go
 from registry.pictures.previews import CACHES, drop_kept
 from registry.services.disk import room_of
 from registry.services.services import Services

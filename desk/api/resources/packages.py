@@ -17,7 +17,7 @@ from registry.accounts import scoped
 from registry.bundles import links, packages as packing
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
-from registry.pictures.kept_files import remove_row
+from registry.pictures.file_removal import remove_row
 from registry.services.addresses import absolute
 from workers import wiring
 

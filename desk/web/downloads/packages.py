@@ -21,7 +21,7 @@ from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence
 from registry.log.witnessed import Answer, answers_of
 from registry.models import Bundle, Owner, Package
-from registry.pictures.kept_files import remove_row
+from registry.pictures.file_removal import remove_row
 from workers import wiring
 
 

@@ -29,7 +29,7 @@ from registry.bundles.packages import (
 )
 from registry.cases.purge import purge
 from registry.models import Bundle, Case, Package, Work
-from registry.pictures.kept_files import remove_row
+from registry.pictures.file_removal import remove_row
 from registry.services.services import Services
 from registry.works.declarations import attach
 from tests.assets.rows import owner

@@ -5,7 +5,7 @@ import pytest
 from exhibit.digests import Digest
 from registry.db.fields import KeptFile
 from registry.models import Report, WithheldFile
-from registry.pictures.kept_files import all_kept, as_they_lie, let_go, remove_everywhere, remove_unused
+from registry.pictures.file_removal import all_kept, as_they_lie, let_go, remove_everywhere, remove_unused
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner
 

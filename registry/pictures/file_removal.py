@@ -1,4 +1,4 @@
-"""The files of reports and packages: bytes that rows name, removed when the last row lets go of them."""
+"""Removing files: those of reports and packages when the last row lets go of them, and what a purge takes out."""
 
 import errno
 import logging
