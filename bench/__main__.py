@@ -11,6 +11,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 from bench import (  # noqa: E402 - after the threads are set
+    archives,
     blind,
     capacity,
     crawling,
@@ -57,6 +58,7 @@ EXAMPLES = """examples:
   python -m bench rendering decoding hostile-pictures blind
   python -m bench idle --minutes 10
   python -m bench recrawling
+  python -m bench archives
   python -m bench ingest --lines 300000
   python -m bench capacity --photos ~/photos --sizes 10000 100000 1000000
   python -m bench pairs lookalikes --pairs PAIRS --lookalikes LOOKALIKES
@@ -112,6 +114,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
     "hostile-pictures": lambda _: [("hostile-pictures", "Hostile pictures", hostile_pictures.measure())],
     "crawling": lambda o: [("crawling", "Crawling a local site", crawling.measure(o.files, o.images))],
     "recrawling": lambda _: [("recrawling", "A site that doesn't change, again and again", recrawling.measure())],
+    "archives": lambda _: [("archives", "Captures that a web archive holds of a domain", archives.measure())],
     "rendering": lambda _: [("rendering", "Pages that scripts make, and others", rendering.measure())],
     "ingest": lambda o: ingest.measure(o.lines, o.seed),
     "retrieval": lambda o: [("retrieval", f"{o.entries:,} hashes", retrieval.measure(o.files, o.entries))],

@@ -154,6 +154,44 @@ class Product:
             crawl.crawl_slice(self.services, waiting.pk)
             plan.plan_crawls(self.services, [run.pk])
 
+    def take_captures(self, url: str, name: str, domain: str, pages: int) -> int:
+        """Run the watch of this name over what an archive holds of a domain once more, without any pause.
+
+        Returns how many pictures it took. Nothing is matched.
+        """
+        from dataclasses import replace
+
+        from crawler.archives import wayback
+        from registry.crawls import inquire, plan, slice as crawl
+        from registry.crawls.watches import arrange
+        from registry.models import CrawlSlice, Inquiry
+
+        wayback.SECONDS = 0.0
+        self.services.config = replace(self.services.config, wayback_url=url)
+        watch = self._owner.watches.filter(name=name).first() or arrange(
+            self.services,
+            self._owner,
+            name,
+            [("archive", wayback.NAME)],
+            every=timedelta(days=7),
+            budget={"pages": pages},
+            politeness={"delay": 0, "concurrency_per_host": 8, "autothrottle": False},
+            domains=[domain],
+            by=OWNER,
+        )
+        run = plan.start_now(self.services, watch)
+        while True:
+            asked = [*Inquiry.objects.filter(crawl=run, state="todo").values_list("pk", flat=True)]
+            waiting = CrawlSlice.objects.filter(crawl=run, state="todo").first()
+            if not asked and waiting is None:
+                break
+            inquire.query_search(self.services, asked)
+            if waiting is not None:
+                crawl.crawl_slice(self.services, waiting.pk)
+            plan.plan_crawls(self.services, [run.pk])
+        run.refresh_from_db()
+        return run.pages
+
     def waiting(self) -> list[int]:
         """The rows of the pictures that wait for being matched, and of those that a broken run had begun."""
         from registry.models import Picture

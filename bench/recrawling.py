@@ -44,9 +44,9 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
     first = 0
     with _serving(kind) as (base, counts):
         for run in range(1, RUNS + 1):
-            before, begun = _processor_seconds(), time.monotonic()
+            before, begun = processor_seconds(), time.monotonic()
             product.visit(kind, f"{base}/")
-            seconds, wall = _processor_seconds() - before, time.monotonic() - begun
+            seconds, wall = processor_seconds() - before, time.monotonic() - begun
             counts.send("counts")
             asked: tuple[int, int, int] = counts.recv()
             requests, unchanged, sent = asked
@@ -58,7 +58,8 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
                 }  # fmt: skip
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
+    """What this process and its ended children have used so far."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -73,7 +74,7 @@ def _site() -> dict[str, tuple[str, bytes]]:
             names = [f"{page}-{picture}.jpg" for picture in range(A_PAGE)]
             shown = "".join(f'<img src="{name}" alt="Picture">' for name in names)
             site[page] = ("text/html", f"<title>{page}</title><p>All about {page}.</p>{shown}".encode())
-            site |= {name: ("image/jpeg", _picture(name)) for name in names}
+            site |= {name: ("image/jpeg", as_jpeg(name)) for name in names}
     site["/robots.txt"] = ("text/plain", b"User-agent: *\nAllow: /\n")
     return site
 
@@ -82,7 +83,8 @@ def _links(paths: Iterable[str]) -> bytes:
     return "".join(f'<a href="{path}">{path}</a>' for path in paths).encode()
 
 
-def _picture(name: str) -> bytes:
+def as_jpeg(name: str) -> bytes:
+    """A small picture of its own for each name."""
     digest, file = sha256(name.encode()).digest(), io.BytesIO()
     Image.frombytes("RGB", (2, 5), digest[:30]).resize((160, 120)).save(file, "JPEG")
     return file.getvalue()

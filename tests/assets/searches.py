@@ -125,6 +125,7 @@ PATHS: Mapping[str, str] = {
     "ebay": "/buy/browse/v1/item_summary/search",
     "ebay-images": "/buy/browse/v1/item_summary/search_by_image",
     "etsy": "/v3/application/listings/active",
+    "europeana": "/record/v2/search.json",
     "wikimedia-commons": "/w/api.php",
     "openverse": "/v1/images/",
     "bluesky": "/xrpc/app.bsky.feed.searchPosts",
@@ -249,6 +250,28 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
             }
         ),
         (("", "https://www.etsy.com/listing/7/wave"),),
+    ),
+    "europeana": (
+        answer(
+            {
+                "apikey": "the-key",
+                "success": True,
+                "requestNumber": 999,
+                "itemsCount": 1,
+                "totalResults": 1,
+                "items": [
+                    {
+                        "id": "/90402/SK_A_3262",
+                        "type": "IMAGE",
+                        "title": ["Wave"],
+                        "edmIsShownAt": ["https://museum.example/objects/3262"],
+                        "edmIsShownBy": ["https://museum.example/images/3262.jpg"],
+                        "guid": "https://www.europeana.eu/item/90402/SK_A_3262?utm_source=api&utm_campaign=the-key",
+                    }
+                ],
+            }
+        ),
+        (("https://museum.example/images/3262.jpg", "https://museum.example/objects/3262"),),
     ),
     "wikimedia-commons": (
         answer(

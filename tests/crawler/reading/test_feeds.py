@@ -249,3 +249,18 @@ def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_
     for data in (atom, rss, feed):
         assert read_feed(data, HERE).images[0].elsewhere == (told,)
     assert read_feed(atom, HERE).images[1].elsewhere == ()
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        '<entry><link href="/p/1"/><summary type="html"><![CDATA[<img src="/m/1.jpg"><p>Wave</p>]]></summary></entry>',
+        '<entry><link href="/p/1"/><media:content url="/m/1.jpg" type="image/jpeg" medium="image"/></entry>',
+    ],
+    ids=["as-pixelfed-writes", "as-mastodon-writes"],
+)
+def test_the_pictures_of_an_account_are_found_in_its_feed(entry: str) -> None:
+    data = f'<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/">{entry}</feed>'
+    feed = read_feed(data.encode(), "http://pixel.example/users/ann.atom")
+    assert [image.url for image in feed.images] == ["http://pixel.example/m/1.jpg"]
+    assert [link.url for link in feed.links] == ["http://pixel.example/p/1"]

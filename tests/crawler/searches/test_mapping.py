@@ -112,6 +112,7 @@ WRONG_KEY = {
     "ebay": answer({"errors": [{"errorId": 1001, "message": "Invalid access token"}]}, 401),
     "ebay-images": answer({"errors": [{"errorId": 1100, "message": "Access denied"}]}, 403),
     "etsy": answer({"error": "Shared secret is required in x-api-key header."}, 403),
+    "europeana": answer({"apikey": "wrong", "success": False, "error": "Invalid API key"}, 401),
 }
 WRONG_PICTURE = {
     "tineye": tineye_error(400, "The image is too small or too simple."),

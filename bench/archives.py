@@ -1,0 +1,123 @@
+"""What a watch over a web archive costs: a stand-in of a documented form lists captures of a domain and serves them.
+
+The archive's pace isn't kept here: a real one is asked every 2.5 seconds, and gives a capture each second.
+"""
+
+import http.server
+import multiprocessing
+import os
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import format_datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from bench.common import Row
+from bench.product import Product
+from bench.recrawling import as_jpeg, processor_seconds
+from evidence.facts.elsewhere import sha1_of
+from exhibit.periods import capture_time
+
+HOST, DOMAIN = "127.0.0.2", "photos.example"
+TAKES = 500
+"""Pictures that a run takes."""
+TIMES = 4
+"""How often each picture was captured."""
+SIZES = (TAKES * TIMES, 10_000_000)
+"""Captures in an index."""
+
+
+def measure() -> list[Row]:
+    """Take 500 pictures out of indexes of two sizes, and look again for what is new."""
+    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
+        Path(name).chmod(0o755)
+        os.environ |= {
+            "EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings", "EXHIBIT_ALLOWED_NETWORKS": f"{HOST}/32",
+        }  # fmt: skip
+        with Product() as product:
+            return [row for size in SIZES for row in _runs(product, size)]
+
+
+def _runs(product: Product, size: int) -> Iterator[Row]:
+    with _serving(size) as (url, counts):
+        for run in (1, 2):
+            before, begun = processor_seconds(), time.monotonic()
+            taken = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
+            seconds, wall = processor_seconds() - before, time.monotonic() - begun
+            counts.send("counts")
+            asked: tuple[int, int] = counts.recv()
+            most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+            yield {
+                "captures in the index": size, "run": run, "requests to the index": asked[0],
+                "captures fetched": asked[1], "pictures taken": taken, "CPU seconds": seconds, "seconds": wall,
+                "MiB at most": most // 1024,
+            }  # fmt: skip
+
+
+@contextmanager
+def _serving(size: int) -> Iterator[tuple[str, Connection]]:
+    """Serve an archive from a process of its own, which says what it was asked for since it was asked that last."""
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=_serve, args=(size, there), daemon=True)
+    server.start()
+    try:
+        yield f"http://{HOST}:{here.recv()}", here
+    finally:
+        server.kill()  # it has nothing to put away
+        server.join()
+
+
+def _line(number: int) -> tuple[str, str]:
+    """The moment and the address of the capture of this number, by address and moment, as an index lists them."""
+    return f"20{10 + number % TIMES}0303120000", f"http://{DOMAIN}/{number // TIMES:07}.jpg"
+
+
+def _serve(size: int, questions: Connection) -> None:
+    counts = [0, 0]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            path = urlsplit(self.path)
+            if path.path == "/cdx/search/cdx":
+                counts[0] += 1
+                self._send("text/plain", self._listed(parse_qs(path.query)))
+                return
+            counts[1] += 1
+            stamp, _, address = self.path.removeprefix("/web/").partition("id_/")
+            moment = capture_time(stamp)
+            assert moment is not None
+            self._send("image/jpeg", as_jpeg(address), ("Memento-Datetime", format_datetime(moment, usegmt=True)))
+
+        @staticmethod
+        def _listed(asked: dict[str, list[str]]) -> bytes:
+            first = int(asked.get("resumeKey", ["0"])[0])
+            last = min(first + int(asked["limit"][0]), size)
+            lines = []
+            for number in range(first, last):
+                stamp, address = _line(number)
+                lines.append(f"{stamp} {address} image/jpeg 200 {sha1_of(as_jpeg(address))} 900\n")
+            return ("".join(lines) + (f"\n{last}\n" if last < size else "")).encode()
+
+        def _send(self, media_type: str, body: bytes, *headers: tuple[str, str]) -> None:
+            self.send_response(200)
+            for name, value in (("Content-Type", media_type), ("Content-Length", str(len(body))), *headers):
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+    questions.send(server.server_address[1])
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while questions.recv():
+        questions.send(tuple(counts))
+        counts[:] = [0, 0]
