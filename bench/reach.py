@@ -41,7 +41,12 @@ _CLIENTS: Mapping[str, Sequence[str]] = {
 
 
 def fetched(folder: Path, registry: str, package: str, version: str) -> Path | None:
-    """The files of a package, unpacked once below this folder; nothing, and a word on stderr, when it can't be had."""
+    """The files of a package, unpacked once below this folder; nothing, and a word on stderr, when it can't be had.
+
+    In the registry ``folder`` a package is a folder of this machine, such as a checkout of somebody's site.
+    """
+    if registry == "folder":
+        return Path(package)
     unpacked = folder / f"{package.replace('/', '-')}-{version}"
     if unpacked.exists():
         return unpacked
