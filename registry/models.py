@@ -55,6 +55,7 @@ from registry.crawls.models import (
     HostLease,
     Inquiry,
     KnownPage,
+    Proposal,
     Refusal,
     Revisit,
     SearchCharge,

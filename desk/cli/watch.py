@@ -28,6 +28,8 @@ REMEDIES = {"key": "key", "no-key": "key", "no-consent": "consent", "no-price": 
 """What of a search has to be set, as the API names it."""
 SHOWN = 20
 """Refusals that are named."""
+PROPOSED = "exhibit api GET proposals; register some: exhibit api POST proposals/register"
+"""How to see what own places propose as works, and what to do then."""
 watch_command = click.Group("watch", help="Scheduled visits to places where copies may be.")
 
 
@@ -39,6 +41,8 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
         "exhibit watch add archive --warc crawl.warc.gz",
         "exhibit watch add copies --search tineye --every 7d --searches 50",
         "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
+        "exhibit watch add mine --site https://studio.example/ --own",
+        "exhibit watch add export --folder ~/Pictures/export --own --every 15m",
         "exhibit watch add shop-then --archive wayback --domain shop.example --from 2019 --dry-run",
     ),
 )
@@ -59,6 +63,8 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
 
     Only pages of the given sites are followed; pictures may lie anywhere. Pages of a list are visited alone, unless
     --depth says otherwise. Addresses on the web, files, a search and an archive can't be in one watch.
+
+    With --own, pictures there that show none of the works are proposed as works; what lies there is no find.
     """
     sources = list(options.sources(given))
     names = given["searches_asked"]
@@ -86,11 +92,14 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
         return
     sources += [(SEARCH, search) for search in names] + [("archive", name) for name in archives]
     asked |= {**domains, "every": given["every"], "when": options.when(given), "politeness": options.politeness(given)}
-    watch = watches.arrange(desk.services, desk.owner(named), name, sources, by=person(), **asked)
+    own = bool(given["own"])
+    watch = watches.arrange(desk.services, desk.owner(named), name, sources, own=own, by=person(), **asked)
     only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
     say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
+    if own:
+        say(f"What it proposes: {PROPOSED}")
     _note_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
@@ -136,6 +145,7 @@ def edit_watch(*, name: str, named: str | None, as_json: bool, **given: Json) ->
         when=options.when(given, watch),
         budget=options.budget(given),
         politeness=options.politeness(given),
+        own=given["own"],
         by=person(),
         add=add,
         remove=_removed(watch, given["remove"]),
@@ -270,6 +280,7 @@ def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as
         tell_not_asked(crawl)
         tell_unrendered(crawl)
         tell_searches(crawl)
+        _tell_proposals(watch)
         say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {quote(name)}")
     else:
         if not joined:
@@ -279,6 +290,14 @@ def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as
             note("No worker runs: start them with `exhibit up`, or add --wait.")
     if _falls_short(crawl):
         finish(ExitCode.INCOMPLETE)
+
+
+def _tell_proposals(watch: "models.Watch") -> None:
+    """How many pictures of the watch wait to be registered as works."""
+    from registry.works import proposals
+
+    if watch.own and (count := proposals.of_watch(watch).count()):
+        say(f"{counted(count, 'picture')} proposed as works: {PROPOSED}")
 
 
 def _note_missing_keys(desk: Desk, watch: "models.Watch") -> None:

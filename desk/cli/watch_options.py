@@ -28,6 +28,7 @@ source_options = together(
     ),
     click.option("--folder", multiple=True, metavar="DIR", type=FOLDER, help="A folder of pictures."),
     click.option("--warc", multiple=True, metavar="FILE", type=FILE, help="A web archive: WARC, ARC or WACZ."),
+    click.option("--own/--not-own", default=None, help="The places are your own: pictures there become proposals."),
     click.option("--words", metavar="FILE", type=FILE, help="What a search is asked for, one search a line."),
     click.option("--works", metavar="N,N,…", help="Works that a search is asked for; all of them by default."),
     click.option("--newest/--in-turn", default=None, help="Each run begins with the newest work, or goes on."),

@@ -98,6 +98,14 @@ class Sought(Given):
     collection: Number | None = Field(None, description="Only those in it.")
 
 
+class ProposedPictures(Given):
+    """Pictures that were proposed as works."""
+
+    pictures: Annotated[list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]], Field(min_length=1, max_length=200)] = (
+        Field(description="Their digests.", examples=[["9f" * 32]])
+    )
+
+
 class BulkChange(Given):
     """One change of many works, named by their numbers or all that match."""
 
@@ -219,6 +227,10 @@ class NewWatch(WatchLimits, WatchTimes):
     words: Words = []
     works: Works = []
     newest: bool = Field(default=False, description="A run begins with the newest work, not where the last one ended.")
+    own: bool = Field(
+        default=False,
+        description="The sources are your own places: pictures there are proposed as works, and no finds.",
+    )
     every_seconds: int = Field(86_400, ge=60, le=315_360_000)
 
 
@@ -232,6 +244,7 @@ class WatchChange(WatchLimits, WatchTimes):
     words: Words | None = None
     works: Works | None = None
     newest: bool | None = None
+    own: bool | None = Field(None, description="Whether the sources are your own places.")
     every_seconds: int | None = Field(None, ge=60, le=315_360_000, examples=[604_800])
 
 

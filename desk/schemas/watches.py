@@ -154,6 +154,7 @@ class Watch(Answer):
     spent_this_month: list[str] = Field(description="By its searches, where prices are known.", examples=[["0.04 USD"]])
     politeness: dict[str, Any]
     private: bool
+    own: bool = Field(description="Its places are the owner's own: pictures there are proposed as works, and no finds.")
     paused: bool
     next_run_at: Moment | None = Field(examples=[NOON])
     at: Annotated[str | None, From(lambda row: (when := kept(row)) and f"{when.at:%H:%M}")] = Field(

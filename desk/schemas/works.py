@@ -240,6 +240,31 @@ class AddedWork(RegisteredWork, ListedWork):
     """A work as a command registered it, with what speaks against it."""
 
 
+class Proposal(Answer):
+    """A picture at a place of the owner's own that shows no work, and what its file states of itself."""
+
+    picture: Hex = Field(alias="picture.digest")
+    width: int | None = Field(alias="picture.width")
+    height: int | None = Field(alias="picture.height")
+    bytes: int = Field(alias="picture.size")
+    watch: str = Field(alias="sighting.crawl.watch.name")
+    page_url: str = Field(alias="sighting.page_url")
+    image_url: str = Field(alias="sighting.image_url")
+    seen_at: Moment | None = Field(alias="sighting.last_seen", examples=[NOON])
+    title: Annotated[str, From(lambda row: row.stated.get("title", ""))] = Field(
+        description="As the file states it, like what follows; empty where it states nothing."
+    )
+    author: Annotated[str, From(lambda row: row.stated.get("author", ""))] = Field(examples=["A. Example"])
+    rights: Annotated[str, From(lambda row: row.stated.get("rights", ""))]
+    plain: bool = Field(description="It looks like a logo, an icon or a small copy.")
+
+
+class Dismissed(Answer):
+    """How many pictures are proposed no more."""
+
+    pictures: int = Field(examples=[2])
+
+
 class Upload(Answer):
     """Files that somebody brings to become works, and how far they are, counted in files."""
 

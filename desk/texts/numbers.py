@@ -106,6 +106,11 @@ COUNTED: dict[str, Promise] = {
     "works": ngettext_lazy("%(n)s work", "%(n)s works", "count"),
     "works changed": ngettext_lazy("%(n)s work changed.", "%(n)s works changed.", "count"),
     "works matching": ngettext_lazy("the %(n)s work that matches", "all %(n)s works that match", "count"),
+    "works proposed": ngettext_lazy(
+        "%(n)s picture at your own places is proposed as a work.",
+        "%(n)s pictures at your own places are proposed as works.",
+        "count",
+    ),
     "works related": ngettext_lazy(
         "%(n)s of these works shows the same as another work of yours.",
         "%(n)s of these works show the same as other works of yours.",

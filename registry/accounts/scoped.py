@@ -165,13 +165,14 @@ def picture(of: Owner, digest: Digest) -> Picture:
 def may_see_picture(of: Owner, picture: Picture) -> bool:
     """Whether a picture concerns the owner: it belongs to a work, to a sighting in one of its cases, or to a held work.
 
-    One that a member reported as illegal is shown to none of them any more.
+    So does one that was proposed as a work. One that a member reported as illegal is shown to none of them any more.
     """
     if hidden_among(of, [picture]):
         return False
     in_works = picture.work_pictures.filter(work__owner=of).exists()
     in_cases = picture.sightings.filter(case_sightings__case__owner=of)
-    return in_works or in_cases.exists() or _in_held_works(of, picture)
+    proposed = picture.proposals.filter(owner=of)
+    return in_works or in_cases.exists() or proposed.exists() or _in_held_works(of, picture)
 
 
 def _in_held_works(of: Owner, picture: Picture) -> bool:

@@ -14,6 +14,7 @@ from registry.cases import history, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
 from registry.cases.ledger import apply_ledger
 from registry.cases.record_decision import LEDGER, Decider, announce, by_person, record_decision
+from registry.crawls import own_places
 from registry.db.bulk import copy_into
 from registry.log import audit_log
 from registry.log.log import Deed, submit_all
@@ -93,7 +94,7 @@ def _matters(
     """What these pictures' matches concern, for one work or for all.
 
     Of a pair that several versions of the comparison found alike, the newest match counts. What resembles a work by its
-    structure alone concerns only owners who ask for derived works.
+    structure alone concerns only owners who ask for derived works, and what lies at an owner's own place nobody.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -129,7 +130,9 @@ def _matters(
             """,
             [list(found), list(registered), work, most],
         )
-        return [Matter(*row) for row in cursor.fetchall()]
+        matters = [Matter(*row) for row in cursor.fetchall()]
+    at_home = own_places.seen_there([(matter.owner, matter.sighting) for matter in matters])
+    return [matter for matter in matters if (matter.owner, matter.sighting) not in at_home]
 
 
 def _cases(

@@ -7,7 +7,7 @@ from registry.accounts.models import Numbered, Owner
 from registry.db.claimable import Claimable, StepState
 from registry.db.fields import SentenceField
 from registry.pictures.models import Picture
-from registry.works.models import Work
+from registry.works.models import Upload, Work
 
 
 class Watch(Numbered):
@@ -28,6 +28,9 @@ class Watch(Numbered):
     removed_at = models.DateTimeField(null=True, blank=True)
     everything = models.BooleanField(
         default=False, db_default=False, help_text="the next run asks for every page anew: what it sees has changed"
+    )
+    own = models.BooleanField(
+        default=False, db_default=False, help_text="its places are the owner's: pictures there are proposed as works"
     )
 
     class Meta(Numbered.Meta):
@@ -243,6 +246,32 @@ class Sighting(models.Model):
     class Meta:
         constraints = [UniqueConstraint(fields=["crawl", "page_key", "image_key", "picture"], name="sighting_identity")]
         indexes = [Index(fields=["picture", "party"], name="sighting_of_picture")]
+
+
+class Proposal(models.Model):
+    """A picture seen at a place of the owner's own that shows no work: a person registers it as one, or doesn't."""
+
+    class State(models.TextChoices):
+        """What a person said to it."""
+
+        OPEN = "open"
+        REGISTERED = "registered"
+        DISMISSED = "dismissed"
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="proposals")
+    picture = models.ForeignKey(Picture, on_delete=models.PROTECT, related_name="proposals")
+    sighting = models.ForeignKey(Sighting, on_delete=models.CASCADE, related_name="proposals", help_text="the first")
+    stated = models.JSONField(default=dict, blank=True, help_text="what its file states of itself")
+    plain = models.BooleanField(default=False, help_text="it looks like a logo, an icon or a small copy")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    proposed_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.CharField(max_length=300, blank=True)
+    upload = models.ForeignKey(Upload, null=True, blank=True, on_delete=models.SET_NULL, related_name="proposals")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "picture"], name="proposal_identity")]
+        indexes = [Index(fields=["owner", "-id"], name="proposal_open", condition=Q(state="open"))]
 
 
 class Refusal(models.Model):

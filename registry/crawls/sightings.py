@@ -80,7 +80,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
         rows[place] = _row(of, sighting, title, place, first)
     copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
     _take_back([pictures[sighting.digest] for sighting, _ in seen if not sighting.not_modified])
-    return _put_to_work(list(pictures.values()), mark)
+    return _put_to_work(list(pictures.values()), mark, proposing=of.crawl.watch.own)
 
 
 def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime | None) -> SightingRow:
@@ -131,12 +131,15 @@ def _take_back(pictures: Sequence[int]) -> None:
     given_up.update(**{**steps.afresh(), "attempts": steps.MAX_ATTEMPTS - 1})
 
 
-def _put_to_work(pictures: Sequence[int], mark: str) -> list[int]:
-    """Of locked pictures, those that wait for their step: new ones, and those that a new sighting makes a matter of."""
+def _put_to_work(pictures: Sequence[int], mark: str, *, proposing: bool) -> list[int]:
+    """Of locked pictures, those that wait for their step: new ones, and those that a new sighting makes a matter of.
+
+    What is seen at an owner's own place may be proposed as a work by that step, whatever else it was.
+    """
     matched = Match.objects.filter(found_id__in=pictures).exclude(decision="none").values("found_id")
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
-    concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
+    concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise | (Q(refusal="") if proposing else Q(pk__in=[]))
     Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(**steps.afresh())
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
     return sorted(waiting.values_list("pk", flat=True))

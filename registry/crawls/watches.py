@@ -36,6 +36,7 @@ class Settings(watching.Subjects, TypedDict):
     politeness: Mapping[str, float]
     by: str
     when: NotRequired[TimeOfDay | None]
+    own: NotRequired[bool]
 
 
 def arrange(
@@ -76,6 +77,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     name: str | None = None,
     every: timedelta | None = None,
     when: TimeOfDay | None = None,
+    own: bool | None = None,
     add: Sequence[Place] = (),
     remove: Collection[Place] = (),
     **asked: Unpack[watching.Subjects],
@@ -83,7 +85,8 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
     _check(services, add)
     with transaction.atomic():
-        watching.change_watch(watch, name=name, every=every, when=when, budget=budget, politeness=politeness, by=by)
+        said: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
+        watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **said)
         watching.change_sources(watch, add=add, remove=remove, by=by)
         if searches := _searches(watching.places(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples, scoped
-from registry.crawls import budgets, canaries, changes, crawling, revisits, schedules
+from registry.crawls import budgets, canaries, changes, crawling, own_places, revisits, schedules
 from registry.crawls.schedules import TimeOfDay
 from registry.db.rows import alone_with, next_number, there, write
 from registry.log import audit_log
@@ -61,6 +61,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     politeness: Mapping[str, float],
     by: str = "",
     when: TimeOfDay | None = None,
+    own: bool = False,
     **asked: Unpack[Subjects],
 ) -> Watch:
     """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
@@ -68,7 +69,8 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     What comes from files, from archives, and what a search names that is asked with the owner's key, is private to the
     owner; what comes from the public web isn't. Sources are kinds and addresses (paths of files), of one sort. The
     budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
-    of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, or as ``when`` says.
+    of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, or as ``when`` says. What it
+    looks at may be the owner's ``own`` (:mod:`registry.crawls.own_places`).
     """
     samples.refuse(owner)
     group = _one_group(kind for kind, _url in sources)
@@ -82,6 +84,8 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             Sentence("A watch over an archive names the domains whose pictures it takes, and no other does."),
             hint=Sentence("Name the archive and the domain: --archive wayback --domain example.com"),
         )
+    if own:
+        own_places.check(sources)
     first = None if group == LISTS else now() + every if when is None else schedules.first_run(every, when)
     with alone_with(owner):
         _refuse_known(owner, name)
@@ -95,12 +99,13 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             politeness=dict(politeness),
             **_times(every, first, when),
             private=group in (FILES, SEARCHES, ARCHIVES),
+            own=own,
         )
         audit_log.changed("watch added", by=by, owner=owner, about={"sources": watch.sources, **_settings(watch)})
         return watch
 
 
-def change_watch(
+def change_watch(  # noqa: PLR0913 - as add_watch
     watch: Watch,
     *,
     name: str | None = None,
@@ -109,6 +114,7 @@ def change_watch(
     politeness: Mapping[str, float],
     by: str,
     when: TimeOfDay | None = None,
+    own: bool | None = None,
 ) -> None:
     """Set a watch anew; a crawl under way goes on under the new budget, its next slice at the new pace.
 
@@ -129,7 +135,12 @@ def change_watch(
         politeness = {**row.politeness, **politeness}
         sees_more = any(budget.get(one) != row.budget.get(one) for one in ("depth", "render"))
         sees_more |= any(politeness.get(one) != row.politeness.get(one) for one in ("obey_robots", "obey_reservations"))
-        write(row, name=name, budget=budget, politeness=politeness, everything=row.everything or sees_more, **times)
+        own = row.own if own is None else own
+        if own:
+            own_places.check(places(row))
+        sees_more |= own and not row.own  # what it has seen may be proposed
+        everything = row.everything or sees_more
+        write(row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **times)
         if sees_more:  # "unchanged" would be no answer, in later runs too, if the next one has no time for all
             row.known_pages.update(etag="", last_modified="")
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
@@ -151,6 +162,8 @@ def change_sources(
         if after == before:
             return
         is_asked = searches(row) or asks_archives(row)
+        if row.own:
+            own_places.check(after)
         if is_asked or _one_group(kind for kind, _url in after) != _one_group(kind for kind, _url in before):
             raise WrongUseError(Sentence("A watch can't mix files, searches and addresses on the web."))
         write(row, sources=[{"kind": kind, "url": url} for kind, url in after])
@@ -272,7 +285,7 @@ def _times(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> 
 
 def _settings(watch: Watch) -> dict[str, Any]:
     told = {"watch": watch.name, "seconds": watch.interval_seconds}
-    return told | {"budget": watch.budget, "politeness": watch.politeness}
+    return told | {"budget": watch.budget, "politeness": watch.politeness} | ({"own": True} if watch.own else {})
 
 
 def _check(name: str, every: timedelta) -> None:

@@ -25,7 +25,8 @@ _ENDED = [models.StepState.DONE, models.StepState.FAILED]
 def expire_bytes(services: Services) -> int:
     """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
 
-    Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept.
+    Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept; what is
+    proposed as a work, too, until somebody decides.
     """
     limit = now() - timedelta(days=services.config.retention_days)
     kept = (
@@ -33,6 +34,7 @@ def expire_bytes(services: Services) -> int:
         | Exists(models.Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
         | Exists(models.Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
         | Exists(models.WorkAttachment.objects.filter(digest=OuterRef("digest")))
+        | Exists(models.Proposal.objects.filter(picture=OuterRef("pk"), state=models.Proposal.State.OPEN))
         | Exists(models.CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
     stored = models.Picture.objects.filter(bytes_state=models.BytesState.STORED, state__in=_ENDED)

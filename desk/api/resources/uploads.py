@@ -13,9 +13,10 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.api.common.problems import Problem
 from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
+from exhibit.digests import Digest
 from registry.accounts import scoped
 from registry.models import UploadFile
-from registry.works import uploads as uploading
+from registry.works import proposals, uploads as uploading
 from workers import wiring
 
 router = Router(tags=["uploads"])
@@ -126,3 +127,31 @@ def list_lines(
 ) -> Piece[schemas.UploadLine]:
     """Lines of the table that are about no file that came."""
     return page(uploading.lines_without_files(scoped.upload(of(request), number)), schemas.UploadLine, cursor, limit)
+
+
+PROPOSALS = "/owners/{slug:owner}/proposals"
+
+
+@router.get(PROPOSALS, response=Piece[schemas.Proposal])
+def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Proposal]:
+    """Pictures at your own places that show none of your works, and that nobody has registered or dismissed."""
+    return page(proposals.waiting(of(request)), schemas.Proposal, cursor, limit)
+
+
+@router.post(PROPOSALS + "/register", response={202: schemas.Upload}, auth=WRITE)
+@once
+def register_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.Upload:
+    """Register proposed pictures as works, as an upload; what their files state is declared, and nothing else.
+
+    With each work is kept where its file was seen. That proves nobody's authorship.
+    """
+    chosen = [Digest.from_hex(one) for one in new.pictures]
+    return schemas.Upload.from_row(proposals.register(wiring.services(), of(request), chosen, by=request.auth.by))
+
+
+@router.post(PROPOSALS + "/dismiss", response=schemas.Dismissed, auth=WRITE)
+@once
+def dismiss_proposals(request: Call, owner: str, new: requests.ProposedPictures) -> schemas.Dismissed:
+    """Propose pictures as works no more."""
+    chosen = [Digest.from_hex(one) for one in new.pictures]
+    return schemas.Dismissed(pictures=proposals.dismiss(of(request), chosen, by=request.auth.by))

@@ -53,6 +53,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
         politeness=new.politeness,
         by=request.auth.by,
         when=schedules.chosen(new.at, new.weekday, new.time_zone, timedelta(seconds=new.every_seconds)),
+        own=new.own,
         **new.model_dump(include=SUBJECTS | DOMAINS),
     )
     return schemas.Watch.from_row(row)
@@ -105,6 +106,7 @@ def change_watch(request: Call, owner: str, number: int, new: requests.WatchChan
         add=[place for place in after if place not in before],
         remove=[place for place in before if place not in after],
         when=schedules.chosen(new.at, new.weekday, new.time_zone, every, schedules.kept(row)),
+        own=new.own,
         **new.model_dump(include=SUBJECTS),
     )
     return schemas.Watch.from_row(scoped.watch_numbered(of(request), number))

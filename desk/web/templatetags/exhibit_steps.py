@@ -71,7 +71,9 @@ def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
     there = Owner.objects.filter(pk=owner.pk).values_list(
         Exists(Work.objects.filter(owner=OuterRef("pk"), removed_at=None)),
         Exists(UploadFile.objects.filter(upload__owner=OuterRef("pk"), state__in=UNFINISHED)),
-        Exists(Watch.objects.filter(owner=OuterRef("pk"), removed_at=None).exclude(sources__contains=BY_HAND)),
+        Exists(
+            Watch.objects.filter(owner=OuterRef("pk"), removed_at=None, own=False).exclude(sources__contains=BY_HAND)
+        ),
         Exists(Case.objects.filter(owner=OuterRef("pk"), resembles=False)),
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )

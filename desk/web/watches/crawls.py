@@ -22,6 +22,7 @@ from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry.accounts import scoped
 from registry.crawls import budgets, crawling, plan, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture, Refusal, Sighting, Watch
+from registry.works import proposals
 from workers import wiring
 
 
@@ -62,6 +63,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "over_budget": budgets.unrendered(crawl).get("budget", 0),
         "lacked_browser": partial(crawling.lacked_browser, crawl),  # asked where it is shown
         "not_asked": not_asked_in_words(crawl),
+        "proposed": proposals.of_watch(crawl.watch).count() if crawl.watch.own else 0,
         "resting": crawling.resting(crawl).items(),
     }
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
 from desk.texts.schedules import schedule
-from registry.crawls import captures, starting
+from registry.crawls import captures, own_places, starting
 from registry.crawls.budgets import RENDERING
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
@@ -93,6 +93,11 @@ class WatchForm(forms.Form):
     weekday = forms.TypedChoiceField(label=_("On"), coerce=int, choices=tuple(WEEKDAYS.items()))
     at = forms.TimeField(label=_("At"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
     zone = forms.ChoiceField(label=_("Where it is that time"), required=False)
+    own = forms.BooleanField(
+        label=_("These places are my own"),
+        required=False,
+        help_text=_("Pictures there that show none of your works are proposed as works. What lies there is no find."),
+    )
     pages = forms.IntegerField(label=_("Pages"), min_value=1, max_value=1_000_000)
     images = forms.IntegerField(label=_("Pictures"), min_value=1, max_value=10_000_000)
     megabytes = forms.IntegerField(label=_("Megabytes"), min_value=1, max_value=1_000_000)
@@ -148,9 +153,12 @@ class WatchForm(forms.Form):
         name: str = "",
         service: Service | None = None,
         archive: bool = False,
+        own: bool = False,
     ) -> None:
         usual = int((WEEK if archive else DAY).total_seconds())
-        self._watch = watch = watch or Watch(name=name, sources=[], budget={**RENDERING}, interval_seconds=usual)
+        self._watch = watch = watch or Watch(
+            name=name, sources=[], budget={**RENDERING}, interval_seconds=usual, own=own
+        )
         super().__init__(data, initial=_initial(watch), label_suffix="")
         self.asks_archive = archive or asks_archives(watch)
         asks, takes = searches(watch) or service is not None, service.takes if service else ""
@@ -161,6 +169,8 @@ class WatchForm(forms.Form):
         elif self.asks_archive:
             unused = NO_CAPTURES
         unused += () if archive else OF_ARCHIVES
+        if asks or self.asks_archive or any(source["kind"] not in own_places.KINDS for source in watch.sources):
+            unused += ("own",)
         of_works = OF_WORKS if asks_words or not asks or takes == "nothing" else ()
         for field in (*unused, *(() if asks_words else ("words",)), *of_works):
             del self.fields[field]
@@ -192,12 +202,13 @@ class WatchForm(forms.Form):
             "when": None if stays else TimeOfDay(given["at"], zone, given["weekday"]),
             "budget": budget,
             "politeness": {"delay": given["delay"]} if "delay" in given else {},
+            **({"own": given["own"]} if "own" in given else {}),
         }
 
     @property
     def asked(self) -> list[forms.BoundField]:
         """The fields of its name and of what it asks for, those that it has."""
-        return [self[name] for name in ("name", "words", *OF_WORKS) if name in self.fields]
+        return [self[name] for name in ("name", "own", "words", *OF_WORKS) if name in self.fields]
 
     @property
     def captures(self) -> list[forms.BoundField]:
@@ -241,6 +252,7 @@ def _initial(watch: Watch) -> dict[str, Any]:
     known = {int(period.total_seconds()) for period, _words in PERIODS}
     return amounts | {
         "name": watch.name,
+        "own": watch.own,
         "words": "\n".join(searched_words(watch)),
         "every": str(watch.interval_seconds) if watch.interval_seconds in known else AS_IT_IS,
         "weekday": (begin.weekday if begin is not None else None) or 0,

@@ -27,13 +27,15 @@ from workers import wiring
 def new(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask for a site's address; look at the one given, and show what it offers."""
     if request.method != "POST":
-        return show(request, owner, "web/watch-new.html", {"address": ""})
-    values = looked_at(request)
+        return show(request, owner, "web/watch-new.html", {"address": "", "own": "own" in request.GET})
+    values = looked_at(request) | {"own": "own" in request.POST}
     if not values.get("offered"):
         return show(request, owner, "web/watch-new.html", values, status=422)
     address = str(values["address"])
     name = watching.free_name(owner, host_of(address).removeprefix("www.") or address)
-    return show(request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name)})
+    return show(
+        request, owner, "web/watch-new.html", values | {"form": WatchForm(name=name, own="own" in request.POST)}
+    )
 
 
 @decider_post()

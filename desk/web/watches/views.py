@@ -16,10 +16,11 @@ from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry.accounts import scoped
-from registry.crawls import canaries, changes, opt_outs, plan, watches as arranging, watching
+from registry.crawls import canaries, changes, opt_outs, own_places, plan, watches as arranging, watching
 from registry.crawls.budgets import of_month, spent_of
 from registry.crawls.revisits import is_past
 from registry.models import Crawl, Owner, Watch
+from registry.works import proposals
 from workers import wiring
 
 
@@ -52,6 +53,8 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "changing": changes.changed_weekly(row.pk),
         "canaries": [(one, last, canaries.is_in_reach(one)) for one, last in last_runs(row)],
         "opt_outs": [(one, [counted(n, why) for why, n in one.how.items()]) for one in opt_outs.of_watch(row)],
+        "own_places": own_places.places_of(row),
+        "proposed": proposals.of_watch(row).count() if row.own else 0,
         "visits_sites": watching.visits_sites(row),
         "page": page,
         "crawls": [(row, end_in_words(row.reason)) for row in page],

@@ -17,7 +17,7 @@ from desk.web.common.access import number_in, said
 from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
 from registry.accounts import scoped
 from registry.models import Flood, Owner, OwnershipRemark, Work
-from registry.works import bulk, works as searching
+from registry.works import bulk, proposals, works as searching
 from registry.works.collections import PUT, TAKE, collection_of, collections_of, remove_collection, rename_collection
 from workers import wiring
 
@@ -117,6 +117,7 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "collection": next((row for row in collections if row.number == asked.collection), None),
         "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk")) or 0).first(),
         "whats": WHATS,
+        "proposed": proposals.waiting(owner).count(),
     }
 
 

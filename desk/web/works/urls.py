@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.works import declarations, held, listing, mine, spread, uploads, views, why
+from desk.web.works import declarations, held, listing, mine, proposals, spread, uploads, views, why
 
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/changes/<int:number>/undo", listing.undo_bulk_edit, name="undo-bulk-edit"),
     path("o/<slug:slug>/works/collections/<int:number>", listing.change_collection, name="change-collection"),
     path("o/<slug:slug>/works/mine", mine.mine, name="mine"),
+    path("o/<slug:slug>/works/proposed/", proposals.proposals, name="proposals"),
+    path("o/<slug:slug>/works/proposed/decide", proposals.decide, name="decide-proposals"),
     path("o/<slug:slug>/works/<int:number>/spread/", spread.spread, name="spread"),
     path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
     path("o/<slug:slug>/works/add/fingerprints", uploads.state, name="state-works"),

@@ -26,7 +26,7 @@ from registry.log.audit_log import Evidence
 from registry.log.registrations import registration_of
 from registry.models import Owner, WorkPicture
 from registry.pictures.previews import LARGE, SMALL, shown
-from registry.works import exporting, works as searching
+from registry.works import exporting, proposals, works as searching
 from registry.works.opened import public_address
 from registry.works.ownership import terms, warnings_of
 from registry.works.relations import related_to
@@ -64,6 +64,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "kind": ownership.plain("author_kind", row.author_kind),
         "medium": ownership.plain("medium", row.medium) if row.medium else "",
         "registration": registration_of(row),
+        "origin": proposals.origin(row),
         "attachments": row.attachments.filter(removed_at=None),
         "page": page_of(request, found),
         "undecided": found.filter(decision="open").count(),

@@ -1,5 +1,6 @@
 """`exhibit watch`: arranged, run, changed, stopped, deleted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,22 @@ def test_a_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str,
     ran = cli.ask("watch", "run", "import", "--wait")
     assert (ran["state"], ran["pictures"]) == ("done", 1)
     (one,) = cli.ask("watch", "list")["watches"]
-    assert (one["private"], one["last_crawl"]["number"]) == (True, 1)
+    assert (one["private"], one["own"], one["last_crawl"]["number"]) == (True, False, 1)
+    whole = photograph(2)
+    (folder / "half.jpg").write_bytes(whole[: len(whole) * 9 // 10])  # it is still being written
+    (folder / "link.jpg").symlink_to("/etc/hostname")
+    cli.run("watch", "edit", "import", "--own")
+    assert "1 picture proposed as works: exhibit api GET proposals" in cli.run("watch", "run", "import", "--wait").out
+    (folder / "half.jpg").write_bytes(whole)
+    cli.run("watch", "run", "import", "--wait")
+    proposed = cli.run("api", "GET", "proposals").answer["items"]
+    assert [one["image_url"].rpartition("/")[2] for one in proposed] == ["copy.jpg", "half.jpg"]
+    for one, deed, told in zip(proposed, ("register", "dismiss"), ({"announced": 1}, {"pictures": 1}), strict=True):
+        given = json.dumps({"pictures": [one["picture"]]})
+        assert told.items() <= cli.run("api", "POST", f"proposals/{deed}", "--json", given).answer.items()
+    cli.run("watch", "run", "import", "--wait")
+    assert cli.run("api", "GET", "proposals").answer["items"] == []
+    assert sorted(path.name for path in folder.iterdir()) == ["copy.jpg", "half.jpg", "link.jpg"]
 
 
 def test_a_watch_runs_at_the_time_of_day_that_is_said(cli: Terminal, studio: str, folder: Path) -> None:

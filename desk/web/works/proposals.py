@@ -1,0 +1,52 @@
+"""Pictures at an owner's own places that show no work: one list, of which a person registers some."""
+
+from collections.abc import Iterable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
+
+from desk.texts.numbers import grouped
+from desk.web.common.pages import decider_post, member_page, page_of
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from registry.models import Owner, Watch
+from registry.works import proposals as proposing
+from workers import wiring
+
+TICKS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none", gettext_lazy("None")))
+
+
+@member_page("web/proposals.html")
+def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    """The proposals with what their files state; those that don't look like logos, icons or small copies are ticked."""
+    tick = request.GET.get("tick", "")
+    page = page_of(request, proposing.waiting(owner).order_by("plain", "-pk"), size=proposing.MOST)
+    return {
+        "page": page,
+        "rows": [(row, proposing.name_of(row), {"": not row.plain, "none": False}.get(tick, True)) for row in page],
+        "ticks": TICKS,
+        "tick": tick if tick in dict(TICKS) else "",
+        "watches": Watch.objects.filter(owner=owner, own=True, removed_at=None).order_by("number"),
+    }
+
+
+@decider_post(back="proposals")
+def decide(request: HttpRequest, owner: Owner) -> HttpResponse | None:
+    """Register what was ticked, or propose it no more."""
+    chosen, by = _digests(request.POST.getlist("picture")), request.user.get_username()
+    if request.POST.get("do") == "dismiss":
+        n = proposing.dismiss(owner, chosen, by=by)
+        text = ngettext("%(n)s picture is proposed no more.", "%(n)s pictures are proposed no more.", n)
+        messages.success(request, text % {"n": grouped(n)})
+        return None
+    upload = proposing.register(wiring.services(), owner, chosen, by=by)
+    return redirect("upload", slug=owner.slug, number=upload.number)
+
+
+def _digests(given: Iterable[str]) -> list[Digest]:
+    try:
+        return [Digest.from_hex(one) for one in given]
+    except ValueError as error:
+        raise WrongUseError(_("Choose at least one picture.")) from error

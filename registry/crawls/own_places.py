@@ -1,0 +1,108 @@
+"""An owner's own places: what the watches look at of which the owner has said that they are theirs.
+
+Pictures there that show no work are proposed as works (:mod:`registry.works.proposals`), and what shows one of the
+owner's works there is no find: no case is opened. Nobody has checked whose a place is, so it holds for its owner alone.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from exhibit.errors import WrongUseError
+from exhibit.network.addresses import host_of, is_public_suffix, is_within, path_of, registrable_domain
+from exhibit.sentences import Sentence
+from registry.models import Sighting, Watch
+
+KINDS = ("site", "list", "sitemap", "feed", "folder")
+"""Of sources that may be an owner's own places."""
+SHARED = frozenset(
+    re.findall(
+        r"\S+",
+        "500px.com 58pic.com aliexpress.com artstation.com baidu.com behance.net bilibili.com bsky.app deviantart.com "
+        "douban.com douyin.com ebay.com etsy.com facebook.com flickr.com github.com huaban.com instagram.com "
+        "linkedin.com mastodon.social medium.com pexels.com pinterest.com pixabay.com pixiv.net qq.com reddit.com "
+        "redbubble.com saatchiart.com taobao.com threads.net tiktok.com tuchong.com twitter.com unsplash.com vsco.co "
+        "weibo.com wikimedia.org x.com xiaohongshu.com youtube.com zcool.com.cn zhihu.com",
+    )
+)
+"""Sites on which each account has a path of its own: as a whole, they are nobody's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A host with those below it, or some of its pages; or a folder, which has no host."""
+
+    host: str
+    path: str  # what paths there begin with; empty for all
+
+    @classmethod
+    def of(cls, kind: str, url: str) -> "Place":
+        """The place that a source is: of a feed or a sitemap the host, of a page also what lies beside and below it."""
+        if kind == "folder":
+            return cls("", path_of(Path(url).as_uri()).rstrip("/"))
+        host = host_of(url).removeprefix("www.")
+        if kind in ("feed", "sitemap"):
+            return cls(host, "")
+        path, _slash, name = path_of(url).rpartition("/")
+        return cls(host, path if "." in name or not name else f"{path}/{name}")
+
+    def holds(self, page_url: str) -> bool:
+        """Whether a page lies there."""
+        host, path = host_of(page_url), path_of(page_url)
+        if not (is_within(host, self.host) if self.host else not host):
+            return False
+        return not self.path or path == self.path or path.startswith(f"{self.path}/")
+
+    def __str__(self) -> str:
+        return self.host + self.path
+
+
+def check(sources: Iterable[tuple[str, str]]) -> None:
+    """Refuse sources that can't be an owner's own places; raises ``WrongUseError``."""
+    for kind, url in sources:
+        if kind not in KINDS:
+            raise WrongUseError(
+                Sentence("Only sites, pages, sitemaps, feeds and folders can be your own places."),
+                hint=Sentence("Make a watch of its own for them."),
+            )
+        place = Place.of(kind, url)
+        if kind != "folder" and not place.path and _is_shared(place.host):
+            raise WrongUseError(
+                Sentence("%(host)s is shared by many: as a whole it can't be your own place.", host=place.host),
+                hint=Sentence("Give the address of your own page there, as a site."),
+            )
+
+
+def _is_shared(host: str) -> bool:
+    return registrable_domain(host) in SHARED or ("." in host and is_public_suffix(host, private=True))
+
+
+def places_of(watch: Watch) -> list[Place]:
+    """The places of a watch whose owner has said that they are theirs; none of any other watch."""
+    if not watch.own:
+        return []
+    return list(dict.fromkeys(Place.of(source["kind"], source["url"]) for source in watch.sources))
+
+
+def of_owners(owners: Iterable[int]) -> dict[int, list[Place]]:
+    """The own places of owners (primary keys), of those who have named some."""
+    found: dict[int, list[Place]] = defaultdict(list)
+    for watch in Watch.objects.filter(owner__in=owners, own=True, removed_at=None):
+        found[watch.owner_id] += places_of(watch)
+    return dict(found)
+
+
+def seen_there(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Of pairs of an owner and a sighting (primary keys), those that lie at a place of that owner's own."""
+    if not (places := of_owners({owner for owner, _sighting in pairs})):
+        return set()
+    concerned = [(owner, sighting) for owner, sighting in pairs if owner in places]
+    rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in concerned})
+    pages = dict(rows.values_list("pk", "page_url"))
+    return {
+        (owner, sighting)
+        for owner, sighting in concerned
+        if any(place.holds(pages[sighting]) for place in places[owner])
+    }

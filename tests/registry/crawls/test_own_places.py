@@ -1,0 +1,38 @@
+"""Own places: a host, or a path of one that many share; never what is everybody's."""
+
+import pytest
+
+from exhibit.errors import WrongUseError
+from registry.crawls.own_places import Place, check
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "there", "elsewhere"),
+    [
+        ("site", "https://www.studio.example/index.html", "https://shop.studio.example/a", "https://astudio.example/"),
+        ("site", "https://shared.example/ann", "https://shared.example/ann/7?a=b", "https://shared.example/anna"),
+        ("site", "https://shared.example/ann/", "https://shared.example/ann", "https://shared.example/"),
+        ("feed", "https://studio.example/blog/feed.xml", "https://studio.example/2024/dawn", "file:///studio.example"),
+        ("folder", "/export/a b", "file:///export/a%20b/c/d.jpg", "file:///export/a%20bc/d.jpg"),
+    ],
+)
+def test_a_place_holds_what_lies_there(kind: str, url: str, there: str, elsewhere: str) -> None:
+    place = Place.of(kind, url)
+    assert place.holds(there)
+    assert not place.holds(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("site", "https://www.flickr.com/"),
+        ("feed", "https://www.flickr.com/services/feeds/photos_public.gne?id=1"),
+        ("site", "https://github.io/"),
+        ("warc", "/crawl.warc"),
+        ("search", "tineye"),
+    ],
+)
+def test_what_is_everybodys_is_nobodys_own_place(kind: str, url: str) -> None:
+    with pytest.raises(WrongUseError):
+        check([(kind, url)])
+    check([("site", "https://www.flickr.com/photos/ann/")])

@@ -1,0 +1,114 @@
+"""An owner's own places: what they show is proposed as works, and is never a case against oneself."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from registry.accounts import scoped
+from registry.crawls import own_places
+from registry.matches.match import match_pictures
+from registry.models import Case, Owner, Proposal, Watch, Work
+from registry.pictures.retention import expire_bytes
+from registry.works import proposals
+from registry.works.register import import_uploads
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
+from tests.assets.watched import logged
+from tests.registry.works.test_ownership import signed
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def studio(db: None) -> Owner:
+    return owner("studio")
+
+
+def seen(inline: SyncRunner, of: Owner, *pictures: bytes, own: bool = True, host: str = "studio.example") -> None:
+    """A run of a watch over the site, which may be the owner's own, sees these pictures."""
+    planned, epoch = claimed_slice(of, host.removesuffix(".example") + " " * of.watches.count())
+    Watch.objects.filter(pk=planned.crawl.watch_id).update(
+        own=own, sources=[{"kind": "site", "url": f"http://{host}/"}]
+    )
+    match_pictures(inline.services, bring(inline.services, planned, epoch, pictures, host))
+    planned.crawl.watch.crawls.all().update(state="done")
+
+
+def waiting(of: Owner) -> list[Digest | None]:
+    return [row.picture.digest for row in proposals.waiting(of).order_by("pk")]
+
+
+def resized(data: bytes, side: int) -> bytes:
+    picture = Image.open(io.BytesIO(data))
+    return jpeg(picture.resize((side, side * picture.height // picture.width)))
+
+
+def test_what_is_no_work_is_proposed_in_its_largest_size_and_nothing_there_is_a_case(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    register(inline.services, studio, photograph(1))
+    stranger = owner("stranger")
+    register(inline.services, stranger, photograph(1))
+    large, small, other = photograph(2), resized(photograph(2), 160), photograph(3)
+    seen(inline, studio, copy_of(photograph(1)), small, other)
+    assert set(waiting(studio)) == {Digest.of(small), Digest.of(other)}
+    seen(inline, studio, large, photograph(1))
+    assert set(waiting(studio)) == {Digest.of(large), Digest.of(other)}
+    assert not waiting(stranger)
+    assert set(Case.objects.values_list("owner__slug", flat=True)) == {"stranger"}  # for whom it is a stranger's site
+    seen(inline, studio, copy_of(photograph(1)), own=False, host="shop.example")
+    assert studio.cases.get().party == "shop.example"
+
+
+def test_what_is_chosen_goes_the_way_of_an_upload_and_what_is_dismissed_does_not_come_again(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    chosen, left = signed(1, Artist="Bo Chan"), photograph(2)
+    seen(inline, studio, chosen, left, own=False)
+    assert not waiting(studio)
+    seen(inline, studio, chosen, left)  # seen before, when nobody had said whose site it is
+    row = proposals.waiting(studio).get(picture__digest=Digest.of(chosen))
+    assert (row.stated, proposals.name_of(row)) == ({"author": "Bo Chan"}, "image-0.jpg")
+    upload = proposals.register(inline.services, studio, [Digest.of(chosen)], by="ann")
+    import_uploads(inline.services, list(upload.files.values_list("pk", flat=True)))
+    work = Work.objects.get()
+    assert (work.author, work.source_name) == ("Bo Chan", "image-0.jpg")
+    assert proposals.origin(work) == row
+    (told,) = logged("proposed works registered")
+    assert told["pictures"][0]["page"] == "http://studio.example/page-0"
+    assert proposals.dismiss(studio, [Digest.of(left), Digest.of(chosen)], by="ann") == 1
+    seen(inline, studio, chosen, left, copy_of(left))
+    assert not waiting(studio)
+    assert not Case.objects.exists()
+    with pytest.raises(WrongUseError, match="at least one"):
+        proposals.register(inline.services, studio, [Digest.of(left)], by="ann")
+
+
+def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_nothing_of_it(
+    inline: SyncRunner, studio: Owner
+) -> None:
+    whole = photograph(1)
+    seen(inline, studio, whole[: len(whole) * 9 // 10])
+    assert not waiting(studio)
+    seen(inline, studio, whole)
+    (row,) = proposals.waiting(studio)
+    assert scoped.may_see_picture(studio, row.picture)
+    assert not scoped.may_see_picture(owner("stranger"), row.picture)
+    Watch.objects.update(removed_at=row.proposed_at)
+    assert own_places.of_owners([studio.pk]) == {}
+
+
+def test_what_waits_for_a_person_keeps_its_bytes(inline: SyncRunner, studio: Owner) -> None:
+    from datetime import timedelta
+
+    from exhibit.clock import now
+    from registry.models import Picture, Sighting
+
+    seen(inline, studio, photograph(1))
+    long_ago = now() - timedelta(days=400)
+    Picture.objects.update(first_seen=long_ago)
+    Sighting.objects.update(last_seen=long_ago)
+    assert expire_bytes(inline.services) == 0
+    Proposal.objects.update(state=Proposal.State.DISMISSED)
+    assert expire_bytes(inline.services) == 1
