@@ -15,7 +15,7 @@ from typing import IO, TypeAlias, cast
 from crawler.formats.job import Kind
 from crawler.formats.lines import PageLine, RefusalLine, image_line
 from crawler.reading import bodies
-from crawler.reading.archives import Damage, Record, records
+from crawler.reading.archives import MAX_PASSED, MAX_RATIO, Cause, Damage, Record, records
 from crawler.reading.helper import document_of
 from crawler.reading.sniff import Content, sniff
 from crawler.state.crawl import Crawl
@@ -29,10 +29,10 @@ from exhibit.types import Fetched, Headers, SeenElsewhere, SeenKind, Untyped
 
 Outcome: TypeAlias = PageLine | RefusalLine | None
 
-_RECORDS = (".warc", ".warc.gz", ".arc", ".arc.gz")
-_PACKED, _ZSTD = ".wacz", ".warc.zst"
-ARCHIVES = (*_RECORDS, _PACKED, _ZSTD)
-"""Web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files. What zstd packs isn't read, and told."""
+_RECORDS = (".warc", ".warc.gz", ".warc.zst", ".arc", ".arc.gz")
+_PACKED = ".wacz"
+ARCHIVES = (*_RECORDS, _PACKED)
+"""Web archives: WARC (ISO 28500), ARC, and WACZ, which packs WARC files."""
 POSITION = re.compile(r"[0-9]{1,18}(\+[0-9]{1,9})?")
 _END = "9" * 18
 """The position of a file that can't be read further for another reason than its records."""
@@ -47,6 +47,27 @@ _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
 _CUT = Sentence("The archive breaks off within this record.")
+_CAUSES = {
+    Cause.NO_ARCHIVE: Sentence(
+        "%(file)s isn't a web archive that can be read: fetch it again, or see whether its name fits."
+    ),
+    Cause.NO_DICTIONARY: Sentence(
+        "%(file)s is packed by zstd with a dictionary that it doesn't bring along: unpack it with that one (zstd -d -D "
+        "DICTIONARY), and give what comes out."
+    ),
+    Cause.BAD_DICTIONARY: Sentence(
+        "The dictionary in %(file)s can't be used: it is damaged, or larger than 8 MiB. Fetch the file again, or "
+        "unpack it with the program that made it."
+    ),
+    Cause.WINDOW: Sentence(
+        "%(file)s takes more than 128 MiB of memory to unpack, at byte %(place)s: unpack it yourself (zstd -d "
+        "--long=31), and give what comes out."
+    ),
+    Cause.BOMB: Sentence(
+        "%(file)s has a record at byte %(place)s that unpacks to more than 256 MiB and %(times)s times its size: it "
+        "was left out."
+    ),
+}
 _TRUNCATED = Sentence("The archive says that it didn't keep the whole answer.")
 WRONG = Sentence("The bytes don't fit the digest that the archive gives for them.")
 
@@ -89,16 +110,17 @@ def read_archive(
 
     Reads from behind the ``last`` file and position on, of this archive or of one before it.
     """
+    nothing = Damage("0", is_end=True, cause=Cause.NO_ARCHIVE)
     try:
         parts = list(_parts(path, name, last[0]))
     except Exception as error:
         blame_machine(error)
         if isinstance(error, MemoryError | ExhibitError):
             raise
-        yield "0", name, _unreadable(path, name, "")
+        yield "0", name, _unreadable(path, name, nothing)
         return
     if not parts and last[0] != name:
-        yield "0", name, _unreadable(path, name, "")
+        yield "0", name, _unreadable(path, name, nothing)
     for part in parts:
         after, position = last[1] if part == last[0] else "", "0"
         if after == _END:
@@ -108,14 +130,15 @@ def read_archive(
                 for found in records(stream, after):
                     position = found.position
                     if isinstance(found, Damage):
-                        yield position, part, _unreadable(path, part, position, is_end=found.is_end)
+                        yield position, part, _unreadable(path, part, found)
                     else:
                         yield position, part, _outcome(crawl, found, known)
         except (ExhibitError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - a reader that is fed hostile bytes may raise anything
             blame_machine(error)
-            yield _END, part, _unreadable(path, part, position)
+            cause = Cause.BOMB if isinstance(error, _BombError) else None
+            yield _END, part, _unreadable(path, part, Damage(position, is_end=True, cause=cause))
 
 
 def _parts(path: Path, name: str, last: str) -> Iterator[str]:
@@ -129,26 +152,35 @@ def _parts(path: Path, name: str, last: str) -> Iterator[str]:
         for member in sorted(packed.namelist()):
             inside = f"{name}/{member}"
             is_behind = last.startswith(f"{name}/") and inside < last
-            if member.startswith("archive/") and member.lower().endswith((*_RECORDS, _ZSTD)) and not is_behind:
+            if member.startswith("archive/") and member.lower().endswith(_RECORDS) and not is_behind:
                 yield inside
+
+
+class _BombError(Exception):
+    """A file in a packed archive is made to unpack to more than anybody reads."""
 
 
 def _opened(path: Path, name: str, part: str) -> IO[bytes]:
     if part == name:
         return path.open("rb")
     with zipfile.ZipFile(path) as packed:
-        return packed.open(part.removeprefix(f"{name}/"))
+        found = packed.getinfo(part.removeprefix(f"{name}/"))
+        if found.file_size > MAX_PASSED + MAX_RATIO * found.compress_size:
+            raise _BombError
+        return packed.open(found)
 
 
-def _unreadable(path: Path, part: str, position: str, *, is_end: bool = True) -> RefusalLine:
+def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
     """What is said of an archive some of which couldn't be read."""
-    place = position.partition("+")[0]
-    if part.lower().endswith(_ZSTD):
-        sentence = Sentence("%(file)s is packed by zstd, which isn't read: unpack it, or pack it by gzip.", file=part)
-    elif not place:
-        sentence = Sentence("%(file)s isn't a web archive that can be read.", file=part)
-    elif is_end:
-        sentence = Sentence("%(file)s can't be read further from byte %(place)s on.", file=part, place=place)
+    place = damage.position.partition("+")[0]
+    if damage.cause:
+        sentence = Sentence(_CAUSES[damage.cause].template, file=part, place=place, times=MAX_RATIO)
+    elif damage.is_end:
+        sentence = Sentence(
+            "%(file)s can't be read further from byte %(place)s on: fetch it again for the rest.",
+            file=part,
+            place=place,
+        )
     else:
         sentence = Sentence("%(file)s is damaged at byte %(place)s; what lies behind was read.", file=part, place=place)
     return RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)

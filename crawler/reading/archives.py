@@ -1,30 +1,61 @@
-"""The records of web archives: WARC (ISO 28500:2017) and ARC files, packed by gzip or not.
+"""The records of web archives: WARC (ISO 28500:2017) and ARC files, packed by gzip, by zstd, or not.
 
-An error belongs to its record: behind what is damaged, reading goes on at the next record that is found.
+Of zstd: https://iipc.github.io/warc-specifications/specifications/warc-zstd/, with a dictionary in the first frame or
+without one. An error belongs to its record: behind what is damaged, reading goes on at the next record that is found.
 """
 
 import re
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import IO
 
 from crawler.reading.bodies import field
 from exhibit.types import Headers
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _PIECE = 1 << 16
 _MAX_HEAD = 1 << 20
-_GZIP = b"\x1f\x8b\x08"
+_GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
+_DICTIONARY = b"\x5d\x2a\x4d\x18"
+"""How the frame begins that brings the dictionary; zstd passes over it, as over others of its kind."""
+_MAX_DICTIONARY = 8 << 20  # bytes, packed or not: what the specification asks of readers
+_WINDOW_LOG = 27  # 128 MiB to unpack a frame, as the command zstd takes
+_MAX_WINDOW: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+MAX_PASSED, MAX_RATIO = 256 << 20, 200
+"""What isn't taken may unpack to so many bytes, and to more where it isn't that many times smaller as packed."""
 _VERSION = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n")
 _ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) (\S+) (?:\S+ \S+ \S+ \S+ \S+ )?(\d{1,18})\r?\n?")
-_MARK = re.compile(rb"\x1f\x8b\x08|(?<=\n)WARC/\d")
+_MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)WARC/\d")
 _OVERLAP = 8
-_HEAD = 4096
+_HEAD, _BLOCK = 4096, (1 << 17) + 64  # bytes that begin a member, and a frame: its first block at least
+_FRAME_HEAD = 18
+_MAX_TRIES = 100_000  # places that look like a record's beginning and are none: by chance there are a few in a gigabyte
+
+
+class Cause(Enum):
+    """Why a place can't be read, where it isn't merely damaged."""
+
+    NO_ARCHIVE = auto()  # it begins with no record, and none was found behind
+    NO_DICTIONARY = auto()  # it is packed with one that the file doesn't bring along
+    BAD_DICTIONARY = auto()  # the one that it brings along can't be used
+    WINDOW = auto()  # unpacking it takes more memory than is given
+    BOMB = auto()  # it is made to unpack to more than anybody reads
 
 
 class _DamagedError(Exception):
     """What comes next isn't a record, or not a whole one."""
+
+    def __init__(self, cause: Cause | None = None) -> None:
+        super().__init__()
+        self.cause = cause
 
 
 @dataclass(slots=True)
@@ -56,20 +87,32 @@ class Damage:
 
     position: str
     is_end: bool  # whether nothing of the file was found behind it
+    cause: Cause | None = None
 
 
 def records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
     """The records of a file, and the places that can't be read; all of it, or what lies behind a position."""
     begin, _, number = after.partition("+")
     place, skipped = int(begin or 0), int(number or 0) + 1 if after else 0
+    try:
+        dictionary = _dictionary(stream)
+    except (_DamagedError, zstd.ZstdError, ValueError):
+        yield Damage("0", is_end=True, cause=Cause.BAD_DICTIONARY)
+        return
+    has_read = bool(after)
     while True:
-        source = _Unpacked(stream, place, skipped)
+        source = _Unpacked(stream, place, skipped, dictionary)
         try:
-            yield from _records(source)
-        except (_DamagedError, zlib.error):
-            found = _next(stream, source.begun + 1)
+            for record in _records(source):
+                has_read = True
+                yield record
+        except (_DamagedError, zlib.error, zstd.ZstdError) as error:
+            cause = error.cause if isinstance(error, _DamagedError) else _cause(stream, source.member, dictionary)
+            found = _next(stream, source.begun + 1, dictionary)
+            if found is None and not has_read:
+                cause = cause or Cause.NO_ARCHIVE
             if not source.skipped:
-                yield Damage(f"{source.begun}+{source.number + 1}", is_end=found is None)
+                yield Damage(f"{source.begun}+{source.number + 1}", is_end=found is None, cause=cause)
             if found is None:
                 return
             place, skipped = found, 0
@@ -93,9 +136,7 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
             source.skipped -= 1
         else:
             yield record
-        while record.left:
-            if not record.read(_PIECE):
-                raise _DamagedError
+        source.pass_over(record)
 
 
 def _headers(source: "_Unpacked") -> Headers:
@@ -124,21 +165,73 @@ def _of_arc(match: re.Match[bytes]) -> Headers:
     return (*told.items(), ("Content-Type", media_type), ("Content-Length", length))
 
 
-class _Unpacked:
-    """The bytes of a file from a place on, unpacked member by member where they are gzip's."""
+class _Gzip:
+    """Unpacks a member of gzip."""
 
-    def __init__(self, stream: IO[bytes], place: int, skipped: int) -> None:
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self.rest = b""  # what was given, and not unpacked
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the member has come."""
+        return self._inflater.eof
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether nothing comes without more of the file."""
+        return not self.rest
+
+    def unpack(self, data: bytes) -> bytes:
+        """The next bytes, no more than a piece."""
+        plain = self._inflater.decompress(self.rest + data, _PIECE)
+        self.rest = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+        return plain
+
+
+class _Zstd:
+    """Unpacks a frame of zstd; one that is to be passed over holds nothing."""
+
+    def __init__(self, dictionary: zstd.ZstdDict | None) -> None:
+        self._decoder = zstd.ZstdDecompressor(zstd_dict=dictionary, options=_MAX_WINDOW)
+        self.rest = b""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the frame has come."""
+        return self._decoder.eof
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether nothing comes without more of the file."""
+        return self._decoder.needs_input
+
+    def unpack(self, data: bytes) -> bytes:
+        """The next bytes, no more than a piece."""
+        plain = self._decoder.decompress(data, _PIECE)
+        self.rest = self._decoder.unused_data
+        return plain
+
+
+class _Unpacked:
+    """The bytes of a file from a place on, unpacked member by member where they are gzip's, frame by frame of zstd."""
+
+    def __init__(self, stream: IO[bytes], place: int, skipped: int, dictionary: zstd.ZstdDict | None) -> None:
         stream.seek(place)
         self.skipped = skipped  # so many records aren't wanted
-        self._stream = stream
+        self._stream, self._dictionary = stream, dictionary
         self._packed = self._stream.read(_PIECE)  # read, and not unpacked yet
         self._plain = bytearray()
-        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        self.is_packed = self._packed[:2] == _GZIP[:2]
-        self._member, self.number = place, -1  # where it begins, and the number of the record in it that has begun last
+        self._is_zstd = _is_zstd(self._packed)
+        self.is_packed = self._is_zstd or self._packed[:2] == _GZIP[:2]
+        self._unpacker: _Gzip | _Zstd = self._new_unpacker()
+        self.member, self.number = place, -1  # where it begins, and the number of the record in it that has begun last
         self.begun = place  # where the record begins that is being read; of its member where that is packed
         if not self.is_packed:
             self._plain, self._packed = bytearray(self._packed), b""
+
+    def _new_unpacker(self) -> _Gzip | _Zstd:
+        return _Zstd(self._dictionary) if self._is_zstd else _Gzip()
 
     @property
     def position(self) -> str:
@@ -147,12 +240,16 @@ class _Unpacked:
 
     def begin(self) -> bytes:
         """The first line of the next record; empty lines before it are passed over."""
+        empty = 0
         while True:
             if not self._plain and not self._fill():
                 return b""
-            member, place = self._member, self._stream.tell() - len(self._plain)
+            member, place = self.member, self._stream.tell() - len(self._plain)
             if (line := self.line()).strip():
                 break
+            empty += len(line)
+            if empty > _MAX_HEAD:
+                raise _DamagedError
         self.number = self.number + 1 if self.is_packed and member == self.begun else 0
         self.begun = member if self.is_packed else place
         return line
@@ -174,63 +271,114 @@ class _Unpacked:
                 whole += self._taken(most - len(whole))
         return bytes(whole)
 
+    def pass_over(self, record: Record) -> None:
+        """Leave the rest of a record's block unread; raises ``_DamagedError`` where it breaks off, or has no end."""
+        place, passed = self._stream.tell(), 0
+        while record.left:
+            if not (piece := record.read(_PIECE)):
+                raise _DamagedError
+            passed += len(piece)
+            if self.is_packed and passed > MAX_PASSED + MAX_RATIO * (self._stream.tell() - place):
+                raise _DamagedError(Cause.BOMB)
+
     def _taken(self, size: int) -> bytes:
         data = bytes(self._plain[:size])
         del self._plain[:size]
         return data
 
     def _fill(self) -> bool:
-        """Have more bytes; false at the end. Raises ``_DamagedError`` where a member breaks off, ``zlib.error``."""
-        while not self.is_packed or not self._inflater.eof or self._following():
-            data = self._packed or self._stream.read(_PIECE)
-            if not data:
-                if self.is_packed and not self._inflater.eof:
+        """Have more bytes; false at the end. Raises ``_DamagedError`` where a member breaks off, or its library's."""
+        if not self.is_packed:
+            self._plain += (data := self._stream.read(_PIECE))
+            return bool(data)
+        while not self._unpacker.is_whole or self._following():
+            data = b""
+            if self._unpacker.wants_more:
+                data, self._packed = self._packed or self._stream.read(_PIECE), b""
+                if not data:
                     raise _DamagedError
-                return False
-            if not self.is_packed:
-                self._plain += data
-                return True
-            plain = self._inflater.decompress(data, _PIECE)
-            self._packed = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
-            if plain:
+            if plain := self._unpacker.unpack(data):
                 self._plain += plain
                 return True
         return False
 
     def _following(self) -> bool:
         """Go on with the next member, of which there may be none; some writers fill up with zeros."""
+        self._packed = self._unpacker.rest
         while not (rest := self._packed.lstrip(b"\0")):
             self._packed = self._stream.read(_PIECE)
             if not self._packed:
                 return False
         self._packed = rest
-        self._member = self._stream.tell() - len(rest)
-        self._inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        self.member = self._stream.tell() - len(rest)
+        self._unpacker = self._new_unpacker()
         return True
 
 
-def _next(stream: IO[bytes], place: int) -> int | None:
+def _is_zstd(data: bytes) -> bool:
+    """Whether a frame of zstd begins here, or one that is to be passed over (RFC 8878, 3.1)."""
+    return data.startswith(_ZSTD) or (data[1:4] == _DICTIONARY[1:] and data[0] >> 4 == 5)
+
+
+def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
+    """What a file brings along to unpack it; raises ``_DamagedError``, ``ZstdError``, ``ValueError``."""
+    stream.seek(0)
+    head = stream.read(8)
+    if not head.startswith(_DICTIONARY):
+        return None
+    size = int.from_bytes(head[4:], "little")
+    if size > _MAX_DICTIONARY:
+        raise _DamagedError
+    data = stream.read(size)
+    if data.startswith(_ZSTD):
+        decoder = zstd.ZstdDecompressor(options=_MAX_WINDOW)
+        data = decoder.decompress(data, _MAX_DICTIONARY)
+        if not decoder.eof:
+            raise _DamagedError
+    return zstd.ZstdDict(data)
+
+
+def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> Cause | None:
+    """Why a frame of zstd can't be unpacked, where its head tells it (RFC 8878, 3.1.1.1)."""
+    stream.seek(place)
+    head = stream.read(_FRAME_HEAD)
+    try:
+        found = zstd.get_frame_info(head)
+    except zstd.ZstdError:
+        return None
+    if found.dictionary_id and (dictionary is None or found.dictionary_id != dictionary.dict_id):
+        return Cause.NO_DICTIONARY
+    is_single, window = head[4] & 0x20, (8 + (head[5] & 7)) << 7 + (head[5] >> 3)
+    return Cause.WINDOW if (found.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
+
+
+def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> int | None:
     """Where a record begins that can be told from what lies around it; ``None`` when there is none up to the end."""
     stream.seek(place)
-    held = b""
+    held, tries = b"", 0
     while data := stream.read(_PIECE):
         held += data
         base = stream.tell() - len(held)
         for match in _MARK.finditer(held):
-            if _is_record(stream, base + match.start()):
+            if _is_record(stream, base + match.start(), dictionary):
                 return base + match.start()
+            tries += 1
+            if tries == _MAX_TRIES:
+                return None
         stream.seek(base + len(held))
         held = held[-_OVERLAP:]
     return None
 
 
-def _is_record(stream: IO[bytes], place: int) -> bool:
+def _is_record(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> bool:
     stream.seek(place - 1)
     before, data = stream.read(1), stream.read(_HEAD)
-    if not data.startswith(_GZIP):
+    if not data.startswith((_GZIP, _ZSTD)):
         return before == b"\n" and _VERSION.match(data) is not None
-    try:
-        data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, _HEAD).lstrip()
-    except zlib.error:
-        return False
-    return (_VERSION.match(data) or _ARC.match(data)) is not None
+    unpacker = _Zstd(dictionary) if data.startswith(_ZSTD) else _Gzip()
+    begins, left = b"", _BLOCK
+    with suppress(zlib.error, zstd.ZstdError):
+        while not (begins := begins or unpacker.unpack(data).lstrip()) and data and left > 0 and not unpacker.is_whole:
+            data = stream.read(_HEAD)
+            left -= len(data)
+    return (_VERSION.match(begins) or _ARC.match(begins)) is not None

@@ -151,7 +151,7 @@ def test_a_run_over_an_archive_that_breaks_off_says_so(cli: Terminal, studio: st
     (folder / "cut.warc").write_bytes(b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99\r\n\r\nHTTP")
     cli.run("watch", "add", "cut", "--warc", str(folder / "cut.warc"))
     ran = cli.run("watch", "run", "cut", "--wait", code=4)
-    assert "cut.warc can't be read further from byte 0 on." in ran.err
+    assert "cut.warc can't be read further from byte 0 on: fetch it again for the rest." in ran.err
 
 
 @dataclass(frozen=True, slots=True)
