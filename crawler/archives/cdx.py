@@ -18,8 +18,13 @@ LETTERS = {"a": "url", "b": "timestamp", "m": "mime", "s": "status", "k": "diges
            "g": "filename"}  # fmt: skip
 """What the letters of a CDX legend stand for, of those that are read."""
 _JSON, _BLANK = re.compile(r"(?:^|(?<=[ \t]))\{"), re.compile(r"[ \t]")
-_NUMBERS = ("timestamp", "status", "length", "offset")
-_MIME = ("mime", "mime-detected", "mimetype")
+_NUMBERS = ("timestamp", "status", "statuscode", "status_code", "length", "offset")
+_NAMES = {
+    "url": ("url", "original", "original_uri"),
+    "mime": ("mime", "mime-detected", "mimetype", "mime_type"),
+    "status": ("status", "statuscode", "status_code"),
+}
+"""What lines of CDXJ call their fields: pywb and Common Crawl, the Wayback Machine's server, ipwb."""
 _SHA1 = re.compile(r"(?:sha1:)?([A-Z2-7]{32})")
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _FILE = re.compile(r"[\w./=-]{1,1000}", re.ASCII)
@@ -118,10 +123,14 @@ def fields_of(text: str, legend: Sequence[str]) -> Mapping[str, str]:
         told = json.loads(text[begin.start() :])
     except RecursionError as error:
         raise ValueError from error
-    found = {name: _text(told, name) for name in LETTERS.values()}
-    found["mime"] = next((one for name in _MIME if (one := _text(told, name))), "-")
+    found = {name: _first(told, _NAMES.get(name, (name,))) for name in LETTERS.values()}
+    found["mime"] = found["mime"] or "-"
     words = text[: begin.start()].split()
     return found if found["timestamp"] or len(words) < 2 else found | {"timestamp": words[1]}
+
+
+def _first(told: Untyped, names: Sequence[str]) -> str:
+    return next((one for name in names if (one := _text(told, name))), "")
 
 
 def _text(told: Untyped, name: str) -> str:

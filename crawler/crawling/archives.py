@@ -39,11 +39,13 @@ _END = "9" * 18
 UNREADABLE = Reason.UNREADABLE
 """Why there is a line about an archive itself: some of it couldn't be read."""
 
+_UNTYPED = ("", "application/octet-stream", "binary/octet-stream", "application/unknown", "no-type", "unk", "unknown")
+"""What servers and crawlers call an answer of which they don't know what it is."""
 _PAGES = ("text/html", "application/xhtml+xml")
 _MAX_KNOWN = 50_000
 ROOM = 1 << 20  # bytes of headers and of the framing of chunks, beside a body
 _HTTP = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_END_OF_HEAD = re.compile(rb"\r*\n\r*\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
 _CUT = Sentence("The archive breaks off within this record.")
@@ -291,7 +293,9 @@ def _read(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
         if not answer.is_picture or error.reason.startswith("http-"):
             return _passed(crawl, error.reason)
         return RefusalLine(url=answer.url, reason=error.reason, sentence=error.message)
-    if sniff(data) in (Content.OTHER, Content.VECTOR) and not answer.media_type.startswith("image/"):
+    content = sniff(data)
+    is_picture = content is Content.IMAGE or (content is Content.UNKNOWN and answer.media_type in _UNTYPED)
+    if not is_picture and not answer.media_type.startswith("image/"):
         _remember(known, crawl, data, answer)
         return None
     if refused := crawl.unkept(data):

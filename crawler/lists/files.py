@@ -3,6 +3,7 @@
 import gzip
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,18 +14,24 @@ from urllib.parse import urlsplit
 from crawler.crawling.archives import ARCHIVES, is_archive
 from crawler.lists.line import IMAGE, Line
 from crawler.lists.tables import ParquetRows, read_cdx, read_csv, read_wat
+from crawler.reading.archives import MAX_WINDOW
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.machine import blame_machine
 from exhibit.reasons import Reason
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 PARQUET = (".parquet", ".pq")
-WAT = (".wat", ".wat.gz")
-CDX = (".cdx", ".cdx.gz", ".cdxj", ".cdxj.gz")
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+WAT = (".wat", ".wat.gz", ".wat.zst")
+CDX = (".cdx", ".cdx.gz", ".cdx.zst", ".cdxj", ".cdxj.gz", ".cdxj.zst")
+TABLES = (".csv", ".csv.gz", ".csv.zst", ".tsv", ".tsv.gz", ".tsv.zst")
 LISTS = (*PARQUET, *WAT, *CDX, *TABLES)
 _CDX = re.compile(r"cdx-[0-9]+(\.gz)?")
 """How Common Crawl calls the parts of its index."""
-GZIP = b"\x1f\x8b"
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 PIECE = 8 << 20
 
 
@@ -108,12 +115,17 @@ class ListFile:
                 yield line
             return
         self.share = lambda: 1.0 if file.closed else file.tell() / size
-        packed = file.read(2) == GZIP
-        file.seek(0)
-        stream = cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
         if name.endswith(WAT):
-            lines = read_wat(stream)
-        elif name.endswith(CDX) or _CDX.fullmatch(name):
+            yield from islice(read_wat(file), after, None)
+            return
+        begins = file.read(4)
+        file.seek(0)
+        stream: BinaryIO = file
+        if begins.startswith(GZIP):
+            stream = cast("BinaryIO", gzip.GzipFile(fileobj=file))
+        elif begins == ZSTD:
+            stream = cast("BinaryIO", zstd.ZstdFile(file, options=MAX_WINDOW))
+        if name.endswith(CDX) or _CDX.fullmatch(name):
             lines = read_cdx(stream)
         else:
             lines = read_csv(stream, self.kind, self.column)

@@ -3,16 +3,16 @@
 WAT says what their pages link to, CDX what they hold.
 """
 
+import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import BinaryIO, TypeVar, cast
 
-from warcio.archiveiterator import ArchiveIterator
-
 from crawler.archives.cdx import fields_of
 from crawler.lists.line import IMAGE, MAX_LINE, PAGE, Line
+from crawler.reading.archives import Damage, records
 from crawler.reading.bodies import status_problem
 from crawler.reading.found import absolute, plain
 from crawler.reading.sniff import has_image_suffix
@@ -77,7 +77,7 @@ def line_of(cells: Mapping[str, Untyped], kind: str) -> Line:
 
 
 def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
-    """The rows of a table as text (RFC 4180), whose first line names the columns.
+    """The rows of a table as text (RFC 4180), whose first line names the columns, or is a row: it has an address.
 
     Read as :class:`exhibit.files.delimited.Delimited` reads; a line that is no row names its number. Raises
     ``RefusedError`` where the first line isn't text or names no addresses.
@@ -86,7 +86,11 @@ def read_csv(stream: BinaryIO, kind: str, column: str) -> Iterator[Line]:
     table = Delimited(stream, known=lambda head: head.lower() in names, begins=_begins)
     if not table.heads:
         raise RefusedError("It is empty.", reason=Reason.UNREADABLE, hint="Its first line has to name the columns.")
-    places = places_of(table.heads, column)
+    if not column and not names.intersection(map(str.lower, table.heads)) and _begins((), table.heads):
+        places = {"url": next(place for place, cell in enumerate(table.heads) if _ADDRESS.match(cell))}
+        yield line_of({"url": table.heads[places["url"]]}, kind)
+    else:
+        places = places_of(table.heads, column)
     for row in table:
         if row.problem is None:
             yield line_of({what: row.cells[place] for what, place in places.items()}, kind)
@@ -123,8 +127,14 @@ class ParquetRows:
             self._file = parquet.ParquetFile(stream)
         except (ArrowException, OSError) as error:
             blame_machine(error)
-            hint = "It may have been cut off: fetch it again."
-            raise RefusedError("It isn't a whole Parquet file.", reason=Reason.UNREADABLE, hint=hint) from error
+            if is_whole(stream):
+                sentence, hint = (
+                    f"pyarrow can't read it: {error}",
+                    "It may be damaged: fetch it again, or write it anew.",
+                )
+            else:
+                sentence, hint = "It isn't a whole Parquet file.", "It may have been cut off: fetch it again."
+            raise RefusedError(sentence, reason=Reason.UNREADABLE, hint=hint) from error
         names: list[str] = self._file.schema_arrow.names
         self._columns = {what: names[place] for what, place in places_of(names, column).items()}
         self.count: int = self._file.metadata.num_rows
@@ -143,6 +153,14 @@ class ParquetRows:
                 columns = [_cells(rest.column(rest.schema.names.index(name))) for name in names]
                 for cells in zip(*columns, strict=True):
                     yield line_of(dict(zip(says, cells, strict=True)), kind)
+
+
+def is_whole(stream: BinaryIO) -> bool:
+    """Whether a file begins and ends as Parquet does."""
+    stream.seek(0)
+    begins = stream.read(4)
+    stream.seek(-4, io.SEEK_END)
+    return begins == stream.read(4) == b"PAR1"
 
 
 def _cells(column: Untyped) -> list[Untyped]:
@@ -218,21 +236,23 @@ def _brought(status: str) -> bool:
 def read_wat(stream: BinaryIO) -> Iterator[Line]:
     """The images and links of each page of a WAT file, as Common Crawl writes it: metadata records of JSON.
 
-    An image has the page that shows it, and its ``alt`` as caption. Raises ``EOFError`` for a file that ends early.
+    An image has the page that shows it, and its ``alt`` as caption. The file may be packed as web archives are. Raises
+    ``EOFError`` for one that ends early.
     """
-    for record in ArchiveIterator(stream):
-        if record.rec_type != "metadata":
-            continue
-        data = record.content_stream().read(MAX_RECORD + 1)
-        length = str(record.rec_headers.get_header("Content-Length"))
-        if length.isdecimal() and len(data) < min(int(length), MAX_RECORD):
-            raise EOFError
-        page = str(record.rec_headers.get_header("WARC-Target-URI") or "")
-        try:
-            yield from _links(json.loads(data), page)
-        except (ValueError, RecursionError):
-            yield Line(page, problem="not-json")
-    stream.read(1)  # the iterator takes a file that ends within a record's head for whole
+    for record in records(stream):
+        if isinstance(record, Damage):
+            if record.is_end:
+                raise EOFError
+            yield Line(f"byte {record.position.partition('+')[0]}", problem="damaged")
+        elif record.header("WARC-Type").lower() == "metadata":
+            data = record.read(MAX_RECORD + 1)
+            if len(data) < min(record.length, MAX_RECORD):
+                continue  # the next one is damage
+            page = record.header("WARC-Target-URI")
+            try:
+                yield from _links(json.loads(data), page)
+            except (ValueError, RecursionError):
+                yield Line(page, problem="not-json")
 
 
 def _links(told: Json, page: str) -> Iterator[Line]:

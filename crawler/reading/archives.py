@@ -28,13 +28,15 @@ _DICTIONARY = b"\x5d\x2a\x4d\x18"
 """How the frame begins that brings the dictionary; zstd passes over it, as over others of its kind."""
 _MAX_DICTIONARY = 8 << 20  # bytes, packed or not: what the specification asks of readers
 _WINDOW_LOG = 27  # 128 MiB to unpack a frame, as the command zstd takes
-_MAX_WINDOW: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+MAX_WINDOW: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
 MAX_PASSED, MAX_RATIO = 256 << 20, 200
 """What isn't taken may unpack to so many bytes, and to more where it isn't that many times smaller as packed."""
-_VERSION = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n")
-_ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) (\S+) (?:\S+ \S+ \S+ \S+ \S+ )?(\d{1,18})\r?\n?")
-_MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)WARC/\d")
-_OVERLAP = 8
+_VERSION = re.compile(rb"WARC/\d+\.\d+[ \t]*\r*\n")
+_ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*) (?:.* )?(\d{1,18})\r*\n?")
+"""Its type may be missing, or have a blank in it; version 2 has more fields before the length."""
+_ARC_BEGINS = rb"[a-z]{3,20}:[^ \n]{1,2000} [0-9a-f.:]{3,40} \d{14} "
+_MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)(?:WARC/\d|" + _ARC_BEGINS + rb")")
+_OVERLAP = 2100
 _HEAD, _BLOCK = 4096, (1 << 17) + 64  # bytes that begin a member, and a frame: its first block at least
 _FRAME_HEAD = 18
 _MAX_TRIES = 100_000  # places that look like a record's beginning and are none: by chance there are a few in a gigabyte
@@ -193,7 +195,7 @@ class _Zstd:
     """Unpacks a frame of zstd; one that is to be passed over holds nothing."""
 
     def __init__(self, dictionary: zstd.ZstdDict | None) -> None:
-        self._decoder = zstd.ZstdDecompressor(zstd_dict=dictionary, options=_MAX_WINDOW)
+        self._decoder = zstd.ZstdDecompressor(zstd_dict=dictionary, options=MAX_WINDOW)
         self.rest = b""
 
     @property
@@ -331,7 +333,7 @@ def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
         raise _DamagedError
     data = stream.read(size)
     if data.startswith(_ZSTD):
-        decoder = zstd.ZstdDecompressor(options=_MAX_WINDOW)
+        decoder = zstd.ZstdDecompressor(options=MAX_WINDOW)
         data = decoder.decompress(data, _MAX_DICTIONARY)
         if not decoder.eof:
             raise _DamagedError
@@ -374,7 +376,7 @@ def _is_record(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) 
     stream.seek(place - 1)
     before, data = stream.read(1), stream.read(_HEAD)
     if not data.startswith((_GZIP, _ZSTD)):
-        return before == b"\n" and _VERSION.match(data) is not None
+        return before == b"\n" and (_VERSION.match(data) or _ARC.match(data)) is not None
     unpacker = _Zstd(dictionary) if data.startswith(_ZSTD) else _Gzip()
     begins, left = b"", _BLOCK
     with suppress(zlib.error, zstd.ZstdError):

@@ -323,6 +323,33 @@ def test_damage_belongs_to_its_record_and_reading_goes_on_behind_it(tmp_path: Pa
     assert again.code is ExitCode.INCOMPLETE
 
 
+def arc(name: str, block: bytes, kind: str = "image/jpeg", length: str = "") -> bytes:
+    """A record of ARC."""
+    return f"{URL}{name} 192.0.2.1 20200102030405 {kind} {length or len(block)}\n".encode() + block + b"\n"
+
+
+def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
+    head = b"filedesc://a.arc 0.0.0.0 20200102030405 text/plain 9\n1 0 Test\n\n"
+    kinds = {"0.jpg": "", "1.jpg": "image/jpeg; q=1", "2.jpg": "image/jpeg 200 SUM - 0 a.arc"}
+    parts = [arc(name, http(picture(n), JPEG), kind) for n, (name, kind) in enumerate(kinds.items())]
+    path = tmp_path / "a.arc"
+    path.write_bytes(b"".join((head, *parts, arc("bad.jpg", http(picture(3), JPEG), length="none"), parts[0])))
+    done = Read(tmp_path, path)
+    assert done.bytes == {name: picture(number) for number, name in enumerate(kinds)}
+    assert done.positions[-1] != done.positions[0]  # behind the damage, too
+    assert "is damaged at byte" in done.sentences[0]
+    lines = record("a.jpg", http(picture(1), JPEG)).replace(b"WARC/1.1\r\n", b"WARC/1.1\r\r\n")
+    flash = b"CWS\x07H\x15\x03\x00" + bytes(range(256))
+    done = read(
+        tmp_path,
+        lines.replace(b".jpg\r\n", b".jpg\r\r\n"),
+        record("player.swf", http(flash, "Content-Type: application/x-shockwave-flash")),
+        record("unknown", http(flash, "Content-Type: application/octet-stream")),
+    )
+    assert set(done.seen) == {"a.jpg", "unknown"}  # only decoding tells of the second
+    assert done.passed == {"not-an-image": 1}
+
+
 def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
         wacz.writestr("datapackage.json", "{}")

@@ -66,6 +66,14 @@ def test_a_file_that_ends_early_says_so_behind_what_it_holds() -> None:
         list(lines)
 
 
+def test_a_damaged_record_is_told_and_the_rest_goes_on() -> None:
+    parts = [record(described({"path": "IMG@/src", "url": f"{n}.jpg"})) for n in range(3)]
+    parts[1] = parts[1][:60] + bytes(40) + parts[1][100:]
+    found = list(read_wat(io.BytesIO(b"".join(parts))))
+    assert [line.problem for line in found] == ["", "damaged", ""]
+    assert found[2].url == "http://a.example/shop/2.jpg"
+
+
 def cdx(text: str) -> list[Line]:
     return list(read_cdx(io.BytesIO(text.encode())))
 
@@ -117,6 +125,8 @@ def test_an_index_is_read_however_it_writes_types_statuses_and_blanks() -> None:
     )
     pages = Line(page, PAGE)
     assert taken == [Line(image), Line("http://a.example/1"), pages, Line(image), pages, Line(image)]
+    ipwb = line(locator="urn:ipfs/Qm", original_uri=image, mime_type="image/jpeg", status_code="200")
+    assert cdx(ipwb + ipwb.replace("200", "404")) == [Line(image), Line(image, problem="status")]
     left = cdx(line(url=None) + line(url=5) + line(url=page, status=206) + line(url=page, status="2²"))
     assert [one.problem for one in left] == ["not-cdx", "not-cdx", "status", "status"]
     assert cdx(f"\ufeff CDX\ta\tm\ts\n{image}\timage/jpeg\t200\n") == [Line(image)]

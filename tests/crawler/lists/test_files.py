@@ -1,6 +1,7 @@
 """Files of lists: found in folders, read from any line on, and refused with a sentence where they are damaged."""
 
 import gzip
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,11 @@ from crawler.lists.files import ListFile, find
 from crawler.lists.line import Line
 from exhibit.errors import RefusedError
 from tests.crawler.lists.test_archives import described, wat
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 URLS = [f"http://a.example/shop/{n}.jpg" for n in range(30)]
 
@@ -23,10 +29,12 @@ def made(folder: Path) -> list[Path]:
     files = {
         "a.csv": table,
         "b.csv.gz": gzip.compress(table[:50]) + gzip.compress(table[50:]),
+        "b.csv.zst": zstd.compress(table[:50]) + zstd.compress(table[50:]),
         "c.tsv": table,
         "cdx-00000.gz": gzip.compress(index),
         "d.cdxj": index,
         "e.wat.gz": wat(described(*links[:20]), described(*links[20:])),
+        "e.wat.zst": zstd.compress(gzip.decompress(wat(described(*links)))),
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)

@@ -42,6 +42,13 @@ def test_another_column_is_named_and_else_the_names_there_are_told() -> None:
         read("url\n", "image")
 
 
+def test_a_list_without_headings_is_read_by_where_its_first_line_has_an_address() -> None:
+    assert read(f"{URL}\n{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
+    assert read(f"a wave\t{URL}\nboats\t{URL}?2\n") == [Line(URL), Line(f"{URL}?2")]
+    with pytest.raises(RefusedError, match="no column image"):
+        read(f"{URL}\n", "image")
+
+
 def test_a_line_that_cannot_be_read_is_left_out_and_the_rest_goes_on() -> None:
     bad = [f"{URL}?café,1".encode("latin1"), b"x" * (2 * MAX_LINE), b"", b'"' + b"y" * 200_000 + b'"', b" ,2"]
     bad += [URL.encode(), URL.encode() + b",1,2", URL.encode() + b"\0,1"]
