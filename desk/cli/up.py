@@ -43,7 +43,7 @@ def up_command(*, detach: bool) -> None:
 def _greet(status: "supervisor.Status") -> None:
     say(f"Exhibit runs: {status.address}")
     if link := _first_link(load_config()):
-        say("Nobody runs this installation yet. Whoever follows this link does; it works once, for 24 hours:")
+        say("Open this link to set up this installation. It works once, within 24 hours:")
         say(f"  {link}")
     sys.stdout.flush()
 

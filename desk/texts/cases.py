@@ -209,7 +209,7 @@ def visited(found: Visited) -> str:
         for standing in Standing
         if (n := found.places.get(standing, 0))
     ]
-    return _("Visited, at last on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
+    return _("Last visited on %(day)s: %(what)s") % {"day": day, "what": _(", ").join(counted)}
 
 
 def who_in_words(who: str) -> str:

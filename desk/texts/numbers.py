@@ -60,6 +60,9 @@ COUNTED: dict[str, Promise] = {
     "licensed": ngettext_lazy("%(n)s case was licensed by it:", "%(n)s cases were licensed by it:", "count"),
     "cases not licensed": ngettext_lazy("%(n)s case, not licensed", "%(n)s cases, not licensed", "count"),
     "reopened": ngettext_lazy("%(n)s case is open again:", "%(n)s cases are open again:", "count"),
+    "cases of a watch": ngettext_lazy("%(n)s find", "%(n)s finds", "count"),
+    "cases to decide": ngettext_lazy("%(n)s to decide", "%(n)s to decide", "count"),
+    "pictures looked at": ngettext_lazy("%(n)s picture looked at", "%(n)s pictures looked at", "count"),
     "cases sealed": ngettext_lazy(
         "%(n)s case is sealed or being sealed.", "%(n)s cases are sealed or being sealed.", "count"
     ),

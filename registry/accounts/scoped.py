@@ -17,6 +17,7 @@ from registry.models import (
     BytesState,
     Canary,
     Case,
+    CaseSighting,
     Crawl,
     Delivery,
     Deposit,
@@ -114,6 +115,15 @@ def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
     found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
     return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(found).values()}
+
+
+def found_by(of: Iterable[Watch]) -> dict[int, tuple[int, int]]:
+    """How many of their owner's cases watches have seen, and how many of those wait; by the key."""
+    theirs = {"case__owner": F("sighting__crawl__watch__owner"), "case__resembles": False}
+    seen = CaseSighting.objects.filter(sighting__crawl__watch__in=[row.pk for row in of], **theirs)
+    waiting = Count("case", filter=Q(case__waits=True), distinct=True)
+    found = seen.values("sighting__crawl__watch").annotate(cases=Count("case", distinct=True), waiting=waiting)
+    return {row["sighting__crawl__watch"]: (row["cases"], row["waiting"]) for row in found.order_by()}
 
 
 def crawls(of: Owner) -> QuerySet[Crawl]:

@@ -9,6 +9,7 @@ from django.db.models.functions import Lower
 
 from registry.accounts import scoped
 from registry.models import (
+    BytesState,
     Case,
     Collection,
     Flood,
@@ -18,6 +19,7 @@ from registry.models import (
     Sighting,
     UploadFile,
     Work,
+    WorkPicture,
 )
 from registry.works.relations import living
 
@@ -144,6 +146,12 @@ def case_counts(works: Iterable[Work]) -> dict[int, int]:
     """How many cases each of these works has, by primary key; those without any are left out."""
     rows = Case.objects.filter(work__in=[work.pk for work in works], resembles=False).order_by().values_list("work")
     return dict(rows.annotate(count=Count("pk")))
+
+
+def thumbnail(works: QuerySet[WorkPicture]) -> Subquery:
+    """The digest of the first picture that is held here, of pictures of works that the rows of a query choose."""
+    held = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
+    return Subquery(held.order_by("pk").values("picture__digest")[:1])
 
 
 def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:

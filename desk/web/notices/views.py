@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, OuterRef, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -21,7 +22,7 @@ from desk.web.notices import words
 from desk.web.notices.drafting import CLAIMS, shown_gaps
 from exhibit.errors import WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Notice, NoticeReply, NoticeWording, Owner
+from registry.models import Notice, NoticeReply, NoticeWording, Owner, WorkPicture
 from registry.notices import notices, replies, wording
 from registry.notices.checker import Gap, missing, us_unregistered
 from registry.notices.claims import check, unanswered
@@ -29,6 +30,7 @@ from registry.notices.contents import MAX_PLACES, items_of, letter, parts_of
 from registry.notices.mail import may_have_left
 from registry.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
 from registry.works.tables import day
+from registry.works.works import thumbnail
 from workers import wiring
 
 NAMED = {
@@ -55,7 +57,12 @@ SAID = {
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's notices: those with an answer that nobody has read first, then what is due soonest."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
-    rows: QuerySet[Any, Any] = notices.notices(owner).annotate(cases=Count("notice_cases"))
+    pictured = WorkPicture.objects.filter(work__cases__notice_cases__notice=OuterRef("pk"))
+    rows: QuerySet[Any, Any] = notices.notices(owner).annotate(
+        cases=Count("notice_cases"),
+        thumbnail=thumbnail(pictured),
+        addressee=KeyTextTransform("addressee_name", "fields"),
+    )
     if wanted in NAMED:
         rows = rows.filter(state__in=NAMED[wanted][1])
     elif wanted == UNREAD:

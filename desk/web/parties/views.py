@@ -1,5 +1,8 @@
 """The list of parties with what notices brought about, and one party with all that an owner has of it."""
 
+from collections.abc import Sequence
+
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -8,10 +11,11 @@ from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
 from registry.bundles import packages as packing
-from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner
+from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner, WorkPicture
 from registry.notices import notices
 from registry.parties import demands, parties
 from registry.parties.rdap import have_asked
+from registry.works.works import thumbnail
 from workers import wiring
 
 
@@ -37,8 +41,9 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     sealed = packing.deliverable(owner).filter(party=name).order_by("number").values_list("number", flat=True)
     return {
         "party": line,
-        "cases": parties.cases_of(owner, name)[: parties.FEW],
-        "works": parties.works_of(owner, name)[: parties.FEW],
+        "next": _next_step(line, sealed[:1], letters),
+        "cases": parties.cases_of(owner, name).annotate(thumbnail=thumbnail(_pictures("work")))[: parties.FEW],
+        "works": parties.works_of(owner, name).annotate(thumbnail=thumbnail(_pictures("pk")))[: parties.FEW],
         "places": parties.places_of(owner, name),
         "notices": [(row, notice_words.state_of(row)) for row in letters[: parties.FEW]],
         "replies": [(row, notice_words.REPLIES[NoticeReply.Kind(row.kind)]) for row in replies[: parties.FEW]],
@@ -57,6 +62,19 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
         .order_by("number")
         .values_list("number", flat=True)[: demands.MAX_CASES],
     }
+
+
+def _pictures(work: str) -> QuerySet[WorkPicture]:
+    return WorkPicture.objects.filter(work=OuterRef(work))
+
+
+def _next_step(line: parties.PartyLine, sealed: Sequence[int], letters: QuerySet[Notice]) -> str:
+    """What a party's page offers first: deciding what waits, a notice where none was written, or a bundle."""
+    if line.waiting:
+        return "decide"
+    if line.confirmed and not letters.exists():
+        return "notice"
+    return "bundle" if sealed else ""
 
 
 @decider_post()

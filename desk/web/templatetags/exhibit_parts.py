@@ -23,7 +23,9 @@ from django.utils.translation import gettext_lazy as _, pgettext, pgettext_lazy
 
 from desk.texts import cases
 from desk.texts.numbers import grouped
+from exhibit.digests import Digest
 from exhibit.network.addresses import is_confusable
+from registry.models import Owner
 
 register = template.Library()
 Told = dict[str, FilterExpression]
@@ -133,6 +135,15 @@ def as_link(url: str, words: str = "") -> str:
     if not url.lower().startswith(("http://", "https://")):
         return format_html('<span class="url">{}</span>', shown)
     return format_html('<a class="url" href="{}" rel="noreferrer noopener nofollow">{}</a>', url, shown)
+
+
+@register.simple_tag
+def thumb(owner: Owner, digest: Digest | None) -> SafeString:
+    """A small picture of one of an owner's works, beside words that name it; an empty place where none is held."""
+    if digest is None:
+        return mark_safe('<span class="thumb"></span>')
+    address = reverse("picture", args=[owner.slug, digest.hex])
+    return format_html('<img class="thumb" src="{}" alt="" loading="lazy" width="48" height="48">', address)
 
 
 class Table(template.Node):

@@ -28,13 +28,14 @@ from workers import wiring
 def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """The owner's watches with their last crawls."""
     page = page_of(request, scoped.watches(owner))
-    last = scoped.last_crawls(page)
-    return {"page": page, "rows": [_row(row, last.get(row.pk)) for row in page]}
+    last, found = scoped.last_crawls(page), scoped.found_by(page)
+    return {"page": page, "rows": [_row(row, last.get(row.pk), *found.get(row.pk, (0, 0))) for row in page]}
 
 
-def _row(watch: Watch, last: Crawl | None) -> dict[str, object]:
+def _row(watch: Watch, last: Crawl | None, finds: int, waiting: int) -> dict[str, object]:
     said = "" if is_past(watch) or watching.takes_lists(watch) else schedule(watch)
-    return {"watch": watch, "schedule": said, "last": last, "end": "" if last is None else end_in_words(last.reason)}
+    end = "" if last is None or last.reason == "finished" else end_in_words(last.reason)
+    return {"watch": watch, "schedule": said, "last": last, "end": end, "finds": finds, "waiting": waiting}
 
 
 @member_page("web/watch.html")

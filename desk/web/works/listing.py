@@ -111,7 +111,12 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "cards": cards_of(piece.works),
         "asked": asked,
         "count": rows.count() if asked.narrowed else counts[""],
-        "choices": [(value, f"{words} {grouped(counts[value])}") for value, words in ONLY],
+        "has_works": counts[""] > 0,
+        "choices": [
+            (value, f"{words} {grouped(counts[value])}")
+            for value, words in ONLY
+            if counts[value] or value in ("", asked.only)
+        ],
         "sorts": SORTS,
         "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
         "collection": next((row for row in collections if row.number == asked.collection), None),

@@ -70,7 +70,7 @@ def test_who_decided_what_and_what_keeps_a_licence_from_covering_it() -> None:
 def test_visits_are_summed_up_by_how_places_stand() -> None:
     assert cases.visited(Visited({Standing.ONLINE: 1}, MAY)) == "Visited on 1 May 2026: still online"
     several = Visited({Standing.REMOVED: 2, Standing.ONLINE: 1}, MAY)
-    assert cases.visited(several) == "Visited, at last on 1 May 2026: still online at 1 place, removed at 2 places"
+    assert cases.visited(several) == "Last visited on 1 May 2026: still online at 1 place, removed at 2 places"
 
 
 def test_what_is_sealed_is_counted() -> None:

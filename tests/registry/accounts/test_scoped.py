@@ -43,6 +43,17 @@ def test_what_one_owner_has_another_has_not(inline: SyncRunner) -> None:
         assert (len(listed(studio)), len(listed(agency))) == (1, 0)
 
 
+def test_a_watch_has_found_its_owners_cases_and_no_others(inline: SyncRunner) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    found_case(inline.services, studio)
+    [watch] = scoped.watches(studio)
+    assert scoped.found_by([watch]) == {watch.pk: (1, 1)}
+    Case.objects.update(waits=False, decision="cleared")
+    assert scoped.found_by([watch]) == {watch.pk: (1, 0)}
+    Case.objects.update(owner=agency)
+    assert scoped.found_by([watch]) == {}
+
+
 def test_what_was_removed_is_not_there_any_more(inline: SyncRunner) -> None:
     studio = owner("studio")
     found_case(inline.services, studio)

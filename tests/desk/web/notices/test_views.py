@@ -68,6 +68,13 @@ def person(of: Owner, name: str, role: Role) -> Client:
     return client
 
 
+def test_the_list_shows_of_each_notice_a_work_and_whom_it_is_to(ann: Client) -> None:
+    drafted(ann)
+    page = flat(ann.get(PAGE).content.decode())
+    assert '<img class="thumb" src="/o/studio/pictures/' in page
+    assert "Copyright Agent" in page
+
+
 def drafted(ann: Client) -> str:
     """The page of a draft whose fields are filled in and whose uses are considered."""
     answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"})

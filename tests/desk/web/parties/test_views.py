@@ -1,5 +1,6 @@
 """Parties on the site: the list, one party with all that stands of it, and the registries asked by a click."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -69,6 +70,22 @@ def test_a_party_has_its_cases_works_places_notices_and_answers_on_one_page(stud
     ):
         assert said in page, said
     assert page.count("not read yet") == 1
+    assert page.count('<img class="thumb"') == 4
+
+
+def test_a_partys_page_offers_what_comes_next_first(studio: Owner, ann: Client) -> None:
+    def offered() -> str:
+        page = words(ann, PAGE)
+        found = re.search(r'class="buttons no-print">(.*?)</div>', page)
+        assert found is not None
+        strong = re.findall(r'class="button" [^>]*>([^<]+)<|value="court" ?>([^<]+)<', found[1])
+        return "".join("".join(one) for one in strong)
+
+    assert offered() == "Write a notice"
+    begun(studio)
+    assert offered() == "Bundle for the court"
+    Case.objects.filter(number=2).update(decision="open", waits=True)
+    assert offered() == "Decide its cases"
 
 
 def test_of_another_party_nothing_is_there(studio: Owner, ann: Client) -> None:

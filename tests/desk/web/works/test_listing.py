@@ -125,6 +125,19 @@ def test_works_are_sorted_and_read_page_by_page_both_ways(ann: Client, inline: S
     assert shown.index("a harbour") < shown.index("H harbour 9")
 
 
+def test_a_page_without_works_offers_one_thing_and_counts_nothing(
+    ann: Client, inline: SyncRunner, studio: Owner
+) -> None:
+    empty = ann.get(at("works")).content.decode()
+    assert empty.count('class="button') == 1
+    for left_out in ('type="search"', 'class="filters"', 'class="count"', at("derived")):
+        assert left_out not in empty
+    register(inline.services, studio, photograph(1))
+    shown = ann.get(at("works")).content.decode()
+    assert 'type="search"' in shown
+    assert at("derived") in shown
+
+
 def test_counts_stand_beside_what_can_be_shown_only(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1)).work
     many(work, 20)
