@@ -214,7 +214,12 @@ class Captured:
 
 
 class Capturer(Protocol):
-    """Visits a page and one of its images, and keeps what was served."""
+    """Visits a page and some of its images, and keeps what was served."""
 
-    def capture(self, page_url: str, image_url: str, expected: Digest, denied: Callable[[str], bool] = ...) -> Captured:
-        """Visit now; a page that has gone is an outcome, not an error. ``denied`` says which hosts aren't asked."""
+    def capture_all(
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Callable[[str], bool] = ...
+    ) -> list[Captured]:
+        """Visit the page once, now, for these images, each with the digest that is expected; what came of each.
+
+        A page that has gone is an outcome, not an error. ``denied`` says which hosts aren't asked.
+        """

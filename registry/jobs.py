@@ -146,8 +146,7 @@ def search(services: "Services", ids: Sequence[int]) -> None:
     gettext_noop("visits for evidence"),
     EVIDENCE,
     "Capture",
-    "case__owner",
-    batch=2,
+    "case__owner",  # one message is one visit
     asked={"case__bundles__state__in": ("todo", "doing")},
 )
 def capture(services: "Services", ids: Sequence[int]) -> None:

@@ -402,6 +402,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
     desk = open_desk()
     owner = desk.owner(named)
     from desk.schemas import watches as schemas
+    from desk.texts.schedules import visits_used_up
     from registry.accounts import scoped
 
     watch = scoped.watch(owner, name)
@@ -424,6 +425,8 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
     tell_not_asked(row)
     tell_unrendered(row)
     tell_searches(row)
+    if used_up := visits_used_up(row.watch):
+        say(used_up)
     _tell_opt_outs(row.watch)
     _show_refusals(one.refusals)
 

@@ -59,6 +59,7 @@ time_options = together(
 limit_options = together(
     click.option("--pages", type=AT_LEAST_1, metavar="N", help="Pages that a run visits at most; 1,000 at first."),
     click.option("--depth", type=AT_LEAST_0, metavar="N", help="Links that are followed; 3 at first, 0 with a list."),
+    click.option("--visits", type=AT_LEAST_0, metavar="N", help="Visits for evidence a day by itself; 1,000 at first."),
     click.option("--searches", type=AT_LEAST_1, metavar="N", help="Searches of a run; 50 unless its mapping says so."),
     click.option("--money", metavar="AMOUNT", help="What the searches of a run cost at most, such as 5USD; or none."),
     click.option("--money-month", metavar="AMOUNT", help="The same of a calendar month."),
@@ -77,7 +78,7 @@ limit_options = together(
 def budget(given: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of what a run may spend."""
     money = {name: "" if given[name] == "none" else given[name] for name in ("money", "money_month")}
-    names = ("pages", "depth", "searches", "render", "render_pages", "render_seconds")
+    names = ("pages", "depth", "visits", "searches", "render", "render_pages", "render_seconds")
     said = {name: given.get(name) for name in names} | money
     return {name: value for name, value in said.items() if value is not None}
 

@@ -24,7 +24,7 @@ IN_LINE = f"^{_SIGN}*$"
 IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
 YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
 RENDERING = ("render", "render_pages", "render_seconds")
-LIMITS = ("pages", "images", "bytes", "seconds", "depth", "searches", "money", "money_month", *RENDERING)
+LIMITS = ("pages", "images", "bytes", "seconds", "depth", "visits", "searches", "money", "money_month", *RENDERING)
 
 Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
@@ -156,6 +156,9 @@ class WatchLimits(Given):
     bytes: int | None = Field(None, ge=1_000_000, le=10**12, description="Bytes of a run at most.")
     seconds: int | None = Field(None, ge=60, le=2_592_000, description="How long a run takes at most.")
     depth: int | None = Field(None, ge=0, le=50, description="Links followed from a source.")
+    visits: int | None = Field(
+        None, ge=0, le=1_000_000, description="Visits for evidence a day (UTC) that nobody asked for, at most."
+    )
     searches: int | None = Field(None, ge=1, le=100_000, description="Searches of a run at most.")
     money: Amount | None = Field(None, description="What the searches of a run cost at most; empty for no limit.")
     money_month: Amount | None = Field(None, description="The same of a calendar month (UTC).")

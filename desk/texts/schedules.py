@@ -13,7 +13,7 @@ from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, money
 from exhibit.types import Money
 from registry.crawls import captures as archived
-from registry.crawls.budgets import MONTH, RENDERING, RUN, limits
+from registry.crawls.budgets import MONTH, RENDERING, RUN, limits, visits_today
 from registry.crawls.schedules import DAY, WEEK, kept
 from registry.crawls.search_keys import Estimate
 from registry.crawls.watching import runs_once
@@ -22,6 +22,9 @@ from registry.models import Watch
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 AT_MOST = {
     "searches": ngettext_lazy("At most %(n)s search", "At most %(n)s searches", "count"),
+    "visits": ngettext_lazy(
+        "At most %(n)s visit for evidence a day", "At most %(n)s visits for evidence a day", "count"
+    ),
     "pages": ngettext_lazy("At most %(n)s page", "At most %(n)s pages", "count"),
     "images": ngettext_lazy("At most %(n)s picture", "At most %(n)s pictures", "count"),
     "hours": ngettext_lazy("At most %(n)s hour", "At most %(n)s hours", "count"),
@@ -76,7 +79,19 @@ def budget(given: Mapping[str, Any]) -> list[str]:
         told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
     if given.get("render", "never") != "never":
         told.append(_rendering({**RENDERING, **given}))
-    return told + _at_most(given, "hosts")
+    return told + _at_most(given, "hosts", "visits")
+
+
+def visits_used_up(watch: Watch) -> str:
+    """What is said once a watch has made today's visits for evidence; empty before."""
+    made, most = visits_today(watch)
+    if made < most:
+        return ""
+    told = _(
+        "Today's visits for evidence (%(n)s) are used up; the next are made tomorrow (UTC)."
+        " What you confirm is visited at once."
+    )
+    return told % {"n": grouped(most)}
 
 
 def _at_most(given: Mapping[str, Any], *names: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Capturing a page and one of its images over HTTP: the wire-exact record, what was served, and the surroundings."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from requests.cookies import RequestsCookieJar
@@ -32,7 +33,8 @@ class CaptureLimits:
 
     page_bytes: int = 20 * MIB
     image_bytes: int = 30 * MIB
-    seconds: float = 60.0  # for everything together
+    seconds: float = 60.0  # for the page and its first image together
+    next_seconds: float = 20.0  # for each other image
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,29 @@ class HttpCapturer:
         Whatever the sites do is an outcome, never an error. Used again later, it tells whether the use has been
         removed, has changed, or goes on.
         """
+        return self.capture_all(page_url, [(image_url, expected)], denied)[0]
+
+    def capture_all(
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
+    ) -> list[Captured]:
+        """The same for several images of one page, which is visited once; the record of each is whole by itself."""
         started = now()
-        page, image = self._visit_both(page_url, image_url, expected, denied)
+        visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
+        left = left_until(time.monotonic() + self.limits.seconds)
+        cookies = RequestsCookieJar()
+        page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
+        captured = []
+        for image_url, expected in images:
+            if image_url[:5].lower() == "data:":
+                image = inline_image(page, image_url, expected)
+            else:
+                headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
+                image = visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
+            captured.append(self._captured(started, page, image, image_url, expected))
+            left = left_until(time.monotonic() + self.limits.next_seconds)
+        return captured
+
+    def _captured(self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest) -> Captured:
         finished = now()
         outcome, sentence = judge(page, image, expected)
         named = names_image(page, image_url)
@@ -74,16 +97,6 @@ class HttpCapturer:
         digest = Digest.of(image.body) if image.served and image.body and not image.obstacle else None
         digests = digests_in([page.body, image.body])
         return Captured(outcome, sentence, started, finished, digest, files, digests=digests)
-
-    def _visit_both(self, page_url: str, image_url: str, expected: Digest, denied: Denied) -> tuple[Visit, Visit]:
-        visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
-        left = left_until(time.monotonic() + self.limits.seconds)
-        cookies = RequestsCookieJar()
-        page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
-        if image_url[:5].lower() == "data:":
-            return page, inline_image(page, image_url, expected)
-        headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
-        return page, visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
 
 
 def served_files(page: Visit, image: Visit) -> tuple[CapturedFile, ...]:

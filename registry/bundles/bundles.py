@@ -29,6 +29,7 @@ from registry.models import (
     BytesState,
     Case,
     Countersignature,
+    StepState,
     WithheldFile,
 )
 from registry.pictures.picture_usage import reported_files
@@ -182,4 +183,5 @@ def request_bundle(case: Case) -> Bundle:
     number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     opening.first_captures((case, row.sighting) for row in rows)
+    case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget holds back what a person asks for
     return Bundle.objects.create(case=case, number=number)

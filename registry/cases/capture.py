@@ -1,7 +1,9 @@
 """Visiting a sighting's page and image again, at once and later on a schedule, and keeping exactly what was served."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from django.db import transaction
 
@@ -16,13 +18,14 @@ from registry.alliance import cocaptures, web_archive
 from registry.bundles.seal import WAIT_FOR_CAPTURES
 from registry.cases import history, recaptures
 from registry.cases.history import Said
+from registry.crawls import budgets
 from registry.crawls.crawling import denials
 from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.log import audit_log
-from registry.models import Bundle, Capture, Case, Sighting, StepState
+from registry.models import UNFINISHED, Bundle, Capture, Case, Sighting, StepState
 from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
@@ -31,28 +34,87 @@ BLOCKED = Sentence("The operator's blocklist names bytes of this page; what carr
 REPORTED = Sentence("A picture of this page was reported as illegal; what carries or shows it wasn't kept.")
 
 
+USED_UP = Sentence("Its watch has made the visits of today that nobody asked for. This one is made tomorrow (UTC).")
+MAX_TOGETHER = 10
+"""Places of one page that a visit is for, at most."""
+
+
 def capture_sightings(services: Services, ids: Sequence[int]) -> None:
-    """Visit each place once and record what came of it; a page that has gone is an outcome like any other."""
-    claimed = steps.claim(Capture, ids, services.stale_after)
+    """Visit each page once for all of an owner's places on it, and record what came of each.
+
+    A page that has gone is an outcome like any other. What nobody has asked for keeps to the budget of its watch.
+    """
+    claimed = steps.claim(Capture, _with_others(services, ids), services.stale_after)
     if disk_is_full(services, share=0.5):
         steps.hold_up(Capture, claimed, NEARLY_FULL)
         return
-    for pk in claimed:
-        with steps.ending(Capture, [pk]):
-            _capture(services, pk)
+    pages: dict[tuple[int, str], list[Capture]] = defaultdict(list)
+    for row in (
+        Capture.objects.filter(pk__in=claimed)
+        .select_related("sighting__picture", "sighting__crawl", "case__owner")
+        .order_by("pk")
+    ):
+        pages[row.case.owner_id, row.sighting.page_url].append(row)
+    for rows in pages.values():
+        for start in range(0, len(rows), MAX_TOGETHER):
+            some = rows[start : start + MAX_TOGETHER]
+            with steps.ending(Capture, [row.pk for row in some]):
+                _capture(services, some)
 
 
-def _capture(services: Services, pk: int) -> None:
-    row = Capture.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
-    sighting = row.sighting
-    captured, files = _kept(services, row.case, _unvisited(sighting) or _visited(services, row.case, sighting))
+def _with_others(services: Services, ids: Sequence[int]) -> list[int]:
+    """These rows, and others of their owners that are due and for the same pages, as many as one visit may be for."""
+    named = Capture.objects.filter(pk__in=ids).values_list("case__owner", "page_key")
+    pages, found = Counter((owner, bytes(page)) for owner, page in named), list(ids)
+    due = Capture.objects.filter(steps.due(services.stale_after), case__owner__in={owner for owner, _ in pages})
+    others = due.filter(page_key__in={page for _, page in pages}).exclude(pk__in=found).order_by("pk")
+    for pk, owner, page in others.values_list("pk", "case__owner", "page_key"):
+        if 0 < pages[owner, bytes(page)] < MAX_TOGETHER:
+            pages[owner, bytes(page)] += 1
+            found.append(pk)
+    return found
+
+
+def _capture(services: Services, rows: Sequence[Capture]) -> None:
+    """Visit the one page of some rows; of hosts that are denied it is recorded that they weren't visited."""
+    denied = {row.pk: unvisited for row in rows if (unvisited := _unvisited(row.sighting))}
+    to_visit = [row for row in rows if row.pk not in denied]
+    until = None
+    if to_visit and not _asked(to_visit):
+        until = budgets.take_visit(to_visit[0].sighting.crawl.watch_id)
+    if until is not None:
+        _put_off(to_visit, until)
+    came = _visited(services, to_visit) if to_visit and until is None else {}
+    for row in rows:
+        if captured := denied.get(row.pk) or came.get(row.pk):
+            _record(services, row, captured)
+
+
+def _asked(rows: Sequence[Capture]) -> set[int]:
+    """The cases of some rows whose bundles a person waits for."""
+    bundles = Bundle.objects.filter(case__in={row.case_id for row in rows}, state__in=UNFINISHED)
+    return set(bundles.values_list("case", flat=True))
+
+
+def _put_off(rows: Sequence[Capture], until: datetime) -> None:
+    """Put rows off but for those that a person asks for meanwhile, who takes the case's row first."""
+    with transaction.atomic():
+        cases = Case.objects.select_for_update(no_key=True).filter(pk__in={row.case_id for row in rows})
+        list(cases.order_by("pk").values_list("pk"))
+        asked = _asked(rows)
+        for row in rows:
+            steps.wait(Capture, row.pk, now() if row.case_id in asked else until, USED_UP)
+
+
+def _record(services: Services, row: Capture, came: Captured) -> None:
+    captured, files = _kept(services, row.case, came)
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
-        if Capture.objects.select_for_update(no_key=True).get(pk=pk).state != StepState.DOING:
+        if Capture.objects.select_for_update(no_key=True).get(pk=row.pk).state != StepState.DOING:
             return  # another claimer was faster
         standing = recaptures.standing_of(captured.outcome)
         outcomes = [captured.outcome, *recaptures.outcomes_before(row)]
-        Capture.objects.filter(pk=pk).update(
+        Capture.objects.filter(pk=row.pk).update(
             **columns(captured, "method", "outcome", "sentence"),
             started_at=captured.started,
             finished_at=captured.finished,
@@ -63,19 +125,30 @@ def _capture(services: Services, pk: int) -> None:
         again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []
         history.record(row.case, "captured", "", *again, words=captured.sentence)
         audit_log.captured(row.case, captured.outcome, files)
-        steps.finish(Capture, [pk])
+        steps.finish(Capture, [row.pk])
         recaptures.look_after(case)
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
     services.enqueue(jobs.seal, list(waiting.values_list("pk", flat=True)))
 
 
-def _visited(services: Services, case: Case, sighting: Sighting) -> Captured:
-    """The visit, and what partners saw, and an archive told, who were asked at the same time."""
-    asking, add_archive = cocaptures.ask_partners(services, sighting), web_archive.ask(services, case, sighting)
-    captured = services.capturer.capture(sighting.page_url, sighting.image_url, sighting.picture.digest, denials())
-    captured = captured if asking is None else asking.join(captured)
-    return captured if add_archive is None else add_archive(captured)
+def _visited(services: Services, rows: Sequence[Capture]) -> dict[int, Captured]:
+    """What one visit brought for each row, and what partners saw, and an archive told, who were asked meanwhile.
+
+    An archive is asked once about the page, for those cases whose pages it may be told.
+    """
+    asking = {row.pk: cocaptures.ask_partners(services, row.sighting) for row in rows}
+    told = [row for row in rows if web_archive.wanted(services, row.case)]
+    add_archive = web_archive.ask(services, told[0].case, told[0].sighting) if told else None
+    places = {row.pk: (row.sighting.image_url, row.sighting.picture.digest) for row in rows}
+    images = list(dict.fromkeys(places.values()))
+    each = services.capturer.capture_all(rows[0].sighting.page_url, images, denials())
+    of_image, came = dict(zip(images, each, strict=True)), {}
+    for row in rows:
+        partners, captured = asking[row.pk], of_image[places[row.pk]]
+        captured = captured if partners is None else partners.join(captured)
+        came[row.pk] = captured if add_archive is None or row not in told else add_archive(captured)
+    return came
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:

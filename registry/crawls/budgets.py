@@ -16,6 +16,7 @@ from crawler.formats.job import WORTH, Rendered
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
+from registry.db.rows import write
 from registry.models import Crawl, CrawlSlice, FrontierUrl, Inquiry, Owner, SearchCharge, Watch
 
 RENDER_PAGES, RENDER_SECONDS = 200, 1_800
@@ -28,6 +29,8 @@ FEWER, FRESH_EVERY = 2, 8
 
 _MUCH = 2**31 - 1
 _MANY_BYTES = 2**62
+VISITS, VISITS_A_DAY = "visits", 1_000
+"""What a watch's budget may say, and what it is else: visits for evidence that its finds cause by themselves a day."""
 RUN, MONTH = "money", "money_month"
 """What a watch's budget may say: how much a run and a calendar month (UTC) cost at most, such as `4.99 USD`."""
 UNPRICED = "no-price"
@@ -147,9 +150,30 @@ def charge(row: Inquiry, price: Price | None) -> None:
         SearchCharge.objects.create(inquiry=row, at=now(), millionths=cost, currency=currency)
 
 
+def take_visit(watch_id: int) -> datetime | None:
+    """Count a visit for evidence that nobody asked for; where today's (UTC) are used up, when the next may be made."""
+    with transaction.atomic():
+        row = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
+        made, most = visits_today(row)
+        if made >= most:
+            return _midnight() + timedelta(days=1)
+        write(row, visits_on=_midnight().date(), visits_made=made + 1)
+    return None
+
+
+def visits_today(watch: Watch) -> tuple[int, int]:
+    """How many visits for evidence a watch's finds have caused today (UTC) by themselves, and how many they may."""
+    made = watch.visits_made if watch.visits_on == _midnight().date() else 0
+    return made, int(watch.budget.get(VISITS, VISITS_A_DAY))
+
+
+def _midnight() -> datetime:
+    return now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def month_begin() -> datetime:
     """When this calendar month began (UTC)."""
-    return now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return _midnight().replace(day=1)
 
 
 def of_run(crawl_id: int) -> QuerySet[SearchCharge]:

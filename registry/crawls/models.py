@@ -32,6 +32,8 @@ class Watch(Numbered):
     own = models.BooleanField(
         default=False, db_default=False, help_text="its places are the owner's: pictures there are proposed as works"
     )
+    visits_on = models.DateField(null=True, blank=True, help_text="day (UTC) of the last visit for evidence by itself")
+    visits_made = models.PositiveIntegerField(default=0, db_default=0, help_text="such visits on that day")
 
     class Meta(Numbered.Meta):
         constraints = [

@@ -75,13 +75,19 @@ def claim(planned: CrawlSlice) -> int:
 
 
 def bring(
-    services: Services, to: CrawlSlice, epoch: int, pictures: Sequence[bytes], host: str = "shop.example"
+    services: Services,
+    to: CrawlSlice,
+    epoch: int,
+    pictures: Sequence[bytes],
+    host: str = "shop.example",
+    *,
+    one_page: bool = False,
 ) -> list[int]:
-    """Record that a slice saw these pictures, each on a page of its own; returns the pictures that now wait."""
+    """Record that a slice saw pictures, each on a page of its own or all on one; returns those that now wait."""
     seen = [
         (
             Sighting(
-                page_url=f"http://{host}/page-{place}",
+                page_url=f"http://{host}/page-{0 if one_page else place}",
                 image_url=f"http://{host}/image-{place}.jpg",
                 final_url=f"http://{host}/image-{place}.jpg",
                 digest=services.blobs.put(data),

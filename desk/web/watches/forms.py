@@ -14,7 +14,7 @@ from crawler.formats.job import Politeness
 from crawler.searches.mapping import Service
 from desk.texts.schedules import schedule
 from registry.crawls import captures, own_places, starting
-from registry.crawls.budgets import RENDERING
+from registry.crawls.budgets import RENDERING, VISITS, VISITS_A_DAY
 from registry.crawls.inquiries import USUAL
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay, kept
 from registry.crawls.search_services import words_of
@@ -44,6 +44,7 @@ AMOUNTS = {
     "minutes": ("seconds", 60),
     "searches": ("searches", 1),
     "depth": ("depth", 1),
+    "visits": ("visits", 1),
     "render_pages": ("render_pages", 1),
     "render_minutes": ("render_seconds", 60),
 }
@@ -53,7 +54,7 @@ RENDER = ("rendering", "render_pages", "render_minutes")
 SITES_ONLY = ("pages", "depth", *RENDER)
 NO_CAPTURES = (*SEARCHES_ONLY, "images", "depth", *RENDER)
 OF_ARCHIVES = ("archive", "domains", "since", "until")
-SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER)
+SPENDING = (*SEARCHES_ONLY, "pages", "images", "megabytes", "minutes", "depth", *RENDER, "visits")
 OF_WORKS = ("works", "newest")
 TIMES = frozenset({"every", "at", "weekday", "zone"})
 NIGHT = time(3, 0)
@@ -136,6 +137,13 @@ class WatchForm(forms.Form):
     )
     render_minutes = forms.IntegerField(
         label=_("Minutes for rendering"), min_value=0, max_value=30 * 24 * 60, required=False
+    )
+    visits = forms.IntegerField(
+        label=_("Visits for evidence a day"),
+        min_value=0,
+        max_value=1_000_000,
+        required=False,
+        help_text=_("Of what it finds by itself. What you confirm is visited at once."),
     )
     delay = forms.FloatField(
         label=_("Seconds between two requests to a host"),
@@ -246,7 +254,14 @@ def reads_files(watch: Watch) -> bool:
 
 def _initial(watch: Watch) -> dict[str, Any]:
     source: Mapping[str, Any] = next(iter(watch.sources), {})
-    spent: Mapping[str, Any] = {"searches": USUAL, **BUDGET, **RENDERING, "render": "never", **watch.budget}
+    spent: Mapping[str, Any] = {
+        "searches": USUAL,
+        VISITS: VISITS_A_DAY,
+        **BUDGET,
+        **RENDERING,
+        "render": "never",
+        **watch.budget,
+    }
     amounts = {field: int(spent[name]) // unit for field, (name, unit) in AMOUNTS.items()}
     begin = kept(watch) or (TimeOfDay.of(watch.next_run_at, _here()) if watch.next_run_at is not None else None)
     known = {int(period.total_seconds()) for period, _words in PERIODS}

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from desk.texts.canaries import last_runs
 from desk.texts.numbers import counted
 from desk.texts.refusals import amounts, end_in_words
-from desk.texts.schedules import budget, politeness, schedule
+from desk.texts.schedules import budget, politeness, schedule, visits_used_up
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
@@ -49,6 +49,7 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "watch": row,
         "schedule": "" if is_past(row) else schedule(row),
         "budget": budget(row.budget),
+        "visits_used_up": visits_used_up(row),
         "spent": amounts(spent_of(of_month(row.pk))) if watching.searches(row) else "",
         "politeness": () if reads_files(row) else politeness({**row.politeness, **_without_robots(row)}),
         "changing": changes.changed_weekly(row.pk),

@@ -78,16 +78,22 @@ class BrowserCapturer:
 
         Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
         """
+        return self.capture_all(page_url, [(image_url, expected)], denied)[0]
+
+    def capture_all(
+        self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
+    ) -> list[Captured]:
+        """The same for several images of one page, which is visited once; the record of each is whole by itself."""
         started = now()
         try:
             self.guard.check_url(page_url)  # a browser also opens file: and its own pages
         except RefusedError:
-            return self._plain.capture(page_url, image_url, expected, denied)
+            return self._plain.capture_all(page_url, images, denied)
         trouble = ""
         for _ in range(TRIES):
             try:
-                seen = self.browser.run(lambda browser: self._see(browser, page_url, image_url, expected, denied))
-                return self._captured(started, seen, image_url, expected, denied)
+                each = self.browser.run(lambda browser: self._see(browser, page_url, images, denied))
+                return [self._captured(started, seen, *image, denied) for seen, image in zip(each, images, strict=True)]
             except ServiceMissingError as error:
                 if machine_fault(error):  # which a visit without a browser would leave for good
                     raise
@@ -98,11 +104,13 @@ class BrowserCapturer:
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
                 trouble = Sentence("this program failed at the page.")
                 break
-        captured = self._plain.capture(page_url, image_url, expected, denied)
-        return replace(captured, sentence=following(captured.sentence, _WITHOUT, trouble))
+        plainly = self._plain.capture_all(page_url, images, denied)
+        return [replace(one, sentence=following(one.sentence, _WITHOUT, trouble)) for one in plainly]
 
-    async def _see(self, browser: Browser, page_url: str, image_url: str, expected: Digest, denied: Denied) -> Seen:
-        """One context, one page: load it, scroll through it, take pictures of it."""
+    async def _see(
+        self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied
+    ) -> list[Seen]:
+        """One context, one page: load it, scroll through it, take pictures of it; what was seen of each image."""
         agent = f"{_browser_agent(browser.version)} {self.user_agent}"
         async with visitors_page(browser, agent, WIDTH, HEIGHT) as page:
             # a busy machine's browser is slow to open one
@@ -115,16 +123,16 @@ class BrowserCapturer:
                 seen = Seen(Visit(page_url), photographer.shots, traffic, agent, f"Chromium {browser.version}")
                 try:
                     async with asyncio.timeout(self.browser_limits.seconds):
-                        await self._look(page, photographer, seen, page_url, image_url, expected)
+                        await self._look(page, photographer, seen, page_url, images)
                 except TimeoutError:
                     seen.shots.missing["rest"] = Sentence("The time for this visit was over.")
                 if traffic.lack is not None:
                     raise traffic.lack
                 seen.page = traffic.page_visit(page_url)
-                return seen
+                return [replace(seen, shots=shots) for shots in photographer.each(len(images))]
 
     async def _look(
-        self, page: Page, photographer: Photographer, seen: Seen, page_url: str, image_url: str, expected: Digest
+        self, page: Page, photographer: Photographer, seen: Seen, page_url: str, images: Sequence[tuple[str, Digest]]
     ) -> None:
         seen.nothing = await load(page, page_url, seen.traffic, self.browser_limits)
         if seen.nothing:
@@ -134,7 +142,7 @@ class BrowserCapturer:
         with suppress(Error, TimeoutError):
             seen.title = (await asyncio.wait_for(page.title(), ANSWER_SECONDS))[:500]
         seen.dom = await photographer.dom()
-        await photographer.take(_wanted(seen, image_url, expected))
+        await photographer.take([_wanted(seen, *image) for image in images])
 
     def _captured(self, started: datetime, seen: Seen, image_url: str, expected: Digest, denied: Denied) -> Captured:
         image = self._image(seen, image_url, expected, denied)

@@ -39,6 +39,13 @@ class Shots:
     boxed_from: int = 0  # where on the page the boxed screenshot begins, pixels
     to_box: bytes = b""  # the screenshot on which the lines are still to be drawn
 
+    def of_image(self, found: "Shots") -> "Shots":
+        """What was made of the page, with what was found and made of one image."""
+        return Shots(
+            [*self.files, *found.files], found.places, self.missing | found.missing, self.height, self.cut,
+            found.boxed_from, found.to_box,
+        )  # fmt: skip
+
     def keep(self, file: CapturedFile, most: int) -> bytes:
         """Keep what was made, unless it has too many bytes; returns what is kept."""
         if len(file.data) > most:
@@ -64,25 +71,33 @@ class Photographer:
 
     def __post_init__(self) -> None:
         self._allowed = self.limits.shot_seconds
-        self.shots = Shots()
+        self.shots = Shots()  # of the page
+        self._found: list[Shots] = []  # of its images
+
+    def each(self, images: int) -> list[Shots]:
+        """What was made of the page and each of its images, as far as there was time for them."""
+        return [self.shots.of_image(found) for found in (*self._found, *([Shots()] * images))[:images]]
 
     async def dom(self) -> bytes:
         """The rendered DOM as HTML; empty when it couldn't be had."""
         return await self._make("dom", "dom.html", "text/html", self._content)
 
-    async def take(self, wanted: Sequence[str]) -> None:
-        """Find the image, under one of these addresses, then take screenshots, MHTML and PDF."""
+    async def take(self, images: Sequence[Sequence[str]]) -> None:
+        """Find each image, under one of its addresses, then take screenshots, MHTML and PDF, which are of all."""
         shots = self.shots
-        await self._find(wanted)
+        for wanted in images:
+            self._found.append(Shots())
+            await self._find(wanted, self._found[-1])
         shots.height = await page_height(self.page)
         shots.cut = shots.height > self.limits.height
         png = await self._make("screenshot", "screenshot.png", "image/png", lambda: self._shot(0, shots.height))
-        if shots.places:
-            await self._box(png)
+        for found in self._found:
+            if found.places:
+                await self._box(png, found)
         await self._make("mhtml", "page.mhtml", "multipart/related", self._mhtml)
         await self._make("page-pdf", "page.pdf", "application/pdf", self._pdf)
 
-    async def _find(self, wanted: Sequence[str]) -> None:
+    async def _find(self, wanted: Sequence[str], found: Shots) -> None:
         """Where the image is; asked again while the page goes elsewhere, since what was found is gone with it."""
         moves: list[Frame] = []
 
@@ -94,47 +109,50 @@ class Photographer:
             async with asyncio.timeout(self._seconds("place")):
                 for _ in range(FINDS):
                     moves.clear()
-                    await self._find_once(wanted)
-                    if self.shots.places or all(frame.parent_frame for frame in moves):
+                    await self._find_once(wanted, found)
+                    if found.places or all(frame.parent_frame for frame in moves):
                         return
-            self.shots.missing["place"] = "the page went elsewhere again and again"
+            found.missing["place"] = "the page went elsewhere again and again"
         except (Error, TimeoutError) as error:
-            self.shots.missing["place"] = _why(error)
+            found.missing["place"] = _why(error)
             await scroll_back(self.page)
         finally:
             self.page.remove_listener("framenavigated", moved)
 
-    async def _find_once(self, wanted: Sequence[str]) -> None:
+    async def _find_once(self, wanted: Sequence[str], found: Shots) -> None:
         elements = await find_elements(self.page, wanted)
         for _, element in elements[:1]:  # what is loaded when it comes into view
             with suppress(Error):  # it can't be seen
                 await element.scroll_into_view_if_needed(timeout=2000)
         await scroll_back(self.page)
         size = self.page.viewport_size or {"width": 1280}
-        self.shots.places = await measure(elements, size["width"])
+        found.places = await measure(elements, size["width"])
 
-    async def _box(self, png: bytes) -> None:
-        first, limit = self.shots.places[0], self.limits.height
+    async def _box(self, png: bytes, found: Shots) -> None:
+        first, limit = found.places[0], self.limits.height
         if png and first.y + first.height <= limit:
-            self.shots.to_box = png
+            found.to_box = png
             return
         top = max(int(first.y) - AROUND, 0)
-        self.shots.boxed_from = top
+        found.boxed_from = top
         height = int(min(first.height, 4000)) + 2 * AROUND
 
         async def around() -> bytes:
-            return await asyncio.to_thread(boxed, await self._shot(top, top + height), self.shots.places, top)
+            return await asyncio.to_thread(boxed, await self._shot(top, top + height), found.places, top)
 
-        await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", around)
+        await self._make("screenshot-boxed", "screenshot-boxed.png", "image/png", around, found)
 
-    async def _make(self, role: str, name: str, media_type: str, make: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def _make(
+        self, role: str, name: str, media_type: str, make: Callable[[], Awaitable[bytes]], to: Shots | None = None
+    ) -> bytes:
+        shots = self.shots if to is None else to
         try:
             self._allowed = self._seconds(role)
             data = await asyncio.wait_for(make(), self._allowed)
         except (Error, TimeoutError) as error:
-            self.shots.missing[role] = _why(error)
+            shots.missing[role] = _why(error)
             return b""
-        return self.shots.keep(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
+        return shots.keep(CapturedFile(role, name, media_type, data), self.limits.file_bytes)
 
     def _seconds(self, role: str) -> float:
         """How long a step may take: all but what the steps behind it are kept."""

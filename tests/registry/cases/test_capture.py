@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 import pytest
 
+from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.cases.capture import capture_sightings
+from registry.cases.capture import USED_UP, capture_sightings
+from registry.cases.decisions import confirm
 from registry.crawls import denylists
 from registry.matches.match import match_pictures
-from registry.models import Capture, Case
+from registry.models import Capture, Case, Watch
 from registry.services.disk import NEARLY_FULL
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site
@@ -73,3 +76,56 @@ def test_without_room_a_visit_waits_and_is_no_failure(inline: SyncRunner, case: 
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
     row = visited(inline, case)
     assert (row.state, row.error, row.outcome) == ("todo", NEARLY_FULL, "")
+
+
+@pytest.fixture
+def gallery(inline: SyncRunner, site: Site) -> list[Case]:
+    """Two cases of one owner whose pictures stand on the same page."""
+    inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.1/32",))
+    site.page("/page-0", '<img src="image-0.jpg"><img src="image-1.jpg">')
+    other = copy_of(photograph(2))
+    site.routes["/image-1.jpg"] = Answer(other, media_type="image/jpeg")
+    studio = owner("studio")
+    register(inline.services, studio, photograph(1))
+    register(inline.services, studio, photograph(2))
+    planned, epoch = claimed_slice(studio)
+    host = f"127.0.0.1:{site.port}"
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [COPY, other], host=host, one_page=True))
+    return [*studio.cases.order_by("pk")]
+
+
+def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_own_record(
+    inline: SyncRunner, gallery: list[Case], site: Site
+) -> None:
+    visited(inline, gallery[0])  # the other one comes along
+    assert sorted(site.paths()) == ["/image-0.jpg", "/image-1.jpg", "/page-0"]
+    for case, own, others in zip(
+        gallery, ("/image-0.jpg", "/image-1.jpg"), ("/image-1.jpg", "/image-0.jpg"), strict=True
+    ):
+        row = case.captures.get()
+        assert (row.state, row.outcome) == ("done", "captured")
+        kept = {one["role"]: inline.services.blobs.get(Digest.from_hex(one["digest"])) for one in row.files}
+        asked = kept["exchange"]
+        assert [f"GET {path} ".encode() in asked for path in ("/page-0", own, others)] == [True, True, False]
+        assert case.case_sightings.get().sighting.picture.digest == Digest.of(kept["captured-image"])
+    assert Watch.objects.get().visits_made == 1
+
+
+def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_held_back(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    Watch.objects.update(budget={"visits": 3}, visits_on=now().astimezone(UTC).date(), visits_made=3)
+    row = visited(inline, case)
+    assert (row.state, row.error, row.attempts, site.seen) == ("todo", USED_UP, 0, [])
+    assert row.not_before is not None
+    assert timedelta(0) < row.not_before - now() <= timedelta(days=1)
+    confirm(inline.services, case, by="Ann", reason="")
+    assert visited(inline, case).outcome == "captured"
+    assert Watch.objects.get().visits_made == 3
+
+
+def test_yesterdays_visits_do_not_count(inline: SyncRunner, case: Case) -> None:
+    yesterday = now().astimezone(UTC).date() - timedelta(days=1)
+    Watch.objects.update(budget={"visits": 3}, visits_on=yesterday, visits_made=3)
+    assert visited(inline, case).outcome == "captured"
+    assert Watch.objects.get().visits_made == 1

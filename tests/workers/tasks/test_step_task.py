@@ -60,6 +60,16 @@ def test_so_many_processes_of_a_worker_are_at_a_queue_and_a_killed_one_leaves_it
         assert is_free
 
 
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_visits_for_evidence_and_crawls_leave_matching_its_places(workers: int) -> None:
+    limits, most = jobs.limits(workers), jobs.most_processes(workers)["worker-background"]
+    taken = sum(limits[queue] for queue in (jobs.EVIDENCE, jobs.CRAWL))
+    assert most - taken >= 2
+    assert jobs.QUEUES["match"] not in limits
+    assert jobs.QUEUES["capture"] == jobs.EVIDENCE
+    assert jobs.QUEUES["capture_asked"] not in jobs.BACKGROUND
+
+
 @pytest.mark.django_db(transaction=True)
 def test_rows_for_which_no_place_is_free_are_left_and_the_next_of_them_are_told_when_one_is(
     monkeypatch: pytest.MonkeyPatch,

@@ -196,6 +196,24 @@ def test_what_happened_is_the_outcome_and_nothing_else(
     assert {"exchange", "network", "screenshot"} <= roles(captured)
 
 
+def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
+    capturer: BrowserCapturer, site: Site
+) -> None:
+    site.routes["/other.jpg"] = Answer(other := PICTURE + b"2", media_type="image/jpeg")
+    site.page("/", '<body style="margin:0"><img src="photo.jpg" width="480"><br><img src="other.jpg" width="240">')
+    expected = [("/photo.jpg", PICTURE), ("/other.jpg", other), ("/none.jpg", b"none")]
+    images = [(site.url(path), Digest.of(data)) for path, data in expected]
+    one, two, none = capturer.capture_all(site.url("/"), images)
+    assert (site.times("/"), site.times("/photo.jpg"), site.times("/other.jpg")) == (1, 1, 1)
+    assert [each.outcome for each in (one, two, none)] == ["captured", "captured", "image-gone"]
+    assert [record(each)["rendered"]["image_places"][0]["width"] for each in (one, two)] == [480, 240]
+    assert record(none)["rendered"]["image_places"] == []
+    assert roles(one) == roles(two) == EVERYTHING
+    assert file(one, "screenshot") == file(two, "screenshot")
+    assert file(one, "screenshot-boxed") != file(two, "screenshot-boxed")
+    assert (file(one, "captured-image"), file(two, "captured-image")) == (PICTURE, other)
+
+
 def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
