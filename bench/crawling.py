@@ -1,4 +1,6 @@
-"""Exhibit's crawler beside a bare Scrapy spider on a local site, by clock and processor; and bytes of lines a page.
+"""Exhibit's crawler beside a bare Scrapy spider on a local site, by clock and processor, and on to the rows.
+
+And bytes of lines a page.
 
 ``python -m bench.crawling`` prints the latter.
 """
@@ -7,6 +9,7 @@ import contextlib
 import http.server
 import json
 import multiprocessing
+import os
 import resource
 import shutil
 import subprocess
@@ -19,6 +22,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.common import Row
+from bench.product import Product
 from crawler.formats.job import Job, Limits, Politeness, Source, SourceKind
 
 IMAGES_A_PAGE = 20
@@ -32,7 +36,27 @@ def measure(photos: Sequence[Path], images: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, serving(_site(Path(name) / "site", photos, images)) as base:
         rows = [_exhibit(base, Path(name)), _bare(base, Path(name))]
         rows.append(_exhibit(base, Path(name)) | {"what": "Exhibit's crawler, again"})
+        rows.append(_to_rows(base, Path(name) / "data"))
     return rows
+
+
+def _to_rows(base: str, folder: Path) -> Row:
+    """The same site crawled by a watch: bytes, frontier, sightings and pictures in rows, without matching."""
+    Path(folder.parent).chmod(0o755)
+    folder.mkdir(mode=0o755)
+    given = {"DATA": str(folder), "ALLOWED_NETWORKS": f"{HOST}/32"}
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", **{f"EXHIBIT_{name}": it for name, it in given.items()}}
+    with Product() as product:
+        started, before = time.monotonic(), processor_seconds()
+        product.visit("site", f"{base}/index.html")
+        cpu, seconds = processor_seconds() - before, time.monotonic() - started
+        return _row("from URL to row, worker and child", product.sightings(), seconds, cpu)
+
+
+def processor_seconds() -> float:
+    """Of this process and those that it has started, as far as they have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def line_bytes(*, kept: bool) -> float:

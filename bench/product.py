@@ -192,6 +192,12 @@ class Product:
         run.refresh_from_db()
         return run.pages
 
+    def sightings(self) -> int:
+        """How many sightings there are."""
+        from registry.models import Sighting
+
+        return Sighting.objects.count()
+
     def waiting(self) -> list[int]:
         """The rows of the pictures that wait for being matched, and of those that a broken run had begun."""
         from registry.models import Picture

@@ -4,7 +4,6 @@ import http.server
 import io
 import multiprocessing
 import os
-import resource
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from bench.common import Row
+from bench.crawling import processor_seconds
 from bench.product import Product
 
 HOST = "127.0.0.2"
@@ -56,12 +56,6 @@ def _runs(product: Product, kind: str) -> Iterator[Row]:
                     "the site sends": KINDS[kind], "run": run, "requests": requests, "of the first's": requests / first,
                     "answered 304": unchanged, "KB sent": sent // 1000, "CPU seconds": seconds, "seconds": wall,
                 }  # fmt: skip
-
-
-def processor_seconds() -> float:
-    """What this process and its ended children have used so far."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _site() -> dict[str, tuple[str, bytes]]:

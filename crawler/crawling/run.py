@@ -186,6 +186,7 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         "SPIDER_MIDDLEWARES_BASE": {},
         "EXTENSIONS_BASE": {},
         "DOWNLOAD_HANDLERS": {"https": Https, "data": None, "file": None, "ftp": None, "s3": None},
+        "CONCURRENT_ITEMS": 1,  # tasks of asyncio that Scrapy makes for each answer; nothing here waits in one
         "CONCURRENT_REQUESTS": politeness.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": politeness.concurrency_per_host,
         "DOWNLOAD_DELAY": politeness.delay,

@@ -8,14 +8,16 @@ from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from exhibit.types import Json, Untyped
+from exhibit.types import Untyped
 
 T = TypeVar("T")
+Reader: TypeAlias = Callable[[object, str], Any]
+"""Reads a value; raises ``WrongUseError``, which names the place that it is told."""
 
 
 def parse(text: str | bytes, what: str) -> object:
@@ -35,14 +37,14 @@ def read(cls: type[T], value: object, where: str) -> T:
     """
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
-    hints, required = _shape(cast("Hashable", cls))  # mypy doesn't see that classes are
+    readers, required = _shape(cast("Hashable", cls))  # mypy doesn't see that classes are
     for name in value:
-        if name not in hints:
-            raise _unknown(f"{where}.{name}", str(name), list(hints))
+        if name not in readers:
+            raise _unknown(f"{where}.{name}", str(name), list(readers))
     missing = [name for name in required if name not in value]
     if missing:
         raise WrongUseError(f"{where}.{missing[0]} is missing.")
-    return cls(**{name: _as(hints[name], given, f"{where}.{name}") for name, given in value.items()})
+    return cls(**{name: readers[name](given, f"{where}.{name}") for name, given in value.items()})
 
 
 def write(value: object) -> str:
@@ -51,56 +53,81 @@ def write(value: object) -> str:
 
 
 @lru_cache(maxsize=64)
-def _shape(cls: type[Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """What each field of a dataclass takes, and the fields that have no default."""
+def _shape(cls: type[Any]) -> tuple[dict[str, Reader], tuple[str, ...]]:
+    """What reads each field of a dataclass, and the fields that have no default."""
     hints, absent = get_type_hints(cls), dataclasses.MISSING
     fields = [field for field in dataclasses.fields(cls) if field.init]
     required = (field.name for field in fields if field.default is absent and field.default_factory is absent)
-    return {field.name: hints[field.name] for field in fields}, tuple(required)
+    return {field.name: _reader(hints[field.name]) for field in fields}, tuple(required)
 
 
-def _as(hint: object, value: object, where: str) -> Json:
+def _reader(hint: Untyped) -> Reader:
+    """What reads a value of a type; made once a field, since a crawl reads millions of values."""
     origin, hints = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return None if value is None else _as(next(kind for kind in hints if kind is not type(None)), value, where)
+        one = _reader(next(kind for kind in hints if kind is not type(None)))
+        return lambda value, where: None if value is None else one(value, where)
     if origin is tuple:
-        return _as_tuple(hints, value, where)
+        return _tuple_reader(hints)
     if origin is Mapping:
+        return _mapping_reader(_reader(hints[1]))
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint is not Digest:
+        return lambda value, where: read(hint, value, where)
+    if hint is Any:
+        return lambda value, _where: value
+    return _kind_reader(hint) if hint in _CALLED else _text_reader(hint)
+
+
+def _tuple_reader(hints: tuple[Any, ...]) -> Reader:
+    several = hints[-1] is Ellipsis
+    each = [_reader(hint) for hint in hints if hint is not Ellipsis]
+
+    def as_tuple(value: object, where: str) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise _wrong(where, "a list", value)
+        if several:
+            return tuple([each[0](item, f"{where}[{place}]") for place, item in enumerate(value)])
+        if len(value) != len(each):
+            raise _wrong(where, f"a list of {len(each)}", value)
+        return tuple(
+            [one(item, f"{where}[{place}]") for place, (one, item) in enumerate(zip(each, value, strict=True))]
+        )
+
+    return as_tuple
+
+
+def _mapping_reader(each: Reader) -> Reader:
+    def as_mapping(value: object, where: str) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise _wrong(where, "an object", value)
-        return {str(name): _as(hints[1], item, f"{where}[{str(name)!r}]") for name, item in value.items()}
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint is not Digest:
-        return read(hint, value, where)
-    return _as_plain(hint, value, where)
+        return {str(name): each(item, f"{where}[{str(name)!r}]") for name, item in value.items()}
+
+    return as_mapping
 
 
-def _as_tuple(hints: tuple[Any, ...], value: object, where: str) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple):
-        raise _wrong(where, "a list", value)
-    if hints[-1] is Ellipsis:
-        hints = hints[:1] * len(value)
-    if len(value) != len(hints):
-        raise _wrong(where, f"a list of {len(hints)}", value)
-    pairs = enumerate(zip(hints, value, strict=True))
-    return tuple(_as(hint, item, f"{where}[{place}]") for place, (hint, item) in pairs)
+def _kind_reader(kind: Untyped) -> Reader:
+    def as_it_is(value: object, where: str) -> object:
+        if type(value) is kind:
+            return value
+        if kind is float and type(value) is int:
+            return float(value)
+        raise _wrong(where, _CALLED[kind], value)
+
+    return as_it_is
 
 
-def _as_plain(hint: Untyped, value: object, where: str) -> Json:
-    if hint is Any:
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if hint in _CALLED:
-        if type(value) is not hint:
-            raise _wrong(where, _CALLED[hint], value)
-        return value
+def _text_reader(hint: Untyped) -> Reader:
     convert, called = _FROM_TEXT.get(hint) or (hint, "one of " + ", ".join(hint))
-    if not isinstance(value, str):
-        raise _wrong(where, called, value)
-    try:
-        return convert(value)
-    except ValueError as error:
-        raise _wrong(where, called, value) from error
+
+    def converted(value: object, where: str) -> object:
+        if not isinstance(value, str):
+            raise _wrong(where, called, value)
+        try:
+            return convert(value)
+        except ValueError as error:
+            raise _wrong(where, called, value) from error
+
+    return converted
 
 
 _CALLED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -16,6 +16,8 @@ _INSERT = (
     "RETURNING {returned}"
 )
 _FEW = "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
+_NUMBERS, _TEXTS = (models.IntegerField, models.ForeignKey), (models.CharField, models.TextField)
+"""Fields whose plain values need no preparation, which would take a third of the time of a row."""
 FEW = 16
 """So many rows go without a table of their own, which would cost more than they do."""
 
@@ -78,7 +80,11 @@ def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
 
 
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
-    value = field.get_db_prep_save(field.pre_save(row, add=True), connection)
+    value = field.pre_save(row, add=True)
+    if value is None or (type(value) is int and isinstance(field, _NUMBERS)):
+        return value
+    if not (type(value) is str and type(field) in _TEXTS):
+        value = field.get_db_prep_save(value, connection)
     return storable(value) if isinstance(value, str) else value
 
 
