@@ -10,10 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from urllib.parse import unquote
 
 from evidence.formats.codec import Canonical
 from exhibit.digests import Digest
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import host_of, read_url
 from exhibit.periods import capture_time
 from exhibit.types import Count, SeenElsewhere, SeenKind
 
@@ -21,6 +22,11 @@ ANSWERS = "archive-answers"
 """Role of the file."""
 ANSWERS_FORMAT = "exhibit-archive-answers/1"
 _TITLES = {"web.archive.org": "Internet Archive"}
+_WWW = re.compile(r"^www\d*\.")
+_SESSION_PATH = re.compile(r";jsessionid=[0-9a-z]{32}$")
+_SESSION_STEP = re.compile(r"/\((?:[a-z]\([0-9a-z]{24}\))+\)|/\([0-9a-z]{24}\)")
+_SESSION = re.compile(r"(?:jsessionid|phpsessid|sid)=[0-9a-z]{32}$|aspsessionid[a-z]{8}=[a-z]{24}$|cfid=|cftoken=")
+_ESCAPES = 8
 OF = ("page", "picture")
 """What an archive is asked for."""
 _LINE = re.compile(r"(?P<at>[0-9]{14}) (?P<url>\S+) \S+ \S+ (?P<digest>\S+)(?: \S+)?", re.ASCII)
@@ -62,6 +68,7 @@ class Capture:
     """A capture, as a line of the archive's index states it."""
 
     at: str  # 14 digits
+    url: str  # what was captured
     address: str  # where the archive shows it
     sha1: str  # of its bytes, in Base32
 
@@ -70,7 +77,46 @@ def captures_in(archive: str, body: str) -> Iterator[Capture]:
     """The captures that an answer lists, in its order; what isn't such a line is passed over."""
     for match in map(_LINE.fullmatch, map(str.strip, body.splitlines())):
         if match is not None and capture_time(match["at"]) is not None:
-            yield Capture(match["at"], f"{archive}/web/{match['at']}/{match['url']}", match["digest"])
+            address = f"{archive}/web/{match['at']}/{match['url']}"
+            yield Capture(match["at"], match["url"], address, match["digest"])
+
+
+def is_of(capture: Capture, asked: str) -> bool:
+    """Whether a capture is of the address that was asked about, as indexes of archives tell addresses apart."""
+    return surt(capture.url) == surt(asked) != ""
+
+
+def surt(url: str) -> str:
+    """An address as the key of an index of captures: host from its end, without what archives take for the same.
+
+    That is, by https://github.com/internetarchive/surt and pywb: scheme, user, ``www.`` with a number or none, the
+    schemes' own ports, letter case, percent signs, empty, ``.`` and ``..`` steps of a path, sessions, the order of what
+    is asked, fragments. Empty when it can't be read.
+    """
+    read = read_url(url if "://" in url else f"http://{url}")
+    if read is None:
+        return ""
+    host = _WWW.sub("", read.hostname.lower().strip("[]").rstrip("."))
+    port = "" if read.port in ("", "80", "443") else f":{read.port}"
+    path, query = (_unescaped(part).lower() for part in (read.pathname, read.search.removeprefix("?")))
+    path = _SESSION_STEP.sub("", _SESSION_PATH.sub("", path))
+    steps: list[str] = []
+    for step in path.split("/"):
+        if step == "..":
+            del steps[-1:]
+        elif step not in ("", "."):
+            steps.append(step)
+    asked = sorted(one for one in query.split("&") if one and not _SESSION.match(one))
+    return f"{','.join(reversed(host.split('.')))}{port})/{'/'.join(steps)}{'?' if asked else ''}{'&'.join(asked)}"
+
+
+def _unescaped(text: str) -> str:
+    """Without percent signs, however often it was escaped."""
+    for _ in range(_ESCAPES):
+        if (once := unquote(text, errors="surrogateescape")) == text:
+            break
+        text = once
+    return text
 
 
 def statements_in(told: ArchiveAnswers, picture: Digest, data: bytes | None) -> tuple[SeenElsewhere, ...]:

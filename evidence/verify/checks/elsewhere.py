@@ -6,7 +6,7 @@ Whether the archive's clock and contents are right nobody checks: it is its word
 from collections.abc import Iterator
 
 from evidence.facts.case import CaseFacts, SightingFacts
-from evidence.facts.elsewhere import ANSWERS_FORMAT, ArchiveAnswers, statements_in, title_of
+from evidence.facts.elsewhere import ANSWERS_FORMAT, ArchiveAnswers, captures_in, is_of, statements_in, title_of
 from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.result import Check, checked, expect, failed
 from evidence.verify.checks.contents import LIMITS
@@ -46,6 +46,9 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     expect(own, "The archive was asked about other addresses than those of the sighting.")
     there = all(origin_of(answer.asked) == origin_of(told.archive) for answer in told.answers)
     expect(there, "Somebody else was asked than the archive that is named.")
+    listed = ((one, answer.address) for answer in told.answers for one in captures_in(told.archive, answer.body))
+    of_it = all(is_of(one, address) for one, address in listed)
+    expect(of_it, "The archive's answer lists captures of another address than the one it was asked about.")
     picture = sighting.picture
     here = inspection.sealed(picture.file)
     data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes) if here else None

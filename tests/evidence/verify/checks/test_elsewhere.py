@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evidence.facts.elsewhere import Capture, is_of
 from evidence.verdict.result import State
 from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import Verifier
@@ -51,6 +52,13 @@ def another_address(_seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
     record["answers"][1]["address"] = "https://copies.example/another.jpg"
 
 
+def captures_of_another(seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
+    asked = record["answers"][1]
+    asked["body"] = asked["body"].replace(asked["address"], another := "https://copies.example/another.jpg")
+    for one in seen["elsewhere"]:
+        one["where"] = one["where"].replace(asked["address"], another)
+
+
 def other_bytes(_seen: Any, record: Record) -> None:  # noqa: ANN401 - JSON
     about = {"address": "https://web.archive.org/web/20190303101500id_/", "at": record["answers"][0]["at"]}
     about["address"] += record["answers"][1]["address"]
@@ -67,8 +75,26 @@ def test_what_the_answers_state_is_whose_word_it_is(whole: Files, tmp_path: Path
     assert sentence.endswith("kept here as the answer of Internet Archive: 1 capture. Nobody asked it again.")
 
 
-@pytest.mark.parametrize("lie", [earlier, none, another_address, other_bytes, without_file])
+@pytest.mark.parametrize("lie", [earlier, none, another_address, captures_of_another, other_bytes, without_file])
 def test_answers_that_say_otherwise_are_found_out(
     whole: Files, tmp_path: Path, lie: Callable[[Any, Record], None]
 ) -> None:
     assert checked(whole, tmp_path, lie)[0] is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("listed", "is_same"),
+    [
+        ("http://www.copies.example:80/Shop/", True),
+        ("https://copies.example/shop?", True),
+        ("https://copies.example//a/../shop#top", True),
+        ("http://copies.example/%73hop;jsessionid=0123456789abcdef0123456789abcdef", True),
+        ("https://copies.example/shop?a=1", False),
+        ("https://copies.example:8443/shop", False),
+        ("https://shop.copies.example/shop", False),
+        ("https://copies.example/", False),
+        ("http://[", False),
+    ],
+)
+def test_archives_take_some_addresses_for_the_same_and_no_others(listed: str, is_same: bool) -> None:  # noqa: FBT001
+    assert is_of(Capture("20190303101500", listed, "", ""), "https://copies.example/shop") is is_same
