@@ -55,6 +55,7 @@ from registry.crawls.models import (
     HostLease,
     Inquiry,
     KnownPage,
+    Pace,
     Proposal,
     Refusal,
     Revisit,

@@ -1,6 +1,7 @@
 """One request after the other to an archive's index, at the pace that it bears."""
 
 import time
+from collections.abc import Callable
 
 import requests
 
@@ -15,20 +16,32 @@ MAX_BYTES = 32_000_000
 
 
 class Asking:
-    """Asks the index of one archive; two requests lie at least so many seconds apart."""
+    """Asks the index of one archive; two requests lie at least so many seconds apart.
 
-    def __init__(self, session: requests.Session, title: str, seconds: float) -> None:
+    Where others ask it too, ``turn`` says how many seconds it is until a request of this one may be made.
+    """
+
+    def __init__(
+        self, session: requests.Session, title: str, seconds: float, turn: Callable[[float], float] | None = None
+    ) -> None:
         self._session, self._title, self._seconds = session, title, seconds
-        self._last = 0.0
+        self._turn, self._last = turn, 0.0
+
+    def wait(self) -> None:
+        """Wait until a request may be made."""
+        if self._turn is not None:
+            rest = self._turn(self._seconds)
+        else:
+            rest = self._last and self._seconds - (time.monotonic() - self._last)
+        if rest > 0:
+            time.sleep(rest)
 
     def get(self, url: str, parameters: list[tuple[str, str]]) -> tuple[int, bytes]:
         """Ask; returns status and body of 200, 400 and 404, which mean something else to each archive.
 
         Redirects aren't followed. Raises ``SearchRefusedError``, and ``RefusedError`` when the guard forbids it.
         """
-        rest = self._seconds - (time.monotonic() - self._last)
-        if self._last and rest > 0:
-            time.sleep(rest)
+        self.wait()
         try:
             response = self._session.get(url, params=parameters, allow_redirects=False)
             if response.status_code in (429, 503):

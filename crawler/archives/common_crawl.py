@@ -7,7 +7,7 @@ and can be had by a range of bytes.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin
@@ -46,10 +46,17 @@ class CommonCrawl:
 
     name, title = NAME, TITLE
 
-    def __init__(self, session: requests.Session, url: str, data_url: str, seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        url: str,
+        data_url: str,
+        seconds: float | None = None,
+        turn: Callable[[float], float] | None = None,
+    ) -> None:
         self.seconds = SECONDS if seconds is None else seconds
         self._url, self._data = url.rstrip("/"), data_url.rstrip("/")
-        self._asking = Asking(session, TITLE, self.seconds)
+        self._asking = Asking(session, TITLE, self.seconds, turn)
         self._known: tuple[Index, ...] = ()
 
     def _of(self, asked: Asked) -> list[Index]:

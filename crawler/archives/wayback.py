@@ -5,7 +5,7 @@ moment of an address asks for the bytes as they were captured, without the archi
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -29,10 +29,16 @@ class Wayback:
 
     name, title = NAME, TITLE
 
-    def __init__(self, session: requests.Session, url: str, seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        session: requests.Session,
+        url: str,
+        seconds: float | None = None,
+        turn: Callable[[float], float] | None = None,
+    ) -> None:
         self.seconds = SECONDS if seconds is None else seconds
         self._url = url.rstrip("/")
-        self._asking = Asking(session, TITLE, self.seconds)
+        self._asking = Asking(session, TITLE, self.seconds, turn)
 
     def captures(self, asked: Asked, page: str = "") -> Page:
         """One page of the captures, by address and moment; ``page`` is the key to resume with."""

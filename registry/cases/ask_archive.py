@@ -22,6 +22,7 @@ from evidence.facts.elsewhere import (
     ArchivedCopy,
     captures_in,
     earliest_of,
+    is_of,
     statements_in,
     title_of,
 )
@@ -39,6 +40,7 @@ from registry.alliance.calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history
 from registry.crawls.elsewhere import kept
+from registry.crawls.paces import turn_of
 from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.fields import KeptFile
@@ -146,7 +148,7 @@ class _Conversation:
         pictures: list[bytes] = []
         copies: list[ArchivedCopy] = []
         with session_for(self.services, archive) as session:
-            asking = Asking(session, title_of(archive), SECONDS)
+            asking = Asking(session, title_of(archive), SECONDS, turn_of(archive))
             for of, address in addresses_of(self.row.sighting):
                 self._ask(asking, of, address, [])
                 seen = self.row.sighting.first_seen
@@ -156,6 +158,7 @@ class _Conversation:
             earliest = earliest_of(archive, self.answers, "picture")
             if earliest is not None:
                 address = earliest.address.replace(f"/web/{earliest.at}/", f"/web/{earliest.at}id_/", 1)
+                asking.wait()
                 data = _served(session, address, self.services.limits.max_bytes)
                 if data:
                     pictures.append(data)
@@ -168,7 +171,8 @@ class _Conversation:
         asked = f"{archive_of(self.services)}/cdx/search/cdx?{urlencode(parameters)}"
         status, body = asking.get(asked, [])
         text = body.decode("utf-8", "replace").strip()
-        is_list = len(text) <= _MAX_ANSWER and (not text or [*captures_in("", text)])
+        listed = [*captures_in("", text)] if len(text) <= _MAX_ANSWER else []
+        is_list = not text or (listed and all(is_of(one, address) for one in listed))
         if status != requests.codes.ok or not is_list:
             raise asking.unreadable()
         self.answers.append(ArchiveAnswer(of, address, asked, now(), text))

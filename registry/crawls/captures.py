@@ -30,6 +30,7 @@ from exhibit.types import SeenElsewhere, SeenKind
 from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
 from registry.crawls.elsewhere import kept
+from registry.crawls.paces import turn_of
 from registry.crawls.watching import Subjects
 from registry.db import steps
 from registry.db.bulk import storable
@@ -76,8 +77,8 @@ def archive_of(services: Services, name: str) -> Archive:
         raise NotFoundError(Sentence("There is no archive %(name)s.", name=f"{name!r}"), hint=hint)
     session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
     if name == wayback.NAME:
-        return Wayback(session, urls[name])
-    return CommonCrawl(session, urls[name], config.common_crawl_data_url)
+        return Wayback(session, urls[name], turn=turn_of(urls[name]))
+    return CommonCrawl(session, urls[name], config.common_crawl_data_url, turn=turn_of(urls[name]))
 
 
 def domain_of(text: str) -> str:

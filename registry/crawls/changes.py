@@ -29,7 +29,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from crawler.formats.job import Target
 from crawler.state.novelty import pattern_of_target
@@ -120,11 +120,11 @@ def begin(crawl: Crawl) -> None:
         return
     write(crawl, by_change=True)
     half = most // 2
-    due = _due(crawl, half)
-    add_urls(crawl.pk, [*_lists_before(crawl), *due])
+    add_urls(crawl.pk, _lists_before(crawl))
+    due = _add_all_due(crawl, half)
     if known >= most:  # there is no time for all: the sample doesn't wait for what is new
-        sample = _sample(crawl, half - len(due))
-        write(crawl, sampled=len(sample) < half - len(due))
+        sample = _sample(crawl, half - due)
+        write(crawl, sampled=len(sample) < half - due)
         add_urls(crawl.pk, sample)
         add_urls(crawl.pk, _never_visited(crawl, most - half))
     else:
@@ -144,9 +144,10 @@ def add_due(crawl_id: int) -> None:
         if crawl.sampled:
             add_urls(crawl_id, [*_of_changed_hosts(crawl, may.pages), *_never_visited(crawl, may.pages)])
             return
-        sample = [*_due(crawl, may.pages), *_sample(crawl, may.pages)]
-        write(crawl, sampled=len(sample) < may.pages)
-        add_urls(crawl_id, sample[: may.pages])
+        rest = may.pages - _add_all_due(crawl, may.pages)
+        sample = _sample(crawl, rest)
+        write(crawl, sampled=len(sample) < rest)
+        add_urls(crawl_id, sample)
 
 
 def conclude(crawl_id: int) -> None:
@@ -169,7 +170,15 @@ def conclude(crawl_id: int) -> None:
                 counts["stated" if is_said else "unchanged"] += pages
         write(crawl, not_asked={why: pages for why, pages in counts.items() if pages})
         if crawl.reason != "finished":
-            add_urls(crawl_id, _never_visited(crawl, MAX_ADDED))
+            _carry_over(crawl)
+
+
+def _carry_over(crawl: Crawl) -> None:
+    """Let everything wait for the next run to which the run before never came either, some thousands at a time."""
+    last = 0
+    while rows := list(_missed(crawl).filter(pk__gt=last).order_by("pk").values_list("pk", "url", "depth")[:MAX_ADDED]):
+        last = rows[-1][0]
+        add_urls(crawl.pk, _in_patterns(crawl, [page for _, *page in rows]))
 
 
 def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:
@@ -314,11 +323,22 @@ def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
         return found
 
 
+def _add_all_due(crawl: Crawl, most: int) -> int:
+    """Add what is due, so many pages at most, and some thousands at a time; returns how many were added."""
+    added = 0
+    while added < most:
+        due = _due(crawl, most - added)
+        if not (new := add_urls(crawl.pk, due)):
+            break
+        added += new
+    return added
+
+
 def _due(crawl: Crawl, most: int) -> list[NewUrl]:
     """Known pages that aren't in a crawl's frontier: those of canaries and finds, and what has changed before."""
     rows = _rows(
         f"""
-        SELECT url, depth FROM registry_knownpage AS known
+        SELECT url, depth, {_CANARY} OR {_FIND} FROM registry_knownpage AS known
         WHERE {_IN_REACH} AND ({_DUE} OR {_CANARY} OR {_FIND})
         ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_WAITED} DESC, id LIMIT %(most)s
         """,  # noqa: S608 - nothing of a stranger's is in it
@@ -347,7 +367,7 @@ def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
         ) ORDER BY place, url LIMIT %(most)s
         """,  # noqa: S608 - nothing of a stranger's is in it
         crawl,
-        most=max(0, min(most, MAX_ADDED)),
+        most=max(0, most),
     )
     return _inside(crawl, rows)
 
@@ -373,7 +393,8 @@ def _lists_before(crawl: Crawl) -> list[NewUrl]:
     """Sitemaps and feeds that the run before knew: the pages that name them may not be asked this time."""
     if (before := _before(crawl)) is None:
         return []
-    lists = before.frontier.filter(kind__in=("sitemap", "feed")).exclude(state=FrontierUrl.State.REFUSED)
+    lists = before.frontier.filter(kind__in=("sitemap", "feed"))
+    lists = lists.filter(~Q(state=FrontierUrl.State.REFUSED) | Q(key__in=_failed(before)))
     rows = lists.order_by("depth", "id").values_list("url", "depth", "kind")[:MAX_ADDED]
     return [
         NewUrl(url, kind, depth) for url, depth, kind in rows if registrable_domain(host_of(url)) in _domains(crawl)
@@ -382,15 +403,30 @@ def _lists_before(crawl: Crawl) -> list[NewUrl]:
 
 def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
     """Pages for which the run before had no time, or no answer, patterns of addresses in turns as it would have."""
+    waiting = _missed(crawl).order_by("state", "depth", "turn", "id")
+    return _in_patterns(crawl, waiting.values_list("url", "depth")[: min(most, MAX_ADDED)])
+
+
+def _missed(crawl: Crawl) -> QuerySet[FrontierUrl]:
+    """Those pages, as rows of the run before."""
     if (before := _before(crawl)) is None:
-        return []
-    failed = Refusal.objects.filter(crawl=before, reason__regex=f"^({LATER.pattern})$", page_url="").values("key")
+        return FrontierUrl.objects.none()
     waiting = before.frontier.filter(kind="page").filter(
-        Q(state=FrontierUrl.State.PENDING) | Q(state=FrontierUrl.State.REFUSED, key__in=failed)
+        Q(state=FrontierUrl.State.PENDING) | Q(state=FrontierUrl.State.REFUSED, key__in=_failed(before))
     )
-    waiting = waiting.exclude(key__in=crawl.frontier.values("key")).order_by("state", "depth", "turn", "id")
-    pages = _inside(crawl, waiting.values_list("url", "depth")[: min(most, MAX_ADDED)])
-    return [replace(new, pattern=pattern_of_target(Target(url=new.url, depth=new.depth))) for new in pages]
+    return waiting.exclude(key__in=crawl.frontier.values("key"))
+
+
+def _failed(crawl: Crawl) -> QuerySet[Refusal, Any]:
+    """Keys of addresses that a crawl was refused for a reason that may have ended by the next one."""
+    failed = Refusal.objects.filter(crawl=crawl, reason__regex=f"^({LATER.pattern})$", page_url="")
+    return failed.values_list("key", flat=True)
+
+
+def _in_patterns(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
+    return [
+        replace(new, pattern=pattern_of_target(Target(url=new.url, depth=new.depth))) for new in _inside(crawl, pages)
+    ]
 
 
 def _before(crawl: Crawl) -> Crawl | None:
@@ -406,7 +442,14 @@ def _domains(of: Crawl | Watch) -> Collection[str]:
     return {registrable_domain(host_of(source["url"])) for source in sources}
 
 
-def _inside(crawl: Crawl, pages: Iterable[tuple[Any, ...]]) -> list[NewUrl]:
-    """What lies on a site that the watch still looks at: its places may have changed since. With depths, as pages."""
+def _inside(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
+    """What lies on a site that the watch still looks at: its places may have changed since. As pages.
+
+    Each is given with its depth, and may be with whether it goes before all others.
+    """
     domains = _domains(crawl)
-    return [NewUrl(url, "page", depth) for url, depth in pages if registrable_domain(host_of(url)) in domains]
+    return [
+        NewUrl(url, "page", depth, first=any(first))
+        for url, depth, *first in pages
+        if registrable_domain(host_of(url)) in domains
+    ]

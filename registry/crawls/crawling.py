@@ -89,6 +89,7 @@ class NewUrl:
     position: str = ""  # how far a folder or a WARC file has been read; what an archive states of a capture
     pattern: str = ""  # what it shares with addresses of its kind; empty when there are none or it is visited anyway
     elsewhere: tuple[SeenElsewhere, ...] = ()  # what was stated there of when the image was seen or published
+    first: bool = False  # a page that goes before all others of its host, however deep it lies
 
     @property
     def key(self) -> bytes:
@@ -131,7 +132,8 @@ def add_keyed(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
     rows = (
         (
             crawl_id, key, storable(new.url), host, new.kind, new.depth, storable(new.page_url), storable(new.context),
-            new.position, place.state.value, 0, place.pattern, place.turn, json.dumps(kept(new.elsewhere)),
+            new.position, place.state.value, 0, place.pattern, 0 if new.first else place.turn,
+            json.dumps(kept(new.elsewhere)),
         )
         for key, place in places.items()
         if len(host := host_of((new := urls[key]).url)) <= MAX_HOST
@@ -270,7 +272,8 @@ def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> 
     """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits.
 
     Of each host only what is nearest to the source, else how deep a page lies would depend on who was first; of that
-    the pictures first, then the first pages of each pattern of addresses.
+    the pictures first, then the first pages of each pattern of addresses. Pages that go before all others are the
+    nearest, so that no new sitemap keeps a run from its finds.
     """
     rows = _nearest(crawl_id, hosts, may, most, suspect=False)
     if not rows:
@@ -293,7 +296,10 @@ def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspe
         cursor.execute(
             f"""
             SELECT id, kind <> 'image' FROM unnest(%(hosts)s::text[]) AS leased (host),
-            LATERAL (SELECT depth {waiting} ORDER BY depth LIMIT 1) AS nearest,
+            LATERAL (SELECT coalesce(
+                (SELECT depth {waiting} AND turn = 0 AND kind <> 'image' ORDER BY depth LIMIT 1),
+                (SELECT depth {waiting} ORDER BY depth LIMIT 1)
+            ) AS depth) AS nearest,
             LATERAL (
                 SELECT id, kind, row_number() OVER (ORDER BY turn, id) AS place FROM (
                     SELECT id, kind, turn {waiting} AND depth = nearest.depth AND (attempts >= %(from)s) = %(suspect)s

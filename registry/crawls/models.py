@@ -71,6 +71,9 @@ class Crawl(models.Model):
         help_text="known pages that it left for later: unchanged or stated",
     )
     pictures = models.PositiveIntegerField(null=True, blank=True, help_text="different ones, counted at the end")
+    opt_outs = models.JSONField(
+        null=True, blank=True, help_text="addresses kept from programs, by host and reason, counted at the end"
+    )
 
     class Meta:
         constraints = [UniqueConstraint(fields=["watch", "number"], name="crawl_identity")]
@@ -130,7 +133,9 @@ class FrontierUrl(models.Model):
         help_text="how far a folder or a WARC file was read; what is stated of a capture",
     )
     pattern = models.BinaryField(null=True, help_text="128-bit key of what it shares with other addresses of its kind")
-    turn = models.PositiveIntegerField(default=0, db_default=0, help_text="among those of its pattern; 0 for a picture")
+    turn = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="among its pattern; 0: a picture, or first of all"
+    )
     shows_new = models.BooleanField(null=True, help_text="whether it showed or led to what its crawl had not seen")
 
     class Meta:
@@ -138,6 +143,11 @@ class FrontierUrl(models.Model):
         indexes = [
             Index(
                 fields=["crawl", "host", "depth", "turn", "id"], name="frontier_pending", condition=Q(state="pending")
+            ),
+            Index(
+                fields=["crawl", "host", "depth"],
+                name="frontier_first",
+                condition=Q(state="pending", turn=0) & ~Q(kind="image"),
             ),
             Index(fields=["crawl", "pattern", "turn"], name="frontier_pattern", condition=Q(pattern__isnull=False)),
             Index(
@@ -202,6 +212,13 @@ class HostLease(models.Model):
     slice = models.ForeignKey(CrawlSlice, null=True, blank=True, on_delete=models.SET_NULL, related_name="leases")
     epoch = models.BigIntegerField(default=0)
     expires_at = models.DateTimeField()
+
+
+class Pace(models.Model):
+    """When a service may be asked again that bears so many requests a minute, whoever asks."""
+
+    service = models.CharField(max_length=260, primary_key=True, help_text="scheme, host and port")
+    free_at = models.DateTimeField()
 
 
 class HostDenial(models.Model):

@@ -4,11 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Func, QuerySet, TextField, Value
+from django.db.models import Count, F, Func, TextField, Value
 
 from exhibit.network.addresses import host_of
 from exhibit.reasons import Reason
-from registry.models import Case, CaseSighting, Refusal, Watch
+from registry.db.rows import write
+from registry.models import Case, CaseSighting, Crawl, Refusal, Watch
 
 REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
 """Refusals that are a site's own word, and those by the operator's list, which holds what sites have asked for."""
@@ -32,19 +33,30 @@ def of_watch(watch: Watch) -> list[OptOut]:
     Nothing of that is fetched in another way. A person may look at a page, and ask what a picture shows.
     """
     hosts: dict[str, Counter[str]] = defaultdict(Counter)
-    for authority, reason, addresses in _refused(watch):
-        hosts[host_of(f"http://{authority}/")][reason] += addresses
+    for crawl in watch.crawls.order_by("-number")[:RUNS]:
+        counted = _refused(crawl) if crawl.opt_outs is None else crawl.opt_outs
+        for host, how in counted.items():
+            hosts[host] |= Counter(how)  # of each reason the most that a run was refused
     cases = _cases(watch, hosts)
     found = [OptOut(host, dict(sorted(how.items())), cases.get(host, [])) for host, how in hosts.items() if host]
     return sorted(found, key=lambda one: (-len(one.cases), -sum(one.how.values()), one.host))[:MAX_HOSTS]
 
 
-def _refused(watch: Watch) -> QuerySet[Refusal, tuple[str, str, int]]:
-    crawls = watch.crawls.order_by("-number").values("pk")[:RUNS]
+def keep_counts(crawl_id: int) -> None:
+    """Count once what was kept from a run that has ended: a site may have refused it hundreds of thousands of pages."""
+    crawl = Crawl.objects.get(pk=crawl_id)
+    write(crawl, opt_outs=_refused(crawl))
+
+
+def _refused(crawl: Crawl) -> dict[str, dict[str, int]]:
     authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
-    refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
+    refused = Refusal.objects.filter(crawl=crawl, reason__in=REASONS).order_by()
     grouped = refused.annotate(authority=authority).values("authority", "reason")
-    return grouped.annotate(addresses=Count("key", distinct=True)).values_list("authority", "reason", "addresses")
+    rows = grouped.annotate(addresses=Count("key", distinct=True)).values_list("authority", "reason", "addresses")
+    hosts: dict[str, Counter[str]] = defaultdict(Counter)
+    for authority_of, reason, addresses in rows:
+        hosts[host_of(f"http://{authority_of}/")][reason] += addresses
+    return {host: dict(how) for host, how in hosts.items()}
 
 
 def _cases(watch: Watch, hosts: Iterable[str]) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from registry import jobs
 from registry.accounts import scoped
-from registry.crawls import changes, crawling, schedules, watching
+from registry.crawls import changes, crawling, opt_outs, schedules, watching
 from registry.crawls.known_pages import count_left_out
 from registry.models import Crawl, Owner, Watch
 from registry.services.disk import disk_is_full
@@ -85,3 +85,4 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
         if crawling.end_crawl_if_worked_off(crawl_id):
             count_left_out(crawl_id)
             changes.conclude(crawl_id)
+            opt_outs.keep_counts(crawl_id)

@@ -186,6 +186,35 @@ def test_a_page_that_never_answered_is_asked_again_by_the_next_run(db: None, rea
     assert waiting(begun(made)) == ["/0"]
 
 
+def test_however_many_pages_are_due_or_were_never_visited_none_is_left_or_forgotten(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MAX_ADDED", 2)
+    made = watch(owner("studio"), f"{HERE}/")
+    before = begun(made)
+    add_urls(before.pk, [NewUrl(f"{HERE}/new-{n}", "page", 1) for n in range(7)])
+    ended(before)
+    for n in range(5):
+        visit(made, f"/due-{n}", b"0", now() - 40 * DAY)
+    crawl = begun(made, pages=100)
+    assert {path for path in waiting(crawl) if path.startswith("/due")} == {f"/due-{n}" for n in range(5)}
+    Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE, reason="stopped")
+    changes.conclude(crawl.pk)
+    assert {path for path in waiting(crawl) if path.startswith("/new")} == {f"/new-{n}" for n in range(7)}
+
+
+def test_a_feed_that_was_busy_is_asked_again_by_the_next_run_and_one_that_has_gone_is_not(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    before = begun(made)
+    add_urls(before.pk, [NewUrl(f"{HERE}/{name}", "feed", 1) for name in ("busy", "gone", "fine")])
+    before.frontier.filter(url__in=[f"{HERE}/busy", f"{HERE}/gone"]).update(state=FrontierUrl.State.REFUSED)
+    for name, why in {"busy": "http-503", "gone": "http-404"}.items():
+        refusal(before.pk, f"{HERE}/{name}", why, Sentence("No.")).save()
+    ended(before)
+    visit(made, "/known", b"0", now())
+    assert set(waiting(begun(made))) == {"/busy", "/fine"}
+
+
 def test_an_answer_that_nothing_has_changed_counts_as_a_visit_without_a_change(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     for at, shown in ((3, b"a"), (2, b""), (1, b"a"), (0, b"b")):

@@ -56,6 +56,16 @@ def test_a_place_that_is_removed_is_visited_no_more_and_what_was_seen_there_stay
     assert [one["url"] for one in shop.sources] == [NEWS[1]]
 
 
+def test_the_page_of_a_find_goes_before_all_that_is_new_however_deep_it_lies(shop: Watch) -> None:
+    crawl = watching.start_now(shop)
+    urls = [crawling.NewUrl(f"{SHOP[1]}new-{n}", "page", 1, pattern="new") for n in range(3)]
+    find = crawling.NewUrl(f"{SHOP[1]}find", "page", 4, first=True)
+    crawling.add_urls(crawl.pk, [*urls, find])
+    planned = crawling.plan_slice(crawl.pk, most_urls=1, most_hosts=1)
+    assert planned is not None
+    assert [url.url for url in crawling.leased_urls(planned.pk)] == [find.url]
+
+
 def test_an_overtaken_claimer_writes_nothing_more(inline: SyncRunner) -> None:
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)

@@ -32,7 +32,11 @@ def test_hosts_are_told_with_how_they_say_so_and_with_the_owners_finds_there(inl
         refuse(planned.crawl, url, reason)
     watch = planned.crawl.watch
     other = OptOut("other.example", {"tdm-reserved": 1}, [])
-    assert opt_outs.of_watch(watch) == [OptOut(host, {"noai": 1, "robots": 2}, [case.number]), other]
+    told = [OptOut(host, {"noai": 1, "robots": 2}, [case.number]), other]
+    assert opt_outs.of_watch(watch) == told
+    opt_outs.keep_counts(planned.crawl_id)
+    Refusal.objects.all().delete()
+    assert opt_outs.of_watch(watch) == told, "what has ended is counted once"
     decisions.clear(case, by="Ann", reason="Not ours.")
     assert {one.host: one.cases for one in opt_outs.of_watch(watch)} == {host: [], "other.example": []}
     for number in range(2, 5):

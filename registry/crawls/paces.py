@@ -1,0 +1,32 @@
+"""One pace a service, whoever asks it: watches, cases and the site, in all processes and on all machines."""
+
+from collections.abc import Callable
+
+from django.db import connection
+
+from exhibit.network.addresses import origin_of
+
+_LONGEST = 600
+"""Seconds; a moment further ahead is of a clock that was set back since."""
+
+
+def turn_of(url: str) -> Callable[[float], float]:
+    """What takes the next turn to ask the service at an address; it says how many seconds that is ahead."""
+    service = origin_of(url)[:260]
+
+    def turn(seconds: float) -> float:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO registry_pace AS pace (service, free_at)
+                VALUES (%(service)s, clock_timestamp() + %(pause)s * interval '1 second')
+                ON CONFLICT (service) DO UPDATE SET free_at = %(pause)s * interval '1 second' + CASE
+                    WHEN EXTRACT(epoch FROM pace.free_at - clock_timestamp()) BETWEEN 0 AND %(longest)s
+                    THEN pace.free_at ELSE clock_timestamp() END
+                RETURNING EXTRACT(epoch FROM free_at - clock_timestamp())
+                """,
+                {"service": service, "pause": seconds, "longest": _LONGEST},
+            )
+            return max(0.0, float(cursor.fetchone()[0]) - seconds)
+
+    return turn
