@@ -110,7 +110,7 @@ def serving(folder: Path, host: str = HOST) -> Iterator[str]:
     try:
         yield f"http://{host}:{ready.get(timeout=30)}"
     finally:
-        server.terminate()
+        server.kill()  # it has nothing to put away
         server.join()
 
 

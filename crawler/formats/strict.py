@@ -61,9 +61,10 @@ def _shape(cls: type[Any]) -> tuple[dict[str, Reader], tuple[str, ...]]:
     return {field.name: _reader(hints[field.name]) for field in fields}, tuple(required)
 
 
-def _reader(hint: Untyped) -> Reader:
+def _reader(hint: Any) -> Reader:  # noqa: ANN401 - a type
     """What reads a value of a type; made once a field, since a crawl reads millions of values."""
-    origin, hints = get_origin(hint), get_args(hint)
+    origin: object = get_origin(hint)
+    hints = get_args(hint)
     if origin in (Union, types.UnionType):
         one = _reader(next(kind for kind in hints if kind is not type(None)))
         return lambda value, where: None if value is None else one(value, where)
