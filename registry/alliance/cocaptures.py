@@ -186,6 +186,11 @@ class Asking:
         return replace(missing, missing="", agrees=agrees, differs=differs, sealed=sealed)
 
 
+def asks_partners() -> bool:
+    """Whether there are partners who are asked to visit pages."""
+    return partners.active().filter(captures=True).exists()
+
+
 def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
     """Ask partners to visit a sighting's page now; ``None`` where none is asked, or the page isn't public."""
     rows = list(partners.active().filter(captures=True)[:MAX_PARTNERS])

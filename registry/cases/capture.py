@@ -36,7 +36,7 @@ REPORTED = Sentence("A picture of this page was reported as illegal; what carrie
 
 USED_UP = Sentence("Its watch has made the visits of today that nobody asked for. This one is made tomorrow (UTC).")
 MAX_TOGETHER = 10
-"""Places of one page that a visit is for, at most."""
+"""Places of one page that a visit is for, at most; each has its own where partners visit it at the same time."""
 
 
 def capture_sightings(services: Services, ids: Sequence[int]) -> None:
@@ -44,7 +44,8 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
 
     A page that has gone is an outcome like any other. What nobody has asked for keeps to the budget of its watch.
     """
-    claimed = steps.claim(Capture, _with_others(services, ids), services.stale_after)
+    most = 1 if cocaptures.asks_partners() else MAX_TOGETHER  # a partner makes one visit at a time
+    claimed = steps.claim(Capture, _with_others(services, ids, most), services.stale_after)
     if disk_is_full(services, share=0.5):
         steps.hold_up(Capture, claimed, NEARLY_FULL)
         return
@@ -56,20 +57,20 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
     ):
         pages[row.case.owner_id, row.sighting.page_url].append(row)
     for rows in pages.values():
-        for start in range(0, len(rows), MAX_TOGETHER):
-            some = rows[start : start + MAX_TOGETHER]
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
             with steps.ending(Capture, [row.pk for row in some]):
                 _capture(services, some)
 
 
-def _with_others(services: Services, ids: Sequence[int]) -> list[int]:
+def _with_others(services: Services, ids: Sequence[int], most: int) -> list[int]:
     """These rows, and others of their owners that are due and for the same pages, as many as one visit may be for."""
     named = Capture.objects.filter(pk__in=ids).values_list("case__owner", "page_key")
     pages, found = Counter((owner, bytes(page)) for owner, page in named), list(ids)
     due = Capture.objects.filter(steps.due(services.stale_after), case__owner__in={owner for owner, _ in pages})
     others = due.filter(page_key__in={page for _, page in pages}).exclude(pk__in=found).order_by("pk")
     for pk, owner, page in others.values_list("pk", "case__owner", "page_key"):
-        if 0 < pages[owner, bytes(page)] < MAX_TOGETHER:
+        if 0 < pages[owner, bytes(page)] < most:
             pages[owner, bytes(page)] += 1
             found.append(pk)
     return found

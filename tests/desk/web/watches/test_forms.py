@@ -1,10 +1,11 @@
 """What may be set of a watch, and what is said of the rest."""
 
-from datetime import time
+from datetime import UTC, time
 
 import pytest
 from django.test import Client
 
+from exhibit.clock import now
 from registry.crawls import watching
 from registry.models import Owner, Watch
 from tests.desk.web.watches.test_views import ADDRESS, DAY, SHOP, ann, fields, logged, shop, studio
@@ -32,6 +33,16 @@ def test_what_is_rendered_is_set_and_said(ann: Client, shop: Watch) -> None:
     shop.refresh_from_db()
     assert shop.budget["render"] == "never"
     assert "in a browser" not in ann.get(ADDRESS).content.decode()
+
+
+def test_visits_for_evidence_are_set_and_it_is_said_when_those_of_today_are_used_up(ann: Client, shop: Watch) -> None:
+    ann.post(f"{ADDRESS}edit", fields(ann.get(f"{ADDRESS}edit").content.decode()) | {"visits": "3"})
+    shop.refresh_from_db()
+    assert shop.budget["visits"] == 3
+    page = ann.get(ADDRESS).content.decode()
+    assert ("At most 3 visits for evidence a day" in page, "are used up" in page) == (True, False)
+    Watch.objects.update(visits_on=now().astimezone(UTC).date(), visits_made=3)
+    assert "visits for evidence (3) are used up; the next are made tomorrow" in ann.get(ADDRESS).content.decode()
 
 
 def test_a_changed_budget_leaves_the_next_run_where_it_is(ann: Client, shop: Watch) -> None:
