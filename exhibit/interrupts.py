@@ -13,3 +13,9 @@ def hear_interrupts() -> None:
         signal.signal(number, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
+def ignore_interrupts() -> None:
+    """Let none of them interrupt a program that is over: what it still tidies up would end in a trace."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from exhibit.comparison.calibration import calibrated
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
-from exhibit.interrupts import hear_interrupts
+from exhibit.interrupts import hear_interrupts, ignore_interrupts
 from exhibit.types import Decision
 from indexer.calibration.calibrate import Order, calibrate, read_groups, told
 from indexer.calibration.measure import Plan
@@ -46,17 +46,18 @@ exit codes of compare: 0 certain or review, 1 no sign of a copy, 2 wrong use or 
 REMOVES = """
 import os, shutil, sys, time
 is_well, gone = bool(sys.stdin.read()), 0
-folders = sys.argv[1:2] if is_well else sys.argv[1:]
+parent, *folders = sys.argv[1:2] + (sys.argv[2:3] if is_well else sys.argv[2:])
 for _ in range(100):
-    for folder in folders:
+    for folder in folders[:1] if os.getppid() == int(parent) else folders:
         shutil.rmtree(folder, ignore_errors=True)
     gone = 0 if any(map(os.path.exists, folders)) else gone + 1
     if gone > (0 if is_well else 10):
         break
     time.sleep(0.1)
 """
-"""Removes a folder when its input ends, and the others when nobody said before that all is well; who still writes there
-ends soon, so after a kill it looks for a second whether anything has come back."""
+"""Removes a folder when its input ends, and the others when nobody said before that all is well, once its parent has
+ended, which removes them itself if it can; who still writes there ends soon, so after a kill it looks for a second
+whether anything has come back."""
 DRAWINGS = {
     View.SIDE_BY_SIDE: "both, what they share outlined, its corners lettered",
     View.OVERLAY: "B laid on A",
@@ -159,7 +160,7 @@ def _scratch(cache: Path | None) -> Iterator[Path]:
     """Where works are measured; what this process and those beside it need for a while goes with it."""
     folder = tempfile.mkdtemp(prefix="exhibit-match-")
     folders = (folder, get_temp_dir())  # the second is removed by multiprocessing, unless this process is killed
-    remover = [sys.executable, "-IS", "-c", REMOVES, *folders]
+    remover = [sys.executable, "-IS", "-c", REMOVES, str(os.getpid()), *folders]
     with subprocess.Popen(remover, stdin=subprocess.PIPE, start_new_session=True) as removing:
         try:
             yield cache or Path(folder)
@@ -254,4 +255,6 @@ def _jobs(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    ignore_interrupts()
+    sys.exit(code)

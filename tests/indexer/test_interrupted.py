@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from indexer.__main__ import REMOVES
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from tests.assets.textured import encoded, textured
@@ -104,6 +105,20 @@ def test_it_leaves_no_process_and_no_folder_and_keeps_its_lines_and_the_same_com
     assert found == [f"copy-{number:02}.jpg" for number in range(COPIES)]
     assert f"{COPIES} matches in {out}, 0 files skipped" in told
     assert {path.name for path in tmp_path.iterdir()} == {"matches.jsonl"}
+
+
+def test_what_multiprocessing_removes_itself_is_left_to_it_for_as_long_as_the_command_lives(tmp_path: Path) -> None:
+    own, others = tmp_path / "own", tmp_path / "others"
+    own.mkdir()
+    others.mkdir()
+    command = [sys.executable, "-IS", "-c", REMOVES, str(os.getpid()), str(own), str(others)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as remover:
+        assert remover.stdin is not None
+        remover.stdin.close()  # as a second Ctrl-C leaves it
+        wait_until(lambda: not own.exists())
+        assert others.exists()
+        others.rmdir()
+        assert remover.wait(10) == 0
 
 
 def test_matches_of_other_works_or_of_a_picture_that_has_changed_are_made_anew(
