@@ -137,9 +137,12 @@ def launch(
 
 
 def end_with_parent(parent: int) -> None:
-    """Have this forked process end when its parent with that number does, however that ends (prctl(2))."""
+    """Have this forked process end when its parent with that number does, however that ends (prctl(2)).
+
+    It is killed: one that is just starting, or waits for something, wouldn't hear a milder signal, which comes once.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:
         sys.exit(1)
 

@@ -2,11 +2,13 @@
 
 import contextlib
 import gc
+import os
 
 from celery.signals import (
     celeryd_init,
     setup_logging,
     worker_before_create_process,
+    worker_process_init,
     worker_ready,
     worker_shutdown,
     worker_shutting_down,
@@ -18,6 +20,9 @@ from registry.configuration import load_config
 from registry.db import running
 from workers.pipeline.celery import WAITS_LONG, all_queues
 from workers.servers.redis import end_waits
+
+_main = os.getpid()
+"""The main process, as those that are forked from it know it."""
 
 
 @celeryd_init.connect
@@ -35,6 +40,13 @@ def _leave_logs(**_: object) -> None:
 def _share_memory(**_: object) -> None:
     """Leave what is loaded by now alone: a collection would write to it, in memory that forked processes share."""
     gc.freeze()
+
+
+@worker_process_init.connect
+def _end_without_main(**_: object) -> None:
+    """Celery ties a forked process to its main one; where that was killed before, the process would stay for ever."""
+    if os.getppid() != _main:
+        os._exit(1)
 
 
 @worker_ready.connect

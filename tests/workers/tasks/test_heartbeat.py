@@ -1,11 +1,12 @@
 """What a worker does besides its tasks."""
 
 import gc
+import os
 from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
-from celery.signals import worker_before_create_process, worker_ready, worker_shutdown
+from celery.signals import worker_before_create_process, worker_process_init, worker_ready, worker_shutdown
 
 from registry.models import Heartbeat
 
@@ -33,3 +34,16 @@ def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its
     assert freed == ["rows", "rows"]
     worker_shutdown.send(sender=sender)
     assert not Heartbeat.objects.exists()
+
+
+def test_a_process_of_the_pool_whose_worker_was_killed_before_it_was_tied_to_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    monkeypatch.setattr("workers.tasks.heartbeat._main", os.getppid())
+    worker_process_init.send(sender="worker-background@here")
+    assert ended == []
+    monkeypatch.setattr("workers.tasks.heartbeat._main", -1)
+    worker_process_init.send(sender="worker-background@here")
+    assert ended == [1]
