@@ -17,7 +17,7 @@ from tests.assets.programs import program, scene_of_programs
 __all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()
 PARTS = pytest.mark.parametrize(
-    "parts", [pytest.param(20, marks=pytest.mark.sample), pytest.param(4, marks=pytest.mark.long)]
+    "parts", [pytest.param(20, marks=pytest.mark.sample), pytest.param(10, marks=pytest.mark.long)]
 )
 """Each door meets one of so many parts of what is broken, each part the doors in turn."""
 
@@ -48,7 +48,7 @@ def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
                     yield f"{operation['operationId']} {field}", client, address, field
 
 
-@pytest.mark.parametrize("parts", [pytest.param(5, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("parts", [pytest.param(5, marks=pytest.mark.sample), pytest.param(3, marks=pytest.mark.long)])
 def test_no_file_makes_a_door_fail(scene_of_programs: Scene, parts: int) -> None:
     assert len(BROKEN) >= 50
     doors = list(doors_of_files(scene_of_programs))
