@@ -45,6 +45,14 @@ def _no_language_stays() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _files_wait_for_no_disk() -> Iterator[None]:
+    """Nothing that this process writes has to outlive a power cut; what it starts waits for its disk as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda _: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _crawls_are_forked() -> Iterator[None]:
     """A crawl that this process starts loads nothing; the product's own processes start theirs as ever."""
     with pytest.MonkeyPatch.context() as patch:
