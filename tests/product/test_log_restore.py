@@ -27,6 +27,7 @@ from registry.services.services import Services
 from tests import CHECKOUT
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.installed import install
+from tests.assets.kept_schema import take_schema
 from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
 from workers.database.schema import migrate
@@ -232,6 +233,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
 
     begin_anew()
     with installation.up():  # workers before the rows
+        take_schema(load_config({"EXHIBIT_DATA": str(data)}))
         assert "is missing. 0 entries" in installation.log(3)[1]
         assert "is missing" in installation.cli.ask("log", "status", code=1)["stopped"]
 
