@@ -13,11 +13,12 @@ import psutil
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
-    """Look again and again until something is so; fails after some time."""
-    until = time.monotonic() + seconds
+    """Look again and again, soon more seldom, until something is so; fails after some time."""
+    until, pause = time.monotonic() + seconds, 0.02
     while not condition():
         assert time.monotonic() < until, "waited too long"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(0.1, 1.2 * pause)
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:

@@ -21,7 +21,7 @@ from registry.models import Bundle, Report
 from registry.services.addresses import django_database
 from registry.services.services import Services
 from tests.assets.installed import install
-from tests.assets.processes import free_port, processes_of, wait_until
+from tests.assets.processes import free_port, processes_of
 from tests.assets.shop import LOOPBACK
 from workers.servers.product import CHECKOUT
 from workers.tasks.supervisor import running_status
@@ -170,7 +170,10 @@ def running_stack(folder: Path, settings: Mapping[str, str] = MappingProxyType({
         stack.process.wait(120)
         if stack.process.stdout is not None:
             stack.process.stdout.close()
-    wait_until(lambda: not processes_of(folder))
+    until = time.monotonic() + 180
+    while stayed := processes_of(folder):
+        assert time.monotonic() < until, [(one.pid, _line(one)) for one in stayed]
+        time.sleep(0.1)
 
 
 def _supervisor(environ: Mapping[str, str]) -> "subprocess.Popen[str]":
