@@ -12,6 +12,7 @@ import django
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -118,7 +119,8 @@ def _wait_for_no_disk(config: Config) -> None:
 def django_db_modify_db_settings(servers: EmbeddedServers, django_db_blocker: DjangoDbBlocker) -> None:
     """Start the servers and make the schema before Django makes its test database, as a copy."""
     with django_db_blocker.unblock():
-        make_schema(load_config())
+        make_schema(load_config(), lambda: call_command("migrate", verbosity=0, interactive=False))
+        connection.close()
     connection.settings_dict["TEST"]["TEMPLATE"] = addresses.DATABASE_NAME
 
 

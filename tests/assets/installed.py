@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from exhibit.config.config import made_data_dir
 from registry.configuration import load_config
 from tests import CHECKOUT
-from tests.assets.kept_schema import take_schema
+from tests.assets.kept_schema import make_schema
 from workers.servers.embedded import EmbeddedServers
 
 LASTING = ("postgres", "blobs")
@@ -29,7 +29,8 @@ def _first() -> Path:
     data = Path(os.environ["EXHIBIT_DATA"]) / "first"
     environ = {**os.environ, "EXHIBIT_DATA": str(data), "DATABASE_URL": "", "REDIS_URL": ""}
     config = load_config({"EXHIBIT_DATA": str(data)})
+    run = partial(subprocess.run, env=environ, cwd=CHECKOUT, check=True)
     with EmbeddedServers(config):
-        take_schema(config)
-        subprocess.run([sys.executable, "-m", "workers.migrate"], env=environ, cwd=CHECKOUT, check=True)
+        make_schema(config, lambda: run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"]))
+        run([sys.executable, "-m", "workers.migrate"])  # what comes along
     return data

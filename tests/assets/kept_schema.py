@@ -2,13 +2,12 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 from django.apps import apps
-from django.core.management import call_command
-from django.db import connection
 
 from exhibit.config.config import Config
 from exhibit.files.locks import FileLock
@@ -19,15 +18,15 @@ from workers.servers.postgres import postgres_programs
 KEPT = CHECKOUT / "var" / "tests"
 
 
-def make_schema(config: Config) -> None:
-    """Bring an empty database up to date; the processes of a parallel run wait for the first of them to do so."""
+def make_schema(config: Config, migrate: Callable[[], object]) -> None:
+    """Bring an empty database up to date; the processes of a parallel run wait for the first of them to migrate."""
     KEPT.mkdir(parents=True, exist_ok=True)
     lock = FileLock(KEPT / "schema.lock")
     assert lock.take(within=240)
     try:
         kept = _kept()
         if not kept.exists():
-            call_command("migrate", verbosity=0, interactive=False)
+            migrate()
             for earlier in KEPT.glob("schema-*.dump"):
                 earlier.unlink()
             draft = kept.with_suffix(".draft")
@@ -35,7 +34,6 @@ def make_schema(config: Config) -> None:
             draft.replace(kept)
             return
     finally:
-        connection.close()
         lock.release()
     take_schema(config)
 
