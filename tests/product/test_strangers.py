@@ -65,7 +65,7 @@ def test_forty_slow_clients_and_more_requests_than_it_answers_leave_health_and_m
 def test_three_hundred_slow_clients_leave_health_and_memory_as_they_are(stack: Stack) -> None:
     port = warmed(stack)
     before = memory(stack)
-    told = hold(port, slow=300, rate=50, seconds=75)
+    told = hold(port, slow=300, rate=50, seconds=55)
     assert {status for _, status in told.health} == {200}
     assert sorted(seconds for seconds, _ in told.health)[-len(told.health) // 100] <= 1
     assert set(told.pages) <= {200, 503}
