@@ -17,10 +17,10 @@ from exhibit.errors import WrongUseError
 from indexer.compare.figures import Figures
 from indexer.compare.weighing import TERMS, Provenance, Question, Weighing
 
-GLANCE = ("hash", "inliers", "dense", "agreeing", "agreeing_share")
+GLANCE = ("hash", "agreeing", "agreeing_share")
 RELATED = (
-    *GLANCE, "in_place", "drift", "excess", "patches", "cover", "roughness", "pieces_in_place", "pieces_excess",
-    "shown",
+    "hash", "inliers", "dense", "agreeing", "agreeing_share", "in_place", "drift", "excess", "patches", "cover",
+    "roughness", "pieces_in_place", "pieces_excess", "shown",
 )  # fmt: skip
 EXPOSURE = ("drift", "shown", "firm", "firm_alone", "pieces_firm", "pieces_firm_clear")
 """Terms of each question."""

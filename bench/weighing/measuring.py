@@ -172,9 +172,7 @@ def _ways(found: Features, registered: Features) -> tuple[Figures, ...]:
 
 
 def _glance(found: Features, registered: Features) -> tuple[Figures, ...]:
-    nearest, matches = nearest_hash(found, registered), Remembered(found, registered)
-    laid = ways(found, registered, nearest, matches, fitted=False)
-    return (begun(nearest, registered, matches), *(way.figures for way in laid))
+    return (begun(nearest_hash(found, registered), registered, Remembered(found, registered)),)
 
 
 def _named(found: Features, registered: Registered, count: int) -> list[int]:

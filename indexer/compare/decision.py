@@ -97,17 +97,13 @@ def promises(found: Features, registered: Features) -> Examined | None:
     nearest, weighing = nearest_hash(found, registered), shipped()
     if weighing.glance.odds(begun(nearest, registered, ())) >= weighing.glance_limit:
         return None  # the hash alone says so; details could only speak for it
-    quick = found.glance
-    matches = Remembered(quick, registered)
-    empty = Measured(begun(nearest, registered, matches), None, None)
-    seen = [empty, *ways(quick, registered, nearest, matches, fitted=False)]
-    best = max(seen, key=lambda way: weighing.glance.odds(way.figures))
-    if weighing.glance.odds(best.figures) >= weighing.glance_limit:
+    seen = Measured(begun(nearest, registered, Remembered(found.glance, registered)), None, None)
+    if weighing.glance.odds(seen.figures) >= weighing.glance_limit:
         return None
     if not found.is_icon and nearest_hash(negative(found), registered).hamming <= HASH_REACH:
         return None
-    said = _verification(_Finding(Decision.NONE, best), nearest.hamming, found, registered)
-    return replace(said, figures=asdict(best.figures), glance=True)
+    said = _verification(_Finding(Decision.NONE, seen), nearest.hamming, found, registered)
+    return replace(said, figures=asdict(seen.figures), glance=True)
 
 
 def _same_bytes(registered: Features) -> _Finding:
@@ -172,14 +168,17 @@ def _finding(measured: Measured, found: Features, registered: Features, works: i
     if answers.decision is Decision.NONE:
         return _Finding(Decision.NONE, replace(measured, pieces=()), answers)
     better = bool(measured.pieces) and _lies_in_pieces(measured.figures)
+    stated: float | None = measured.figures.dense
     if better and measured.pieces_fit is not None:
         shown = replace(measured, transform=measured.pieces_fit.transform, fit=measured.pieces_fit)
+        stated = measured.figures.pieces_dense
     else:
         shown = replace(measured, pieces=())
     if shown.transform is None:
-        shown = replace(shown, transform=nearest_hash(found, registered).transform)
+        shown, stated = replace(shown, transform=nearest_hash(found, registered).transform), None
+    if stated is None or registered.masked:  # what is stated leaves nothing out
+        stated = _dense(found, registered, np.asarray(shown.transform), *shown.pieces)
     doubts = () if answers.decision is Decision.CERTAIN else _doubts(measured.figures)
-    stated = _dense(found, registered, np.asarray(shown.transform), *shown.pieces)
     return _Finding(answers.decision, shown, answers, ((PIECES,) if better else ()) + doubts, stated)
 
 

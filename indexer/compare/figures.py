@@ -12,7 +12,7 @@ from indexer.compare.dense import Windows, agreeing_area, another_part, windows
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, support
 from indexer.compare.nearest_hash import NOT_COMPARED, HashMatch
-from indexer.compare.pieces import agreeing, laid_in_pieces
+from indexer.compare.pieces import laid_in_pieces
 from indexer.picture.features import Features
 
 HASH_REACH = 90
@@ -89,26 +89,23 @@ def begun(nearest: HashMatch, registered: Features, matches: Iterable[Correspond
     """
     counts = not (registered.masked or registered.marked)
     made = list(matches)
-    following = (agreeing(way.found.astype(float), way.registered.astype(float))[0] for way in made)
     return Figures(
         nearest.hamming if counts else NOT_COMPARED,
         matches=max((len(way.found) for way in made), default=0),
-        agreeing=max((int(follows.sum()) for follows in following), default=0),
+        agreeing=max((int(way.agreeing[0].sum()) for way in made), default=0),
     )
 
 
-def ways(
-    found: Features, registered: Features, nearest: HashMatch, matches: Remembered, *, fitted: bool = True
-) -> Iterator[Measured]:
+def ways(found: Features, registered: Features, nearest: HashMatch, matches: Remembered) -> Iterator[Measured]:
     """Each way in which one picture can be laid on the other as a whole, with what is measured of it.
 
-    What is dear is measured where enough of the windows agree, and only if wanted.
+    What is dear is measured where enough of the windows agree.
     """
     known = begun(nearest, registered, matches)
     for laid in _alignments(found, registered, nearest, matches):
         dense = _share(windows(found, registered, laid.transform, registered.masked))
         figures = replace(known, inliers=laid.inliers, dense=dense)
-        if dense < MIN_DENSE or not fitted:
+        if dense < MIN_DENSE:
             yield Measured(figures, laid.transform, None)
             continue
         fit = measure_fit(found, registered, laid.transform)

@@ -18,7 +18,7 @@ from indexer.layout.masks import without
 from indexer.layout.orientation import Box
 from indexer.layout.scaling import by_factor
 from indexer.layout.single_thread import cv2
-from indexer.picture.features import Features, grey_scaling
+from indexer.picture.features import Features, Lazy, grey_scaling
 
 FRAME_SIDE = 384
 """Pixels of the frame in which both are compared; less where one of the pictures has less to show."""
@@ -73,7 +73,12 @@ class Patches:
     registered: Points  # float32, shape (n, 2), pixels of the frame
     found: Points  # the same
     held: NDArray[np.bool_]  # bool, shape (n,): found again
-    noise: NDArray[np.float32]  # float32, shape (n,): pixels by which noise alone would displace each
+    later_noise: Lazy[NDArray[np.float32]]
+
+    @property
+    def noise(self) -> NDArray[np.float32]:
+        """Pixels by which noise alone would displace each, float32, shape (n,)."""
+        return self.later_noise.value
 
     @property
     def shifts(self) -> Points:
@@ -135,8 +140,9 @@ def looked_for(frame: Frame | None, pyramid: int) -> tuple[Frame, Patches] | Non
         criteria=(cv2.TERM_CRITERIA_COUNT + cv2.TERM_CRITERIA_EPS, 12, 0.02),
     )
     moved = moved[:, 0]
-    correlation, noise = _likeness(frame, points, moved)
-    return frame, Patches(points, moved, (status.ravel() > 0) & (correlation > PATCH_AGREES), noise)
+    alike = _Alike(_around(frame.found, moved), _around(frame.registered, points))
+    held = (status.ravel() > 0) & (alike.correlation > PATCH_AGREES)
+    return frame, Patches(points, moved, held, Lazy(alike.noise))
 
 
 def _frame(found: Grey, registered: Grey, between: NDArray[np.float64], masked: Sequence[Box]) -> Frame | None:
@@ -209,23 +215,29 @@ def _textured_points(
     return np.asarray(points[cells.max(axis=1, initial=0) > 1e-4])
 
 
-def _likeness(frame: Frame, registered: Points, found: Points) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Of the patches around the points of each row: their correlation, and the pixels that noise alone displaces them.
+class _Alike:
+    """How alike patches are to those that were looked for, less their means, float32, shape (n, 225) each."""
 
-    What is left of the one after the other was subtracted is noise; the steeper the patch, the less it displaces it
-    (the bound of Cramér and Rao for the registration of images: Robinson and Milanfar, "Fundamental Performance Limits
-    in Image Registration", 2004).
-    """
-    one, other = _around(frame.found, found), _around(frame.registered, registered)
-    energy, shared = np.maximum((other * other).sum(axis=1), 1e-6), (one * other).sum(axis=1)
-    correlation = shared / np.sqrt(np.maximum((one * one).sum(axis=1) * energy, 1e-12))
-    gain = (shared / energy)[:, None]
-    left = (np.square(one - gain * other)).mean(axis=1)
-    square = (gain * other).reshape(-1, PATCH, PATCH)
-    across, down = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2, (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
-    xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
-    noise = np.sqrt(left * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6))
-    return np.asarray(correlation, np.float32), np.asarray(noise, np.float32)
+    def __init__(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
+        self._one, self._other = one, other
+        self._energy, self._shared = np.maximum((other * other).sum(axis=1), 1e-6), (one * other).sum(axis=1)
+        length = np.sqrt(np.maximum((one * one).sum(axis=1) * self._energy, 1e-12))
+        self.correlation = np.asarray(self._shared / length, np.float32)
+
+    def noise(self) -> NDArray[np.float32]:
+        """The pixels by which noise alone displaces each.
+
+        What is left of the one after the other was subtracted is noise; the steeper the patch, the less it displaces it
+        (the bound of Cramér and Rao for the registration of images: Robinson and Milanfar, "Fundamental Performance
+        Limits in Image Registration", 2004).
+        """
+        explained = (self._shared / self._energy)[:, None] * self._other
+        left = (np.square(self._one - explained)).mean(axis=1)
+        square = explained.reshape(-1, PATCH, PATCH)
+        across = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2
+        down = (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
+        xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
+        return np.asarray(np.sqrt(left * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6)), np.float32)
 
 
 def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
@@ -233,7 +245,8 @@ def _around(grey: Grey, points: Points) -> NDArray[np.float32]:
     rows, columns = (np.mgrid[:PATCH, :PATCH] - PATCH // 2).reshape(2, -1).astype(np.float32)
     across, down = points[:, :1] + columns, points[:, 1:] + rows
     values = cv2.remap(grey, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-    return np.asarray(values - values.mean(axis=1, keepdims=True))
+    values -= values.mean(axis=1, keepdims=True)
+    return np.asarray(values)
 
 
 def _corrected(

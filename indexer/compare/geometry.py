@@ -6,11 +6,13 @@ fast, reliable and accurate robust estimator", 2020) finds a homography; only on
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Untyped
+from indexer.compare.surfaces import nearest_rows
 from indexer.layout.masks import inside
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
@@ -27,9 +29,17 @@ FEW_INLIERS, AS_MANY = 20, 0.8
 """With fewer inliers a transform without perspective is worth a try, if it has such a share of them."""
 SETTLED = 40
 """With so many inliers nobody looks at the mirrored hypothesis any more."""
+NEIGHBOURS, AGREE, GUIDES = 10, 6, 6
+"""Nearest matches that are asked, how many have to agree, and how many of the nearest are tried as guides."""
+NEAREST_GUIDE, SMALLEST, LARGEST = 4.0, 0.1, 10.0
+"""Pixels from which a neighbour guides, and the scales that a guide may say."""
+SLACK, SLACK_SHARE = 3.0, 0.18
+"""By how much a neighbour may miss: pixels, and share of its distance."""
+STIFFNESS = 30.0
+"""Square pixels by which a map around a match is held to its guide."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Correspondences:
     """Matched points of two pictures."""
 
@@ -37,6 +47,11 @@ class Correspondences:
     registered: NDArray[np.float32]  # float32, shape (n, 2), pixels of the registered grey picture
     frame: NDArray[np.float64]  # 3×3 transform from original found pixels to those of `found`
     mirrored: bool  # whether the found picture was taken as a mirrored one
+
+    @cached_property
+    def agreeing(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """As :func:`agreeing` tells it."""
+        return agreeing(self.found.astype(float), self.registered.astype(float))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +97,37 @@ class Remembered:
         for matches in self._left:
             self._made.append(matches)
             yield matches
+
+
+def agreeing(
+    found: NDArray[np.float64], registered: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which matches, shape (n, 2) each, follow one similarity with their neighbours.
+
+    Gives bool, shape (n,), and the linear map around each from the registered picture to the found one, (n, 2, 2).
+    """
+    count = len(found)
+    if count <= NEIGHBOURS:
+        return np.zeros(count, bool), np.zeros((count, 2, 2))
+    near = nearest_rows(registered, NEIGHBOURS)
+    there, here = registered[near] - registered[:, None], found[near] - found[:, None]
+    before, after = there @ np.array([1, 1j]), here @ np.array([1, 1j])
+    apart = np.abs(before)
+    guides = after[:, :GUIDES] / np.where(apart > 0, before, 1)[:, :GUIDES]
+    usable = (apart[:, :GUIDES] >= NEAREST_GUIDE) & (np.abs(guides) > SMALLEST) & (np.abs(guides) < LARGEST)
+    guides = np.where(usable, guides, 0)
+    scales = np.abs(guides)[..., None]
+    missed = np.abs(before[:, None] * guides[..., None] - after[:, None])
+    slack = np.maximum(SLACK * np.maximum(1, scales), SLACK_SHARE * apart[:, None] * scales)
+    follows = usable[..., None] & (missed < slack)
+    rows, best = np.arange(count), follows.sum(axis=2).argmax(axis=1)
+    agrees = follows[rows, best].sum(axis=1) >= AGREE
+    guide = guides[rows, best]
+    linear = np.stack([guide.real, -guide.imag, guide.imag, guide.real], axis=1).reshape(-1, 2, 2)
+    weights = (follows[rows, best] & agrees[near]).astype(float)[..., None]
+    squares = np.einsum("nki,nkj->nij", there * weights, there) + np.eye(2) * STIFFNESS
+    crossed = np.einsum("nki,nkj->nij", there * weights, here) + STIFFNESS * linear.transpose(0, 2, 1)
+    return agrees, np.linalg.solve(squares, crossed).transpose(0, 2, 1)
 
 
 def align(every: Iterable[Correspondences], found: Features, registered: Features) -> Alignment | None:

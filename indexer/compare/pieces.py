@@ -11,6 +11,7 @@ photograph are displaced against one another within each cell, too.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -19,22 +20,14 @@ from numpy.typing import NDArray
 from exhibit.types import Matrix, Piece
 from indexer.compare.fit import Fit, Frame, Patches, looked_for, summed_up
 from indexer.compare.geometry import Correspondences, estimated
-from indexer.compare.surfaces import curved, nearest_rows, nudges, on_surfaces
+from indexer.compare.surfaces import curved, nudges, on_surfaces
 from indexer.layout.masks import without
 from indexer.layout.scaling import by_factor
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features, grey_scaling
 
-NEIGHBOURS, AGREE, GUIDES = 10, 6, 6
-"""Nearest matches that are asked, how many have to agree, and how many of the nearest are tried as guides."""
-NEAREST_GUIDE, SMALLEST, LARGEST = 4.0, 0.1, 10.0
-"""Pixels from which a neighbour guides, and the scales that a guide may say."""
-SLACK, SLACK_SHARE = 3.0, 0.18
-"""By how much a neighbour may miss: pixels, and share of its distance."""
 MIN_AGREEING = 8
 """Matches that agree, from which pieces are looked at: none of 500 strangers has as many."""
-STIFFNESS = 30.0
-"""Square pixels by which a map around a match is held to its guide."""
 FRAME_SIDE = 384
 CELLS = 12
 """Along the longer side. With 16 other photographs of a scene fit better as well, and fewer copies stand out."""
@@ -89,35 +82,6 @@ class _Turn:
     mesh: _Mesh
 
 
-def agreeing(found: Floats, registered: Floats) -> tuple[Mask, Floats]:
-    """Which matches, shape (n, 2) each, follow one similarity with their neighbours.
-
-    Gives bool, shape (n,), and the linear map around each from the registered picture to the found one, (n, 2, 2).
-    """
-    count = len(found)
-    if count <= NEIGHBOURS:
-        return np.zeros(count, bool), np.zeros((count, 2, 2))
-    near = nearest_rows(registered, NEIGHBOURS)
-    there, here = registered[near] - registered[:, None], found[near] - found[:, None]
-    before, after = there @ np.array([1, 1j]), here @ np.array([1, 1j])
-    apart = np.abs(before)
-    guides = after[:, :GUIDES] / np.where(apart > 0, before, 1)[:, :GUIDES]
-    usable = (apart[:, :GUIDES] >= NEAREST_GUIDE) & (np.abs(guides) > SMALLEST) & (np.abs(guides) < LARGEST)
-    guides = np.where(usable, guides, 0)
-    scales = np.abs(guides)[..., None]
-    missed = np.abs(before[:, None] * guides[..., None] - after[:, None])
-    slack = np.maximum(SLACK * np.maximum(1, scales), SLACK_SHARE * apart[:, None] * scales)
-    follows = usable[..., None] & (missed < slack)
-    rows, best = np.arange(count), follows.sum(axis=2).argmax(axis=1)
-    agrees = follows[rows, best].sum(axis=1) >= AGREE
-    guide = guides[rows, best]
-    linear = np.stack([guide.real, -guide.imag, guide.imag, guide.real], axis=1).reshape(-1, 2, 2)
-    weights = (follows[rows, best] & agrees[near]).astype(float)[..., None]
-    squares = np.einsum("nki,nkj->nij", there * weights, there) + np.eye(2) * STIFFNESS
-    crossed = np.einsum("nki,nkj->nij", there * weights, here) + STIFFNESS * linear.transpose(0, 2, 1)
-    return agrees, np.linalg.solve(squares, crossed).transpose(0, 2, 1)
-
-
 def laid_in_pieces(found: Features, registered: Features, matches: Iterable[Correspondences]) -> InPieces | None:
     """Lay the one on the other piece by piece, by matches as they are and mirrored.
 
@@ -131,7 +95,7 @@ def _begun(
     found: Features, registered: Features, matches: Iterable[Correspondences]
 ) -> "tuple[_Sheet, _Mesh, int] | None":
     """The sheet, its cells as matches lay them, and how many of those agree; ``None`` where too few do."""
-    asked = [(way, *agreeing(way.found.astype(float), way.registered.astype(float))) for way in matches]
+    asked = [(way, *way.agreeing) for way in matches]
     best = max(asked, key=lambda answer: int(answer[1].sum()), default=None)
     if best is None or best[1].sum() < MIN_AGREEING:
         return None
@@ -169,6 +133,8 @@ class _Sheet:
         rows, columns = np.arange(height), np.arange(width)
         self.row_of, self.column_of = (rows * 2 + 1) * down // (2 * height), (columns * 2 + 1) * across // (2 * width)
         self.rows, self.columns = rows[:, None].astype(np.float64), columns.astype(np.float64)
+        edges = np.searchsorted(self.row_of, np.arange(down + 1)).tolist()
+        self.bands = [slice(*band) for band in pairwise(edges)]
 
     def by_matches(self, registered: NDArray[np.float32], found: NDArray[np.float32], linear: Floats) -> _Mesh:
         """The cells by matches, in pixels of the grey pictures, and the linear map around each."""
@@ -195,7 +161,7 @@ class _Sheet:
             frame, patches = seen
             yield _Turn(patches, float(frame.valid.mean()), mesh)
             followed = patches.held & (patches.lengths < FOLLOWED)
-            if followed.sum() < MIN_FOLLOWED:
+            if turn == SURFACES + NUDGES or followed.sum() < MIN_FOLLOWED:
                 return
             places = patches.registered[followed].astype(np.float64)
             targets = _looked_up(across, down, patches.found[followed])
@@ -255,15 +221,20 @@ class _Sheet:
             factors[:, cell] = _through(self.corners[cell], mesh.corners[cell]).ravel()
         of_column, of_row, shift = factors.reshape(3, 3, *self.grid)[..., self.column_of].swapaxes(0, 1)
         along = of_column * self.columns + shift
-        across, down, depth = (
-            one[self.row_of] + row[self.row_of] * self.rows for one, row in zip(along, of_row, strict=True)
-        )
-        depth = np.where(np.abs(depth) > 1e-9, depth, 1.0)
-        across, down = across / depth, down / depth
+        placed = np.empty((3, *self.registered.shape))
+        for band, rows in enumerate(self.bands):
+            np.multiply(of_row[:, band, None], self.rows[rows], out=placed[:, rows])
+            placed[:, rows] += along[:, band, None]
+        across, down, depth = placed
+        depth[np.abs(depth) <= 1e-9] = 1.0
+        across /= depth
+        down /= depth
         height, width = self.found.shape
-        is_laid = mesh.is_laid.reshape(self.grid)[:, self.column_of][self.row_of]
-        inside = (across >= 0) & (down >= 0) & (across <= width - 1) & (down <= height - 1)
-        return across.astype(np.float32), down.astype(np.float32), is_laid & inside & self.counts
+        shown = mesh.is_laid.reshape(self.grid)[:, self.column_of][self.row_of] & self.counts
+        for places, last in ((across, width - 1), (down, height - 1)):
+            shown &= places >= 0
+            shown &= places <= last
+        return across.astype(np.float32), down.astype(np.float32), shown
 
 
 def _piece(box: Floats, there: Floats, here: Floats) -> Piece:

@@ -7,8 +7,8 @@ from PIL import Image
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.types import Decision
 from indexer.compare.decision import verify
-from indexer.compare.geometry import correspondences
-from indexer.compare.pieces import agreeing, laid_in_pieces
+from indexer.compare.geometry import agreeing, correspondences
+from indexer.compare.pieces import laid_in_pieces
 from indexer.layout.single_thread import cv2
 from indexer.picture.features import Features
 from tests.assets.edited import PICTURE, measured
