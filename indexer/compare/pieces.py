@@ -221,20 +221,17 @@ class _Sheet:
             factors[:, cell] = _through(self.corners[cell], mesh.corners[cell]).ravel()
         of_column, of_row, shift = factors.reshape(3, 3, *self.grid)[..., self.column_of].swapaxes(0, 1)
         along = of_column * self.columns + shift
-        placed = np.empty((3, *self.registered.shape))
-        for band, rows in enumerate(self.bands):
-            np.multiply(of_row[:, band, None], self.rows[rows], out=placed[:, rows])
-            placed[:, rows] += along[:, band, None]
-        across, down, depth = placed
-        depth[np.abs(depth) <= 1e-9] = 1.0
-        across /= depth
-        down /= depth
+        is_laid = mesh.is_laid.reshape(self.grid)[:, self.column_of]
+        (across, down), shown = np.empty((2, *self.counts.shape), np.float32), self.counts.copy()
         height, width = self.found.shape
-        shown = mesh.is_laid.reshape(self.grid)[:, self.column_of][self.row_of] & self.counts
-        for places, last in ((across, width - 1), (down, height - 1)):
-            shown &= places >= 0
-            shown &= places <= last
-        return across.astype(np.float32), down.astype(np.float32), shown
+        for band, rows in enumerate(self.bands):  # each is small enough to stay at hand
+            x, y, depth = of_row[:, band, None] * self.rows[rows] + along[:, band, None]
+            depth[np.abs(depth) <= 1e-9] = 1.0
+            x /= depth
+            y /= depth
+            across[rows], down[rows] = x, y
+            shown[rows] &= is_laid[band] & (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+        return across, down, shown
 
 
 def _piece(box: Floats, there: Floats, here: Floats) -> Piece:

@@ -131,8 +131,8 @@ def _fitted(offsets: Floats, moves: Floats, terms: int) -> tuple[Floats, NDArray
 
 def _solved(basis: Floats, values: Floats, weights: Floats, stiffness: Floats) -> Floats:
     """Weighted least squares, one for each row: coefficients, shape (n, terms, 2)."""
-    squares = np.einsum("nki,nk,nkj->nij", basis, weights, basis) + stiffness
-    return np.asarray(np.linalg.solve(squares, np.einsum("nki,nk,nkc->nic", basis, weights, values)))
+    weighted = (basis * weights[..., None]).swapaxes(1, 2)
+    return np.asarray(np.linalg.solve(weighted @ basis + stiffness, weighted @ values))
 
 
 def _terms(offsets: Floats) -> Floats:
