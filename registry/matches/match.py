@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from exhibit.errors import ExhibitError, UnreadablePictureError
 from exhibit.machine import machine_fault, tell_once
@@ -25,6 +25,13 @@ from registry.services.services import Services
 from registry.works import proposals
 
 Measured = tuple[Picture, Features]
+_INFO = """
+    UPDATE registry_picture AS picture
+    SET format = info.format, width = info.width, height = info.height, incomplete = info.incomplete
+    FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::integer[], %s::boolean[])
+      AS info (id, format, width, height, incomplete)
+    WHERE picture.id = info.id
+    """
 
 
 def match_pictures(services: Services, ids: Sequence[int]) -> None:
@@ -103,16 +110,16 @@ def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
 
 def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None:
     rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
-    pictures = [row for row, _ in measured]
+    pictures = [row.pk for row, _ in measured]
     with transaction.atomic():
-        opening.lock_pictures(row.pk for row in pictures)
+        opening.lock_pictures(pictures)
         services.descriptors.check_serving()
         vectors.keep_fingerprints(services.indexes.spaces, rows)
-        for row, features in measured:
-            row.format, row.width, row.height = features.info.format, features.info.width, features.info.height
-            row.incomplete = features.info.incomplete
-        Picture.objects.bulk_update(pictures, ["format", "width", "height", "incomplete"])
-        vectors.add_to(Collection.PICTURES, [row.pk for row in pictures], PICTURE_PARTS)
+        infos = [features.info for _, features in measured]
+        sizes = ([getattr(info, name) for info in infos] for name in ("format", "width", "height", "incomplete"))
+        with connection.cursor() as cursor:
+            cursor.execute(_INFO, [pictures, *sizes])
+        vectors.add_to(Collection.PICTURES, pictures, PICTURE_PARTS)
 
 
 def _compared(
