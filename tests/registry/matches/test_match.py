@@ -97,13 +97,14 @@ def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunne
     studio = owner("studio")
     data = photograph(1)
     register(inline.services, studio, data)
-    whole = BytesIO()
-    Image.open(BytesIO(copy_of(data))).save(whole, "JPEG", quality=90, progressive=True)
+    whole, copy = BytesIO(), Image.open(BytesIO(copy_of(data)))
+    copy.save(whole, "JPEG", quality=90, progressive=True)
     match_pictures(inline.services, see(inline, studio, whole.getvalue()[:-2]))
     case = Case.objects.get()
     use = case.case_sightings.get()
     match = use.match
     assert (match.decision, match.found.incomplete, match.registered.incomplete) == ("certain", True, False)
+    assert (match.found.format, match.found.width, match.found.height) == ("JPEG", *copy.size)
     assert picture_facts(match.found, "data/seen/01.jpg").incomplete
     assert Use.from_row(use).incomplete
     told = render_to_string("web/broken-off.html", {"picture": match.found})

@@ -1,10 +1,13 @@
 """Captions and marks of registered works: told to the owner, kept with the work, used when pictures are compared."""
 
+from dataclasses import replace
+
 from PIL import ImageDraw, ImageOps
 
 from desk.schemas import works as schemas
 from registry.matches.match import match_pictures
-from registry.models import Case, Match, WorkPicture
+from registry.models import Case, Match, Owner, WorkPicture
+from registry.works.marks import RegisteredPicture, registered
 from registry.works.registration import remove_work
 from tests.assets.marked import thing, under_words
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, register
@@ -61,6 +64,23 @@ def test_works_of_other_owners_and_removed_ones_are_not_looked_at(inline: SyncRu
     register(inline.services, studio, marked(3))
     register(inline.services, studio, marked(4))
     assert not WorkPicture.objects.exclude(marks=[]).exists()
+
+
+def test_the_marks_of_the_first_registration_count_and_anybodys_wish_for_derived_works_until_they_are_removed(
+    inline: SyncRunner,
+) -> None:
+    data = jpeg(textured(51))
+    rows = [register(inline.services, owner(name), data) for name in ("studio", "rival")]
+    Owner.objects.filter(slug="rival").update(derived=True)
+    for row, marks in zip(rows, ([[0.0, 0.0, 0.5, 0.5]], []), strict=True):
+        WorkPicture.objects.filter(work=row.work).update(marks=marks)
+    picture = WorkPicture.objects.get(work=rows[0].work).picture
+    known = RegisteredPicture(picture.digest, [[0.0, 0.0, 0.5, 0.5]], derived=True)
+    assert registered([picture.pk]) == {picture.pk: known}
+    remove_work(rows[1].work, by="test")
+    assert registered([picture.pk]) == {picture.pk: replace(known, derived=False)}
+    remove_work(rows[0].work, by="test")
+    assert registered([picture.pk, 0]) == {picture.pk: replace(known, marks=[], derived=False)}
 
 
 def test_a_stranger_under_the_mark_opens_no_case_and_a_copy_does(inline: SyncRunner) -> None:
