@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import host_of, is_public_suffix, is_within, path_of, registrable_domain
+from exhibit.network.addresses import host_of, is_public_suffix, names_of, path_of, registrable_domain
 from exhibit.sentences import Sentence
 from registry.models import Sighting, Watch
 
@@ -48,15 +48,21 @@ class Place:
         path, _slash, name = path_of(url).rpartition("/")
         return cls(host, path if "." in name or not name else f"{path}/{name}")
 
-    def holds(self, page_url: str) -> bool:
-        """Whether a page lies there."""
-        host, path = host_of(page_url), path_of(page_url)
-        if not (is_within(host, self.host) if self.host else not host):
-            return False
-        return not self.path or path == self.path or path.startswith(f"{self.path}/")
-
     def __str__(self) -> str:
         return self.host + self.path
+
+
+class Places:
+    """Several places, however many."""
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self._places = frozenset(places)
+
+    def hold(self, page_url: str) -> bool:
+        """Whether a page lies at one of them."""
+        parts = path_of(page_url).split("/")
+        paths = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        return any(Place(name, path) in self._places for name in names_of(host_of(page_url)) for path in paths)
 
 
 def check(sources: Iterable[tuple[str, str]]) -> None:
@@ -86,12 +92,12 @@ def places_of(watch: Watch) -> list[Place]:
     return list(dict.fromkeys(Place.of(source["kind"], source["url"]) for source in watch.sources))
 
 
-def of_owners(owners: Iterable[int]) -> dict[int, list[Place]]:
+def of_owners(owners: Iterable[int]) -> dict[int, Places]:
     """The own places of owners (primary keys), of those who have named some."""
     found: dict[int, list[Place]] = defaultdict(list)
     for watch in Watch.objects.filter(owner__in=owners, own=True, removed_at=None):
         found[watch.owner_id] += places_of(watch)
-    return dict(found)
+    return {owner: Places(places) for owner, places in found.items()}
 
 
 def seen_there(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
@@ -101,8 +107,4 @@ def seen_there(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
     concerned = [(owner, sighting) for owner, sighting in pairs if owner in places]
     rows = Sighting.objects.filter(pk__in={sighting for _owner, sighting in concerned})
     pages = dict(rows.values_list("pk", "page_url"))
-    return {
-        (owner, sighting)
-        for owner, sighting in concerned
-        if any(place.holds(pages[sighting]) for place in places[owner])
-    }
+    return {(owner, sighting) for owner, sighting in concerned if places[owner].hold(pages[sighting])}

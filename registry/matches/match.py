@@ -42,7 +42,8 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
     1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
     2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
     3. Search the works, as they are after that commit; verify the candidates.
-    4. Keep the matches, open the cases and propose works, with the pictures locked, so that no sighting slips through.
+    4. Propose works, of what own places show. Keep the matches and open the cases, with the pictures locked, so that no
+       sighting slips through.
 
     Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
     """
@@ -82,12 +83,11 @@ def _finish(
 
     Nobody asks for pairs that were found unlike: a picture that is searched again is compared anew.
     """
-    proposed = proposals.read(services, pictures, {row.pk: features for row, features in measured})
+    proposals.propose(services, pictures, {row.pk: features for row, features in measured})
     with transaction.atomic():
         opening.lock_pictures(pictures)
         opening.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
         captures = opening.open_cases(fuse=services.fuse, found=pictures)
-        proposals.propose(proposed)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from numpy.typing import NDArray
 
 from exhibit.clock import now, rfc3339
@@ -53,6 +53,8 @@ MOST = 200
 """Pictures that are registered at once: what one page of the list shows."""
 LEAST_SIDE, LEAST_LONG_SIDE = 200, 400
 """Pixels below which a picture is more likely an icon, a banner or a small copy than a work."""
+LOOKED_AT = 50
+"""Pages of own places, of which a work's page names some."""
 MATCHED = (Decision.CERTAIN, Decision.REVIEW)
 
 
@@ -67,21 +69,36 @@ class Seen:
     stated: dict[str, Any] = field(default_factory=dict)
 
 
-def read(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
-    """Those of some pictures that were seen at an owner's own place and may be proposed; their files are read."""
+def propose(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> None:
+    """Propose those of some pictures that an owner's own place shows, unless they look like one proposed before.
+
+    What shows a work isn't told apart here for good, since the comparison may end later: :func:`waiting` leaves it out.
+    Running it twice gives the same rows.
+    """
+    ordered = sorted(_read(services, pictures, measured), key=lambda one: (one.owner, -_size(one.picture)))
+    for pk, some in groupby(ordered, key=lambda one: one.owner):
+        with alone_with(Owner(pk=pk)) as owner:
+            _propose(owner, list(some))
+
+
+def _read(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
+    """Those of the pictures that may be proposed, with what their files state."""
     rows = Sighting.objects.filter(picture__in=pictures, crawl__watch__own=True, crawl__watch__removed_at=None)
     known = Proposal.objects.filter(owner=OuterRef("crawl__watch__owner"), picture=OuterRef("picture"))
     rows = rows.filter(~Exists(known), picture__refusal="", picture__bytes_state=BytesState.STORED)
     rows = rows.exclude(picture__incomplete=True)  # a file that is still being written comes again when it is whole
     found: dict[tuple[int, int], Seen] = {}
+    places: dict[int, own_places.Places] = {}
     for row in rows.select_related("crawl__watch", "picture").order_by("pk"):
         key = (row.crawl.watch.owner_id, row.picture_id)
-        if key not in found and any(place.holds(row.page_url) for place in own_places.places_of(row.crawl.watch)):
-            found[key] = _read(services, key[0], row, measured.get(row.picture_id))
+        if row.crawl.watch_id not in places:
+            places[row.crawl.watch_id] = own_places.Places(own_places.places_of(row.crawl.watch))
+        if key not in found and places[row.crawl.watch_id].hold(row.page_url):
+            found[key] = _seen_at(services, key[0], row, measured.get(row.picture_id))
     return list(found.values())
 
 
-def _read(services: Services, owner: int, row: Sighting, features: Features | None) -> Seen:
+def _seen_at(services: Services, owner: int, row: Sighting, features: Features | None) -> Seen:
     picture = row.picture
     sides = sorted((picture.width or 0, picture.height or 0))
     plain = sides[0] < LEAST_SIDE or sides[1] < LEAST_LONG_SIDE or bool(features and features.low_information)
@@ -90,17 +107,6 @@ def _read(services: Services, owner: int, row: Sighting, features: Features | No
     except NotFoundError:
         stated = {}
     return Seen(owner, row.pk, picture, plain, stated)
-
-
-def propose(seen: Iterable[Seen]) -> None:
-    """Propose pictures that show no work of their owner's and don't look like one that was proposed before.
-
-    Inside a transaction that has kept their matches and locked them. Running it twice gives the same rows.
-    """
-    ordered = sorted(seen, key=lambda one: (one.owner, -_size(one.picture), one.picture.pk))
-    for pk, some in groupby(ordered, key=lambda one: one.owner):
-        with alone_with(Owner(pk=pk)) as owner:
-            _propose(owner, list(some))
 
 
 def _propose(owner: Owner, seen: Sequence[Seen]) -> None:
@@ -160,6 +166,17 @@ def waiting(of: Owner) -> QuerySet[Proposal]:
         owner=of, state=Proposal.State.OPEN,
     )  # fmt: skip
     return rows.select_related("picture", "sighting__crawl__watch").order_by("-pk")
+
+
+def at_home(work: Work, most: int = 5) -> list[Sighting]:
+    """Where the owner's own places show a work, each page once, the newest first: what is seen there is no find."""
+    own = work.work_pictures.values("picture")
+    copies = Match.objects.filter(registered__in=own, decision__in=MATCHED).values("found")
+    rows = Sighting.objects.filter(Q(picture__in=own) | Q(picture__in=copies), crawl__watch__owner=work.owner_id)
+    rows = rows.filter(crawl__watch__own=True, crawl__watch__removed_at=None).order_by("page_key", "-last_seen")
+    found = rows.distinct("page_key").select_related("crawl__watch")[:LOOKED_AT]
+    seen = [row for row in found if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)]
+    return sorted(seen, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
 
 
 def of_watch(watch: Watch) -> QuerySet[Proposal]:

@@ -34,8 +34,15 @@ def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 def _row(watch: Watch, last: Crawl | None, finds: int, waiting: int) -> dict[str, object]:
     said = "" if is_past(watch) or watching.takes_lists(watch) else schedule(watch)
-    end = "" if last is None or last.reason == "finished" else end_in_words(last.reason)
-    return {"watch": watch, "schedule": said, "last": last, "end": end, "finds": finds, "waiting": waiting}
+    return {
+        "watch": watch,
+        "schedule": said,
+        "last": last,
+        "end": "" if last is None or last.reason == "finished" else end_in_words(last.reason),
+        "finds": finds,
+        "waiting": waiting,
+        "proposed": proposals.of_watch(watch).count() if watch.own else 0,
+    }
 
 
 @member_page("web/watch.html")

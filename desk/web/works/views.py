@@ -65,6 +65,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "medium": ownership.plain("medium", row.medium) if row.medium else "",
         "registration": registration_of(row),
         "origin": proposals.origin(row),
+        "at_home": proposals.at_home(row),
         "attachments": row.attachments.filter(removed_at=None),
         "page": page_of(request, found),
         "undecided": found.filter(decision="open").count(),

@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import WrongUseError
-from registry.crawls.own_places import Place, check
+from registry.crawls.own_places import Place, Places, check
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ from registry.crawls.own_places import Place, check
     ],
 )
 def test_a_place_holds_what_lies_there(kind: str, url: str, there: str, elsewhere: str) -> None:
-    place = Place.of(kind, url)
-    assert place.holds(there)
-    assert not place.holds(elsewhere)
+    places = Places([Place.of(kind, url)])
+    assert places.hold(there)
+    assert not places.hold(elsewhere)
 
 
 @pytest.mark.parametrize(

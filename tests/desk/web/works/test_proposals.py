@@ -43,6 +43,7 @@ def test_what_is_ticked_becomes_works_that_say_where_their_file_was_seen(
     work = shown(ann, f"/o/studio/works/{Work.objects.get().number}/")
     assert "http://studio.example/page-0" in work
     assert "who made it" in work
+    assert "At your own places" in work
     ann.post(DECIDE, {"picture": [Digest.of(logo).hex], "do": "dismiss"})
     assert not waiting(studio)
     Membership.objects.update(role=Role.VIEWER)
