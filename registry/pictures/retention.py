@@ -17,6 +17,8 @@ from registry.pictures.previews import preview
 from registry.services.services import Services
 
 LOGGER = logging.getLogger(__name__)
+TO_DECIDE = timedelta(days=90)
+"""How long what is proposed as a work waits for a person; seen again later, it is proposed again."""
 TOGETHER = 32
 """Pictures whose bytes are read and removed at once."""
 _ENDED = [models.StepState.DONE, models.StepState.FAILED]
@@ -26,15 +28,18 @@ def expire_bytes(services: Services) -> int:
     """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
 
     Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept; what is
-    proposed as a work, too, until somebody decides.
+    proposed as a work, too, until somebody decides or has had :data:`TO_DECIDE`.
     """
     limit = now() - timedelta(days=services.config.retention_days)
+    proposed = models.Proposal.objects.filter(
+        state=models.Proposal.State.OPEN, proposed_at__gte=min(limit, now() - TO_DECIDE)
+    )
     kept = (
         Exists(models.WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(models.Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
         | Exists(models.Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
         | Exists(models.WorkAttachment.objects.filter(digest=OuterRef("digest")))
-        | Exists(models.Proposal.objects.filter(picture=OuterRef("pk"), state=models.Proposal.State.OPEN))
+        | Exists(proposed.filter(picture=OuterRef("pk")))
         | Exists(models.CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
     stored = models.Picture.objects.filter(bytes_state=models.BytesState.STORED, state__in=_ENDED)

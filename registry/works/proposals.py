@@ -163,7 +163,7 @@ def waiting(of: Owner) -> QuerySet[Proposal]:
     found = Match.objects.filter(found=OuterRef("picture"), decision__in=MATCHED, registered__work_pictures__in=own)
     rows = Proposal.objects.filter(
         ~is_hidden(of, "picture__"), ~Exists(own.filter(picture=OuterRef("picture"))), ~Exists(found),
-        owner=of, state=Proposal.State.OPEN,
+        owner=of, state=Proposal.State.OPEN, picture__bytes_state=BytesState.STORED,
     )  # fmt: skip
     return rows.select_related("picture", "sighting__crawl__watch").order_by("-pk")
 

@@ -110,5 +110,8 @@ def test_what_waits_for_a_person_keeps_its_bytes(inline: SyncRunner, studio: Own
     Picture.objects.update(first_seen=long_ago)
     Sighting.objects.update(last_seen=long_ago)
     assert expire_bytes(inline.services) == 0
-    Proposal.objects.update(state=Proposal.State.DISMISSED)
+    Proposal.objects.update(proposed_at=long_ago)
     assert expire_bytes(inline.services) == 1
+    assert not waiting(studio)
+    seen(inline, studio, photograph(1))
+    assert waiting(studio) == [Digest.of(photograph(1))]

@@ -47,6 +47,24 @@ def offered(page: str) -> list[str]:
     return [html.unescape(one) for one in re.findall(r'name="source" value="([^"]*)" checked', flat(page))]
 
 
+def test_ones_own_site_is_called_so_on_the_way_and_what_many_share_is_nobodys(ann: Client, shop: Site) -> None:
+    assert '<input type="hidden" name="own" value="yes">' in ann.get(f"{NEW}?own=yes").content.decode()
+    page = ann.post(NEW, {"address": shop.url("/"), "own": "yes"}).content.decode()
+    assert re.search(r'<input type="checkbox" name="own"[^>]* checked', flat(page))
+    given = fields(page) | {"source": offered(page), "offered": offered(page), "own": "on"}
+    shared = ann.post(MAKE, given | {"source": ["site https://www.flickr.com/"]})
+    assert shared.status_code == 422
+    assert "flickr.com is shared by many" in shared.content.decode()
+    ann.post(MAKE, given)
+    assert Watch.objects.get().own
+    assert 'Your own place: <span class="url">127.0.0.1</span>' in flat(
+        ann.get("/o/studio/watches/1/").content.decode()
+    )
+    edit = "/o/studio/watches/1/edit"
+    ann.post(edit, fields(ann.get(edit).content.decode()))  # with the box unticked
+    assert not Watch.objects.get().own
+
+
 def test_a_pasted_address_becomes_a_watch_that_runs(ann: Client, shop: Site) -> None:
     assert "Address of the site" in ann.get(NEW).content.decode()
     page = ann.post(NEW, {"address": f" {shop.url('/')} "}).content.decode()
