@@ -1,22 +1,28 @@
 """Sources that are files: a folder of pictures, and web archives. Nothing is asked of the network."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from crawler.crawling.archives import POSITION, UNREADABLE, Known, Outcome, is_archive, read_archive
-from crawler.formats.job import SourceKind
+from crawler.formats.job import Job, Limits, Source, SourceKind
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, image_line
 from crawler.reading.found import plain
 from crawler.state.crawl import Crawl
+from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.reasons import Reason
+from exhibit.types import Fetched, Untyped
 
 Step: TypeAlias = tuple[str, Outcome]
 """How far a source has been read, and what that gave."""
+_ALL = 10**18
+_TOLD = 10
 
 
 def read_files(crawl: Crawl) -> ExitCode:
@@ -39,6 +45,50 @@ def read_files(crawl: Crawl) -> ExitCode:
             break
     crawl.write(EndLine(reason=reason, counts=crawl.budget.counts(), position=position))
     return code
+
+
+@dataclass(slots=True)
+class InFile:
+    """What a folder or a web archive holds, as far as it has been read."""
+
+    path: Path
+    pictures: int = 0  # that would be read from it
+    refused: Counter[str] = field(default_factory=Counter)  # pictures that wouldn't, and places that can't be read
+    problems: list[str] = field(default_factory=list)  # what is said of the first such places
+    whole: bool = False  # whether it has been read to its end
+
+
+class _Counting(Crawl):
+    """Reads, and keeps nothing."""
+
+    def stored(self, data: bytes, url: str, media_type: str = "", status: int = 0, **told: Untyped) -> Fetched:
+        """What is told of the bytes."""
+        facts = {"request_headers": (), "response_headers": (), "peer": "", "fetched_at": None, **told}
+        digest = Digest.of(data)
+        return Fetched(final_url=url, digest=digest, size=len(data), media_type=media_type, status=status, **facts)
+
+
+def count_files(path: Path) -> Iterator[InFile]:
+    """How many pictures would be read from a folder or from web archives; one and the same account after each step.
+
+    Raises ``WrongUseError`` when it isn't there.
+    """
+    found = InFile(path)
+    names = [path] if path.is_file() else _files(path, ())
+    kind = SourceKind.WARC if any(is_archive(name.name) for name in names) else SourceKind.FOLDER
+    limits = Limits(pages=_ALL, images=_ALL, bytes=_ALL, max_page_bytes=1)  # pages aren't taken apart for that
+    with TemporaryDirectory() as folder:
+        job = Job(bytes_dir=Path(folder), sources=(Source(kind=kind, path=path),), limits=limits)
+        for _position, line in _read(_Counting(job, lambda _line: None)):
+            if isinstance(line, PageLine):
+                found.pictures += 1
+            elif line is not None:
+                found.refused[line.reason] += 1
+                if line.reason == UNREADABLE and len(found.problems) < _TOLD:
+                    found.problems.append(line.sentence)
+            yield found
+    found.whole = True
+    yield found
 
 
 def _read(crawl: Crawl) -> Iterator[Step]:

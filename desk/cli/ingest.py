@@ -4,7 +4,7 @@ import csv
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,9 +21,10 @@ from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Json
 
 if TYPE_CHECKING:
+    from crawler.crawling.files import InFile
     from crawler.lists import files, line
     from registry import models
-    from registry.crawls import ingest, lists
+    from registry.crawls import forecasts, ingest, lists
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
@@ -54,34 +55,41 @@ KINDS = click.Choice(["image", "page"])
 @click.option("--only", type=KINDS, help="Only these of a list that names both.")
 @click.option("--column", metavar="NAME", default="", help="The column of addresses in a table; url if not named.")
 @click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="What a table's addresses are.")
-@click.option("--dry-run", is_flag=True, help="Count, and keep nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked of whom and how long it takes; keep nothing.")
 @click.option("--skipped", type=click.File("w", "utf-8", "replace"), metavar="FILE", help=LEFT_OUT)
 @json_option
 def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool, **given: Json) -> None:
     """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
 
     Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives; .gz
-    too. WARC, ARC and WACZ files are read as by watch add --warc, by a watch of their own. No address is visited now:
-    workers do that, by the rules of every crawl. Files of a bucket are copied into lists/ of the data folder first,
-    and stay there; its keys come from the environment, as for blobs_url. The same command goes on where it was left,
-    and ends with 4 when a list couldn't be read to its end.
+    and .zst too. WARC, ARC and WACZ files are read as by watch add --warc, by a watch of their own. No address is
+    visited now: workers do that, by the rules of every crawl. Files of a bucket are copied into lists/ of the data
+    folder first, and stay there; its keys come from the environment, as for blobs_url. The same command goes on where
+    it was left, and ends with 4 when a list couldn't be read to its end.
     """
     if not paths and not given["buckets"]:
         raise WrongUseError("Nothing is named to be read.", hint="Name files or folders, or --bucket URL.")
     desk = open_desk()
     from crawler.lists import files
-    from registry.crawls import ingest, lists, plan, watching
+    from registry.crawls import forecasts, ingest, lists, plan, watching
 
     found = files.find([*paths, *(_fetched(desk, url) for url in given["buckets"])])
     wanted = _wanted(given)
     of = desk.owner(named)
     with _stopped_by_signals() as stopping:
         watch = None if given["dry_run"] else lists.watch_of(of, given["name"], by=person())
-        order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], lambda: bool(stopping))
+        hosts = forecasts.Hosts(lists.delay_of(of, given["name"]))
+        given_up = lambda: bool(stopping)  # noqa: E731
+        order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], given_up, hosts)
         reads = _read(found, order, given["skipped"])
+        counted_files = count_archives(found.archives, given_up) if given["dry_run"] and not stopping else []
     archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
-    told = {"files": [_as_json(read) for read in reads], "archives": archives}
+    told: dict[str, Json] = {"files": [_as_json(read) for read in reads], "archives": archives}
+    if given["dry_run"]:
+        told |= forecast_as_json(hosts, counted_files)
     tell(told, lambda: _tell(reads, archives), as_json=as_json)
+    if given["dry_run"] and not as_json:
+        tell_forecast(hosts if found.lists else None, counted_files)
     if watch is not None:
         crawl = watching.crawl_under_way(watch)
         plan.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
@@ -90,7 +98,7 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
     if stopping:
         note("Interrupted. What the table says stands; the same command goes on.")
         finish(ExitCode.INTERRUPTED)
-    if any(read.problem for read in reads):
+    if any(read.problem for read in reads) or any(one.problems for one in counted_files):
         finish(ExitCode.INCOMPLETE)
 
 
@@ -173,6 +181,56 @@ def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -
         return ""
     watch, begun = plan.read_archives(desk.services, of, f"{name} archives", found.archives, by=person())
     return f"Web archives: {'read by' if begun else 'in already with'} the watch {watch.name}."
+
+
+def count_archives(paths: Sequence[Path], stopped: Callable[[], bool]) -> list["InFile"]:
+    """What web archives and folders hold; tells now and then on standard error how far it is."""
+    from registry.crawls import forecasts
+
+    found: dict[Path, InFile] = {}
+    told = time.monotonic()
+    for one in forecasts.in_files(paths, stopped):
+        found[one.path] = one
+        if time.monotonic() - told > TOLD_EVERY:
+            told = time.monotonic()
+            note(f"{one.path.name}: {counted(one.pictures, 'picture')} so far")
+    return list(found.values())
+
+
+def tell_forecast(hosts: "forecasts.Hosts | None", found: Sequence["InFile"]) -> None:
+    """Say what would be asked of whom, and what is read from files themselves."""
+    from desk.texts import schedules
+
+    for sentence in schedules.asked(hosts) if hosts is not None else ():
+        say(sentence)
+    for one in found:
+        for sentence in schedules.in_file(one):
+            say(sentence)
+
+
+def forecast_as_json(hosts: "forecasts.Hosts", found: Sequence["InFile"]) -> dict[str, Json]:
+    """The same as JSON."""
+    more, rest = hosts.others
+    largest = [{"host": host, "addresses": n, "seconds": hosts.seconds(n)} for host, n in hosts.largest]
+    return {
+        "asked": {
+            "addresses": hosts.addresses,
+            "hosts": len(hosts.counts),
+            "seconds": hosts.seconds(),
+            "largest": largest,
+            "others": {"hosts": more, "addresses": rest},
+        },
+        "in_files": [
+            {
+                "file": str(one.path),
+                "pictures": one.pictures,
+                "refused": dict(one.refused),
+                "problems": one.problems,
+                "whole": one.whole,
+            }
+            for one in found
+        ],
+    }
 
 
 def _tell(reads: Sequence["ingest.Read"], archives: str) -> None:

@@ -38,7 +38,7 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
     epilog=examples(
         "exhibit watch add shop --site https://shop.example/ --every 24h --at 02:30 --pages 500",
         "exhibit watch add news --feed https://news.example/feed.xml --every 1h",
-        "exhibit watch add archive --warc crawl.warc.gz",
+        "exhibit watch add archive --warc crawl.warc.gz --dry-run",
         "exhibit watch add copies --search tineye --every 7d --searches 50",
         "exhibit watch add copies --search google-vision --money 2USD --money-month 5USD --dry-run",
         "exhibit watch add mine --site https://studio.example/ --own",
@@ -51,7 +51,7 @@ watch_command = click.Group("watch", help="Scheduled visits to places where copi
 @options.source_options
 @options.archive_options
 @click.option("--search", "searches_asked", multiple=True, metavar="NAME", help=SEARCHES)
-@click.option("--dry-run", is_flag=True, help="Say what searches would cost, or archives be asked; add nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what it would ask and cost, or read of files; add nothing.")
 @click.option("--every", type=options.period, metavar="PERIOD", default="24h", show_default=True, help=OFTEN)
 @options.time_options
 @options.limit_options
@@ -73,14 +73,22 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
         hint = "Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search, --archive"
         raise WrongUseError("A watch needs a source.", hint=hint)
     desk = open_desk()
+    from desk.cli.ingest import count_archives, tell_forecast
     from desk.schemas import watches as schemas
     from desk.texts import schedules
-    from registry.crawls import captures, search_keys, watches
+    from registry.crawls import captures, forecasts, search_keys, watches, watching
 
     asked = {"budget": options.budget(given), **options.subjects(given)}
     domains = captures.subjects(given["domains"], given["since"], given["until"])
-    if given["dry_run"] and not names and not archives:
-        raise WrongUseError("Only searches and archives are asked.", hint="Name one: --search, --archive")
+    listed = [address for kind, address in sources if kind == "list"]
+    files = [Path(address) for kind, address in sources if kind in watching.FILE_KINDS]
+    if given["dry_run"] and not (names or archives or listed or files):
+        hint = "Name one: --search, --archive, --list, --folder, --warc"
+        raise WrongUseError("What a site would be asked for is known when it has been visited.", hint=hint)
+    if given["dry_run"]:
+        hosts = forecasts.Hosts(**options.politeness(given))
+        hosts.add(listed)
+        tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
     if given["dry_run"] and archives:
         for line in schedules.captures(captures.estimate(desk.services, archives, asked["budget"], domains)):
             say(line)

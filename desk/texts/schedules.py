@@ -9,11 +9,15 @@ from django.utils.dates import WEEKDAYS
 from django.utils.formats import number_format, time_format
 from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
+from crawler.crawling.files import InFile
 from crawler.formats.job import Politeness
-from desk.texts.numbers import grouped, money
+from desk.texts.numbers import grouped, lasting, money
+from desk.texts.sentences import in_words
+from exhibit.sentences import to_plain
 from exhibit.types import Money
 from registry.crawls import captures as archived
 from registry.crawls.budgets import MONTH, RENDERING, RUN, limits, visits_today
+from registry.crawls.forecasts import Hosts
 from registry.crawls.schedules import DAY, WEEK, kept
 from registry.crawls.search_keys import Estimate
 from registry.crawls.watching import runs_once
@@ -129,6 +133,33 @@ def costs(estimates: Sequence[Estimate], given: Mapping[str, Any]) -> list[str]:
 def captures(estimates: Sequence[archived.Estimate]) -> list[str]:
     """What archives would be asked, what their indexes name, and how long a run takes."""
     return [line for one in estimates for line in _captures(one)]
+
+
+def asked(hosts: Hosts) -> Iterator[str]:
+    """Which hosts would be asked for how many addresses, and how long that takes at their pace."""
+    more, rest = hosts.others
+    values = {"n": grouped(hosts.addresses), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
+    if not hosts.addresses:
+        yield _("No host would be asked for anything.")
+        return
+    yield _("Addresses that would be asked for: %(n)s, at so many hosts: %(hosts)s.") % values
+    for host, count in hosts.largest:
+        each = {"host": host, "n": grouped(count), "time": lasting(hosts.seconds(count))}
+        yield _("%(host)s: %(n)s, at least %(time)s") % each
+    if more:
+        yield _("%(hosts)s other hosts: %(n)s") % {"hosts": grouped(more), "n": grouped(rest)}
+    values["time"] = lasting(hosts.seconds())
+    said = _("With %(delay)s s between two requests to a host that takes at least %(time)s.") % values
+    yield f"{said} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
+
+
+def in_file(found: InFile) -> Iterator[str]:
+    """How many pictures are read from a folder or a web archive itself."""
+    values = {"file": found.path.name, "n": grouped(found.pictures), "left": grouped(found.refused.total())}
+    yield _("Pictures that are read from %(file)s itself: %(n)s. Nobody is asked for them.") % values
+    if found.refused:
+        yield _("Pictures and places in it that can't be taken: %(left)s.") % values
+    yield from (in_words(to_plain(problem)) for problem in found.problems)
 
 
 def _captures(one: archived.Estimate) -> Iterator[str]:

@@ -15,6 +15,7 @@ from exhibit.errors import RefusedError
 from exhibit.network.guard import Guard
 from registry.crawls import lists
 from registry.crawls.crawling import NewUrl
+from registry.crawls.forecasts import Hosts
 from registry.models import AddressList, Watch
 
 BATCH = 20_000
@@ -55,6 +56,7 @@ class Order:
     column: str = ""  # names the column of addresses of tables
     kind: str = "image"  # what the addresses of tables are
     stopped: Callable[[], bool] = field(default=lambda: False)  # looked at after each batch
+    hosts: Hosts = field(default_factory=Hosts)  # which addresses are counted where there is no watch
 
 
 def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
@@ -96,6 +98,7 @@ def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
             share, coming = file.share(), ahead.submit(next, batches, None)  # while this batch goes into the rows
             if order.watch is None:
                 lists.count(read.row, len(batch.urls), batch.out, batch.lines)
+                order.hosts.add(url.url for url in batch.urls.values())
             else:
                 batch.out = lists.keep(read.row, batch.urls, batch.out, batch.lines)
             read.tell(share, time.monotonic() - begun)

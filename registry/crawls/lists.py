@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.db import transaction
 
+from crawler.formats.job import Politeness
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.network.addresses import url_key
@@ -40,6 +41,12 @@ def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
             hint=Sentence("Choose another name: lists have a watch for themselves."),
         )
     return watch
+
+
+def delay_of(owner: Owner, name: str) -> float:
+    """The least seconds between two requests to one host of a watch, or of one that would be made."""
+    watch = scoped.watches(owner).filter(name=name).first()
+    return float((watch.politeness if watch else {}).get("delay", Politeness().delay))
 
 
 def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList, bool]:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import brotli
@@ -253,7 +254,7 @@ def test_what_zstd_packs_is_read_with_the_dictionary_that_it_brings_along(tmp_pa
     trained = zstd.train_dict([record(f"{n}.html", http(b"<p>%d" % n)) for n in range(300)], 4096)
     content = trained.dict_content if form == "dictionary" else zstd.compress(trained.dict_content)
     dictionary = None if form == "plain" else trained
-    summed = {zstd.CompressionParameter.checksum_flag: 1}
+    summed: Mapping[int, int] = {zstd.CompressionParameter.checksum_flag: 1}
     packed = [zstd.compress(part, options=summed, zstd_dict=dictionary) for part in parts]
     half = len(parts[1]) // 2
     packed[1] = b"".join(zstd.compress(some, zstd_dict=dictionary) for some in (parts[1][:half], parts[1][half:]))
@@ -273,7 +274,7 @@ def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) 
     data = record("1.jpg", http(picture(1), JPEG))
     trained = zstd.train_dict([record(f"{n}.html", http(b"<p>%d" % n)) for n in range(300)], 4096)
     coded = zstd.compress(data, zstd_dict=trained)
-    wide = {zstd.CompressionParameter.window_log: 28, zstd.CompressionParameter.content_size_flag: 0}
+    wide: Mapping[int, int] = {zstd.CompressionParameter.window_log: 28, zstd.CompressionParameter.content_size_flag: 0}
     packer = zstd.ZstdCompressor(options=wide)
     cases = {
         "isn't in": (coded, "zstd -d -D DICTIONARY"),

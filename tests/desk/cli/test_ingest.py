@@ -98,6 +98,7 @@ def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, s
     words = ("--without-host", "b.example", "--skipped", out)
     told = cli.run("ingest", path, "--watch", "lists", *words, "--dry-run")
     assert "4 lines: 1 kept, 3 left out." in told.out
+    assert "a.example: 1, at least 1 s" in told.out
     assert not Watch.objects.exists()
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
@@ -139,6 +140,14 @@ def test_web_archives_are_read_once_by_a_watch_of_their_own(cli: Terminal, studi
     )
     style = head.replace("old.jpg", "old.css").replace("image/jpeg", "text/css").replace(f"{len(picture)}\r", "4\r")
     (folder / "old.warc").write_bytes(head.encode() + picture + b"\r\n\r\n" + style.encode() + b"p {}\r\n\r\n")
+    told = cli.ask("ingest", folder, "--watch", "lists", "--dry-run")
+    asked = {"addresses": 1, "hosts": 1, "seconds": 1.0, "others": {"hosts": 0, "addresses": 0}}
+    assert told["asked"] == {**asked, "largest": [{"host": "a.example", "addresses": 1, "seconds": 1.0}]}
+    found = {"file": str(folder), "pictures": 1, "refused": {}, "problems": [], "whole": True}
+    assert told["in_files"] == [found]
+    alone = cli.run("watch", "add", "old", "--warc", folder / "old.warc", "--dry-run")
+    assert "read from old.warc itself: 1. Nobody is asked for them." in alone.out
+    assert not Watch.objects.exists()
     assert "read by the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
     assert "in already with the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
     ran = cli.ask("watch", "run", "lists archives", "--wait")

@@ -94,7 +94,7 @@ def test_what_searches_cost_is_said_limited_and_told_before(cli: Terminal, studi
     assert "Nothing says what TinEye costs" in cli.run(*copies, *tineye, "--money", "5USD", *own, code=2).err
     assert "There is no work 99" in cli.run(*copies, "--works", "99", *own, code=2).err
     assert (
-        "Only searches and archives are asked"
+        "is known when it has been visited"
         in cli.run(*copies[:3], "--site", "http://a.example", "--dry-run", code=2).err
     )
     price = ("api", "PUT", "searches/tineye/price", "--json", '{"amount": "200USD", "requests": 5000}')
