@@ -337,7 +337,9 @@ def _dictionary(stream: IO[bytes]) -> zstd.ZstdDict | None:
         data = decoder.decompress(data, _MAX_DICTIONARY)
         if not decoder.eof:
             raise _DamagedError
-    return zstd.ZstdDict(data)
+    dictionary = zstd.ZstdDict(data)
+    zstd.ZstdDecompressor(zstd_dict=dictionary)  # only that looks at all of it
+    return dictionary
 
 
 def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> Cause | None:

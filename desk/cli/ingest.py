@@ -185,15 +185,17 @@ def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -
 
 def count_archives(paths: Sequence[Path], stopped: Callable[[], bool]) -> list["InFile"]:
     """What web archives and folders hold; tells now and then on standard error how far it is."""
-    from registry.crawls import forecasts
+    from crawler.crawling.files import count_files
 
     found: dict[Path, InFile] = {}
     told = time.monotonic()
-    for one in forecasts.in_files(paths, stopped):
+    for one in (each for path in paths for each in count_files(path)):
         found[one.path] = one
         if time.monotonic() - told > TOLD_EVERY:
             told = time.monotonic()
             note(f"{one.path.name}: {counted(one.pictures, 'picture')} so far")
+        if stopped():
+            break
     return list(found.values())
 
 

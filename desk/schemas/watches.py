@@ -12,6 +12,7 @@ from exhibit.types import Money
 from registry import models
 from registry.accounts import scoped
 from registry.crawls import budgets, canaries, crawling
+from registry.crawls.forecasts import Hosts
 from registry.crawls.schedules import WEEK, WEEKDAYS, kept
 from registry.crawls.search_keys import lacking, price_of
 from registry.crawls.search_services import service_of, services as services_of
@@ -227,11 +228,35 @@ class ArchiveEstimate(Answer):
     seconds: int = Field(description="That a run takes at least, at the archive's pace.")
 
 
+class HostEstimate(Answer):
+    """How many pages of a list lie at one host."""
+
+    host: str = Field(examples=["shop.example"])
+    addresses: int
+    seconds: float = Field(description="That they take at least, at the host's pace.")
+
+
+class ListEstimate(Answer):
+    """What the pages of a list would be asked of whom. Links that are followed come on top of it."""
+
+    addresses: int
+    hosts: int
+    seconds: float = Field(description="That a run takes at least: hosts are asked beside one another.")
+    largest: list[HostEstimate] = Field(description="The hosts with most addresses, ten at most.")
+
+    @classmethod
+    def from_hosts(cls, hosts: Hosts) -> Self:
+        """Count what was counted by host."""
+        largest = [HostEstimate(host=host, addresses=n, seconds=hosts.seconds(n)) for host, n in hosts.largest]
+        return cls(addresses=hosts.addresses, hosts=len(hosts.counts), seconds=hosts.seconds(), largest=largest)
+
+
 class Estimates(Answer):
-    """What each search of a watch would cost, and what its archives would be asked."""
+    """What each search of a watch would cost, and what its archives and the hosts of its lists would be asked."""
 
     items: list[Estimate]
     archives: list[ArchiveEstimate]
+    lists: ListEstimate
 
 
 class Search(Answer):

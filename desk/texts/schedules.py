@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import number_format, time_format
 from django.utils.translation import gettext as _, ngettext, ngettext_lazy
 
-from crawler.crawling.files import InFile
 from crawler.formats.job import Politeness
 from desk.texts.numbers import grouped, lasting, money
 from desk.texts.sentences import in_words
@@ -22,6 +21,9 @@ from registry.crawls.schedules import DAY, WEEK, kept
 from registry.crawls.search_keys import Estimate
 from registry.crawls.watching import runs_once
 from registry.models import Watch
+
+if TYPE_CHECKING:
+    from crawler.crawling.files import InFile
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 AT_MOST = {
@@ -153,7 +155,7 @@ def asked(hosts: Hosts) -> Iterator[str]:
     yield f"{said} {_('It takes longer where a site is slow, or its robots.txt asks for that.')}"
 
 
-def in_file(found: InFile) -> Iterator[str]:
+def in_file(found: "InFile") -> Iterator[str]:
     """How many pictures are read from a folder or a web archive itself."""
     values = {"file": found.path.name, "n": grouped(found.pictures), "left": grouped(found.refused.total())}
     yield _("Pictures that are read from %(file)s itself: %(n)s. Nobody is asked for them.") % values

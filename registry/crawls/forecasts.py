@@ -1,11 +1,9 @@
-"""What a watch over lists and files would ask of whom, and how long that takes at the hosts' pace; nothing is asked."""
+"""What a watch over lists would ask of whom, and how long that takes at the hosts' pace; nothing is asked."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from crawler.crawling.files import InFile, count_files
 from crawler.formats.job import Politeness
 from exhibit.network.addresses import host_of
 
@@ -53,12 +51,3 @@ class Hosts:
     def seconds(self, addresses: int = 0) -> float:
         """The least time that so many requests to one host take, or all: hosts are asked beside one another."""
         return self.delay * (addresses or max(self.counts.values(), default=0))
-
-
-def in_files(paths: Sequence[Path], stopped: Callable[[], bool]) -> Iterator[InFile]:
-    """How many pictures lie in web archives and folders: each is told again and again while it is read."""
-    for path in paths:
-        for found in count_files(path):
-            yield found
-            if stopped():
-                return

@@ -15,6 +15,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry.accounts import scoped
 from registry.crawls import canaries, captures, crawling, looks, opt_outs, plan, schedules, watching
+from registry.crawls.forecasts import Hosts
 from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from registry.crawls.watches import arrange, change, plant
 from registry.models import Refusal
@@ -62,7 +63,7 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
 @router.post(WATCHES + "/estimate", response=schemas.Estimates, auth=WRITE)
 @once
 def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Estimates:
-    """What a watch that asks searches would cost, or what it would ask archives; nothing is arranged.
+    """What a watch that asks searches would cost, or what it would ask archives or hosts; nothing is arranged.
 
     An archive's index is asked for its first page, and no more.
     """
@@ -71,7 +72,9 @@ def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas
     named = captures.subjects(new.domains, new.since, new.until)
     captured = captures.estimate(wiring.services(), new.archives, new.budget, named)
     items, archives = schemas.Estimate.from_rows(found), schemas.ArchiveEstimate.from_rows(captured)
-    return schemas.Estimates(items=items, archives=archives)
+    hosts = Hosts(**new.politeness)
+    hosts.add(source.url for source in new.sources if source.kind == requests.SourceKind.LIST)
+    return schemas.Estimates(items=items, archives=archives, lists=schemas.ListEstimate.from_hosts(hosts))
 
 
 def _searches(new: requests.NewWatch) -> list[str]:

@@ -279,6 +279,7 @@ def test_what_zstd_packs_and_cannot_be_unpacked_says_what_to_do(tmp_path: Path) 
     cases = {
         "isn't in": (coded, "zstd -d -D DICTIONARY"),
         "none": (frame(0x184D2A5D, b"no dictionary") + coded, "can't be used"),
+        "torn": (frame(0x184D2A5D, trained.dict_content[:40] + bytes(400)) + coded, "can't be used"),
         "large": ((0x184D2A5D).to_bytes(4, "little") + b"\xff" * 4 + coded, "larger than 8 MiB"),
         "bomb": (frame(0x184D2A5D, zstd.compress(bytes(9 << 20))) + coded, "can't be used"),
         "window": (packer.compress(data[:500]) + packer.flush(), "--long=31"),

@@ -231,8 +231,13 @@ def test_a_watch_over_an_archive_is_estimated_and_made(
                     "most": 1_000, "seconds": 4,
                 }
             ],
+            "lists": {"addresses": 0, "hosts": 0, "seconds": 0.0, "largest": []},
         },
     )  # fmt: skip
+    pages = [{"kind": "list", "url": f"http://{host}.example/{n}"} for host, n in (("a", 1), ("a", 2), ("b", 1))]
+    listed = alice.post("/watches/estimate", {"name": "pages", "sources": pages, "delay": 2})[1]["lists"]
+    assert (listed["addresses"], listed["hosts"], listed["seconds"]) == (3, 2, 4.0)
+    assert listed["largest"][0] == {"host": "a.example", "addresses": 2, "seconds": 4.0}
     wrong: list[dict[str, Any]] = [{"domains": []}, {"domains": ["com"]}, {"sources": [SHOP]}, {"since": "2021"}]
     assert [alice.post("/watches", new | one)[0] for one in wrong] == [422] * 4
     assert [alice.post("/watches", new | one)[0] for one in ({"archives": ["x"]}, {"until": "June"})] == [400, 400]
