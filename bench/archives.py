@@ -18,8 +18,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bench.common import Row
+from bench.crawling import processor_seconds
 from bench.product import Product
-from bench.recrawling import as_jpeg, processor_seconds
+from bench.recrawling import as_jpeg
 from evidence.facts.elsewhere import sha1_of
 from exhibit.periods import capture_time
 

@@ -1,7 +1,7 @@
 """Watches: arranging them and running them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from exhibit.types import Json
 if TYPE_CHECKING:
     from desk.schemas import watches as schemas
     from registry import models
+    from registry.crawls.watching import Subjects
 
 SEARCH = "search"
 SEARCHES = "An image search or a marketplace; `exhibit api GET searches` shows them."
@@ -73,25 +74,14 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
         hint = "Name one: --site, --sitemap, --feed, --list, --folder, --warc, --search, --archive"
         raise WrongUseError("A watch needs a source.", hint=hint)
     desk = open_desk()
-    from desk.cli.ingest import count_archives, tell_forecast
     from desk.schemas import watches as schemas
     from desk.texts import schedules
-    from registry.crawls import captures, forecasts, search_keys, watches, watching
+    from registry.crawls import captures, search_keys, watches
 
     asked = {"budget": options.budget(given), **options.subjects(given)}
     domains = captures.subjects(given["domains"], given["since"], given["until"])
-    listed = [address for kind, address in sources if kind == "list"]
-    files = [Path(address) for kind, address in sources if kind in watching.FILE_KINDS]
-    if given["dry_run"] and not (names or archives or listed or files):
-        hint = "Name one: --search, --archive, --list, --folder, --warc"
-        raise WrongUseError("What a site would be asked for is known when it has been visited.", hint=hint)
     if given["dry_run"]:
-        hosts = forecasts.Hosts(**options.politeness(given))
-        hosts.add(listed)
-        tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
-    if given["dry_run"] and archives:
-        for line in schedules.captures(captures.estimate(desk.services, archives, asked["budget"], domains)):
-            say(line)
+        _tell_beforehand(desk, sources, given, domains)
     if names:
         estimates = search_keys.estimate(desk.services, desk.owner(named), names, **asked)
         for line in schedules.costs(estimates, asked["budget"]):
@@ -111,6 +101,28 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     _note_missing_keys(desk, watch)
     if not desk.config.contact and not desk.config.allowed_networks:
         note("No contact is set: sites can't reach you. Set EXHIBIT_CONTACT before you crawl the public web.")
+
+
+def _tell_beforehand(
+    desk: Desk, sources: Sequence[tuple[str, str]], given: Mapping[str, Json], domains: "Subjects"
+) -> None:
+    """What lists, files and archives come to; raises ``WrongUseError`` where nothing can be known before a visit."""
+    from desk.cli.ingest import count_archives, tell_forecast
+    from desk.texts import schedules
+    from registry.crawls import captures, forecasts, watching
+
+    listed = [address for kind, address in sources if kind == "list"]
+    files = [Path(address) for kind, address in sources if kind in watching.FILE_KINDS]
+    if not (given["searches_asked"] or given["archives"] or listed or files):
+        hint = "Name one: --search, --archive, --list, --folder, --warc"
+        raise WrongUseError("What a site would be asked for is known when it has been visited.", hint=hint)
+    hosts = forecasts.Hosts(**options.politeness(given))
+    hosts.add(listed)
+    tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
+    if given["archives"]:
+        estimates = captures.estimate(desk.services, given["archives"], options.budget(given), domains)
+        for line in schedules.captures(estimates):
+            say(line)
 
 
 @watch_command.command(

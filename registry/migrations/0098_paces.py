@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0098_visits_of_a_day'),
+        ('registry', '0097_visits_of_a_day'),
     ]
 
     operations = [

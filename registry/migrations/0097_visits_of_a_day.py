@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0095_archives_by_domain'),
+        ('registry', '0096_own_places'),
     ]
 
     operations = [
