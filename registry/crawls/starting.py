@@ -49,7 +49,7 @@ def watch_sites(
 
 def _watch_of_site(services: Services, owner: Owner, url: str, *, when: TimeOfDay, by: str) -> Watch:
     place = ("site", url)
-    for watch in scoped.watches(owner):
+    for watch in scoped.watches(owner).filter(own=False):  # what worries somebody is no place of their own
         if watching.visits_sites(watch) and any(same_domain(known, url) for _kind, known in watching.places(watch)):
             watching.change_sources(watch, add=[place], by=by)
             return watch

@@ -96,6 +96,9 @@ def test_each_site_becomes_a_watch_or_joins_one_and_what_is_no_site_stays_in_the
     assert Case.objects.count() == 1
     ann.post(WHERE, {"do": "sites", "addresses": f"{web.url('/')}\n{web.url('/page')}"})
     assert [one["url"] for one in Watch.objects.get().sources] == [web.url("/page"), web.url("/")]
+    Watch.objects.update(own=True)
+    ann.post(WHERE, {"do": "sites", "addresses": web.url("/copies")})  # what worries somebody isn't their own
+    assert list(Watch.objects.order_by("number").values_list("own", flat=True)) == [True, False]
     refused = ann.post(WHERE, {"do": "sites", "addresses": "http://10.0.0.1/"})
     assert refused.status_code == 422
     assert re.search(r"<textarea id=\"addresses\".*?>http://10.0.0.1/</textarea>", flat(refused.content.decode()))
