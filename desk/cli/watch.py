@@ -116,7 +116,7 @@ def _tell_beforehand(
     if not (given["searches_asked"] or given["archives"] or listed or files):
         hint = "Name one: --search, --archive, --list, --folder, --warc"
         raise WrongUseError("What a site would be asked for is known when it has been visited.", hint=hint)
-    hosts = forecasts.Hosts(**options.politeness(given))
+    hosts = forecasts.Hosts.at_pace(options.politeness(given))
     hosts.add(listed)
     tell_forecast(hosts if listed else None, count_archives(files, lambda: False))
     if given["archives"]:

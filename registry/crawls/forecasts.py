@@ -1,8 +1,9 @@
 """What a watch over lists would ask of whom, and how long that takes at the hosts' pace; nothing is asked."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from crawler.formats.job import Politeness
 from exhibit.network.addresses import host_of
@@ -24,6 +25,11 @@ class Hosts:
     counts: Counter[str] = field(default_factory=Counter)
     rest: int = 0  # addresses at hosts that aren't counted by themselves any more
     has_more: bool = False
+
+    @classmethod
+    def at_pace(cls, politeness: Mapping[str, float]) -> Self:
+        """For a watch that says so much of its politeness."""
+        return cls(politeness.get("delay", Politeness().delay))
 
     def add(self, urls: Iterable[str]) -> None:
         """Count addresses."""

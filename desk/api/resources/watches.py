@@ -72,7 +72,7 @@ def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas
     named = captures.subjects(new.domains, new.since, new.until)
     captured = captures.estimate(wiring.services(), new.archives, new.budget, named)
     items, archives = schemas.Estimate.from_rows(found), schemas.ArchiveEstimate.from_rows(captured)
-    hosts = Hosts(**new.politeness)
+    hosts = Hosts.at_pace(new.politeness)
     hosts.add(source.url for source in new.sources if source.kind == requests.SourceKind.LIST)
     return schemas.Estimates(items=items, archives=archives, lists=schemas.ListEstimate.from_hosts(hosts))
 

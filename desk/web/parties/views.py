@@ -1,7 +1,5 @@
 """The list of parties with what notices brought about, and one party with all that an owner has of it."""
 
-from collections.abc import Sequence
-
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -41,7 +39,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     sealed = packing.deliverable(owner).filter(party=name).order_by("number").values_list("number", flat=True)
     return {
         "party": line,
-        "next": _next_step(line, sealed[:1], letters),
+        "next": _next_step(line, is_sealed=sealed.exists(), is_written=letters.exists()),
         "cases": parties.cases_of(owner, name).annotate(thumbnail=thumbnail(_pictures("work")))[: parties.FEW],
         "works": parties.works_of(owner, name).annotate(thumbnail=thumbnail(_pictures("pk")))[: parties.FEW],
         "places": parties.places_of(owner, name),
@@ -68,13 +66,13 @@ def _pictures(work: str) -> QuerySet[WorkPicture]:
     return WorkPicture.objects.filter(work=OuterRef(work))
 
 
-def _next_step(line: parties.PartyLine, sealed: Sequence[int], letters: QuerySet[Notice]) -> str:
+def _next_step(line: parties.PartyLine, *, is_sealed: bool, is_written: bool) -> str:
     """What a party's page offers first: deciding what waits, a notice where none was written, or a bundle."""
     if line.waiting:
         return "decide"
-    if line.confirmed and not letters.exists():
+    if line.confirmed and not is_written:
         return "notice"
-    return "bundle" if sealed else ""
+    return "bundle" if is_sealed else ""
 
 
 @decider_post()
