@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -35,6 +35,9 @@ REPORTED = Sentence("A picture of this page was reported as illegal; what carrie
 
 
 USED_UP = Sentence("Its watch has made the visits of today that nobody asked for. This one is made tomorrow (UTC).")
+ASIDE = Sentence("Its case is put aside; the page is visited when it is opened again.")
+LONG = timedelta(days=30)
+"""After so long it is looked again whether a case that is put aside still is; opening it again asks by itself."""
 MAX_TOGETHER = 10
 """Places of one page that a visit is for, at most; each has its own where partners visit it at the same time."""
 
@@ -77,14 +80,21 @@ def _with_others(services: Services, ids: Sequence[int], most: int) -> list[int]
 
 
 def _capture(services: Services, rows: Sequence[Capture]) -> None:
-    """Visit the one page of some rows; of hosts that are denied it is recorded that they weren't visited."""
+    """Visit the one page of some rows; of hosts that are denied it is recorded that they weren't visited.
+
+    For a case that was cleared or licensed meanwhile nothing is visited.
+    """
+    aside = [row for row in rows if row.case.decision not in recaptures.FOLLOWED]
+    if aside:
+        _put_off(aside, now() + LONG, ASIDE)
+    rows = [row for row in rows if row not in aside]
     denied = {row.pk: unvisited for row in rows if (unvisited := _unvisited(row.sighting))}
     to_visit = [row for row in rows if row.pk not in denied]
     until = None
     if to_visit and not _asked(to_visit):
         until = budgets.take_visit(to_visit[0].sighting.crawl.watch_id)
     if until is not None:
-        _put_off(to_visit, until)
+        _put_off(to_visit, until, USED_UP)
     came = _visited(services, to_visit) if to_visit and until is None else {}
     for row in rows:
         if captured := denied.get(row.pk) or came.get(row.pk):
@@ -97,14 +107,15 @@ def _asked(rows: Sequence[Capture]) -> set[int]:
     return set(bundles.values_list("case", flat=True))
 
 
-def _put_off(rows: Sequence[Capture], until: datetime) -> None:
-    """Put rows off but for those that a person asks for meanwhile, who takes the case's row first."""
+def _put_off(rows: Sequence[Capture], until: datetime, why: Sentence) -> None:
+    """Put rows off but for those that a person asks for meanwhile, or whose case was decided otherwise, at once."""
     with transaction.atomic():
         cases = Case.objects.select_for_update(no_key=True).filter(pk__in={row.case_id for row in rows})
-        list(cases.order_by("pk").values_list("pk"))
+        decided = dict(cases.order_by("pk").values_list("pk", "decision"))
         asked = _asked(rows)
         for row in rows:
-            steps.wait(Capture, row.pk, now() if row.case_id in asked else until, USED_UP)
+            otherwise = row.case_id in asked or decided[row.case_id] != row.case.decision
+            steps.wait(Capture, row.pk, now() if otherwise else until, why)
 
 
 def _record(services: Services, row: Capture, came: Captured) -> None:

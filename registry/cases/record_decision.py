@@ -12,7 +12,7 @@ from registry.cases import history, triage
 from registry.cases.history import Said
 from registry.db.rows import write
 from registry.log.log import submit
-from registry.models import Case, EventKind, GroupDecision, LogSubmission
+from registry.models import Case, EventKind, GroupDecision, LogSubmission, StepState
 from registry.notifications import events
 
 LEDGER = "licence ledger"
@@ -54,6 +54,8 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
     if case.resembles and decision != Case.Decision.CLEARED:
         announce(case)
     write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
+    if decision == Case.Decision.OPEN:
+        case.captures.filter(state=StepState.TODO).update(not_before=None)  # what waited while it was put aside
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
     opening = {

@@ -8,8 +8,8 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.cases.capture import USED_UP, capture_sightings
-from registry.cases.decisions import confirm
+from registry.cases.capture import ASIDE, USED_UP, capture_sightings
+from registry.cases.decisions import clear, confirm, reopen
 from registry.crawls import denylists
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Watch
@@ -122,6 +122,16 @@ def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_h
     confirm(inline.services, case, by="Ann", reason="")
     assert visited(inline, case).outcome == "captured"
     assert Watch.objects.get().visits_made == 3
+
+
+def test_nothing_is_visited_for_a_case_that_is_put_aside_until_it_is_opened_again(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    clear(case, by="Ann", reason="Not ours.")
+    row = visited(inline, case)
+    assert (row.state, row.error, site.seen, Watch.objects.get().visits_made) == ("todo", ASIDE, [], 0)
+    reopen(case, by="Ann", reason="A copy.")
+    assert visited(inline, case).outcome == "captured"
 
 
 def test_yesterdays_visits_do_not_count(inline: SyncRunner, case: Case) -> None:
