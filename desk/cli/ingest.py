@@ -78,7 +78,7 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
     of = desk.owner(named)
     with _stopped_by_signals() as stopping:
         watch = None if given["dry_run"] else lists.watch_of(of, given["name"], by=person())
-        hosts = forecasts.Hosts(lists.delay_of(of, given["name"]))
+        hosts = forecasts.Hosts.at_pace(lists.politeness_of(of, given["name"]))
         given_up = lambda: bool(stopping)  # noqa: E731
         order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], given_up, hosts)
         reads = _read(found, order, given["skipped"])
@@ -96,7 +96,8 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         if not desk.workers_run:
             note(f"No worker runs: start them with `exhibit up`, or: exhibit watch run {quote(given['name'])} --wait")
     if stopping:
-        note("Interrupted. What the table says stands; the same command goes on.")
+        said = "this is of what was read until then." if given["dry_run"] else "the same command goes on behind that."
+        note(f"Interrupted: {said}")
         finish(ExitCode.INTERRUPTED)
     if any(read.problem for read in reads) or any(one.problems for one in counted_files):
         finish(ExitCode.INCOMPLETE)

@@ -28,8 +28,8 @@ class Hosts:
 
     @classmethod
     def at_pace(cls, politeness: Mapping[str, float]) -> Self:
-        """For a watch that says so much of its politeness."""
-        return cls(politeness.get("delay", Politeness().delay))
+        """None yet, at the pace of a watch that is so polite."""
+        return cls(float(politeness.get("delay", Politeness().delay)))
 
     def add(self, urls: Iterable[str]) -> None:
         """Count addresses."""

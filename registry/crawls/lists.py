@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from crawler.formats.job import Politeness
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.network.addresses import url_key
@@ -43,10 +42,10 @@ def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
     return watch
 
 
-def delay_of(owner: Owner, name: str) -> float:
-    """The least seconds between two requests to one host of a watch, or of one that would be made."""
+def politeness_of(owner: Owner, name: str) -> Mapping[str, float]:
+    """How the watch of this name treats sites; nothing is said where there is none yet."""
     watch = scoped.watches(owner).filter(name=name).first()
-    return float((watch.politeness if watch else {}).get("delay", Politeness().delay))
+    return {} if watch is None else watch.politeness
 
 
 def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList, bool]:
