@@ -1,7 +1,10 @@
 """``python -m crawler``: one job, from the command line."""
 
 import argparse
+import ctypes
 import os
+import select
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +30,7 @@ examples:
 exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder or the lines can't be written,
 4 stopped, out of memory or an archive couldn't be read whole, 130 interrupted
 """
+_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> ExitCode:
     job = _job(options)
+    if not job.follow:
+        _die_with_parent(speaks=options.out is None)
     from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
 
     if options.out is None:
@@ -53,6 +59,22 @@ def _run(options: argparse.Namespace) -> ExitCode:
     code = run(job, _Writer(out, job).write, earlier)
     running.unlink(missing_ok=True)
     return code
+
+
+def _die_with_parent(*, speaks: bool) -> None:
+    """Ask Linux to kill this process when the one that started it is gone (prctl(2)); elsewhere its pipe breaks.
+
+    One that ended before, as this process began, is told by the pipe that nobody reads any more.
+    """
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+    pipe = select.poll()
+    pipe.register(sys.stdout.fileno(), 0)
+    if speaks and any(told & select.POLLERR for _, told in pipe.poll(0)):
+        os._exit(ExitCode.SERVICE_MISSING)
 
 
 def _earlier(out: Path, running: Path, job: Job) -> list[PageLine | RefusalLine]:

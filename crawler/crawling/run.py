@@ -1,11 +1,8 @@
 """Running one job in this process, from its first line to its end line."""
 
-import ctypes
 import logging
-import os
 import resource
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
@@ -32,7 +29,6 @@ from exhibit.types import Untyped
 
 _CHECK_SECONDS = 0.5
 _GRACE_SECONDS = 1.0
-_PR_SET_PDEATHSIG = 1
 _MIN_MEMORY_MB = 1_024
 _EXIT_CODES = {"memory": ExitCode.INCOMPLETE, "stopped": ExitCode.INCOMPLETE, "error": ExitCode.CHECK_FAILED}
 _SENTENCES = {
@@ -53,7 +49,6 @@ def run(job: Job, write: Callable[[Line], None], earlier: Sequence[PageLine | Re
     authorities can't be read.
     """
     if not job.follow:
-        _die_with_parent()
         _limit_memory(job.limits.memory_mb)
     crawl = Crawl(job, write, earlier)
     if job.reads_files:
@@ -144,16 +139,6 @@ class _Run:
             for pattern, pages in of.items():
                 self._crawl.write(RefusalLine(url=pattern, reason=LEFT_OUT, sentence=left_out(pattern, pages)))
             self._crawl.write(EndLine(reason=reason, counts=self._crawl.counts()))
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when the one that started it is gone (prctl(2)); elsewhere its pipe breaks."""
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _limit_memory(megabytes: int) -> None:

@@ -187,6 +187,20 @@ def test_a_slice_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
         _wait(lambda: not _runs(child), seconds=10)  # its request alone would hold it for 30 s
 
 
+def test_a_slice_whose_starter_ended_before_it_began_asks_nobody(tmp_path: Path) -> None:
+    with Site() as site:
+        site.routes["/"] = Answer(b"<p>")
+        job = {"bytes_dir": str(tmp_path / "b"), "urls": [{"url": site.url()}], "follow": False}
+        (tmp_path / "job.json").write_text(json.dumps(job | {"allowed_networks": LOOPBACK, "politeness": FAST}))
+        command = [sys.executable, "-m", "crawler", str(tmp_path / "job.json")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as child:
+            assert child.stdout is not None
+            child.stdout.close()
+            assert child.wait(60) == ExitCode.SERVICE_MISSING
+        assert site.times("/") == 0
+    assert not (tmp_path / "b").exists()
+
+
 def _runs(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
