@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from demo import collection as collections
 from demo.archive import DOMAIN, HOST, URL, Archive, running_archive
+from demo.collection import Collection, running_collection
 from demo.display import Display
 from demo.outside import OutsideCheck, check_outside
 from demo.pictures import flat
@@ -32,6 +34,8 @@ LOOK_AGAIN_SECONDS: Final = 15.0
 """Each look is a command of its own, which takes its share of the processor from what is looked at."""
 PACE: Final = ("--every", "24h", "--delay", "0")
 """The sites are ours and on this machine: nobody has to be spared."""
+OF_STAND_INS: Final = frozenset({DOMAIN, collections.HOST})
+"""Parties whose copies are found, and not counted among those of the sites."""
 WELL: Final = frozenset({"complete", NOT_SHOWN})
 
 
@@ -46,6 +50,7 @@ class Result:
     fetched_though_forbidden: tuple[str, ...]
     seconds: dict[str, float]
     archived: str  # what the archive states of the copy that was found there; empty where it wasn't
+    searched: str  # the page of the copy that a search without a key named; empty where it wasn't found
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -59,6 +64,7 @@ class Result:
             *(f"{name}: {verdict}." for name, verdict in self.verdicts.items() if verdict not in WELL),
             *(f"{check.bundle}: {check.tool} says: {check.words}" for check in broken),
             *(() if self.archived else ("The copy in the archive was not found.",)),
+            *(() if self.searched else ("The copy that a search names was not found.",)),
         )
 
 
@@ -75,7 +81,8 @@ def run(out: Path, photos: Path, display: Display) -> Result:
         with display.stage("start", "Starting database, queue, workers, web server and development witnesses"):
             witnesses = stack.enter_context(running_witnesses(out / "witnesses"))
             archive = stack.enter_context(running_archive())
-            _start(product, out, witnesses.settings(), archive, stack)
+            collection = stack.enter_context(running_collection())
+            _start(product, out, witnesses.settings(), archive, collection, stack)
         with display.stage("register", "Registering works"):
             works = _register(product, out, photos, display)
         with display.stage("sites", "Building three small web sites"):
@@ -83,21 +90,25 @@ def run(out: Path, photos: Path, display: Display) -> Result:
             served = stack.enter_context(serve(folders))
             plan = build(folders, works, served.bases)
             archive.hold(works[0])
+            collection.hold(works[0])
             display.note(
                 f"{plan.pictures} pictures; {len(plan.planted)} are copies, {len(plan.licensed)} licensed uses"
             )
-        with display.stage("watch", "Running three watches, and one over a stand-in for an archive"):
+        with display.stage("watch", "Running three watches, and two over stand-ins for an archive and a search"):
             _licences(product, out, plan.licences)
-            _watch(product, plan.sites, served, plan.pictures, display)
+            _watch(product, out, plan.sites, served, plan.pictures, display)
         with display.stage("cases", "Choosing the cases that are certain"):
             seen = _cases(product)
             archived = next((use.period for case in seen if case.party == DOMAIN for use in case.uses), "")
             if archived:
                 display.note(f"{URL}: the archive states a capture of {archived}; nobody here saw the site then")
-            certain = [case for case in seen if case.is_certain and case.party != DOMAIN]
+            searched = next((use.page_url for case in seen if case.party == collections.HOST for use in case.uses), "")
+            if searched:
+                display.note(f"{searched}: named by a search for “{collections.WORDS}” that needs no key")
+            certain = [case for case in seen if case.is_certain and case.party not in OF_STAND_INS]
             display.note(f"{len(certain)} cases, to be confirmed by the switch for demonstrations")
         with display.stage("seal", "Confirming them: capturing, sealing, logging and anchoring; writing the report"):
-            cases = [case for case in _confirm(product, certain, display) if case.party != DOMAIN]
+            cases = [case for case in _confirm(product, certain, display) if case.party not in OF_STAND_INS]
             reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(out / "report")))
         with display.stage("verify", "Verifying every bundle by four tools"):
             verdicts, outside = _verify(product, out, witnesses, cases, display)
@@ -108,7 +119,8 @@ def run(out: Path, photos: Path, display: Display) -> Result:
         ]
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     seconds = dict(display.seconds)
-    return Result(tally(plan, cases, refusals), verdicts, outside, tuple(reports), forbidden, seconds, archived)
+    found = tally(plan, cases, refusals)
+    return Result(found, verdicts, outside, tuple(reports), forbidden, seconds, archived, searched)
 
 
 def _configuration() -> str:
@@ -116,7 +128,7 @@ def _configuration() -> str:
 
     Captures are made with a browser where there is one; EXHIBIT_CAPTURE_BROWSER=none does without.
     """
-    networks = ", ".join(f'"{host}/32"' for host in (*HOSTS, HOST))
+    networks = ", ".join(f'"{host}/32"' for host in (*HOSTS, HOST, collections.HOST))
     return f"""contact = "demo@example.org"
 allowed_networks = [{networks}]
 web_port = {free_port()}
@@ -125,10 +137,13 @@ checkpoint_seconds = 5
 """
 
 
-def _start(product: Product, out: Path, witnesses: str, archive: Archive, stack: ExitStack) -> None:
+def _start(
+    product: Product, out: Path, witnesses: str, archive: Archive, collection: Collection, stack: ExitStack
+) -> None:
     data = out / "data"
     data.mkdir(parents=True, exist_ok=True)
     (data / "exhibit.toml").write_text(_configuration() + archive.settings() + witnesses, "utf-8")
+    collection.be_asked(data)
     stack.callback(product.run, "down", accept=frozenset({0, 1, 3}))
     product.run("up", "--detach")
 
@@ -168,15 +183,18 @@ def _licences(product: Product, out: Path, licences: Sequence[Terms]) -> None:
     product.run("licence", "import", str(table), "--owner", OWNER)
 
 
-def _watch(product: Product, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
-    """Add a watch for each site and the archive, and run all at once; count what the sites are asked for meanwhile."""
+def _watch(product: Product, out: Path, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
+    """Add a watch for each site, the archive and the search, and run all at once; count what sites are asked for."""
+    words = out / "words.txt"
+    words.write_text(f"{collections.WORDS}\n", "utf-8")
 
     def add_and_run(name: str, *source: str) -> str:
         product.run("watch", "add", name, "--owner", OWNER, *source, *PACE)
         return product.run("watch", "run", name, "--owner", OWNER, "--wait", moved=lambda: _fetched(served))
 
-    with ThreadPoolExecutor(len(sites) + 1) as pool:
+    with ThreadPoolExecutor(len(sites) + 2) as pool:
         runs = [pool.submit(add_and_run, "then", "--archive", "wayback", "--domain", DOMAIN, "--from", "2019")]
+        runs += [pool.submit(add_and_run, "collection", "--search", collections.NAME, "--words", str(words))]
         runs += [pool.submit(add_and_run, site.name, f"--{site.source}", site.start_url) for site in sites]
         _follow(runs, lambda: display.progress(_fetched(served), pictures, "picture addresses visited"), 0.2)
 

@@ -45,6 +45,7 @@ def _others(result: Result) -> list[str]:
         f"  licensed uses spared   {tally.licensed_spared} of {licensed}",
         f"  false alarms           {len(tally.false_alarms)}",
         f"  found in an archive    {1 if result.archived else 0}, stated to be of {result.archived or 'no time'}",
+        f"  found by a search      {1 if result.searched else 0}, without a key",
         f"  refused                {refused}",
         "  bundles                "
         + (", ".join(f"{count} {verdict}" for verdict, count in verdicts.items()) or "none"),
