@@ -20,6 +20,7 @@ from exhibit.config.config import environment_name
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import ASSETS, CHECKOUT
+from tests.assets.kept_schema import take_schema
 from tests.assets.processes import processes_of, wait_until
 from workers.servers.embedded import EmbeddedServers
 
@@ -54,6 +55,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
                 "DATABASE_URL": addresses.database_url(config),
                 "REDIS_URL": addresses.broker_url(config),
             }
+            take_schema(config)
             subprocess.run(OURS["migrate"]["command"], env=made, cwd=CHECKOUT, check=True)
             yield made
         assert not processes_of(folder)
