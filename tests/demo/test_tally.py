@@ -94,12 +94,12 @@ def test_a_trap_without_a_recorded_refusal_is_named() -> None:
 def test_the_summary_has_exactly_its_six_keys_and_failures_are_sentences() -> None:
     url = PLAN.lookalikes[0].image_url
     result = Result(
-        tally_of(case("a.jpg", url)), {"1.zip": "failed"}, (), (), ("GET /members/x.jpg",), {"start": 1.0}, ""
+        tally_of(case("a.jpg", url)), {"1.zip": "failed"}, (), (), ("GET /members/x.jpg",), {"start": 1.0}, "", ""
     )
     plain = json.loads(summary(result))
     assert list(plain) == ["planted", "found", "false_alarms", "licensed_spared", "refused", "seconds"]
     assert list(plain["planted"]) == list(EDITS)
-    assert (plain["false_alarms"], len(result.failures)) == (1, 5)
+    assert (plain["false_alarms"], len(result.failures)) == (1, 6)
 
 
 def test_an_answer_without_what_is_needed_is_refused_by_the_name_of_what_it_lacks() -> None:
