@@ -44,11 +44,13 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
     if case.owner.sample:
         return [
             *steps[:1],
-            Step(_("Captured"), None, _("Not of a sample, and nothing is sealed."), done=False, target="visits"),
+            Step(
+                _("Captured"), None, _("Not of a sample, and no evidence is made of it."), done=False, target="visits"
+            ),
         ]
     if newest is None:
-        waits = _("Nothing is sealed until a person decides: not licensed.")
-        return [*steps, Step(_("Sealed"), None, waits, done=False, target="decision")]
+        waits = _("Evidence is made once a person decides: not licensed.")
+        return [*steps, Step(_("Evidence"), None, waits, done=False, target="decision")]
     bundle, witnesses, _counted = newest
     steps.append(_sealed(case, bundle))
     if bundle.seal_digest is None:
@@ -98,7 +100,7 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     elif case.decision == Case.Decision.CONFIRMED:
         words = _("Being sealed: visits and the log are waited for, and a moment to undo.")
     else:
-        words = _("Nothing is sealed until a person decides: not licensed.")
+        words = _("Evidence is made once a person decides: not licensed.")
     return Step(name, None, words, done=False, target="bundles")
 
 

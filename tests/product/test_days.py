@@ -127,9 +127,9 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     ann.check()
     page.locator("input[type=range]").press("ArrowRight")
     ways.press(page.locator("details.confirm summary"))
-    expect(page.locator("details.confirm")).to_contain_text(ways.word("This is sealed:"))
+    expect(page.locator("details.confirm")).to_contain_text(ways.word("This is kept as evidence:"))
     ann.check()
-    ways.press(page.get_by_role("button", name=ways.word("Not licensed: seal it")))
+    ways.press(page.get_by_role("button", name=ways.word("Not licensed: keep the evidence")))
     assert len(ways.presses) <= 2  # and one in the mail
     expect(page.locator("#decision strong").first).to_have_text(ways.word("not licensed", "decision"))
     Bundle.objects.update(not_before=now())  # twenty seconds for a hand that slipped

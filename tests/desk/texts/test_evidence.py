@@ -18,8 +18,8 @@ NOBODY = Witnessed(0, 0, 1)
 def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
     studio = Owner()
     steps = chain(Case(owner=studio), [], [], None)
-    assert [(one.name, one.done) for one in steps] == [("Seen", False), ("Captured", False), ("Sealed", False)]
-    assert steps[2].words == "Nothing is sealed until a person decides: not licensed."
+    assert [(one.name, one.done) for one in steps] == [("Seen", False), ("Captured", False), ("Evidence", False)]
+    assert steps[2].words == "Evidence is made once a person decides: not licensed."
     failed = Bundle(number=1, state="failed", error="The disk is full.")
     visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
     told = chain(Case(owner=studio, decision="confirmed"), [], visits, (failed, (), NOBODY))

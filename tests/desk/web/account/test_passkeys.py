@@ -90,7 +90,7 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     ann.open(reverse("case", args=["studio", case.number]))
     page.locator("#decision summary", has_text="Not licensed").click()
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/decide")) as sent:
-        page.get_by_role("button", name="Not licensed: seal it").click()
+        page.get_by_role("button", name="Not licensed: keep the evidence").click()
     page.get_by_text("is decided: ").wait_for()
     assert Case.objects.get().decision == "confirmed"
     row = PasskeyQuestion.objects.get(entry__isnull=False)
@@ -138,7 +138,7 @@ def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(s
     ann.open(reverse("case", args=["studio", case.number]))
     page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('no')) }")
     page.locator("#decision summary", has_text="Not licensed").click()
-    page.get_by_role("button", name="Not licensed: seal it").click()
+    page.get_by_role("button", name="Not licensed: keep the evidence").click()
     page.locator("[role=alert]", has_text="gave no answer").wait_for()
     key = Authenticator.objects.get(type="webauthn")
     ann.open(f"/account/2fa/webauthn/keys/{key.pk}/remove/")
@@ -147,7 +147,7 @@ def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(s
     assert entries(use="passkey", what="removed", member="ann@example.org") == 1
     ann.open(reverse("case", args=["studio", case.number]))
     page.locator("#decision summary", has_text="Not licensed").click()
-    page.get_by_role("button", name="Not licensed: seal it").click()
+    page.get_by_role("button", name="Not licensed: keep the evidence").click()
     page.locator("[role=alert]", has_text="You have no passkey.").wait_for()
     ann.errors.clear()  # the console names the refused request
     assert Case.objects.get().decision == "open"

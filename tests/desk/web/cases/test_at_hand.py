@@ -14,7 +14,7 @@ def test_back_shows_the_queue_as_it_is_without_a_script_too(site: Site) -> None:
     page = ann.page
     page.locator(".item h3 a").first.click()
     page.locator("details.confirm summary").click()
-    page.get_by_role("button", name="Not licensed: seal it").click()
+    page.get_by_role("button", name="Not licensed: keep the evidence").click()
     expect(page.locator("#done")).to_be_visible()
     page.go_back()
     expect(page.locator("#decision strong").first).to_have_text("not licensed")
@@ -43,7 +43,9 @@ def test_on_a_phone_the_first_case_is_decided_without_scrolling_and_a_reason_tak
     page.locator(".item").first.get_by_role("button", name="Not licensed").tap()
     settled(ann, 1)
     assert Case.objects.get(decision="confirmed").reason == "No permission."
-    expect(page.locator(".outcome").first).to_contain_text("It is sealed after 20 seconds; until then you can undo it.")
+    expect(page.locator(".outcome").first).to_contain_text(
+        "The evidence is made after 20 seconds; until then you can undo it."
+    )
     assert not reason.evaluate(IN_SIGHT)
     expect(page.get_by_label("Party or title")).to_be_hidden()
     page.get_by_text("Filters, order and groups").tap()

@@ -99,7 +99,7 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     assert lead is not None
     for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
         assert words in lead[1]
-    assert "Nothing is sealed until a person decides: not licensed." in page
+    assert "Evidence is made once a person decides: not licensed." in page
     assert "Nothing that speaks against it was found there." in page
     Sighting.objects.update(context="Photo: CC BY 4.0")
     assert "Nothing that speaks against it" not in read(ann)
@@ -282,7 +282,7 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
     tap(page.locator("#decision summary").filter(has_text="Not licensed"))
     expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
     expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
-    seal = page.get_by_role("button", name="Not licensed: seal it")
+    seal = page.get_by_role("button", name="Not licensed: keep the evidence")
     assert seal.evaluate(IN_SIGHT)
     assert page.locator("#reason").evaluate(IN_SIGHT)
     ann.check()
@@ -291,10 +291,10 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
     expect(page.locator("#decision strong").first).to_have_text("not licensed")
     assert Case.objects.get().decision == "confirmed"
     expect(page.locator("#done-said")).to_have_text(
-        "Case 1 is decided: not licensed. It is sealed after 20 seconds; until then you can undo it."
+        "Case 1 is decided: not licensed. The evidence is made after 20 seconds; until then you can undo it."
     )
     expect(page.locator("#history")).to_contain_text("Not licensed.")
-    tap(page.get_by_text("What is sealed, and what comes next"))
+    tap(page.get_by_text("What the evidence holds, and what comes next"))
     expect(page.locator("#done")).to_contain_text("2 pictures, byte for byte")
     expect(page.locator("#done")).to_contain_text("Nothing is sent to the other side")
     ann.check()
@@ -392,7 +392,7 @@ def test_what_was_decided_just_now_is_said_until_it_is_sealed(site: Site) -> Non
     page.goto(site.base + the_page())
     page.keyboard.press("c")
     page.keyboard.press("c")
-    expect(page.locator("#done-said")).to_contain_text("It is sealed after 20 seconds")
+    expect(page.locator("#done-said")).to_contain_text("The evidence is made after 20 seconds")
     Bundle.objects.update(state="failed", error="The key is gone.")
     page.clock.fast_forward(10_000)
     expect(page.locator("#done-said")).to_contain_text("Not sealed. The key is gone.")

@@ -20,9 +20,9 @@ __all__ = ["ann", "site", "studio"]
 
 def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(scene(1)))
-    assert "Show derived works, too" in ann.get(at("works")).content.decode()
+    assert "Show redrawn copies, too" in ann.get(at("works")).content.decode()
     ann.post(at("derived"))
-    assert "Show derived works no more" in ann.get(at("works")).content.decode()
+    assert "Show redrawn copies no more" in ann.get(at("works")).content.decode()
     match_pictures(inline.services, see(inline, studio, encoded(scene(1, drawn=True))))
     case = Case.objects.get()
     page = ann.get(at("case", case.number)).content.decode()
@@ -68,8 +68,8 @@ def test_the_pages_are_sound_on_a_phone(site: Site, studio: Owner) -> None:
     visitor = site.member(studio, size=PHONE)
     page = visitor.open(at("works"))
     visitor.check()
-    page.get_by_role("button", name="Show derived works, too").click()
-    page.get_by_role("button", name="Show derived works no more").wait_for()
+    page.get_by_role("button", name="Show redrawn copies, too").click()
+    page.get_by_role("button", name="Show redrawn copies no more").wait_for()
     match_pictures(site.inline.services, see(site.inline, studio, encoded(scene(1, drawn=True))))
     page = visitor.open(at("case", 1))
     page.get_by_text("What survives: in colour").scroll_into_view_if_needed()
