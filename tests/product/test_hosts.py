@@ -20,6 +20,7 @@ from registry.models import Bundle, Case, Owner, Picture, WorkPicture
 from tests import ASSETS as TEST_ASSETS, CHECKOUT
 from tests.assets import milvus_server
 from tests.assets.hosts import NETWORK, Host, Hosts, NoNamespacesError, hosts_in
+from tests.assets.kept_schema import take_schema
 from tests.assets.processes import wait_until
 from tests.assets.remains import Rows, check_nothing_is_left, rows_of
 from tests.assets.stack import QUICK, connected_to, patiently
@@ -99,7 +100,9 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvu
     with hosts_in(root) as hosts:
         environ = {**_services(hosts), **(_milvus(hosts) if milvus else {})}
         plan = _sites(hosts)
-        with connected_to(load_config({"EXHIBIT_DATA": str(hosts["db"].folder / "data")})):
+        config = load_config({"EXHIBIT_DATA": str(hosts["db"].folder / "data")})
+        take_schema(config)
+        with connected_to(config):
             works = [str(path) for path in choose_works(ASSETS / "works")]
             for name in names:
                 _start(hosts, name, environ)
