@@ -28,11 +28,11 @@ from tests.assets.swift_server import SECRET, USER
 
 OWNER = "Lighthouse Archive"
 SITES = (20, 21, 22)
-WATCHED = 1
+WATCHED = 2
 """Of the sites."""
-BUNDLES = 4
-MIDDLE = 30
-"""Pictures that have been compared when the power goes, of some 100."""
+BUNDLES = 6
+MIDDLE = 60
+"""Pictures that have been compared when the power goes, of some 200."""
 LATER = 2
 """Works that come when all was seen."""
 CLOCKS = {"ben": 20, "cleo": -20}
