@@ -25,7 +25,8 @@ def last_run(outcome: str = "", reason: str = "") -> str:
 
 def last_runs(watch: Watch) -> list[tuple[Canary, str]]:
     """The canaries that a watch has to find now, each with what its newest run made of it."""
-    newest = watch.crawls.order_by("-number").first()
+    planted = list(canaries.active(watch.owner).filter(watch=watch))
+    newest = watch.crawls.order_by("-number").first() if planted else None
     results = canaries.results([newest]).get(newest.pk, []) if newest is not None else []
     made = {result.canary.pk: last_run(str(result.outcome), result.reason) for result in results}
-    return [(canary, made.get(canary.pk, last_run())) for canary in canaries.active(watch.owner).filter(watch=watch)]
+    return [(canary, made.get(canary.pk, last_run())) for canary in planted]

@@ -1,7 +1,7 @@
 """Where a watch isn't let in: hosts that keep programs out, how they say so, and which finds are known to lie there."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, F, Func, TextField, Value
@@ -33,8 +33,9 @@ def of_watch(watch: Watch) -> list[OptOut]:
     Nothing of that is fetched in another way. A person may look at a page, and ask what a picture shows.
     """
     hosts: dict[str, Counter[str]] = defaultdict(Counter)
-    for crawl in watch.crawls.order_by("-number")[:RUNS]:
-        counted = _refused(crawl) if crawl.opt_outs is None else crawl.opt_outs
+    runs = watch.crawls.order_by("-number")[:RUNS]
+    kept = [crawl.opt_outs for crawl in runs if crawl.opt_outs is not None]
+    for counted in (*kept, *_refused([crawl.pk for crawl in runs if crawl.opt_outs is None]).values()):
         for host, how in counted.items():
             hosts[host] |= Counter(how)  # of each reason the most that a run was refused
     cases = _cases(watch, hosts)
@@ -45,18 +46,21 @@ def of_watch(watch: Watch) -> list[OptOut]:
 def keep_counts(crawl_id: int) -> None:
     """Count once what was kept from a run that has ended: a site may have refused it hundreds of thousands of pages."""
     crawl = Crawl.objects.get(pk=crawl_id)
-    write(crawl, opt_outs=_refused(crawl))
+    write(crawl, opt_outs=_refused([crawl.pk]).get(crawl.pk, {}))
 
 
-def _refused(crawl: Crawl) -> dict[str, dict[str, int]]:
+def _refused(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]:
+    """Of each of these crawls the hosts that refused it something, with how many addresses by the reason."""
+    if not crawls:
+        return {}
     authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
-    refused = Refusal.objects.filter(crawl=crawl, reason__in=REASONS).order_by()
-    grouped = refused.annotate(authority=authority).values("authority", "reason")
-    rows = grouped.annotate(addresses=Count("key", distinct=True)).values_list("authority", "reason", "addresses")
-    hosts: dict[str, Counter[str]] = defaultdict(Counter)
-    for authority_of, reason, addresses in rows:
-        hosts[host_of(f"http://{authority_of}/")][reason] += addresses
-    return {host: dict(how) for host, how in hosts.items()}
+    refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
+    grouped = refused.annotate(authority=authority).values("crawl", "authority", "reason")
+    rows = grouped.annotate(addresses=Count("key", distinct=True))
+    found: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    for crawl, authority_of, reason, addresses in rows.values_list("crawl", "authority", "reason", "addresses"):
+        found[crawl][host_of(f"http://{authority_of}/")][reason] += addresses
+    return found
 
 
 def _cases(watch: Watch, hosts: Iterable[str]) -> dict[str, list[int]]:

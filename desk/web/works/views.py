@@ -1,5 +1,6 @@
 """Works and pictures."""
 
+from collections.abc import Iterable
 from functools import partial
 
 from django.contrib import messages
@@ -24,7 +25,7 @@ from registry.bundles import deposits
 from registry.bundles.bundles import in_a_file
 from registry.log.audit_log import Evidence
 from registry.log.registrations import registration_of
-from registry.models import Owner, WorkPicture
+from registry.models import Case, Owner, WorkPicture
 from registry.pictures.previews import LARGE, SMALL, shown
 from registry.works import exporting, proposals, works as searching
 from registry.works.opened import public_address
@@ -49,6 +50,8 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     remarks = sorted(row.remarks.all(), key=lambda one: (one.answered_at is None, one.answered_at, one.pk))
     found = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
     history = page_of(request, row.changes.all(), "history")
+    cases = page_of(request, found)
+    waiting = found.filter(decision="open").count() if cases.has_other_pages() else _open(cases)
     return {
         "work": row,
         "pictures": row.work_pictures.all(),
@@ -67,8 +70,8 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "origin": proposals.origin(row),
         "at_home": proposals.at_home(row),
         "attachments": row.attachments.filter(removed_at=None),
-        "page": page_of(request, found),
-        "undecided": found.filter(decision="open").count(),
+        "page": cases,
+        "undecided": waiting,
         "deposits": row.deposits.all(),
         "history": history,
         "changes": [
@@ -78,6 +81,10 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "searches": [search_in_words(search) for search in searches_of(row)],
         "seen_before": seen_before(row),
     }
+
+
+def _open(cases: Iterable[Case]) -> int:
+    return sum(case.decision == Case.Decision.OPEN for case in cases)
 
 
 @decider_post()

@@ -242,9 +242,13 @@ def test_no_page_is_made_public_that_a_person_has_not_decided_about(
     services: Services, case: Case, archive: Site
 ) -> None:
     usual = {"decision": "confirmed", "waits": False, "demonstration": False}
-    for other in ({"decision": "open"}, {"decision": "cleared"}, {"waits": True}, {"demonstration": True}):
+    for other in ({"decision": "open"}, {"waits": True}, {"demonstration": True}):
         Case.objects.update(**usual | other)
         assert captured(services, case)[1] is None, other
+    Case.objects.update(**usual | {"decision": "cleared"})
+    Capture.objects.update(state="todo", attempts=0, not_before=None)
+    capture_sightings(services, case.captures.values_list("pk", flat=True))
+    assert set(case.captures.values_list("state", flat=True)) == {"todo"}  # nobody visits what was put aside
     assert archive.seen == []
 
 
