@@ -32,8 +32,8 @@ MAX_WINDOW: Mapping[int, int] = {zstd.DecompressionParameter.window_log_max: _WI
 MAX_PASSED, MAX_RATIO = 256 << 20, 200
 """What isn't taken may unpack to so many bytes, and to more where it isn't that many times smaller as packed."""
 _VERSION = re.compile(rb"WARC/\d+\.\d+[ \t]*\r*\n")
-_ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*) (?:.* )?(\d{1,18})\r*\n?")
-"""Its type may be missing, or have a blank in it; version 2 has more fields before the length."""
+_ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*)(?: |$)")
+"""The line without its length. Its type may be missing, or have a blank in it; version 2 has more fields behind it."""
 _ARC_BEGINS = rb"[a-z]{3,20}:[^ \n]{1,2000} [0-9a-f.:]{3,40} \d{14} "
 _MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)(?:WARC/\d|" + _ARC_BEGINS + rb")")
 _OVERLAP = 2100
@@ -126,8 +126,8 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
     while line := source.begin():
         if _VERSION.fullmatch(line):
             headers = _headers(source)
-        elif match := _ARC.fullmatch(line):
-            headers = _of_arc(match)
+        elif told := _of_arc(line):
+            headers = told
         else:
             raise _DamagedError
         declared = field(headers, "content-length")
@@ -159,9 +159,18 @@ def _headers(source: "_Unpacked") -> Headers:
     return tuple(found)
 
 
-def _of_arc(match: re.Match[bytes]) -> Headers:
-    """The one line of an ARC record (https://archive.org/web/researcher/ArcFileFormat.php) in the words of WARC."""
-    url, peer, date, media_type, length = (part.decode("utf-8", "replace").replace("\0", "") for part in match.groups())
+def _of_arc(data: bytes) -> Headers:
+    """The one line of an ARC record (https://archive.org/web/researcher/ArcFileFormat.php) in the words of WARC.
+
+    Empty where the data doesn't begin with such a line. The length is taken first: to look for it from within the
+    expression takes the square of the line's length.
+    """
+    head, _, size = data.partition(b"\n")[0].rstrip(b"\r").rpartition(b" ")
+    match = _ARC.match(head) if len(head) <= _PIECE and size.isdigit() and len(size) <= 18 else None
+    if match is None:
+        return ()
+    parts = (*match.groups(), size)
+    url, peer, date, media_type, length = (part.decode("utf-8", "replace").replace("\0", "") for part in parts)
     kind = "warcinfo" if url.startswith("filedesc://") else "response"
     told = {"WARC-Type": kind, "WARC-Target-URI": url, "WARC-IP-Address": peer, "WARC-Date": date}
     return (*told.items(), ("Content-Type", media_type), ("Content-Length", length))
@@ -378,11 +387,16 @@ def _is_record(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) 
     stream.seek(place - 1)
     before, data = stream.read(1), stream.read(_HEAD)
     if not data.startswith((_GZIP, _ZSTD)):
-        return before == b"\n" and (_VERSION.match(data) or _ARC.match(data)) is not None
+        return before == b"\n" and _is_head(data)
     unpacker = _Zstd(dictionary) if data.startswith(_ZSTD) else _Gzip()
     begins, left = b"", _BLOCK
     with suppress(zlib.error, zstd.ZstdError):
         while not (begins := begins or unpacker.unpack(data).lstrip()) and data and left > 0 and not unpacker.is_whole:
             data = stream.read(_HEAD)
             left -= len(data)
-    return (_VERSION.match(begins) or _ARC.match(begins)) is not None
+    return _is_head(begins)
+
+
+def _is_head(data: bytes) -> bool:
+    """Whether data begin as a record of either form."""
+    return _VERSION.match(data) is not None or bool(_of_arc(data))

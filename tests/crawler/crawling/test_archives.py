@@ -352,6 +352,14 @@ def test_archives_are_read_as_others_write_them(tmp_path: Path) -> None:
     assert done.passed == {"not-an-image": 1}
 
 
+def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_path: Path) -> None:
+    """Looked at in the square of their length, these would take many minutes."""
+    whole = record("0.jpg", http(picture(0), JPEG))
+    done = read(tmp_path, b"x" + b" 1111" * 200_000 + b" z\n", whole)
+    assert list(done.seen) == ["0.jpg"]
+    assert "is damaged at byte 0;" in done.sentences[0]
+
+
 def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
         wacz.writestr("datapackage.json", "{}")
