@@ -21,7 +21,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_PIECE = 1 << 16
+_PIECE, _MIN_PORTION = 1 << 16, 512
 _MAX_HEAD = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _DICTIONARY = b"\x5d\x2a\x4d\x18"
@@ -36,10 +36,12 @@ _ARC = re.compile(rb"(\S.*?) (\S+) (\d{4,14}) ([^ \n]*)(?: |$)")
 """The line without its length. Its type may be missing, or have a blank in it; version 2 has more fields behind it."""
 _ARC_BEGINS = rb"[a-z]{3,20}:[^ \n]{1,2000} [0-9a-f.:]{3,40} \d{14} "
 _MARK = re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|(?<=\n)(?:WARC/\d|" + _ARC_BEGINS + rb")")
+_NO_ZERO = re.compile(rb"[^\0]")
 _OVERLAP = 2100
 _HEAD, _BLOCK = 4096, (1 << 17) + 64  # bytes that begin a member, and a frame: its first block at least
 _FRAME_HEAD = 18
-_MAX_TRIES = 100_000  # places that look like a record's beginning and are none: by chance there are a few in a gigabyte
+_MAX_TRIES = 100_000  # places of a file that look like a record's beginning and are none: by chance few a gigabyte
+_MAX_EMPTY = 10_000  # members in a row that hold nothing: to begin with one takes longer than to unpack it
 
 
 class Cause(Enum):
@@ -101,7 +103,7 @@ def records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
     except (_DamagedError, zstd.ZstdError, ValueError):
         yield Damage("0", is_end=True, cause=Cause.BAD_DICTIONARY)
         return
-    has_read = bool(after)
+    has_read, tries = bool(after), iter(range(_MAX_TRIES))
     while True:
         source = _Unpacked(stream, place, skipped, dictionary)
         try:
@@ -110,7 +112,7 @@ def records(stream: IO[bytes], after: str = "") -> Iterator[Record | Damage]:
                 yield record
         except (_DamagedError, zlib.error, zstd.ZstdError) as error:
             cause = error.cause if isinstance(error, _DamagedError) else _cause(stream, source.member, dictionary)
-            found = _next(stream, source.begun + 1, dictionary)
+            found = _next(stream, source.begun + 1, dictionary, tries)
             if found is None and not has_read:
                 cause = cause or Cause.NO_ARCHIVE
             if not source.skipped:
@@ -231,8 +233,8 @@ class _Unpacked:
         stream.seek(place)
         self.skipped = skipped  # so many records aren't wanted
         self._stream, self._dictionary = stream, dictionary
-        self._packed = self._stream.read(_PIECE)  # read, and not unpacked yet
-        self._plain = bytearray()
+        self._packed, self._at = self._stream.read(_PIECE), 0  # what was read, and how far it has been unpacked
+        self._plain, self._empty = bytearray(), 0
         self._is_zstd = _is_zstd(self._packed)
         self.is_packed = self._is_zstd or self._packed[:2] == _GZIP[:2]
         self._unpacker: _Gzip | _Zstd = self._new_unpacker()
@@ -242,6 +244,7 @@ class _Unpacked:
             self._plain, self._packed = bytearray(self._packed), b""
 
     def _new_unpacker(self) -> _Gzip | _Zstd:
+        self._portion = _MIN_PORTION
         return _Zstd(self._dictionary) if self._is_zstd else _Gzip()
 
     @property
@@ -304,24 +307,35 @@ class _Unpacked:
             return bool(data)
         while not self._unpacker.is_whole or self._following():
             data = b""
-            if self._unpacker.wants_more:
-                data, self._packed = self._packed or self._stream.read(_PIECE), b""
-                if not data:
-                    raise _DamagedError
+            if self._unpacker.wants_more and not (data := self._next_portion()):
+                raise _DamagedError
             if plain := self._unpacker.unpack(data):
                 self._plain += plain
+                self._empty = 0
                 return True
         return False
 
+    def _next_portion(self) -> bytes:
+        """The next packed bytes: few of a member's first, for what lies behind its end is copied each time."""
+        if self._at == len(self._packed):
+            self._packed, self._at = self._stream.read(_PIECE), 0
+        data = self._packed[self._at : self._at + self._portion]
+        self._at += len(data)
+        self._portion = min(2 * self._portion, _PIECE)
+        return data
+
     def _following(self) -> bool:
         """Go on with the next member, of which there may be none; some writers fill up with zeros."""
-        self._packed = self._unpacker.rest
-        while not (rest := self._packed.lstrip(b"\0")):
-            self._packed = self._stream.read(_PIECE)
+        self._empty += 1
+        if self._empty > _MAX_EMPTY:
+            raise _DamagedError
+        self._at -= len(self._unpacker.rest)
+        while not (begin := _NO_ZERO.search(self._packed, self._at)):
+            self._packed, self._at = self._stream.read(_PIECE), 0
             if not self._packed:
                 return False
-        self._packed = rest
-        self.member = self._stream.tell() - len(rest)
+        self._at = begin.start()
+        self.member = self._stream.tell() - len(self._packed) + self._at
         self._unpacker = self._new_unpacker()
         return True
 
@@ -365,18 +379,17 @@ def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> C
     return Cause.WINDOW if (found.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
 
 
-def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> int | None:
+def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None, tries: Iterator[int]) -> int | None:
     """Where a record begins that can be told from what lies around it; ``None`` when there is none up to the end."""
     stream.seek(place)
-    held, tries = b"", 0
+    held = b""
     while data := stream.read(_PIECE):
         held += data
         base = stream.tell() - len(held)
         for match in _MARK.finditer(held):
             if _is_record(stream, base + match.start(), dictionary):
                 return base + match.start()
-            tries += 1
-            if tries == _MAX_TRIES:
+            if next(tries, None) is None:
                 return None
         stream.seek(base + len(held))
         held = held[-_OVERLAP:]

@@ -362,6 +362,16 @@ def test_lines_that_only_begin_like_heads_cost_no_more_than_their_length(tmp_pat
     assert "is damaged at byte 0;" in done.sentences[0]
 
 
+def test_members_that_hold_nothing_end_an_archive_when_there_are_too_many(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.zst"
+    parts = [zstd.compress(record(f"{n}.jpg", http(picture(n), JPEG))) for n in range(3)]
+    skipped = b"\x50\x2a\x4d\x18\2\0\0\0ab"
+    path.write_bytes(parts[0] + skipped * 100 + parts[1] + skipped * 10_001 + parts[2])
+    done = Read(tmp_path, path)
+    assert list(done.seen) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert len(done.sentences) == 1  # one is told, and what lies behind is found
+
+
 def test_a_packed_archive_without_records_or_a_file_that_is_none_is_told(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.wacz", "w") as wacz:
         wacz.writestr("datapackage.json", "{}")
