@@ -24,8 +24,18 @@ ANSWERS_FORMAT = "exhibit-archive-answers/1"
 _TITLES = {"web.archive.org": "Internet Archive"}
 _WWW = re.compile(r"^www\d*\.")
 _SESSION_PATH = re.compile(r";jsessionid=[0-9a-z]{32}$")
-_SESSION_STEP = re.compile(r"/\((?:[a-z]\([0-9a-z]{24}\))+\)|/\([0-9a-z]{24}\)")
-_SESSION = re.compile(r"(?:jsessionid|phpsessid|sid)=[0-9a-z]{32}$|aspsessionid[a-z]{8}=[a-z]{24}$|cfid=|cftoken=")
+_SESSION_STEP = re.compile(r"/\((?:(?:[a-z]\([0-9a-z]{24}\))+|[0-9a-z]{24})\)(?=/)")
+_SESSIONS = tuple(
+    re.compile(name + r"\Z")
+    for name in (
+        "jsessionid=[0-9a-z]{32}",
+        "phpsessid=[0-9a-z]{32}",
+        "sid=[0-9a-z]{32}",
+        "aspsessionid[a-z]{8}=[a-z]{24}",
+    )
+)
+"""How what is asked ends where it names a session, in the order in which archives look for them."""
+_PAIR = "cfid=", "cftoken="
 _ESCAPES = 8
 OF = ("page", "picture")
 """What an archive is asked for."""
@@ -90,8 +100,8 @@ def surt(url: str) -> str:
     """An address as the key of an index of captures: host from its end, without what archives take for the same.
 
     That is, by https://github.com/internetarchive/surt and pywb: scheme, user, ``www.`` with a number or none, the
-    schemes' own ports, letter case, percent signs, empty, ``.`` and ``..`` steps of a path, sessions, the order of what
-    is asked, fragments. Empty when it can't be read.
+    schemes' own ports, letter case, percent signs, empty, ``.`` and ``..`` steps of a path, sessions (in a path only
+    before ``.aspx``, or at its end), the order of what is asked, fragments. Empty when it can't be read.
     """
     read = read_url(url if "://" in url else f"http://{url}")
     if read is None:
@@ -99,15 +109,41 @@ def surt(url: str) -> str:
     host = _WWW.sub("", read.hostname.lower().strip("[]").rstrip("."))
     port = "" if read.port in ("", "80", "443") else f":{read.port}"
     path, query = (_unescaped(part).lower() for part in (read.pathname, read.search.removeprefix("?")))
-    path = _SESSION_STEP.sub("", _SESSION_PATH.sub("", path))
+    path, dot, behind = _SESSION_PATH.sub("", path).rpartition(".aspx")
+    path = (_SESSION_STEP.sub("", path) if dot else path) + dot + behind
     steps: list[str] = []
     for step in path.split("/"):
         if step == "..":
             del steps[-1:]
         elif step not in ("", "."):
             steps.append(step)
-    asked = sorted(one for one in query.split("&") if one and not _SESSION.match(one))
+    asked = sorted(filter(None, _without_sessions(query).split("&")))
     return f"{','.join(reversed(host.split('.')))}{port})/{'/'.join(steps)}{'?' if asked else ''}{'&'.join(asked)}"
+
+
+def _without_sessions(query: str) -> str:
+    """What is asked, in small letters, without sessions as those programs know them (there ``stripQuerySessionID``).
+
+    Each of five kinds goes once, the last of it, with the ``&`` behind; whatever comes before the name stays, also of
+    a longer name: ``oscsid`` leaves ``osc``. ``cfid`` goes only with a ``cftoken`` right behind.
+    """
+    for ends in _SESSIONS:
+        parts = query.split("&")
+        for number in reversed(range(len(parts))):
+            if found := ends.search(parts[number]):
+                query = _joined(parts, number, found.start(), number + 1)
+                break
+    parts = query.split("&")
+    for number in reversed(range(len(parts) - 1)):
+        begin = parts[number].rfind(_PAIR[0], 0, -1)
+        if begin >= 0 and parts[number + 1].startswith(_PAIR[1]) and parts[number + 1] != _PAIR[1]:
+            return _joined(parts, number, begin, number + 2)
+    return query
+
+
+def _joined(parts: Sequence[str], number: int, begin: int, behind: int) -> str:
+    """The parts of a query without what begins in one of them and goes on to another."""
+    return "&".join((*parts[:number], parts[number][:begin])) + "&".join(parts[behind:])
 
 
 def _unescaped(text: str) -> str:

@@ -98,3 +98,34 @@ def test_answers_that_say_otherwise_are_found_out(
 )
 def test_archives_take_some_addresses_for_the_same_and_no_others(listed: str, is_same: bool) -> None:  # noqa: FBT001
     assert is_of(Capture("20190303101500", listed, "", ""), "https://copies.example/shop") is is_same
+
+
+ONE, OTHER = "0123456789abcdef" * 2, "FEDCBA9876543210" * 2
+STEP, OTHER_STEP = "(S(0123456789abcdefghijklmn))", "(A(abcdefghijklmn0123456789)F(0123456789abcdefghijklmn))"
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked", "is_same"),
+    [
+        (f"?osCsid={ONE}", f"?oscsid={OTHER}", True),
+        (f"?a=1&b=2&osCsid={ONE}", f"?osCsid={OTHER}&a=1&b=2", False),  # "osc" is put before what lies behind
+        (f"?a=1&mysid={ONE}&b=2", f"?a=1&mysid={OTHER}&B=2", True),
+        (f"?mysid={ONE}", f"?yoursid={ONE}", False),
+        (f"?jsessionid={ONE}&a=1", f"?a=1&PHPSESSID={OTHER}", True),
+        (f"?sid={ONE}0", f"?sid={ONE}1", False),
+        (f"?sid={ONE}&sid={ONE}", f"?sid={ONE}&sid={OTHER}", True),
+        (f"?sid={ONE}&sid={ONE}", f"?sid={OTHER}&sid={ONE}", False),
+        ("?ASPSESSIONIDabcdefgh=abcdefghijklmnopqrstuvwx&a=1", "?a=1", True),
+        ("?a=1&cfid=1&cftoken=2", "?CFID=3&CFTOKEN=4&a=1", True),
+        ("?cfid=1", "?cfid=2", False),
+        ("?cftoken=1&cfid=1", "?cftoken=1&cfid=2", False),
+        (f"{STEP}/cart.aspx?a=1", f"{OTHER_STEP}/cart.aspx?a=1", True),
+        (f"{STEP}/cart.aspx", "Cart.ASPX/", True),
+        (f"{STEP}/cart.html", f"{OTHER_STEP}/cart.html", False),
+        ("?b=2&a=1", "?A=1&b=2", True),
+        ("?a=1", "?a=2", False),
+    ],
+)
+def test_sessions_are_told_apart_where_archives_do(listed: str, asked: str, is_same: bool) -> None:  # noqa: FBT001
+    capture = Capture("20190303101500", f"http://www.copies.example/{listed}", "", "")
+    assert is_of(capture, f"https://copies.example/{asked}") is is_same
