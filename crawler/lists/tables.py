@@ -34,6 +34,7 @@ _NAMES: Mapping[str, Sequence[str]] = MappingProxyType(
 """What columns are called, by what they say."""
 _ADDRESS = re.compile(r"\s*https?://", re.IGNORECASE)
 _ROWS = 10_000
+_MIN_PARQUET = 12  # bytes: its name, what it holds, the size of that, and its name again
 MAX_RECORD = 32 << 20
 """Bytes of a WAT record; a longer one is passed over."""
 
@@ -157,6 +158,8 @@ class ParquetRows:
 
 def is_whole(stream: BinaryIO) -> bool:
     """Whether a file begins and ends as Parquet does."""
+    if stream.seek(0, io.SEEK_END) < _MIN_PARQUET:
+        return False
     stream.seek(0)
     begins = stream.read(4)
     stream.seek(-4, io.SEEK_END)

@@ -123,7 +123,7 @@ def test_parquet_is_read_row_group_by_row_group_from_any_line_on(listed: Path) -
 
 def test_a_parquet_file_that_is_cut_off_or_damaged_or_names_no_addresses_is_refused(listed: Path) -> None:
     whole = listed.read_bytes()
-    for data in (whole[:-20], whole[:100], b"PAR1", whole[:-60] + b"\xff" * 40 + whole[-20:]):
+    for data in (whole[:-20], whole[:100], b"PAR1", b"P", whole[:-60] + b"\xff" * 40 + whole[-20:]):
         listed.write_bytes(data)
         with pytest.raises(RefusedError) as told:
             rows(listed)
