@@ -68,14 +68,12 @@ class _Counting(Crawl):
         return Fetched(final_url=url, digest=digest, size=len(data), media_type=media_type, status=status, **facts)
 
 
-def count_files(path: Path) -> Iterator[InFile]:
-    """How many pictures would be read from a folder or from web archives; one and the same account after each step.
+def count_files(kind: SourceKind, path: Path) -> Iterator[InFile]:
+    """How many pictures would be read from a source of files; one and the same account after each step.
 
     Raises ``WrongUseError`` when it isn't there.
     """
     found = InFile(path)
-    names = [path] if path.is_file() else _files(path, ())
-    kind = SourceKind.WARC if any(is_archive(name.name) for name in names) else SourceKind.FOLDER
     limits = Limits(pages=_ALL, images=_ALL, bytes=_ALL, max_page_bytes=1)  # pages aren't taken apart for that
     with TemporaryDirectory() as folder:
         job = Job(bytes_dir=Path(folder), sources=(Source(kind=kind, path=path),), limits=limits)

@@ -82,7 +82,8 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         given_up = lambda: bool(stopping)  # noqa: E731
         order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], given_up, hosts)
         reads = _read(found, order, given["skipped"])
-        counted_files = count_archives(found.archives, given_up) if given["dry_run"] and not stopping else []
+        archived = [("warc", path) for path in found.archives]
+        counted_files = count_archives(archived, given_up) if given["dry_run"] and not stopping else []
     archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
     told: dict[str, Json] = {"files": [_as_json(read) for read in reads], "archives": archives}
     if given["dry_run"]:
@@ -184,13 +185,14 @@ def _archives(desk: Desk, of: "models.Owner", name: str, found: "files.Found") -
     return f"Web archives: {'read by' if begun else 'in already with'} the watch {watch.name}."
 
 
-def count_archives(paths: Sequence[Path], stopped: Callable[[], bool]) -> list["InFile"]:
-    """What web archives and folders hold; tells now and then on standard error how far it is."""
+def count_archives(sources: Sequence[tuple[str, Path]], stopped: Callable[[], bool]) -> list["InFile"]:
+    """What web archives and folders hold, each by its kind; tells now and then on standard error how far it is."""
     from crawler.crawling.files import count_files
+    from crawler.formats.job import SourceKind
 
     found: dict[Path, InFile] = {}
     told = time.monotonic()
-    for one in (each for path in paths for each in count_files(path)):
+    for one in (each for kind, path in sources for each in count_files(SourceKind(kind), path)):
         found[one.path] = one
         if time.monotonic() - told > TOLD_EVERY:
             told = time.monotonic()

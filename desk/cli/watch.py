@@ -112,7 +112,7 @@ def _tell_beforehand(
     from registry.crawls import captures, forecasts, watching
 
     listed = [address for kind, address in sources if kind == "list"]
-    files = [Path(address) for kind, address in sources if kind in watching.FILE_KINDS]
+    files = [(kind, Path(address)) for kind, address in sources if kind in watching.FILE_KINDS]
     if not (given["searches_asked"] or given["archives"] or listed or files):
         hint = "Name one: --search, --archive, --list, --folder, --warc"
         raise WrongUseError("What a site would be asked for is known when it has been visited.", hint=hint)

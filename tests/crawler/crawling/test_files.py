@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import pytest
 
-from crawler.crawling.files import read_files
+from crawler.crawling.files import count_files, read_files
 from crawler.formats.job import Job, Limits, Source, SourceKind
 from crawler.formats.lines import EndLine, Line, PageLine
 from crawler.state.budget import Budget
@@ -89,6 +89,14 @@ def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         if end.reason == "finished":
             return read
         after = end.position
+
+
+def test_a_folder_is_counted_as_it_is_read_also_with_an_archive_in_it(tmp_path: Path) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(picture(number))
+    (tmp_path / "x.warc.gz").write_bytes(b"")
+    assert [*count_files(SourceKind.FOLDER, tmp_path)][-1].pictures == 3
+    assert [*count_files(SourceKind.WARC, tmp_path)][-1].pictures == 0
 
 
 def test_a_folder_is_read_in_as_many_jobs_as_it_takes(tmp_path: Path) -> None:
