@@ -38,7 +38,13 @@ from registry.models import (
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)
-MAX_WAIT = {MailChoice: timedelta(days=8), Delivery: timedelta(days=5), AnchorReceipt: 2 * DAY, Inquiry: DAY}
+MAX_WAIT = {
+    MailChoice: timedelta(days=8),
+    Delivery: timedelta(days=5),
+    AnchorReceipt: 2 * DAY,
+    Inquiry: DAY,
+    Capture: timedelta(days=30),  # of a case that is put aside
+}
 """For so long a row of a step may be put off; others for an hour at most."""
 
 

@@ -11,6 +11,7 @@ from exhibit.digests import Digest
 from registry.cases.capture import ASIDE, USED_UP, capture_sightings
 from registry.cases.decisions import clear, confirm, reopen
 from registry.crawls import denylists
+from registry.crawls.due_times import bring_back
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Watch
 from registry.services.disk import NEARLY_FULL
@@ -119,6 +120,8 @@ def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_h
     assert (row.state, row.error, row.attempts, site.seen) == ("todo", USED_UP, 0, [])
     assert row.not_before is not None
     assert timedelta(0) < row.not_before - now() <= timedelta(days=1)
+    Capture.objects.update(not_before=now() + timedelta(hours=20))
+    assert bring_back(7) == 0, "it waits on purpose"
     confirm(inline.services, case, by="Ann", reason="")
     assert visited(inline, case).outcome == "captured"
     assert Watch.objects.get().visits_made == 3
@@ -130,6 +133,7 @@ def test_nothing_is_visited_for_a_case_that_is_put_aside_until_it_is_opened_agai
     clear(case, by="Ann", reason="Not ours.")
     row = visited(inline, case)
     assert (row.state, row.error, site.seen, Watch.objects.get().visits_made) == ("todo", ASIDE, [], 0)
+    assert bring_back(7) == 0, "it waits on purpose"
     reopen(case, by="Ann", reason="A copy.")
     assert visited(inline, case).outcome == "captured"
 

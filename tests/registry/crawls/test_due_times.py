@@ -29,8 +29,8 @@ RECORDED = frozenset(
     accepted_at added_at answered_at asked_at at began_at begun_at changed_at cleared_at closed_at cosigned_at
     asked_at created_at date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at
     first_seen found_at given_at grown_at last_at last_login last_seen last_used_at licences_searched_at
-    looked_at made_at measured_at noted_at opened_at paused_at refused_at registered_at removed_at reported_at
-    retired_at revoked_at sealed_at sent_at signed_at started_at time undone_at used_at used_from visited_at
+    looked_at made_at measured_at noted_at opened_at paused_at proposed_at refused_at registered_at removed_at
+    reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time undone_at used_at used_from visited_at
     witnessed_at
     """.split()  # noqa: SIM905 - names to read
 )
@@ -38,6 +38,7 @@ RECORDED = frozenset(
 EXPLAINED = {
     "Agreement.until": "a day that two operators agreed on; a clock that was wrong doesn't move it",
     "Lease.expires_at": "by the database's clock; what lies too far ahead counts as over",
+    "Pace.free_at": "by the database's clock; what lies too far ahead counts as over",
     "Package.expires_at": "its files are kept for longer, which harms nothing, and a link may ask for that",
     "Watch.next_run_at": "brought back to its own schedule by schedules.bring_back",
     "Invitation.expires_at": "brought back with made_at, to its own length",
