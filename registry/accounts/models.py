@@ -51,6 +51,10 @@ class Owner(models.Model):
         default=False, db_default=False, help_text="a web archive is asked to save pages, too"
     )
     sample = models.BooleanField(default=False, db_default=False, help_text="an example: nothing of it is real")
+    visits_on = models.DateField(
+        null=True, blank=True, help_text="day (UTC) of the last visit by itself of what others' watches saw"
+    )
+    visits_made = models.PositiveIntegerField(default=0, db_default=0, help_text="such visits on that day")
     created_at = models.DateTimeField(auto_now_add=True)
     members: "models.ManyToManyField[User, Membership]" = models.ManyToManyField(User, through="Membership")
 

@@ -34,7 +34,7 @@ BLOCKED = Sentence("The operator's blocklist names bytes of this page; what carr
 REPORTED = Sentence("A picture of this page was reported as illegal; what carries or shows it wasn't kept.")
 
 
-USED_UP = Sentence("Its watch has made the visits of today that nobody asked for. This one is made tomorrow (UTC).")
+USED_UP = Sentence("Today's visits that nobody asked for are used up. This one is made tomorrow (UTC).")
 ASIDE = Sentence("Its case is put aside; the page is visited when it is opened again.")
 LONG = timedelta(days=30)
 """After so long it is looked again whether a case that is put aside still is; opening it again asks by itself."""
@@ -55,7 +55,7 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
     pages: dict[tuple[int, str], list[Capture]] = defaultdict(list)
     for row in (
         Capture.objects.filter(pk__in=claimed)
-        .select_related("sighting__picture", "sighting__crawl", "case__owner")
+        .select_related("sighting__picture", "sighting__crawl__watch", "case__owner")
         .order_by("pk")
     ):
         pages[row.case.owner_id, row.sighting.page_url].append(row)
@@ -90,15 +90,28 @@ def _capture(services: Services, rows: Sequence[Capture]) -> None:
     rows = [row for row in rows if row not in aside]
     denied = {row.pk: unvisited for row in rows if (unvisited := _unvisited(row.sighting))}
     to_visit = [row for row in rows if row.pk not in denied]
-    until = None
-    if to_visit and not _asked(to_visit):
-        until = budgets.take_visit(to_visit[0].sighting.crawl.watch_id)
+    until = None if _asked(to_visit) else _turn(to_visit)
     if until is not None:
         _put_off(to_visit, until, USED_UP)
     came = _visited(services, to_visit) if to_visit and until is None else {}
     for row in rows:
         if captured := denied.get(row.pk) or came.get(row.pk):
             _record(services, row, captured)
+
+
+def _turn(rows: Sequence[Capture]) -> datetime | None:
+    """Take one of today's visits for some rows of an owner, which any of their payers gives; else when it is made.
+
+    A watch pays for what it found for its own owner. What others' watches found is paid by the owner of the case:
+    nobody's budget says anything to others, or is spent by them.
+    """
+    until = None
+    watches = [(row.case.owner, row.sighting.crawl.watch) for row in rows]
+    for payer in dict.fromkeys(watch if watch.owner_id == owner.pk else owner for owner, watch in watches):
+        until = budgets.take_visit(payer)
+        if until is None:
+            break
+    return until
 
 
 def _asked(rows: Sequence[Capture]) -> set[int]:

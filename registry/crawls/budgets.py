@@ -150,10 +150,10 @@ def charge(row: Inquiry, price: Price | None) -> None:
         SearchCharge.objects.create(inquiry=row, at=now(), millionths=cost, currency=currency)
 
 
-def take_visit(watch_id: int) -> datetime | None:
+def take_visit(payer: Watch | Owner) -> datetime | None:
     """Count a visit for evidence that nobody asked for; where today's (UTC) are used up, when the next may be made."""
     with transaction.atomic():
-        row = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
+        row = type(payer)._default_manager.select_for_update(no_key=True).get(pk=payer.pk)
         made, most = visits_today(row)
         if made >= most:
             return _midnight() + timedelta(days=1)
@@ -161,10 +161,13 @@ def take_visit(watch_id: int) -> datetime | None:
     return None
 
 
-def visits_today(watch: Watch) -> tuple[int, int]:
-    """How many visits for evidence a watch's finds have caused today (UTC) by themselves, and how many they may."""
-    made = watch.visits_made if watch.visits_on == _midnight().date() else 0
-    return made, int(watch.budget.get(VISITS, VISITS_A_DAY))
+def visits_today(payer: Watch | Owner) -> tuple[int, int]:
+    """How many visits for evidence were made today (UTC) that nobody asked for, and how many may be.
+
+    Of what a watch found for its own owner; of an owner's, of what watches of others found.
+    """
+    made = payer.visits_made if payer.visits_on == _midnight().date() else 0
+    return made, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY
 
 
 def _midnight() -> datetime:

@@ -11,9 +11,10 @@ from exhibit.digests import Digest
 from registry.cases.capture import ASIDE, USED_UP, capture_sightings
 from registry.cases.decisions import clear, confirm, reopen
 from registry.crawls import denylists
+from registry.crawls.budgets import VISITS_A_DAY
 from registry.crawls.due_times import bring_back
 from registry.matches.match import match_pictures
-from registry.models import Capture, Case, Watch
+from registry.models import Capture, Case, Owner, Sighting, Watch
 from registry.services.disk import NEARLY_FULL
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site
@@ -143,3 +144,28 @@ def test_yesterdays_visits_do_not_count(inline: SyncRunner, case: Case) -> None:
     Watch.objects.update(budget={"visits": 3}, visits_on=yesterday, visits_made=3)
     assert visited(inline, case).outcome == "captured"
     assert Watch.objects.get().visits_made == 1
+
+
+def test_what_a_watch_of_another_owner_saw_is_visited_by_the_budget_of_the_cases_owner(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    other, today = owner("other"), now().astimezone(UTC).date()
+    Watch.objects.update(owner=other, budget={"visits": 0})
+    assert other.cases.count() == 0
+    Owner.objects.filter(pk=case.owner_id).update(visits_on=today, visits_made=VISITS_A_DAY)
+    assert visited(inline, case).error == USED_UP
+    Capture.objects.update(not_before=None)
+    Owner.objects.update(visits_made=2)
+    assert visited(inline, case).outcome == "captured"
+    assert Watch.objects.get().visits_made == 0
+    assert dict(Owner.objects.values_list("slug", "visits_made")) == {"studio": 3, "other": 2}
+
+
+def test_a_page_is_visited_when_one_of_the_watches_that_found_something_there_has_visits_left(
+    inline: SyncRunner, gallery: list[Case]
+) -> None:
+    second, _ = claimed_slice(gallery[0].owner, "second")
+    Sighting.objects.filter(image_url__endswith="/image-1.jpg").update(crawl=second.crawl_id)
+    Watch.objects.filter(name="watch").update(budget={"visits": 0})
+    assert visited(inline, gallery[0]).outcome == "captured"
+    assert dict(Watch.objects.values_list("name", "visits_made")) == {"watch": 0, "second": 1}
