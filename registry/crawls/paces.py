@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db import connection
+from django.db import connection, transaction
 
 from exhibit.network.addresses import origin_of
 
@@ -11,11 +11,14 @@ _LONGEST = 600
 
 
 def turn_of(url: str) -> Callable[[float], float]:
-    """What takes the next turn to ask the service at an address; it says how many seconds that is ahead."""
+    """What takes the next turn to ask the service at an address; it says how many seconds that is ahead.
+
+    Never inside a transaction, which would keep all others waiting until it ends: that raises ``RuntimeError``.
+    """
     service = origin_of(url)[:260]
 
     def turn(seconds: float) -> float:
-        with connection.cursor() as cursor:
+        with transaction.atomic(durable=True), connection.cursor() as cursor:
             cursor.execute(
                 """
                 INSERT INTO registry_pace AS pace (service, free_at)

@@ -61,7 +61,6 @@ def add_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Watc
 
 
 @router.post(WATCHES + "/estimate", response=schemas.Estimates, auth=WRITE)
-@once
 def estimate_watch(request: Call, owner: str, new: requests.NewWatch) -> schemas.Estimates:
     """What a watch that asks searches would cost, or what it would ask archives or hosts; nothing is arranged.
 

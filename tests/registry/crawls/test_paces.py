@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from exhibit.clock import now
 from registry.crawls.paces import turn_of
@@ -16,3 +17,8 @@ def test_each_turn_lies_behind_the_one_before_whoever_takes_it(db: None) -> None
     assert turn_of("https://other.example/")(50) == pytest.approx(0, abs=1)
     Pace.objects.update(free_at=now() + timedelta(days=1))
     assert watch(50) == pytest.approx(0, abs=1), "nobody waits for a clock that was set back"
+
+
+def test_no_turn_is_taken_inside_a_transaction_which_would_keep_all_others_waiting(db: None) -> None:
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        turn_of("https://archive.example/")(1)

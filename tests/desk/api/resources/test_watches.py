@@ -220,7 +220,7 @@ def test_a_watch_over_an_archive_is_estimated_and_made(
         Archived([Kept("http://photos.example/a.jpg", "20200101000000", picture(1))]).serve(site)
         config = replace(inline.services.config, wayback_url=site.url(""), allowed_networks=("127.0.0.0/8",))
         use_house(monkeypatch, Services(config))
-        status, told = alice.post("/watches/estimate", new)
+        status, told = alice.post("/watches/estimate", new, key="told-1")  # nothing is kept of it, and nobody waits
     assert (status, told) == (
         200,
         {
