@@ -160,10 +160,10 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
 def _visited(services: Services, rows: Sequence[Capture]) -> dict[int, Captured]:
     """What one visit brought for each row, and what partners saw, and an archive told, who were asked meanwhile.
 
-    An archive is asked once about the page, for those cases whose pages it may be told.
+    An archive is asked once about the page, for those cases whose pages it may be told and that anybody may see.
     """
     asking = {row.pk: cocaptures.ask_partners(services, row.sighting) for row in rows}
-    told = [row for row in rows if web_archive.wanted(services, row.case)]
+    told = [row for row in rows if row.sighting.private_to_id is None and web_archive.wanted(services, row.case)]
     add_archive = web_archive.ask(services, told[0].case, told[0].sighting) if told else None
     places = {row.pk: (row.sighting.image_url, row.sighting.picture.digest) for row in rows}
     images = list(dict.fromkeys(places.values()))

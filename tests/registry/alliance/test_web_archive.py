@@ -283,3 +283,24 @@ def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     people.ask_for(studio, "web_archive", wanted=False, by="Ann")
     decisions.confirm(services, case, by="Ann", reason="A copy.")
     assert case.captures.count() == 2
+
+
+def test_a_page_of_a_private_and_a_public_sighting_is_told_for_the_public_one_alone(
+    services: Services, studio: Owner, archive: Site, shop: Site
+) -> None:
+    other = copy_of(photograph(2))
+    shop.page("/page-0", '<img src="image-0.jpg"><img src="image-1.jpg">')
+    shop.routes["/image-1.jpg"] = Answer(other, media_type="image/jpeg")
+    register(services, studio, photograph(2))
+    host = f"127.0.0.1:{shop.port}"
+    match_pictures(services, bring(services, *claimed_slice(studio), [COPY, other], host=host, one_page=True))
+    private, public = studio.cases.order_by("pk")
+    for case in (private, public):
+        decisions.confirm(services, case, by="Ann", reason="A copy.")
+    Sighting.objects.filter(captures__case=private).update(private_to=studio)
+    saving(archive, success(shop.url("/page-0")))
+    Capture.objects.update(state="todo", attempts=0, not_before=None)
+    capture_sightings(services, [row.pk for row in Capture.objects.order_by("pk")])
+    roles = [{one["role"] for one in case.captures.get().files} for case in (private, public)]
+    assert ["web-archive" in of for of in roles] == [False, True]
+    assert archive.times("/save") == 1
