@@ -85,9 +85,7 @@ class Photographer:
     async def take(self, images: Sequence[Sequence[str]]) -> None:
         """Find each image, under one of its addresses, then take screenshots, MHTML and PDF, which are of all."""
         shots = self.shots
-        for wanted in images:
-            self._found.append(Shots())
-            await self._find(wanted, self._found[-1])
+        await self._find_all(images)
         shots.height = await page_height(self.page)
         shots.cut = shots.height > self.limits.height
         png = await self._make("screenshot", "screenshot.png", "image/png", lambda: self._shot(0, shots.height))
@@ -97,7 +95,18 @@ class Photographer:
         await self._make("mhtml", "page.mhtml", "multipart/related", self._mhtml)
         await self._make("page-pdf", "page.pdf", "application/pdf", self._pdf)
 
-    async def _find(self, wanted: Sequence[str], found: Shots) -> None:
+    async def _find_all(self, images: Sequence[Sequence[str]]) -> None:
+        """Find each image. They share the time of this step, so that what is behind it keeps its own."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._seconds("place")
+        for wanted in images:
+            self._found.append(Shots())
+            if loop.time() < until:
+                await self._find(wanted, self._found[-1], until)
+            else:
+                self._found[-1].missing["place"] = _why(TimeoutError())
+
+    async def _find(self, wanted: Sequence[str], found: Shots, until: float) -> None:
         """Where the image is; asked again while the page goes elsewhere, since what was found is gone with it."""
         moves: list[Frame] = []
 
@@ -106,7 +115,7 @@ class Photographer:
 
         self.page.on("framenavigated", moved)
         try:
-            async with asyncio.timeout(self._seconds("place")):
+            async with asyncio.timeout_at(until):
                 for _ in range(FINDS):
                     moves.clear()
                     await self._find_once(wanted, found)

@@ -1,6 +1,9 @@
 """Files that the browser makes of a page, each within its time."""
 
+import asyncio
 from io import BytesIO
+from typing import cast
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from PIL import Image
@@ -29,6 +32,31 @@ def test_a_long_page_may_take_all_that_the_steps_behind_it_do_not_need() -> None
     assert photographer._seconds("page-pdf") == 63
     late = Photographer(None, limits, lambda: 1.0)  # type: ignore[arg-type]
     assert late._seconds("screenshot") == limits.shot_seconds
+
+
+def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, asked = BrowserLimits(), 0
+
+    async def hang(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        clock.passed += 100
+        raise TimeoutError
+
+    class Clock(asyncio.SelectorEventLoop):
+        passed = 0.0
+
+        def time(self) -> float:
+            return super().time() + self.passed
+
+    page = Mock(evaluate=AsyncMock())
+    with asyncio.Runner(loop_factory=Clock) as runner:
+        clock = cast("Clock", runner.get_loop())
+        photographer = Photographer(page, limits, lambda: 63.0)
+        monkeypatch.setattr(photographer, "_find_once", hang)
+        runner.run(photographer._find_all([["http://a.example/1"], ["http://a.example/2"], ["http://a.example/3"]]))
+    assert [one.missing for one in photographer.each(3)] == [{"place": "It took too long."}] * 3
+    assert asked == 1
 
 
 RED = (214, 0, 42)
