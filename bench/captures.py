@@ -171,7 +171,7 @@ def _visited(capturer: Capturer, address: str, files: int) -> Measured:
     seconds, sizes = [], []
     for number in range(CAPTURES_EACH):
         begun = time.perf_counter()
-        captured = capturer.capture_all(f"{address}/page-{number}", [(f"{address}/photo-0.jpg", digest)])[0]
+        captured = next(capturer.capture_all(f"{address}/page-{number}", [(f"{address}/photo-0.jpg", digest)]))
         seconds.append(time.perf_counter() - begun)
         sizes.append(sum(len(one.data) for one in captured.files))
         _check(captured, files)

@@ -1,6 +1,6 @@
 """The ports: what a room asks of the outside. Tests hold every adapter of one to the same contract."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -218,8 +218,10 @@ class Capturer(Protocol):
 
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Callable[[str], bool] = ...
-    ) -> list[Captured]:
+    ) -> Iterator[Captured]:
         """Visit the page once, now, for these images, each with the digest that is expected; what came of each.
+
+        One comes after the other, in their order, so that none has to wait in memory for those behind it.
 
         A page that has gone is an outcome, not an error. ``denied`` says which hosts aren't asked.
         """

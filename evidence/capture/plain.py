@@ -1,7 +1,7 @@
 """Capturing a page and one of its images over HTTP: the wire-exact record, what was served, and the surroundings."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -52,27 +52,26 @@ class HttpCapturer:
         Whatever the sites do is an outcome, never an error. Used again later, it tells whether the use has been
         removed, has changed, or goes on.
         """
-        return self.capture_all(page_url, [(image_url, expected)], denied)[0]
+        (captured,) = self.capture_all(page_url, [(image_url, expected)], denied)
+        return captured
 
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
-    ) -> list[Captured]:
+    ) -> Iterator[Captured]:
         """The same for several images of one page, which is visited once; the record of each is whole by itself."""
         started = now()
         visitor = Visitor(self.guard, self.user_agent, self.ca_bundle, denied)
         left = left_until(time.monotonic() + self.limits.seconds)
         cookies = RequestsCookieJar()
         page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, self.limits.page_bytes, left, cookies=cookies)
-        captured = []
         for image_url, expected in images:
             if image_url[:5].lower() == "data:":
                 image = inline_image(page, image_url, expected)
             else:
                 headers = {"Accept": IMAGE_ACCEPT, **referrer(page_url, image_url)}
                 image = visitor.visit(image_url, headers, self.limits.image_bytes, left, cookies=cookies)
-            captured.append(self._captured(started, page, image, image_url, expected))
+            yield self._captured(started, page, image, image_url, expected)
             left = left_until(time.monotonic() + self.limits.next_seconds)
-        return captured
 
     def _captured(self, started: datetime, page: Visit, image: Visit, image_url: str, expected: Digest) -> Captured:
         finished = now()

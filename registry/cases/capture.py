@@ -1,7 +1,7 @@
 """Visiting a sighting's page and image again, at once and later on a schedule, and keeping exactly what was served."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -93,9 +93,11 @@ def _capture(services: Services, rows: Sequence[Capture]) -> None:
     until = None if _asked(to_visit) else _turn(to_visit)
     if until is not None:
         _put_off(to_visit, until, USED_UP)
-    came = _visited(services, to_visit) if to_visit and until is None else {}
     for row in rows:
-        if captured := denied.get(row.pk) or came.get(row.pk):
+        if row.pk in denied:
+            _record(services, row, denied[row.pk])
+    if to_visit and until is None:
+        for row, captured in _visited(services, to_visit):
             _record(services, row, captured)
 
 
@@ -157,23 +159,24 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
     services.enqueue(jobs.seal, list(waiting.values_list("pk", flat=True)))
 
 
-def _visited(services: Services, rows: Sequence[Capture]) -> dict[int, Captured]:
+def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capture, Captured]]:
     """What one visit brought for each row, and what partners saw, and an archive told, who were asked meanwhile.
 
+    One row comes after the other, to be recorded at once: a visit for ten has much to be held.
     An archive is asked once about the page, for those cases whose pages it may be told and that anybody may see.
     """
     asking = {row.pk: cocaptures.ask_partners(services, row.sighting) for row in rows}
     told = [row for row in rows if row.sighting.private_to_id is None and web_archive.wanted(services, row.case)]
     add_archive = web_archive.ask(services, told[0].case, told[0].sighting) if told else None
-    places = {row.pk: (row.sighting.image_url, row.sighting.picture.digest) for row in rows}
-    images = list(dict.fromkeys(places.values()))
-    each = services.capturer.capture_all(rows[0].sighting.page_url, images, denials())
-    of_image, came = dict(zip(images, each, strict=True)), {}
+    places: dict[tuple[str, Digest], list[Capture]] = defaultdict(list)
     for row in rows:
-        partners, captured = asking[row.pk], of_image[places[row.pk]]
-        captured = captured if partners is None else partners.join(captured)
-        came[row.pk] = captured if add_archive is None or row not in told else add_archive(captured)
-    return came
+        places[row.sighting.image_url, row.sighting.picture.digest].append(row)
+    each = services.capturer.capture_all(rows[0].sighting.page_url, list(places), denials())
+    for of_place, captured in zip(places.values(), each, strict=True):
+        for row in of_place:
+            partners = asking[row.pk]
+            joined = captured if partners is None else partners.join(captured)
+            yield row, joined if add_archive is None or row not in told else add_archive(joined)
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:

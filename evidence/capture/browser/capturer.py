@@ -5,7 +5,7 @@ import atexit
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
@@ -78,22 +78,27 @@ class BrowserCapturer:
 
         Whatever the sites do is an outcome, never an error; what the machine lacks is raised.
         """
-        return self.capture_all(page_url, [(image_url, expected)], denied)[0]
+        (captured,) = self.capture_all(page_url, [(image_url, expected)], denied)
+        return captured
 
     def capture_all(
         self, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied = nobody
-    ) -> list[Captured]:
+    ) -> Iterator[Captured]:
         """The same for several images of one page, which is visited once; the record of each is whole by itself."""
-        started = now()
+        started, rest = now(), list(images)
         try:
             self.guard.check_url(page_url)  # a browser also opens file: and its own pages
         except RefusedError:
-            return self._plain.capture_all(page_url, images, denied)
+            yield from self._plain.capture_all(page_url, images, denied)
+            return
         trouble = ""
         for _ in range(TRIES):
             try:
-                each = self.browser.run(lambda browser: self._see(browser, page_url, images, denied))
-                return [self._captured(started, seen, *image, denied) for seen, image in zip(each, images, strict=True)]
+                each = self.browser.run(lambda browser: self._see(browser, page_url, tuple(rest), denied))
+                for seen in each:
+                    captured = self._captured(started, seen, *rest[0], denied)
+                    rest.pop(0)  # whatever comes to light at the next one, this one is told
+                    yield captured
             except ServiceMissingError as error:
                 if machine_fault(error):  # which a visit without a browser would leave for good
                     raise
@@ -104,8 +109,10 @@ class BrowserCapturer:
                 LOGGER.exception("The capture of %s with a browser failed.", page_url)
                 trouble = Sentence("this program failed at the page.")
                 break
-        plainly = self._plain.capture_all(page_url, images, denied)
-        return [replace(one, sentence=following(one.sentence, _WITHOUT, trouble)) for one in plainly]
+            else:
+                return
+        for one in self._plain.capture_all(page_url, rest, denied):
+            yield replace(one, sentence=following(one.sentence, _WITHOUT, trouble))
 
     async def _see(
         self, browser: Browser, page_url: str, images: Sequence[tuple[str, Digest]], denied: Denied

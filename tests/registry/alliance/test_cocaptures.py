@@ -217,7 +217,7 @@ def test_a_partner_that_is_revoked_meanwhile_is_not_heard(services: Services, ca
     asking = cocaptures.ask_partners(services, case.captures.get().sighting)
     assert asking is not None
     partners.revoke(row, by="operator", reason="Its log has forked")
-    visit = services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))])[0]
+    visit = next(services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))]))
     captured_by_us = asking.join(visit)
     [file] = [file for file in captured_by_us.files if file.role == "cocapture"]
     assert json.loads(file.data)["answers"][0]["missing"] == "revoked"
@@ -262,7 +262,7 @@ def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, 
     shop.routes["/api/v1/alliance/capture"] = told_by_a_liar(new_log(tmp_path, "b.example/log", signer), COPY, PAGE)
     asking = cocaptures.ask_partners(services, case.captures.get().sighting)
     assert asking is not None
-    visit = services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))])[0]
+    visit = next(services.capturer.capture_all(shop.url("/page-0"), [(shop.url("/image-0.jpg"), Digest.of(COPY))]))
     files = tuple(replace(file, data=b"{}") if file.role == "network" else file for file in visit.files)
     with pytest.raises(FormatError, match="the record"):
         asking.join(replace(visit, files=files))

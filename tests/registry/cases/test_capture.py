@@ -1,13 +1,16 @@
 """Visits for evidence: what was served is kept, and what may not be visited or kept is said instead."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.ports import Captured
 from registry.cases.capture import ASIDE, USED_UP, capture_sightings
 from registry.cases.decisions import clear, confirm, reopen
 from registry.crawls import denylists
@@ -169,3 +172,20 @@ def test_a_page_is_visited_when_one_of_the_watches_that_found_something_there_ha
     Watch.objects.filter(name="watch").update(budget={"visits": 0})
     assert visited(inline, gallery[0]).outcome == "captured"
     assert dict(Watch.objects.values_list("name", "visits_made")) == {"watch": 0, "second": 1}
+
+
+def test_what_came_of_a_picture_is_recorded_before_the_next_one_is_asked_for(
+    inline: SyncRunner, gallery: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        """A visit that is killed after its first picture."""
+
+        def capture_all(self, *given: Any) -> Iterator[Captured]:  # noqa: ANN401
+            yield next(capturer.capture_all(*given))
+            raise InterruptedError
+
+    capturer = inline.services.capturer
+    monkeypatch.setattr(inline.services, "capturer", Broken())
+    with suppress(InterruptedError):
+        visited(inline, gallery[0])
+    assert [case.captures.get().outcome for case in gallery] == ["captured", ""]
