@@ -119,6 +119,9 @@ def begin(crawl: Crawl) -> None:
     if not known or (crawl.everything and (pages is None or known < most)):
         return
     write(crawl, by_change=True)
+    before = _before(crawl)
+    if before is not None and before.opt_outs is None:  # which is written last: its end broke off
+        _carry_over(before)
     half = most // 2
     add_urls(crawl.pk, _lists_before(crawl))
     due = _add_all_due(crawl, half)
@@ -169,16 +172,27 @@ def conclude(crawl_id: int) -> None:
             if _domain_of(authority) in domains:
                 counts["stated" if is_said else "unchanged"] += pages
         write(crawl, not_asked={why: pages for why, pages in counts.items() if pages})
-        if crawl.reason != "finished":
-            _carry_over(crawl)
+    _carry_over(crawl)
 
 
 def _carry_over(crawl: Crawl) -> None:
-    """Let everything wait for the next run to which the run before never came either, some thousands at a time."""
+    """Let everything wait for the next run to which the run before never came either, some thousands at a time.
+
+    What waits is moved, so that it doesn't grow by each run; only what was refused for a while is there twice. What
+    breaks off is done by the next call.
+    """
+    if not crawl.by_change or crawl.reason == "finished":
+        return
     last = 0
-    while rows := list(_missed(crawl).filter(pk__gt=last).order_by("pk").values_list("pk", "url", "depth")[:MAX_ADDED]):
-        last = rows[-1][0]
-        add_urls(crawl.pk, _in_patterns(crawl, [page for _, *page in rows]))
+    while rows := list(_missed(crawl).filter(pk__gt=last).order_by("pk")[:MAX_ADDED]):
+        last = rows[-1].pk
+        waiting = {row.url: row.pk for row in rows if row.state == FrontierUrl.State.PENDING}
+        inside = _inside(crawl, [(url, 0) for url in waiting])
+        refused = [(row.url, row.depth) for row in rows if row.state != FrontierUrl.State.PENDING]
+        with transaction.atomic():
+            moved = FrontierUrl.objects.filter(pk__in=[waiting[new.url] for new in inside])
+            moved.update(crawl=crawl, slice=None, attempts=0)
+            add_urls(crawl.pk, _in_patterns(crawl, refused))
 
 
 def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:

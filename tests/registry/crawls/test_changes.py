@@ -201,6 +201,20 @@ def test_however_many_pages_are_due_or_were_never_visited_none_is_left_or_forgot
     Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE, reason="stopped")
     changes.conclude(crawl.pk)
     assert {path for path in waiting(crawl) if path.startswith("/new")} == {f"/new-{n}" for n in range(7)}
+    assert len([path for path in waiting(before) if path.startswith("/new")]) == 2, "what it took when it began"
+    changes.conclude(crawl.pk)
+    assert len([path for path in waiting(crawl) if path.startswith("/new")]) == 7
+
+
+def test_what_waits_is_not_forgotten_where_the_end_of_a_run_broke_off(db: None) -> None:
+    made = watch(owner("studio"), f"{HERE}/")
+    before = begun(made)
+    ended(before)
+    visit(made, "/known", b"0", now())
+    crawl = begun(made)
+    add_urls(before.pk, [NewUrl(f"{HERE}/new-{n}", "page", 1) for n in range(7)])
+    Crawl.objects.filter(pk=crawl.pk).update(state=StepState.DONE, reason="stopped")
+    assert [path for path in waiting(begun(made)) if path.startswith("/new")], "nobody has concluded the run before"
 
 
 def test_a_feed_that_was_busy_is_asked_again_by_the_next_run_and_one_that_has_gone_is_not(db: None) -> None:
