@@ -155,7 +155,12 @@ def is_public_suffix(name: str, *, private: bool = False) -> bool:
     With ``private`` also what a company lets others register under, such as ``github.io``.
     """
     plain = _ascii_host(name.strip().strip(".")).removeprefix("*.")
-    return "." not in plain or not _suffixes()(plain, include_psl_private_domains=private).domain
+    return "." not in plain or is_listed_suffix(plain, private=private)
+
+
+def is_listed_suffix(name: str, *, private: bool = False) -> bool:
+    """As :func:`is_public_suffix`, by the list alone: ``com``, but no single label that only a house of its own has."""
+    return not _suffixes()(_ascii_host(name.strip().strip(".")), include_psl_private_domains=private).domain
 
 
 def same_domain(one: str, other: str) -> bool:

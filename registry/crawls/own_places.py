@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exhibit.errors import WrongUseError
-from exhibit.network.addresses import host_of, is_public_suffix, names_of, path_of, registrable_domain
+from exhibit.network.addresses import host_of, is_listed_suffix, names_of, path_of, registrable_domain
 from exhibit.sentences import Sentence
 from registry.models import Sighting, Watch
 
@@ -28,6 +28,25 @@ SHARED = frozenset(
     )
 )
 """Sites on which each account has a path of its own: as a whole, they are nobody's place."""
+BEFORE_ACCOUNTS = frozenset(
+    re.findall(
+        r"\S+",
+        "a accounts add album albums article articles artwork artworks c channel collection collections company de en "
+        "es fr gallery galleries i image images in it item itm ja ko p people photo photos pin pins post posts profile "
+        "pt question reel reels s school shop shorts space status store stories story u us user users usr v video "
+        "videos watch web wiki works zh zh-cn zh-tw",
+    )
+)
+"""First steps of paths there behind which an account or one of its pages is named."""
+FOR_ALL = frozenset(
+    re.findall(
+        r"\S+",
+        "about all browse categories category discover explore events feed feeds groups hashtag hashtags help home "
+        "hot ideas live login market new news popular public r search services tag tagged tags topic topics trending",
+    )
+)
+"""First steps of paths there behind which anybody's pictures are."""
+_PAGE = re.compile(r"\.(aspx?|cfm|csv|gne|json|jspx?|php\d?|txt|[sx]?html?|xml)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +65,7 @@ class Place:
         if kind in ("feed", "sitemap"):
             return cls(host, "")
         path, _slash, name = path_of(url).rpartition("/")
-        return cls(host, path if "." in name or not name else f"{path}/{name}")
+        return cls(host, path if _PAGE.search(name) or not name else f"{path}/{name}")  # an account's name has dots too
 
     def __str__(self) -> str:
         return self.host + self.path
@@ -56,13 +75,17 @@ class Places:
     """Several places, however many."""
 
     def __init__(self, places: Iterable[Place]) -> None:
-        self._places = frozenset(places)
+        begin: dict[str, set[str]] = defaultdict(set)
+        for place in places:
+            begin[place.host].add(f"{place.path}/")
+        self._begin = {host: tuple(paths) for host, paths in begin.items()}
+        self._labels = max((host.count(".") + 1 for host in begin), default=1)
 
     def hold(self, page_url: str) -> bool:
-        """Whether a page lies at one of them."""
-        parts = path_of(page_url).split("/")
-        paths = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
-        return any(Place(name, path) in self._places for name in names_of(host_of(page_url)) for path in paths)
+        """Whether a page lies at one of them. An address is as long as a stranger likes: each is read once."""
+        path = f"{path_of(page_url)}/"
+        names = names_of(".".join(host_of(page_url).split(".")[-self._labels :]))
+        return any(path.startswith(self._begin[name]) for name in names if name in self._begin)
 
 
 def check(sources: Iterable[tuple[str, str]]) -> None:
@@ -74,15 +97,24 @@ def check(sources: Iterable[tuple[str, str]]) -> None:
                 hint=Sentence("Make a watch of its own for them."),
             )
         place = Place.of(kind, url)
-        if kind != "folder" and not place.path and _is_shared(place.host):
+        if kind != "folder" and _is_shared(place):
             raise WrongUseError(
                 Sentence("%(host)s is shared by many: as a whole it can't be your own place.", host=place.host),
                 hint=Sentence("Give the address of your own page there, as a site."),
             )
 
 
-def _is_shared(host: str) -> bool:
-    return registrable_domain(host) in SHARED or ("." in host and is_public_suffix(host, private=True))
+def _is_shared(place: Place) -> bool:
+    if is_listed_suffix(place.host):
+        return True
+    return (registrable_domain(place.host) in SHARED or is_listed_suffix(place.host, private=True)) and not (
+        _names_account(place.path)
+    )
+
+
+def _names_account(path: str) -> bool:
+    steps = (step for step in path.lower().split("/") if step)
+    return next((step for step in steps if step not in BEFORE_ACCOUNTS), "search") not in FOR_ALL
 
 
 def places_of(watch: Watch) -> list[Place]:

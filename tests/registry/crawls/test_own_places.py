@@ -13,6 +13,13 @@ from registry.crawls.own_places import Place, Places, check
         ("site", "https://shared.example/ann", "https://shared.example/ann/7?a=b", "https://shared.example/anna"),
         ("site", "https://shared.example/ann/", "https://shared.example/ann", "https://shared.example/"),
         ("feed", "https://studio.example/blog/feed.xml", "https://studio.example/2024/dawn", "file:///studio.example"),
+        (
+            "site",
+            "https://bsky.app/profile/ann.bsky.social",
+            "https://bsky.app/profile/ann.bsky.social/post/1",
+            "https://bsky.app/profile/bob.bsky.social",
+        ),
+        ("site", "https://shared.example/ann/Index.PHP", "https://shared.example/ann/1", "https://shared.example/bob"),
         ("folder", "/export/a b", "file:///export/a%20b/c/d.jpg", "file:///export/a%20bc/d.jpg"),
     ],
 )
@@ -28,6 +35,14 @@ def test_a_place_holds_what_lies_there(kind: str, url: str, there: str, elsewher
         ("site", "https://www.flickr.com/"),
         ("feed", "https://www.flickr.com/services/feeds/photos_public.gne?id=1"),
         ("site", "https://github.io/"),
+        ("site", "https://com/"),
+        ("site", "https://www.cn/ann"),
+        ("site", "https://co.uk/ann"),
+        ("site", "https://www.flickr.com/photos"),
+        ("site", "https://www.flickr.com/Photos/index.html"),
+        ("site", "https://www.flickr.com/photos/tags/dawn"),
+        ("site", "https://www.instagram.com/explore/"),
+        ("list", "https://www.youtube.com/watch?v=1"),
         ("warc", "/crawl.warc"),
         ("search", "tineye"),
     ],
@@ -35,4 +50,13 @@ def test_a_place_holds_what_lies_there(kind: str, url: str, there: str, elsewher
 def test_what_is_everybodys_is_nobodys_own_place(kind: str, url: str) -> None:
     with pytest.raises(WrongUseError):
         check([(kind, url)])
-    check([("site", "https://www.flickr.com/photos/ann/")])
+    check([("site", "https://www.flickr.com/photos/ann/"), ("site", "https://www.instagram.com/ann.lee")])
+    check([("site", "https://intranet/"), ("site", "https://pixiv.net/en/users/1"), ("folder", "/")])
+
+
+def test_places_are_few_steps_away_from_any_address() -> None:
+    places = Places([Place("studio.example", "/ann"), Place("studio.example", "/bob")])
+    assert places.hold(f"https://{'a.' * 100}studio.example/bob{'/' * 1_000_000}")
+    assert not places.hold(
+        f"https://{'a.' * 100_000}studio.example/{'a/' * 1_000_000}"
+    )  # each beginning: out of memory
