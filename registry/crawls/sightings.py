@@ -22,8 +22,10 @@ from registry.models import (
     Match,
     Picture,
     PictureReport,
+    Proposal,
     Sighting as SightingRow,
     StepState,
+    Watch,
     WorkPicture,
 )
 
@@ -80,7 +82,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
         rows[place] = _row(of, sighting, title, place, first)
     copy_into(rows.values(), conflict=("crawl_id", "page_key", "image_key", "picture_id"))
     _take_back([pictures[sighting.digest] for sighting, _ in seen if not sighting.not_modified])
-    return _put_to_work(list(pictures.values()), mark, proposing=of.crawl.watch.own)
+    return _put_to_work(list(pictures.values()), mark, of.crawl.watch)
 
 
 def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime | None) -> SightingRow:
@@ -131,7 +133,7 @@ def _take_back(pictures: Sequence[int]) -> None:
     given_up.update(**{**steps.afresh(), "attempts": steps.MAX_ATTEMPTS - 1})
 
 
-def _put_to_work(pictures: Sequence[int], mark: str, *, proposing: bool) -> list[int]:
+def _put_to_work(pictures: Sequence[int], mark: str, watch: Watch) -> list[int]:
     """Of locked pictures, those that wait for their step: new ones, and those that a new sighting makes a matter of.
 
     What is seen at an owner's own place may be proposed as a work by that step, whatever else it was.
@@ -139,7 +141,10 @@ def _put_to_work(pictures: Sequence[int], mark: str, *, proposing: bool) -> list
     matched = Match.objects.filter(found_id__in=pictures).exclude(decision="none").values("found_id")
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
-    concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise | (Q(refusal="") if proposing else Q(pk__in=[]))
+    concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise
+    if watch.own:
+        proposed = Proposal.objects.filter(owner=watch.owner_id, picture=OuterRef("pk"))
+        concerned |= Q(bytes_state=BytesState.STORED, refusal="") & ~Q(incomplete=True) & ~Q(Exists(proposed))
     Picture.objects.filter(concerned, pk__in=pictures, state=StepState.DONE).update(**steps.afresh())
     waiting = Picture.objects.filter(pk__in=pictures, state=StepState.TODO)
     return sorted(waiting.values_list("pk", flat=True))

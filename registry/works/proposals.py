@@ -4,8 +4,8 @@ A site shows a picture in several sizes: of those that look the same, the larges
 before a person says so, and then in the same way as any file that somebody brings.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 from pathlib import PurePosixPath
@@ -14,11 +14,10 @@ from urllib.parse import unquote
 
 import numpy as np
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from numpy.typing import NDArray
 
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.network.addresses import path_of
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
@@ -51,6 +50,8 @@ from registry.works.uploads import Declaration, Sent
 
 MOST = 200
 """Pictures that are registered at once: what one page of the list shows."""
+MOST_OPEN = 10_000
+"""Proposals of an owner that wait for a person; further pictures are proposed when they are seen again."""
 LEAST_SIDE, LEAST_LONG_SIDE = 200, 400
 """Pixels below which a picture is more likely an icon, a banner or a small copy than a work."""
 LOOKED_AT = 50
@@ -69,65 +70,137 @@ class Seen:
     stated: dict[str, Any] = field(default_factory=dict)
 
 
+class Looks:
+    """How an owner's proposals look, and how some more pictures do."""
+
+    def __init__(self, owner: int, pictures: Sequence[int]) -> None:
+        proposed = set(Proposal.objects.filter(owner=owner).values_list("picture", flat=True))
+        rows = FingerprintRow.objects.filter(picture__in=proposed.union(pictures), space=space_id(PHASH), part=WHOLE)
+        found = list(rows.order_by("pk").values_list("picture", "vector"))
+        self._pictures = [picture for picture, _vector in found]
+        self._places = {picture: place for place, picture in enumerate(self._pictures)}
+        stack = np.frombuffer(b"".join(bytes(vector) for _picture, vector in found), np.uint8)
+        self._hashes = stack.reshape(len(found), -1) if found else stack
+        self._proposed = np.array([picture in proposed for picture in self._pictures], bool)
+
+    def alike(self, picture: int) -> int | None:
+        """The picture of a proposal that looks the same, if there is one."""
+        place = self._places.get(picture)
+        if place is None or not self._proposed.any():
+            return None
+        apart = np.bitwise_count(self._hashes ^ self._hashes[place]).sum(axis=1, dtype=np.int64)
+        apart[~self._proposed] = self._hashes.size * 8
+        near = int(apart.argmin())
+        return self._pictures[near] if apart[near] <= NEAR_SAME else None
+
+    def tell(self, picture: int, *, proposed: bool) -> None:
+        """Say that a picture has become a proposal's, or is one's no more."""
+        if picture in self._places:
+            self._proposed[self._places[picture]] = proposed
+
+
 def propose(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> None:
     """Propose those of some pictures that an owner's own place shows, unless they look like one proposed before.
 
     What shows a work isn't told apart here for good, since the comparison may end later: :func:`waiting` leaves it out.
     Running it twice gives the same rows.
     """
-    ordered = sorted(_read(services, pictures, measured), key=lambda one: (one.owner, -_size(one.picture)))
+    ordered = sorted(_seen_at_home(pictures, measured), key=lambda one: (one.owner, -_size(one.picture)))
     for pk, some in groupby(ordered, key=lambda one: one.owner):
-        with alone_with(Owner(pk=pk)) as owner:
-            _propose(owner, list(some))
+        # a site shows its smaller sizes in each run: their files are read for nothing
+        wanted = _wanted(pk, list(some))
+        if wanted:
+            told = [replace(one, stated=_stated(services, one.picture)) for one in wanted]
+            with alone_with(Owner(pk=pk)) as owner:
+                _propose(owner, told)
 
 
-def _read(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
-    """Those of the pictures that may be proposed, with what their files state."""
+def _seen_at_home(pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
+    """Those of the pictures that may be proposed: no owner's proposals or works, nor found to show one."""
     rows = Sighting.objects.filter(picture__in=pictures, crawl__watch__own=True, crawl__watch__removed_at=None)
-    known = Proposal.objects.filter(owner=OuterRef("crawl__watch__owner"), picture=OuterRef("picture"))
-    rows = rows.filter(~Exists(known), picture__refusal="", picture__bytes_state=BytesState.STORED)
+    its = {"owner": OuterRef("crawl__watch__owner")}
+    own = WorkPicture.objects.filter(work__owner=its["owner"], work__removed_at=None, picture=OuterRef("picture"))
+    shows = Match.objects.filter(
+        found=OuterRef("picture"),
+        decision__in=MATCHED,
+        registered__work_pictures__work__owner=its["owner"],
+        registered__work_pictures__work__removed_at=None,
+    )
+    known = Proposal.objects.filter(**its, picture=OuterRef("picture"))
+    rows = rows.filter(~Exists(known), ~Exists(own), ~Exists(shows))
+    rows = rows.filter(picture__refusal="", picture__bytes_state=BytesState.STORED)
     rows = rows.exclude(picture__incomplete=True)  # a file that is still being written comes again when it is whole
-    found: dict[tuple[int, int], Seen] = {}
-    places: dict[int, own_places.Places] = {}
-    for row in rows.select_related("crawl__watch", "picture").order_by("pk"):
-        key = (row.crawl.watch.owner_id, row.picture_id)
-        if row.crawl.watch_id not in places:
-            places[row.crawl.watch_id] = own_places.Places(own_places.places_of(row.crawl.watch))
-        if key not in found and places[row.crawl.watch_id].hold(row.page_url):
-            found[key] = _seen_at(services, key[0], row, measured.get(row.picture_id))
-    return list(found.values())
+    once = rows.order_by("picture", "crawl__watch", "page_key", "pk").distinct("picture", "crawl__watch", "page_key")
+    found: dict[tuple[int, int], int] = {}
+    watches: dict[int, tuple[int, own_places.Places]] = {}
+    for pk, picture, watch, page in once.values_list("pk", "picture", "crawl__watch", "page_url").iterator():
+        if watch not in watches:
+            row = Watch.objects.get(pk=watch)
+            watches[watch] = (row.owner_id, own_places.Places(own_places.places_of(row)))
+        owner, places = watches[watch]
+        if found.get((owner, picture), pk + 1) > pk and places.hold(page):
+            found[owner, picture] = pk
+    rows_of = Picture.objects.in_bulk({picture for _owner, picture in found})
+    return [
+        Seen(owner, sighting, rows_of[picture], _is_plain(rows_of[picture], measured.get(picture)))
+        for (owner, picture), sighting in found.items()
+    ]
 
 
-def _seen_at(services: Services, owner: int, row: Sighting, features: Features | None) -> Seen:
-    picture = row.picture
+def _is_plain(picture: Picture, features: Features | None) -> bool:
     sides = sorted((picture.width or 0, picture.height or 0))
-    plain = sides[0] < LEAST_SIDE or sides[1] < LEAST_LONG_SIDE or bool(features and features.low_information)
+    return sides[0] < LEAST_SIDE or sides[1] < LEAST_LONG_SIDE or bool(features and features.low_information)
+
+
+def _stated(services: Services, picture: Picture) -> dict[str, Any]:
     try:
-        stated = stated_by_file(services.blobs.get(picture.digest), picture.format, services.limits)
-    except NotFoundError:
-        stated = {}
-    return Seen(owner, row.pk, picture, plain, stated)
+        return stated_by_file(services.blobs.get(picture.digest), picture.format, services.limits)
+    except (NotFoundError, IntegrityError):  # gone or damaged: the others aren't held up by it
+        return {}
+
+
+def _wanted(owner: int, seen: Sequence[Seen]) -> list[Seen]:
+    """Those that no proposal shows as large."""
+    looks = Looks(owner, [one.picture.pk for one in seen])
+    alike = [(one, looks.alike(one.picture.pk)) for one in seen]
+    return [one for one, like in alike if like is None or _gives_way(owner, like, one)]
+
+
+def _gives_way(owner: int, picture: int, to: Seen) -> bool:
+    """Whether a picture's proposal becomes another's that looks the same: that is larger, and nobody has decided."""
+    row = Proposal.objects.select_related("picture").filter(owner=owner, picture=picture).first()
+    return row is None or (row.state == Proposal.State.OPEN and _size(row.picture) < _size(to.picture))
 
 
 def _propose(owner: Owner, seen: Sequence[Seen]) -> None:
-    shown = _showing_works(owner, [one.picture.pk for one in seen])
-    before = {row.picture_id: row for row in owner.proposals.select_related("picture").defer("stated")}
-    hashes = _hashes([*before, *(one.picture.pk for one in seen)])
+    pictures = [one.picture.pk for one in seen]
+    left_out = _showing_works(owner, pictures)
+    left_out |= set(owner.proposals.filter(picture__in=pictures).values_list("picture", flat=True))
+    looks = Looks(owner.pk, pictures)
+    room = _room(owner)
     for one in seen:
         picture = one.picture.pk
-        if picture in shown or picture in before:
+        if picture in left_out:
             continue
         about = {"sighting_id": one.sighting, "stated": one.stated, "plain": one.plain}
-        alike = _alike(hashes, picture, before)
+        alike = looks.alike(picture)
         if alike is None:
-            row = Proposal.objects.create(owner=owner, picture_id=picture, proposed_at=now(), **about)
-            row.picture = one.picture
-            before[picture] = row
-        elif alike.state == Proposal.State.OPEN and _size(alike.picture) < _size(one.picture):
-            Proposal.objects.filter(pk=alike.pk).update(picture=picture, **about)
-            del before[alike.picture_id]
-            alike.picture = one.picture
-            before[picture] = alike
+            if room <= 0:
+                continue  # it is seen again
+            room -= 1
+            Proposal.objects.create(owner=owner, picture_id=picture, proposed_at=now(), **about)
+        elif _gives_way(owner.pk, alike, one):
+            owner.proposals.filter(picture=alike).update(picture=picture, **about)
+            looks.tell(alike, proposed=False)
+        else:
+            continue
+        looks.tell(picture, proposed=True)
+
+
+def _room(owner: Owner) -> int:
+    """How many more may wait."""
+    undecided = owner.proposals.filter(state=Proposal.State.OPEN).count()  # some of which works show meanwhile
+    return MOST_OPEN - (undecided if undecided < MOST_OPEN else waiting(owner).count())
 
 
 def _showing_works(owner: Owner, pictures: Sequence[int]) -> set[int]:
@@ -139,22 +212,6 @@ def _showing_works(owner: Owner, pictures: Sequence[int]) -> set[int]:
 
 def _size(picture: Picture) -> int:
     return (picture.width or 0) * (picture.height or 0)
-
-
-def _hashes(pictures: Iterable[int]) -> dict[int, NDArray[np.uint8]]:
-    rows = FingerprintRow.objects.filter(picture__in=list(pictures), space=space_id(PHASH), part=WHOLE)
-    found = rows.values_list("picture", "vector")
-    return {picture: np.frombuffer(bytes(vector), np.uint8) for picture, vector in found}
-
-
-def _alike(hashes: Mapping[int, NDArray[np.uint8]], picture: int, among: Mapping[int, Proposal]) -> Proposal | None:
-    """The first of the proposals whose picture looks the same."""
-    others = [other for other in among if other in hashes]
-    if picture not in hashes or not others:
-        return None
-    apart = np.bitwise_count(np.stack([hashes[other] for other in others]) ^ hashes[picture]).sum(axis=1)
-    near = int(apart.argmin())
-    return among[others[near]] if apart[near] <= NEAR_SAME else None
 
 
 def waiting(of: Owner) -> QuerySet[Proposal]:

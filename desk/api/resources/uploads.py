@@ -134,7 +134,10 @@ PROPOSALS = "/owners/{slug:owner}/proposals"
 
 @router.get(PROPOSALS, response=Piece[schemas.Proposal])
 def list_proposals(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.Proposal]:
-    """Pictures at your own places that show none of your works, and that nobody has registered or dismissed."""
+    """Pictures at your own places that show none of your works, and that nobody has registered or dismissed.
+
+    At most 10,000 wait: while they do, no further ones are proposed.
+    """
     return page(proposals.waiting(of(request)), schemas.Proposal, cursor, limit)
 
 

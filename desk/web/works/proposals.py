@@ -25,6 +25,7 @@ def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
     page = page_of(request, proposing.waiting(owner).order_by("plain", "-pk"), size=proposing.MOST)
     return {
         "page": page,
+        "is_full": page.paginator.count >= proposing.MOST_OPEN,
         "rows": [(row, proposing.name_of(row), {"": not row.plain, "none": False}.get(tick, True)) for row in page],
         "ticks": TICKS,
         "tick": tick if tick in dict(TICKS) else "",

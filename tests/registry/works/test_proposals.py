@@ -1,16 +1,18 @@
 """An owner's own places: what they show is proposed as works, and is never a case against oneself."""
 
 import io
+from datetime import timedelta
 
 import pytest
 from PIL import Image
 
+from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.crawls import own_places
 from registry.matches.match import match_pictures
-from registry.models import Case, Owner, Proposal, Watch, Work
+from registry.models import Case, Owner, Picture, Proposal, Sighting, Watch, Work
 from registry.pictures.retention import expire_bytes
 from registry.works import proposals
 from registry.works.register import import_uploads
@@ -85,6 +87,39 @@ def test_what_is_chosen_goes_the_way_of_an_upload_and_what_is_dismissed_does_not
         proposals.register(inline.services, studio, [Digest.of(left)], by="ann")
 
 
+def test_a_run_judges_again_only_what_is_no_proposal_and_reads_no_smaller_size(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = photograph(2), resized(photograph(2), 160)
+    seen(inline, studio, large, small)
+    planned, epoch = claimed_slice(studio, "studio again")
+    Watch.objects.filter(pk=planned.crawl.watch_id).update(own=True, sources=Watch.objects.earliest("pk").sources)
+    planned.crawl.watch.refresh_from_db()
+    queued = bring(inline.services, planned, epoch, [large, small], "studio.example")
+    assert [Picture.objects.get(pk=pk).digest for pk in queued] == [Digest.of(small)]
+    monkeypatch.setattr(proposals, "stated_by_file", pytest.fail)
+    proposals.propose(inline.services, list(Picture.objects.values_list("pk", flat=True)), {})
+    assert waiting(studio) == [Digest.of(large)]
+
+
+def test_a_damaged_file_holds_up_nobody_and_a_full_list_takes_more_when_it_has_room(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged, further = signed(1, Artist="Bo Chan"), photograph(2)
+    seen(inline, studio, damaged, further, own=False)
+    Watch.objects.update(own=True)
+    inline.services.blobs.keep_as(Digest.of(damaged), b"other bytes")
+    monkeypatch.setattr(proposals, "MOST_OPEN", 1)
+    pictures = list(Picture.objects.values_list("pk", flat=True))
+    proposals.propose(inline.services, pictures, {})
+    (first,) = waiting(studio)
+    assert first is not None
+    proposals.dismiss(studio, [first], by="ann")
+    proposals.propose(inline.services, pictures, {})
+    assert {first, *waiting(studio)} == {Digest.of(damaged), Digest.of(further)}
+    assert not Proposal.objects.get(picture__digest=Digest.of(damaged)).stated
+
+
 def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_nothing_of_it(
     inline: SyncRunner, studio: Owner
 ) -> None:
@@ -100,11 +135,6 @@ def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_noth
 
 
 def test_what_waits_for_a_person_keeps_its_bytes(inline: SyncRunner, studio: Owner) -> None:
-    from datetime import timedelta
-
-    from exhibit.clock import now
-    from registry.models import Picture, Sighting
-
     seen(inline, studio, photograph(1))
     long_ago = now() - timedelta(days=400)
     Picture.objects.update(first_seen=long_ago)
