@@ -38,6 +38,7 @@ from registry.models import (
     Proposal,
     Sighting,
     Upload,
+    UploadFile,
     Watch,
     Work,
     WorkPicture,
@@ -250,9 +251,9 @@ def name_of(row: Proposal) -> str:
 def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: str) -> Upload:
     """Register proposed pictures as works: they go the way of files that somebody brings, as one upload.
 
-    What a file states is declared, and nothing else. Those that wait no more are passed over; what the quota has no
-    room for stays in the list. Raises ``WrongUseError`` when none is left or they are too many, ``RefusedError`` when
-    the disk is full.
+    What a file states is declared, and nothing else. Those that wait no more are passed over; what the upload refuses
+    stays in the list, or comes back to it. Raises ``WrongUseError`` when none is left or they are too many,
+    ``RefusedError`` when the disk is full.
     """
     samples.refuse(of)
     uploads.check_disk(services)
@@ -261,10 +262,20 @@ def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: s
     files = [Sent(name_of(row), row.picture.size, partial(services.blobs.get, row.picture.digest)) for row in rows]
     uploads.receive(services, upload, files)
     uploads.close(upload)
-    later = set(upload.files.filter(reason__in=uploads.AGAIN).values_list("digest", flat=True))
-    taken = [row for row in rows if row.picture.digest not in later]
-    _decide(of, taken, Proposal.State.REGISTERED, by=by, upload=upload)
+    held = set(uploads.received(upload).values_list("digest", flat=True))
+    if taken := [row for row in rows if row.picture.digest in held]:
+        _decide(of, taken, Proposal.State.REGISTERED, by=by, upload=upload)
+        take_back(upload)  # the step may have been faster
     return upload
+
+
+def take_back(upload: Upload) -> None:
+    """Let pictures wait again whose files an upload refused: no work came of them."""
+    if not upload.proposals.exists():
+        return
+    refused = upload.files.filter(outcome=UploadFile.Outcome.REFUSED).exclude(digest=None).values("digest")
+    rows = upload.proposals.filter(state=Proposal.State.REGISTERED, picture__digest__in=refused)
+    rows.update(state=Proposal.State.OPEN, decided_at=None, decided_by="", upload=None)
 
 
 def dismiss(of: Owner, pictures: Sequence[Digest], *, by: str) -> int:

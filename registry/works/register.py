@@ -13,6 +13,7 @@ from exhibit.types import DeclaredWork
 from registry.db import steps
 from registry.models import StepState, UploadFile, Work
 from registry.services.services import Services
+from registry.works import proposals
 from registry.works.registration import NewWork, register_work, work_of
 from registry.works.tables import declared_in
 
@@ -28,6 +29,7 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
                 if machine_fault(error):
                     raise
                 _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=error.sentence)
+                proposals.take_back(row.upload)
             except ServiceMissingError as error:  # such as an index that is being made again
                 steps.hold_up(UploadFile, [pk], machine_fault(error) or error.sentence)
                 continue

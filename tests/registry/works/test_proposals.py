@@ -12,7 +12,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.crawls import own_places
 from registry.matches.match import match_pictures
-from registry.models import Case, Owner, Picture, Proposal, Sighting, Watch, Work
+from registry.models import BlockedDigest, Case, Owner, Picture, Proposal, Sighting, Watch, Work
 from registry.pictures.retention import expire_bytes
 from registry.works import proposals
 from registry.works.register import import_uploads
@@ -118,6 +118,18 @@ def test_a_damaged_file_holds_up_nobody_and_a_full_list_takes_more_when_it_has_r
     proposals.propose(inline.services, pictures, {})
     assert {first, *waiting(studio)} == {Digest.of(damaged), Digest.of(further)}
     assert not Proposal.objects.get(picture__digest=Digest.of(damaged)).stated
+
+
+def test_what_an_upload_refuses_waits_again(inline: SyncRunner, studio: Owner) -> None:
+    blocked, lost = photograph(1), photograph(2)
+    seen(inline, studio, blocked, lost)
+    BlockedDigest.objects.create(digest=Digest.of(blocked))
+    both = {Digest.of(blocked), Digest.of(lost)}
+    upload = proposals.register(inline.services, studio, sorted(both), by="ann")
+    assert waiting(studio) == [Digest.of(blocked)]
+    inline.services.uploads.clear(upload.pk)
+    import_uploads(inline.services, list(upload.files.values_list("pk", flat=True)))
+    assert set(waiting(studio)) == both
 
 
 def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_nothing_of_it(
