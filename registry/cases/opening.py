@@ -91,10 +91,22 @@ def held_back(work: Work, most: int | None = None) -> list[Matter]:
 def _matters(
     found: Sequence[int], registered: Sequence[int], *, most: int | None = None, work: int | None = None
 ) -> list[Matter]:
-    """What these pictures' matches concern, for one work or for all.
+    """What these pictures' matches concern, for one work or for all; what lies at an owner's own place nobody."""
+    wanted = most
+    while True:
+        rows = _rows(found, registered, wanted, work)
+        at_home = own_places.seen_there([(matter.owner, matter.sighting) for matter in rows])
+        matters = [matter for matter in rows if (matter.owner, matter.sighting) not in at_home]
+        if most is None or wanted is None or len(matters) >= most or len(rows) < wanted:
+            return matters[:most]
+        wanted *= 10  # own places may be most of what is found
+
+
+def _rows(found: Sequence[int], registered: Sequence[int], most: int | None, work: int | None) -> list[Matter]:
+    """What these pictures' matches concern, own places too.
 
     Of a pair that several versions of the comparison found alike, the newest match counts. What resembles a work by its
-    structure alone concerns only owners who ask for derived works, and what lies at an owner's own place nobody.
+    structure alone concerns only owners who ask for derived works.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -130,9 +142,7 @@ def _matters(
             """,
             [list(found), list(registered), work, most],
         )
-        matters = [Matter(*row) for row in cursor.fetchall()]
-    at_home = own_places.seen_there([(matter.owner, matter.sighting) for matter in matters])
-    return [matter for matter in matters if (matter.owner, matter.sighting) not in at_home]
+        return [Matter(*row) for row in cursor.fetchall()]
 
 
 def _cases(

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
@@ -231,8 +231,10 @@ def at_home(work: Work, most: int = 5) -> list[Sighting]:
     own = work.work_pictures.values("picture")
     copies = Match.objects.filter(registered__in=own, decision__in=MATCHED).values("found")
     rows = Sighting.objects.filter(Q(picture__in=own) | Q(picture__in=copies), crawl__watch__owner=work.owner_id)
-    rows = rows.filter(crawl__watch__own=True, crawl__watch__removed_at=None).order_by("page_key", "-last_seen")
-    found = rows.distinct("page_key").select_related("crawl__watch")[:LOOKED_AT]
+    rows = rows.filter(crawl__watch__own=True, crawl__watch__removed_at=None)
+    newest = F("last_seen").desc(nulls_last=True)
+    once = rows.order_by("page_key", newest).distinct("page_key").values("pk")
+    found = Sighting.objects.filter(pk__in=once).order_by(newest, "-pk").select_related("crawl__watch")[:LOOKED_AT]
     seen = [row for row in found if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)]
     return sorted(seen, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
 

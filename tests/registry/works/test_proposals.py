@@ -10,6 +10,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
+from registry.cases import opening
 from registry.crawls import own_places
 from registry.matches.match import match_pictures
 from registry.models import BlockedDigest, Case, Owner, Picture, Proposal, Sighting, Watch, Work
@@ -130,6 +131,23 @@ def test_what_an_upload_refuses_waits_again(inline: SyncRunner, studio: Owner) -
     inline.services.uploads.clear(upload.pk)
     import_uploads(inline.services, list(upload.files.values_list("pk", flat=True)))
     assert set(waiting(studio)) == both
+
+
+def test_a_works_page_names_the_newest_places_and_many_finds_at_home_hide_no_other(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(inline.services, studio, photograph(1))
+    seen(inline, studio, copy_of(photograph(1)), photograph(1))
+    work, copy = Work.objects.get(), Sighting.objects.get(picture__digest=Digest.of(copy_of(photograph(1))))
+    first, last = Sighting.objects.order_by("page_key")
+    Sighting.objects.filter(pk=first.pk).update(last_seen=now() - timedelta(days=9))
+    Sighting.objects.filter(pk=last.pk).update(last_seen=now())
+    monkeypatch.setattr(proposals, "LOOKED_AT", 1)
+    assert proposals.at_home(work) == [last]
+    planned, epoch = claimed_slice(studio, "shop")
+    bring(inline.services, planned, epoch, [copy_of(photograph(1))], "shop.example")
+    (matter,) = opening.held_back(work, 1)
+    assert (matter.party, matter.found) == ("shop.example", copy.picture_id)
 
 
 def test_a_file_that_breaks_off_is_proposed_when_it_is_whole_and_others_see_nothing_of_it(
