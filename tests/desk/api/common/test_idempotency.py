@@ -49,6 +49,7 @@ def test_every_post_about_an_owner_takes_a_key_but_these() -> None:
             "packages/{number}/links",
             "passkeys",
             "reports/{number}/links",
+            "watches/estimate",
             "webhooks",
             "works/{number}/export",
         )
