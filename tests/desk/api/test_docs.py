@@ -120,6 +120,7 @@ def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_tw
         "identify",
         "export_work",
         "try_licences",
+        "estimate_watch",
         "report_picture",
         "ask_passkey",
         "lease_targets",
