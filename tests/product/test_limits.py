@@ -220,7 +220,7 @@ def test_a_folder_of_any_size_is_imported_slice_by_slice(
     for number in range(20, 400):
         (folder / f"{number}.png").write_bytes(data + b"%d" % number)
     Watch.objects.update(budget={"seconds": 3600})
-    monkeypatch.setattr(crawl, "SLICE_SECONDS", 1.0)
+    monkeypatch.setattr(crawl, "SLICE_SECONDS", 0.2)
     counts = crawl_only(services)
     assert len(counts) > 1
     assert {one["reason"] for one in counts[:-1]} == {"budget-seconds"}
