@@ -79,7 +79,10 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
     with _stopped_by_signals() as stopping:
         watch = None if given["dry_run"] else lists.watch_of(of, given["name"], by=person())
         hosts = forecasts.Hosts.at_pace(lists.politeness_of(of, given["name"]))
-        given_up = lambda: bool(stopping)  # noqa: E731
+
+        def given_up() -> bool:
+            return bool(stopping)
+
         order = ingest.Order(watch, wanted, desk.services.guard, given["column"], given["kind"], given_up, hosts)
         reads = _read(found, order, given["skipped"])
         archived = [("warc", path) for path in found.archives]
