@@ -4,27 +4,22 @@ The archive's pace isn't kept here: a real one is asked every 2.5 seconds, and g
 """
 
 import http.server
-import multiprocessing
-import os
 import resource
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email.utils import format_datetime
 from multiprocessing.connection import Connection
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from bench.common import Row
 from bench.crawling import processor_seconds
-from bench.product import Product
-from bench.recrawling import as_jpeg
+from bench.product import Product, visiting
+from bench.recrawling import HOST, apart, as_jpeg
 from evidence.facts.elsewhere import sha1_of
 from exhibit.periods import capture_time
 
-HOST, DOMAIN = "127.0.0.2", "photos.example"
+DOMAIN = "photos.example"
 TAKES = 500
 """Pictures that a run takes."""
 TIMES = 4
@@ -35,17 +30,12 @@ SIZES = (TAKES * TIMES, 10_000_000)
 
 def measure() -> list[Row]:
     """Take 500 pictures out of indexes of two sizes, and look again for what is new."""
-    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
-        Path(name).chmod(0o755)
-        os.environ |= {
-            "EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings", "EXHIBIT_ALLOWED_NETWORKS": f"{HOST}/32",
-        }  # fmt: skip
-        with Product() as product:
-            return [row for size in SIZES for row in _runs(product, size)]
+    with visiting(HOST) as product:
+        return [row for size in SIZES for row in _runs(product, size)]
 
 
 def _runs(product: Product, size: int) -> Iterator[Row]:
-    with _serving(size) as (url, counts):
+    with apart(_serve, size) as (url, counts):
         for run in (1, 2):
             before, begun = processor_seconds(), time.monotonic()
             taken = product.take_captures(url, f"index-{size}", DOMAIN, TAKES)
@@ -58,19 +48,6 @@ def _runs(product: Product, size: int) -> Iterator[Row]:
                 "captures fetched": asked[1], "pictures taken": taken, "CPU seconds": seconds, "seconds": wall,
                 "MiB at most": most // 1024,
             }  # fmt: skip
-
-
-@contextmanager
-def _serving(size: int) -> Iterator[tuple[str, Connection]]:
-    """Serve an archive from a process of its own, which says what it was asked for since it was asked that last."""
-    here, there = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=_serve, args=(size, there), daemon=True)
-    server.start()
-    try:
-        yield f"http://{HOST}:{here.recv()}", here
-    finally:
-        server.kill()  # it has nothing to put away
-        server.join()
 
 
 def _line(number: int) -> tuple[str, str]:

@@ -3,12 +3,13 @@
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -240,6 +241,18 @@ class Product:
         beyond = self._owner.cases.order_by("number").values_list("pk", flat=True)[most:]
         Case.objects.filter(pk__in=list(beyond)).update(decision=Case.Decision.CLEARED)
         make_reports(self._inline.services, [request_report(self._owner, preparer="bench").pk])
+
+
+@contextmanager
+def visiting(host: str) -> Iterator[Product]:
+    """A product in a folder of its own until the block ends, which may visit this address of loopback."""
+    with TemporaryDirectory(prefix="exhibit-bench-") as name:
+        Path(name).chmod(0o755)
+        os.environ |= {
+            "EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings", "EXHIBIT_ALLOWED_NETWORKS": f"{host}/32",
+        }  # fmt: skip
+        with Product() as product:
+            yield product
 
 
 def _in_processes(step: Callable[["Services", Sequence[Any]], None], waiting: Sequence[Any]) -> None:

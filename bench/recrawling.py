@@ -3,21 +3,18 @@
 import http.server
 import io
 import multiprocessing
-import os
-import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from PIL import Image
 
 from bench.common import Row
 from bench.crawling import processor_seconds
-from bench.product import Product
+from bench.product import Product, visiting
 
 HOST = "127.0.0.2"
 LISTS, A_LIST, A_PAGE = 15, 20, 2
@@ -31,18 +28,13 @@ KINDS = {
 
 def measure() -> list[Row]:
     """Crawl a site of each kind five times."""
-    with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
-        Path(name).chmod(0o755)
-        os.environ |= {
-            "EXHIBIT_DATA": name, "DJANGO_SETTINGS_MODULE": "desk.settings", "EXHIBIT_ALLOWED_NETWORKS": f"{HOST}/32",
-        }  # fmt: skip
-        with Product() as product:
-            return [row for kind in KINDS for row in _runs(product, kind)]
+    with visiting(HOST) as product:
+        return [row for kind in KINDS for row in _runs(product, kind)]
 
 
 def _runs(product: Product, kind: str) -> Iterator[Row]:
     first = 0
-    with _serving(kind) as (base, counts):
+    with apart(_serve, kind) as (base, counts):
         for run in range(1, RUNS + 1):
             before, begun = processor_seconds(), time.monotonic()
             product.visit(kind, f"{base}/")
@@ -85,10 +77,10 @@ def as_jpeg(name: str) -> bytes:
 
 
 @contextmanager
-def _serving(kind: str) -> Iterator[tuple[str, Connection]]:
-    """Serve a site from a process of its own, which says what it was asked for since it was asked that last."""
+def apart(serve: Callable[..., None], *arguments: object) -> Iterator[tuple[str, Connection]]:
+    """Serve from a process of its own, which says what it was asked for since it was asked that last."""
     here, there = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=_serve, args=(kind, there), daemon=True)
+    server = multiprocessing.Process(target=serve, args=(*arguments, there), daemon=True)
     server.start()
     try:
         yield f"http://{HOST}:{here.recv()}", here
