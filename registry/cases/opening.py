@@ -91,7 +91,7 @@ def held_back(work: Work, most: int | None = None) -> list[Matter]:
 def _matters(
     found: Sequence[int], registered: Sequence[int], *, most: int | None = None, work: int | None = None
 ) -> list[Matter]:
-    """What these pictures' matches concern, for one work or for all; what lies at an owner's own place nobody."""
+    """What these pictures' matches concern, for one work or for all; nothing that lies at an owner's own places."""
     wanted = most
     while True:
         rows = _rows(found, registered, wanted, work)

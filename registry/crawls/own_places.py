@@ -17,34 +17,29 @@ from registry.models import Sighting, Watch
 
 KINDS = ("site", "list", "sitemap", "feed", "folder")
 """Of sources that may be an owner's own places."""
-SHARED = frozenset(
-    re.findall(
-        r"\S+",
-        "500px.com 58pic.com aliexpress.com artstation.com baidu.com behance.net bilibili.com bsky.app deviantart.com "
-        "douban.com douyin.com ebay.com etsy.com facebook.com flickr.com github.com huaban.com instagram.com "
-        "linkedin.com mastodon.social medium.com pexels.com pinterest.com pixabay.com pixiv.net qq.com reddit.com "
-        "redbubble.com saatchiart.com taobao.com threads.net tiktok.com tuchong.com twitter.com unsplash.com vsco.co "
-        "weibo.com wikimedia.org x.com xiaohongshu.com youtube.com zcool.com.cn zhihu.com",
-    )
-)
+SHARED = frozenset({
+    "500px.com", "58pic.com", "aliexpress.com", "artstation.com", "baidu.com", "behance.net", "bilibili.com",
+    "bsky.app", "deviantart.com", "douban.com", "douyin.com", "ebay.com", "etsy.com", "facebook.com", "flickr.com",
+    "github.com", "huaban.com", "instagram.com", "linkedin.com", "mastodon.social", "medium.com", "pexels.com",
+    "pinterest.com", "pixabay.com", "pixiv.net", "qq.com", "reddit.com", "redbubble.com", "saatchiart.com",
+    "taobao.com", "threads.net", "tiktok.com", "tuchong.com", "twitter.com", "unsplash.com", "vsco.co", "weibo.com",
+    "wikimedia.org", "x.com", "xiaohongshu.com", "youtube.com", "zcool.com.cn", "zhihu.com",
+})  # fmt: skip
 """Sites on which each account has a path of its own: as a whole, they are nobody's place."""
-BEFORE_ACCOUNTS = frozenset(
-    re.findall(
-        r"\S+",
-        "a accounts add album albums article articles artwork artworks c channel collection collections company de en "
-        "es fr gallery galleries i image images in it item itm ja ko p people photo photos pin pins post posts profile "
-        "pt question reel reels s school shop shorts space status store stories story u us user users usr v video "
-        "videos watch web wiki works zh zh-cn zh-tw",
-    )
-)
+BEFORE_ACCOUNTS = frozenset({
+    "a", "accounts", "add", "album", "albums", "article", "articles", "artwork", "artworks", "c", "channel",
+    "collection", "collections", "company", "de", "en", "es", "fr", "gallery", "galleries", "i", "image", "images",
+    "in", "it", "item", "itm", "ja", "ko", "p", "people", "photo", "photos", "pin", "pins", "post", "posts",
+    "profile", "pt", "question", "reel", "reels", "s", "school", "shop", "shorts", "space", "status", "store",
+    "stories", "story", "u", "us", "user", "users", "usr", "v", "video", "videos", "watch", "web", "wiki", "works",
+    "zh", "zh-cn", "zh-tw",
+})  # fmt: skip
 """First steps of paths there behind which an account or one of its pages is named."""
-FOR_ALL = frozenset(
-    re.findall(
-        r"\S+",
-        "about all browse categories category discover explore events feed feeds groups hashtag hashtags help home "
-        "hot ideas live login market new news popular public r search services tag tagged tags topic topics trending",
-    )
-)
+FOR_ALL = frozenset({
+    "about", "all", "browse", "categories", "category", "discover", "explore", "events", "feed", "feeds", "groups",
+    "hashtag", "hashtags", "help", "home", "hot", "ideas", "live", "login", "market", "new", "news", "popular",
+    "public", "r", "search", "services", "tag", "tagged", "tags", "topic", "topics", "trending",
+})  # fmt: skip
 """First steps of paths there behind which anybody's pictures are."""
 _PAGE = re.compile(r"\.(aspx?|cfm|csv|gne|json|jspx?|php\d?|txt|[sx]?html?|xml)$", re.IGNORECASE)
 
