@@ -108,7 +108,8 @@ def keep_in_cache(path: Path, data: bytes) -> bool:
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (path.parents[1], path.parent):
+            folder.mkdir(exist_ok=True)  # never the data folder, which may have been moved
         files = files_left(path.parent)
         has_files = files is None or files >= files_floor(path.parent)
         if has_room := has_files and shutil.disk_usage(path.parent).free >= CACHE_RESERVE:

@@ -191,7 +191,7 @@ class Folder:
         self.root = root
         self._incoming = root / "incoming"
         if made is None or not made.exists() or any(root.glob("??")):
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies here is for nobody else on this machine
+            root.mkdir(mode=0o700, exist_ok=True)  # what lies here is for nobody else on this machine
             self._incoming.mkdir(exist_ok=True)
             with suppress(OSError):  # it only reads
                 if made is not None:

@@ -24,8 +24,8 @@ def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[byt
     A last line that was cut off is left out. Asking for more raises ``ServiceMissingError`` when the child has ended
     because it can't write. Its file and messages lie in the spool, a folder made when absent.
     """
-    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    job.bytes_dir.mkdir(parents=True, exist_ok=True)
+    for folder in (spool.parent, spool, job.bytes_dir):  # never the data folder, which may have been moved
+        folder.mkdir(mode=0o700, exist_ok=True)
     job_file = spool / "job.json"
     job_file.write_text(job.to_json(), encoding="utf-8")
     command = [sys.executable, "-m", "crawler", str(job_file)]

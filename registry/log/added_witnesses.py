@@ -87,6 +87,6 @@ def _roots_file(row: AddedWitness, folder: Path) -> Path:
     data = row.roots.encode()
     path = folder / "roots" / f"{row.name}-{hashlib.sha256(data).hexdigest()[:16]}.pem"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         write_once(path, data)
     return path

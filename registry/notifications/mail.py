@@ -83,7 +83,7 @@ class MailFiles(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         """Write the mails; returns how many."""
         folder = mail_folder(settings.CONFIG)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         for message in email_messages:
             path = folder / f"{now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}.eml"
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

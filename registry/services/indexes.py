@@ -144,7 +144,7 @@ class Indexes:
     def _alone(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
         """Wait to be the only process of this machine that reads much from the rows."""
         folder = index_folder(self._config, collection, space)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(exist_ok=True)
         never = ServiceMissingError("An index is being made again.")
         return alone(folder.with_name(f".{folder.name}.lock"), never, within=math.inf)
 

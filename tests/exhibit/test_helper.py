@@ -48,7 +48,7 @@ def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(mos
     picture = tmp_path / "good.jpg"
     picture.write_bytes(saved(photo(640, 480), "JPEG"))
     assert 1_000 < picture.stat().st_size < 200_000
-    line = [sys.executable, "-c", _LIMITED, str(picture), str(most)]
+    line = [sys.executable, "-B", "-c", _LIMITED, str(picture), str(most)]
     told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     assert told.split(maxsplit=1) == ["ServiceMissingError", "A limit of this process forbids files of this size.\n"]
 

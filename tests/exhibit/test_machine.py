@@ -154,6 +154,7 @@ def test_the_crawlers_own_full_disk_is_told_by_the_child(
     monkeypatch.setattr(
         "registry.crawls.child.subprocess", subprocess
     )  # a fork has the limits of whom it is forked from
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a module that it compiled in part
     settle(inline, allowed_networks=(LOOPBACK,))
     watch(owner("studio"), shop.url())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

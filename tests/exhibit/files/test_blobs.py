@@ -302,6 +302,6 @@ def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, data: byt
 
 
 def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
-    folder = tmp_path / "made" / "blobs"
+    folder = tmp_path / "blobs"
     FolderBlobStore(folder)
     assert folder.stat().st_mode & 0o077 == 0

@@ -15,6 +15,7 @@ from workers.operations.doctor import examine
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Config:
+    (tmp_path / "data").mkdir()
     return load_config({"EXHIBIT_DATA": str(tmp_path / "data")})
 
 

@@ -21,6 +21,7 @@ from workers.operations.doctor import examine as examine_machine
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Config:
+    (tmp_path / "data").mkdir()
     return load_config({"EXHIBIT_DATA": str(tmp_path / "data"), "EXHIBIT_CAPTURE_BROWSER": "none"})
 
 

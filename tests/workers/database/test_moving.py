@@ -25,6 +25,7 @@ from workers.servers.embedded import lock_folder
 
 @pytest.fixture
 def here(tmp_path: Path) -> Config:
+    (tmp_path / "data").mkdir()
     return load_config({"EXHIBIT_DATA": str(tmp_path / "data")})
 
 
