@@ -15,58 +15,11 @@ from django.conf import settings
 from django.db import migrations, models
 
 import registry.db.fields
+from registry.migrations._protected import PROTECTED
 from registry.migrations._tables import STEP, Tables, numbered, step
-
-NAMES = (
-    "0001_initial 0002_append_only 0003_descriptors 0004_calibrations 0005_revisits 0006_fit 0007_searched 0008_masks "
-    "0009_keys_and_origins 0010_report_progress 0011_deposits 0012_witness_states 0013_recaptures 0014_canaries "
-    "0015_capture_digests 0016_witness_questions 0017_read_positions 0018_receipt_growth 0019_log_waiting "
-    "0020_canary_redirects 0021_api_tokens 0022_running 0023_readers 0024_report_removal 0025_watch_removed "
-    "0026_ledger_changes 0027_uploads 0028_kept_answers 0029_ownership 0030_attention 0031_attention_of_earlier_cases "
-    "0032_notices 0033_packages 0034_download_links 0035_invitations 0036_reported_pictures 0037_searches 0038_told "
-    "0039_notice_mail_and_dues 0040_log_origin_key 0041_standing 0042_history 0043_quick_lists 0044_dismissals "
-    "0045_ledger_effects"
-)
-PROTECTED = """
-CREATE FUNCTION registry_log_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'the log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
-END $$;
-CREATE FUNCTION registry_log_contiguous() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.sequence <> (SELECT coalesce(max(sequence) + 1, 0) FROM registry_logentry) THEN
-        RAISE EXCEPTION 'the log has no gaps: entry % is out of order', NEW.sequence USING ERRCODE = 'restrict_violation';
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER log_contiguous BEFORE INSERT ON registry_logentry
-    FOR EACH ROW EXECUTE FUNCTION registry_log_contiguous();
-CREATE FUNCTION registry_log_waits() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO registry_logwaiting (submission_id) VALUES (NEW.id);
-    RETURN NULL;
-END $$;
-CREATE FUNCTION registry_log_numbered() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    DELETE FROM registry_logwaiting WHERE submission_id = NEW.submission_id;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER log_waits AFTER INSERT ON registry_logsubmission
-    FOR EACH ROW EXECUTE FUNCTION registry_log_waits();
-CREATE TRIGGER log_numbered AFTER INSERT ON registry_logentry
-    FOR EACH ROW EXECUTE FUNCTION registry_log_numbered();
-""" + "".join(
-    f"CREATE TRIGGER log_no_change BEFORE UPDATE OR DELETE ON registry_{table} "
-    "FOR EACH ROW EXECUTE FUNCTION registry_log_refuse();\n"
-    f"CREATE TRIGGER log_no_truncate BEFORE TRUNCATE ON registry_{table} "
-    "FOR EACH STATEMENT EXECUTE FUNCTION registry_log_refuse();\n"
-    for table in ("logentry", "lognode", "logcheckpoint", "logsubmission", "logorigin")
-)
 
 
 class Migration(migrations.Migration):
-
-    replaces = [('registry', name) for name in NAMES.split()]
 
     initial = True
 

@@ -12,13 +12,6 @@ from django.db import migrations, models
 import registry.db.fields
 from registry.migrations._tables import MORE, STEP, numbered, step, tables
 
-NAMES = (
-    "0046_faults 0047_papers 0049_floods 0050_relations 0051_pieces 0052_derived 0053_certificates 0054_address_lists "
-    "0055_search_consents 0058_known_pages 0059_search_charges 0060_patterns 0061_leases 0062_secrets "
-    "0063_index_manifests 0064_packs 0065_segment_searches 0066_edge 0067_alliance 0068_agreements 0069_claims "
-    "0070_opened_works 0071_replies 0072_cocaptures 0073_passkeys 0074_iscc 0075_fingerprints 0076_models "
-    "0077_web_archive"
-)
 ROWS = (
     "anchorreceipt bundle capture crawlslice delivery descriptormodel inquiry ledgerchange mailchoice noticemail "
     "package picture report uploadfile workpicture"
@@ -38,8 +31,6 @@ REASONS = "UPDATE registry_noticecase SET answers = answers || jsonb_build_objec
 
 
 class Migration(migrations.Migration):
-
-    replaces = [('registry', name) for name in NAMES.split()]
 
     dependencies = [('registry', '0001_squashed_0045_ledger_effects')]
 

@@ -30,7 +30,10 @@ FILES_OF_DATABASE = 2_000
 _GIB = 1024**3
 FOLDER = "restoring"  # of the data folder: what is on its way into the database
 _BEGUN = "begun"  # in it, from just before the rows are put back: the digest of their dump
-_FOLDED = ("0045_ledger_effects", "0077_web_archive")
+FOLDED = {
+    "0045_ledger_effects": "0001_squashed_0045_ledger_effects",
+    "0077_web_archive": "0046_squashed_0077_web_archive",
+}
 """The migrations up to each of these are one by now: a database has gone through none of them, or through all."""
 _FOREIGN = "There are rows in the database already: nothing was restored."
 _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
@@ -172,7 +175,7 @@ def _refuse_others(dump: Path, description: Description) -> None:
         told = f"This backup is of too early a version of Exhibit ({description.version})"
         hint = "Restore it with a version in between, start that once, and make a backup with it."
         raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
-    later = sorted(name for name in held - known if name > _FOLDED[-1])
+    later = sorted(name for name in held - known if name > list(FOLDED)[-1])
     if later:
         told = f"This backup is of a later version of Exhibit ({description.version}, {later[-1]})"
         hint = "Restore it with the version that made it, or a later one."
@@ -181,7 +184,7 @@ def _refuse_others(dump: Path, description: Description) -> None:
 
 def too_early(names: set[str]) -> bool:
     """Whether rows went through migrations of the registry that are one by now, but not through the last of them."""
-    first, last = _FOLDED
+    first, last = FOLDED
     between = any(first < name < last and "squashed" not in name for name in names)
     return first not in names or (between and last not in names)
 

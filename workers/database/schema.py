@@ -8,6 +8,7 @@ from pathlib import Path
 import django
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 
 from exhibit.config.secrets import master_key
 from exhibit.errors import ServiceMissingError
@@ -16,7 +17,7 @@ from indexer.picture.spaces import DESCRIPTOR
 from registry.configuration import load_config
 from registry.services.same_secrets import keep_marks
 from registry.services.services import Services
-from workers.database.restore import take_up, too_early
+from workers.database.restore import FOLDED, take_up, too_early
 from workers.database.unpacking import unpack
 
 _LOCK = 0x45584D47
@@ -40,6 +41,7 @@ def migrate() -> bool:
             with _alone():
                 unpack(config)
                 with transaction.atomic():  # killed meanwhile, none is applied
+                    _name_folded()
                     call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
         end_restore()
@@ -50,6 +52,15 @@ def migrate() -> bool:
         said = str(error).strip().splitlines()[0]
         raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error
     return behind
+
+
+def _name_folded() -> None:
+    """Note of a database that went through the first migrations one by one that it has what they are now."""
+    recorder = MigrationRecorder(connection)
+    applied = recorder.applied_migrations()
+    for last, folded in FOLDED.items():
+        if ("registry", last) in applied and ("registry", folded) not in applied:
+            recorder.record_applied("registry", folded)
 
 
 def _keep_shipped() -> None:

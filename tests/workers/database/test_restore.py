@@ -136,7 +136,8 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
 def test_a_backup_of_too_early_a_version_is_refused_before_anything_is_put_back(
     open_folder: Path, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restore, "_FOLDED", ("0046_faults", "0077_web_archive"))  # the kept backup ends before both
+    folded = dict.fromkeys(("0046_faults", "0077_web_archive"))  # the kept backup ends before both
+    monkeypatch.setattr(restore, "FOLDED", folded)
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with pytest.raises(WrongUseError, match=r"too early a version of Exhibit .*: nothing was restored") as refused:
         put_back(config, tar_of(members, open_folder / "early.tar"), nothing)

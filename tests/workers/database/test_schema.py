@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 
 from exhibit.errors import ServiceMissingError
 from registry.models import CalibrationRow, DescriptorModel
@@ -24,9 +25,11 @@ def test_a_database_that_lacks_a_migration_is_behind(db: None) -> None:
 
 @pytest.mark.parametrize("last", ["0045", "0077"])
 def test_a_database_that_lacks_the_last_of_migrations_that_are_one_by_now_is_too_early(last: str, db: None) -> None:
-    lacking = "DELETE FROM django_migrations WHERE app = 'registry' AND (name >= %s OR name ~ 'squashed')"
     with connection.cursor() as cursor:
-        cursor.execute(lacking, [last])
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'registry'")
+    for name in ("0001_initial", "0045_ledger_effects", "0046_faults", "0077_web_archive"):
+        if name < last:
+            MigrationRecorder(connection).record_applied("registry", name)
     with pytest.raises(ServiceMissingError, match="is of a version that is too early") as refused:
         schema.migrate()
     assert refused.value.hint == "Start a version in between once, then this one."
