@@ -146,7 +146,7 @@ def _show_use(desk: Desk, use: "schemas.Use") -> None:
         ("seen", moment(use.last_seen, desk.zone) or use.period or "not known when"),
         ("match", alike),
         *(("odds", words) for words in wording.odds_in_words(use.related, use.exposure)),
-        ("probability", _probability(use)),
+        ("false alarms", _false_alarms(use)),
         ("licence", "" if use.licence is None else str(use.licence)),
     )
 
@@ -154,12 +154,12 @@ def _show_use(desk: Desk, use: "schemas.Use") -> None:
 BREAKS_OFF = "It breaks off or is damaged: compared was what there is of it."
 
 
-def _probability(use: "schemas.Use") -> str:
+def _false_alarms(use: "schemas.Use") -> str:
     of = use.calibration
     if use.probability is None or of is None:
-        return "not calibrated"
-    bound = f"at most {of.false_alarms_in_a_million_at_most:,} false alarms in a million pictures, 95%"
-    return f"{use.probability:.4f} (calibration {of.name}; {bound}, from {of.photographs:,} photographs)"
+        return "how often this is wrong has not been measured"
+    bound = f"at most {of.false_alarms_in_a_million_at_most:,} in a million pictures, with 95% confidence"
+    return f"{bound} (calibration {of.name}, from {of.photographs:,} photographs)"
 
 
 def _show_evidence(desk: Desk, one: "schemas.FullCase") -> None:

@@ -46,6 +46,7 @@ class _Result:
     epilog=examples(
         "exhibit identify found.jpg",
         "exhibit identify screenshot.png poster.jpg --out proofs",
+        "exhibit identify found.jpg --details",
         "exhibit identify https://shop.example/banner.jpg --json",
         "curl -s https://shop.example/banner.jpg | exhibit identify -",
     ),
@@ -53,8 +54,11 @@ class _Result:
 @click.argument("images", nargs=-1, required=True)
 @owner_option
 @click.option("--out", metavar="DIR", type=TO_FILL, help=DRAWN)
+@click.option("--details", is_flag=True, help="Tell the figures, too, and what the log holds.")
 @json_option
-def identify_command(*, images: tuple[str, ...], named: str | None, out: Path | None, as_json: bool) -> None:
+def identify_command(
+    *, images: tuple[str, ...], named: str | None, out: Path | None, details: bool, as_json: bool
+) -> None:
     """Say which of the owner's works each of IMAGES shows, whole or in part.
 
     An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit
@@ -70,7 +74,7 @@ def identify_command(*, images: tuple[str, ...], named: str | None, out: Path | 
     if as_json:
         echo_json({"images": [_plain(answer) for answer in results]})
     else:
-        _tell(desk, results)
+        _tell(desk, results, details=details)
     if errors := [answer.error for answer in results if answer.error is not None]:
         finish(max(error.exit_code for error in errors))
     if not any(answer.works for answer in results):
@@ -139,7 +143,7 @@ def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
     return schemas.IdentifiedFile.from_row(result.answer, image=result.image, works=works)
 
 
-def _tell(desk: Desk, results: Sequence[_Result]) -> None:
+def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
     from desk.texts import ownership
     from indexer.search import why as explaining
 
@@ -157,28 +161,29 @@ def _tell(desk: Desk, results: Sequence[_Result]) -> None:
         if answer.features.info.incomplete:
             say(f"  {explaining.BREAKS_OFF}")
         for found, files in one.works:
-            _tell_work(desk, one.image, found, files)
+            _tell_work(desk, one.image, found, files, details=details)
         _tell_copies(desk, answer)
         if stated := ownership.statement_rows(answer.said):
             say("  The file says of itself, and nobody has examined it:")
             fields(*((f"    {name}", text) for name, text in stated))
 
 
-def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str]) -> None:
+def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str], *, details: bool) -> None:
     from desk.texts import cases
     from registry.bundles import sentences
 
     work, verification = found.work, found.verification
     say(f"{image}: work {work.number}, {work.title}")
     say(f"  {verification.decision}: {SAID[verification.decision]}")
-    said = sentences.words_of(verification, found.calibration)
+    every = sentences.said_of(verification, found.calibration)
+    said = (sentence % values for sentence, values in every if details or sentence not in sentences.FIGURES)
     for sentence in filter(None, (*said, cases.further_in_words(len(verification.further)))):
         say(f"  {sentence}")
     for remark in cases.remarks_of(verification.reasons):
         say(f"  {remark}")
     fields(
         ("  registered", moment(work.registered_at, desk.zone)),
-        *_logged(desk, found.log),
+        *(_logged(desk, found.log) if details else ()),
         ("  written", f"{commonpath(files)} ({counted(len(files), 'file')})" if files else ""),
     )
 

@@ -26,6 +26,8 @@ RESEMBLES = _(
 )
 RELATED = _("Weighed odds that it has to do with the work, and doesn't resemble it by chance: %(odds)s.")
 EXPOSURE = _("Weighed odds that it shows this very picture, and not another one of the scene: %(odds)s.")
+HASHES = _("The 256-bit perceptual hashes differ in %(bits)s bits.")
+UNCALIBRATED = _("The likelihood ratio has not been calibrated.")
 RATIO = _("Likelihood ratio of a copy, as measured on other pictures: %(ratio)s.")
 AT_MOST = _("Likelihood ratio of a copy: %(ratio)s at most is stated; the photographs measured support none larger.")
 AT_LEAST = _(
@@ -36,6 +38,9 @@ MEASURED = _(
     "alarms in a million pictures, 95%%, from %(photographs)s photographs, each searched for among the other "
     "%(others)s, with %(failed)s false alarms)."
 )
+
+FIGURES = frozenset({AGREEING, HASHES, RELATED, EXPOSURE, RATIO, AT_MOST, AT_LEAST, MEASURED, UNCALIBRATED})
+"""Those that say nothing to a reader who doesn't compute with them."""
 
 
 def not_checked(language: str) -> tuple[str, ...]:
@@ -80,7 +85,7 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
     elif compared.rotation:
         said.append((_("It is turned by %(degrees)s° clockwise."), {"degrees": -compared.rotation}))
     if compared.hamming < NOT_COMPARED:
-        said.append((_("The 256-bit perceptual hashes differ in %(bits)s bits."), {"bits": compared.hamming}))
+        said.append((HASHES, {"bits": compared.hamming}))
     odds = ((RELATED, compared.related), (EXPOSURE, compared.exposure))
     said += [(sentence, {"odds": odds_words(log)}) for sentence, log in odds if log is not None]
     return (*said, *_ratio(compared, calibration))
@@ -89,7 +94,7 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
 def _ratio(compared: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
     """The likelihood ratio with what it rests on."""
     if compared.probability is None or calibration is None:
-        return ((_("The likelihood ratio has not been calibrated."), {}),)
+        return ((UNCALIBRATED, {}),)
     bound, ratio = calibration.bound(compared.decision), calibration.ratio(compared.probability)
     stated = RATIO if not ratio.limited else AT_MOST if ratio.value > 1 else AT_LEAST
     rests_on: dict[str, object] = {

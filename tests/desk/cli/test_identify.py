@@ -1,5 +1,6 @@
 """`exhibit identify`: which work a picture shows, from a file or standard input."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
     assert {Path(name).suffix for name in work["files"]} >= {".jpg", ".json"}
     ran = cli.run("identify", folder / "found.jpg")
     assert ran.out.startswith(f"{folder / 'found.jpg'}: work 1, The First\n  certain: They agree as a copy")
+    assert not re.search(r"\b(?:bits|blocks|odds|ratio|witness)\b", ran.out)
+    told = cli.run("identify", folder / "found.jpg", "--details").out
+    assert all(word in told for word in ("of the blocks agree", "differ in", "Weighed odds", "ikelihood ratio", "log "))
     kept = [path.name for path in (cli.data / "blobs").rglob("*") if path.is_file()]
     assert found["digest"] not in kept
 

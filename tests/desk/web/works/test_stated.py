@@ -100,6 +100,7 @@ def test_a_viewer_registers_nothing(ann: Client) -> None:
 def test_a_member_finds_the_page_and_is_told_what_it_means(site: Site, tmp_path: Path) -> None:
     visitor = site.member(owner("studio"), size=PHONE)
     page = visitor.open(reverse("add-works", args=["studio"]))
+    page.get_by_text("A table declares more").click()
     page.get_by_role("link", name="Register without the pictures").click()
     text = page.get_by_role("main").inner_text()
     for said in ("never leave your machine", "goes to review only", "Evidence needs the picture", "8.0\xa0MB"):
