@@ -83,7 +83,7 @@ class ListedPackage(Answer):
 
 
 class Package(Answer):
-    """Bundles of several cases that are handed over together, as one ZIP."""
+    """Bundles of several cases that are handed over together, as one ZIP; and as a PDF beside it, to be read."""
 
     number: int = Field(examples=[1])
     recipient: str = Field(examples=["court"])
@@ -97,6 +97,10 @@ class Package(Answer):
     expires_at: Moment | None
     kept: Annotated[bool, From(lambda row: bool(row.made_at and row.files))] = Field(
         description="Whether the ZIP can be taken."
+    )
+    pdfs: Annotated[list[str], From(lambda row: [file["name"] for file in row.files if "exhibits" in file])] = Field(
+        description="Names of the PDFs beside it: its bundles as numbered exhibits, in each language, in volumes.",
+        examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
 
 

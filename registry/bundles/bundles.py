@@ -76,9 +76,7 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
     sealed bytes are missing that nobody removed: a backup may have them.
     """
     sealed = sealed_case(services, bundle)
-    withheld = _withheld(services, bundle, sealed)
-    if without_originals is not None:
-        withheld = _besides(_originals(bundle, sealed), without_originals, withheld)
+    withheld = left_out(services, bundle, sealed, without_originals=without_originals)
     lacking = {file.path for file in sealed.manifest.files if file.sha256 not in services.blobs}
     if lost := sorted(lacking.difference(() if withheld is None else withheld.files)):
         sentence = Sentence(
@@ -87,6 +85,16 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
         raise NotFoundError(sentence, hint=Sentence("Ask the operator to restore it from a backup, then try again."))
     proofs = proofs_of(services, bundle, sealed, sealed_facts(services, sealed))
     write_bundle(out, sealed, replace(proofs, withheld=withheld), services.blobs)
+
+
+def left_out(
+    services: Services, bundle: Bundle, sealed: SealedCase, *, without_originals: str | None = None
+) -> Withheld | None:
+    """What of a sealed bundle isn't handed out now, and why, as :func:`assemble` says; ``None`` for nothing."""
+    withheld = _withheld(services, bundle, sealed)
+    if without_originals is None:
+        return withheld
+    return _besides(_originals(bundle, sealed), without_originals, withheld)
 
 
 def _originals(bundle: Bundle, sealed: SealedCase) -> list[str]:

@@ -1,5 +1,6 @@
 """Packages: the bundles of several cases for a court or for the other side, made one after the other, as one ZIP."""
 
+import logging
 import shutil
 import tempfile
 import time
@@ -16,15 +17,17 @@ from evidence.documents.case.sections import held_in_documents
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.facts.case import WitnessFacts
-from evidence.formats.container import MAX_ZIP_BYTES, zip_size
+from evidence.formats.container import MAX_ZIP_BYTES
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
-from exhibit.errors import WrongUseError
+from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.sentences import Sentence, following
 from registry import jobs
+from registry.bundles import packages as packing
 from registry.bundles.bundles import assemble, bundle_name, sealed_case, sealed_facts
 from registry.bundles.documents import LazyPictures, languages_of
-from registry.bundles.packages import Recipient, _members
+from registry.bundles.packages import Recipient
+from registry.bundles.reading_copies import make_volume, next_volume
 from registry.db import steps
 from registry.db.fields import KeptFile
 from registry.log.witnessed import answers_of
@@ -69,7 +72,8 @@ def _make(services: Services, package: Package) -> int:
     """Make the bundles still to be made, and count those not sealed; raises ``InterruptedError`` to go on later."""
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
     wanted = {bundle.pk for bundle in bundles}
-    others = [file for file in package.files if file.get("bundle") not in wanted]
+    others = [file for file in package.files if "bundle" in file and file["bundle"] not in wanted]
+    others += packing.reading_copies(package) if others else []
     here = [file for file in package.files if file not in others]
     package.files = [file for file in here if Digest.from_hex(file["digest"]) in services.blobs]
     if others:  # it was asked for again with newer bundles
@@ -93,21 +97,34 @@ def _make(services: Services, package: Package) -> int:
                 raise WrongUseError(following(why, bundle.error), hint=hint)
         else:
             _add(services, package, _bundle_file(services, package, bundle))
+    if not unsealed:
+        _read(services, package, bundles, over)
     return unsealed
+
+
+def _read(services: Services, package: Package, bundles: Sequence[Bundle], over: float) -> None:
+    """Make the PDFs still to be made; where one can't be, the ZIP goes without."""
+    while volume := next_volume(services, package, len(bundles)):
+        if time.monotonic() > over:
+            raise InterruptedError
+        try:
+            file = make_volume(services, package, bundles, volume, partial(_tell, package))
+        except ExhibitError as error:
+            told = "Package %s of %s goes without a PDF: %s"
+            logging.getLogger(__name__).warning(told, package.number, package.owner.slug, error)
+            return
+        _add(services, package, file)
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
     """Write one bundle with the receipts of now, in pieces, and keep it."""
     folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
-    ending, reason = ".zip", None
-    if package.recipient == Recipient.OTHER_SIDE:
-        ending, reason = "-without-originals.zip", package.reason
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
         out = cast("BinaryIO", temporary)
-        assemble(services, bundle, out, without_originals=reason)
+        assemble(services, bundle, out, without_originals=package.withholding)
         out.flush()
-        return _kept(services, Path(out.name), bundle_name(bundle, ending)) | {"bundle": bundle.pk}
+        return _kept(services, Path(out.name), bundle_name(bundle, package.bundle_ending)) | {"bundle": bundle.pk}
 
 
 def _kept(services: Services, path: Path, name: str) -> KeptFile:
@@ -120,7 +137,7 @@ def _kept(services: Services, path: Path, name: str) -> KeptFile:
 
 def _add(services: Services, package: Package, file: KeptFile) -> None:
     """Record a file of a package that is still this process's."""
-    if zip_size(_members(services, [*package.files, file])) > MAX_ZIP_BYTES:
+    if packing.size_with(services, package, file) > MAX_ZIP_BYTES:
         remove_unused(services, [file])
         sentence = Sentence("Together the bundles are larger than 4 GiB.")
         raise WrongUseError(sentence, hint=Sentence("Ask for fewer cases at a time."))

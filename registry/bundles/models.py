@@ -185,6 +185,16 @@ class Package(Numbered, Claimable):
     expires_at = models.DateTimeField(null=True, blank=True, help_text="when its files are removed")
     removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
 
+    @property
+    def withholding(self) -> str | None:
+        """The reason why originals are left out; ``None`` where they aren't."""
+        return self.reason if self.recipient == self.Recipient.OTHER_SIDE else None
+
+    @property
+    def bundle_ending(self) -> str:
+        """What the names of the bundles in it end with."""
+        return ".zip" if self.withholding is None else "-without-originals.zip"
+
     class Meta(Numbered.Meta):
         indexes = [
             models.Index(fields=["id"], name="package_todo", condition=~models.Q(state="done")),

@@ -1,8 +1,9 @@
-"""Packages: asking for the bundles of several cases as one ZIP, taking it away, removing it."""
+"""Packages: asking for the bundles of several cases as one ZIP with a PDF beside it, taking and removing these."""
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import BinaryIO
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -103,16 +104,42 @@ def package_name(package: Package) -> str:
 
 def package_size(services: Services, package: Package) -> int:
     """Bytes of the one ZIP."""
-    return zip_size(_members(services, package.files))
+    return zip_size(_members(services, _zipped(package.files)))
+
+
+def size_with(services: Services, package: Package, file: KeptFile) -> int:
+    """Bytes of the one ZIP once this file has been added."""
+    return zip_size(_members(services, _zipped([*package.files, file])))
+
+
+def reading_copies(package: Package) -> list[KeptFile]:
+    """The PDFs beside the ZIP, volume by volume in each language."""
+    return [file for file in package.files if "exhibits" in file]
+
+
+def reading_copy(services: Services, package: Package, name: str) -> tuple[KeptFile, BinaryIO]:
+    """One of the PDFs, with its bytes; raises ``NotFoundError`` when it isn't there, or not any more."""
+    file = next((file for file in reading_copies(package) if file["name"] == name), None)
+    if file is None or package.made_at is None:
+        raise NotFoundError(_("This PDF isn't kept any more."), hint=_("Ask for it again."))
+    digest = Digest.from_hex(file["digest"])
+    if digest not in services.blobs:
+        raise NotFoundError(_("The operator has removed a picture in this PDF for good."), hint=_("Ask for it again."))
+    return file, services.blobs.open(digest)
+
+
+def _zipped(files: Sequence[KeptFile]) -> list[KeptFile]:
+    return [file for file in files if "exhibits" not in file]
 
 
 def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
     """The one ZIP, piece by piece; raises ``NotFoundError`` when it isn't made or not all there any more."""
     if not package.files or package.made_at is None:
         raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
-    if not all(Digest.from_hex(file["digest"]) in services.blobs for file in package.files):
+    files = _zipped(package.files)
+    if not all(Digest.from_hex(file["digest"]) in services.blobs for file in files):
         raise NotFoundError(_("The operator has removed a picture in this ZIP for good."), hint=_("Ask for it again."))
-    return zip_chunks(_members(services, package.files))
+    return zip_chunks(_members(services, files))
 
 
 def _members(services: Services, files: Sequence[KeptFile]) -> list[Member]:

@@ -134,16 +134,16 @@ def _begin_packages_again(digest: Digest) -> None:
     """Have packages that aren't finished begun again: their bundles up to now may hold the picture."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
-        rest = [file for file in package.files if file.get("bundle") not in keys]
+        rest = [file for file in package.files if file.get("bundle") not in keys and "exhibits" not in file]
         Package.objects.filter(pk=package.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
 
 
 def _packed(digest: Digest) -> Iterator[Touched]:
-    """The bundles with the picture that lie in packages, as ZIPs of their own."""
+    """The bundles with the picture that lie in packages, as ZIPs of their own, and the PDFs beside these."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).select_related("owner").distinct():
         for file in package.files:
-            if file.get("bundle") in keys:
+            if file.get("bundle") in keys or "exhibits" in file:
                 what = f"package {package.number}"
                 yield Touched(Digest.from_hex(file["digest"]), package.owner.slug, what, kept=False)
 

@@ -13,6 +13,7 @@ class KeptFile(TypedDict):
     """A file whose bytes are among the blobs, as the JSON of a row lists it.
 
     ``digest`` is hexadecimal, ``role`` what a capture's file is, ``crc`` the checksum of a ZIP's, ``bundle`` its row.
+    ``language`` and ``exhibits``, the first and the last, are those of a package's reading copy.
     ``because`` is the picture, in hexadecimal, because of which the bytes weren't stored: only their digest is.
     """
 
@@ -22,6 +23,8 @@ class KeptFile(TypedDict):
     media_type: NotRequired[str]
     role: NotRequired[str]
     crc: NotRequired[int]
+    language: NotRequired[str]
+    exhibits: NotRequired[list[int]]
     bundle: NotRequired[int]
     because: NotRequired[str]
 

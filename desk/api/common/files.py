@@ -12,7 +12,7 @@ from desk.api.common.auth import Call, of
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Json
-from registry.bundles.packages import package_chunks, package_name, package_size
+from registry.bundles.packages import package_chunks, package_name, package_size, reading_copy
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Notice, Package
 from registry.notices.packet import packet, packet_name
@@ -41,6 +41,12 @@ def zip_answer(row: Package) -> StreamingHttpResponse:
     chunks, size = package_chunks(wiring.services(), row), package_size(wiring.services(), row)
     headers = {"Content-Disposition": f'attachment; filename="{package_name(row)}"', "Content-Length": str(size)}
     return StreamingHttpResponse(chunks, content_type="application/zip", headers=headers)
+
+
+def pdf_answer(row: Package, name: str) -> HttpResponseBase:
+    """A PDF that lies beside a package's ZIP; raises ``NotFoundError`` when it can't be had, or not any more."""
+    file, stream = reading_copy(wiring.services(), row, name)
+    return download(stream, name, file["media_type"])
 
 
 def packet_answer(row: Notice) -> tuple[StreamingHttpResponse, list[str]]:

@@ -1,4 +1,4 @@
-"""Packages, the bundles of several cases as one ZIP; and links with which people outside take one or a report away."""
+"""Packages, the bundles of several cases as one ZIP and as PDFs; and links to take one or a report away."""
 
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -6,7 +6,7 @@ from ninja import Router
 from pydantic import Field
 
 from desk.api.common.auth import SEND, WRITE, Call, of
-from desk.api.common.files import taken, zip_answer
+from desk.api.common.files import FileName, pdf_answer, taken, zip_answer
 from desk.api.common.idempotency import once
 from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
@@ -45,7 +45,7 @@ def list_packages(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 @router.post(PACKAGES, response={202: schemas.Package}, auth=WRITE, operation_id="request_package")
 @once
 def ask_for_package(request: Call, owner: str, new: NewPackage) -> schemas.Package:
-    """Ask for the newest bundles of confirmed cases as one ZIP; it is there when `kept` is true."""
+    """Ask for the newest bundles of confirmed cases as one ZIP and as PDFs; they are there when `kept` is true."""
     by = request.auth.by
     return _begun(packing.request_package(of(request), new.cases, new.recipient, by=by, reason=new.reason))
 
@@ -76,6 +76,16 @@ def get_package_file(request: Call, owner: str, number: int) -> HttpResponseBase
     answer = zip_answer(row)
     seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
     taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, seals=seals)
+    return answer
+
+
+@router.get(ONE + "/pdfs/{name}", openapi_extra=file_of("application/pdf"))
+def get_package_pdf(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
+    """A PDF beside the ZIP, for reading: numbered exhibits out of its bundles, with one numbering of the pages."""
+    row = scoped.package(of(request), number)
+    answer = pdf_answer(row, name)
+    seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+    taken(request, Evidence.PACKAGE, package=number, recipient=row.recipient, file=name, seals=seals)
     return answer
 
 

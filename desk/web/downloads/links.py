@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from desk.api.common.files import zip_answer
+from desk.api.common.files import pdf_answer, zip_answer
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import FORM, Telling, decider_post, member_page, page_of, show
@@ -71,7 +71,8 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
     if link.package is not None:
         if not link.package.files:
             return []
-        return [(packing.package_name(link.package), packing.package_size(wiring.services(), link.package))]
+        pdfs = [(file["name"], file["size"]) for file in packing.reading_copies(link.package)]
+        return [(packing.package_name(link.package), packing.package_size(wiring.services(), link.package)), *pdfs]
     assert link.report is not None
     return [(file["name"], file["size"]) for file in link.report.files]
 
@@ -96,7 +97,9 @@ def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpRes
 
 def _file(link: DownloadLink, name: str) -> HttpResponseBase:
     if link.package is not None:
-        return zip_answer(link.package)
+        return (
+            zip_answer(link.package) if name == packing.package_name(link.package) else pdf_answer(link.package, name)
+        )
     assert link.report is not None
     file = next(file for file in link.report.files if file["name"] == name)
     stream = wiring.services().blobs.open(Digest.from_hex(file["digest"]))

@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from desk.api.common.files import zip_answer
+from desk.api.common.files import pdf_answer, zip_answer
 from desk.texts.evidence import witness_name
 from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
@@ -108,6 +108,7 @@ def _values(row: Package) -> dict[str, object]:
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
         "made": made,
+        "pdfs": packing.reading_copies(row),
         "size": packing.package_size(wiring.services(), row) if made else 0,
     }
 
@@ -135,6 +136,18 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
         answer = zip_answer(row)
         seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
         takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, seals=seals)
+        return answer
+    return redirect("package", slug=owner.slug, number=number)
+
+
+@member_page()
+def package_pdf(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
+    """One of the PDFs beside the ZIP."""
+    row = scoped.package(owner, number)
+    with Telling(request):
+        answer = pdf_answer(row, name)
+        seals = [str(seal) for seal in row.bundles.values_list("seal_digest", flat=True)]
+        takes(request, Evidence.PACKAGE, owner, package=number, recipient=row.recipient, file=name, seals=seals)
         return answer
     return redirect("package", slug=owner.slug, number=number)
 

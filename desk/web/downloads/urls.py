@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/downloads/packages/<int:number>/again", packages.package_again, name="package-again"),
     path("o/<slug:slug>/downloads/packages/<int:number>/remove", packages.remove_package, name="remove-package"),
     path("o/<slug:slug>/downloads/packages/<int:number>/zip", packages.package_file, name="package-file"),
+    path("o/<slug:slug>/downloads/packages/<int:number>/pdf/<str:name>", packages.package_pdf, name="package-pdf"),
     path("o/<slug:slug>/downloads/new-report", reports.report_form, name="report-form"),
     path("o/<slug:slug>/downloads/report", reports.request_report, name="request-report"),
     path("o/<slug:slug>/downloads/reports/<int:number>/state", reports.report_state, name="report-state"),

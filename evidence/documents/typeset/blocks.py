@@ -172,6 +172,16 @@ Block = Rows | Text | Lead | Lines | Quiet | Bullets | Callout | Plates | Table 
 
 
 @dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page of a PDF, or a picture, as large as it fits on a page of its own above the foot, in a thin frame."""
+
+    path: str
+    number: int | None  # which page of the PDF, from 1; ``None`` of a picture
+    wide: bool  # whether its page lies on its side
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A titled part."""
 
@@ -183,6 +193,8 @@ class Section:
     new_page: bool = False  # whether it starts a page
     outlined: bool = True
     together: bool = False  # whether it stays on one page, heading and all: what is signed, with the lines to sign on
+    mark: str = ""  # what the foot of each page says before its number from here on, or empty for no change
+    leaves: tuple[Leaf, ...] = ()  # pages that follow; without blocks the title is a bookmark alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Turns a document into PDF/A-3b with typst: same content, date and fonts, same bytes.
 
 PDF/A wants every character to have a glyph (ISO 19005-3, 6.2.11.7), and typst refuses to write a file otherwise. Page
-titles hold anything, so what no font can show is replaced by its code point, such as ``[U+1F600]``.
+titles hold anything, so what no font can show is replaced by its code point, such as ``[U+1F600]``. A document with
+pages of other PDFs, which needn't be PDF/A, is no PDF/A itself: it is set as one without them first.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import typst
 
@@ -24,7 +25,9 @@ from exhibit.errors import ExhibitError
 from exhibit.types import Json
 
 TEMPLATE = Path(__file__).parent / "templates" / "document.typ"
-STANDARD: Final = "a-3b"
+Standard = Literal["a-3b", "1.7"]
+ARCHIVED: Final = "a-3b"
+WITH_PAGES: Final = "1.7"  # of other PDFs, which no PDF/A takes in from typst
 ROUNDS = 6
 """How often missing glyphs are looked for: a replacement can't bring new ones, but one report may not name them all."""
 
@@ -53,8 +56,12 @@ class Unset:
     made_at: datetime  # the date that the file states, aware; whole seconds are kept
 
     def pdf(self) -> bytes:
-        """The document as PDF/A-3b in the machine's fonts; raises ``ExhibitError`` when typst could not set it."""
+        """The document in the machine's fonts, as PDF/A-3b unless it has pages of other PDFs.
+
+        Raises ``ExhibitError`` when typst could not set it.
+        """
         fonts = installed_fonts()
+        leaves = any(section.leaves for section in self.document.sections)
         document = {**template_data(self.document), "fonts": fonts.for_language(self.language)}
         hidden: frozenset[str] = frozenset()
         with tempfile.TemporaryDirectory(prefix="exhibit-document-") as folder:
@@ -65,10 +72,12 @@ class Unset:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(file.data)
             for _ in range(ROUNDS):
-                shown = json.dumps(showable(document, hidden), ensure_ascii=False)
-                (root / "document.json").write_text(shown, encoding="utf-8")
+                shown = showable(document, hidden)
                 try:
-                    return _compile(root, fonts, self.made_at)
+                    made = _compile(root, fonts, self.made_at, {**shown, "leaves": False}, ARCHIVED)
+                    if not leaves:
+                        return made
+                    return _compile(root, fonts, self.made_at, {**shown, "leaves": True}, WITH_PAGES)
                 except typst.TypstError as error:
                     missing = missing_glyphs(error.diagnostic)
                     if not missing - hidden:
@@ -135,12 +144,15 @@ def _shown(sign: str, hidden: frozenset[str]) -> str:
     return _code_point(sign) if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE) else sign
 
 
-def _compile(root: Path, fonts: FontSet, made_at: datetime) -> bytes:
+def _compile(
+    root: Path, fonts: FontSet, made_at: datetime, document: Mapping[str, Json], standard: Standard
+) -> bytes:
+    (root / "document.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     return typst.compile(
         str(root / "main.typ"),
         root=str(root),
         font_paths=fonts.handle,
         format="pdf",
-        pdf_standards=[STANDARD],
+        pdf_standards=standard,
         timestamp=int(made_at.timestamp()),
     )

@@ -1,0 +1,189 @@
+"""The PDF itself: a cover, the list of exhibits, each behind a divider that names its sealed bundle."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evidence.documents.case.sections import demonstration_warning
+from evidence.documents.papers.layout import blanks, plain_row
+from evidence.documents.phrases import load_phrases
+from evidence.documents.phrases.wording import Wording, zone_named
+from evidence.documents.reading_copy.exhibits import Exhibit, Piece, seal_of
+from evidence.documents.typeset.blocks import (
+    Block,
+    Bullets,
+    Callout,
+    Cell,
+    Document,
+    Lead,
+    Line,
+    Quiet,
+    Rows,
+    Section,
+    Style,
+    Table,
+    cell,
+)
+from evidence.documents.typeset.compiler import Unset
+from evidence.facts.case import SoftwareFacts
+
+MOST_NAME, MOST_PARTIES = 80, 8
+WITH_PURPOSE = frozenset({"zh-Hans"})
+"""Languages whose courts ask for a list that says what each item is to show, and that is signed and dated: provisions
+of the Supreme People's Court on evidence in civil proceedings (2020), article 19."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingCopy:
+    """What stands on the cover, and the exhibits of one volume."""
+
+    owner: str  # name of the rights holder
+    recipient: str  # ``court`` or ``other-side``
+    reason: str  # why originals are withheld from the other side; may be empty
+    asked_by: str
+    made_at: datetime  # aware; the date that the file states
+    software: SoftwareFacts  # that arranged it
+    volume: int  # its number, or 0 of the only one
+    of: int  # exhibits in all volumes
+    exhibits: tuple[Exhibit, ...]
+
+
+def render_reading_copy(copy: ReadingCopy, language: str, *, time_zone: str = "UTC") -> bytes:
+    """One volume as PDF; same input, same bytes. Raises ``ServiceMissingError`` without a font for its language."""
+    wording = wording_of(language, time_zone)
+    files = tuple(file for exhibit in copy.exhibits for file in exhibit.files)
+    return Unset(_document(copy, wording), files, language, copy.made_at).pdf()
+
+
+def wording_of(language: str, time_zone: str) -> Wording:
+    """How a reading copy speaks; raises ``WrongUseError`` for an unknown language or zone."""
+    return Wording(load_phrases(language), zone_named(time_zone), clip="paper.clipped")
+
+
+def _document(copy: ReadingCopy, wording: Wording) -> Document:
+    say, parties = wording.say, _parties(copy, wording)
+    owner = wording.clipped(copy.owner, MOST_NAME)
+    numbered = wording.phrases.sentences["reading.page_of"]
+    volume = say("reading.volume", n=copy.volume) if copy.volume else ""
+    return Document(
+        title=wording.clipped(f"{say('reading.header')}: {owner} – {parties[0]}", 200),
+        author=f"{copy.software.name} {copy.software.version}",
+        description=say("reading.description"),
+        kicker=say("reading.kicker"),
+        heading=say("reading.header"),
+        subtitle=say("reading.subtitle", owner=owner, party=wording.say("document.joined").join(parties)),
+        header=say("reading.header"),
+        language={**wording.setting(), "page_of": f"{volume}{numbered}"},
+        large_headings=True,
+        opening=tuple(_cover(copy, parties, wording)),
+        sections=(*_list(copy, wording), *(part for one in copy.exhibits for part in _exhibit(one, wording))),
+    )
+
+
+def _parties(copy: ReadingCopy, wording: Wording) -> list[str]:
+    every = list(dict.fromkeys(wording.clipped(one.facts.party.name, MOST_NAME) for one in copy.exhibits))
+    more = [wording.say("reading.more_parties", n=len(every) - MOST_PARTIES)] if len(every) > MOST_PARTIES else []
+    return [*every[:MOST_PARTIES], *more]
+
+
+def _cover(copy: ReadingCopy, parties: Sequence[str], wording: Wording) -> Iterator[Block]:
+    say, first, last = wording.say, copy.exhibits[0].number, copy.exhibits[-1].number
+    yield Lead(say(f"reading.{copy.recipient}"))
+    rows = [
+        plain_row(wording, "reading.owner", wording.clipped(copy.owner, MOST_NAME)),
+        plain_row(wording, "reading.party", *parties),
+        plain_row(wording, "reading.exhibits", say("reading.range", first=first, last=last, of=copy.of)),
+        plain_row(wording, "reading.made", wording.both_times(copy.made_at), wording.clipped(copy.asked_by, MOST_NAME)),
+        plain_row(wording, "label.software", f"{copy.software.name} {copy.software.version}"),
+    ]
+    if copy.volume:
+        rows.insert(2, plain_row(wording, "label.volume", str(copy.volume)))
+    yield Rows(tuple(rows))
+    yield Callout(say("reading.what_title"), say("reading.what"))
+    yield Bullets(tuple(say(f"reading.{name}") for name in ("sealed", "arranged", "bare", "nobody")))
+    if copy.recipient == "other-side":
+        yield Callout(say("reading.withheld_title"), say("reading.withheld_said", reason=copy.reason).strip())
+    bundles = tuple(
+        (cell(str(one.number)), cell(one.file, Style.MONO), cell(seal_of(one).hex, Style.MONO)) for one in copy.exhibits
+    )
+    yield Table((say("column.work_number"), say("reading.bundles"), say("label.seal")), bundles, (0, 5, 6))
+
+
+def _list(copy: ReadingCopy, wording: Wording) -> Iterator[Section]:
+    """The list of exhibits and of what is in each, with the pages on which they begin."""
+    say, purpose = wording.say, wording.phrases.language in WITH_PURPOSE
+    names = ("item", "source", *(("purpose",) if purpose else ()))
+    head = (say("column.work_number"), *(say(f"cnlist.{name}") for name in names), say("reading.page_column"))
+    widths = (0, 10, 5, *((4,) if purpose else ()), 0)
+    rows = tuple(row for one in copy.exhibits for row in _listed(one, wording, purpose=purpose))
+    blocks: list[Block] = [Table(head, rows, widths)]
+    if purpose:
+        blocks.append(blanks(wording, "submitter", "signature", "date"))
+    yield Section(say("reading.list"), tuple(blocks), new_page=True, running=say("reading.list"))
+
+
+def _listed(one: Exhibit, wording: Wording, *, purpose: bool) -> Iterator[tuple[Cell, ...]]:
+    say, facts = wording.say, one.facts
+    title = wording.clipped(facts.work.title or say("document.unknown"), MOST_NAME)
+    party = wording.clipped(facts.party.name, MOST_NAME)
+    named = say("report.case_heading", case=facts.number, title=title, party=party)
+    open_field = (Cell((Line(f"（{say('paper.open')}）", Style.QUIET),)),) if purpose else ()
+    words = Cell((Line(named, Style.STRONG), Line(one.file, Style.MONO)))
+    yield (cell(str(one.number), Style.STRONG), words, cell(say("reading.bundle_source")), *open_field, _page(one, 0))
+    for place, piece in enumerate(one.pieces, 1):
+        number, what = cell(f"{one.number}.{place}"), Cell(_named(piece))
+        yield (number, what, cell(piece.source), *((cell(""),) if purpose else ()), _page(one, place))
+
+
+def _named(piece: Piece) -> tuple[Line, ...]:
+    detail = (Line(piece.detail, Style.QUIET),) if piece.detail else ()
+    return (Line(piece.title), *detail)
+
+
+def _page(one: Exhibit, place: int) -> Cell:
+    return Cell((), page=_label(one, place))
+
+
+def _label(one: Exhibit, place: int) -> str:
+    return f"exhibit-{one.number}-{place}"
+
+
+def _exhibit(one: Exhibit, wording: Wording) -> Iterator[Section]:
+    """Its divider, then its pieces."""
+    say, facts = wording.say, one.facts
+    title = say("reading.exhibit", n=one.number)
+    mark = say("reading.mark", n=one.number)
+    blocks = tuple(_divider(one, wording))
+    running = say("sheet.running", case=facts.number, bundle=facts.bundle)
+    yield Section(title, blocks, label=_label(one, 0), new_page=True, running=f"{title} · {running}", mark=mark)
+    for place, piece in enumerate(one.pieces, 1):
+        yield Section(f"{one.number}.{place} {piece.title}", (), level=2, label=_label(one, place), leaves=piece.leaves)
+
+
+def _divider(one: Exhibit, wording: Wording) -> Iterator[Block]:
+    say, facts = wording.say, one.facts
+    addresses = [wording.clipped(seen.page_url or seen.image_url, 200) for seen in facts.sightings[:3]]
+    if len(facts.sightings) > len(addresses):
+        addresses.append(say("summary.more", n=len(facts.sightings) - len(addresses)))
+    yield from demonstration_warning(facts, wording)
+    yield Rows(
+        (
+            plain_row(wording, "label.case", facts.number),
+            plain_row(wording, "label.work", wording.clipped(facts.work.title, MOST_NAME)),
+            plain_row(wording, "label.party", wording.clipped(facts.party.name, MOST_NAME)),
+            plain_row(wording, "label.page_url", *addresses, style=Style.MONO),
+            plain_row(wording, "paper.file_name", one.file, style=Style.MONO),
+            plain_row(wording, "label.seal", seal_of(one).hex, style=Style.MONO),
+            plain_row(wording, "paper.sealed_at", wording.time(one.manifest.sealed_at)),
+        )
+    )
+    yield Callout(say("reading.check_title"), say("reading.check", file=one.file))
+    rows = [
+        (cell(f"{one.number}.{place}"), Cell((*_named(piece), Line(piece.path, Style.MONO))), _page(one, place))
+        for place, piece in enumerate(one.pieces, 1)
+    ]
+    if rows:
+        head = (say("column.work_number"), say("reading.inside"), say("reading.page_column"))
+        yield Table(head, tuple(rows), (0, 1, 0))
+    yield Quiet(say("reading.not_inside"))
+    yield Bullets(one.left_out)
