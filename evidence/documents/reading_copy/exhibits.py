@@ -89,7 +89,7 @@ def exhibit_of(
     for wanted in _wanted(facts, manifest, wording):
         listed = manifest.file(wanted.path)
         if wanted.path in withheld:
-            taken.leave(wanted, wording.say("reading.withheld", why=withheld[wanted.path]).strip())
+            taken.leave(wanted, wording.say("reading.withheld", why=wording.told(withheld[wanted.path])).strip())
         elif listed is None or (data := read(listed)) is None:
             taken.leave(wanted, wording.say("reading.missing"))
         else:

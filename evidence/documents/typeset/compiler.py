@@ -144,9 +144,7 @@ def _shown(sign: str, hidden: frozenset[str]) -> str:
     return _code_point(sign) if sign in hidden or (invisible and sign not in _KEPT_INVISIBLE) else sign
 
 
-def _compile(
-    root: Path, fonts: FontSet, made_at: datetime, document: Mapping[str, Json], standard: Standard
-) -> bytes:
+def _compile(root: Path, fonts: FontSet, made_at: datetime, document: Mapping[str, Json], standard: Standard) -> bytes:
     (root / "document.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
     return typst.compile(
         str(root / "main.typ"),

@@ -36,7 +36,7 @@ def _form(content: bytes, font: DictionaryObject) -> DecodedStreamObject:
 
 
 def hostile() -> bytes:
-    """Two pages, the first on its side, with a filled field and a note without a look, and all that may do something."""
+    """Two pages, the first on its side, with a filled field and a note without a look, and all that may run."""
     writer = pypdf.PdfWriter()
     helvetica = {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica"}
     font = DictionaryObject({_name(key): _name(value) for key, value in helvetica.items()})
@@ -122,7 +122,4 @@ def test_a_page_that_leads_to_itself_ends(monkeypatch: pytest.MonkeyPatch) -> No
     page[_name("Resources")] = form[_name("Resources")]
     out = io.BytesIO()
     writer.write(out)
-    try:
-        assert pages_of(out.getvalue(), 10).of == 1
-    except RefusedError as refused:
-        assert refused.reason in {"damaged", "crash", "time", "memory"}
+    assert pages_of(out.getvalue(), 10).of == 1

@@ -25,6 +25,8 @@ from registry.bundles.packages import (
     package_chunks,
     package_name,
     package_size,
+    reading_copies,
+    reading_copy,
     request_package,
 )
 from registry.cases.purge import purge
@@ -140,7 +142,7 @@ def test_it_waits_for_what_is_being_sealed(inline: SyncRunner, sealed: list[Bund
     assert (package.state, len(package.files), package.error) == ("todo", 1, "")
     Bundle.objects.filter(pk=late.pk).update(seal_digest=late.seal_digest, state="done")
     Package.objects.update(not_before=None)
-    assert len(made(inline, package).files) == 3
+    assert len(made(inline, package).files) == 4
 
 
 def test_one_that_cant_be_had_says_why_and_is_made_when_asked_again(inline: SyncRunner, sealed: list[Bundle]) -> None:
@@ -179,7 +181,12 @@ def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: SyncR
     assert expire_packages(inline.services) == 1
     first.refresh_from_db()
     assert first.files == []
-    assert [digest in inline.services.blobs for digest in before] == [True, False, False]  # one is the other's, too
+    assert [digest in inline.services.blobs for digest in before] == [
+        True,
+        False,
+        False,
+        False,
+    ]  # one is the other's, too
     with pytest.raises(NotFoundError, match="isn't kept any more"):
         package_chunks(inline.services, first)
     remove_row(inline.services, second, by="Ann")
@@ -196,21 +203,23 @@ def test_what_somebody_put_beside_a_work_outlives_the_package_it_came_from(
         inline.services, Work.objects.all()[0], "contents.txt", inline.services.blobs.get(contents), about="", by="Ann"
     )
     remove_row(inline.services, package, by="Ann")
-    assert [digest in inline.services.blobs for digest in digests_of(package)] == [False, False, True]
+    assert [digest in inline.services.blobs for digest in digests_of(package)] == [False, False, False, True]
 
 
 def test_a_purge_takes_the_bundles_with_the_picture_along(
     inline: SyncRunner, sealed: list[Bundle], tmp_path: Path
 ) -> None:
     package = made(inline, asked(sealed))
-    one, two, _ = digests_of(package)
+    one, two, pdf, _ = digests_of(package)
     purge(inline.services, sealed[0].case.work.pictures.get().digest, by="operator", reason="An order.")
-    assert (one in inline.services.blobs, two in inline.services.blobs) == (False, True)
+    assert [digest in inline.services.blobs for digest in (one, two, pdf)] == [False, True, False]
     with pytest.raises(NotFoundError, match="removed a picture in this ZIP for good"):
         package_chunks(inline.services, package)
     again = made(inline, ask_again(package, by="Ann"))
     _, first, _ = unpacked(inline, again, tmp_path)
     assert "data/work/01.jpg" not in files_of(first)
+    with pytest.raises(NotFoundError, match="removed a picture in this PDF for good"):
+        reading_copy(inline.services, package, reading_copies(package)[0]["name"])
 
 
 def test_a_purge_while_a_package_is_made_has_those_bundles_made_again(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from registry.bundles.documents import PDF
 from registry.models import (
     Bundle,
     Owner,
@@ -27,6 +28,12 @@ def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inl
     data = answer.getvalue()
     assert data.startswith(b"PK")
     assert int(answer.headers["Content-Length"]) == len(data)
+    [pdf] = alice.get("/packages/1")[1]["pdfs"]
+    answer = alice.client.get(f"{ROOT}/packages/1/pdfs/{pdf}")
+    assert answer.getvalue().startswith(b"%PDF")
+    assert (answer.headers["Content-Type"], "attachment" in answer.headers["Content-Disposition"]) == (PDF, True)
+    assert alice.get("/packages/1/pdfs/another.pdf")[0] == 404
+    assert alice.client.get(f"/api/v1/owners/other/packages/1/pdfs/{pdf}").status_code == 404
     assert alice.post("/packages/1/again", {})[1]["number"] == 2
     assert alice.client.delete(ROOT + "/packages/1").status_code == 204
     assert Bundle.objects.get().seal_digest is not None

@@ -100,13 +100,19 @@ def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: 
     assert "hx-trigger" not in there
     assert "Download the ZIP" in there
     assert "For the court." in lawyer.get(page).content.decode()
+    [pdf] = [file["name"] for file in Package.objects.get().files if "exhibits" in file]
+    assert pdf in there
+    address = reverse("package-pdf", args=["studio", 1, pdf])
+    assert lawyer.get(address).getvalue().startswith(b"%PDF")
+    assert lawyer.get(reverse("package-pdf", args=["studio", 1, "CONTENTS.txt"])).status_code == 302
+    assert signed_in(owner("other"), Role.OWNER).get(address).status_code == 404
     file = lawyer.get(reverse("package-file", args=["studio", 1]))
     data = file.getvalue()
     assert len(data) == int(file.headers["Content-Length"])
     assert "studio-shop.invalid-other-side-2-cases-" in file.headers["Content-Disposition"]
     assert len(zipfile.ZipFile(io.BytesIO(data)).namelist()) == 3
     taken = LogSubmission.objects.filter(type=EntryType.ACCESS, opening__content__what="package of bundles")
-    assert taken.count() == 1
+    assert taken.count() == 2
 
     # a viewer takes what is there and asks for nothing
     assert b"Bundle for the court</button>" not in viewer.get(reverse("bundles", args=["studio"])).content

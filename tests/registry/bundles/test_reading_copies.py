@@ -1,0 +1,138 @@
+"""Reading copies of packages: beside the ZIP, in each language, without what is withheld, and never in its way."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from evidence.documents.typeset.fonts import installed_fonts
+from exhibit.digests import Digest
+from exhibit.errors import ExhibitError
+from registry.bundles import make_package as step, reading_copies as reading
+from registry.bundles.make_package import make_packages
+from registry.bundles.packages import package_name, reading_copies, reading_copy, request_package
+from registry.bundles.seal import seal_bundles
+from registry.cases.purge import purge
+from registry.models import Bundle, Package, Work
+from registry.works.declarations import attach
+from tests.assets.pdf_text import reader
+from tests.assets.sealed import asked_bundle, sealed_bundle
+from tests.assets.stage import inline, stage
+from tests.evidence.formats.test_pdf_content import written
+from tests.evidence.formats.test_pdf_pages import hostile
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scene(stage: SyncRunner) -> None:
+    """Two sealed bundles of one owner; the first work has two documents, of which one is encrypted."""
+    row = asked_bundle(stage)
+    attach(stage.services, Work.objects.get(), "deed.pdf", hostile(), about="Deed", by="Ann")
+    attach(stage.services, Work.objects.get(), "secret.pdf", written(password="x"), about="Secret", by="Ann")
+    seal_bundles(stage.services, [row.pk])
+    sealed_bundle(stage, row.case.owner, 2)
+
+
+def asked(recipient: str = "court") -> Package:
+    bundles = Bundle.objects.order_by("pk")
+    numbers = [bundle.case.number for bundle in bundles]
+    return request_package(bundles[0].case.owner, numbers, recipient, by="Ann", reason="They stay here.")
+
+
+def made(inline: SyncRunner, package: Package) -> Package:
+    make_packages(inline.services, [package.pk])
+    package.refresh_from_db()
+    return package
+
+
+def pages(inline: SyncRunner, package: Package, name: str) -> list[str]:
+    _, stream = reading_copy(inline.services, package, name)
+    with stream:
+        return [" ".join(page.extract_text().split()) for page in reader(stream.read()).pages]
+
+
+def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: SyncRunner) -> None:
+    package = made(inline, asked())
+    stem = package_name(package).removesuffix(".zip")
+    [file] = reading_copies(package)
+    assert (file["name"], file["exhibits"]) == (f"{stem}-exhibits.pdf", [1, 2])
+    texts = pages(inline, package, file["name"])
+    whole = " ".join(texts)
+    assert texts[-1].endswith(f"Exhibit 2 · page {len(texts)} of {len(texts)}")
+    seals = [bundle.seal_digest.hex for bundle in Bundle.objects.all() if bundle.seal_digest is not None]
+    assert len(seals) == 2
+    assert all(whole.replace(" ", "").count(seal) == 2 for seal in seals)  # on the cover and on its divider
+    assert "Page 2 of the deed" in whole
+    assert "(data/work/documents/02.pdf): encrypted" in whole
+
+
+def test_the_other_side_gets_neither_originals_nor_their_pages(inline: SyncRunner) -> None:
+    package = made(inline, asked("other-side"))
+    [file] = reading_copies(package)
+    whole = " ".join(pages(inline, package, file["name"]))
+    assert "of the deed" not in whole
+    assert "(data/work/documents/01.pdf): withheld. They stay here." in whole
+    assert "-bundle-1-without-originals.zip" in whole.replace(" ", "")
+
+
+@pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
+def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
+    hints: list[Sequence[int]] = []
+    inline.services.enqueue = lambda _job, ids, **_: hints.append(ids)
+    monkeypatch.setattr(reading, "IN_A_VOLUME", 1)
+    package = made(inline, asked())
+    moments = iter(range(0, 10_000, 6))  # a clock by which each question takes six seconds, of ten
+    monkeypatch.setattr(step.time, "monotonic", lambda: float(next(moments)))
+    Package.objects.update(state="todo", files=[file for file in package.files if "bundle" in file])
+    turns = 0
+    while Package.objects.get().state != "done":
+        made(inline, package)
+        turns += 1
+    assert turns > 2
+    assert len(hints) == turns - 1
+    stem = package_name(package).removesuffix(".zip")
+    assert [file["name"].removeprefix(stem) for file in reading_copies(package)] == [
+        "-exhibits-volume-01.pdf",
+        "-exhibits-volume-02.pdf",
+        "-exhibits-volume-01.zh-Hans.pdf",
+        "-exhibits-volume-02.zh-Hans.pdf",
+    ]
+    second = pages(inline, package, f"{stem}-exhibits-volume-02.pdf")
+    assert "Exhibit 2 · Volume 2 · page 4 of" in second[3]
+    assert "2 to 2 of 2" in second[0]
+
+
+def test_a_purge_while_one_is_made_has_it_made_again_without_the_picture(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = Bundle.objects.order_by("pk")[0].case.work.pictures.get().digest
+    render, taken = reading.render_reading_copy, list[bytes]()
+
+    def purged_meanwhile(*args: object, **named: object) -> bytes:
+        taken.append(render(*args, **named))  # type: ignore[arg-type] # handed on as they come
+        if len(taken) == 1:
+            purge(inline.services, picture, by="operator", reason="An order.")
+        return taken[-1]
+
+    monkeypatch.setattr(reading, "render_reading_copy", purged_meanwhile)
+    package = made(inline, asked())
+    assert package.state == "todo"
+    assert Digest.of(taken[0]) not in inline.services.blobs
+    assert made(inline, package).state == "done"
+    [file] = reading_copies(package)
+    whole = " ".join(pages(inline, package, file["name"]))
+    assert "(data/exhibit.pdf): withheld. Removed by the operator: An order." in whole
+
+
+def test_a_pdf_that_cant_be_set_leaves_the_zip_as_it_is(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object, **__: object) -> bytes:
+        raise ExhibitError("The document could not be set.")
+
+    monkeypatch.setattr(reading, "render_reading_copy", failing)
+    package = made(inline, asked())
+    assert (package.state, reading_copies(package), package.error) == ("done", [], "")
