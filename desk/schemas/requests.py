@@ -367,6 +367,7 @@ class NoticeKind(StrEnum):
     DSA = Notice.Kind.DSA.value
     PRC = Notice.Kind.PRC.value
     OFFER = Notice.Kind.OFFER.value
+    CEASE = Notice.Kind.CEASE.value
     CCB = Notice.Kind.CCB.value
     COURT = Notice.Kind.COURT.value
 
@@ -434,10 +435,15 @@ class NoticeFields(Given):
     respondent_contact: Line = ""
     facts: Long = ""
     relief: Long = ""
-    amount: Line = ""
+    amount: Line = Field("", description="Of a filing, or damages of a formal demand; none is proposed.")
+    costs: Line = Field("", description="Of a formal demand: expenses, apart from damages; none are proposed.")
+    undertaking: Literal["", "none", "within", "beyond"] = Field(
+        "",
+        description="Of a formal demand: whether one is asked for, and goes considerably beyond the uses described.",
+    )
     smaller: Literal["", "yes", "no"] = Field("", description="Whether the Board is asked for a smaller claim.")
     fee: Line = Field("", description="Of an offer.")
-    reply_days: int = Field(14, ge=1, le=365, description="Of an offer.")
+    reply_days: int = Field(14, ge=1, le=365, description="Of an offer or a formal demand.")
     further: Long = Field("", description="The sender's own words, below the rest.")
 
 

@@ -37,6 +37,9 @@ def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
         "sender_capacity": _("Write in what capacity that person signs, such as owner or authorised agent."),
         "sender_email": _("Write an e-mail address at which the signer is reached."),
     }
+    if notice.kind == Notice.Kind.CEASE:
+        needed["sender_address"] = _("Write the signer's address.")
+        needed["undertaking"] = _("Say whether an undertaking is asked for, and whether it goes considerably further.")
     if notice.kind in (Notice.Kind.DMCA, Notice.Kind.PRC, *FILINGS):
         needed["sender_address"] = _("Write the signer's address.")
         needed["sender_telephone"] = _("Write the signer's telephone number.")

@@ -36,7 +36,8 @@ FIELDS = (
     "addressee_name", "addressee_email", "addressee_address", "addressee_source", "addressee_country",
     *(f"sender_{name}" for name in senders.FIELDS),
     "respondent_name", "respondent_representative", "respondent_address", "respondent_contact",
-    "facts", "relief", "amount", "smaller", "fee", "reply_days", "further", "deposits", "package",
+    "facts", "relief", "amount", "costs", "undertaking", "smaller", "fee", "reply_days", "further", "deposits",
+    "package",
 )  # fmt: skip
 """What a person fills in."""
 
@@ -242,6 +243,7 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "reply_by": words.day(day + timedelta(days=reply_days(notice.fields))),
         "shown": _shown(items, words),
         **_filed(given, words),
+        **_demanded(given, words, day + timedelta(days=reply_days(notice.fields))),
         "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
         "respondent_name": given["respondent_name"] or notice.party,
     }
@@ -263,6 +265,16 @@ def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
         "smaller": words.words.get(f"smaller_{given['smaller']}", ""),
         "natural": "" if given["sender_organisation"] else natural,
     }
+
+
+def _demanded(given: Mapping[str, str], words: Wording, until: date) -> dict[str, str]:
+    """What only a formal demand says: sums that a person entered, each by itself, and of an enclosed undertaking."""
+    if "claims_none" not in words.words:
+        return {"claims": "", "undertaking": ""}
+    sums = [words.say(name, text=given[name]) for name in ("amount", "costs") if given[name]]
+    undertaking = words.words.get(f"undertaking_{given['undertaking']}", "")
+    claims = "\n".join(sums) or words.say("claims_none")
+    return {"claims": claims, "undertaking": undertaking.format(day=words.day(until))}
 
 
 def _shown(items: Sequence[NoticeItem], words: Wording) -> str:

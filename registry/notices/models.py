@@ -37,6 +37,7 @@ class Notice(Numbered):
         DSA = "dsa"
         PRC = "prc"
         OFFER = "offer"
+        CEASE = "cease"
         CCB = "ccb"
         COURT = "court"
 

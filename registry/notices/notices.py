@@ -40,7 +40,8 @@ LANGUAGES = {
     Notice.Kind.DMCA: ("en",),
     Notice.Kind.DSA: ("en", "de", "fr"),
     Notice.Kind.PRC: ("zh-Hans",),
-    Notice.Kind.OFFER: ("en", "zh-Hans"),
+    Notice.Kind.OFFER: ("en", "de", "fr", "zh-Hans"),
+    Notice.Kind.CEASE: ("de", "fr"),
     Notice.Kind.CCB: ("en",),
     Notice.Kind.COURT: ("zh-Hans",),
 }

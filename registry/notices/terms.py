@@ -60,13 +60,13 @@ def tell_due() -> None:
 
 
 def reply_days(given: Mapping[str, Any]) -> int:
-    """In how many days an offer asks for an answer, by a notice's fields."""
+    """In how many days an offer or a formal demand asks for an answer, by a notice's fields."""
     said = str(given.get("reply_days", ""))
     return min(max(int(said), 1), MAX_REPLY_DAYS) if said.isdecimal() and len(said) < 6 else REPLY_DAYS
 
 
 def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:
-    """By when to look again after something happened; an offer asks for an answer in so many days.
+    """By when to look again after something happened; an offer and a formal demand ask for an answer in so many days.
 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
     told before that of an action; business days are counted without regard to holidays, so that the day is never late.
@@ -79,7 +79,7 @@ def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | 
         name, ends = TERMS[what, kind]
         return Due(ends(day), name)
     if what == Notice.State.SENT:
-        return Due(day + timedelta(days=days if kind == Notice.Kind.OFFER else 7), "reminder")
+        return Due(day + timedelta(days=days if kind in (Notice.Kind.OFFER, Notice.Kind.CEASE) else 7), "reminder")
     if what in (Notice.State.COUNTERED, Notice.State.ANSWERED, Notice.State.ONLINE):
         return Due(day + timedelta(days=7), "reminder")
     return None

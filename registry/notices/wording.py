@@ -23,9 +23,12 @@ MAX_WORDING = 20_000
 FILED = ("respondent", "respondent_name", "relief", "amount", "facts", "smaller", "natural", "evidence_list")
 """Names of what is filed with a board or a court; empty in letters."""
 
+DEMANDED = ("claims", "undertaking")
+"""Names of a formal demand; empty elsewhere."""
+
 LETTER = (
     "number", "date", "owner", "party", "addressee", "count", "items", "contact", "identity", "further", "signature",
-    *FILED,
+    *FILED, *DEMANDED,
 )  # fmt: skip
 ITEM = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
@@ -38,6 +41,7 @@ NEEDED = {
     Notice.Kind.DSA: ("reasons", "items", "contact", "bona_fide", "signature"),
     Notice.Kind.PRC: ("identity", "items", "evidence", "truth", "signature"),
     Notice.Kind.OFFER: ("items", "offer", "contact", "signature"),
+    Notice.Kind.CEASE: ("identity", "infringement", "items", "claims", "undertaking", "demand", "signature"),
     Notice.Kind.CCB: ("identity", "respondent", "items", "declared", "facts", "relief", "certification", "signature"),
     Notice.Kind.COURT: (
         "identity", "respondent", "relief", "amount", "declared", "items", "evidence_list", "truth", "signature",
@@ -50,6 +54,7 @@ NEEDED_OF_ITEM = {
     Notice.Kind.DSA: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.PRC: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.OFFER: ("title", "places"),
+    Notice.Kind.CEASE: ("title", "holder", "places", "seen", "aligned", "licences"),
     Notice.Kind.CCB: ("title", "author", "registrations", "places", "seen"),
     Notice.Kind.COURT: ("title", "holder", "places", "seen", "aligned", "licences"),
 }

@@ -120,6 +120,12 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "senders": Sender.objects.filter(owner=owner).defer("file"),
         "files": row.kind in notices.FILINGS,
         "chinese": chinese,
+        "undertakings": (
+            (None, _("Choose")),
+            ("none", _("None is asked for")),
+            ("within", _("Enclosed; it doesn't go considerably beyond the uses described")),
+            ("beyond", _("Enclosed; it goes considerably beyond them")),
+        ),
         "smaller": ((None, "–"), ("yes", _("Yes, a smaller claim")), ("no", _("No"))),
         **words.spoken_in(row),
         **_enclosed(row, items),

@@ -22,6 +22,7 @@ KINDS = {
     Notice.Kind.DSA: _("Notice to a hosting service, Digital Services Act, Art. 16"),
     Notice.Kind.PRC: _("Notice to a network service provider, PRC Civil Code, Art. 1195"),
     Notice.Kind.OFFER: _("Offer of a licence"),
+    Notice.Kind.CEASE: _("Formal demand: Abmahnung (§ 97a UrhG), or mise en demeure (art. 1344 code civil)"),
     Notice.Kind.CCB: _("Claim for the Copyright Claims Board, 17 U.S.C. § 1506"),
     Notice.Kind.COURT: _("Complaint for a Chinese basic court, with parties and list of evidence"),
 }
@@ -32,6 +33,10 @@ FOR_WHOM = {
     Notice.Kind.DSA: _("To a host in the European Union; with the reasons, exact addresses and the licence check."),
     Notice.Kind.PRC: _("In Chinese, to a provider in mainland China; with identity and preliminary evidence."),
     Notice.Kind.OFFER: _("A friendly letter to the party itself."),
+    Notice.Kind.CEASE: _(
+        "In German or French, to the party itself, with the fields that the law names and no threat. Counsel reads it "
+        "before it is signed: one that lacks something, or isn't justified, may cost whoever sends it."
+    ),
     Notice.Kind.CCB: _(
         "What you enter in the Board's system: for registered works, or works whose registration is applied for, and a "
         "respondent in the United States; sums up to $30,000."

@@ -1,5 +1,7 @@
 """What a draft lacks is named with its field, before anybody files or signs it."""
 
+from datetime import timedelta
+
 import pytest
 
 from exhibit.clock import now
@@ -11,6 +13,7 @@ from registry.notices.addressees import proposals
 from registry.notices.checker import gaps, missing
 from registry.notices.contents import items_of, letter
 from registry.notices.signing import read_mark, send_by_mail, sign
+from registry.notices.wording import shipped
 from tests.assets.noticed import SENDER, begun
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
@@ -115,3 +118,30 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
         notices.happened(row, "countered", now().date(), "", by="ann")
     notices.happened(row, "answered", now().date(), "It may be served.", by="ann")
     assert notices.notice(studio, row.number).due_what == "ccb-service"
+
+
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entered(studio: Owner, language: str) -> None:
+    row = begun(studio, "cease", language)
+    assert gaps(row, items_of(row)) == [
+        "Say whether an undertaking is asked for, and whether it goes considerably further."
+    ]
+    words = shipped("cease", language).words
+    given = {"undertaking": "none", "sender_address": ""}
+    notices.fill(row, given, given)
+    row = notices.notice(studio, row.number)
+    assert gaps(row, items_of(row)) == ["Write the signer's address."]
+    text = letter(row).text
+    assert words["claims_none"] in text
+    assert words["undertaking_none"] in text
+    assert "EUR" not in text
+    given = {"undertaking": "within", "amount": "EUR 300", "costs": "EUR 120", "reply_days": "10"}
+    notices.fill(row, given, given)
+    text = letter(notices.notice(studio, row.number)).text
+    until = words["day"].format(now().date() + timedelta(days=10))
+    assert words["amount"].format(text="EUR 300") in text.splitlines()
+    assert words["costs"].format(text="EUR 120") in text.splitlines()
+    assert words["undertaking_within"].format(day=until) in text
+    assert text.count(until) == 2  # of the undertaking, and of the demand
+    assert words["claims_none"] not in text
+    assert all(said in text for said in (words["owner"].format(text="Studio"), "http://shop.example/page-0"))
