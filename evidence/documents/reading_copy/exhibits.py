@@ -20,12 +20,15 @@ from exhibit.pictures.thumbnails import small_jpeg
 
 MOST_PAGES = 150  # of one exhibit, its divider not counted
 MOST_BYTES = 48 << 20  # of one exhibit's pages
+MOST_FILES = 30  # of one exhibit that are read at all
 MOST_SIGHTINGS = 10  # whose captured pages are shown
-PICTURE_SIDE = 1800  # pixels of a picture's longer side, and the height of a part of a long one
+PICTURE_SIDE = 1800  # pixels of a picture's longer side
+LEAST_PART = 600  # pixels in height of a part of a long one
 MOST_TITLE, MOST_ADDRESS = 160, 200  # characters
 SHEET = "exhibit-sheet"
 SHOWN = ("screenshot-boxed.png", "screenshot.png")  # of a visit, the first that is there
 PAGE_PDF = "page.pdf"
+PICTURES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class _Taken:
         self.pieces: list[Piece] = []
         self.left_out: list[str] = []
         self.files: list[TypesetFile] = []
+        self.tried = 0
 
     def leave(self, wanted: _Wanted, why: str) -> None:
         said = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
@@ -116,14 +120,15 @@ class _Taken:
         say = self.wording.say
         room = MOST_PAGES - sum(len(piece.leaves) for piece in self.pieces)
         bytes_left = MOST_BYTES - sum(len(file.data) for file in self.files)
-        if room <= 0:
+        if room <= 0 or self.tried >= MOST_FILES:
             return self.leave(wanted, say("reading.full"))
+        self.tried += 1
         try:
             leaves, files, notes = _leaves(wanted, data, room, self.wording, f"{self.number}-{len(self.pieces)}")
-        except RefusedError as refused:
-            return self.leave(wanted, say(f"reading.why_{refused.reason}"))
         except UnreadablePictureError as error:
             return self.leave(wanted, self.wording.phrases.word("refused", error.reason))
+        except RefusedError as refused:
+            return self.leave(wanted, say(f"reading.why_{refused.reason}"))
         if sum(len(file.data) for file in files) > bytes_left:
             return self.leave(wanted, say("reading.full"))
         self.pieces.append(Piece(wanted.title, wanted.detail, wanted.source, wanted.path, leaves))
@@ -157,9 +162,10 @@ def _captured(sighting: SightingFacts, facts: CaseFacts, wording: Wording) -> It
         address = wording.clipped(sighting.page_url or sighting.image_url, MOST_ADDRESS)
         visited = wording.say("reading.visited", time=wording.time(capture.finished), address=address)
         source = wording.say("cnlist.capture_source")
-        shown = [("screenshot", path) for path in shots] + [("page", there[PAGE_PDF])] * (PAGE_PDF in there)
-        for kind, path in shown:
-            yield _Wanted(wording.say(f"reading.{kind}", n=sighting.number), source, path, visited)
+        for path in shots:
+            yield _Wanted(wording.say("reading.screenshot", n=sighting.number), source, path, visited)
+        if PAGE_PDF in there:
+            yield _Wanted(wording.say("reading.page", n=sighting.number), source, there[PAGE_PDF], visited)
         return
 
 
@@ -182,7 +188,7 @@ def _leaves(
     """
     if not is_pdf(data, wanted.path):
         if not wanted.path.endswith(PICTURES):
-            raise RefusedError(wording.say("reading.why_kind"), reason="kind")
+            raise RefusedError("It is neither a PDF nor a picture.", reason="kind")
         parts = list(_parts(data))
         files = [TypesetFile(f"leaves/{name}-{place}.jpg", part) for place, part in enumerate(parts[:room])]
         left = [wording.say("reading.part", shown=room, all=len(parts))] if len(parts) > room else []
@@ -202,14 +208,11 @@ def _leaves(
     return tuple(leaves), [TypesetFile(path, pages.data)], told
 
 
-PICTURES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-
-
 def _parts(data: bytes) -> Iterator[bytes]:
     """A picture as JPEG, a long one in parts from top to bottom; raises ``UnreadablePictureError``."""
     picture = Image.fromarray(decode(data).pixels)
     width, height = picture.size
-    tall = max(width * 7 // 5, 1)  # as a page is
+    tall = max(width * 7 // 5, LEAST_PART)  # as a page is
     if height <= 2 * tall:
         tall = height
     for top in range(0, height, tall):

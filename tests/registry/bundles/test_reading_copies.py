@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from evidence.documents.reading_copy.document import ReadingCopy, render_reading_copy
 from evidence.documents.typeset.fonts import installed_fonts
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.bundles import make_package as step, reading_copies as reading
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import package_name, reading_copies, reading_copy, request_package
 from registry.bundles.seal import seal_bundles
@@ -23,6 +24,9 @@ from tests.evidence.formats.test_pdf_pages import hostile
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]
+
+STEP = "registry.bundles.make_package"
+RENDER = "registry.bundles.reading_copies.render_reading_copy"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,11 +87,11 @@ def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
 ) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     hints: list[Sequence[int]] = []
-    inline.services.enqueue = lambda _job, ids, **_: hints.append(ids)
-    monkeypatch.setattr(reading, "IN_A_VOLUME", 1)
+    inline.services.enqueue = lambda job, ids, **_: hints.append(ids)  # noqa: ARG005 - named so where it is called
+    monkeypatch.setattr("registry.bundles.reading_copies.IN_A_VOLUME", 1)
     package = made(inline, asked())
     moments = iter(range(0, 10_000, 6))  # a clock by which each question takes six seconds, of ten
-    monkeypatch.setattr(step.time, "monotonic", lambda: float(next(moments)))
+    monkeypatch.setattr(f"{STEP}.time", SimpleNamespace(monotonic=lambda: float(next(moments))))
     Package.objects.update(state="todo", files=[file for file in package.files if "bundle" in file])
     turns = 0
     while Package.objects.get().state != "done":
@@ -111,15 +115,15 @@ def test_a_purge_while_one_is_made_has_it_made_again_without_the_picture(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = Bundle.objects.order_by("pk")[0].case.work.pictures.get().digest
-    render, taken = reading.render_reading_copy, list[bytes]()
+    taken = list[bytes]()
 
-    def purged_meanwhile(*args: object, **named: object) -> bytes:
-        taken.append(render(*args, **named))  # type: ignore[arg-type] # handed on as they come
+    def purged_meanwhile(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
+        taken.append(render_reading_copy(copy, language, time_zone=time_zone))
         if len(taken) == 1:
             purge(inline.services, picture, by="operator", reason="An order.")
         return taken[-1]
 
-    monkeypatch.setattr(reading, "render_reading_copy", purged_meanwhile)
+    monkeypatch.setattr(RENDER, purged_meanwhile)
     package = made(inline, asked())
     assert package.state == "todo"
     assert Digest.of(taken[0]) not in inline.services.blobs
@@ -133,6 +137,6 @@ def test_a_pdf_that_cant_be_set_leaves_the_zip_as_it_is(inline: SyncRunner, monk
     def failing(*_: object, **__: object) -> bytes:
         raise ExhibitError("The document could not be set.")
 
-    monkeypatch.setattr(reading, "render_reading_copy", failing)
+    monkeypatch.setattr(RENDER, failing)
     package = made(inline, asked())
     assert (package.state, reading_copies(package), package.error) == ("done", [], "")

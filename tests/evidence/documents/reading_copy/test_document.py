@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pypdf
 import pytest
@@ -46,6 +47,7 @@ class Sealed:
             f"{PAPERS}/01.pdf": hostile(),
             f"{PAPERS}/02.pdf": written(password="secret"),
             f"{PAPERS}/03.txt": b"A letter.",
+            f"{PAPERS}/04.jpg": b"No picture.",
         }
         titles = {path: path.rpartition("/")[2] for path in self.files if path.startswith(PAPERS)}
         attached = tuple(
@@ -101,7 +103,7 @@ def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece
     for number, text in enumerate(texts):
         mark = "" if number < first else f"Exhibit {1 if number < second else 2} · "
         assert f"{mark}page {number + 1} of {len(texts)}" in text
-    marks = {one.title: reader.get_destination_page_number(one) for one in _flat(reader.outline)}
+    marks = {str(one.title): reader.get_destination_page_number(one) or 0 for one in _flat(reader.outline)}
     assert (marks["Exhibit 1"], marks["Exhibit 2"]) == (first, second)
     assert "Page 1 of the deed" in texts[marks["1.3 Sighting 1: the page, printed by the browser"]]
     listed = "".join(texts[1:first])
@@ -116,8 +118,8 @@ def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece
     ]
 
 
-def _flat(outline: list[object]) -> list[pypdf.generic.Destination]:
-    return [found for one in outline for found in (_flat(one) if isinstance(one, list) else [one])]  # type: ignore[list-item]
+def _flat(outline: list[Any]) -> list[pypdf.generic.Destination]:
+    return [found for one in outline for found in (_flat(one) if isinstance(one, list) else [one])]
 
 
 def test_cover_and_dividers_name_the_sealed_bundle_and_what_isnt_shown(sealed: Sealed, pdf: bytes) -> None:
@@ -132,6 +134,7 @@ def test_cover_and_dividers_name_the_sealed_bundle_and_what_isnt_shown(sealed: S
         assert "It lies in the ZIP beside this PDF and can be checked" in text
         assert f"({PAPERS}/02.pdf): encrypted" in text
         assert f"({PAPERS}/03.txt): neither a PDF nor a picture" in text
+        assert f"({PAPERS}/04.jpg): not a picture" in text
     assert "notes or form fields on its pages don't say how they look" in dividers[0]
     assert f"({PAPERS}/01.pdf): withheld. They stay here." in dividers[1]
     for said in ("Lund", "prints-and-more.example", "They stay here.", "2026-11-20", "Exhibit 0.", "copy for reading"):
@@ -174,7 +177,7 @@ def test_an_exhibit_has_room_for_so_many_pages_and_says_what_it_leaves_out(
     one = sealed.exhibit(1, "en", {})
     assert one.pages == sheet + 1
     assert any("only the first 1 of 4 pages are shown" in said for said in one.left_out)
-    assert sum("no room" in said for said in one.left_out) == 4
+    assert sum("no room" in said for said in one.left_out) == 5
 
 
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
