@@ -140,6 +140,7 @@ from registry.reports.models import (
 from registry.works.models import (
     BulkEdit,
     Collection,
+    ColumnMapping,
     Licence,
     OwnershipRemark,
     RegistrationConflict,

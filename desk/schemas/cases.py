@@ -45,6 +45,9 @@ class CaseLine(Answer):
     resembles: bool = Field(description="Whether it only resembles the work, and lies in the drawer of such cases.")
     opened_at: Moment = Field(examples=[NOON])
     disputed_at: Moment | None = Field(description="Since when a member says that it was decided wrongly.")
+    assigned_to: int | None = Field(
+        alias="assigned_to_id", description="The member (`person`) who looks after it; null for nobody.", examples=[7]
+    )
     standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
 
 
@@ -223,6 +226,20 @@ class Decided(Answer):
 
     left: int = Field(description="Cases that wait for a person.", examples=[12])
     outcomes: list[Outcome]
+
+
+class Assigned(Answer):
+    """What an assignment changed of a case: members by `person`, null for nobody."""
+
+    case: int = Field(examples=[3])
+    before: int | None = Field(description="Who had it; assigning it back is the undo.", examples=[None])
+    after: int | None = Field(examples=[7])
+
+
+class Assignments(Answer):
+    """What an assignment changed; cases that the person has already are left out."""
+
+    changes: list[Assigned]
 
 
 def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:

@@ -8,8 +8,8 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from exhibit.types import CaseDecision
-from registry.cases.decisions import MAX_CASES
 from registry.cases.flood_decisions import Answer
+from registry.cases.queue import MAX_CASES
 from registry.models import EventKind, Notice
 from registry.works.works import Only
 
@@ -352,6 +352,13 @@ class NewDecisions(NewDecision):
     """The same decision on many cases."""
 
     cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]])
+
+
+class NewAssignment(Given):
+    """Cases, and who is to look after them."""
+
+    cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]])
+    person: Number | None = Field(description="A member, by `person` of the members; null for nobody.", examples=[7])
 
 
 class NewNote(Given):

@@ -12,6 +12,7 @@ COUNTED: dict[str, Promise] = {
     "addresses": ngettext_lazy("%(n)s address of a picture", "%(n)s addresses of pictures", "count"),
     "answers": ngettext_lazy("%(n)s answer", "%(n)s answers", "count"),
     "cases": ngettext_lazy("%(n)s case", "%(n)s cases", "count"),
+    "cases assigned": ngettext_lazy("%(n)s case was assigned.", "%(n)s cases were assigned.", "count"),
     "cases covered in part": ngettext_lazy(
         "%(n)s open case would be covered in part, and stay open.",
         "%(n)s open cases would be covered in part, and stay open.",

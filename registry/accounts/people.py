@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts import invitations, tokens
+from registry.cases import assigning
 from registry.db.locks import Lock, hold
 from registry.db.rows import there, write
 from registry.log import audit_log
@@ -203,12 +204,16 @@ def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
 
 
 def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
-    """Let a person be a member no more; what they decided stays, their tokens end. Raises as :func:`change_role`."""
+    """Let a person be a member no more; what they decided stays, their tokens end, their cases are nobody's.
+
+    Raises as :func:`change_role`.
+    """
     with transaction.atomic():
         row = _held(owner, person)
         _keep_one(owner, row, "")
         tokens.revoke_all(owner, row.user, by=by)
         row.delete()
+        assigning.release(owner, row.user, by=by)
         audit_log.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
     return row
 

@@ -25,7 +25,7 @@ from registry.bundles.bundles import request_bundle
 from registry.bundles.passkeys import Act, Answer
 from registry.cases import history, ledger, recaptures, triage
 from registry.cases.history import Said
-from registry.cases.queue import State, Wanted, chosen
+from registry.cases.queue import MAX_CASES, State, Wanted, chosen
 from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
 from registry.db.rows import alone_with, locked, write
@@ -36,8 +36,6 @@ from registry.services.services import Services
 DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
 UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
 """So long after a case is confirmed nothing is sealed; nothing is waited for."""
-
-MAX_CASES = 200  # cases in one go
 
 _DECIDED = {
     Case.Decision.CONFIRMED: Sentence("not licensed"),

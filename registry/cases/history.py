@@ -30,6 +30,13 @@ PHRASES: Mapping[str, str] = {
     "settled": Sentence("The decision stands."),
     "taken-out": Sentence("Taken out of the look-alikes."),
     "made-a-case": Sentence("Made a case: a person wants it looked at."),
+    "assigned": Sentence("Assigned to %(who)s."),
+    "unassigned": Sentence("Assigned to nobody any more."),
+    "released": Sentence("%(who)s is no member any more; the case is nobody's."),
+    "agency-asked": Sentence(
+        "%(agency)s is asked whether it sold a licence; no notice goes out until it has answered."
+    ),
+    "agency-answered": Sentence("%(agency)s has answered:"),
     "reported": Sentence("The found picture was reported as illegal."),
     "stays-shown": Sentence("The operator found that the reported picture may stay."),
     "sealed": Sentence("Bundle %(number)s was sealed."),

@@ -48,6 +48,14 @@ class Case(models.Model):
         "GroupDecision", null=True, blank=True, on_delete=models.SET_NULL, related_name="cases"
     )
     shown = models.ForeignKey("CaseSighting", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    assigned_to = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False,
+        help_text="the member who looks after it",
+    )  # fmt: skip
+    agency = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="that was asked last whether it sold a licence"
+    )
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="since when the agency's answer is awaited")
 
     class Meta:
         constraints = [
@@ -60,6 +68,8 @@ class Case(models.Model):
             Index(fields=["owner", "-likelihood", "number"], name="case_resembling", condition=Q(resembles=True)),
             Index(fields=["owner", "decision", "number"], name="case_by_decision"),
             Index(fields=["owner", "-opened_at", "-id"], name="case_newest"),
+            Index(fields=["owner", "number"], name="case_asked", condition=Q(asked_at__isnull=False)),
+            Index(fields=["assigned_to", "owner"], name="case_assigned", condition=Q(assigned_to__isnull=False)),
         ]
         ordering = ["owner", "number"]
 

@@ -12,6 +12,8 @@ from registry.accounts import scoped
 from registry.cases.recaptures import Standing
 from registry.models import Case, CaseSighting, Notice, NoticeReply, Owner
 
+MAX_CASES = 200  # that are decided or assigned in one go
+
 
 class State(StrEnum):
     """Which cases."""
@@ -51,6 +53,10 @@ class Sure(StrEnum):
     RESEMBLES = "resembles"
 
 
+NOBODY = "nobody"
+"""Stands for the cases that are assigned to no member, where a member's key would stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is asked for; ``None`` for all."""
@@ -63,6 +69,7 @@ class Wanted:
     standing: Standing | None = None  # how its places stood at the last visits
     sort: Sort = Sort.LIKELY  # which groups come first
     group: Group = Group.PARTY
+    assigned: str = ""  # the primary key of the user who looks after it, or NOBODY
 
 
 _STATES = {
@@ -107,6 +114,9 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
         rows = rows.filter(work__number=wanted.work)
     if wanted.standing is not None:
         rows = rows.filter(standing=wanted.standing)
+    if wanted.assigned:
+        person = None if wanted.assigned == NOBODY else int(wanted.assigned)
+        rows = rows.filter(assigned_to=person)
     if wanted.sure == Sure.REVIEW:
         rows = rows.exclude(shown__match__decision__in=[Decision.CERTAIN, Decision.RESEMBLES])
     elif wanted.sure != Sure.ANY:
@@ -132,7 +142,7 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
     """
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])
-    shown = ("shown__match__registered", "shown__match__found", "shown__sighting")
+    shown = ("shown__match__registered", "shown__match__found", "shown__sighting", "assigned_to")
     unread = NoticeReply.objects.filter(notice__notice_cases__case=OuterRef("pk"), seen_at=None)
     answered = Exists(unread.exclude(notice__state=Notice.State.DISCARDED))
     cases = scoped.cases(of).select_related(*shown).annotate(answered=answered).in_bulk(list(sizes))

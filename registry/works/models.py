@@ -198,10 +198,34 @@ class Licence(Numbered):
     valid_from = models.DateField(null=True, blank=True)
     valid_until = models.DateField(null=True, blank=True)
     reason = models.TextField(blank=True)
+    reseller = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="who sold it, if not the owner"
+    )
+    invoice = models.CharField(max_length=100, blank=True, db_default="", default="", help_text="number of the invoice")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return f"{self.number}: {self.licensee}"
+
+
+class ColumnMapping(models.Model):
+    """What an owner's member said that the headings of a table mean: taken for the next table with the same ones."""
+
+    class Kind(models.TextChoices):
+        """What such a table holds."""
+
+        WORKS = "works"
+        LICENCES = "licences"
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="column_mappings")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    key = DigestField(help_text="SHA-256 of the headings, in order")
+    columns = models.JSONField(help_text="list of [heading, the column that it names; empty for none]")
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "kind", "key"], name="column_mapping_identity")]
 
 
 class OwnershipRemark(models.Model):

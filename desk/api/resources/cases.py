@@ -1,6 +1,7 @@
 """Cases and their decisions."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 
 from django.http import HttpResponse
@@ -20,7 +21,7 @@ from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.bundles.drawings import pair_of
-from registry.cases import ask_archive, decisions, queue
+from registry.cases import ask_archive, assigning, decisions, queue
 from registry.cases.decisions import Choice, Outcome, Wish
 from registry.cases.reported import report_picture
 from registry.log.audit_log import Evidence, Way, accessed
@@ -41,6 +42,11 @@ class Wanted(requests.Given):
     work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work.")
     q: str = Field("", max_length=200, pattern=requests.CLEAN, description="In the party's name or the work's title.")
     sure: queue.Sure = Field(queue.Sure.ANY, description="How sure the comparison is.")
+    assigned: str = Field(
+        "",
+        pattern=f"^({queue.NOBODY}|[0-9]{{1,9}})?$",
+        description="Only cases of this member (`person`), or `nobody`.",
+    )
 
 
 @router.get(CASES, response=Piece[schemas.CaseLine])
@@ -48,7 +54,8 @@ def list_cases(
     request: Call, owner: str, wanted: Query[Wanted], cursor: Cursor = "", limit: Limit = 50
 ) -> Piece[schemas.CaseLine]:
     """The cases: each is one work shown by one party."""
-    rows = queue.chosen(of(request), queue.Wanted(wanted.state, wanted.q, wanted.sure, wanted.work, wanted.party))
+    which = wanted.state, wanted.q, wanted.sure, wanted.work, wanted.party
+    rows = queue.chosen(of(request), queue.Wanted(*which, assigned=wanted.assigned))
     if wanted.decision is not None:
         rows = rows.filter(decision=wanted.decision.value)
     return page(rows, schemas.CaseLine, cursor, limit)
@@ -106,6 +113,14 @@ def undo_decision(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take back what this caller decided; what somebody else decided answers 409."""
     (outcome,) = decisions.decide_each(wiring.services(), of(request), [number], Wish(Choice.UNDO, request.auth.by))
     return _decided(outcome)
+
+
+@router.post(CASES + "/assignments", response=schemas.Assignments, auth=DECIDE)
+@once
+def assign_cases(request: Call, owner: str, new: requests.NewAssignment) -> schemas.Assignments:
+    """Assign cases to a member, or to nobody. It decides nothing. Somebody who is no member answers 404."""
+    changes = assigning.assign(of(request), new.cases, new.person, by=request.auth.by)
+    return schemas.Assignments(changes=[schemas.Assigned(**asdict(one)) for one in changes])
 
 
 @router.post("/owners/{slug:owner}/passkeys", response={201: schemas.PasskeyQuestion}, auth=DECIDE)

@@ -17,6 +17,7 @@ from desk.texts import cases as case_words
 from desk.texts.cases import remarks_of
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
+from desk.web.cases import assigning
 from desk.web.common.access import may_decide, number_in, said
 from desk.web.common.pages import decider_post, member_page, show
 from exhibit.clock import now
@@ -26,7 +27,7 @@ from registry.accounts import scoped
 from registry.cases import decisions, floods, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
-from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
+from registry.cases.queue import NOBODY, Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
 from registry.models import UNFINISHED, Case, Owner
 from registry.works.licence_check import fitting
@@ -75,7 +76,9 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     decides = may_decide(owner)
     values = {
         "wanted": wanted,
-        "narrowed": bool(wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party),
+        "narrowed": bool(
+            wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party or wanted.assigned
+        ),
         "states": STATES,
         "sorts": SORTS,
         "group_kinds": GROUPS,
@@ -88,6 +91,8 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "next": skip + len(found) if more else None,
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
+        "whose": assigning.filters_of(request, owner, wanted.state, wanted.assigned),
+        "undo_assigned": assigning.undo_of(request, owner),
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,
         "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
@@ -204,6 +209,7 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
 
 def wanted_in(request: HttpRequest) -> Wanted:
     """Which cases an address asks for."""
+    whose = request.GET.get("for", "")
     return Wanted(
         state=_one_of(State, request.GET.get("state", ""), State.WAITING),
         words=said(request.GET.get("q", "")),
@@ -213,6 +219,7 @@ def wanted_in(request: HttpRequest) -> Wanted:
         standing=_one_of(Standing, request.GET.get("now", ""), None),
         sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),
+        assigned=NOBODY if whose == NOBODY else str(number_in(whose) or ""),
     )
 
 

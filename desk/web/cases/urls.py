@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.cases import queue, views
+from desk.web.cases import assigning, queue, views
 
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/cases/", queue.cases, name="cases"),
     path("o/<slug:slug>/cases/decide", queue.decide_cases, name="decide-cases"),
     path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),
+    path("o/<slug:slug>/cases/assign", assigning.choose, name="choose-assign"),
+    path("o/<slug:slug>/cases/assigned", assigning.assign, name="assign-cases"),
     path("o/<slug:slug>/cases/put-aside", queue.put_aside, name="put-aside"),
     path("o/<slug:slug>/cases/groups/<int:group>/", queue.group_decision, name="group-decision"),
     path("o/<slug:slug>/cases/groups/<int:group>/undo", queue.undo_group, name="undo-group"),

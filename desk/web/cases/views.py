@@ -16,6 +16,7 @@ from desk.texts import cases, claims, ownership
 from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.elsewhere import elsewhere_in_words, unchecked_in_words
 from desk.texts.evidence import Shown, chain
+from desk.web.cases import assigning
 from desk.web.common.access import may_decide, number_in, person_of, said, sees
 from desk.web.common.pages import Telling, decider_post, member_page, page_of, show
 from evidence.facts.elsewhere import title_of
@@ -124,6 +125,9 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
         **claims.shown(owner, check(wiring.services(), [row], ledger)),
+        "whose": assigning.whom(request, owner, row),
+        "me": str(row.assigned_to_id or person_of(request).pk),
+        "undo_assigned": assigning.undo_of(request, owner),
         "history": events,
         "events": [(event, cases.line(event)) for event in events],
         "others": _others(row),

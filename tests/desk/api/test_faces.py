@@ -147,6 +147,8 @@ COUNTERPARTS = {
     "decide-cases": ("decide_case", "decide_cases"),
     "decide:cleared": ("decide_case", "decide_cases"),
     "decide:copies": ("decide_case", "decide_cases"),
+    "choose-assign": ("list_cases", "list_members"),
+    "assign-cases": ("assign_cases",),
     "put-aside": ("decide_case", "decide_cases"),
     "decide:licensed": ("decide_case", "decide_cases"),
     "decide:open": ("decide_case", "decide_cases"),

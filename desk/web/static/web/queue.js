@@ -12,6 +12,7 @@
   const said = document.getElementById("said");
   const undo = document.getElementById("undo");
   const reason = document.getElementById("reason");
+  const assigning = document.getElementById("assign");
   const keys = document.getElementById("keys");
   let next = document.getElementById("next");
   const AHEAD = 6;
@@ -165,7 +166,7 @@
 
   // that something isn't answered is said no longer
   function told() {
-    if (said && [said.dataset.failed, said.dataset.missing].includes(said.textContent)) say("");
+    if (said && [said.dataset.failed, said.dataset.missing, said.dataset.unassigned].includes(said.textContent)) say("");
   }
 
   function group(section) {
@@ -235,7 +236,8 @@
   function takeBack() {
     const last = done.pop();
     offer();
-    if (last) hold(inTurn(() => (last.numbers.length ? send(new FormData(form), "undo", last) : null)));
+    if (last?.assigned) hold(inTurn(() => assign("undo", last.assigned)));
+    else if (last) hold(inTurn(() => (last.numbers.length ? send(new FormData(form), "undo", last) : null)));
   }
 
   function inTurn(deed) {
@@ -284,6 +286,29 @@
       if (!made.numbers.length) forget(made, []);
     }
     offer();
+  }
+
+  // assigns cases, or takes that back; answers with what takes it back, empty where nothing changed
+  async function assign(name, value) {
+    const body = new FormData(assigning);
+    body.set(name, value);
+    let outcome = {};
+    try {
+      const answer = await fetch(assigning.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      outcome = await answer.json();
+    } catch { /* nobody answers, or a page came instead: signed out, or not permitted */ }
+    if (!outcome.cases) { say(outcome.error ?? said.dataset.unassigned); return ""; }
+    for (const one of outcome.cases) {
+      const place = item(one.number)?.querySelector(".assigned");
+      if (place) place.innerHTML = one.html; // escaped by the server
+    }
+    told();
+    return outcome.undo;
+  }
+
+  async function give(value) {
+    const made = await assign("assign", value);
+    if (made) { done.push({ numbers: [], assigned: made }); offer(); }
   }
 
   function forget(made, numbers) {
@@ -360,6 +385,10 @@
     k: () => step(-1),
     c: () => press("c"),
     x: () => press("x"),
+    a: () => {
+      const button = (whole ?? items[current])?.querySelector('[data-key="a"]');
+      if (whole && button) hold(make(button)); else button?.click();
+    },
     l: () => press("l"),
     m: () => {
       const button = items[current]?.querySelector('[data-key="m"]');
@@ -410,6 +439,7 @@
     if (button.dataset.key === "t") { tick(boxes(rowsOf(button.closest(".group")))); return; }
     if (button.id === "undo") { event.preventDefault(); takeBack(); return; }
     if (button.dataset.licences) { event.preventDefault(); hold(propose(button)); return; }
+    if (assigning && button.form === assigning) { event.preventDefault(); hold(inTurn(() => give(button.value))); return; }
     if (button.form === form && button.value) { event.preventDefault(); decide(button.value); }
   });
 
@@ -430,7 +460,7 @@
     document.addEventListener("change", (event) => { if (event.target.closest(".pick")) count(); });
     count();
   } else {
-    for (const key of "cxlmurgtbn") delete DO[key]; // whoever may only look
+    for (const key of "cxlamurgtbn") delete DO[key]; // whoever may only look
   }
 
   const help = document.getElementById("help");

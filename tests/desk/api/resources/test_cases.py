@@ -11,6 +11,7 @@ from registry.models import (
     Match,
     Membership,
     Role,
+    User,
 )
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
@@ -44,6 +45,22 @@ def test_a_decision_is_disputed_settled_and_noted(scene_of_programs: Scene, deci
     history = decider.get("/cases/1")[1]["history"]
     assert {"note", "disputed", "settled"} <= {one["kind"] for one in history}
     assert {one["by"] for one in history if one["kind"] == "note"} == {"alice@example.org (token program)"}
+
+
+def test_cases_are_assigned_to_members_and_listed_by_whom_they_are_assigned_to(
+    scene_of_programs: Scene, decider: Program
+) -> None:
+    members = {one["email"]: one["person"] for one in decider.get("/members")[1]["items"]}
+    alice = members["alice@example.org"]
+    told = decider.post("/cases/assignments", {"cases": [1], "person": alice})[1]
+    assert told["changes"] == [{"case": 1, "before": None, "after": alice}]
+    assert [one["assigned_to"] for one in decider.get(f"/cases?assigned={alice}")[1]["items"]] == [alice]
+    assert decider.get("/cases?assigned=nobody")[1]["items"] == []
+    assert decider.get("/cases?assigned=x")[0] == 400
+    for stranger in (User.objects.exclude(pk__in=members.values()).first(), None):
+        person = 999_999 if stranger is None else stranger.pk
+        assert decider.post("/cases/assignments", {"cases": [1], "person": person})[0] == 404
+    assert decider.post("/cases/assignments", {"cases": [1], "person": None})[1]["changes"][0]["after"] is None
 
 
 def test_what_only_resembles_lies_in_its_drawer_until_a_program_makes_it_a_case(

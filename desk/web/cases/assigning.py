@@ -1,0 +1,129 @@
+"""Cases assigned to members: one, or all that are chosen; and that taken back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from desk.texts.numbers import grouped
+from desk.texts.sentences import in_words
+from desk.web.common.access import number_in, person_of, said
+from desk.web.common.pages import decider_page, decider_post
+from exhibit.errors import WrongUseError
+from registry.accounts import people, scoped
+from registry.cases import assigning
+from registry.cases.assigning import Change
+from registry.cases.queue import MAX_CASES, NOBODY, State
+from registry.models import Case, Owner
+
+LAST = "assigned-last"
+"""In a session: what was just assigned, as :func:`_written`, by the owner's short name."""
+
+Told = list[tuple[str, str]]
+
+
+def filters_of(request: HttpRequest, owner: Owner, state: State, chosen: str) -> Told:
+    """Whose cases of a state the queue can show, each with how many there are; nothing where nobody would choose."""
+    members, counted = dict(_members(owner)), assigning.counts(owner, state)
+    me = str(person_of(request).pk)
+    if len(members) < 2 and not any(counted.keys() - {None}) and not chosen:
+        return []
+    others = sorted((members[str(key)], str(key)) for key in counted if str(key) in members and str(key) != me)
+    names = [(me, _("Mine")), (NOBODY, _("Nobody's")), *((key, name) for name, key in others)]
+    by_key = {NOBODY if key is None else str(key): count for key, count in counted.items()}
+    told = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
+    return [("", _("Anybody's")), *told]
+
+
+def whom(request: HttpRequest, owner: Owner, row: Case) -> Told:
+    """To whom a case may be assigned, as a form offers it; nothing where there is nobody to choose."""
+    members = _members(owner)
+    has = row.assigned_to_id
+    if has is None and len(members) < 2:
+        return []
+    return [*members, *([(NOBODY, _("Nobody"))] if has else [])]
+
+
+def undo_of(request: HttpRequest, owner: Owner) -> dict[str, Any]:
+    """What takes back what was just assigned, told once: how many cases, and their changes; empty where nothing was."""
+    last = dict(request.session.get(LAST, {}))
+    if not (changes := last.pop(owner.slug, "")):
+        return {}
+    request.session[LAST] = last
+    return {"changes": changes, "count": len(changes.split())}
+
+
+@decider_page("web/cases-assign.html")
+def choose(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    """The cases that are chosen, and to whom they may be assigned."""
+    numbers = _numbers(request.GET.getlist("case"))[:MAX_CASES]
+    rows = scoped.cases(owner).filter(number__in=numbers).select_related("assigned_to")
+    return {"rows": rows, "whom": [*_members(owner), (NOBODY, _("Nobody"))], "me": str(person_of(request).pk)}
+
+
+@decider_post()
+def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Assign cases; ``undo`` takes back instead. A script is answered in JSON, with what stands beside each case."""
+    script = request.headers.get("Accept") == "application/json"
+    try:
+        changes = _assigned(request, owner)
+    except WrongUseError as error:
+        if script:
+            return JsonResponse({"error": in_words(error)}, status=400)
+        messages.error(request, in_words(error))
+        changes = []
+    if script:
+        rows = scoped.cases(owner).filter(number__in=[one.case for one in changes]).select_related("assigned_to")
+        told = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
+        return JsonResponse({"cases": told, "undo": _written(changes)})
+    if changes and "undo" in request.POST:
+        messages.success(request, _("They are assigned as before."))
+    elif changes:
+        request.session[LAST] = {**request.session.get(LAST, {}), owner.slug: _written(changes)}
+    if (only := number_in(request.POST.get("back"))) is not None:
+        return redirect("case", slug=owner.slug, number=only)
+    query = said(request.POST.get("query", ""))
+    return redirect(reverse("cases", args=[owner.slug]) + (f"?{query}" if query else ""))
+
+
+def _assigned(request: HttpRequest, owner: Owner) -> list[Change]:
+    """What a form asks for: ``undo`` with changes; ``assign`` with whom and the cases; or ``to``, and each ``case``."""
+    by, given = request.user.get_username(), request.POST
+    if "undo" in given:
+        return assigning.take_back(owner, _read(given["undo"]), by=by)
+    to, *named = given.get("assign", "").split() or [given.get("to", ""), *given.getlist("case")]
+    person = None if to == NOBODY else number_in(to) or 0
+    return assigning.assign(owner, _numbers(named), person, by=by)
+
+
+def _beside(request: HttpRequest, owner: Owner, row: Case) -> str:
+    """What stands beside a case in the queue: who has it, and the button that takes it."""
+    return render_to_string("web/cases-assigned.html", {"case": row, "may_decide": True}, request)
+
+
+def _members(owner: Owner) -> Told:
+    return [(str(row.user_id), row.user.get_username()) for row in people.members(owner)]
+
+
+def _numbers(named: Sequence[str]) -> list[int]:
+    return [number for number in (number_in(one) for text in named for one in text.split()) if number]
+
+
+def _written(changes: Sequence[Change]) -> str:
+    return " ".join(f"{one.case}:{one.before or ''}:{one.after or ''}" for one in changes)
+
+
+def _read(text: str) -> list[Change]:
+    """What :func:`_written` made; raises ``WrongUseError`` for anything else."""
+    changes = []
+    for one in text.split()[: MAX_CASES + 1]:
+        number, *who = one.split(":")
+        if len(who) != 2 or number_in(number) is None or any(key and number_in(key) is None for key in who):
+            raise WrongUseError(_("No case is named."))
+        changes.append(Change(int(number), number_in(who[0]), number_in(who[1])))
+    return changes

@@ -1,0 +1,92 @@
+"""Who looks after a case: a member of its owner, or nobody. It decides nothing, and whoever may decide still may."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
+from registry.accounts import scoped
+from registry.cases import history
+from registry.cases.queue import MAX_CASES, State, Wanted, chosen
+from registry.db.rows import there
+from registry.models import Case, CaseEvent, Membership, Owner, User
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who had a case before, and who has it now: primary keys of users, ``None`` for nobody."""
+
+    case: int  # its number
+    before: int | None
+    after: int | None
+
+
+def assign(owner: Owner, numbers: Sequence[int], person: int | None, *, by: str) -> list[Change]:
+    """Assign cases of an owner, at most :data:`~registry.cases.queue.MAX_CASES`, to a member, or to nobody.
+
+    Returns what changed. Raises ``NotFoundError`` before any is assigned when there is no such case or the person, by
+    the user's primary key, is no member of this owner; ``WrongUseError`` for none or too many.
+    """
+    return _assign(owner, dict.fromkeys(numbers, person), by=by)
+
+
+def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Change]:
+    """Give cases back to whom they were assigned before, unless somebody has assigned them otherwise since.
+
+    Returns what changed; raises as :func:`assign`.
+    """
+    now_with = dict(
+        scoped.cases(owner).filter(number__in=[one.case for one in changes]).values_list("number", "assigned_to")
+    )
+    wanted = {one.case: one.before for one in changes if now_with.get(one.case, one.after) == one.after}
+    return _assign(owner, wanted, by=by) if wanted else []
+
+
+def release(owner: Owner, person: User, *, by: str) -> None:
+    """Let all cases of a member who leaves be nobody's, in the transaction of that."""
+    cases = list(Case.objects.select_for_update().filter(owner=owner, assigned_to=person).order_by("pk"))
+    Case.objects.filter(pk__in=[case.pk for case in cases]).update(assigned_to=None)
+    said = [["released", {"who": person.get_username()}]]
+    lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=said) for case in cases)
+    CaseEvent.objects.bulk_create(lines, batch_size=1000)
+
+
+def counts(owner: Owner, state: State) -> dict[int | None, int]:
+    """How many cases of a state each member has, by the user's primary key; ``None`` for nobody."""
+    rows = chosen(owner, Wanted(state)).values_list("assigned_to").annotate(count=Count("pk"))
+    return dict(rows)
+
+
+def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Change]:
+    if not wanted:
+        raise WrongUseError(_("No case is named."))
+    if len(wanted) > MAX_CASES:
+        hint = Sentence("Assign at most %(most)s at once.", most=MAX_CASES)
+        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
+    changes = []
+    with transaction.atomic():
+        names = _members(owner, {person for person in wanted.values() if person is not None})
+        rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=wanted).order_by("pk")
+        cases = {row.number: row for row in rows}
+        for number, person in wanted.items():
+            case = there(cases.get(number), f"{owner.name} has no case {number}.")
+            if case.assigned_to_id != person:
+                changes.append(Change(number, case.assigned_to_id, person))
+                Case.objects.filter(pk=case.pk).update(assigned_to=person)
+                told = ("unassigned", {}) if person is None else ("assigned", {"who": names[person]})
+                history.record(case, "assigned", by, told)
+    return changes
+
+
+def _members(owner: Owner, people: set[int]) -> dict[int, str]:
+    """The names of members, who stay such until the end of the transaction; raises ``NotFoundError``."""
+    rows = Membership.objects.select_for_update(of=("self",)).filter(owner=owner, user__in=people)
+    names = {row.user_id: row.user.get_username() for row in rows.select_related("user").order_by("pk")}
+    for person in people:
+        there(names.get(person), _("This person is no member."))
+    return names

@@ -1,0 +1,51 @@
+"""Who looks after a case: assigned, taken back, and nobody's once the member has left."""
+
+import pytest
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts import people
+from registry.cases import assigning, history
+from registry.cases.queue import NOBODY, State, Wanted, chosen
+from registry.models import Case, CaseEvent, Owner
+from tests.assets.rows import owner
+from tests.desk.web.cases.test_queue import cases_of
+from workers.tasks.sync_runner import SyncRunner
+
+PASSWORD = "a long and good password"
+
+
+def assigned(studio: Owner) -> dict[int, int | None]:
+    return dict(studio.cases.order_by("number").values_list("number", "assigned_to"))
+
+
+def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_member_leaves(inline: SyncRunner) -> None:
+    studio = cases_of(inline, 3)
+    ann, bob = (people.add_member(studio, f"{name}@example.org", "owner", PASSWORD).user.pk for name in ("ann", "bob"))
+    eve = people.add_member(owner("agency"), "eve@example.org", "owner", PASSWORD).user.pk
+    for numbers, person in (([1, 2], eve), ([1, 99], ann)):
+        with pytest.raises(NotFoundError):
+            assigning.assign(studio, numbers, person, by="ann")
+    with pytest.raises(WrongUseError):
+        assigning.assign(studio, range(1, 300), ann, by="ann")
+    assert set(assigned(studio).values()) == {None}
+
+    assigning.assign(studio, [1], bob, by="ann")
+    changes = assigning.assign(studio, [1, 2, 3], ann, by="ann")
+    assert assigning.assign(studio, [3], ann, by="ann") == []  # no line in the history for what stays
+    assert assigning.counts(studio, State.WAITING) == {ann: 3}
+    assigning.assign(studio, [2], bob, by="bob")
+    assigning.take_back(studio, changes, by="ann")
+    assert assigned(studio) == {1: bob, 2: bob, 3: None}  # what Bob did since stays
+    assert list(chosen(studio, Wanted(assigned=NOBODY)).values_list("number", flat=True)) == [3]
+    assert chosen(studio, Wanted(assigned=str(bob))).count() == 2
+
+    people.remove_member(studio, bob, by="ann")
+    assert set(assigned(studio).values()) == {None}
+    with pytest.raises(NotFoundError):  # whoever has left is given nothing, by an undo neither
+        assigning.take_back(studio, [assigning.Change(1, bob, None)], by="ann")
+    lines = CaseEvent.objects.filter(case=Case.objects.get(number=2), kind="assigned").order_by("pk")
+    assert [(line.actor, history.in_english(line.said)) for line in lines] == [
+        ("ann", "Assigned to ann@example.org."),
+        ("bob", "Assigned to bob@example.org."),
+        ("ann", "bob@example.org is no member any more; the case is nobody's."),
+    ]
