@@ -45,11 +45,12 @@ def import_licences(
     from desk.schemas import licences as schemas
     from desk.texts import uploads as table_words
     from registry import models, portions
-    from registry.works import licence_tables, licences as licence_rows, tables
+    from registry.works import column_mappings, licence_tables, licences as licence_rows, tables
 
     left_out = (lambda _heading: True) if dry_run else {name.strip() for name in unused}.__contains__
+    columns = column_mappings.Columns(owner, models.ColumnMapping.Kind.LICENCES)
     read = licence_tables.licences_in_table(
-        owner, file.name, tables.table_bytes(file), order=order or "", left_out=left_out
+        owner, file.name, tables.table_bytes(file), order=order or "", left_out=left_out, chosen=columns
     )
     understood = read.understood
     if dry_run:

@@ -85,11 +85,14 @@ def add_works(
     if not files:
         raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
+    from registry.models import ColumnMapping
     from registry.works import registration, tables, uploads
+    from registry.works.column_mappings import Columns
 
     uploads.check_disk(desk.services)
-    declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file)) if csv_file else {}
     of = desk.owner(named)
+    columns = Columns(of, ColumnMapping.Kind.WORKS)
+    declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file), columns) if csv_file else {}
     registered: list[tuple[str, registration.RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared, metadata=metadata):

@@ -79,6 +79,31 @@ SEPARATORS = {
 """What parts the fields."""
 
 
+COLUMNS = {
+    "file": gettext_lazy("name of the picture’s file"),
+    "title": gettext_lazy("title"),
+    "author": gettext_lazy("author"),
+    "holder": gettext_lazy("rights holder"),
+    "credit": gettext_lazy("credit line"),
+    "created": gettext_lazy("when it was created"),
+    "first_publication": gettext_lazy("when it was first published"),
+    "rights": gettext_lazy("statement of rights"),
+    "registrations": gettext_lazy("official registrations"),
+    "works": gettext_lazy("works: numbers or names of files"),
+    "licensee": gettext_lazy("licensee"),
+    "domain": gettext_lazy("domain"),
+    "url_pattern": gettext_lazy("addresses, with * for any characters"),
+    "account": gettext_lazy("account on a platform"),
+    "territories": gettext_lazy("countries, two letters each"),
+    "valid_from": gettext_lazy("valid from"),
+    "valid_until": gettext_lazy("valid until"),
+    "reason": gettext_lazy("note"),
+    "reseller": gettext_lazy("agency that sold it"),
+    "invoice": gettext_lazy("number of the invoice"),
+}
+"""What the columns of tables hold."""
+
+
 def read_as(understood: Understood) -> str:
     """As what a table was read, in a sentence."""
     if not understood.encoding:

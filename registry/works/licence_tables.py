@@ -9,7 +9,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
-from registry.works.spreadsheets import Understood, read_table
+from registry.works.spreadsheets import Chosen, Understood, as_named, read_table
 from registry.works.tables import day, parts_of
 
 COLUMNS = {
@@ -58,19 +58,26 @@ class LicenceTable:
 
 
 def licences_in_table(
-    owner: Owner, name: str, data: bytes, *, order: str = "", left_out: Callable[[str], bool] = lambda _heading: False
+    owner: Owner,
+    name: str,
+    data: bytes,
+    *,
+    order: str = "",
+    left_out: Callable[[str], bool] = lambda _heading: False,
+    chosen: Chosen = as_named,
 ) -> LicenceTable:
     """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
 
     ``order`` is one of :data:`registry.works.tables.ORDERS`, for days like 01/02/2026; without it such a day is
-    refused. Columns that aren't known are ``left_out`` where it says so of a heading, else refused.
+    refused. Columns that aren't known are ``left_out`` where it says so of a heading, else refused
+    (``HeadingsError``), unless a person has chosen what each heading means.
     """
 
     def read(line: int, row: Mapping[str, str]) -> tuple[int, tuple[str, ...], NewLicence]:
         return _licence(line, row, order)
 
     lines, understood = read_table(
-        name, data, COLUMNS, needed="licensee", aliases=ALIASES, read=read, left_out=left_out
+        name, data, COLUMNS, needed="licensee", aliases=ALIASES, read=read, left_out=left_out, chosen=chosen
     )
     by_name = _by_name(owner, [work for _line, works, _licence in lines for work in works])
     licences = []

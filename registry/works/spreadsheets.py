@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import islice
 from time import thread_time
 from typing import Any, TypeVar
 
@@ -46,11 +47,39 @@ class Understood:
         return self.encoding == LIKELY
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first lines of a table whose headings aren't all known: a person can say what each column is."""
+
+    headings: tuple[str, ...]
+    guesses: tuple[str, ...]  # the column that each heading surely names, or empty
+    columns: tuple[str, ...]  # which there are
+    rows: tuple[tuple[str, ...], ...]  # the fields of the first lines below
+
+
+class HeadingsError(WrongUseError):
+    """A table's headings can't be understood by themselves."""
+
+    def __init__(self, message: str, *, hint: str, beginning: Beginning) -> None:
+        super().__init__(message, hint=hint)
+        self.beginning = beginning
+
+
+Chosen = Callable[[Sequence[str]], Sequence[str] | None]
+"""Says which columns a person chose for some headings, in their order, empty for none; ``None`` where nobody did."""
+
+
+def as_named(_headings: Sequence[str]) -> None:
+    """Nobody chose: each heading names its column."""
+
+
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
 MAX_SHEET_LINES = 20_000  # the same of a workbook, which takes ten times as long to read: whoever brings it waits
 MAX_ROWS = 1 << 20  # rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number.
 MAX_COLUMNS = 100
+MAX_HEADING = 300  # characters of a heading that a person may choose a column for
+SAMPLES, MAX_SAMPLE = 3, 200  # lines that show what a column holds, and characters of each field
 MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
 MAX_UNPACKED = 256 * 1024 * 1024
 LIKELY = "cp1252"
@@ -71,20 +100,22 @@ def read_lines(
     needed: str,
     aliases: Mapping[str, str],
     read: Callable[[int, Mapping[str, str]], Row],
+    chosen: Chosen = as_named,
 ) -> list[Row]:
     """What ``read`` makes of each line of a table, given its number in the file; columns that are left out are empty.
 
     The first line may name the columns, or their aliases in lower case; each may have so many characters, and the
-    needed one must be there and filled. Raises ``WrongUseError``, which names the lines that can't be used, and what
-    is wrong with the first of them; for such a line ``read`` raises it too.
+    needed one must be there and filled; or a person has chosen what each heading means (:data:`Chosen`). Raises
+    ``HeadingsError`` for headings that can't be understood, and ``WrongUseError``, which names the lines that can't be
+    used, and what is wrong with the first of them; for such a line ``read`` raises it too.
     """
-    made, understood = read_table(name, data, columns, needed=needed, aliases=aliases, read=read)
+    made, understood = read_table(name, data, columns, needed=needed, aliases=aliases, read=read, chosen=chosen)
     if understood.likely:
         raise _unknown(name)
     return made
 
 
-def read_table(
+def read_table(  # noqa: PLR0913 - each is named at the call, and two of them are seldom given
     name: str,
     data: bytes,
     columns: Mapping[str, int],
@@ -93,6 +124,7 @@ def read_table(
     aliases: Mapping[str, str],
     read: Callable[[int, Mapping[str, str]], Row],
     left_out: Callable[[str], bool] = lambda _heading: False,
+    chosen: Chosen = as_named,
 ) -> tuple[list[Row], Understood]:
     """The same as :func:`read_lines`, with how the table was understood, for whoever is shown that before it counts.
 
@@ -106,7 +138,10 @@ def read_table(
     lines = ((line, cells) for line, cells in rows if isinstance(cells, Problem) or any(cells))
     _line, headings = next(lines, (0, ()))
     assert not isinstance(headings, Problem)
-    given = _heads(name, headings, columns, needed, aliases, left_out)
+    try:
+        given = _heads(name, headings, columns, needed, aliases, left_out, chosen)
+    except WrongUseError as error:
+        raise _not_understood(error, headings, columns, aliases, lines) from None
     examples: dict[int, str] = {}
     made: list[Row] = []
     wrong: list[tuple[int, WrongUseError]] = []
@@ -189,11 +224,17 @@ def _heads(
     needed: str,
     aliases: Mapping[str, str],
     left_out: Callable[[str], bool],
+    chosen: Chosen,
 ) -> list[str]:
     """The column of each heading, empty for one that is left out; raises ``WrongUseError``."""
-    given = [_column(cell, aliases) for cell in cells]
+    by_person = chosen(cells)
+    given = [_column(cell, aliases) for cell in cells] if by_person is None else list(by_person)
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
-    unknown = [cell for cell, column in zip(cells, given, strict=True) if column not in columns and not left_out(cell)]
+    unknown = [
+        cell
+        for cell, column in zip(cells, given, strict=True)
+        if column not in columns and by_person is None and not left_out(cell)
+    ]
     given = [column if column in columns else "" for column in given]
     if unknown:
         text = _("%(name)s has a column “%(column)s” that isn't known.")
@@ -206,6 +247,26 @@ def _heads(
         text = _("%(name)s has the column “%(column)s” twice.")
         raise WrongUseError(text % {"name": name, "column": twice}, hint=hint)
     return given
+
+
+def _not_understood(
+    error: WrongUseError,
+    headings: Sequence[str],
+    columns: Mapping[str, int],
+    aliases: Mapping[str, str],
+    lines: Iterator[tuple[int, Sequence[str] | Problem]],
+) -> WrongUseError:
+    """The error with the beginning of the table, unless that is no table whose columns a person could choose."""
+    if not headings or len(headings) > MAX_COLUMNS or max(map(len, headings)) > MAX_HEADING:
+        return error
+    named = [_column(heading, aliases) for heading in headings]
+    guesses = tuple(column if column in columns and named.count(column) == 1 else "" for column in named)
+    rows = []
+    for _line, cells in islice(lines, SAMPLES):
+        if not isinstance(cells, Problem):
+            rows.append(tuple(plain(cell)[:MAX_SAMPLE] for cell in (*cells, *[""] * len(headings)))[: len(headings)])
+    beginning = Beginning(tuple(headings), guesses, tuple(columns), tuple(rows))
+    return HeadingsError(error.message, hint=error.hint, beginning=beginning)
 
 
 def _column(cell: str, aliases: Mapping[str, str]) -> str:

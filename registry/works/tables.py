@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError, passes
 from exhibit.types import DeclaredWork
-from registry.works.spreadsheets import MAX_BYTES, read_lines
+from registry.works.spreadsheets import MAX_BYTES, Chosen, as_named, read_lines
 
 WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
@@ -53,7 +53,7 @@ def table_bytes(path: Path) -> bytes:
         raise WrongUseError(text % {"name": path, "problem": error.strerror}) from error
 
 
-def read_works(name: str, data: bytes) -> dict[str, DeclaredWork]:
+def read_works(name: str, data: bytes, chosen: Chosen = as_named) -> dict[str, DeclaredWork]:
     """Read a table of works, CSV or XLSX, by the name of the file; raises ``WrongUseError``, as :func:`read_lines`."""
     lines: dict[str, int] = {}
 
@@ -64,7 +64,8 @@ def read_works(name: str, data: bytes) -> dict[str, DeclaredWork]:
         dates = {column: checked_date(row[column]) for column in ("first_publication", "created")}
         return file, declared_in({**row, **dates, "registrations": _registrations(row["registrations"])})
 
-    return dict(read_lines(name, data, WORK_COLUMNS, needed="file", aliases=WORK_ALIASES, read=read))
+    made = read_lines(name, data, WORK_COLUMNS, needed="file", aliases=WORK_ALIASES, read=read, chosen=chosen)
+    return dict(made)
 
 
 def declared_in(line: Mapping[str, Any]) -> DeclaredWork:

@@ -17,9 +17,10 @@ from registry import jobs
 from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
-from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
+from registry.models import ColumnMapping, Owner, StepState, Upload, UploadFile, UploadLine
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
+from registry.works.column_mappings import Columns
 from registry.works.registration import room_left
 from registry.works.tables import line_of, plain_name, read_works
 
@@ -78,12 +79,25 @@ class Progress:
         return max(self.announced - self.arrived, 0)
 
 
-def begin(owner: Owner, declared: Declaration, *, by: str, table: tuple[str, bytes] | None, announced: int) -> Upload:
-    """Begin an upload, with name and bytes of a table if there is one; raises ``WrongUseError`` for a bad table."""
+def begin(
+    owner: Owner,
+    declared: Declaration,
+    *,
+    by: str,
+    table: tuple[str, bytes] | None,
+    announced: int,
+    columns: Columns | None = None,
+) -> Upload:
+    """Begin an upload, with name and bytes of a table if there is one; raises ``WrongUseError`` for a bad table.
+
+    Its headings mean what a member chose, in ``columns`` or for an earlier table with the same ones.
+    """
     if announced > MAX_FILES:
         raise _too_many()
-    lines = read_works(*table) if table is not None else {}
+    columns = columns or Columns(owner, ColumnMapping.Kind.WORKS)
+    lines = read_works(*table, columns) if table is not None else {}
     with alone_with(owner):
+        columns.remember(by=by)
         upload = Upload.objects.create(
             owner=owner,
             number=next_number(owner.uploads),

@@ -13,6 +13,7 @@ from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.texts.uploads import doubt, read_as
 from desk.web.common.access import MAX_FIELD, said
+from desk.web.common.columns import by_whom, columns_in, table_in, to_choose
 from desk.web.common.pages import FORM, decider_form, member_page, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
@@ -20,9 +21,10 @@ from registry import jobs
 from registry.accounts import scoped
 from registry.cases.ledger import effects_of
 from registry.cases.licence_trial import NOTHING, cases_of, try_licences
-from registry.models import Case, CaseSighting, LedgerChange, Licence, Owner
+from registry.models import Case, CaseSighting, ColumnMapping, LedgerChange, Licence, Owner
 from registry.works.licence_tables import LicenceTable, licences_in_table
 from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
+from registry.works.spreadsheets import HeadingsError
 from registry.works.tables import day
 from workers import wiring
 
@@ -142,8 +144,9 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
                 given = forms.unpacked(owner, request.POST.get("table", ""))
                 understood = forms.understood_from(request.POST.get("understood", ""))
             else:
-                table = _table(request, owner)
+                table, told = _table(request, owner)
                 given, understood = list(table), table.understood
+                context["told"] = told
             context |= _trial(request, owner, given, forms.tried(owner, {"table": str(given)}, None), None)
             context |= {"given": given[:20], "count": len(given), "table": forms.packed(owner, given)}
             if understood is not None:
@@ -151,6 +154,10 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
                 context |= {"headings": understood.headings, "understood": forms.understood_packed(understood)}
     except signing.BadSignature:
         context["problem"] = _("What was read has come back changed. Choose the table again.")
+    except HeadingsError as error:
+        context |= to_choose(error, _brought(request))
+        if "column" in request.POST:  # what was chosen doesn't do
+            context["problem"] = in_words(error)
     except WrongUseError as error:
         context["problem"] = in_words(error)
     template = _page(request, "licence-import") if "trial" in context else "web/licence-import.html"
@@ -175,14 +182,26 @@ def _page(request: HttpRequest, whole: str) -> str:
     return "web/licence-trial.html" if further else f"web/{whole}.html"
 
 
-def _table(request: HttpRequest, owner: Owner) -> LicenceTable:
-    """The table that came. Columns that aren't known are left out, for the page says which before anything counts."""
-    file, order = request.FILES.get("file"), request.POST.get("order", "")
-    if file is None or file.size is None or file.size > MAX_TABLE:
+def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
+    """The table that came, and by whose choice its headings were understood."""
+    order, table = request.POST.get("order", ""), _brought(request)
+    if table is None:
         problem = _("No table came, or it is too large.")
         raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
     known = order if order in forms.ORDERS else ""
-    return licences_in_table(owner, file.name or "", file.read(), order=known, left_out=lambda _heading: True)
+    columns = columns_in(request, owner, ColumnMapping.Kind.LICENCES)
+    read = licences_in_table(owner, *table, order=known, chosen=columns)
+    columns.remember(by=request.user.get_username())
+    return read, by_whom(columns)
+
+
+def _brought(request: HttpRequest) -> tuple[str, bytes] | None:
+    file = request.FILES.get("file")
+    if file is not None and (file.size is None or file.size > MAX_TABLE):
+        return None
+    if file is not None:
+        file.seek(0)
+    return table_in(request, "file")
 
 
 def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:

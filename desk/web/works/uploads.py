@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -17,14 +18,16 @@ from desk.doors import MAX_REQUEST
 from desk.texts import uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
+from desk.web.common.columns import by_whom, columns_in, table_in, to_choose
 from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
 from desk.web.works.listing import cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
-from registry.models import Owner, Upload, UploadLine
+from registry.models import ColumnMapping, Owner, Upload, UploadLine
 from registry.works import uploads as uploading, works as searching
-from registry.works.spreadsheets import uncomputed
+from registry.works.column_mappings import Columns
+from registry.works.spreadsheets import HeadingsError, uncomputed
 from registry.works.stated import register_all
 from registry.works.tables import lines_without, read_works
 from workers import wiring
@@ -44,19 +47,37 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """The form, and the beginning of an upload; with files when the browser runs no script."""
     if request.method != "POST":
         return show(request, owner, "web/add-works.html", _limits())
-    file, files = request.FILES.get("table"), request.FILES.getlist("files")
+    files = request.FILES.getlist("files")
     author, rights = said(request.POST.get("author", ""))[:300], said(request.POST.get("rights", ""))
     declared = uploading.Declaration(author, rights, reads_metadata="reads_metadata" in request.POST)
-    table = None if file is None else (str(file.name), file.read())
+    table, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
     announced = number_in(request.POST.get("announced")) or len(files)
     try:
-        upload = uploading.begin(owner, declared, by=request.user.get_username(), table=table, announced=announced)
+        by = request.user.get_username()
+        upload = uploading.begin(owner, declared, by=by, table=table, announced=announced, columns=columns)
         if files:
             uploading.receive(wiring.services(), upload, _sent(request))
             uploading.close(upload)
+    except HeadingsError as error:
+        return _to_choose(request, owner, error, table)
     except ExhibitError as error:
         return _told(request, error, reverse("add-works", args=[owner.slug]))
+    if words := by_whom(columns):
+        messages.info(request, words)
     return _gone_on(request, upload)
+
+
+def _to_choose(
+    request: HttpRequest, owner: Owner, error: HeadingsError, table: tuple[str, bytes] | None
+) -> HttpResponseBase:
+    """Ask what the table's columns are: on the same page, where a script has the chosen files still."""
+    values = to_choose(error, table)
+    if "column" in request.POST:  # what was chosen doesn't do
+        values["problem"] = in_words(error)
+    if request.headers.get("Accept") == JSON:
+        html = render_to_string("web/choose-columns.html", values | {"carried": ""}, request)
+        return JsonResponse({"sentence": in_words(error), "columns": html}, status=400)
+    return show(request, owner, "web/add-works.html", values | _limits())
 
 
 @decider_form("web/state-works.html")
@@ -75,7 +96,8 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
     file, table = request.FILES.get("file"), request.FILES.get("table")
     if file is None:
         raise WrongUseError(_("Choose a file."))
-    declared = {} if table is None else read_works(str(table.name), table.read())
+    columns = Columns(owner, ColumnMapping.Kind.WORKS)
+    declared = {} if table is None else read_works(str(table.name), table.read(), columns)
     results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
     refused = [(name, in_words(made)) for name, made in results if isinstance(made, RefusedError)]
     new = sum(made.new for _name, made in results if not isinstance(made, RefusedError))

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.works import declarations, held, listing, mine, proposals, spread, uploads, views, why
+from desk.web.works import columns, declarations, held, listing, mine, proposals, spread, uploads, views, why
 
 urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/<int:number>/edit", declarations.edit, name="edit-work"),
@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/works/<int:number>/spread/", spread.spread, name="spread"),
     path("o/<slug:slug>/works/add", uploads.add, name="add-works"),
     path("o/<slug:slug>/works/add/fingerprints", uploads.state, name="state-works"),
+    path("o/<slug:slug>/columns/", columns.list_columns, name="columns"),
+    path("o/<slug:slug>/columns/<int:mapping>/forget", columns.forget, name="forget-columns"),
     path("o/<slug:slug>/works/uploads/", uploads.uploads, name="uploads"),
     path("o/<slug:slug>/works/uploads/<int:number>/", uploads.upload, name="upload"),
     path("o/<slug:slug>/works/uploads/<int:number>/progress", uploads.progress, name="upload-progress"),

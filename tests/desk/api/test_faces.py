@@ -22,6 +22,7 @@ BY_HAND = "is signed, sent or worded by a person who has read it"
 A_PERSONS = "is about one person, who is asked for it in a browser"
 THE_OPERATORS = "is for whoever runs the installation, who has the command line on the server"
 OUTSIDE = "is for people without an account, by an address of its own"
+BY_TABLE = "is about the headings of tables that people bring; a program names its columns as they are named here"
 BY_EYE = "shows two pictures to a person, who says what they are; a program has the command"
 ONCE = "is turned on or off once in a while; a program has the command"
 PUBLIC = "is there for everybody, programs too, at the same address"
@@ -43,6 +44,7 @@ WITHOUT = {
     ),
     **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
     **dict.fromkeys(("senders", "edit-sender"), BY_HAND),
+    **dict.fromkeys(("columns", "forget-columns"), BY_TABLE),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
     **dict.fromkeys(("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "invitation"), OUTSIDE),

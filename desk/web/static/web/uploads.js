@@ -102,6 +102,14 @@
     tellChosen();
   }
 
+  // What the columns of the table are is asked here, and goes with it when the button is pressed again.
+  function choose(html) {
+    const place = document.getElementById("columns");
+    place.innerHTML = html; // escaped by the server
+    place.scrollIntoView({ block: "center" });
+    place.querySelector("select")?.focus({ preventScroll: true });
+  }
+
   // Posts what is given, or asks where nothing is; goes on trying while there is no connection.
   async function ask(address, body) {
     const headers = { "X-CSRFToken": words.csrf, Accept: "application/json" };
@@ -116,7 +124,11 @@
       if (answer && answer.redirected) throw new Error(words.signedOut);
       if (answer && ![502, 503, 504].includes(answer.status)) {
         let sentence = words.stopped;
-        try { sentence = (await answer.json()).sentence; } catch { /* a page, not an answer to a script */ }
+        try {
+          const refused = await answer.json();
+          sentence = refused.sentence;
+          if (refused.columns) choose(refused.columns);
+        } catch { /* a page, not an answer to a script */ }
         throw new Error(sentence);
       }
       if (attempt >= TRIES || stopped) throw new Error(words.stopped);
@@ -205,6 +217,9 @@
   drop.addEventListener("dragleave", () => drop.classList.remove("over"));
   drop.addEventListener("drop", take);
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault()); // beside it
+  form.addEventListener("change", (event) => {
+    if (event.target.name === "table") document.getElementById("columns")?.replaceChildren(); // they are another's
+  });
   form.addEventListener("change", (event) => { if (event.target.type === "file") { leftOut.clear(); tellChosen(); } });
   bar.querySelector("[data-stop]").addEventListener("click", () => { stopped = true; });
   window.addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });

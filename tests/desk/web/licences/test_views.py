@@ -192,3 +192,27 @@ def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence
     page.reload()
     assert page.get_by_text("1 case was licensed by it:").is_visible()
     assert Case.objects.get(number=1).decision == "licensed"
+
+
+def test_columns_of_a_table_are_chosen_once_and_can_be_forgotten(ann: Client, studio: Owner) -> None:
+    table = b"Client name,Site,<b>Extra</b>\nHarbour Prints,shop.example,=1+1\n"
+
+    def bring() -> str:
+        return ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table)}).content.decode()
+
+    page = bring()
+    assert "What do its columns hold?" in page
+    assert "&lt;b&gt;Extra&lt;/b&gt;" in page
+    assert re.search(r'<option value="domain" selected>', page)
+    carried = {name: field(page, name) for name in ("headings", "carried", "carried-name")}
+    page = ann.post(f"{LEDGER}import", {**carried, "column": ["licensee", "domain", ""]}).content.decode()
+    assert "1 licence" in page
+    assert "Not used: &lt;b&gt;Extra&lt;/b&gt;." in page
+    assert "What do its columns hold?" not in bring()
+    columns = ann.get("/o/studio/columns/").content.decode()
+    (forget,) = re.findall(r'action="(/o/studio/columns/\d+/forget)"', columns)
+    assert ann.post(forget.replace("studio", "other")).status_code == 404
+    assert ann.post(forget).status_code == 302
+    assert "What do its columns hold?" in bring()
+    broken = ann.post(f"{LEDGER}import", {**carried, "carried": "%%%"}).content.decode()
+    assert "No table came" in broken

@@ -98,7 +98,7 @@ def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client
 def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client) -> None:
     given = {"files": file("a.jpg", photograph(1)), "table": file("works.csv", b"file,titel\n")}
     page = ann.post(at("add-works"), given, follow=True).content.decode()
-    assert "has a column “titel” that isn&#x27;t known" in page
+    assert "What do its columns hold?" in page
     assert not Upload.objects.exists()
 
 
@@ -231,3 +231,36 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
     expect(page.get_by_role("cell", name="shoot/cut.jpg")).to_be_visible()
     ann.check()
     assert Work.objects.count() == 6
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_columns_of_a_table_are_asked_beside_the_chosen_pictures_and_taken_at_once_next_time(
+    site: Site, studio: Owner, tmp_path: Path, *, javascript: bool
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(photograph(1))
+    (tmp_path / "list.csv").write_text("照片,作者,库存\na.jpg,李安,7\n", encoding="utf-8")
+    ann = site.member(studio, size=PHONE, language="zh-CN", javascript=javascript)
+
+    def send(*, again: bool) -> None:
+        if again:
+            page.locator("#files").set_input_files(tmp_path / "a.jpg")
+            page.locator("form .fold summary").first.click()
+            page.locator("#table").set_input_files(tmp_path / "list.csv")
+        page.locator("form .send button").click()
+
+    page = ann.open(at("add-works"))
+    send(again=True)
+    expect(page.locator("select[name=column]")).to_have_count(3)
+    if javascript:
+        ann.errors.clear()  # that it was refused
+        ann.check()
+    else:
+        page.locator("#files").set_input_files(tmp_path / "a.jpg")
+    page.locator("select[name=column]").first.select_option("file")
+    send(again=False)
+    expect(page.locator(".message").first).to_contain_text("ann@example.org")
+    expect(page.locator(".message").first).to_contain_text("库存")
+    assert [line.declared["author"] for line in Upload.objects.get().lines.all()] == ["李安"]
+    page = ann.open(at("add-works"))
+    send(again=True)
+    page.wait_for_url("**" + at("upload", 2))

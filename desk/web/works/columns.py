@@ -1,0 +1,24 @@
+"""What is remembered of the headings of an owner's tables."""
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from desk.texts.uploads import COLUMNS
+from desk.web.common.pages import decider_post, member_page, page_of
+from registry.models import Owner
+from registry.works import column_mappings
+
+
+@member_page("web/columns.html")
+def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
+    """The sets of headings whose columns members chose, newest first."""
+    page = page_of(request, column_mappings.kept_by(owner), size=10)
+    rows = [(row, [(heading, COLUMNS.get(column)) for heading, column in row.columns]) for row in page]
+    return {"page": page, "rows": rows}
+
+
+@decider_post(back="columns")
+def forget(request: HttpRequest, owner: Owner, mapping: int) -> str:
+    """Let a table with these headings be asked about again."""
+    column_mappings.forget(owner, mapping)
+    return _("It is forgotten; the next table with these headings is asked about.")

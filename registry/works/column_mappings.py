@@ -1,0 +1,76 @@
+"""What the headings of an owner's tables mean: chosen once by a member, remembered for the next ones like it."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.entries import canonical
+from exhibit.plain import plain
+from registry.db.rows import there
+from registry.models import ColumnMapping, Owner
+from registry.works.licence_tables import COLUMNS
+from registry.works.tables import WORK_COLUMNS
+
+_COLUMNS = {ColumnMapping.Kind.WORKS: WORK_COLUMNS, ColumnMapping.Kind.LICENCES: COLUMNS}
+MAX_KEPT = 200
+"""Sets of headings that are remembered for an owner; the oldest goes when another comes."""
+
+
+class Columns:
+    """What the headings of one table mean: as chosen now, or for an earlier table; afterwards, which of them it was.
+
+    Attributes:
+        used: the choice by which the table was read, if it wasn't by its headings alone.
+    """
+
+    used: ColumnMapping | None = None
+    _is_new = False
+
+    def __init__(self, owner: Owner, kind: ColumnMapping.Kind, chosen: Sequence[str] = (), of: str = "") -> None:
+        """``chosen`` holds a column for each of the headings whose :func:`mark` is ``of``, or empty words for none."""
+        known = _COLUMNS[kind]
+        self._owner, self._kind, self._of = owner, kind, of
+        self._chosen = [column if column in known else "" for column in chosen]
+
+    def __call__(self, headings: Sequence[str]) -> list[str] | None:
+        """The column of each heading, as :data:`registry.works.spreadsheets.Chosen` has it."""
+        key = _key(headings)
+        if (self._of, len(self._chosen)) == (key.hex, len(headings)):
+            pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen, strict=True)]
+            self.used = ColumnMapping(owner=self._owner, kind=self._kind, key=key, columns=pairs)
+            self._is_new = True
+        else:
+            self.used = kept_by(self._owner).filter(kind=self._kind, key=key).first()
+        return None if self.used is None else [column for _heading, column in self.used.columns]
+
+    def remember(self, *, by: str) -> None:
+        """Keep what was chosen now, for the next table with these headings; call it once the table could be read."""
+        if self.used is None or not self._is_new:
+            return
+        said = {"columns": self.used.columns, "by": by, "at": now()}
+        self.used, _new = ColumnMapping.objects.update_or_create(
+            owner=self._owner, kind=self._kind, key=self.used.key, defaults=said
+        )
+        beyond = kept_by(self._owner).values_list("pk", flat=True)[MAX_KEPT : 2 * MAX_KEPT]
+        ColumnMapping.objects.filter(pk__in=list(beyond)).delete()
+
+
+def mark(headings: Sequence[str]) -> str:
+    """What says of a choice for which headings it was made."""
+    return _key(headings).hex
+
+
+def _key(headings: Sequence[str]) -> Digest:
+    return Digest.of(canonical([plain(heading) for heading in headings]))
+
+
+def kept_by(owner: Owner) -> QuerySet[ColumnMapping]:
+    """What is remembered for an owner, newest first."""
+    return ColumnMapping.objects.filter(owner=owner).order_by("-at", "-pk")
+
+
+def forget(owner: Owner, pk: int) -> None:
+    """Let headings be asked about again; raises ``NotFoundError`` when nothing is remembered of that key."""
+    there(kept_by(owner).filter(pk=pk).first(), "There is no such choice.").delete()
