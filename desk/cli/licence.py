@@ -22,7 +22,7 @@ licence_command = click.Group("licence", help="Uses that are permitted: what the
     epilog=examples(
         "exhibit licence import licences.csv --owner studio-example",
         "exhibit licence import customers.xlsx --dry-run",
-        'exhibit licence import customers.csv --days day-month --leave-out "Invoice no."',
+        'exhibit licence import customers.csv --days day-month --leave-out "Order no."',
     ),
 )
 @click.argument("file", type=FILE)
@@ -37,8 +37,8 @@ def import_licences(
     """Add the licences in the table FILE (CSV or XLSX), all or none, and look for them in the open cases.
 
     Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for
-    anything), account, territories, valid_from, valid_until, reason. Other usual headings are understood, too, such as
-    Customer or Kunde, and said. A line that is in the ledger already isn't added twice.
+    anything), account, territories, valid_from, valid_until, reason, reseller (the agency that sold it), invoice. Other
+    usual headings are understood, too, such as Customer or Kunde, and said. A line that is in the ledger already isn't added twice.
     """
     desk = open_desk()
     owner = desk.owner(named)

@@ -48,6 +48,8 @@ class CaseLine(Answer):
     assigned_to: int | None = Field(
         alias="assigned_to_id", description="The member (`person`) who looks after it; null for nobody.", examples=[7]
     )
+    agency: str = Field(description="The agency that was asked last whether it sold a licence.", examples=[""])
+    asked_at: Moment | None = Field(description="Since when its answer is awaited: until then no notice goes out.")
     standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
 
 

@@ -23,6 +23,8 @@ class Licence(Answer):
     valid_from: date | None
     valid_until: date | None
     reason: str
+    reseller: str = Field(description="The agency that sold it; empty where the owner did.", examples=["Alamy"])
+    invoice: str = Field(description="The number of the invoice.", examples=["R-2026-17"])
 
 
 class TriedCase(Answer):

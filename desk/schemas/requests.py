@@ -291,6 +291,8 @@ class NewLicence(Given):
     valid_from: date | None = None
     valid_until: date | None = None
     reason: Long = ""
+    reseller: str = Field("", max_length=200, pattern=IN_LINE, description="The agency that sold it, if one did.")
+    invoice: str = Field("", max_length=100, pattern=IN_LINE, description="The number of the invoice.")
 
 
 class ChangedLicence(NewLicence):
@@ -352,6 +354,12 @@ class NewDecisions(NewDecision):
     """The same decision on many cases."""
 
     cases: list[Number] = Field(min_length=1, max_length=MAX_CASES, examples=[[3, 4]])
+
+
+class AskedAgency(Given):
+    """An agency that is asked whether it sold a licence."""
+
+    agency: Name = Field(examples=["Alamy"])
 
 
 class NewAssignment(Given):

@@ -23,6 +23,7 @@ class State(StrEnum):
     LICENSED = "licensed"
     CLEARED = "cleared"
     DISPUTED = "disputed"
+    ASKED = "asked"
     RESEMBLES = "resembles"
     LOOK_ALIKES = "look-alikes"
     ALL = "all"
@@ -78,6 +79,7 @@ _STATES = {
     State.LICENSED: Q(decision=Case.Decision.LICENSED),
     State.CLEARED: Q(decision=Case.Decision.CLEARED),
     State.DISPUTED: Q(disputed_at__isnull=False),
+    State.ASKED: Q(asked_at__isnull=False),
     State.RESEMBLES: Q(resembles=True),
     State.LOOK_ALIKES: Q(waits=False, resembles=False, decision=Case.Decision.OPEN),
     State.ALL: Q(),

@@ -197,7 +197,8 @@ class _Known:
         self.sold_licences = [
             (licence.number, works)
             for licence, works in self.ledger.licences
-            if registrable_domain(licence.domain) in resellers()
+            if licence.reseller
+            or registrable_domain(licence.domain) in resellers()
             or any(name in squashed(licence.licensee) for name in names)
         ]
 

@@ -124,7 +124,17 @@ def _check(cases: Sequence[Case]) -> None:
 
 
 def check_rest(cases: Iterable[Case]) -> None:
-    """Raise ``WrongUseError`` while a reply to a notice about one of the cases is unread: nothing more leaves then."""
+    """Raise ``WrongUseError`` while a reply to a notice about one of the cases is unread: nothing more leaves then.
+
+    The same while an agency that may have sold a licence for one is being asked.
+    """
+    cases = list(cases)
+    for asked in Case.objects.filter(pk__in=[case.pk for case in cases], asked_at__isnull=False).order_by("number")[:1]:
+        about = {"case": asked.number, "agency": asked.agency}
+        raise WrongUseError(
+            _("Case %(case)d rests: %(agency)s is being asked whether it sold a licence.") % about,
+            hint=_("Write on the case what it answered first."),
+        )
     unread = NoticeCase.objects.filter(case__in=cases, notice__replies__seen_at=None, notice__replies__isnull=False)
     for row in unread.select_related("case", "notice")[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}

@@ -14,7 +14,7 @@ from registry.works.tables import day, parts_of
 
 COLUMNS = {
     "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
-    "valid_from": 40, "valid_until": 40, "reason": 10_000,
+    "valid_from": 40, "valid_until": 40, "reason": 10_000, "reseller": 200, "invoice": 100,
 }  # fmt: skip
 ALIASES = {
     alias: column
@@ -39,6 +39,10 @@ ALIASES = {
         "结束日期 截止日期 到期日期 到期日 有效期至",
         "reason": "note notes remark remarks comment comments agreement grund bemerkung bemerkungen notiz vereinbarung "
         "motif remarque remarques 理由 备注 说明",
+        "reseller": "agency sold_by distributor agentur bildagentur wiederverkäufer agence revendeur "
+        "代理 代理商 代理机构 图片代理机构 图库",
+        "invoice": "invoice_number invoice_no rechnung rechnungsnummer rechnungsnr facture numéro_de_facture "
+        "发票 发票号 发票号码",
     }.items()
     for alias in aliases.split()
 }
@@ -139,5 +143,7 @@ def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[
         reason=row["reason"],
         account=row["account"],
         territories=parts_of(row["territories"]),
+        reseller=row["reseller"],
+        invoice=row["invoice"],
     )
     return line, parts_of(row["works"]), licence

@@ -35,6 +35,8 @@ class NewLicence:
     reason: str = ""
     account: str = ""
     territories: tuple[str, ...] = ()
+    reseller: str = ""
+    invoice: str = ""
 
     def row(self, owner: Owner, number: int) -> Licence:
         """The licence as a row that isn't kept yet."""
@@ -56,11 +58,12 @@ def checked(new: NewLicence) -> NewLicence:
         raise WrongUseError(_("The licence names no place."), hint=hint)
     if new.valid_from and new.valid_until and new.valid_until < new.valid_from:
         raise WrongUseError(_("The licence ends before it begins."))
-    for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200)):
+    sold = (new.reseller, 200), (new.invoice, 100)
+    for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sold):
         if len(text.strip()) > most:
             said = _("“%(given)s…” has more than %(most)d characters.")
             raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
-    words = {name: getattr(new, name).strip() for name in ("licensee", "url_pattern", "account", "reason")}
+    words = {name: getattr(new, name).strip() for name in _PLAIN}
     return replace(new, **words, domain=domain, territories=_territories(new.territories))
 
 
@@ -137,6 +140,7 @@ def waiting_changes(owner: Owner) -> list[int]:
     return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
 
 
+_PLAIN = ("licensee", "url_pattern", "account", "reason", "reseller", "invoice")
 _WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "works")
 
 

@@ -26,6 +26,7 @@ from registry.cases.decisions import Choice, Outcome, Wish
 from registry.cases.reported import report_picture
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Case, Match
+from registry.notices import agencies
 from registry.works.licence_check import fitting
 from workers import wiring
 
@@ -160,6 +161,23 @@ def settle(request: Call, owner: str, number: int, new: requests.Reason) -> sche
 def take_out(request: Call, owner: str, number: int) -> schemas.CaseLine:
     """Take a case out of the look-alikes, or make one of what only resembles a work: it waits for a person."""
     return _done(request, number, lambda row: decisions.take_out(row, by=request.auth.by))
+
+
+@router.post(ONE + "/agency", response={201: schemas.CaseLine}, auth=DECIDE)
+@once
+def ask_agency(request: Call, owner: str, number: int, new: requests.AskedAgency) -> schemas.CaseLine:
+    """Note that an agency is asked whether it sold a licence: no notice goes out until its answer is kept.
+
+    Nothing is sent to it. `GET cases?state=asked` lists the cases that wait so.
+    """
+    return _done(request, number, lambda row: agencies.ask(row, new.agency, by=request.auth.by))
+
+
+@router.post(ONE + "/agency/answer", response={201: schemas.CaseLine}, auth=DECIDE)
+@once
+def keep_agency_answer(request: Call, owner: str, number: int, new: requests.NewNote) -> schemas.CaseLine:
+    """Keep what the agency answered, in your words; notices may go out from then on."""
+    return _done(request, number, lambda row: agencies.answered(row, new.words, by=request.auth.by))
 
 
 @router.post(ONE + "/ask-archive", response={201: schemas.CaseLine}, auth=DECIDE, operation_id="ask_archive")

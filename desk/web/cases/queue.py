@@ -43,6 +43,7 @@ STATES = (
     (State.LICENSED, case_words.OFFERED[CaseDecision.LICENSED]),
     (State.CLEARED, case_words.OFFERED[CaseDecision.CLEARED]),
     (State.DISPUTED, gettext_lazy("Disputed")),
+    (State.ASKED, gettext_lazy("At an agency")),
     (State.RESEMBLES, gettext_lazy("Resembling")),
     (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (State.ALL, gettext_lazy("All")),

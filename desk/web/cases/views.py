@@ -35,7 +35,8 @@ from registry.cases.triage import likelihood
 from registry.log.proofs import witnesses_of
 from registry.log.witnessed import witnessed
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
-from registry.notices.claims import answer, check
+from registry.notices import agencies
+from registry.notices.claims import Check, answer, check
 from registry.pictures.provenance import FileStatement, said_by
 from registry.works.licence_check import SEEN, fitting, ledger_of
 from workers import wiring
@@ -60,6 +61,8 @@ DEEDS = {
     "settle": _("The decision stands."),
     "take-out": _("The case waits for a decision."),
     "ask-archive": _("The archive is being asked; its answer comes to this page."),
+    "ask-agency": _("No notice about this case goes out until the agency has answered."),
+    "agency-answered": _("What the agency answered is kept."),
     "report": _("The picture is reported, and shown to nobody here any more."),
 }
 """What is said when a deed is done, by its name."""
@@ -96,6 +99,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     events = page_of(request, list(row.events.all()), "history", EVENTS)
     hidden = any(row.hidden and row.match in matches for row in rows)
     told = decides and "decided" in request.GET and not row.waits
+    checks = check(wiring.services(), [row], ledger)
     values = {
         "case": row,
         "state": cases.decision_in_words(row.decision),
@@ -124,7 +128,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "awaited": _awaited(bundles),
         "chain": chain(row, places, captures, bundles[0] if bundles else None),
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
-        **claims.shown(owner, check(wiring.services(), [row], ledger)),
+        **claims.shown(owner, checks),
+        **_agency(owner, row, checks.get(row.number), decides=decides),
         "whose": assigning.whom(request, owner, row),
         "me": str(row.assigned_to_id or person_of(request).pk),
         "undo_assigned": assigning.undo_of(request, owner),
@@ -137,6 +142,18 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "undo": row.decided_by == request.user.get_username() and row.decision != Case.Decision.OPEN,
     }
     return show(request, owner, "web/case.html", values)
+
+
+def _agency(owner: Owner, row: Case, found: Check | None, *, decides: bool) -> dict[str, object]:
+    """Which agency is asked about a case, or may be."""
+    may_ask = decides and row.decision in (Case.Decision.OPEN, Case.Decision.CONFIRMED)
+    likely = agencies.whom_to_ask(owner, found) if may_ask and row.asked_at is None else []
+    return {
+        "agency_shown": may_ask or row.asked_at is not None,
+        "agency_site": agencies.site_of(row.agency),
+        "agency_first": likely[0] if likely else "",
+        "agencies": dict.fromkeys([*likely, *agencies.known_agencies()]),
+    }
 
 
 def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, object]:
@@ -260,6 +277,10 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> None:
             decisions.settle(row, by=by, reason=words)
         elif wanted == "take-out":
             decisions.take_out(row, by=by)
+        elif wanted == "ask-agency":
+            agencies.ask(row, words, by=by)
+        elif wanted == "agency-answered":
+            agencies.answered(row, words, by=by)
         elif wanted == "ask-archive":
             ask_archive.ask(wiring.services(), row, by=by)
         elif wanted == "report":

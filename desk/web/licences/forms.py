@@ -22,6 +22,7 @@ from registry.works.tables import day
 
 FIELDS = (
     "licensee", "works", "domain", "url_pattern", "account", "territories", "valid_from", "valid_until", "reason",
+    "reseller", "invoice",
 )  # fmt: skip
 DAYS = ("valid_from", "valid_until")
 ORDERS = {

@@ -53,7 +53,8 @@ def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
         rows = rows.filter(over) if standing == "over" else rows.exclude(over)
     if words:
         found = Q(licensee__icontains=words) | Q(domain__icontains=words) | Q(url_pattern__icontains=words)
-        rows = rows.filter(found | Q(account__icontains=words) | Q(reason__icontains=words))
+        found |= Q(account__icontains=words) | Q(reason__icontains=words)
+        rows = rows.filter(found | Q(reseller__icontains=words) | Q(invoice__icontains=words))
     page = page_of(request, rows)
     covered = CaseSighting.objects.filter(licence__in=[row.pk for row in page]).values("licence")
     counts = dict(covered.annotate(n=Count("case", distinct=True)).values_list("licence", "n"))

@@ -162,6 +162,8 @@ COUNTERPARTS = {
     "case-deed:settle": ("settle_dispute",),
     "case-deed:take-out": ("take_out_case",),
     "case-deed:ask-archive": ("ask_archive",),
+    "case-deed:ask-agency": ("ask_agency",),
+    "case-deed:agency-answered": ("keep_agency_answer",),
     "case-deed:report": ("report_picture",),
     "paper": ("get_paper",),
     "bundles": ("list_bundles",),

@@ -41,21 +41,21 @@ def test_an_open_case_that_a_licence_covers_is_named(cli: Terminal, studio: str,
 
 def test_a_table_of_customers_is_shown_before_it_is_kept(cli: Terminal, studio: str, folder: Path) -> None:
     table = folder / "customers.csv"
-    table.write_bytes("Customer;Invoice;Domain;From\nMüller;7;shop.example;01/02/2026\n".encode("cp1252"))
+    table.write_bytes("Customer;Discount;Domain;From\nMüller;7;shop.example;01/02/2026\n".encode("cp1252"))
     ran = cli.run("licence", "import", table, "--dry-run", code=2)
     assert "may be 2026-02-01 or 2026-01-02" in ran.err
     days = ("--days", "day-month")
     ran = cli.run("licence", "import", table, "--dry-run", *days)
     assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
         "Read as Windows-1252, parted by semicolons.", "heading understood as first field", "Customer licensee Müller",
-        "Invoice not used 7", "Domain domain shop.example", "From valid_from 01/02/2026",
+        "Discount not used 7", "Domain domain shop.example", "From valid_from 01/02/2026",
         "1 licence read, nothing is kept.",
     ]  # fmt: skip
     assert "a likely one only" in ran.err
     assert cli.ask("licence", "import", table, "--dry-run", *days)["columns"][1]["column"] == ""
-    assert "“Invoice” that isn't known" in cli.run("licence", "import", table, *days, code=2).err
+    assert "“Discount” that isn't known" in cli.run("licence", "import", table, *days, code=2).err
     assert cli.ask("licence", "list") == {"licences": []}
-    ran = cli.run("licence", "import", table, *days, "--leave-out", "Invoice")
-    assert "Customer: licensee; Invoice: not used; Domain: domain; From: valid_from." in ran.err
+    ran = cli.run("licence", "import", table, *days, "--leave-out", "Discount")
+    assert "Customer: licensee; Discount: not used; Domain: domain; From: valid_from." in ran.err
     (licence,) = cli.ask("licence", "list")["licences"]
     assert (licence["licensee"], licence["valid_from"]) == ("Müller", "2026-02-01")

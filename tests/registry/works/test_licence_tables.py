@@ -58,7 +58,7 @@ def test_licences_are_read_with_their_works_and_days(studio: Owner) -> None:
         ("licensee,domain\n,a.example\n", "licensee is empty"),
         ("licensee,domain,valid_from\nShop,a.example,1.2024\n", "“1.2024” isn't a day"),
         ("licensee,domain,valid_from\nShop,a.example,01/02/2026\n", "“01/02/2026” may be 2026-02-01 or 2026-01-02"),
-        ("licensee,domain,invoice\nShop,a.example,7\n", "has a column “invoice” that isn't known"),
+        ("licensee,domain,discount\nShop,a.example,7\n", "has a column “discount” that isn't known"),
         ("licensee,domain,valid_from,valid_until\nS,a.example,2024-02-01,2024-01-01\n", "valid_until is before"),
     ],
 )
@@ -68,7 +68,7 @@ def test_a_table_of_licences_that_cannot_be_used_is_refused_by_its_line(
     with pytest.raises(WrongUseError) as raised:
         licences_in_table(studio, "table.csv", text.encode())
     assert sentence in raised.value.message
-    assert "line 2" in raised.value.message or "invoice" in text
+    assert "line 2" in raised.value.message or "discount" in text
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_a_site_that_stands_by_its_name_in_a_column_of_addresses_is_the_site(stu
 
 
 def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -> None:
-    text = "Customer,Invoice,Domain\nShop,7,shop.example\n"
-    table = licences_in_table(studio, "l.csv", text.encode(), left_out=lambda heading: heading == "Invoice")
+    text = "Customer,Discount,Domain\nShop,7,shop.example\n"
+    table = licences_in_table(studio, "l.csv", text.encode(), left_out=lambda heading: heading == "Discount")
     assert [one.column for one in table.understood.headings] == ["licensee", "", "domain"]
 
 

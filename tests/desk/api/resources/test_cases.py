@@ -63,6 +63,14 @@ def test_cases_are_assigned_to_members_and_listed_by_whom_they_are_assigned_to(
     assert decider.post("/cases/assignments", {"cases": [1], "person": None})[1]["changes"][0]["after"] is None
 
 
+def test_an_agency_is_asked_about_a_case_and_its_answer_is_kept(scene_of_programs: Scene, decider: Program) -> None:
+    assert decider.post("/cases/1/agency", {"agency": "Alamy"})[1]["agency"] == "Alamy"
+    assert decider.post("/cases/1/agency", {"agency": "Alamy"})[0] == 409
+    assert [one["number"] for one in decider.get("/cases?state=asked")[1]["items"]] == [1]
+    assert decider.post("/cases/1/agency/answer", {"words": "No."})[1]["asked_at"] is None
+    assert decider.post("/cases/99/agency", {"agency": "Alamy"})[0] == 404
+
+
 def test_what_only_resembles_lies_in_its_drawer_until_a_program_makes_it_a_case(
     scene_of_programs: Scene, decider: Program
 ) -> None:

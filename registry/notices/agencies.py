@@ -1,0 +1,78 @@
+"""Asking an agency that sells a work's licences whether it sold one: until it has answered, no notice goes out."""
+
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import ConflictError, WrongUseError
+from exhibit.sentences import Sentence
+from registry.cases import history
+from registry.db.rows import alone_with, write
+from registry.log import audit_log
+from registry.models import Case, Licence, Owner
+from registry.notices.claims import Check, Kind
+from registry.notices.page_claims import resellers
+
+MAX_NAME, MAX_WORDS = 200, 1_000
+"""Characters of an agency's name, and of its answer."""
+_OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
+
+
+def ask(case: Case, agency: str, *, by: str) -> None:
+    """Note that an agency is asked whether it sold a licence for this use; a person asks it, nothing is sent.
+
+    Raises ``WrongUseError`` without a name, ``ConflictError`` when one is asked already or the case is licensed or
+    cleared.
+    """
+    agency = " ".join(agency.split())
+    if not agency or len(agency) > MAX_NAME:
+        raise WrongUseError(_("Name the agency."), hint=_("At most %(most)d characters.") % {"most": MAX_NAME})
+    with alone_with(case) as row:
+        if row.asked_at is not None:
+            raise ConflictError(Sentence("%(agency)s is being asked already.", agency=row.agency))
+        if row.decision in _OVER:
+            raise ConflictError(
+                Sentence("Case %(number)s is licensed or cleared: nobody has to be asked.", number=row.number)
+            )
+        write(row, agency=agency, asked_at=now())
+        history.record(row, "agency", by, ("agency-asked", {"agency": agency}))
+        audit_log.noted(row, "agency asked", by=by, agency=agency)
+
+
+def answered(case: Case, words: str, *, by: str) -> None:
+    """Keep what the agency answered, in a member's words; notices may go out from then on.
+
+    Raises ``WrongUseError`` without words, ``ConflictError`` when none is asked.
+    """
+    words = words.strip()[:MAX_WORDS]
+    if not words:
+        raise WrongUseError(_("There are no words."), hint=_("Write what it answered, or that it didn't."))
+    with alone_with(case) as row:
+        if row.asked_at is None:
+            raise ConflictError(Sentence("No agency is asked about case %(number)s.", number=row.number))
+        write(row, asked_at=None)
+        history.record(row, "agency", by, ("agency-answered", {"agency": row.agency}), words=words)
+        audit_log.noted(row, "agency answered", by=by, agency=row.agency, words=words)
+
+
+def whom_to_ask(owner: Owner, check: Check | None) -> list[str]:
+    """Agencies that may have sold a licence, those that something speaks for first.
+
+    These are agencies that the claim check names, those that sold the licences it names, and all others that sold
+    licences of this owner.
+    """
+    grounds = next((point.grounds for point in check.points if point.kind is Kind.RESELLER), {}) if check else {}
+    sold = Licence.objects.filter(owner=owner).exclude(reseller="")
+    named = sold.filter(number__in=grounds.get("licences", ())).values_list("reseller", flat=True)
+    rest = sold.order_by("reseller").values_list("reseller", flat=True).distinct()[:100]
+    return list(dict.fromkeys([*grounds.get("named", ()), *named.order_by("number"), *rest]))
+
+
+def known_agencies() -> list[str]:
+    """Those that the product comes with."""
+    return sorted(resellers().values(), key=str.casefold)
+
+
+def site_of(agency: str) -> str:
+    """The site of an agency that is known by this name, as an address; empty where none is."""
+    found = (domain for domain, name in resellers().items() if name.casefold() == agency.casefold())
+    return f"https://{domain}/" if (domain := next(found, "")) else ""

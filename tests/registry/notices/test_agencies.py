@@ -1,0 +1,66 @@
+"""What agencies sell: a licence says which one sold it, and while one is asked about a case, no notice goes out."""
+
+from dataclasses import replace
+
+import pytest
+
+from exhibit.errors import ConflictError, WrongUseError
+from registry.cases.queue import State, Wanted, chosen
+from registry.models import Case, LogOpening, Notice, Owner
+from registry.notices import agencies, notices
+from registry.notices.claims import check
+from registry.notices.signing import send_by_mail
+from registry.works.licence_tables import licences_in_table
+from registry.works.licences import keep_licences
+from tests.assets.noticed import answer_all, begun, signed
+from tests.assets.noticed_once import inline, stage, studio, two_cases
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage", "studio", "two_cases"]
+
+
+def test_no_notice_is_begun_signed_or_mailed_while_an_agency_is_asked(studio: Owner, inline: SyncRunner) -> None:
+    case = studio.cases.get(number=1)
+    draft, finished = begun(studio), begun(studio)
+    answer_all(inline.services, studio, "No.")
+    finished = signed(inline, finished)
+    for nobody in (" ", "x" * 201):
+        with pytest.raises(WrongUseError, match="Name the agency"):
+            agencies.ask(case, nobody, by="ann")
+    with pytest.raises(ConflictError):
+        agencies.answered(case, "No.", by="ann")
+    agencies.ask(case, "  Alamy ", by="ann")
+    with pytest.raises(ConflictError, match="Alamy is being asked already"):
+        agencies.ask(case, "Getty Images", by="ben")
+    assert list(chosen(studio, Wanted(State.ASKED)).values_list("number", flat=True)) == [1]
+    inline.services.config = replace(inline.services.config, mail_url="smtp://localhost:1")
+    for stopped in (
+        lambda: notices.draft(studio, [1, 2], "dmca", "en", by="ann"),
+        lambda: signed(inline, draft),
+        lambda: send_by_mail(inline.services, finished, by="ann"),
+    ):
+        with pytest.raises(WrongUseError, match="Case 1 rests: Alamy is being asked"):
+            stopped()
+    assert notices.draft(studio, [2], "dmca", "en", by="ann").state == Notice.State.DRAFT
+
+    with pytest.raises(WrongUseError, match="no words"):
+        agencies.answered(case, " ", by="ann")
+    agencies.answered(case, "Not sold by us.", by="ann")
+    signed(inline, draft)
+    assert [event.sentence for event in case.events.filter(kind="agency").order_by("pk")] == ["", "Not sold by us."]
+    assert LogOpening.objects.filter(details__words="Not sold by us.", details__agency="Alamy").exists()
+    Case.objects.filter(pk=case.pk).update(decision="licensed")
+    with pytest.raises(ConflictError, match="licensed or cleared"):
+        agencies.ask(case, "Alamy", by="ann")
+
+
+def test_a_licence_that_an_agency_sold_says_so_and_whom_to_ask(studio: Owner, inline: SyncRunner) -> None:
+    table = "Kunde;Domain;Bildagentur;Rechnungsnummer\nA shop;elsewhere.example;Bild & Co;R-17\n".encode()
+    (kept,), _new = keep_licences(studio, list(licences_in_table(studio, "sold.csv", table)))
+    assert (kept.reseller, kept.invoice) == ("Bild & Co", "R-17")
+    found = check(inline.services, [studio.cases.get(number=1)])[1]
+    (point,) = [point for point in found.points if point.kind == "reseller"]
+    assert point.grounds == {"licences": [kept.number]}
+    assert agencies.whom_to_ask(studio, found) == ["Bild & Co"]
+    assert agencies.site_of("alamy") == "https://alamy.com/"
+    assert agencies.site_of("Bild & Co") == ""
