@@ -38,7 +38,8 @@ def import_licences(
 
     Columns: works (file names or numbers with ; between, empty for all), licensee, domain, url_pattern (* stands for
     anything), account, territories, valid_from, valid_until, reason, reseller (the agency that sold it), invoice. Other
-    usual headings are understood, too, such as Customer or Kunde, and said. A line that is in the ledger already isn't added twice.
+    usual headings are understood, too, such as Customer or Kunde, and said. A line that is in the ledger already isn't
+    added twice.
     """
     desk = open_desk()
     owner = desk.owner(named)

@@ -1,11 +1,13 @@
 """Reports: asking for one, how far it is, its files, asking again, removing it; what one was asked for, in words."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
@@ -20,6 +22,7 @@ from exhibit.types import CaseDecision
 from registry import jobs
 from registry.accounts import scoped
 from registry.bundles.documents import languages_of
+from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Package, Report
 from registry.reports import requests as making
@@ -34,6 +37,7 @@ FORMATS = {
 }
 LANGUAGES = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
 
+_VOLUME = re.compile(r"-volume-([0-9]+)(?:[.]|$)")
 MAX_SHOWN = 8
 """Numbers of works that are shown of a report's limits."""
 
@@ -127,6 +131,27 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 def title_of(report: Report) -> str:
     """Its title; one that nobody gave in the reader's language."""
     return making.title_in_words(report.parameters["title"], report.number, report.owner.name)
+
+
+def heading_of(report: Report) -> str:
+    """What it is about and of which day: a report is of all parties; a title that somebody gave comes first."""
+    given = making.title_given(report.parameters["title"], report.number, report.owner.name)
+    told = {"title": given, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
+    return (_("%(title)s: all parties, %(day)s") if given else _("All parties, %(day)s")) % told
+
+
+def files_of(report: Report) -> list[tuple[KeptFile, str]]:
+    """Its files, each with what it is in words: form, volume and language."""
+    return [(file, _(", ").join(_parts_of(file["name"]))) for file in report.files]
+
+
+def _parts_of(name: str) -> Iterator[str]:
+    stem, _dot, form = name.rpartition(".")
+    yield _("CSV, a line for each work") if stem.endswith("-works") and form == "csv" else form.upper()
+    if found := _VOLUME.search(stem):
+        yield _("volume %(n)s") % {"n": int(found[1])}
+    if words := LANGUAGES.get(stem.rpartition(".")[2]):
+        yield str(words)
 
 
 def limits_of(report: Report) -> Iterator[str]:

@@ -17,7 +17,7 @@ from desk.texts.evidence import witness_kind, witness_subject
 from desk.texts.numbers import counted, grouped, money
 from desk.texts.ownership import bulk_in_words
 from desk.texts.sentences import in_words
-from desk.web.downloads.reports import bundles_for, day_in_words, limits_of, title_of
+from desk.web.downloads.reports import bundles_for, day_in_words, files_of, heading_of, limits_of, title_of
 from indexer.layout.information import COMPOSED
 from registry.crawls.captures import TITLES
 from registry.crawls.crawling import ARCHIVE, HAND, MAX_COUNTED, SEARCH
@@ -38,7 +38,17 @@ _WORDS = (
     money,
     standing_in_words,
 )
-_WORDS_OF_EVIDENCE = (bundles_for, day_in_words, limits_of, title_of, who_in_words, witness_kind, witness_subject)
+_WORDS_OF_EVIDENCE = (
+    bundles_for,
+    day_in_words,
+    files_of,
+    heading_of,
+    limits_of,
+    title_of,
+    who_in_words,
+    witness_kind,
+    witness_subject,
+)
 for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, runs_once, takes_lists):
     register.filter(said.__name__, said)
 
@@ -47,6 +57,12 @@ for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, runs_once, ta
 def grouped_or_more(count: int) -> str:
     """A number of addresses, which aren't counted any further than to a limit."""
     return grouped(count) + ("+" if count >= MAX_COUNTED else "")
+
+
+@register.filter
+def parties_in_words(parties: Iterable[str]) -> str:
+    """The parties of what was put together; that there is none where no case names one."""
+    return gettext(", ").join(filter(None, parties)) or gettext("no party named")
 
 
 @register.filter

@@ -55,7 +55,7 @@ def test_no_notice_is_begun_signed_or_mailed_while_an_agency_is_asked(studio: Ow
 
 
 def test_a_licence_that_an_agency_sold_says_so_and_whom_to_ask(studio: Owner, inline: SyncRunner) -> None:
-    table = "Kunde;Domain;Bildagentur;Rechnungsnummer\nA shop;elsewhere.example;Bild & Co;R-17\n".encode()
+    table = b"Kunde;Domain;Bildagentur;Rechnungsnummer\nA shop;elsewhere.example;Bild & Co;R-17\n"
     (kept,), _new = keep_licences(studio, list(licences_in_table(studio, "sold.csv", table)))
     assert (kept.reseller, kept.invoice) == ("Bild & Co", "R-17")
     found = check(inline.services, [studio.cases.get(number=1)])[1]
