@@ -19,6 +19,7 @@ from exhibit.sentences import Sentence
 from registry.accounts.scoped import numbered
 from registry.db.rows import alone_with, next_number, there
 from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Owner
+from registry.parties.periods import Period
 
 MAX_CASES = 200
 MAX_FEES = 500
@@ -152,10 +153,15 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
         return DemandEntry.objects.create(demand=held, number=next_number(held.entries), **said)
 
 
-def ledger(of: Owner) -> Iterator[tuple[object, ...]]:
-    """All entries of an owner's demands, below their heads; amounts in the currency's unit, such as 1200.50."""
+def ledger(of: Owner, period: Period | None = None) -> Iterator[tuple[object, ...]]:
+    """The entries of an owner's demands whose day lies within a period, all without one, below their heads.
+
+    Amounts are in the currency's unit, such as 1200.50.
+    """
     yield HEAD
     rows = DemandEntry.objects.filter(demand__owner=of).order_by("demand__number", "number")
+    if period is not None:
+        rows = rows.filter(day__range=(period.first, period.last))
     for row in rows.select_related("demand__fee__table", "corrects", "correction").prefetch_related("demand__cases"):
         of_it, correction = row.demand, getattr(row, "correction", None)
         cases = " ".join(str(case.number) for case in of_it.cases.all())

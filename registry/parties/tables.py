@@ -2,12 +2,17 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from registry.models import Fee, Owner
 from registry.parties.demands import currency_named, ledger, read_amount
+from registry.parties.periods import Period
 from registry.works.spreadsheets import read_lines, uncomputed
 
+ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""What no cell of a workbook holds."""
 COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
 ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
 
@@ -22,8 +27,28 @@ def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
     return read_lines(name, data, COLUMNS, needed="use", aliases=ALIASES, read=read)
 
 
-def ledger_bytes(owner: Owner) -> bytes:
-    """The ledger of an owner as CSV, in which a spreadsheet computes nothing."""
+def ledger_bytes(owner: Owner, period: Period | None = None) -> bytes:
+    """The ledger of an owner, or of a period, as CSV, in which a spreadsheet computes nothing."""
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([uncomputed(str(cell)) for cell in line] for line in ledger(owner))
+    lines = ([uncomputed(str(cell)) for cell in line] for line in ledger(owner, period))
+    csv.writer(out, lineterminator="\r\n").writerows(lines)
     return ("\ufeff" + out.getvalue()).encode()
+
+
+def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
+    """The same as a workbook: days and amounts as such, and what people wrote as text, which computes nothing."""
+    from openpyxl import Workbook  # noqa: PLC0415 - not every process writes workbooks
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("ledger")
+    for line in ledger(owner, period):
+        given: Sequence[Any] = [ILLEGAL.sub("", one) if isinstance(one, str) else one for one in line]
+        cells = [WriteOnlyCell(sheet, value=one) for one in given]
+        for cell in cells:
+            if cell.data_type == "f":
+                cell.data_type = "s"
+        sheet.append(cells)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()

@@ -1,5 +1,6 @@
 """Money asked of parties: how it stands, its entries, the ledger, and tables of fees."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from django.http.response import HttpResponseBase
@@ -15,10 +16,13 @@ from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
 from registry.models import Fee
 from registry.parties import demands
+from registry.parties.periods import period_named, sums
 from registry.parties.tables import ledger_bytes
 
 router = Router(tags=["money"])
 DEMANDS = "/owners/{slug:owner}/demands"
+InPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]+$", description="`2026`, `2026-Q3` or `2026-07`.")]
+OfPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]*$", description="Only of these days, as `2026-Q3`.")]
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
 
 
@@ -41,9 +45,17 @@ def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.D
 
 
 @router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv"))
-def get_ledger(request: Call, owner: str) -> HttpResponseBase:
-    """All entries of all demands, as CSV; amounts in the currency's unit, such as 1200.50."""
-    return download(ledger_bytes(of(request)), f"{of(request).slug}-money.csv", "text/csv; charset=utf-8")
+def get_ledger(request: Call, owner: str, period: OfPeriod = "") -> HttpResponseBase:
+    """The entries of all demands, or those of a period, as CSV; amounts in the currency's unit, such as 1200.50."""
+    found = period_named(period) if period else None
+    return download(ledger_bytes(of(request), found), f"{of(request).slug}-money.csv", "text/csv; charset=utf-8")
+
+
+@router.get(DEMANDS + "/sums", response=schemas.Sums)
+def get_money_sums(request: Call, owner: str, period: InPeriod) -> schemas.Sums:
+    """What was asked, agreed and received in a month, a quarter or a year, and what was open on its last day."""
+    found = sums(of(request), period_named(period))
+    return schemas.Sums(sums=[schemas.PeriodSums(**asdict(one)) for one in found])
 
 
 @router.get(DEMANDS + "/{int:number}", response=schemas.Demand)

@@ -54,6 +54,22 @@ class Demand(DemandLine):
     entries: Annotated[list[DemandEntry], From(lambda row: row.entries.select_related("corrects", "correction"))]
 
 
+class PeriodSums(Answer):
+    """What the books say of a period in one currency; corrected entries are left out."""
+
+    currency: str = Field(examples=["EUR"])
+    asked: int = Field(description=f"Of each demand, what was asked last within it. {UNIT}")
+    agreed: int = Field(description="The same of what was agreed.")
+    received: int = Field(description="All that came within it.")
+    open: int = Field(description="Agreed by its last day, and not received by then.")
+
+
+class Sums(Answer):
+    """What the books say of a period, each currency by itself."""
+
+    sums: list[PeriodSums]
+
+
 class Fee(Answer):
     """A line of a table of fees."""
 

@@ -12,21 +12,30 @@ from desk.api.common.files import download
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
 from desk.web.parties import words
-from exhibit.errors import WrongUseError
+from exhibit.errors import WrongUseError, passes
 from registry.models import DemandEntry, Owner
 from registry.parties import demands
 from registry.parties.demands import NewEntry, read_amount
-from registry.parties.tables import fees_in_table, ledger_bytes
+from registry.parties.periods import Period, period_named, periods_of, sums
+from registry.parties.tables import fees_in_table, ledger_bytes, ledger_xlsx
 from registry.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @member_page("web/demands.html")
 def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """What was asked of whom and how it stands, with sums in each currency."""
-    page = page_of(request, demands.demands(owner))
-    return {"page": page, "totals": list(demands.totals(owner))}
+    page, names = page_of(request, demands.demands(owner)), periods_of(owner)
+    period = _period(request)
+    return {
+        "page": page,
+        "totals": list(demands.totals(owner)),
+        "periods": [("", _("all")), *((name, words.period(name)) for name in names)],
+        "period": period,
+        "sums": sums(owner, period) if period else [],
+    }
 
 
 @member_page("web/demand.html")
@@ -67,8 +76,12 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @member_page()
 def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """All entries of the owner's demands, as CSV."""
-    return download(ledger_bytes(owner), f"{owner.slug}-money.csv", "text/csv; charset=utf-8")
+    """The entries of the owner's demands, or those of a period, as CSV or as a workbook."""
+    period = _period(request)
+    stem = f"{owner.slug}-money{f'-{period.name}' if period else ''}"
+    if request.GET.get("form") == "xlsx":
+        return download(ledger_xlsx(owner, period), f"{stem}.xlsx", XLSX)
+    return download(ledger_bytes(owner, period), f"{stem}.csv", "text/csv; charset=utf-8")
 
 
 @decider_form()
@@ -86,6 +99,12 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
         return redirect("fees", slug=owner.slug)
     values = {"page": page_of(request, demands.fee_tables(owner).prefetch_related("fees"), size=10)}
     return show(request, owner, "web/fees.html", values)
+
+
+def _period(request: HttpRequest) -> Period | None:
+    """The period that an address names; none for what is no period."""
+    name = said(request.GET.get("period", ""))
+    return period_named(name) if name and passes(period_named, name, WrongUseError) else None
 
 
 def _day(request: HttpRequest, name: str) -> date | None:

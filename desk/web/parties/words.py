@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext_lazy as _, pgettext_lazy
 
 from registry.models import DemandEntry, Fee
 from registry.parties.demands import fee_in_words, in_units
+from registry.parties.periods import period_named
 
 ENTRIES = {
     DemandEntry.Kind.ASKED: pgettext_lazy("money", "asked"),
@@ -35,3 +36,14 @@ def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
         for fee in offered
     ]
     return [("", str(_("None of a table: an amount of your own"))), *told] if told else []
+
+
+def period(name: str) -> str:
+    """A month, a quarter or a year by its name, such as ``2026-Q3``."""
+    found = period_named(name)
+    if name.isdecimal():
+        return str(_("%(year)s, the whole year") % {"year": name})
+    year, _dash, part = name.partition("-")
+    if part.startswith("Q"):
+        return str(_("%(year)s, quarter %(n)s") % {"year": year, "n": part[1:]})
+    return date_format(found.first, "YEAR_MONTH_FORMAT")

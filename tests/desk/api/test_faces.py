@@ -193,7 +193,7 @@ COUNTERPARTS = {
     "demand": ("get_demand",),
     "new-demand": ("begin_demand",),
     "add-entry": ("add_demand_entry",),
-    "money-ledger": ("get_ledger",),
+    "money-ledger": ("get_ledger", "get_money_sums"),
     "fees": ("add_fee_table", "list_fee_tables"),
     "notices": ("list_notices",),
     "notice": ("get_notice",),
