@@ -21,8 +21,8 @@ MAX_OF_NOBODY = MIB
 """Bytes of a request of whoever isn't known."""
 MAX_WITH_PICTURE = 17 * MIB
 """Bytes of a form with one picture, where strangers may bring a large one."""
-MAX_WITH_FILE = 21 * MIB
-"""Bytes of a form with one file, by whoever has the link of a notice."""
+MAX_WITH_FILES = 61 * MIB
+"""Bytes of a form with files, by whoever has the link of a notice."""
 
 
 class Who(StrEnum):
@@ -111,8 +111,9 @@ DOORS = (
         "whose a picture is", "(/api/v1/id|/id/)$", Who.NOBODY, of_nobody=MAX_WITH_PICTURE,
         rate="10/m/ip,100/h/ip", action="asked",
     ),
+    Door("pictures of notices", "/n/[^/]+/", Who.NOBODY, rate="120/m/ip", action="reply-pictures"),
     Door(
-        "answers to notices", "/n/", Who.READER, of_known=MAX_WITH_FILE,
+        "answers to notices", "/n/", Who.READER, of_known=MAX_WITH_FILES,
         rate="30/m/ip", action="reply", rate_of_large="10/m/ip,60/h/ip",
     ),
     Door("pictures for soft bindings", "/c2pa/matches/byContent", Who.NOBODY, rate="10/m/ip", action="content"),

@@ -109,6 +109,7 @@ from registry.notices.models import (
     NoticeEvent,
     NoticeMail,
     NoticeReply,
+    NoticeReplyFile,
     NoticeWording,
     Sender,
 )

@@ -111,6 +111,15 @@ class NoticeEvent(Answer):
     words: str
 
 
+class NoticeReplyFile(Answer):
+    """A file of a reply, as it came from a stranger."""
+
+    number: int = Field(examples=[1])
+    name: str
+    size: int
+    digest: Hex
+
+
 class NoticeReply(Answer):
     """What somebody who has the letter answered on the page that it names."""
 
@@ -120,11 +129,11 @@ class NoticeReply(Answer):
     )
     words: str
     contact: str
-    file_name: str
-    file_digest: Hex | None
+    files: Annotated[list[NoticeReplyFile], From(lambda row: row.files.defer("data"))]
     at: Moment = Field(examples=[NOON])
     seen_at: Moment | None = Field(description="When a member read it; the notice rests until then.")
     seen_by: str
+    withdrawn_at: Moment | None = Field(description="When it was taken back on that page, before a member read it.")
 
 
 class NoticeMail(Answer):
@@ -148,7 +157,7 @@ class FullNotice(NoticeLine):
     cases: list[NoticedCase]
     files: list[NoticeFile]
     events: Annotated[list[NoticeEvent], From(lambda row: reversed(row.events.all()))]
-    replies: Annotated[list[NoticeReply], From(lambda row: row.replies.defer("file"))]
+    replies: Annotated[list[NoticeReply], From(lambda row: row.replies.all())]
     mail: NoticeMail | None
 
     @classmethod

@@ -50,6 +50,7 @@ class OfferedKind(StrEnum):
     REPORT_READY = EventKind.REPORT_READY.value
     NOTICE_DUE = EventKind.NOTICE_DUE.value
     NOTICE_REPLIED = EventKind.NOTICE_REPLIED.value
+    NOTICE_VISITED = EventKind.NOTICE_VISITED.value
 
 
 class BulkField(StrEnum):

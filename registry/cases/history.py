@@ -56,6 +56,7 @@ PHRASES: Mapping[str, str] = {
     "notice-removed": Sentence("Notice %(number)s: removed, a person says."),
     "notice-online": Sentence("Notice %(number)s: still online, a person says."),
     "notice-reply": Sentence("Notice %(number)s: an answer came on its page; it rests until a member has looked."),
+    "notice-reply-back": Sentence("Notice %(number)s: an answer on its page was taken back before it was read."),
     "notice-said-removed": Sentence(
         "Notice %(number)s: somebody with the letter says that it was taken down; the places are visited again."
     ),

@@ -95,11 +95,11 @@ def follow(last: Capture) -> int:
 
 
 def visit_again(case: Case, moment: datetime) -> None:
-    """Ask for one more visit, not before a moment, to each place that showed the picture; first ones wait as long."""
+    """Ask for one more visit, not before a moment, to each place not found removed; first ones wait as long."""
     Capture.objects.filter(case=case, state=StepState.TODO).update(not_before=moment)
     done = Capture.objects.filter(case=case, state=StepState.DONE).order_by("page_key", "image_key", "-number")
     for last in done.distinct("page_key", "image_key"):
-        if last.outcome == "captured":
+        if standing_of(last.outcome) is not Standing.REMOVED:
             about = {"sighting_id": last.sighting_id, "page_key": last.page_key, "image_key": last.image_key}
             Capture.objects.get_or_create(case=case, number=last.number + 1, **about, defaults={"not_before": moment})
 

@@ -140,16 +140,29 @@ class NoticeReply(models.Model):
     kind = models.CharField(max_length=7, choices=Kind.choices)
     words = models.TextField(blank=True)
     contact = models.CharField(max_length=300, blank=True)
-    file_name = models.CharField(max_length=200, blank=True)
-    file = models.BinaryField(null=True, blank=True, help_text="as it came; nothing here decodes it")
-    file_digest = DigestField(null=True, blank=True)
     at = models.DateTimeField()
     seen_at = models.DateTimeField(null=True, blank=True, help_text="until then the notice rests")
-    seen_by = models.CharField(max_length=300, blank=True)
+    seen_by = models.CharField(max_length=300, blank=True, help_text="nobody, of one that was taken back")
+    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="taken back on the page before it was read")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "number"], name="notice_reply_identity")]
         ordering = ["notice", "number"]
+
+
+class NoticeReplyFile(models.Model):
+    """A file of a reply, as it came from a stranger; nothing here decodes it."""
+
+    reply = models.ForeignKey(NoticeReply, on_delete=models.CASCADE, related_name="files")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=200)
+    digest = DigestField()
+    size = models.PositiveIntegerField(help_text="in bytes")
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["reply", "number"], name="notice_reply_file_identity")]
+        ordering = ["reply", "number"]
 
 
 class NoticeMail(Claimable):

@@ -1,15 +1,18 @@
 """What the addressee of a notice answers on a page of its own: kept, logged, told; the notice rests until it is read.
 
-Who says that it was taken down has the places of the cases visited again, and decides nothing by that.
+Who says that it was taken down has the places of the cases visited again, and decides nothing by that. What nobody has
+read yet can be taken back.
 
 Whoever has the letter has the link. A reply is what somebody with the letter says, and no more.
 """
 
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.core.files import File
 from django.db.models import QuerySet, Sum
-from django.db.models.functions import Length
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -21,7 +24,7 @@ from exhibit.plain import one_line, plain
 from registry.cases import history, recaptures
 from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
-from registry.models import EventKind, Notice, NoticeReply, Owner
+from registry.models import UNFINISHED, Capture, Case, EventKind, Notice, NoticeReply, NoticeReplyFile, Owner
 from registry.notices.notices import cases_of, keep_event
 from registry.notifications import events, mail_choices
 
@@ -29,8 +32,10 @@ HOLDS = timedelta(days=365)
 """So long after the signature its addressee can answer."""
 MAX_UNSEEN, MAX_REPLIES = 5, 50
 """Replies to one notice: that no member has read yet, and altogether."""
-MAX_WORDS, MAX_FILE, MAX_FILES = 4_000, 20 * 1024 * 1024, 100 * 1024 * 1024
-"""Characters of a reply; bytes of its file, and of the files of all replies to one notice."""
+MAX_WORDS, MAX_FILES = 4_000, 5
+"""Characters and files of a reply."""
+MAX_FILE, MAX_REPLY, MAX_NOTICE = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
+"""Bytes of a file, of the files of a reply, and of those of all replies to one notice."""
 
 OPEN = (Notice.State.SENT, Notice.State.ANSWERED, Notice.State.COUNTERED, Notice.State.REMOVED, Notice.State.ONLINE)
 """States in which a notice can be answered, and signed: a letter may arrive before anybody says that it was sent."""
@@ -48,60 +53,51 @@ def find(token: str) -> Notice | None:
 
 
 def unread(of: Owner) -> QuerySet[NoticeReply]:
-    """The replies to the owner's notices that no member has read, the oldest first, without their files."""
+    """The replies to the owner's notices that no member has read, the oldest first."""
     rows = NoticeReply.objects.filter(notice__owner=of, seen_at=None).exclude(notice__state=Notice.State.DISCARDED)
-    return rows.select_related("notice").defer("file").order_by("at", "pk")
+    return rows.select_related("notice").order_by("at", "pk")
 
 
-def check_size(size: int) -> None:
-    """Raise ``RefusedError`` for a file of more bytes than are taken."""
-    if size > MAX_FILE:
-        told = {"size": filesizeformat(size), "most": filesizeformat(MAX_FILE)}
-        raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % told, reason="too-many-bytes")
+def check_sizes(files: "Sequence[File[bytes]]") -> None:
+    """Raise ``RefusedError`` for too many files, or more bytes than are taken; reads none of them."""
+    if len(files) > MAX_FILES:
+        told = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
+        raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % told, reason="too-many")
+    for file in files:
+        if file.size > MAX_FILE:
+            told = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
+            raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % told, reason="too-many-bytes")
+    if (size := sum(file.size for file in files)) > MAX_REPLY:
+        told = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
+        said = _("The files together have %(size)s; up to %(most)s are taken.") % told
+        raise RefusedError(said, reason="too-many-bytes")
 
 
-def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "", data: bytes = b"") -> NoticeReply:
+def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Sequence[File[bytes]]" = ()) -> NoticeReply:
     """Keep a reply: an entry of the log for each case, a line in its history, and an event that members are told of.
 
-    A file is kept byte by byte as a PDF, a JPEG, a PNG or UTF-8 text by its first bytes; nothing here decodes it.
+    Files are kept byte by byte as PDFs, JPEGs, PNGs or UTF-8 texts by their first bytes; nothing here decodes them.
     Raises ``RefusedError`` for what is empty, too large, or one too many.
     """
     words, contact = plain(words).strip(), one_line(contact)[:300]
-    if kind not in NoticeReply.Kind.values:
-        raise RefusedError(_("Choose what you would like to say."), reason="kind")
-    if len(words) > MAX_WORDS:
-        told = {"count": number_format(len(words), force_grouping=True)}
-        told["most"] = number_format(MAX_WORDS, force_grouping=True)
-        said = _("The words have %(count)s characters; up to %(most)s are taken.") % told
-        raise RefusedError(said, reason="too-many-bytes")
-    check_size(len(data))
-    if data and not _readable(data):
-        raise RefusedError(_("The file is neither a PDF, a JPEG, a PNG nor plain text."), reason="file")
-    if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or data):
-        raise RefusedError(_("Write some words, or add a file."), reason="empty")
+    _check(kind, words, files)
     with alone_with(row) as held:
-        if held.reply_token is None or held.reply_token != row.reply_token:
-            raise NotFoundError(_("This link leads nowhere."))
+        _check_holds(held, row)
         count = held.replies.count()
         if count >= MAX_REPLIES or held.replies.filter(seen_at=None).count() >= MAX_UNSEEN:
             hint = _("Write to the address in the letter.")
             raise RefusedError(
                 _("Answers are waiting to be read; no more are taken now."), reason="too-many", hint=hint
             )
-        if data and len(data) + (held.replies.aggregate(bytes=Sum(Length("file")))["bytes"] or 0) > MAX_FILES:
-            said = _("The files of all answers to this letter would have more than %(most)s.")
-            hint = _("Write to the address in the letter.")
-            raise RefusedError(said % {"most": filesizeformat(MAX_FILES)}, reason="too-many-bytes", hint=hint)
         made = NoticeReply.objects.create(
-            notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now(),
-            file_name=one_line(name)[-200:] if data else "", file=data or None,
-            file_digest=Digest.of(data) if data else None,
-        )  # fmt: skip
+            notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now()
+        )
+        _keep_files(held, made, files)
         keep_event(held, "reply", by="")
         about = {"notice": held.number, "reply": made.number, "kind": kind, "words": words, "contact": contact}
+        about |= {"files": [one.hex for one in made.files.values_list("digest", flat=True)]}
         for case in cases_of(held):
-            digest = made.file_digest.hex if made.file_digest else ""
-            audit_log.noted(case, "notice replied to", by="the addressee's page", file=digest, **about)
+            audit_log.noted(case, "notice replied to", by="the addressee's page", **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
             if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.FOLLOWED:
                 recaptures.visit_again(case, now())
@@ -112,9 +108,76 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", name: str = "
     return made
 
 
+def _check(kind: str, words: str, files: "Sequence[File[bytes]]") -> None:
+    if kind not in NoticeReply.Kind.values:
+        raise RefusedError(_("Choose what you would like to say."), reason="kind")
+    if len(words) > MAX_WORDS:
+        told = {"count": number_format(len(words), force_grouping=True)}
+        told["most"] = number_format(MAX_WORDS, force_grouping=True)
+        said = _("The words have %(count)s characters; up to %(most)s are taken.") % told
+        raise RefusedError(said, reason="too-many-bytes")
+    check_sizes(files)
+    if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or files):
+        raise RefusedError(_("Write some words, or add a file."), reason="empty")
+
+
+def _check_holds(held: Notice, row: Notice) -> None:
+    if held.reply_token is None or held.reply_token != row.reply_token:
+        raise NotFoundError(_("This link leads nowhere."))
+
+
+def _keep_files(notice: Notice, reply: NoticeReply, files: "Sequence[File[bytes]]") -> None:
+    there = NoticeReplyFile.objects.filter(reply__notice=notice).aggregate(bytes=Sum("size"))["bytes"] or 0
+    if files and there + sum(file.size for file in files) > MAX_NOTICE:
+        said = _("The files of all answers to this letter would have more than %(most)s.")
+        hint = _("Write to the address in the letter.")
+        raise RefusedError(said % {"most": filesizeformat(MAX_NOTICE)}, reason="too-many-bytes", hint=hint)
+    for number, file in enumerate(files, 1):
+        data, name = file.read(), one_line(file.name or "")[-200:] or "file"
+        if not _readable(data):
+            refused = _("The file is neither a PDF, a JPEG, a PNG nor plain text.")
+            raise RefusedError(refused, reason="file")
+        reply.files.create(number=number, name=name, digest=Digest.of(data), size=len(data), data=data)
+
+
 def _readable(data: bytes) -> bool:
     is_text = b"\0" not in data and passes(bytes.decode, data)
-    return is_text or data.startswith((b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
+    return bool(data) and (is_text or data.startswith((b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")))
+
+
+def withdraw(row: Notice, number: int) -> None:
+    """Take a reply back that nobody has read: the notice goes on as without it, and its words stay for the record.
+
+    Raises ``NotFoundError`` where there is none, or it was read or taken back already.
+    """
+    with alone_with(row) as held:
+        _check_holds(held, row)
+        fresh = held.replies.filter(number=number, seen_at=None)
+        if not fresh.update(seen_at=now(), withdrawn_at=now()):
+            raise NotFoundError(_("It has been read, and stays. You can send another answer."))
+        keep_event(held, "withdrawn", by="")
+        for case in cases_of(held):
+            audit_log.noted(
+                case, "notice reply taken back", by="the addressee's page", notice=held.number, reply=number
+            )
+            history.record(case, "notice", "", ("notice-reply-back", {"number": held.number}))
+
+
+def tell_visited(case: Case) -> None:
+    """Record for mails and webhooks how the places stand, once all were visited after a reply that they were cleared.
+
+    Inside a transaction that has locked the case, when a visit to a place of it has ended.
+    """
+    said = NoticeReply.objects.filter(notice__notice_cases__case=case, kind=NoticeReply.Kind.REMOVED, withdrawn_at=None)
+    for reply in said.select_related("notice__owner"):
+        cases = cases_of(reply.notice)
+        visits = Capture.objects.filter(case__in=cases.filter(decision__in=recaptures.FOLLOWED))
+        if visits.filter(state__in=UNFINISHED).exists() or not visits.filter(finished_at__gte=reply.at).exists():
+            continue
+        places = sum((Counter(found.places) for found in recaptures.visited(cases).values()), Counter())
+        about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
+        about |= {"places": {str(standing): count for standing, count in places.items()}}
+        events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about, name=f"{reply.notice.number}-{reply.number}")
 
 
 def see(row: Notice, *, by: str) -> None:
@@ -123,7 +186,7 @@ def see(row: Notice, *, by: str) -> None:
     A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
     """
     with alone_with(row) as held:
-        unseen = list(held.replies.filter(seen_at=None).defer("file").order_by("number"))
+        unseen = list(held.replies.filter(seen_at=None).order_by("number"))
         if not unseen:
             return
         held.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
@@ -134,7 +197,7 @@ def see(row: Notice, *, by: str) -> None:
             audit_log.noted(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)
 
 
-def file_of(row: Notice, number: int) -> NoticeReply:
-    """A reply that has a file; raises ``NotFoundError``."""
-    found = row.replies.filter(number=number).exclude(file=None).first()
-    return there(found, f"Reply {number} to notice {row.number} has no file.")
+def file_of(row: Notice, reply: int, number: int) -> NoticeReplyFile:
+    """A file of a reply; raises ``NotFoundError``."""
+    found = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
+    return there(found, f"Reply {reply} to notice {row.number} has no file {number}.")

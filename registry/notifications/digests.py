@@ -161,7 +161,7 @@ def _sentence(event: Event) -> str:
     if event.kind == EventKind.REPORT_READY:
         title = title_in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
-    if event.kind in (EventKind.NOTICE_DUE, EventKind.NOTICE_REPLIED):
+    if event.kind in (EventKind.NOTICE_DUE, EventKind.NOTICE_REPLIED, EventKind.NOTICE_VISITED):
         return _of_notice(event)
     if event.kind == EventKind.WEBHOOK_PAUSED:
         return _("The webhook %(address)s took no message for days and is paused.") % {"address": about["address"]}
@@ -172,6 +172,16 @@ def _of_notice(event: Event) -> str:
     told = {"number": event.about["notice"], "party": event.about["party"]}
     if event.kind == EventKind.NOTICE_REPLIED:
         return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % told
+    if event.kind == EventKind.NOTICE_VISITED:
+        places = event.about["places"]
+        told |= {"removed": places.get("removed", 0), "places": sum(places.values())}
+        return (
+            _(
+                "Notice %(number)d about %(party)s: somebody said that it was taken down. Of %(places)d places, "
+                "%(removed)d were found removed since."
+            )
+            % told
+        )
     told["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
     return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
 

@@ -17,6 +17,7 @@ TOLD = (
     EventKind.CASE_OPENED,
     EventKind.NOTICE_DUE,
     EventKind.NOTICE_REPLIED,
+    EventKind.NOTICE_VISITED,
     EventKind.CANARY_MISSED,
     EventKind.WORK_HELD,
     EventKind.REPORT_READY,

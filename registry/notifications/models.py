@@ -24,6 +24,7 @@ class EventKind(models.TextChoices):
     REPORT_READY = "report.ready", _("a report is ready")
     NOTICE_DUE = "notice.due", _("a notice is due to be looked at again")
     NOTICE_REPLIED = "notice.replied", _("the addressee of a notice answered on its page")
+    NOTICE_VISITED = "notice.visited", _("after an answer that it was taken down, the places of a notice were visited")
     WEBHOOK_PAUSED = "webhook.paused", _("a webhook didn't answer for days and was paused")
     TEST = "test", _("a test that a member asked for")
 

@@ -11,6 +11,7 @@ from django.urls.converters import IntConverter
 from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
+from exhibit.digests import Digest
 from registry.accounts import invitations, scoped, tokens
 from registry.bundles.deposits import make_deposit
 from registry.bundles.links import make_link
@@ -67,8 +68,8 @@ class Scene:
         about = {"kind": "dmca", "language": "en", "party": "shop.example", "files": [file], "created_at": now()}
         letter = Notice.objects.create(owner=self.studio, number=1, created_by="Ann", **about)
         Sender.objects.create(owner=self.studio, number=1, name="Ann")
-        said = {"kind": "licence", "file": b"a", "file_name": "licence.pdf", "at": now()}
-        NoticeReply.objects.create(notice=letter, number=1, **said)
+        reply = NoticeReply.objects.create(notice=letter, number=1, kind="licence", at=now())
+        reply.files.create(number=1, name="licence.pdf", data=b"a", size=1, digest=Digest.of(b"a"))
         self.attachment = attach(inline.services, self.work, "a.pdf", b"%PDF", about="", by="Ann").number
         self.deposit = make_deposit(inline.services, self.work, by="Ann").number
         bulk.edit_many(inline.services, self.studio, scoped.works(self.studio), "put", "Harbours", by="Ann")

@@ -86,7 +86,7 @@ def test_whatever_file_may_be_brought_comes_through_its_door() -> None:
     for path, most in (("/id/", MAX_BROUGHT), ("/api/v1/id", MAX_BROUGHT)):
         assert most + form <= door_of(path).of_nobody
     assert door_of("/witness/add-checkpoint").of_nobody >= cosigning.MAX_BODY
-    assert replies.MAX_FILE + form <= door_of("/n/token").of_known
+    assert replies.MAX_REPLY + form <= door_of("/n/token").of_known
     assert prints.MAX_FILE + form <= door_of("/api/v1/owners/studio/works/fingerprints").of_known
 
 
@@ -130,6 +130,7 @@ def test_who_has_the_link_of_a_notice_brings_more_than_who_made_one_up(ann: User
         ("/c2pa/matches/byContent", "pictures for soft bindings"),
         ("/witness/add-checkpoint", "heads of logs"),
         ("/n/token", "answers to notices"),
+        ("/n/token/3.jpg", "pictures of notices"),
     ],
 )
 def test_an_address_has_one_door(path: str, name: str) -> None:

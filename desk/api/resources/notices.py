@@ -80,12 +80,12 @@ def track_notice(request: Call, owner: str, number: int, new: requests.NewNotice
     return _told(request, number)
 
 
-@router.get(ONE + "/replies/{int:reply}/file", openapi_extra=file_of("application/octet-stream"))
-def get_reply_file(request: Call, owner: str, number: int, reply: int) -> HttpResponseBase:
-    """The file of a reply, as it came from a stranger, to take away."""
-    found = replies.file_of(notices.notice(of(request), number), reply)
-    taken(request, Evidence.PAPER, notice=number, reply=reply)
-    return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
+@router.get(ONE + "/replies/{int:reply}/files/{int:file}", openapi_extra=file_of("application/octet-stream"))
+def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int) -> HttpResponseBase:
+    """A file of a reply, as it came from a stranger, to take away."""
+    found = replies.file_of(notices.notice(of(request), number), reply, file)
+    taken(request, Evidence.PAPER, notice=number, reply=reply, file=file)
+    return download(bytes(found.data), found.name, "application/octet-stream")
 
 
 @router.get(ONE + "/files/{name}", openapi_extra=file_of("application/octet-stream"))

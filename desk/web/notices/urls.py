@@ -17,7 +17,9 @@ urlpatterns: list[URLPattern] = [
     path("o/<slug:slug>/notices/<int:number>/files/<str:name>", views.notice_file, name="notice-file"),
     path("o/<slug:slug>/notices/<int:number>/packet", views.notice_packet, name="notice-packet"),
     path("o/<slug:slug>/notices/<int:number>/seen", views.see_replies, name="see-replies"),
-    path("o/<slug:slug>/notices/<int:number>/replies/<int:reply>", views.reply_file, name="reply-file"),
+    path(
+        "o/<slug:slug>/notices/<int:number>/replies/<int:reply>/files/<int:file>", views.reply_file, name="reply-file"
+    ),
     path("o/<slug:slug>/notices/wording/", views.wordings, name="wordings"),
     path("o/<slug:slug>/notices/wording/<str:kind>.<str:language>", views.edit_wording, name="edit-wording"),
 ]

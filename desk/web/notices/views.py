@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, F, OuterRef, QuerySet
+from django.db.models import Count, F, OuterRef, Prefetch, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -22,7 +22,7 @@ from desk.web.notices import words
 from desk.web.notices.drafting import CLAIMS, shown_gaps
 from exhibit.errors import WrongUseError
 from registry.log.audit_log import Evidence
-from registry.models import Notice, NoticeReply, NoticeWording, Owner, WorkPicture
+from registry.models import Notice, NoticeReply, NoticeReplyFile, NoticeWording, Owner, WorkPicture
 from registry.notices import notices, replies, wording
 from registry.notices.checker import Gap, missing, us_unregistered
 from registry.notices.claims import check, unanswered
@@ -113,7 +113,10 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         ],
         "happened": [(None, "–"), *(words.FILED if row.kind in notices.FILINGS else words.HAPPENED).items()],
         "files": row.kind in notices.FILINGS,
-        "replies": [(one, words.REPLIES[NoticeReply.Kind(one.kind)]) for one in row.replies.defer("file")],
+        "replies": [
+            (one, words.REPLIES[NoticeReply.Kind(one.kind)], list(one.files.all()))
+            for one in row.replies.prefetch_related(Prefetch("files", NoticeReplyFile.objects.defer("data")))
+        ],
         "said_removed": row.replies.filter(seen_at=None, kind=NoticeReply.Kind.REMOVED).exists(),
         "mail": mail,
         "maybe": mail is not None and may_have_left(mail),
@@ -190,11 +193,11 @@ def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
 
 
 @member_page()
-def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int) -> HttpResponseBase:
-    """The file of a reply, as it came from a stranger, to take away."""
-    found = replies.file_of(notices.notice(owner, number), reply)
-    takes(request, Evidence.PAPER, owner, notice=number, reply=reply)
-    return download(bytes(found.file or b""), found.file_name, "application/octet-stream")
+def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int, file: int) -> HttpResponseBase:
+    """A file of a reply, as it came from a stranger, to take away."""
+    found = replies.file_of(notices.notice(owner, number), reply, file)
+    takes(request, Evidence.PAPER, owner, notice=number, reply=reply, file=file)
+    return download(bytes(found.data), found.name, "application/octet-stream")
 
 
 @member_page("web/notice-wordings.html")

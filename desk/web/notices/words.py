@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language_info, gettext, gettext_lazy as _
+from django.utils.translation import get_language_info, gettext, gettext_lazy as _, ngettext
 
 from desk.texts.numbers import grouped
+from exhibit.network.addresses import with_letters
 from registry.cases.recaptures import Standing
 from registry.models import Notice, NoticeReply
 from registry.notices.addressees import Proposal
@@ -110,14 +111,29 @@ FILED = {
 }
 """What can happen to what was filed with a board or a court."""
 REPLIES = {
-    NoticeReply.Kind.LICENCE: _("There is a licence, or another permission"),
     NoticeReply.Kind.REMOVED: _("I have taken it down"),
+    NoticeReply.Kind.LICENCE: _("I have a licence"),
+    NoticeReply.Kind.OFFER: _("I want to license it"),
     NoticeReply.Kind.CREDIT: _("The credit has been corrected"),
     NoticeReply.Kind.DISPUTE: _("I see it differently"),
-    NoticeReply.Kind.OFFER: _("Please make an offer"),
 }
+PLAIN_REPLIES = (NoticeReply.Kind.REMOVED, NoticeReply.Kind.LICENCE, NoticeReply.Kind.OFFER)
+"""What nearly everybody answers; the others stand below."""
+NEXT = {
+    NoticeReply.Kind.REMOVED: _(
+        "The pages are visited again by themselves. What is seen there is told here and to {owner}."
+    ),
+    NoticeReply.Kind.LICENCE: _("{owner} reads it and compares it with its own records."),
+    NoticeReply.Kind.OFFER: _(
+        "{owner} reads it and writes to you: where you said that you can be reached, or where the letter went."
+    ),
+    NoticeReply.Kind.CREDIT: _("{owner} reads it and looks at the page."),
+    NoticeReply.Kind.DISPUTE: _("{owner} reads it. Nobody has decided anything by it."),
+}
+"""What happens after each answer, as its sender is told."""
 EVENTS = {
     "reply": _("an answer came on its page"),
+    "withdrawn": _("an answer was taken back on its page before it was read"),
     "reply seen": _("the answers were read"),
     "drafted": _("drafted"),
     "signed": _("signed"),
@@ -158,6 +174,27 @@ STANDINGS = {
     None: _("%(n)s not visited yet"),
     Standing.REMOVED: _("%(n)s removed"),
 }
+
+
+def asks(row: Notice, cases: int) -> str:
+    """What a notice asks of its reader, in one sentence; whose the works are is what its owner states."""
+    if row.kind == Notice.Kind.OFFER:
+        sentence = ngettext(
+            "%(owner)s knows of no licence for a picture of its own on %(party)s, and asks you to name one, to take "
+            "one, or to take the picture down.",
+            "%(owner)s knows of no licence for %(n)s pictures of its own on %(party)s, and asks you to name one, to "
+            "take one, or to take the pictures down.",
+            cases,
+        )
+    else:
+        sentence = ngettext(
+            "%(owner)s states that %(party)s shows a picture of its own without permission, and asks you to take it "
+            "down or to say what permits it.",
+            "%(owner)s states that %(party)s shows %(n)s pictures of its own without permission, and asks you to take "
+            "them down or to say what permits them.",
+            cases,
+        )
+    return sentence % {"owner": row.owner.name, "party": with_letters(row.party), "n": grouped(cases)}
 
 
 def state_of(row: Notice) -> str:

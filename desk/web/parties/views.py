@@ -35,7 +35,7 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
     """One party: its cases, works, places, notices, bundles, contacts, money, and what registries say of it."""
     line, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
     letters = notices.notices(owner).filter(party=name)
-    replies = NoticeReply.objects.filter(notice__in=letters).defer("file").select_related("notice").order_by("-at")
+    replies = NoticeReply.objects.filter(notice__in=letters).select_related("notice").order_by("-at")
     sealed = packing.deliverable(owner).filter(party=name).order_by("number").values_list("number", flat=True)
     return {
         "party": line,

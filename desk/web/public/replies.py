@@ -1,18 +1,23 @@
 """The page on which whoever got a notice answers it, without an account. Opening it changes nothing."""
 
 from allauth.decorators import rate_limit
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import translation
-from django.views.decorators.http import require_http_methods
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django.views.decorators.http import require_http_methods, require_safe
 
+from desk.texts.cases import STANDINGS
 from desk.texts.sentences import in_words
-from desk.web.common.access import said
+from desk.web.common.access import number_in, said
 from desk.web.common.pages import FORM
-from desk.web.notices.words import REPLIES
+from desk.web.notices.words import NEXT, PLAIN_REPLIES, REPLIES, asks
 from exhibit.errors import ExhibitError
-from registry.models import Notice
+from indexer.draw.draw import MEDIA_TYPE
+from registry.models import Notice, NoticeReply
 from registry.notices import replies
+from registry.notices.asked import Asked, asked, looked_at, pictures
 from registry.notices.signing import TEXT_NAME, file_of
 from workers import wiring
 
@@ -20,41 +25,84 @@ from workers import wiring
 @require_http_methods(FORM)
 @rate_limit(action="reply", limit_get=True)  # type: ignore[untyped-decorator]
 def reply(request: HttpRequest, token: str) -> HttpResponse:
-    """What was sent, word for word, and a form. A link that doesn't hold has the same answer, whatever the reason."""
+    """What is asked, what was sent, and a form. A link that doesn't hold has the same answer, whatever the reason."""
     notice = replies.find(token)
     if notice is None:
         answer = render(request, "web/link-gone.html", status=404)
     else:
-        with translation.override(notice.language.lower()):
+        with translation.override(_language(request, notice)):
             answer = _page(request, token, notice)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"
     return answer
 
 
+@require_safe
+@rate_limit(action="reply-pictures", limit_get=True)  # type: ignore[untyped-decorator]
+def reply_pictures(_request: HttpRequest, token: str, case: int) -> HttpResponse:
+    """Both pictures of a case of the notice beside each other, small."""
+    notice = replies.find(token)
+    try:
+        if notice is None:
+            raise Http404
+        answer = HttpResponse(pictures(wiring.services(), notice, case), content_type=MEDIA_TYPE)
+    except ExhibitError as error:
+        raise Http404 from error
+    answer.headers["Cache-Control"] = "private, max-age=3600"
+    answer.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return answer
+
+
+def _language(request: HttpRequest, notice: Notice) -> str:
+    """The reader's language, as chosen on the site or by the browser, where the site speaks it; else the letter's."""
+    spoken = {code.partition("-")[0] for code, _name in settings.LANGUAGES}
+    asked_for = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
+    chosen = settings.LANGUAGE_COOKIE_NAME in request.COOKIES
+    if chosen or any(code.partition("-")[0] in spoken for code, _share in asked_for):
+        return translation.get_language() or notice.language.lower()
+    return notice.language.lower()
+
+
 def _page(request: HttpRequest, token: str, notice: Notice) -> HttpResponse:
     problem, given = "", request.POST
     if request.method == "POST":
-        file = request.FILES.get("file")
-        words, contact = given.get("words", ""), said(given.get("contact", ""))
         try:
-            replies.check_size((file.size or 0) if file else 0)
-            data, name = (file.read(), file.name or "file") if file else (b"", "")
-            replies.keep(notice, given.get("kind", ""), words, contact=contact, name=name, data=data)
+            if (number := number_in(given.get("withdraw"))) is not None:
+                replies.withdraw(notice, number)
+            else:
+                words, contact = given.get("words", ""), said(given.get("contact", ""))
+                files = request.FILES.getlist("file")
+                replies.keep(notice, given.get("kind", ""), words, contact=contact, files=files)
             return redirect("reply", token=token)
         except ExhibitError as error:
             problem = in_words(error)
-    sent = file_of(wiring.services(), notice, TEXT_NAME)
+    cases, sent = asked(notice), file_of(wiring.services(), notice, TEXT_NAME)
     values = {
         "letter": sent[0].decode() if sent else "",
         "notice": notice,
-        "kinds": REPLIES.items(),
+        "token": token,
+        "asks": asks(notice, len(cases)),
+        "cases": cases,
+        "fee": notice.fields.get("fee", ""),
+        "plain_kinds": [(kind, REPLIES[kind]) for kind in PLAIN_REPLIES],
+        "kinds": [(kind, label) for kind, label in REPLIES.items() if kind not in PLAIN_REPLIES],
         "chosen": given.get("kind", ""),
         "words": given.get("words", ""),
         "contact": given.get("contact", ""),
         "most": replies.MAX_WORDS,
+        "most_files": replies.MAX_FILES,
         "most_bytes": replies.MAX_FILE,
-        "received": [(one.at, REPLIES[one.Kind(one.kind)]) for one in notice.replies.defer("file")],
+        "received": [_received(one, cases) for one in notice.replies.filter(withdrawn_at=None)],
         "problem": problem,
     }
     return render(request, "web/reply.html", values, status=422 if problem else 200)
+
+
+def _received(one: NoticeReply, cases: list[Asked]) -> dict[str, object]:
+    """An answer that came: what follows it and, of one that it was taken down, what was seen since."""
+    kind = NoticeReply.Kind(one.kind)
+    places = looked_at(one, cases) if kind is NoticeReply.Kind.REMOVED else []
+    seen = [
+        (place, STANDINGS[place.standing] if place.standing and place.seen_since(one.at) else None) for place in places
+    ]
+    return {"reply": one, "kind": REPLIES[kind], "next": NEXT[kind], "files": one.files.count(), "seen": seen}

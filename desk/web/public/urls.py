@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("robots.txt", opened.robots, name="robots"),
     path("id/", opened.ask, name="ask"),
     path("n/<str:token>", replies.reply, name="reply"),
+    path("n/<str:token>/<int:case>.jpg", replies.reply_pictures, name="reply-pictures"),
     path("c2pa/services/supportedAlgorithms", soft_bindings.algorithms, name="soft-binding-algorithms"),
     path("c2pa/matches/byBinding", soft_bindings.by_binding, name="soft-binding"),
     path("c2pa/matches/byContent", soft_bindings.by_content, name="soft-binding-content"),

@@ -47,7 +47,9 @@ WITHOUT = {
     **dict.fromkeys(("columns", "forget-columns"), BY_TABLE),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
-    **dict.fromkeys(("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "invitation"), OUTSIDE),
+    **dict.fromkeys(
+        ("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "reply-pictures", "invitation"), OUTSIDE
+    ),
     **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
     **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
     **dict.fromkeys(

@@ -29,6 +29,7 @@ OPEN = {
     "soft-binding-algorithms",
     "pdq-feed",
     "reply",
+    "reply-pictures",
     "link",
     "link-file",
     "invitation",
@@ -83,7 +84,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-details", "operator-retry", "operator-leave"}
     of_the_operator |= {"witnesses", "add-witness", "remove-witness"}
-    secret = {"reply", "link", "link-file", "feed", "invitation", "unsubscribe", "mail-link"}
+    secret = {"reply", "reply-pictures", "link", "link-file", "feed", "invitation", "unsubscribe", "mail-link"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
     public |= {"soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"}

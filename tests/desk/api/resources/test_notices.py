@@ -57,7 +57,7 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
         "/{number}/events",
         "/{number}/files/{name}",
         "/{number}/packet",
-        "/{number}/replies/{reply}/file",
+        "/{number}/replies/{reply}/files/{file}",
     }
     program.post("/notices", {"kind": "dmca", "cases": [1]})
     assert program.send("PATCH", "/notices/1", {"purpose": "commercial"})[0] == 400

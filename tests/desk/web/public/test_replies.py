@@ -7,14 +7,29 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.models import Capture, CaseEvent, Event, LogOpening, Notice, NoticeReply, Owner, Role, User
-from registry.notices import notices, replies, terms
+from exhibit.pictures.decode import decode
+from registry.models import (
+    Capture,
+    CaseEvent,
+    Event,
+    LogOpening,
+    MailChoice,
+    Notice,
+    NoticeReply,
+    Owner,
+    PictureReport,
+    Role,
+    User,
+)
+from registry.notices import asked, notices, replies, terms
 from registry.notices.signing import file_of
+from registry.notifications.digests import digest_mail
 from tests.assets.fonts import needs_chinese
 from tests.assets.laid_down import once
 from tests.assets.noticed import begun, confirmed, mail_by, signed
@@ -54,6 +69,7 @@ def test_opening_shows_what_was_sent_and_changes_nothing(sent: tuple[Notice, str
     page = Client().get(path)
     assert "Two parrots" in page.content.decode()
     assert b"no admission" in page.content
+    assert "Studio knows of no licence for 2 pictures of its own on shop.example" in page.content.decode()
     assert b"/o/studio/" not in page.content
     assert page.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert not NoticeReply.objects.exists()
@@ -70,8 +86,10 @@ def test_an_answer_is_logged_and_told_and_the_notice_rests_until_it_is_read(
     given = {"kind": "licence", "words": "We paid <b>for</b> it.", "contact": "bob@shop.example", "file": file}
     assert Client().post(path, given).status_code == 302
     reply = NoticeReply.objects.get()
-    assert bytes(reply.file or b"") == b"%PDF-1.7 a licence"
+    kept = reply.files.get()
+    assert (bytes(kept.data), kept.name) == (b"%PDF-1.7 a licence", "licence.pdf")
     logged = [one.details for one in LogOpening.objects.all() if one.details and "reply" in one.details]
+    assert {tuple(one["files"]) for one in logged} == {(kept.digest.hex,)}
     assert {one["case"] for one in logged} == {1, 2}
     assert Event.objects.filter(kind="notice.replied").count() == 1
     assert CaseEvent.objects.filter(said__0__0="notice-reply").count() == 2
@@ -87,7 +105,7 @@ def test_an_answer_is_logged_and_told_and_the_notice_rests_until_it_is_read(
     member.force_login(user)
     page = member.get(reverse("notice", args=["studio", row.number])).content.decode()
     assert "We paid &lt;b&gt;for&lt;/b&gt; it." in page
-    taken = member.get(reverse("reply-file", args=["studio", row.number, 1]))
+    taken = member.get(reverse("reply-file", args=["studio", row.number, 1, 1]))
     assert "attachment" in taken.headers["Content-Disposition"]
     assert taken.headers["Content-Type"] == "application/octet-stream"
     NoticeReply.objects.update(at=now() - timedelta(days=3))
@@ -126,9 +144,13 @@ def test_a_scan_of_20_mb_is_taken_and_a_refusal_says_what_is_too_large_and_by_ho
     assert answer(file=scan(b"\xff\xd8\xff", replies.MAX_FILE)) == ""
     assert "The file has 20.5 MB; up to 20.0 MB are taken." in answer(file=scan(b"%PDF-", 41 << 19))
     assert "The words have 4,001 characters; up to 4,000 are taken." in answer(words="x" * 4001)
-    assert "What was sent has 25.0 MB." in answer(file=scan(b"%PDF-", 25 << 20))
-    monkeypatch.setattr(replies, "MAX_FILES", replies.MAX_FILE + 1_000_000)
-    assert "The files of all answers to this letter would have more than" in answer(file=scan(b"%PDF-", 100_001))
+    assert "There are 6 files; up to 5 are taken." in answer(file=[scan(b"%PDF-", 9) for _ in range(6)])
+    monkeypatch.setattr(replies, "MAX_REPLY", 2_000)
+    assert "together have 2.0 KB; up to 2.0 KB are taken." in answer(file=[scan(b"%PDF-", 1_001) for _ in range(2)])
+    large = Client().post(path, CONTENT_LENGTH=str(62 << 20)).content.decode()
+    assert "What was sent has 62.0 MB." in large.replace("\xa0", " ")
+    monkeypatch.setattr(replies, "MAX_NOTICE", replies.MAX_FILE + 900_100)
+    assert "The files of all answers to this letter would have more than" in answer(file=scan(b"%PDF-", 101))
     assert row.replies.count() == 2
 
 
@@ -205,6 +227,78 @@ def test_who_says_that_it_was_taken_down_has_the_places_visited_again_and_decide
         begun(studio)
 
 
+def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_both_sides(
+    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+) -> None:
+    row, path = sent
+    Capture.objects.update(state="done", outcome="captured", finished_at=now() - timedelta(hours=1))
+    assert Client().post(path, {"kind": "removed"}).status_code == 302
+    assert "is visited soon" in Client().get(path).content.decode()
+    gone, there = Capture.objects.filter(state="todo").order_by("case__number")
+    Capture.objects.filter(pk=there.pk).update(state="done", outcome="captured", finished_at=now())
+    with transaction.atomic():
+        replies.tell_visited(there.case)
+    assert not Event.objects.filter(kind="notice.visited").exists()  # one place waits
+    Capture.objects.filter(pk=gone.pk).update(state="done", outcome="image-gone", finished_at=now())
+    for _twice in range(2):
+        with transaction.atomic():
+            replies.tell_visited(gone.case)
+    event = Event.objects.get(kind="notice.visited")
+    assert event.about == {
+        "notice": row.number, "party": "shop.example", "reply": 1, "places": {"removed": 1, "online": 1}
+    }  # fmt: skip
+    page = Client().get(path).content.decode()
+    assert "is visited soon" not in page
+    seen = page[page.index("Received:") : page.index('id="answer"')]
+    assert [word in seen for word in ("removed", "still online")] == [True, True]
+    user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
+    choice = MailChoice(owner=studio, user=user)
+    mail = digest_mail(inline.services, choice, [event])
+    assert mail is not None
+    assert "Of 2 places, 1 were found removed since." in " ".join(mail.body.split())
+
+
+def test_a_wrong_answer_is_taken_back_until_somebody_has_read_it(sent: tuple[Notice, str], studio: Owner) -> None:
+    row, path = sent
+    client = Client()
+    client.post(path, {"kind": "removed"})
+    assert "take it back" in client.get(path).content.decode()
+    assert client.post(path, {"withdraw": "7"}).status_code == 422
+    assert client.post(path, {"withdraw": "1"}).status_code == 302
+    assert "Received:" not in client.get(path).content.decode()
+    begun(studio)  # nothing rests
+    assert not replies.unread(studio).exists()
+    assert CaseEvent.objects.filter(said__0__0="notice-reply-back").count() == 2
+    client.post(path, {"kind": "dispute", "words": "It is mine."})
+    replies.see(row, by="ann")
+    assert client.post(path, {"withdraw": "2"}).status_code == 422
+    page = client.get(path).content.decode()
+    assert "It was read:" in page
+    assert "take it back" not in page
+
+
+def test_both_pictures_are_shown_small_to_who_has_the_letter_and_those_of_no_other_case(
+    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+) -> None:
+    path = sent[1]
+    page = Client().get(path).content.decode()
+    assert [f"{path}/{number}.jpg" in page for number in (1, 2, 3)] == [True, True, False]
+    drawn = Client().get(f"{path}/1.jpg")
+    assert (drawn.status_code, drawn.headers["Content-Type"]) == (200, "image/jpeg")
+    assert max(decode(drawn.content, inline.services.limits).pixels.shape) <= asked.SIDE
+    only = signed(inline, begun(studio, "offer", "en", 2))
+    text = file_of(inline.services, only, "notice.txt")
+    assert text is not None
+    other = re.findall(r"https://exhibit\.example(/n/\S+)", text[0].decode())[0]
+    assert [Client().get(f"{other}/{number}.jpg").status_code for number in (1, 2)] == [404, 200]
+    assert Client().get("/n/nothing/1.jpg").status_code == 404
+    found = studio.cases.get(number=2).case_sightings.get().match.found
+    case = studio.cases.get(number=2)
+    PictureReport.objects.create(owner=studio, picture=found, case=case, reported_at=now())
+    assert Client().get(f"{path}/2.jpg").status_code == 404
+    assert f"{path}/2.jpg" not in Client().get(path).content.decode()
+
+
 def test_wrong_expired_and_withdrawn_links_have_one_answer(sent: tuple[Notice, str]) -> None:
     row, path = sent
 
@@ -233,5 +327,9 @@ def test_a_signature_taken_back_takes_the_link_and_the_page_speaks_the_letters_l
     found = re.search(r"https://exhibit\.example(/n/\S+)", text[0].decode())
     assert found is not None
     assert "您对 Studio 的答复" in Client().get(found[1]).content.decode()
+    english = Client(headers={"Accept-Language": "de, en;q=0.5"}).get(found[1]).content.decode()
+    assert "Your answer to Studio" in english
+    chinese = Client(headers={"Accept-Language": "zh-TW, zh;q=0.9"}).get(sent[1]).content.decode()
+    assert "您对 Studio 的答复" in chinese
     notices.take_back(row, by="ann")
     assert Client().get(found[1]).status_code == 404
