@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -160,6 +161,27 @@ def test_settings_of_the_services_are_settings_that_exist() -> None:
     known = {environment_name(name) for name in load_config({"EXHIBIT_DATA": "/absent"}).__slots__}
     for service in OURS.values():
         assert {name for name in service["environment"] if not name.startswith(("AWS_", "MILVUS_"))} <= known
+
+
+def test_every_container_is_confined_and_may_take_only_so_much() -> None:
+    added = {name: service.get("cap_add") for name, service in COMPOSE["services"].items() if "cap_add" in service}
+    assert added.keys() == {"s3"}
+    assert {name for name, service in COMPOSE["services"].items() if not service["read_only"]} == {"milvus"}
+    for name, service in COMPOSE["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"][0] == "no-new-privileges:true", name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+        assert "privileged" not in service, name
+
+
+def test_redis_takes_nobody_without_the_password_that_the_services_have() -> None:
+    redis = COMPOSE["services"]["redis"]
+    given = [substituted(word) for word in redis["command"]]
+    password = given[given.index("--requirepass") + 1]
+    assert password
+    assert substituted(redis["environment"]["REDISCLI_AUTH"]) == password
+    assert {urlsplit(substituted(one["environment"]["REDIS_URL"])).password for one in OURS.values()} == {password}
 
 
 def test_every_other_service_waits_until_the_database_is_migrated() -> None:
