@@ -68,9 +68,10 @@ def each_hour_at_length(services: Services) -> tuple[Job, ...]:
     """What may take hours: mending indexes, looking for damage, votes that keep up; behind the rest, in one worker."""
     from registry.alliance import cosigning
     from registry.matches import index_upkeep, votes_upkeep
-    from workers.operations import cleanup
+    from workers.operations import cleanup, updates
 
     return (
+        partial(updates.look, services),
         partial(index_upkeep.mend_indexes, services),
         partial(cleanup.look_for_damage, services),
         partial(votes_upkeep.keep_up, services),

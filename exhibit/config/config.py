@@ -143,6 +143,8 @@ class Config:
         api_requests_a_minute: How many requests of the API each token may send in a minute.
         identifications_a_minute: How many of them, of all tokens of a member together, may be `identify`.
         edge_recheck_share: How many of a hundred results of contributors are fetched and measured here again.
+        update_url: An address that names the newest version, such as a forge's `…/releases/latest` of its API: one
+            `GET` a day, without version, contact or cookie; it learns this machine's address. Empty: nobody is asked.
         debug: Shows errors in the browser. Never on a machine that others reach.
     """
 
@@ -199,6 +201,7 @@ class Config:
     api_requests_a_minute: int = setting(600, values.whole_number(1, 1_000_000))
     identifications_a_minute: int = setting(30, values.whole_number(1, 1_000_000))
     edge_recheck_share: int = setting(2, values.whole_number(1, 100))
+    update_url: str = setting("", values.web_url)
     debug: bool = setting(default=False, check=values.truth)
 
 

@@ -2,23 +2,28 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError as DuplicateError, transaction
 
 from evidence.anchors import KINDS, offers
 from evidence.anchors.offers import Offer
+from evidence.anchors.rfc3161.stamps import load_certificates
 from exhibit.clock import now
-from exhibit.config.anchors import AnchorConfig, read_anchors
+from exhibit.config.anchors import AnchorConfig, read_anchors, short_name
 from exhibit.config.config import Config
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.files.durable import write_once
+from exhibit.sentences import Sentence
 from registry.log import audit_log
 from registry.models import AddedWitness
 from registry.services.anchors import RowsOfLog, anchor_of, session_for
 from registry.services.services import Services
+
+OWN = ("rfc3161", "opentimestamps", "cosignature")
+"""Kinds of which any can be added: all but chains, whose key stays in a file of the machine."""
 
 
 def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
@@ -51,15 +56,56 @@ def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
     row = AddedWitness(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
     asked = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
     row.roots = offers.root_of(offer, session_for(asked, config.allowed_networks, services.user_agent))
+    return _add(services, row)
+
+
+def add_own(
+    services: Services, kind: str, name: str, settings: Mapping[str, object], *, roots: str = "", by: str
+) -> AddedWitness:
+    """Add a witness of the operator's choice: its settings as a table of the configuration has them, its roots as PEM.
+
+    Raises ``WrongUseError`` for a kind that needs files of the machine, settings that can't be used and a name that is
+    used already, and otherwise as :func:`add_witness`.
+    """
+    if kind not in OWN:
+        raise WrongUseError(Sentence("Witnesses of this kind are named in exhibit.toml."))
+    if any(anchor.name == name for anchor in services.witnesses):
+        raise WrongUseError(f"There is a witness {name} already.")
+    given = {key: value for key, value in settings.items() if value}
+    row = AddedWitness(name=name, kind=kind, settings=given, roots=roots, added_by=by, added_at=now())
+    try:
+        _check(row, services.config.data_dir)
+    except ValueError as error:
+        raise WrongUseError(f"It can't be asked so: {error}.") from None
+    return _add(services, row)
+
+
+def _check(row: AddedWitness, folder: Path) -> None:
+    """Raise ``ValueError`` where a row's settings can't be used, before a file is made of it."""
+    short_name(row.name)
+    if row.kind == "rfc3161":
+        try:
+            load_certificates([row.roots.encode()])
+        except IntegrityError as error:
+            raise ValueError("roots holds no certificates in PEM") from error
+    _settings(row, folder)
+
+
+def _add(services: Services, row: AddedWitness) -> AddedWitness:
+    """Keep a row once its witness has answered: with a stamp of random bytes, or at all where it stamps heads alone."""
+    config, name = services.config, row.name
     settings = _settings(row, config.data_dir)
     anchor = anchor_of(settings, config.allowed_networks, services.user_agent, RowsOfLog(lambda: services.log))
-    anchor.submit(Digest(secrets.token_bytes(32)))
+    if row.kind == "cosignature":
+        anchor.examine()
+    else:
+        anchor.submit(Digest(secrets.token_bytes(32)))
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            about = {"name": name, "kind": offer.kind, "urls": list(settings.urls)}
-            audit_log.changed("witness added", by=by, about=about)
-    except IntegrityError as error:
+            about = {"name": name, "kind": row.kind, "urls": list(settings.urls)}
+            audit_log.changed("witness added", by=row.added_by, about=about)
+    except DuplicateError as error:
         raise WrongUseError(f"There is a witness {name} already.") from error
     return row
 

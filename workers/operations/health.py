@@ -9,14 +9,18 @@ from shlex import quote
 
 from django.utils.timesince import timesince
 
+from exhibit import __version__
+from exhibit.clock import now
 from exhibit.config.config import Config
 from indexer.picture.spaces import PHASH
 from registry import jobs
 from registry.db.running import SILENT, TICK
+from registry.log.site_settings import waiting
 from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import IndexState
 from registry.services.indexes import MAX_TAIL
 from registry.words import gettext as _, ngettext
+from workers.operations import updates
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
@@ -51,6 +55,8 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         _log(found, said),
         *_witnesses(found, config, said),
         *_partners(found, said),
+        *_settings(found, config),
+        version_check(config),
     ]
 
 
@@ -244,6 +250,34 @@ def _partners(found: Status, said: Saying) -> Iterator[Check]:
             there,
         )
         yield Check("partners", ok=True, sentence=sentence % {"there": there}, needed=False)
+
+
+def _settings(found: Status, config: Config) -> Iterator[Check]:
+    """Whether sites that are visited can say something, and whether all that was set is in force."""
+    if found.crawls.anonymous:
+        sentence = _("The crawler names no contact: who runs a site that it visits can't complain or opt out.")
+        remedy = _("Name one on the operator's page under Settings, or set EXHIBIT_CONTACT.")
+        yield Check("contact", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    if names := waiting(config):
+        sentence = _("Settings were changed that take effect after a restart: %(names)s.") % {"names": ", ".join(names)}
+        remedy = _("Restart: exhibit down, exhibit up; with containers: docker compose restart")
+        yield Check("settings", ok=False, sentence=sentence, remedy=remedy, needed=False)
+
+
+def version_check(config: Config) -> Check:
+    """Which version runs, and whether a newer one was named by whom the operator has asked."""
+    values, found = {"version": __version__}, updates.newest(config)
+    if found is None:
+        asked_for = _("Version %(version)s runs. The newest is asked for once a day, and wasn't named yet.")
+        sentence = _("Version %(version)s runs. Nobody is asked whether there is a newer one.")
+        return Check("version", ok=True, sentence=(asked_for if config.update_url else sentence) % values, needed=False)
+    values |= {"newest": found[0], "ago": _ago(found[1], now())}
+    if updates.is_newer(found[0]):
+        sentence = _("Version %(newest)s is there; %(version)s runs.") % values
+        remedy = _("Read its changes, make a backup, then upgrade as docs/operator.md says.")
+        return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)
+    sentence = _("Version %(version)s runs; the newest named was %(newest)s, asked for %(ago)s ago.") % values
+    return Check("version", ok=True, sentence=sentence, needed=False)
 
 
 def _ago(since: datetime, at: datetime) -> str:

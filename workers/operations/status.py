@@ -20,7 +20,17 @@ from registry.db import running
 from registry.db.running import Taken
 from registry.log import witnesses
 from registry.matches.index_upkeep import IndexState, index_states
-from registry.models import UNFINISHED, AnchorReceipt, Canary, Crawl, Heartbeat, LogCheckpoint, LogWaiting, StepState
+from registry.models import (
+    UNFINISHED,
+    AnchorReceipt,
+    Canary,
+    Crawl,
+    Heartbeat,
+    LogCheckpoint,
+    LogWaiting,
+    StepState,
+    Watch,
+)
 from registry.services.disk import Room, room_of
 from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
@@ -65,6 +75,7 @@ class Crawls:
     under_way: Sequence[Crawl]  # with pages that a browser has ``rendered``, and their ``render_seconds``
     ended: Mapping[str, int]
     late: int
+    anonymous: bool  # whether there are watches, and no contact for those whom they visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ def status_of(services: Services, most: int | None = None) -> Status:
         held_up=held_up(most),
         queues=oldest_by_queue(waiting),
         heartbeats=running.heartbeats(),
-        crawls=_crawls(),
+        crawls=_crawls(services),
         indexes=index_states(services),
         witnesses=_witnesses(services),
         log=_log(services),
@@ -115,12 +126,14 @@ def status_of(services: Services, most: int | None = None) -> Status:
     )
 
 
-def _crawls() -> Crawls:
+def _crawls(services: Services) -> Crawls:
     under_way = Crawl.objects.filter(state__in=UNFINISHED).select_related("watch__owner")
     ended = Crawl.objects.filter(finished_at__gte=now() - timedelta(days=1)).order_by().values_list("reason")
     counts = dict(ended.annotate(count=Count("pk")).order_by("-count"))
     under_way = under_way.annotate(rendered=_counted("rendered"), render_seconds=_counted("render_seconds"))
-    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_watches(LATE)))
+    watches = Watch.objects.filter(removed_at=None, paused=False, owner__sample=False)
+    anonymous = not services.config.contact and watches.exists()
+    return Crawls(list(under_way.order_by("started_at")[:MAX_CRAWLS]), counts, len(due_watches(LATE)), anonymous)
 
 
 def _counted(name: str) -> Sum:

@@ -7,9 +7,11 @@ from desk.web.operator import views
 urlpatterns: list[URLPattern] = [
     path("operator/", views.operator, name="operator"),
     path("operator/details", views.details, name="operator-details"),
+    path("operator/settings", views.site_settings, name="operator-settings"),
     path("operator/witnesses", views.list_witnesses, name="witnesses"),
+    path("operator/witnesses/own", views.add_own_witness, name="add-own-witness"),
     path("operator/witnesses/<slug:name>/add", views.add_witness, name="add-witness"),
-    path("operator/witnesses/<slug:name>/remove", views.remove_witness, name="remove-witness"),
+    path("operator/witnesses/<str:name>/remove", views.remove_witness, name="remove-witness"),
     path("operator/retry", views.retry, name="operator-retry"),
     path("operator/leave", views.leave, name="operator-leave"),
 ]

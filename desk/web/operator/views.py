@@ -4,17 +4,21 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from desk.texts.numbers import grouped, lasting
 from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
-from desk.web.common.pages import Telling, operator_view
+from desk.web.common.pages import FORM, Telling, operator_view
+from exhibit.config.config import FILE_NAME
+from exhibit.config.written import WRITABLE, fixed, written
+from exhibit.errors import ExhibitError, WrongUseError
 from registry import jobs
 from registry.db.running import SILENT
 from registry.log import added_witnesses
 from registry.log.added_witnesses import offered
+from registry.log.site_settings import change, waiting
 from registry.models import AddedWitness, Contributor
 from workers import wiring
 from workers.operations import health
@@ -28,6 +32,35 @@ COLLECTIONS = {
     "prints": gettext_lazy("Stated fingerprints"),
 }
 """What indexes hold."""
+SETTINGS = {
+    "public_url": (
+        gettext_lazy("Public address"),
+        gettext_lazy(
+            "Under which people reach this site, such as https://exhibit.example.org. It stands in mails, letters and "
+            "documents, and whoever gets one reads it. Have a proxy with TLS answer there first."
+        ),
+    ),
+    "contact": (
+        gettext_lazy("Contact of the crawler"),
+        gettext_lazy(
+            "An e-mail address or a web page that somebody reads. Every site that is visited is told of it, and its "
+            "owner can complain there or opt out."
+        ),
+    ),
+    "operator_name": (
+        gettext_lazy("Who runs this installation"),
+        gettext_lazy("It stands in sealed documents as who sealed; earlier ones keep what they say."),
+    ),
+    "update_url": (
+        gettext_lazy("Where the newest version is named"),
+        gettext_lazy(
+            "Empty: nobody is asked. Else this address is asked once a day, without version, contact or cookie; it "
+            "learns this machine's address. A forge's releases/latest of its API will do, or a line of text."
+        ),
+    ),
+}
+"""What can be written from here: what it is called, and what it costs and shows to others."""
+MAX_ROOTS = 256 * 1024
 
 
 @require_safe
@@ -94,6 +127,58 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
         added_witnesses.add_witness(wiring.services(), name, by=request.user.get_username())
         messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
     return redirect("witnesses")
+
+
+@require_POST
+@operator_view
+def add_own_witness(request: HttpRequest) -> HttpResponse:
+    """Add a witness of one's own choice, once it has answered."""
+    given, root = request.POST, request.FILES.get("roots")
+    with Telling(request):
+        if root is not None and (root.size or 0) > MAX_ROOTS:
+            raise WrongUseError(_("The file of roots is too large."))
+        settings: dict[str, object] = {name: said(given.get(name, "")) for name in ("bitcoin_explorer", "key")}
+        settings["urls"] = given.get("urls", "").split()
+        pem = root.read().decode("ascii", "replace") if root is not None else ""
+        kind, name, by = said(given.get("kind", "")), said(given.get("name", "")), request.user.get_username()
+        added_witnesses.add_own(wiring.services(), kind, name, settings, roots=pem, by=by)
+        messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
+    return redirect("witnesses")
+
+
+@require_http_methods(FORM)
+@operator_view
+def site_settings(request: HttpRequest) -> HttpResponse:
+    """The settings that can be written from here, each with who sees it."""
+    config, problem = wiring.services().config, ""
+    kept = {name: getattr(config, name) for name in WRITABLE} | written(config.data_dir)
+    if request.method == "POST":
+        given = {name: said(request.POST.get(name, "")) for name in WRITABLE}
+        try:
+            if change(config, given, by=request.user.get_username()):
+                messages.success(request, _("Saved. It takes effect after a restart."))
+            else:
+                messages.info(request, _("Nothing was changed."))
+            return redirect("operator-settings")
+        except ExhibitError as error:
+            problem, kept = in_words(error), given
+    by_environment = fixed()
+    values = {
+        "problem": problem,
+        "settings": [
+            (
+                name,
+                label,
+                about,
+                getattr(config, name) if name in by_environment else kept[name],
+                name in by_environment,
+            )
+            for name, (label, about) in SETTINGS.items()
+        ],
+        "waiting": [SETTINGS[name][0] for name in waiting(config)],
+        "file": config.data_dir / FILE_NAME,
+    }
+    return render(request, "web/operator-settings.html", values, status=422 if problem else 200)
 
 
 @require_POST

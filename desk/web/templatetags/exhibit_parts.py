@@ -401,9 +401,10 @@ def _labelled(name: str, label: str, shape: str, given: dict[str, object], *cont
     helped = given.pop("helped", "")
     if beside := given.pop("beside", ""):
         label = format_html('{} <span class="aside">{}</span>', label, beside)
-    told = {"id": name, "name": name, "aria-describedby": f"{name}-help" if helped else None} | _attributes(given)
-    below = format_html('\n<p class="help-text" id="{}-help">{}</p>', name, helped) if helped else ""
-    return format_html('<label for="{}">{}</label>\n' + shape + "{}", name, label, flatatt(told), *content, below)
+    own = given.pop("id", name)  # where several forms of a page have a field of one name
+    told = {"id": own, "name": name, "aria-describedby": f"{own}-help" if helped else None} | _attributes(given)
+    below = format_html('\n<p class="help-text" id="{}-help">{}</p>', own, helped) if helped else ""
+    return format_html('<label for="{}">{}</label>\n' + shape + "{}", own, label, flatatt(told), *content, below)
 
 
 def _attributes(given: dict[str, object]) -> dict[str, object]:

@@ -38,6 +38,8 @@ WITHOUT = {
             "operator-leave",
             "witnesses",
             "add-witness",
+            "add-own-witness",
+            "operator-settings",
             "remove-witness",
         ),
         THE_OPERATORS,

@@ -83,7 +83,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     own = {"home", "owners", "add-sample", "accuracy", "blur", "account", "usersessions_list"}
     theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-details", "operator-retry", "operator-leave"}
-    of_the_operator |= {"witnesses", "add-witness", "remove-witness"}
+    of_the_operator |= {"witnesses", "add-witness", "add-own-witness", "remove-witness", "operator-settings"}
     secret = {"reply", "reply-pictures", "link", "link-file", "feed", "invitation", "unsubscribe", "mail-link"}
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
@@ -94,4 +94,6 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     assert scene.charlie.post(reverse("operator-leave")).status_code == 404
     assert scene.charlie.get(reverse("witnesses")).status_code == 404
     assert scene.charlie.post(reverse("add-witness", args=["freetsa"])).status_code == 404
+    assert scene.charlie.post(reverse("add-own-witness")).status_code == 404
+    assert scene.charlie.post(reverse("operator-settings")).status_code == 404
     assert scene.charlie.post(reverse("remove-witness", args=["freetsa"])).status_code == 404

@@ -1,6 +1,8 @@
 """The operator's page: all is well or one sentence each, what was given up is tried again, and nobody else sees it."""
 
+import html
 import re
+import tomllib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -8,12 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.development.authority import running_authority
+from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.sentences import Sentence, following, to_text
@@ -24,11 +28,13 @@ from registry.edge import contributors, leases
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches.index_upkeep import IndexState
 from registry.models import (
+    AddedWitness,
     Bundle,
     Case,
     Contributor,
     Crawl,
     Heartbeat,
+    LogOpening,
     Membership,
     Picture,
     Report,
@@ -40,10 +46,11 @@ from registry.models import (
     WorkPicture,
 )
 from registry.services.services import Services
+from tests.assets.exact_site import Site as Served, answer
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from tests.registry.log.test_added_witnesses import offer_it
-from workers.operations import health
+from workers.operations import health, updates
 from workers.operations.backlog import by_task, failures, held_up, try_again
 from workers.operations.capacity import costs_of
 from workers.operations.status import status_of
@@ -74,7 +81,7 @@ def make_well() -> None:
 def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
     """An installation with a witness, whose page the client sees."""
     given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
-    inline.services.config = replace(inline.services.config, anchors=(given,))
+    inline.services.config = replace(inline.services.config, anchors=(given,), contact="ann@example.org")
     use_house(monkeypatch, inline.services)
     return inline.services
 
@@ -84,7 +91,8 @@ def amiss(services: Services) -> list[str]:
 
 
 def test_nobody_but_the_operator_sees_it(own: Services) -> None:
-    for address in ("/operator/", "/operator/details", "/operator/retry", "/operator/leave"):
+    pages = ("/operator/", "/operator/details", "/operator/retry", "/operator/leave")
+    for address in (*pages, "/operator/settings", "/operator/witnesses/own"):
         assert Client().get(address).status_code in (302, 405)
         assert Client().post(address).status_code in (302, 405)
         stranger = Client()
@@ -387,3 +395,93 @@ def test_witnesses_are_added_and_removed_by_the_operator_alone(
     assert "It is asked no more. What it has given stays." in page
     page = client.post("/operator/witnesses/near/add", follow=True).content.decode()  # it runs no more
     assert f"{authority.url} doesn&#x27;t answer." in page
+
+
+def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answered(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_house(monkeypatch, inline.services)
+    client = person(staff=True)
+
+    def add(**given: object) -> str:
+        sent = {"kind": "rfc3161", "name": "house.tsa", **given}
+        return html.unescape(client.post("/operator/witnesses/own", sent, follow=True).content.decode())
+
+    with running_authority(tmp_path) as authority:
+        root = SimpleUploadedFile("root.pem", authority.root_pem)
+        wrong = SimpleUploadedFile("root.pem", b"no root")
+        assert "holds no certificates" in add(urls=authority.url, roots=wrong)
+        assert "must consist of small letters" in add(urls=authority.url, roots=root, name="../x")
+        assert "It can't be asked so:" in add(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
+        assert "are named in exhibit.toml" in add(urls=authority.url, kind="evm")
+        assert not AddedWitness.objects.exists()
+        root.seek(0)
+        assert "It has answered, and is asked from now on" in add(urls=authority.url, roots=root)
+        root.seek(0)
+        assert "There is a witness house.tsa already" in add(urls=authority.url, roots=root)
+    (row,) = AddedWitness.objects.all()
+    assert (row.kind, row.settings, "BEGIN CERTIFICATE" in row.roots) == ("rfc3161", {"urls": [authority.url]}, True)
+    assert "It is asked no more" in client.post("/operator/witnesses/house.tsa/remove", follow=True).content.decode()
+
+
+def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
+    own: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_well()
+    client, file = person(staff=True), own.config.data_dir / "exhibit.toml"
+    file.write_text('# ours\ncontact = "old@example.org"\nworkers = 3\n\n[[anchors]]\ncontact = 1\n')
+
+    def send(**given: str) -> str:
+        kept = {"contact": "ann@example.org"} | given
+        return html.unescape(client.post("/operator/settings", kept, follow=True).content.decode())
+
+    assert "is neither an e-mail address nor a web address" in send(contact="nobody")
+    assert "old@example.org" in file.read_text()
+    assert "Saved. It takes effect after a restart." in send(public_url="https://exhibit.example.org/")
+    assert file.read_text() == (
+        'public_url = "https://exhibit.example.org"\ncontact = "ann@example.org"\n'
+        "# ours\nworkers = 3\n\n[[anchors]]\ncontact = 1\n"
+    )
+    told = LogOpening.objects.filter(content__what="settings changed").get().details
+    assert told is not None
+    assert told["settings"] == {"public_url": "https://exhibit.example.org/", "contact": "ann@example.org"}
+    assert amiss(own) == ["Settings were changed that take effect after a restart: public_url."]
+    assert "Nothing was changed." in send(public_url="https://exhibit.example.org")
+    monkeypatch.setenv("EXHIBIT_PUBLIC_URL", "https://other.example")
+    page = client.get("/operator/settings").content.decode()
+    assert 'name="public_url"' not in page
+    assert "It is set in the environment" in page
+    send(public_url="https://third.example", operator_name='A "quoted"\nname')
+    assert "third.example" not in file.read_text()
+    assert tomllib.loads(file.read_text())["operator_name"] == 'A "quoted" name'
+    file.write_text('x = """\ncontact = 1\n"""\n')
+    assert "exhibit.toml can't be changed from here." in send(contact="b@example.org")
+
+
+def test_without_a_contact_the_crawler_has_nobody_to_complain_to(own: Services) -> None:
+    make_well()
+    own.config = replace(own.config, contact="")
+    assert amiss(own) == []  # nothing is visited
+    claimed_slice(owner("studio"))
+    assert amiss(own) == ["The crawler names no contact: who runs a site that it visits can't complain or opt out."]
+    assert "/operator/settings" in person(staff=True).get("/operator/").content.decode()
+
+
+def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Services) -> None:
+    make_well()
+
+    def said() -> str:
+        return next(one.sentence for one in health.checks(status_of(own), own.config) if one.name == "version")
+
+    updates.look(own)
+    assert said() == f"Version {__version__} runs. Nobody is asked whether there is a newer one."
+    site = Served()
+    site.answers["/latest"] = answer(b'{"tag_name": "v99.1", "body": "<b>"}')
+    with site.running():
+        own.config = replace(own.config, update_url=f"{site.url}/latest")
+        for _day in range(2):
+            updates.look(own)
+    ((_, asked),) = site.asked
+    assert not {"Cookie", "From", "Referer"} & set(asked)
+    assert (asked["User-Agent"], __version__ in str(asked)) == ("Exhibit", False)
+    assert amiss(own) == [f"Version 99.1 is there; {__version__} runs."]

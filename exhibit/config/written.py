@@ -1,0 +1,83 @@
+"""Settings that the product writes into ``exhibit.toml`` itself, for an operator who sets them on the site."""
+
+import json
+import os
+import re
+import secrets
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from exhibit.config.config import FILE_NAME, Config, environment_name
+from exhibit.errors import ConfigError, WrongUseError
+from exhibit.files.durable import settle_path
+from exhibit.sentences import Sentence
+
+WRITABLE = ("public_url", "contact", "operator_name", "update_url")
+"""The settings that can be written: texts, none of which is a secret."""
+
+_UNFIT = Sentence("exhibit.toml can't be changed from here.")
+_BY_HAND = Sentence("Change it by hand, then restart.")
+
+
+def fixed(environ: Mapping[str, str] = os.environ) -> set[str]:
+    """Those that the environment sets, which wins over the file."""
+    return {name for name in WRITABLE if environ.get(environment_name(name))}
+
+
+def written(folder: Path) -> dict[str, str]:
+    """What the file of a data folder says of them now, whatever runs; nothing where it can't be read."""
+    try:
+        table = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+    return {name: table[name] for name in WRITABLE if isinstance(table.get(name), str)}
+
+
+def checked(name: str, value: str) -> str:
+    """A value as the setting keeps it; raises ``WrongUseError`` where it can't be one."""
+    check = next(field.metadata["check"] for field in fields(Config) if field.name == name)
+    try:
+        found = check(" ".join(value.split()))
+    except ValueError as error:
+        raise WrongUseError(f"{environment_name(name)} can't be used: {error}.") from None
+    assert isinstance(found, str)
+    return found
+
+
+def write_settings(folder: Path, given: Mapping[str, str]) -> None:
+    """Set some of them in the file, or leave out what is empty; every other line stays as it is.
+
+    They take effect when the processes are restarted. Raises ``WrongUseError`` for a value that can't be used, and
+    ``ConfigError`` where the file can't be written, or isn't what would be read again.
+    """
+    values, path = {name: checked(name, value) for name, value in given.items()}, folder / FILE_NAME
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        kept, top = [], True
+        for line in before.splitlines(keepends=True):
+            top = top and not line.lstrip().startswith("[")
+            if not (top and re.match(rf"\s*({'|'.join(values)})\s*=", line)):
+                kept.append(line)
+        lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values.items() if value]
+        after = "".join([*lines, *kept])
+        others = {name: value for name, value in tomllib.loads(before).items() if name not in values}
+        if tomllib.loads(after) != others | {name: value for name, value in values.items() if value}:
+            raise ConfigError(_UNFIT, hint=_BY_HAND)
+        _replace(path, after)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(_UNFIT, hint=_BY_HAND) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        settle_path(draft)
+        draft.replace(path)
+        settle_path(path.parent)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,33 @@
+"""Settings that an operator changes on the site: they stand in ``exhibit.toml``, and take effect after a restart."""
+
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from exhibit.config.config import Config
+from exhibit.config.written import WRITABLE, fixed, write_settings, written
+from registry.log import audit_log
+
+
+def change(config: Config, given: Mapping[str, str], *, by: str) -> dict[str, str]:
+    """Write what has changed of the settings that can be written, and returns it; the log keeps who did it.
+
+    What the environment sets is passed over. Raises as :func:`exhibit.config.written.write_settings`.
+    """
+    before = written(config.data_dir)
+    changed = {
+        name: given[name].strip()
+        for name in WRITABLE
+        if name in given and name not in fixed() and given[name].strip() != before.get(name, "")
+    }
+    if changed:
+        with transaction.atomic():
+            audit_log.changed("settings changed", by=by, about={"settings": changed})
+            write_settings(config.data_dir, changed)
+    return changed
+
+
+def waiting(config: Config) -> list[str]:
+    """The settings of which the file says something else than this process runs with: they wait for a restart."""
+    found = written(config.data_dir)
+    return [name for name in found if name not in fixed() and found[name] != getattr(config, name)]
