@@ -1,6 +1,7 @@
 """Outside witnesses that an operator adds while the installation runs, out of those that come along."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,14 +17,18 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.files.durable import write_once
+from exhibit.network.addresses import origin_of
 from exhibit.sentences import Sentence
 from registry.log import audit_log
 from registry.models import AddedWitness
 from registry.services.anchors import RowsOfLog, anchor_of, session_for
 from registry.services.services import Services
 
-OWN = ("rfc3161", "opentimestamps", "cosignature")
-"""Kinds of which any can be added: all but chains, whose key stays in a file of the machine."""
+OWN = ("rfc3161", "opentimestamps", "cosignature", "evm")
+"""Kinds of which any can be added."""
+CHAIN_KEYS = "secrets/chains"
+"""The folder of the data folder in which the keys of chains' accounts and their passwords lie: no page holds them."""
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
@@ -64,14 +69,18 @@ def add_own(
 ) -> AddedWitness:
     """Add a witness of the operator's choice: its settings as a table of the configuration has them, its roots as PEM.
 
-    Raises ``WrongUseError`` for a kind that needs files of the machine, settings that can't be used and a name that is
-    used already, and otherwise as :func:`add_witness`.
+    The key of a chain's account and its password are names of files in :data:`CHAIN_KEYS`. Raises ``WrongUseError`` for
+    settings that can't be used and a name that is used already, and otherwise as :func:`add_witness`.
     """
     if kind not in OWN:
-        raise WrongUseError(Sentence("Witnesses of this kind are named in exhibit.toml."))
+        raise WrongUseError(f"There is no kind of witness {kind!r}.")
     if any(anchor.name == name for anchor in services.witnesses):
         raise WrongUseError(f"There is a witness {name} already.")
     given = {key: value for key, value in settings.items() if value}
+    for key in given.keys() & {"key_file", "password_file"}:
+        if not _FILE.fullmatch(str(given[key])):
+            raise WrongUseError(Sentence("Name a file that lies in %(folder)s, without a path.", folder=CHAIN_KEYS))
+        given[key] = f"{CHAIN_KEYS}/{given[key]}"
     row = AddedWitness(name=name, kind=kind, settings=given, roots=roots, added_by=by, added_at=now())
     try:
         _check(row, services.config.data_dir)
@@ -92,22 +101,30 @@ def _check(row: AddedWitness, folder: Path) -> None:
 
 
 def _add(services: Services, row: AddedWitness) -> AddedWitness:
-    """Keep a row once its witness has answered: with a stamp of random bytes, or at all where it stamps heads alone."""
+    """Keep a row once its witness has answered: with a stamp of random bytes, or at all where a stamp costs something.
+
+    Witnesses of the log are shown heads alone, and what a chain takes is paid for.
+    """
     config, name = services.config, row.name
     settings = _settings(row, config.data_dir)
     anchor = anchor_of(settings, config.allowed_networks, services.user_agent, RowsOfLog(lambda: services.log))
-    if row.kind == "cosignature":
+    if row.kind in ("cosignature", "evm"):
         anchor.examine()
     else:
         anchor.submit(Digest(secrets.token_bytes(32)))
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            about = {"name": name, "kind": row.kind, "urls": list(settings.urls)}
+            about = {"name": name, "kind": row.kind, "urls": shown_urls(settings)}
             audit_log.changed("witness added", by=row.added_by, about=about)
     except DuplicateError as error:
         raise WrongUseError(f"There is a witness {name} already.") from error
     return row
+
+
+def shown_urls(settings: AnchorConfig) -> list[str]:
+    """The addresses of a witness as they may be shown: without what a path may hold that a chain's provider gave."""
+    return [origin_of(url) if settings.kind == "evm" else url for url in settings.urls]
 
 
 def remove_witness(name: str, *, by: str) -> None:

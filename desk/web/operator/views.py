@@ -60,6 +60,10 @@ SETTINGS = {
     ),
 }
 """What can be written from here: what it is called, and what it costs and shows to others."""
+OWN_SETTINGS = (
+    "bitcoin_explorer", "key", "chain_id", "contract", "key_file", "password_file", "confirmations", "gas_price",
+)  # fmt: skip
+"""What forms of witnesses say beside name, addresses and roots."""
 MAX_ROOTS = 256 * 1024
 
 
@@ -113,7 +117,8 @@ def list_witnesses(request: HttpRequest) -> HttpResponse:
         "offered": [
             (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes)) for offer in offered(services)
         ],
-        "used": [(one, one.name in added) for one in services.witnesses],
+        "used": [(one, one.name in added, added_witnesses.shown_urls(one)) for one in services.witnesses],
+        "chain_keys": services.config.data_dir / added_witnesses.CHAIN_KEYS,
         "needed": services.config.witnesses_needed,
     }
     return render(request, "web/witnesses.html", values)
@@ -137,7 +142,7 @@ def add_own_witness(request: HttpRequest) -> HttpResponse:
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
             raise WrongUseError(_("The file of roots is too large."))
-        settings: dict[str, object] = {name: said(given.get(name, "")) for name in ("bitcoin_explorer", "key")}
+        settings: dict[str, object] = {name: said(given.get(name, "")) for name in OWN_SETTINGS}
         settings["urls"] = given.get("urls", "").split()
         pem = root.read().decode("ascii", "replace") if root is not None else ""
         kind, name, by = said(given.get("kind", "")), said(given.get("name", "")), request.user.get_username()

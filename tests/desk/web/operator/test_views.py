@@ -413,7 +413,7 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
         assert "holds no certificates" in add(urls=authority.url, roots=wrong)
         assert "must consist of small letters" in add(urls=authority.url, roots=root, name="../x")
         assert "It can't be asked so:" in add(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
-        assert "are named in exhibit.toml" in add(urls=authority.url, kind="evm")
+        assert "There is no kind of witness" in add(urls=authority.url, kind="oracle")
         assert not AddedWitness.objects.exists()
         root.seek(0)
         assert "It has answered, and is asked from now on" in add(urls=authority.url, roots=root)
@@ -422,6 +422,37 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
     (row,) = AddedWitness.objects.all()
     assert (row.kind, row.settings, "BEGIN CERTIFICATE" in row.roots) == ("rfc3161", {"urls": [authority.url]}, True)
     assert "It is asked no more" in client.post("/operator/witnesses/house.tsa/remove", follow=True).content.decode()
+
+
+def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_shown(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.assets.evm_ledger import KEY, running_ledger  # takes a second to load
+
+    use_house(monkeypatch, inline.services)
+    client, folder = person(staff=True), inline.services.config.data_dir / "secrets" / "chains"
+    folder.mkdir(parents=True)
+    (folder / "near.key").write_text(KEY.hex())
+    (folder / "near.key").chmod(0o600)
+    with running_ledger() as ledger:
+        sent = {"kind": "evm", "name": "near", "urls": f"{ledger.url}/providers-key", "key_file": "near.key"}
+        sent |= {"chain_id": str(ledger.chain.chain_id), "contract": f"0x{ledger.contract.hex()}", "gas_price": "0"}
+
+        def add(**given: str) -> str:
+            return client.post("/operator/witnesses/own", sent | given, follow=True).content.decode()
+
+        assert "Name a file that lies in secrets/chains, without a path." in add(key_file="../master_key")
+        assert "can&#x27;t be read" in add(key_file="none.key")
+        before = ledger.chain.chain.get_block().number
+        page = add()
+        assert "It has answered, and is asked from now on" in page
+        assert ledger.chain.chain.get_block().number == before  # nothing was paid
+    assert ledger.url in page
+    assert "providers-key" not in page
+    assert "near.key" not in page
+    told = LogOpening.objects.filter(content__what="witness added").get().details
+    assert told is not None
+    assert told["urls"] == [ledger.url]
 
 
 def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
