@@ -134,6 +134,7 @@ class Scene:
             "kind": "dmca",
             "language": "en",
             "reply": 1,
+            "file": 1,
             "person": User.objects.get(username="bob@example.org").pk,
             "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
             "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
