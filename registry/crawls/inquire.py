@@ -21,8 +21,8 @@ from registry.models import BytesState, Inquiry
 from registry.pictures.previews import preview
 from registry.services.services import Services
 
-WORK_SECONDS = 120.0
-"""After so long an inquiry is put off after the request at hand, well before the time limit of its task."""
+WORK_SECONDS = 20.0
+"""After so long an inquiry lets others have their turn; after one answer where it had none, so each has one soon."""
 BUSY = timedelta(minutes=1)
 LEFT_SIDE = 1_024
 """Pixels of the longer side of the copy that a search is sent; the registered picture itself stays here."""
@@ -47,7 +47,7 @@ def _ask_on(services: Services, row: Inquiry) -> None:
     except NotFoundError:
         inquiries.end(row.pk, "no-service")
         return
-    until = time.monotonic() + WORK_SECONDS
+    until = time.monotonic() + (WORK_SECONDS if row.asked else 0.0)
     while True:
         row.refresh_from_db()
         row.crawl.refresh_from_db()
@@ -59,12 +59,14 @@ def _ask_on(services: Services, row: Inquiry) -> None:
         if subject is None:
             inquiries.end(row.pk, row.crawl.reason or ("" if inquiries.subjects(row) else "no-works"))
             return
-        if time.monotonic() > until:
-            steps.wait(Inquiry, row.pk, now())
-            return
         if not _ask_for(services, row, service, key, subject):
             return
-        time.sleep(service.pace.seconds)
+        row.refresh_from_db()
+        if inquiries.rest(row) > 0:
+            if time.monotonic() > until:
+                steps.wait(Inquiry, row.pk, now() + timedelta(seconds=service.pace.seconds))
+                return
+            time.sleep(service.pace.seconds)
 
 
 def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
