@@ -79,7 +79,7 @@ ENDS: dict[str, Promise] = {
     "budget-images": gettext_lazy("Ended: as many pictures as its budget allows. More was waiting."),
     "budget-pages": gettext_lazy("Ended: as many pages as its budget allows. More was waiting."),
     "budget-seconds": gettext_lazy("Ended: as long as its budget allows. More was waiting."),
-    "finished": gettext_lazy("Finished: nothing more was due."),
+    "finished": gettext_lazy("Finished: all of it was looked at."),
     "stopped": gettext_lazy("Stopped by a person."),
 }
 OUTCOMES: dict[str, Promise] = {

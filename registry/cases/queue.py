@@ -86,6 +86,8 @@ _STATES = {
 }
 _LIKELIEST = ("-likelihood", "-places")
 """Which of a group's cases come first."""
+SHOWN = ("shown__match__registered", "shown__match__found", "shown__sighting", "assigned_to")
+"""What lists show of a case, fetched with it."""
 _RANKS = {
     Sort.LIKELY: Sum("likelihood"),
     Sort.REACH: Sum("places"),
@@ -144,10 +146,9 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
     """
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])
-    shown = ("shown__match__registered", "shown__match__found", "shown__sighting", "assigned_to")
     unread = NoticeReply.objects.filter(notice__notice_cases__case=OuterRef("pk"), seen_at=None)
     answered = Exists(unread.exclude(notice__state=Notice.State.DISCARDED))
-    cases = scoped.cases(of).select_related(*shown).annotate(answered=answered).in_bulk(list(sizes))
+    cases = scoped.cases(of).select_related(*SHOWN).annotate(answered=answered).in_bulk(list(sizes))
     return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
 
 

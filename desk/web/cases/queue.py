@@ -110,15 +110,12 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """
     script = request.headers.get("Accept") == "application/json"
     try:
-        choice, outcomes = _decided(request, owner)
+        choice, outcomes = decided(request, owner)
     except ExhibitError as error:
         if script:
             return JsonResponse({"error": in_words(error)}, status=400)
         messages.error(request, in_words(error))
         return _back(request, owner)
-    done = [outcome.case.number for outcome in outcomes if outcome.done]
-    last = request.session.get(LAST, {})
-    request.session[LAST] = {**last, owner.slug: [] if choice == Choice.UNDO else done}
     if not script:
         _tell(request, choice, outcomes)
         return _back(request, owner)
@@ -133,7 +130,8 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
     return {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
 
 
-def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
+def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
+    """Do what a form's ``decide`` says, and remember it as what can be taken back; raises ``ExhibitError``."""
     deed, *named = request.POST.get("decide", "").split() or [""]
     word, _colon, licence = deed.partition(":")
     numbers = [number for number in map(number_in, named) if number]
@@ -143,7 +141,11 @@ def _decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
         raise WrongUseError(f"{word!r} is no decision.")
     granted = scoped.licence(owner, number_in(licence) or 0) if word == Choice.LICENSE else None
     wish = Wish(Choice(word), request.user.get_username(), said(request.POST.get("reason", "")), granted)
-    return word, decisions.decide_each(wiring.services(), owner, numbers, wish)
+    outcomes = decisions.decide_each(wiring.services(), owner, numbers, wish)
+    done = [outcome.case.number for outcome in outcomes if outcome.done]
+    last = request.session.get(LAST, {})
+    request.session[LAST] = {**last, owner.slug: [] if word == Choice.UNDO else done}
+    return word, outcomes
 
 
 def _tell(request: HttpRequest, choice: str, outcomes: Sequence[Outcome]) -> None:
@@ -173,21 +175,23 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
     """The rows of a page, group by group, with the words of each."""
     cases = [row.case for row in found]
-    times, visited = queue.seen_between(cases), recaptures.visited(cases)
-    also = also_shown(cases)
-    hidden = scoped.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
+    items_of, also = {item["case"].pk: item for item in items(owner, cases)}, also_shown(cases)
     made = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
-        items = [
-            _item(row.case, times, hidden, visited.get(row.case.pk)) | {"also": also.get(row.case.pk, ())}
-            for row in listed
-        ]
+        of_group = [items_of[row.case.pk] | {"also": also.get(row.case.pk, ())} for row in listed]
         first = listed[0].case
-        waiting = [str(item["case"].number) for item in items if item["case"].waits]
-        made.append({"first": first, "items": items, "waiting": " ".join(waiting), "size": listed[0].group_size})
+        waiting = [str(item["case"].number) for item in of_group if item["case"].waits]
+        made.append({"first": first, "items": of_group, "waiting": " ".join(waiting), "size": listed[0].group_size})
     return made
+
+
+def items(owner: Owner, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Cases in the order given, fetched with ``queue.SHOWN``, each with its pictures and the words for a template."""
+    times, visited = queue.seen_between(list(cases)), recaptures.visited(cases)
+    hidden = scoped.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
+    return [_item(row, times, hidden, visited.get(row.pk)) for row in cases]
 
 
 def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: Visited | None) -> dict[str, Any]:

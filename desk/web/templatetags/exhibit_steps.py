@@ -59,7 +59,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "polls": waits and page == "cases" and request.path,
         "here": here and not asked,  # it has the button
         "sample": not found and not owner.sample,
-        "lacks_witness": is_operator(person_of(request)) and not wiring.services().witnesses,
+        "lacks_witness": found and is_operator(person_of(request)) and not wiring.services().witnesses,
         "hints": hints if found and not asked else [],
     }
 

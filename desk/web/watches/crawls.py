@@ -85,6 +85,7 @@ def figures_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
             "refused": refused.get(crawl.pk, 0),
             "end": end_in_words(crawl.reason),
             "inquiries": [(inquiry, inquiry_in_words(inquiry)) for inquiry in crawl.inquiries.all()],
+            "compared": pictures.get(crawl.pk, 0) - uncompared.get(crawl.pk, 0),
         }
         for crawl in crawls
     ]

@@ -16,6 +16,7 @@ from crawler.searches.mapping import Service
 from desk.texts.refusals import inquiry_in_words, refusal_in_words
 from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
+from desk.web.cases.queue import items
 from desk.web.common.access import manages, number_in
 from desk.web.common.pages import decider_form, decider_post, forbidden, member_page, show
 from desk.web.watches.crawls import figures_of, progress_of
@@ -25,13 +26,14 @@ from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from exhibit.plain import plain
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
+from registry.cases import queue
 from registry.crawls import proposals, starting
 from registry.crawls.inquiries import pictures_of
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import consent, estimate, keep_key, key_of, lacking
 from registry.crawls.search_services import service_of, services
 from registry.crawls.watching import BUDGET, looks_by_hand, runs_once
-from registry.models import UNFINISHED, Case, Owner
+from registry.models import UNFINISHED, Owner
 from workers import wiring
 
 MAX_TEXT = 20_000
@@ -41,6 +43,8 @@ OFFERED = 50
 """Works, the newest ones, of which one is tried."""
 LATELY = timedelta(hours=2)
 MOST = 30
+FINDS = 6
+"""Finds, the newest ones, that are shown while runs are under way."""
 
 
 @decider_form()
@@ -133,11 +137,13 @@ def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
     crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
     rows = list(zip(crawls, figures_of(crawls), strict=True))
     found = scoped.cases(owner).filter(case_sightings__sighting__crawl__in=crawls).distinct()
+    waiting = found.filter(waits=True)
     values = {
         "rows": rows,
         "goes_on": any(crawl.finished_at is None or progress["uncompared"] for crawl, progress in rows),
         "found": found.exists(),
-        "cases": found.filter(decision=Case.Decision.OPEN).count(),
+        "cases": waiting.count(),
+        "finds": items(owner, list(waiting.select_related(*queue.SHOWN).order_by("-number")[:FINDS])),
         "whole": all(crawl.reason == "finished" and not _told(progress) for crawl, progress in rows),
         "again": not all(runs_once(crawl.watch) or looks_by_hand(crawl.watch) for crawl in crawls),
     }
@@ -161,6 +167,7 @@ def _offers(owner: Owner) -> dict[str, object]:
         "engines": [_engine(owner, name, one) for name, one in engines],
         "manages": manages(owner),
         "collections": [(name, one, starting.places_of(one)) for name, one in open_ones.items()],
+        "collection_names": _(", ").join(one.name for one in open_ones.values()),
         "chosen": list(open_ones),
         "archives": list(starting.archives(house).items()),
         "chosen_archives": list(starting.archives(house))[:1],

@@ -20,7 +20,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.columns import by_whom, columns_in, table_in, to_choose
 from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
-from desk.web.works.listing import cards_of, with_cards
+from desk.web.works.listing import Card, cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
@@ -37,7 +37,7 @@ MAX_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
 
 LINES_SHOWN = 100
-BROUGHT_SHOWN = 12
+BROUGHT_SHOWN = 24
 """Works that the page of an upload shows of those it brought."""
 JSON = "application/json"
 
@@ -126,7 +126,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "progress": uploading.progress_of([row])[row.pk],
         "page": problems,
         "problems": [(problem, upload_words.why(problem), upload_words.what_to_do(problem)) for problem in problems],
-        "brought": cards_of(with_cards(searching.search(owner, upload=number).order_by("number"))[:BROUGHT_SHOWN]),
+        "brought": _brought(row),
         "related": searching.search(owner, only=searching.Only.RELATED, upload=number).count(),
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),
@@ -141,10 +141,16 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """How far an upload is, as a part of its page."""
     row = scoped.upload(owner, number)
     far = uploading.progress_of([row])[row.pk]
-    answer = show(request, owner, "web/upload-progress.html", {"upload": row, "progress": far})
+    values = {"upload": row, "progress": far, "brought": _brought(row)}
+    answer = show(request, owner, "web/upload-progress.html", values)
     if far.done and request.headers.get("HX-Request"):
         answer.headers["HX-Refresh"] = "true"  # the page has more to say now
     return answer
+
+
+def _brought(row: Upload) -> list[Card]:
+    rows = searching.search(row.owner, upload=row.number).order_by("number")
+    return cards_of(with_cards(rows)[:BROUGHT_SHOWN])
 
 
 @decider_post()

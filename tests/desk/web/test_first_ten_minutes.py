@@ -68,18 +68,20 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     clicks.on(page.get_by_role("button", name="Upload"))
     page.wait_for_url("**/uploads/1/")
     site.inline.run_until_idle()
-    page.reload()
+    expect(page.locator("#progress .cards img")).to_have_count(1)  # it comes by itself, too
     clicks.on(panel.get_by_role("link", name="Where would my pictures be?"))
     look_at(ann)
     page.get_by_label("Addresses, one a line").fill(shop.url("/"))
     clicks.on(page.get_by_role("button", name="Look at these sites"))
     expect(page.locator("#under-way")).to_contain_text("Pages are visited")
     look_at(ann)
-    page.goto(page.url.split("/watches/")[0] + "/cases/")  # waiting there shows it by itself
-    look_at(ann)
     site.inline.run_until(lambda: Case.objects.exists() and Crawl.objects.get().finished_at is not None)
-    clicks.on(panel.get_by_role("link", name="Decide the first case"))
-    expect(page.get_by_text("127.0.0.1").first).to_be_visible()
+    find = page.locator("#under-way .finds a")  # whoever waits is shown it
+    expect(find.locator("img.found")).to_be_visible()
+    look_at(ann)
+    clicks.on(find)
+    expect(page.get_by_role("slider")).to_be_visible()
+    page.goto(page.url.split("/cases/")[0] + "/cases/")
     expect(panel).to_contain_text("Undo")
     look_at(ann)
     assert clicks.made <= 6

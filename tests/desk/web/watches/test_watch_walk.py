@@ -49,7 +49,7 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     crawl = Crawl.objects.get()
     with page.expect_response("**/progress?under-way"):
         Crawl.objects.update(state="done", reason="finished", finished_at=crawl.started_at, pictures=0)
-    page.get_by_text("Finished: nothing more was due.").wait_for()
+    page.get_by_text("Finished: all of it was looked at.").wait_for()
     assert page.locator("[hx-get]").count() == 0
     page.get_by_role("link", name=crawl.watch.name, exact=True).click()
     page.get_by_text("Plant a known copy").click()

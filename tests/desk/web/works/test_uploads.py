@@ -51,7 +51,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert answer.headers["Location"] == at("upload", 1)
     inline.run_until_idle()
     page = ann.get(at("upload", 1)).content.decode()
-    assert "All files are worked off." in page
+    assert "All of it is done." in page
     assert "haven&#x27;t arrived" not in page
     assert "c.txt" in page
     assert "isn&#x27;t a picture" in page
@@ -227,7 +227,7 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
     assert len(photograph(5)) < size < 2 * len(photograph(5))  # what is here isn't sent twice
     page.wait_for_url("**" + at("upload", 1))
     site.inline.run_until_idle()
-    expect(page.get_by_text("All files are worked off.")).to_be_visible()
+    expect(page.get_by_text("All of it is done.")).to_be_visible()
     expect(page.get_by_role("cell", name="shoot/cut.jpg")).to_be_visible()
     ann.check()
     assert Work.objects.count() == 6
