@@ -2,9 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.cases import assigning, queue, views
+from desk.web.cases import assigning, finds, queue, views
 
 urlpatterns: list[URLPattern] = [
+    path("finds/", finds.start, name="start"),
+    path("app.webmanifest", finds.manifest, name="manifest-of-app"),
+    path("o/<slug:slug>/finds/", finds.finds, name="finds"),
+    path("o/<slug:slug>/finds/decide", finds.decide_find, name="decide-find"),
     path("o/<slug:slug>/cases/", queue.cases, name="cases"),
     path("o/<slug:slug>/cases/decide", queue.decide_cases, name="decide-cases"),
     path("o/<slug:slug>/cases/<int:number>/licences", queue.licences_for, name="licences-for"),

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponseBase
 from desk.web.middleware import Answer, middleware
 
 _SOURCES = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; connect-src 'self'"
-POLICY = f"{_SOURCES}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+POLICY = f"{_SOURCES}; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 PERMISSIONS = ", ".join(
     f"{feature}=()"

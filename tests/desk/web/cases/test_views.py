@@ -276,6 +276,7 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
     page = ann.open(the_page())
     for summary in page.locator("#decision .choices-of-case > details > summary").all():
         assert summary.evaluate(IN_SIGHT)
+        assert summary.evaluate("(one) => one.getBoundingClientRect().height") >= 44
     expect(page.locator("#reason")).to_be_hidden()
     assert page.locator("kbd").count() > 0  # nobody on a phone is told of keys
     assert [one.inner_text() for one in page.locator("kbd").all() if one.is_visible()] == []

@@ -56,7 +56,7 @@ POSTED = {
 }
 
 
-POSTED |= {"decide-cases", "case-deed", "put-aside", "undo-group"}  # of cases
+POSTED |= {"decide-cases", "decide-find", "case-deed", "put-aside", "undo-group"}  # of cases
 POSTED |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposals"}  # of many works
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
 POSTED |= {"look-up", "new-demand", "add-entry"}  # of parties

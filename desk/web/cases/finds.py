@@ -1,0 +1,89 @@
+"""Finds one at a time, for a phone: the pair, a sentence, and one press each; and what makes it an app there."""
+
+from datetime import timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import get_language, gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from desk.web.cases.queue import LAST, decided, items
+from desk.web.common.access import may_decide, number_in, person_of
+from desk.web.common.pages import decider_post, member_page, show
+from exhibit.clock import now
+from registry.accounts import scoped
+from registry.cases import queue
+from registry.cases.decisions import UNDO_FOR
+from registry.cases.queue import Wanted
+from registry.models import Case, Owner
+
+ICONS = (("web/icon-192.png", "192x192"), ("web/icon-512.png", "512x512"))
+PAPER = "#1b5e84"
+"""Of the icon, and of the bar above an app."""
+LATELY = timedelta(minutes=5)
+"""For so long what was decided last can be taken back here; later on the case's page."""
+
+
+@require_safe
+@login_required
+def start(request: HttpRequest) -> HttpResponse:
+    """Where the app begins: with the finds of the owner for whom most wait."""
+    owners = scoped.owners_of(person_of(request))
+    if not owners:
+        return redirect("owners")
+    return redirect("finds", slug=max(owners, key=queue.left).slug)
+
+
+@member_page()
+@cache_control(private=True, no_store=True)
+def finds(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """One find that waits, after those that are skipped; and a way to take back what was decided last."""
+    left = queue.left(owner)
+    skip = min(number_in(request.GET.get("skip")) or 0, max(left - 1, 0))
+    found = [row.case for row in queue.in_groups(owner, Wanted(), skip, 1)]
+    values = {
+        "left": left,
+        "item": next(iter(items(owner, found)), None),
+        "undo_for": UNDO_FOR.seconds,
+        "skip": skip,
+        "later": skip + 1 if skip + 1 < left else None,
+        "last": _decided_last(request, owner) if may_decide(owner) else None,
+        "others": [one for one in scoped.owners_of(person_of(request)) if one != owner],
+    }
+    return show(request, owner, "web/finds.html", values)
+
+
+def _decided_last(request: HttpRequest, owner: Owner) -> Case | None:
+    numbers = request.session.get(LAST, {}).get(owner.slug, [])
+    mine = scoped.cases(owner).filter(number__in=numbers[:1], decided_by=request.user.get_username())
+    return mine.filter(decided_at__gt=now() - LATELY).exclude(decision=Case.Decision.OPEN).first()
+
+
+@decider_post(back="finds")
+def decide_find(request: HttpRequest, owner: Owner) -> None:
+    """Decide a find, or take back what was decided last."""
+    decided(request, owner)
+
+
+@require_safe
+@cache_control(max_age=3600)
+def manifest(_request: HttpRequest) -> JsonResponse:
+    """What a browser that installs the site as an app reads (W3C Web Application Manifest)."""
+    icons = [
+        {"src": static(name), "sizes": sizes, "type": "image/png", "purpose": purpose}
+        for name, sizes in ICONS
+        for purpose in ("any", "maskable")
+    ]
+    about = {"id": reverse("start"), "start_url": reverse("start"), "scope": reverse("home"), "display": "standalone"}
+    named = {
+        "name": "Exhibit",
+        "short_name": "Exhibit",
+        "description": _("Finds of your pictures, to look at and decide."),
+    }
+    colours = {"theme_color": PAPER, "background_color": "#ffffff"}
+    said = {**named, **about, **colours, "lang": get_language(), "icons": icons}
+    return JsonResponse(said, content_type="application/manifest+json")

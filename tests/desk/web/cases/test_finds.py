@@ -1,0 +1,84 @@
+"""Finds one at a time on a phone, and what makes the site an app there."""
+
+import io
+from urllib.parse import urljoin
+
+import pytest
+from django.test import Client
+from PIL import Image
+from playwright.sync_api import expect
+
+from registry.models import Case, Role, User
+from tests.assets.rows import owner
+from tests.assets.site_browser import Site, tap
+from tests.desk.web.cases.test_queue import cases_of
+from tests.desk.web.cases.test_views import IN_SIGHT
+
+SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:not([type=hidden]), summary)')]
+  .filter((one) => one.checkVisibility())
+  .filter((one) => one.getBoundingClientRect().height < least || one.getBoundingClientRect().width < least)
+  .map((one) => one.outerHTML)"""
+"""What is too small for a thumb."""
+
+
+@pytest.mark.parametrize(
+    ("width", "language", "words"),
+    [
+        (360, "en", ("Not licensed", "Undo", "Not a copy")),
+        pytest.param(390, "zh-CN", ("未获许可", "撤销", "不是复制件"), marks=pytest.mark.long),
+    ],
+)
+def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(
+    site: Site, width: int, language: str, words: tuple[str, str, str]
+) -> None:
+    confirm, undo, clear = words
+    ann = site.member(cases_of(site, 2), size=(width, 740), language=language)
+    page = ann.open("/finds/")  # where the app begins
+    assert page.url.endswith("/o/studio/finds/")
+    expect(page.get_by_role("slider")).to_be_visible()
+    for name in (confirm, clear):
+        assert page.get_by_role("button", name=name).evaluate(IN_SIGHT)
+    assert page.evaluate(SMALL, 44) == []
+    ann.check()
+    tap(page.get_by_role("button", name=confirm))
+    expect(page.locator(".finds-head strong")).to_have_text("1")
+    first = Case.objects.get(decision="confirmed")
+    expect(page.locator(".message")).to_contain_text(str(first.number))
+    assert page.evaluate(SMALL, 44) == []
+    ann.check()
+    tap(page.get_by_role("button", name=clear))
+    expect(page.locator(".finds-head strong")).to_have_text("0")
+    expect(page.locator(".empty")).to_be_visible()
+    tap(page.get_by_role("button", name=undo))
+    expect(page.locator(".finds-head strong")).to_have_text("1")
+    assert sorted(Case.objects.values_list("decision", flat=True)) == ["confirmed", "open"]
+    ann.check()
+
+
+def test_a_viewer_decides_nothing_and_a_stranger_finds_no_find(site: Site) -> None:
+    studio = cases_of(site, 1)
+    bea = site.member(studio, Role.VIEWER, name="bea")
+    page = bea.open("/o/studio/finds/")
+    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.locator("main button:not([data-mode], [data-zoom])")).to_have_count(0)
+    carl = site.member(owner("other"), name="carl").page.context
+    assert carl.request.get(f"{site.base}/o/studio/finds/").status == 404
+    for person, status in (("bea", 403), ("carl", 404)):
+        client = Client()
+        client.force_login(User.objects.get(email=f"{person}@example.org"))
+        assert client.post("/o/studio/finds/decide", {"decide": "cleared 1"}).status_code == status
+    assert Case.objects.get().decision == "open"
+
+
+def test_a_browser_may_install_the_site_and_each_icon_is_there(site: Site) -> None:
+    ann = site.member(cases_of(site, 1))
+    page = ann.open("/o/studio/finds/")
+    read = page.context.new_cdp_session(page).send("Page.getAppManifest")
+    assert read["errors"] == []
+    manifest = Client().get("/app.webmanifest").json()
+    assert urljoin(site.base, manifest["start_url"]) == f"{site.base}/finds/"
+    for icon in manifest["icons"]:
+        picture = Image.open(io.BytesIO(page.request.get(urljoin(site.base, icon["src"])).body()))
+        assert f"{picture.width}x{picture.height}" == icon["sizes"]
+    faults = page.context.new_cdp_session(page).send("Page.getInstallabilityErrors")
+    assert [one["errorId"] for one in faults["installabilityErrors"] if one["errorId"] != "in-incognito"] == []
