@@ -6,7 +6,7 @@ from desk.web.cases import assigning, finds, queue, views
 
 urlpatterns: list[URLPattern] = [
     path("finds/", finds.start, name="start"),
-    path("app.webmanifest", finds.manifest, name="manifest-of-app"),
+    path("app.webmanifest", finds.manifest, name="app-manifest"),
     path("o/<slug:slug>/finds/", finds.finds, name="finds"),
     path("o/<slug:slug>/finds/decide", finds.decide_find, name="decide-find"),
     path("o/<slug:slug>/cases/", queue.cases, name="cases"),
