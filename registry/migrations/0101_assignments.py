@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0099_visits_of_owners'),
+        ('registry', '0100_formal_demands'),
     ]
 
     operations = [

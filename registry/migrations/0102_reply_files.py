@@ -14,7 +14,7 @@ SELECT id, 1, file_name, file_digest, length(file), file FROM registry_noticerep
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0099_visits_of_owners'),
+        ('registry', '0101_assignments'),
     ]
 
     operations = [

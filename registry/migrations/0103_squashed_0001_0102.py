@@ -1,4 +1,4 @@
-"""The schema as all migrations up to 0099 made it, at once: what an empty database begins with.
+"""The schema as all migrations up to 0102 made it, at once: what an empty database begins with.
 
 A database that has gone through some of them goes on with the rest, each by itself.
 """
@@ -24,7 +24,8 @@ NAMES = (
     "0078_second_desk 0079_answers_seen 0080_incomplete_pictures 0081_sightings_without_moment 0082_watch_time_of_day "
     "0083_resembles 0084_works_held_back 0085_used_bytes 0086_marked_pictures 0088_milvus_collections "
     "0089_an_object_each 0090_sentences_with_values 0091_added_witness 0092_unexplained_heads 0093_seen_elsewhere "
-    "0094_pages_at_rest 0095_archives_by_domain 0096_own_places 0097_visits_of_a_day 0098_paces 0099_visits_of_owners"
+    "0094_pages_at_rest 0095_archives_by_domain 0096_own_places 0097_visits_of_a_day 0098_paces 0099_visits_of_owners "
+    "0100_formal_demands 0101_assignments 0102_reply_files"
 )
 STEP = [
     ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
@@ -223,11 +224,16 @@ class Migration(migrations.Migration):
                 ('standing', models.CharField(blank=True, db_default='', default='', help_text='how its places stand; empty before a visit', max_length=8)),
                 ('decided_in', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='cases', to='registry.groupdecision')),
                 ('resembles', models.BooleanField(db_default=False, default=False, help_text='all that is left of it only resembles the work; nobody is asked')),
+                ('agency', models.CharField(blank=True, db_default='', default='', help_text='that was asked last whether it sold a licence', max_length=200)),
+                ('asked_at', models.DateTimeField(blank=True, help_text="since when the agency's answer is awaited", null=True)),
+                ('assigned_to', models.ForeignKey(blank=True, db_index=False, help_text='the member who looks after it', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 models.Index(condition=models.Q(('waits', True)), fields=['owner', 'party'], name='case_waiting'),
                 models.Index(fields=['owner', 'decision', 'number'], name='case_by_decision'),
                 models.Index(condition=models.Q(('waits', True)), fields=['owner', '-likelihood', 'number'], name='case_next'),
                 models.Index(fields=['owner', '-opened_at', '-id'], name='case_newest'),
                 models.Index(condition=models.Q(('resembles', True)), fields=['owner', '-likelihood', 'number'], name='case_resembling'),
+                models.Index(condition=models.Q(('asked_at__isnull', False)), fields=['owner', 'number'], name='case_asked'),
+                models.Index(condition=models.Q(('assigned_to__isnull', False)), fields=['assigned_to', 'owner'], name='case_assigned'),
                 models.UniqueConstraint(fields=('owner', 'work', 'party'), name='case_identity'),
                 models.UniqueConstraint(fields=('owner', 'number'), name='case_number'),
                 {'ordering': ['owner', 'number']},
@@ -268,6 +274,15 @@ class Migration(migrations.Migration):
                 models.UniqueConstraint(fields=('owner', 'number'), name='collection_identity'),
                 models.UniqueConstraint(fields=('owner', 'name'), name='collection_name'),
                 {'ordering': ['owner', 'name']},
+            ],
+            'ColumnMapping': [
+                ('kind', models.CharField(choices=[('works', 'Works'), ('licences', 'Licences')], max_length=8)),
+                ('key', registry.db.fields.DigestField(help_text='SHA-256 of the headings, in order')),
+                ('columns', models.JSONField(help_text='list of [heading, the column that it names; empty for none]')),
+                ('by', models.CharField(max_length=300)),
+                ('at', models.DateTimeField()),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='column_mappings', to='registry.owner')),
+                models.UniqueConstraint(fields=('owner', 'kind', 'key'), name='column_mapping_identity'),
             ],
             'Contributor': [
                 ('name', models.CharField(max_length=100)),
@@ -464,7 +479,7 @@ class Migration(migrations.Migration):
                 models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='edge_result_todo'),
             ],
             'Event': [
-                ('kind', models.CharField(choices=[('case.opened', 'a case was opened'), ('case.decided', 'a case was decided, or opened again'), ('bundle.sealed', 'evidence was sealed'), ('bundle.witnessed', 'enough witnesses have answered for sealed evidence'), ('watch.missed-canary', 'a watch missed a known copy'), ('work.held', 'a work is held back, found on far more sites than ever'), ('report.ready', 'a report is ready'), ('notice.due', 'a notice is due to be looked at again'), ('notice.replied', 'the addressee of a notice answered on its page'), ('webhook.paused', "a webhook didn't answer for days and was paused"), ('test', 'a test that a member asked for')], max_length=32)),
+                ('kind', models.CharField(choices=[('case.opened', 'a case was opened'), ('case.decided', 'a case was decided, or opened again'), ('bundle.sealed', 'evidence was sealed'), ('bundle.witnessed', 'enough witnesses have answered for sealed evidence'), ('watch.missed-canary', 'a watch missed a known copy'), ('work.held', 'a work is held back, found on far more sites than ever'), ('report.ready', 'a report is ready'), ('notice.due', 'a notice is due to be looked at again'), ('notice.replied', 'the addressee of a notice answered on its page'), ('notice.visited', 'after an answer that it was taken down, the places of a notice were visited'), ('webhook.paused', "a webhook didn't answer for days and was paused"), ('test', 'a test that a member asked for')], max_length=32)),
                 ('name', models.CharField(blank=True, help_text='what happens once only has a name', max_length=80)),
                 ('about', models.JSONField(help_text='which case, bundle, watch; plain data')),
                 ('at', models.DateTimeField()),
@@ -690,6 +705,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='licences', to='registry.owner')),
                 ('works', models.ManyToManyField(blank=True, related_name='licences', to='registry.work')),
+                ('invoice', models.CharField(blank=True, db_default='', default='', help_text='number of the invoice', max_length=100)),
+                ('reseller', models.CharField(blank=True, db_default='', default='', help_text='who sold it, if not the owner', max_length=200)),
                 models.UniqueConstraint(fields=('owner', 'number'), name='licence_identity'),
                 {'ordering': ['owner', 'number']},
             ],
@@ -807,7 +824,7 @@ class Migration(migrations.Migration):
             ],
             'Notice': [
                 ('number', models.PositiveIntegerField()),
-                ('kind', models.CharField(choices=[('dmca', 'Dmca'), ('dsa', 'Dsa'), ('prc', 'Prc'), ('offer', 'Offer'), ('ccb', 'Ccb'), ('court', 'Court')], max_length=5)),
+                ('kind', models.CharField(choices=[('dmca', 'Dmca'), ('dsa', 'Dsa'), ('prc', 'Prc'), ('offer', 'Offer'), ('cease', 'Cease'), ('ccb', 'Ccb'), ('court', 'Court')], max_length=5)),
                 ('language', models.CharField(max_length=10)),
                 ('party', models.CharField(max_length=260)),
                 ('state', models.CharField(choices=[('draft', 'Draft'), ('signed', 'Signed'), ('sent', 'Sent'), ('answered', 'Answered'), ('countered', 'Countered'), ('removed', 'Removed'), ('online', 'Online'), ('resolved', 'Resolved'), ('discarded', 'Discarded')], default='draft', max_length=9)),
@@ -861,18 +878,26 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('licence', 'Licence'), ('removed', 'Removed'), ('credit', 'Credit'), ('dispute', 'Dispute'), ('offer', 'Offer')], max_length=7)),
                 ('words', models.TextField(blank=True)),
                 ('contact', models.CharField(blank=True, max_length=300)),
-                ('file_name', models.CharField(blank=True, max_length=200)),
-                ('file', models.BinaryField(blank=True, help_text='as it came; nothing here decodes it', null=True)),
-                ('file_digest', registry.db.fields.DigestField(blank=True, null=True)),
                 ('at', models.DateTimeField()),
                 ('seen_at', models.DateTimeField(blank=True, help_text='until then the notice rests', null=True)),
-                ('seen_by', models.CharField(blank=True, max_length=300)),
+                ('seen_by', models.CharField(blank=True, help_text='nobody, of one that was taken back', max_length=300)),
                 ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='registry.notice')),
+                ('withdrawn_at', models.DateTimeField(blank=True, help_text='taken back on the page before it was read', null=True)),
                 models.UniqueConstraint(fields=('notice', 'number'), name='notice_reply_identity'),
                 {'ordering': ['notice', 'number']},
             ],
+            'NoticeReplyFile': [
+                ('number', models.PositiveIntegerField()),
+                ('name', models.CharField(max_length=200)),
+                ('digest', registry.db.fields.DigestField()),
+                ('size', models.PositiveIntegerField(help_text='in bytes')),
+                ('data', models.BinaryField()),
+                ('reply', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='registry.noticereply')),
+                models.UniqueConstraint(fields=('reply', 'number'), name='notice_reply_file_identity'),
+                {'ordering': ['reply', 'number']},
+            ],
             'NoticeWording': [
-                ('kind', models.CharField(choices=[('dmca', 'Dmca'), ('dsa', 'Dsa'), ('prc', 'Prc'), ('offer', 'Offer'), ('ccb', 'Ccb'), ('court', 'Court')], max_length=5)),
+                ('kind', models.CharField(choices=[('dmca', 'Dmca'), ('dsa', 'Dsa'), ('prc', 'Prc'), ('offer', 'Offer'), ('cease', 'Cease'), ('ccb', 'Ccb'), ('court', 'Court')], max_length=5)),
                 ('language', models.CharField(max_length=10)),
                 ('subject', models.TextField()),
                 ('body', models.TextField()),
