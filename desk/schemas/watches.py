@@ -268,7 +268,7 @@ class Search(Answer):
     takes: str = Field(description="`pictures` of works, `words`, or `nothing`: it lists all.", examples=["pictures"])
     costs: str = Field(description="What the vendor asks for it, and when that was looked up.")
     price: Price | None = Field(description="Of requests: what the owner says, or the vendor; null if not known.")
-    sends: str = Field(description="What leaves the house.")
+    sends: str = Field(description="What is sent out.")
     terms: str = Field(description="The address of the terms that bind.")
     key_form: str = Field(description="What a key is: `key`, `id:secret`, or empty without one.", examples=["key"])
     key_added_at: Moment | None = Field(description="When the key was kept; null without one.")

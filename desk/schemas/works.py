@@ -260,7 +260,7 @@ class Proposal(Answer):
 
 
 class Dismissed(Answer):
-    """How many pictures are proposed no more."""
+    """How many pictures are no longer proposed."""
 
     pictures: int = Field(examples=[2])
 

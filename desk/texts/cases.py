@@ -54,7 +54,7 @@ DECIDERS = {LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy(
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
-    Decision.RESEMBLES: gettext_lazy("Has to do with the work beyond chance: look what it is"),
+    Decision.RESEMBLES: gettext_lazy("More alike than by chance: look what it is"),
 }
 MAX_TITLE = 72
 
@@ -188,7 +188,7 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
         words = ngettext("what servers sent at %(n)s visit", "what servers sent at %(n)s visits", visits)
         lines.append(words % {"n": grouped(visits)})
     if visits < len(captures):
-        lines.append(_("Visits that are under way are waited for."))
+        lines.append(_("Waiting for visits that are under way."))
     return tuple(lines)
 
 

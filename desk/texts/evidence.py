@@ -45,11 +45,15 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
         return [
             *steps[:1],
             Step(
-                _("Captured"), None, _("Not of a sample, and no evidence is made of it."), done=False, target="visits"
+                _("Captured"),
+                None,
+                _("A sample isn't visited, and no evidence is made of it."),
+                done=False,
+                target="visits",
             ),
         ]
     if newest is None:
-        waits = _("Evidence is made once a person decides: not licensed.")
+        waits = _("Evidence is made once a person has decided that it isn't licensed.")
         return [*steps, Step(_("Evidence"), None, waits, done=False, target="decision")]
     bundle, witnesses, _counted = newest
     steps.append(_sealed(case, bundle))
@@ -83,7 +87,13 @@ def witness_subject(subject: str) -> str:
 def _captured(captures: Sequence[Capture]) -> Step:
     ended = [capture for capture in captures if capture.finished_at is not None and capture.state == StepState.DONE]
     if not captures:
-        return Step(_("Captured"), None, _("Visited once a person decides: not licensed."), done=False, target="visits")
+        return Step(
+            _("Captured"),
+            None,
+            _("Visited once a person has decided that it isn't licensed."),
+            done=False,
+            target="visits",
+        )
     if not ended:
         return Step(_("Captured"), None, _("A visit is under way."), done=False, target="visits")
     count = ngettext("%(n)d visit", "%(n)d visits", len(ended)) % {"n": len(ended)}
@@ -98,9 +108,9 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     if bundle.state == StepState.FAILED:
         words = _("Not sealed.") + " " + in_words(bundle.error)
     elif case.decision == Case.Decision.CONFIRMED:
-        words = _("Being sealed: visits and the log are waited for, and a moment to undo.")
+        words = _("Being sealed: first visits and the log are done, and you have a moment to undo it.")
     else:
-        words = _("Evidence is made once a person decides: not licensed.")
+        words = _("Evidence is made once a person has decided that it isn't licensed.")
     return Step(name, None, words, done=False, target="bundles")
 
 
@@ -119,7 +129,7 @@ def _witness(one: WitnessFacts) -> Step:
     if one.time is not None:
         words, done = _("existed no later than this"), True
     elif KINDS[one.kind].usual > timedelta(hours=1):
-        words, done = _("The answer takes some hours: expected within a day. It is asked for again by itself."), False
+        words, done = _("The answer takes some hours and is expected within a day. No need to ask for it."), False
     else:
-        words, done = _("Hasn't answered completely yet; it is asked again by itself."), False
+        words, done = _("Hasn't answered in full yet; it will be asked again."), False
     return Step(name, one.time, words, done, "bundles", one.development)

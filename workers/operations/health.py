@@ -74,7 +74,7 @@ def _workers(found: Status) -> Iterator[Check]:
         remedy = _("Start one that does, as docs/operator.md says, and read its log to see why it ended.")
         yield Check("workers", ok=False, sentence=sentence, remedy=remedy)
     if all(process.name != TICK for process in living):
-        sentence = _("The tick doesn't come: schedules and waiting work aren't looked at.")
+        sentence = _("The scheduler doesn't run: nothing is started at its time.")
         yield Check("tick", ok=False, sentence=sentence, remedy=_("Start the process beat."))
     silent = [process for process in found.heartbeats if found.at - process.seen_at >= SILENT and process.name != TICK]
     for process in silent:
@@ -136,7 +136,7 @@ def _crawls(found: Status) -> Iterator[Check]:
             "%(count)s watches should have run and haven't begun.",
             count,
         ) % {"count": count}
-        remedy = _("They start when there is room on the disk, and while the tick comes.")
+        remedy = _("They start when there is room on the disk and the scheduler runs.")
         yield Check("crawls", ok=False, sentence=sentence, remedy=remedy)
         return
     yield Check("crawls", ok=True, sentence=_("All watches run at their times."))
@@ -273,7 +273,7 @@ def version_check(config: Config) -> Check:
         return Check("version", ok=True, sentence=(asked_for if config.update_url else sentence) % values, needed=False)
     values |= {"newest": found[0], "ago": _ago(found[1], now())}
     if updates.is_newer(found[0]):
-        sentence = _("Version %(newest)s is there; %(version)s runs.") % values
+        sentence = _("Version %(newest)s is out; this is %(version)s.") % values
         remedy = _("Read its changes, make a backup, then upgrade as docs/operator.md says.")
         return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)
     sentence = _("Version %(version)s runs; the newest named was %(newest)s, asked for %(ago)s ago.") % values

@@ -51,7 +51,7 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     else:
         if link:
             return _members(request, owner, link)
-        messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email.strip()})
+        messages.success(request, _("%(email)s has been sent an invitation.") % {"email": email.strip()})
     return redirect("members", slug=owner.slug)
 
 
@@ -73,7 +73,7 @@ def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
 def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
     """Let a person be a member no more."""
     row = people.remove_member(owner, person, by=request.user.get_username())
-    return _("%(email)s is no member any more.") % {"email": row.user.email}
+    return _("%(email)s is no longer a member.") % {"email": row.user.email}
 
 
 @member_post(back="members")
@@ -82,7 +82,7 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
     if not request.POST.get("sure"):
         return None
     people.remove_member(owner, person_of(request).pk, by=request.user.get_username())
-    messages.success(request, _("You are no member of %(owner)s any more.") % {"owner": owner.name})
+    messages.success(request, _("You are no longer a member of %(owner)s.") % {"owner": owner.name})
     return redirect("owners")
 
 

@@ -50,7 +50,7 @@ class Beginning(forms.Form):
         label=gettext_lazy("Name of the rights holder"),
         max_length=people.MAX_NAME,
         required=False,
-        help_text=gettext_lazy("Yours or your organisation's, as documents show it. It may wait."),
+        help_text=gettext_lazy("Yours or your organisation's, as documents show it. You can add it later."),
     )
 
 

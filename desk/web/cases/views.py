@@ -63,7 +63,7 @@ DEEDS = {
     "ask-archive": _("The archive is being asked; its answer comes to this page."),
     "ask-agency": _("No notice about this case goes out until the agency has answered."),
     "agency-answered": _("What the agency answered is kept."),
-    "report": _("The picture is reported, and shown to nobody here any more."),
+    "report": _("The picture has been reported and is no longer shown to anybody here."),
 }
 """What is said when a deed is done, by its name."""
 

@@ -142,4 +142,4 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> str:
     """Take a link back."""
     outside_links.revoke_link(owner, number, by=request.user.get_username())
-    return _("The link leads nowhere any more.")
+    return _("The link no longer works.")

@@ -187,7 +187,7 @@ def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
     """The table that came, and by whose choice its headings were understood."""
     order, table = request.POST.get("order", ""), _brought(request)
     if table is None:
-        problem = _("No table came, or it is too large.")
+        problem = _("No table arrived, or it is too large.")
         raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
     known = order if order in forms.ORDERS else ""
     columns = columns_in(request, owner, ColumnMapping.Kind.LICENCES)

@@ -120,9 +120,7 @@ REPLIES = {
 PLAIN_REPLIES = (NoticeReply.Kind.REMOVED, NoticeReply.Kind.LICENCE, NoticeReply.Kind.OFFER)
 """What nearly everybody answers; the others stand below."""
 NEXT = {
-    NoticeReply.Kind.REMOVED: _(
-        "The pages are visited again by themselves. What is seen there is told here and to {owner}."
-    ),
+    NoticeReply.Kind.REMOVED: _("The pages will be visited again. What is seen there is told here and to {owner}."),
     NoticeReply.Kind.LICENCE: _("{owner} reads it and compares it with its own records."),
     NoticeReply.Kind.OFFER: _(
         "{owner} reads it and writes to you: where you said that you can be reached, or where the letter went."

@@ -192,7 +192,7 @@ def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
     """Ask a witness no more that was added here."""
     with Telling(request):
         added_witnesses.remove_witness(name, by=request.user.get_username())
-        messages.success(request, _("It is asked no more. What it has given stays."))
+        messages.success(request, _("It won't be asked any more. What it has given stays."))
     return redirect("witnesses")
 
 

@@ -44,7 +44,9 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
     following, url = steps[-1][1:] if found else next((words, url) for done, words, url in steps if not done)
     hints = [
         _("“Not licensed” and the other buttons can be taken back: Undo stands beside the count of what is left."),
-        _("“Cleared: not a copy” is learned: the same look-alike goes to a drawer of its own and asks nobody again."),
+        _(
+            "“Cleared: not a copy” is remembered: the same look-alike goes to a drawer of its own and won't come up again."
+        ),
         _("Found pictures can be blurred until you ask for them: in the menu Account."),
     ]
     asked = "HX-Request" in request.headers

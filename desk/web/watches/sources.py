@@ -153,7 +153,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
     watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
-    return _("It is looked at no more. What was seen there stays.")
+    return _("It is no longer looked at. What was seen there stays.")
 
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:

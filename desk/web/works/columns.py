@@ -21,4 +21,4 @@ def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
 def forget(request: HttpRequest, owner: Owner, mapping: int) -> str:
     """Let a table with these headings be asked about again."""
     column_mappings.forget(owner, mapping)
-    return _("It is forgotten; the next table with these headings is asked about.")
+    return _("Forgotten. You will be asked about the next table with these headings.")

@@ -42,7 +42,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
         except ExhibitError as wrong:
             error = in_words(wrong)
         else:
-            messages.success(request, _("Saved.") if changed else _("Nothing was different."))
+            messages.success(request, _("Saved.") if changed else _("Nothing was changed."))
             return redirect("work", slug=owner.slug, number=number)
     stated = {name: text for name, key in FROM_FILE.items() if (text := row.metadata.get(key))}
     values = {
@@ -107,7 +107,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
     """Stop looking for copies of a work."""
     row = scoped.work(owner, number)
     remove_work(row, by=request.user.get_username())
-    text = _("Copies of “%(title)s” are searched for no more. Its cases and evidence stay.")
+    text = _("Copies of “%(title)s” are no longer searched for. Its cases and evidence stay.")
     return text % {"title": row.title}
 
 

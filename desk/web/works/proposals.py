@@ -39,7 +39,7 @@ def decide(request: HttpRequest, owner: Owner) -> HttpResponse | None:
     chosen, by = _digests(request.POST.getlist("picture")), request.user.get_username()
     if request.POST.get("do") == "dismiss":
         n = proposing.dismiss(owner, chosen, by=by)
-        text = ngettext("%(n)s picture is proposed no more.", "%(n)s pictures are proposed no more.", n)
+        text = ngettext("%(n)s picture is no longer proposed.", "%(n)s pictures are no longer proposed.", n)
         messages.success(request, text % {"n": grouped(n)})
         return None
     upload = proposing.register(wiring.services(), owner, chosen, by=by)

@@ -205,7 +205,7 @@ def _lines(row: Upload) -> Iterator[str]:
         yield writer.writerow([uncomputed(one.name), *told])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in _by_parts(missing.order_by("file", "pk").values_list("file", flat=True)):
-        why, what = _("No such file came."), _("Send it, or mend its name in the table.")
+        why, what = _("No such file arrived."), _("Send it, or mend its name in the table.")
         yield writer.writerow([uncomputed(file), _("stands in the table only"), "", why, what])
 
 

@@ -79,7 +79,7 @@ def test_what_is_sealed_is_counted() -> None:
     assert lines[:3] == (
         "3 pictures, byte for byte", "2 places with their times", "2 comparisons and their drawings",
     )  # fmt: skip
-    assert lines[4:] == ("what servers sent at 1 visit", "Visits that are under way are waited for.")
+    assert lines[4:] == ("what servers sent at 1 visit", "Waiting for visits that are under way.")
 
 
 def test_reasons_are_sentences_and_an_unknown_one_stays() -> None:

@@ -19,7 +19,7 @@ def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
     studio = Owner()
     steps = chain(Case(owner=studio), [], [], None)
     assert [(one.name, one.done) for one in steps] == [("Seen", False), ("Captured", False), ("Evidence", False)]
-    assert steps[2].words == "Evidence is made once a person decides: not licensed."
+    assert steps[2].words == "Evidence is made once a person has decided that it isn't licensed."
     failed = Bundle(number=1, state="failed", error="The disk is full.")
     visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
     told = chain(Case(owner=studio, decision="confirmed"), [], visits, (failed, (), NOBODY))
@@ -27,7 +27,7 @@ def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
     waits = chain(Case(owner=studio, decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NOBODY))
     assert [one.words for one in waits[1:]] == [
         "A visit is under way.",
-        "Being sealed: visits and the log are waited for, and a moment to undo.",
+        "Being sealed: first visits and the log are done, and you have a moment to undo it.",
     ]
 
 

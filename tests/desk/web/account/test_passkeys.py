@@ -125,7 +125,7 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     assert studio.device_keys.get().revoked_at is not None
     thief.post(reverse("choose-passkeys", args=["studio"]), {"wanted": "off"})
     assert Owner.objects.get().passkeys
-    page.get_by_role("button", name="Need no passkey any more").click()
+    page.get_by_role("button", name="Stop needing a passkey").click()
     page.get_by_text("They need no passkey.").wait_for()
     assert not Owner.objects.get().passkeys
 

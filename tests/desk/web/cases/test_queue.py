@@ -417,7 +417,7 @@ def test_what_only_resembles_is_counted_above_the_queue_and_made_a_case_or_dismi
     for case in studio.cases.all():
         triage.look_again(case.pk)
     ann = queue(site.member(studio))
-    ann.page.get_by_role("link", name="3 more resemble a work and ask for nobody").click()
+    ann.page.get_by_role("link", name="3 more resemble a work, outside the queue").click()
     expect(ann.page.get_by_text("nothing is captured, sealed or mailed")).to_be_visible()
     items = [one.get_attribute("data-number") for one in ann.page.locator(".item").all()]
     assert items == ["3", "2", "1"]  # by the odds

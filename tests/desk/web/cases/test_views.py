@@ -99,7 +99,7 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     assert lead is not None
     for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
         assert words in lead[1]
-    assert "Evidence is made once a person decides: not licensed." in page
+    assert "Evidence is made once a person has decided that it isn't licensed." in page
     assert "Nothing that speaks against it was found there." in page
     Sighting.objects.update(context="Photo: CC BY 4.0")
     assert "Nothing that speaks against it" not in read(ann)
@@ -195,7 +195,7 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
     assert did("take-out") == "The case waits for a decision."
     said = ann.get(the_page()).content.decode()
     assert "Where others have evidence of it, the operator decides, who may also let it stay." in said
-    assert did("report") == "The picture is reported, and shown to nobody here any more."
+    assert did("report") == "The picture has been reported and is no longer shown to anybody here."
 
 
 def test_one_press_asks_an_archive_and_says_before_what_it_learns(

@@ -200,7 +200,7 @@ def test_whoever_runs_the_owner_has_a_web_archive_asked_and_is_told_what_that_me
     assert "https://web.archive.org can be asked to save the pages" in told
     assert "makes the pages public there and tells the archive their" in " ".join(told.split())
     assert "Ask the web archive, too" in told
-    assert manager.post(post, {"wanted": "on"}, follow=True).content.decode().count("Ask the web archive no more") == 1
+    assert manager.post(post, {"wanted": "on"}, follow=True).content.decode().count("Stop asking the web archive") == 1
     assert Owner.objects.get().web_archive
     for _ in range(2):  # a page that was opened before it was turned off turns nothing on again
         manager.post(post, {"wanted": "off"})

@@ -136,7 +136,7 @@ def test_without_workers_it_says_what_to_do(own: Services) -> None:
     ]
     make_well()
     Heartbeat.objects.filter(name=running.TICK).update(seen_at=now() - timedelta(minutes=5))
-    assert amiss(own) == ["The tick doesn't come: schedules and waiting work aren't looked at."]
+    assert amiss(own) == ["The scheduler doesn't run: nothing is started at its time."]
 
 
 def test_each_queue_says_how_long_its_oldest_row_has_waited(own: Services) -> None:
@@ -392,7 +392,7 @@ def test_witnesses_are_added_and_removed_by_the_operator_alone(
     assert "It has answered, and is asked from now on" in page
     assert "Can be added at once" not in page
     page = client.post("/operator/witnesses/near/remove", follow=True).content.decode()
-    assert "It is asked no more. What it has given stays." in page
+    assert "It won't be asked any more. What it has given stays." in page
     page = client.post("/operator/witnesses/near/add", follow=True).content.decode()  # it runs no more
     assert f"{authority.url} doesn&#x27;t answer." in page
 

@@ -239,6 +239,6 @@ def test_a_host_in_letters_is_a_warning_where_they_look_like_others() -> None:
 def test_a_button_names_its_keys_and_a_label_has_words_beside_it() -> None:
     told = shown('{% button label "G T" type="button" data_key="t" hidden=True disabled=False %}', label="<Go>")
     assert told == '<button data-key="t" type="button" hidden>&lt;Go&gt; <kbd>G</kbd> <kbd>T</kbd></button>'
-    assert shown('{% field "a" "A" beside="may stay empty" %}').startswith(
-        '<label for="a">A <span class="aside">may stay empty</span></label>'
+    assert shown('{% field "a" "A" beside="optional" %}').startswith(
+        '<label for="a">A <span class="aside">optional</span></label>'
     )

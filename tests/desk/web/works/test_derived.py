@@ -22,12 +22,12 @@ def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncR
     register(inline.services, studio, encoded(scene(1)))
     assert "Show redrawn copies, too" in ann.get(at("works")).content.decode()
     ann.post(at("derived"))
-    assert "Show redrawn copies no more" in ann.get(at("works")).content.decode()
+    assert "Stop showing redrawn copies" in ann.get(at("works")).content.decode()
     match_pictures(inline.services, see(inline, studio, encoded(scene(1, drawn=True))))
     case = Case.objects.get()
     page = ann.get(at("case", case.number)).content.decode()
     assert "beyond chance" in page
-    assert "It only resembles the work so far, and asks for nobody." in page
+    assert "So far it only resembles the work, and isn't in the queue." in page
     assert "is graded" in page
     assert "a legal question" in page
     assert "Very likely a copy" not in page
@@ -69,7 +69,7 @@ def test_the_pages_are_sound_on_a_phone(site: Site, studio: Owner) -> None:
     page = visitor.open(at("works"))
     visitor.check()
     page.get_by_role("button", name="Show redrawn copies, too").click()
-    page.get_by_role("button", name="Show redrawn copies no more").wait_for()
+    page.get_by_role("button", name="Stop showing redrawn copies").wait_for()
     match_pictures(site.inline.services, see(site.inline, studio, encoded(scene(1, drawn=True))))
     page = visitor.open(at("case", 1))
     page.get_by_text("What survives: in colour").scroll_into_view_if_needed()

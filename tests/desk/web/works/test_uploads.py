@@ -63,7 +63,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert registered == ["a.jpg", "registered", "1", "", ""]
     assert refused[:2] == ["c.txt", "not registered"]
     assert refused[4].startswith("Export it as JPEG")
-    assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file came."]
+    assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file arrived."]
 
 
 def test_works_that_show_the_same_are_counted_once_for_an_upload_and_told_on_their_pages(
