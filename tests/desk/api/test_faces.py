@@ -184,6 +184,7 @@ COUNTERPARTS = {
     "package": ("get_package",),
     "package-state": ("get_package",),
     "package-file": ("get_package_file",),
+    "package-pdf": ("get_package_pdf",),
     "package-again": ("make_package_again",),
     "remove-package": ("remove_package",),
     "links": ("list_links",),
