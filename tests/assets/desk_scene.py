@@ -19,6 +19,7 @@ from registry.cases.queue import Wanted
 from registry.db.fields import KeptFile
 from registry.matches.match import match_pictures
 from registry.models import (
+    ColumnMapping,
     Demand,
     Fee,
     Membership,
@@ -35,6 +36,7 @@ from registry.models import (
 )
 from registry.parties.demands import NewEntry, add_entry, keep_fees
 from registry.works import bulk, uploads
+from registry.works.column_mappings import Columns, mark
 from registry.works.declarations import attach
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.laid_down import once
@@ -89,6 +91,10 @@ class Scene:
         Webhook.objects.create(
             owner=self.studio, number=1, url="https://example.org/", kinds=[], encrypted_secret=b"", made_at=now()
         )
+        columns = Columns(self.studio, ColumnMapping.Kind.WORKS, ["file"], mark(["Bild"]))
+        columns(["Bild"])
+        columns.remember(by="alice@example.org")
+        self.mapping = self.studio.column_mappings.get()
         decided = {"total": 1, "by": "alice@example.org", "at": now(), "state": "done"}
         self.group = self.studio.group_decisions.create(wanted=asdict(Wanted()), **decided)
         self.alice, self.bob = (
@@ -124,6 +130,7 @@ class Scene:
             "drawing": "overlay.jpg",
             "attachment": self.attachment,
             "group": self.group.pk,
+            "mapping": self.mapping.pk,
             "remark": self.remark.pk,
             "capture": self.capture.pk,
             "paper": "us-902",

@@ -58,6 +58,7 @@ POSTED = {
 
 POSTED |= {"decide-cases", "decide-find", "case-deed", "put-aside", "undo-group"}  # of cases
 POSTED |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposals"}  # of many works
+POSTED |= {"assign-cases", "forget-columns"}
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
 POSTED |= {"look-up", "new-demand", "add-entry"}  # of parties
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
