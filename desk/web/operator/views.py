@@ -43,8 +43,8 @@ SETTINGS = {
     "contact": (
         gettext_lazy("Contact of the crawler"),
         gettext_lazy(
-            "An e-mail address or a web page that somebody reads. Every site that is visited is told of it, and its "
-            "owner can complain there or opt out."
+            "An e-mail address or a web page that somebody reads. Every site that is visited is told of it, and "
+            "whoever runs it can complain there or opt out."
         ),
     ),
     "operator_name": (
