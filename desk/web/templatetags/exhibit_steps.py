@@ -45,7 +45,8 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
     hints = [
         _("“Not licensed” and the other buttons can be taken back: Undo stands beside the count of what is left."),
         _(
-            "“Cleared: not a copy” is remembered: the same look-alike goes to a drawer of its own and won't come up again."
+            "“Cleared: not a copy” is remembered: the same look-alike goes to a drawer of its own and won't come up "
+            "again."
         ),
         _("Found pictures can be blurred until you ask for them: in the menu Account."),
     ]
