@@ -1,5 +1,6 @@
 """Asking an agency that sells a work's licences whether it sold one: until it has answered, no notice goes out."""
 
+from django.db.models import Case as Choice, Min, When
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -12,8 +13,8 @@ from registry.models import Case, Licence, Owner
 from registry.notices.claims import Check, Kind
 from registry.notices.page_claims import resellers
 
-MAX_NAME, MAX_WORDS = 200, 1_000
-"""Characters of an agency's name, and of its answer."""
+MAX_NAME, MAX_WORDS, MAX_OFFERED = 200, 1_000, 20
+"""Characters of an agency's name, and of its answer; agencies that are offered."""
 _OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
 
 
@@ -61,10 +62,10 @@ def whom_to_ask(owner: Owner, check: Check | None) -> list[str]:
     licences of this owner.
     """
     grounds = next((point.grounds for point in check.points if point.kind is Kind.RESELLER), {}) if check else {}
-    sold = Licence.objects.filter(owner=owner).exclude(reseller="")
-    named = sold.filter(number__in=grounds.get("licences", ())).values_list("reseller", flat=True)
-    rest = sold.order_by("reseller").values_list("reseller", flat=True).distinct()[:100]
-    return list(dict.fromkeys([*grounds.get("named", ()), *named.order_by("number"), *rest]))
+    sold = Licence.objects.filter(owner=owner).exclude(reseller="").values_list("reseller", flat=True)
+    of_these = When(number__in=grounds.get("licences", ()), then=0)
+    names = sold.annotate(rank=Min(Choice(of_these, default=1))).order_by("rank", "reseller")[:MAX_OFFERED]
+    return list(dict.fromkeys([*grounds.get("named", ()), *names]))
 
 
 def known_agencies() -> list[str]:
