@@ -101,15 +101,16 @@ def files_floor(path: Path) -> int:
     return min(FILES_RESERVE, os.statvfs(path).f_files // 20)
 
 
-def keep_in_cache(path: Path, data: bytes) -> bool:
+def keep_in_cache(path: Path, data: bytes, *, below: Path) -> bool:
     """Write a cache's file whole; false, and one line in the log, when the disk doesn't take it or is nearly full.
 
-    Nothing fails for want of a cache: whoever needs it makes the same again.
+    Folders are made where they aren't there, but not the one ``below``, which may have been moved. Nothing fails for
+    want of a cache: whoever needs it makes the same again.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        for folder in (path.parents[1], path.parent):
-            folder.mkdir(exist_ok=True)  # never the data folder, which may have been moved
+        for folder in reversed(path.parents[: path.parents.index(below)]):
+            folder.mkdir(exist_ok=True)
         files = files_left(path.parent)
         has_files = files is None or files >= files_floor(path.parent)
         if has_room := has_files and shutil.disk_usage(path.parent).free >= CACHE_RESERVE:

@@ -82,6 +82,7 @@ class KeptPairs:
             self._add(*(pair for pair in pairs if digest.hex not in pair))
 
     def _files(self) -> FolderBlobStore:
+        self._folder.mkdir(exist_ok=True)
         return FolderBlobStore(self._folder / "files")
 
     def _add(self, *pairs: KeptPair) -> None:

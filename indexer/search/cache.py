@@ -72,7 +72,7 @@ class FeatureCache:
     def put(self, features: Features) -> None:
         """Keep features that were measured elsewhere."""
         data = to_bytes(features)
-        keep_in_cache(self._path(features.digest), data)
+        self._keep(features.digest, data)
         if self._shared is not None:
             self._shared.put(self._name(features.digest), data)
 
@@ -111,7 +111,7 @@ class FeatureCache:
         data = None if self._shared is None else self._shared.get(self._name(digest))
         features = None if data is None else self._read(data, digest, load)
         if data is not None and features is not None:
-            keep_in_cache(self._path(digest), data)
+            self._keep(digest, data)
         return features
 
     def _read(self, data: bytes, digest: Digest, load: Callable[[], bytes]) -> Features | None:
@@ -120,6 +120,9 @@ class FeatureCache:
         except IntegrityError:
             return None
         return features if features.digest == digest else None
+
+    def _keep(self, digest: Digest, data: bytes) -> None:
+        keep_in_cache(self._path(digest), data, below=self._folder.parents[1])
 
     def _path(self, digest: Digest) -> Path:
         return self._folder / digest.hex[:2] / f"{digest.hex}.npz"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from django.db import transaction
 
 from exhibit.config.config import Config
-from exhibit.config.written import WRITABLE, fixed, write_settings, written
+from exhibit.config.written import WRITABLE, checked, fixed, write_settings, written
+from exhibit.errors import WrongUseError
 from registry.log import audit_log
 
 
@@ -29,5 +30,17 @@ def change(config: Config, given: Mapping[str, str], *, by: str) -> dict[str, st
 
 def waiting(config: Config) -> list[str]:
     """The settings of which the file says something else than this process runs with: they wait for a restart."""
-    found = written(config.data_dir)
-    return [name for name in found if name not in fixed() and found[name] != getattr(config, name)]
+    found, by_environment = written(config.data_dir), fixed()
+    return [
+        name
+        for name in WRITABLE
+        if name not in by_environment and _as_kept(name, found.get(name, "")) != getattr(config, name)
+    ]
+
+
+def _as_kept(name: str, value: str) -> str:
+    """A value as a restart would read it, or as it stands where a restart would refuse it."""
+    try:
+        return checked(name, value) if value else ""
+    except WrongUseError:
+        return value

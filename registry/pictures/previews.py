@@ -37,7 +37,7 @@ def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> byt
         return path.read_bytes()
     except OSError:
         data = preview(services.blobs.get(digest), services.limits, side)
-    if keep_in_cache(path, data) and digest not in services.blobs:  # purged meanwhile
+    if keep_in_cache(path, data, below=services.config.data_dir) and digest not in services.blobs:  # purged meanwhile
         path.unlink(missing_ok=True)
     return data
 

@@ -156,7 +156,8 @@ def add_own_witness(request: HttpRequest) -> HttpResponse:
 def site_settings(request: HttpRequest) -> HttpResponse:
     """The settings that can be written from here, each with who sees it."""
     config, problem = wiring.services().config, ""
-    kept = {name: getattr(config, name) for name in WRITABLE} | written(config.data_dir)
+    by_file, by_environment = written(config.data_dir), fixed()
+    kept = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
     if request.method == "POST":
         given = {name: said(request.POST.get(name, "")) for name in WRITABLE}
         try:
@@ -167,7 +168,6 @@ def site_settings(request: HttpRequest) -> HttpResponse:
             return redirect("operator-settings")
         except ExhibitError as error:
             problem, kept = in_words(error), given
-    by_environment = fixed()
     values = {
         "problem": problem,
         "settings": [

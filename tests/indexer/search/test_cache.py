@@ -22,9 +22,9 @@ class TestFeatureCache:
             loads.append(1)
             return DATA
 
-        digest = Digest.of(DATA)
-        first = FeatureCache(tmp_path).get(digest, load)
-        second = FeatureCache(tmp_path).get(digest, load)
+        digest, folder = Digest.of(DATA), tmp_path / "features"  # not there yet
+        first = FeatureCache(folder).get(digest, load)
+        second = FeatureCache(folder).get(digest, load)
         assert len(loads) == 1
         assert first.hashes == second.hashes
 

@@ -65,7 +65,7 @@ def test_a_disk_on_which_no_more_files_fit_is_full_though_bytes_are_free(few_fil
     for number in range(20):
         (few_files / f"more-{number}").touch()
     assert disk_is_full(services, share=0.5)
-    assert not keep_in_cache(few_files / "data" / "previews" / "one", b"picture")
+    assert not keep_in_cache(few_files / "data" / "previews" / "one", b"picture", below=few_files / "data")
 
 
 def test_bytes_that_lie_on_another_disk_count_with_its_files(few_files: Path, tmp_path: Path) -> None:
