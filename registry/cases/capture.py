@@ -141,14 +141,15 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         if Capture.objects.select_for_update(no_key=True).get(pk=row.pk).state != StepState.DOING:
             return  # another claimer was faster
         standing = recaptures.standing_of(captured.outcome)
-        outcomes = [captured.outcome, *recaptures.outcomes_before(row)]
+        pause = services.config.recapture_days
+        outcomes = [captured.outcome, *recaptures.outcomes_before(row, captured.finished, pause)]
         Capture.objects.filter(pk=row.pk).update(
             **columns(captured, "method", "outcome", "sentence"),
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,
             digests=sorted(digest.hex for digest in captured.digests),
-            next_at=recaptures.next_visit(outcomes, captured.finished, services.config.recapture_days),
+            next_at=recaptures.next_visit(outcomes, captured.finished, pause),
         )
         again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []
         history.record(row.case, "captured", "", *again, words=captured.sentence)

@@ -30,7 +30,7 @@ from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
-from registry.models import UNFINISHED, Bundle, Case, GroupDecision, Licence, Owner, PasskeyQuestion
+from registry.models import UNFINISHED, Bundle, Capture, Case, GroupDecision, Licence, Owner, PasskeyQuestion, StepState
 from registry.services.services import Services
 
 DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
@@ -119,6 +119,7 @@ def confirm(
         if passkey is not None and signed is not None:
             PasskeyQuestion.objects.filter(pk=passkey.question.pk).update(entry=entry)
         if web_archive.wanted(services, case):
+            Capture.objects.filter(case=case, state=StepState.TODO).update(not_before=now() + undo_for)
             recaptures.visit_again(case, now() + undo_for)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)

@@ -66,11 +66,20 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
     return finished + timedelta(days=days * min(2 ** (alike - 1), MAX_PAUSE))
 
 
-def outcomes_before(capture: Capture) -> list[str]:
-    """The outcomes of the earlier visits to a capture's place, the last one first."""
+def outcomes_before(capture: Capture, finished: datetime, days: int) -> list[str]:
+    """The outcomes of the earlier visits to a capture's place, the last one first.
+
+    Of those less than so many days apart the last counts: however often somebody asks for a look, a place isn't given
+    up sooner.
+    """
     place = {"case_id": capture.case_id, "page_key": capture.page_key, "image_key": capture.image_key}
     earlier = Capture.objects.filter(**place, number__lt=capture.number, state=StepState.DONE)
-    return list(earlier.order_by("-number").values_list("outcome", flat=True))
+    counted, since = [], finished
+    for outcome, ended in earlier.order_by("-number").values_list("outcome", "finished_at"):
+        if ended is None or since - ended >= timedelta(days=days):
+            counted.append(outcome)
+            since = ended or since
+    return counted
 
 
 def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
@@ -95,8 +104,7 @@ def follow(last: Capture) -> int:
 
 
 def visit_again(case: Case, moment: datetime) -> None:
-    """Ask for one more visit, not before a moment, to each place not found removed; first ones wait as long."""
-    Capture.objects.filter(case=case, state=StepState.TODO).update(not_before=moment)
+    """Ask for one more visit, not before a moment, to each place not found removed; one that waits already counts."""
     done = Capture.objects.filter(case=case, state=StepState.DONE).order_by("page_key", "image_key", "-number")
     for last in done.distinct("page_key", "image_key"):
         if standing_of(last.outcome) is not Standing.REMOVED:

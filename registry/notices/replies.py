@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.core.files import File
-from django.db.models import QuerySet, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -32,6 +32,8 @@ HOLDS = timedelta(days=365)
 """So long after the signature its addressee can answer."""
 MAX_UNSEEN, MAX_REPLIES = 5, 50
 """Replies to one notice: that no member has read yet, and altogether."""
+DAY = timedelta(days=1)
+"""Between two looks that replies to a notice ask for; for so long one that was taken back counts as unread."""
 MAX_WORDS, MAX_FILES = 4_000, 5
 """Characters and files of a reply."""
 MAX_FILE, MAX_REPLY, MAX_NOTICE = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
@@ -84,11 +86,11 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
     with alone_with(row) as held:
         _check_holds(held, row)
         count = held.replies.count()
-        if count >= MAX_REPLIES or held.replies.filter(seen_at=None).count() >= MAX_UNSEEN:
+        lately = Q(seen_at=None) | Q(withdrawn_at__gt=now() - DAY)
+        if count >= MAX_REPLIES or held.replies.filter(lately).count() >= MAX_UNSEEN:
             hint = _("Write to the address in the letter.")
-            raise RefusedError(
-                _("Answers are waiting to be read; no more are taken now."), reason="too-many", hint=hint
-            )
+            raise RefusedError(_("So many answers came that no more are taken for now."), reason="too-many", hint=hint)
+        looked = held.replies.filter(kind=NoticeReply.Kind.REMOVED).aggregate(at=Max("at"))["at"]
         made = NoticeReply.objects.create(
             notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now()
         )
@@ -100,7 +102,7 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
             audit_log.noted(case, "notice replied to", by="the addressee's page", **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
             if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.FOLLOWED:
-                recaptures.visit_again(case, now())
+                recaptures.visit_again(case, now() if looked is None else max(now(), looked + DAY))
                 history.record(case, "notice", "", ("notice-said-removed", {"number": held.number}))
         mail_choices.hasten(held.owner)
         event = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}

@@ -51,10 +51,10 @@ def accused_answers(a: Installation) -> None:
     password = a.run.run("user", "add", "ann@example.org", "--generate").out.split()[-1]
     with signed_in(a.url, "ann@example.org", password) as member:
         page, link = letter_signed(member, f"{a.url}/o/studio", 1)
-        assert "Received: There is a licence, or another permission" in answered(link)
+        assert "Received: I have a licence" in answered(link)
         shown = member.get(page, timeout=30).text
         assert TOLD in shown
-        assert "The notice rests" in shown
+        assert "The notice is on hold" in shown
         again = {"case": "1", "kind": "offer.en"}
         assert "Case 1 rests" in submit(member, f"{a.url}/o/studio/notices/new?case=1", **again)
         told = [event["sentence"] for event in a.run.ask("case", "show", 1)["history"]]
@@ -67,7 +67,7 @@ def accused_answers(a: Installation) -> None:
         wait_until(logged, seconds=60)
         assert logged() == ["case"]
         submit(member, page, f"{page}seen")
-        assert "The notice rests" not in member.get(page, timeout=30).text
+        assert "The notice is on hold" not in member.get(page, timeout=30).text
 
 
 def seen_by_two(

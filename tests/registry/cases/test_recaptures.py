@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 
 from exhibit.clock import now
 from exhibit.config.config import Config
@@ -88,6 +89,7 @@ def case(inline: SyncRunner, site: Site) -> Case:
 
 def visit_again(inline: SyncRunner) -> list[int]:
     """Let the time of the next visits come, and make them."""
+    Capture.objects.update(finished_at=F("finished_at") - timedelta(days=DAYS))
     Capture.objects.exclude(next_at=None).update(next_at=now() - timedelta(seconds=1))
     waiting = recaptures.start_due(now(), DAYS)
     capture_sightings(inline.services, waiting)
@@ -146,6 +148,18 @@ def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: SyncRu
     site.routes.clear()
     assert [len(visit_again(inline)) for _ in range(4)] == [1, 1, 1, 0]
     assert case.captures.count() == 4
+
+
+def test_looks_that_somebody_asks_for_day_after_day_give_no_place_up(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    site.routes["/page-0"] = site.routes["/image-0.jpg"] = Answer(b"", status=403)
+    for _ in range(6):
+        Capture.objects.update(finished_at=F("finished_at") - timedelta(days=1))
+        recaptures.visit_again(case, now())
+        inline.run_until_idle()
+    last = case.captures.get(number=7)
+    assert (last.outcome, last.next_at is not None) == ("unreachable", True)
 
 
 def test_asking_twice_gives_the_same_rows(inline: SyncRunner, case: Case) -> None:

@@ -128,7 +128,7 @@ def test_a_case_tells_how_many_witnesses_have_answered_and_which_are_qualified_b
     assert "Witnessed: 1 of 3 witnesses have answered in full, 1 needed." in text
     assert unescape(text).count("qualified according to the operator's list as of 1 Nov 2026") == 1
     sealed = text.partition('<section id="bundles">')[2]
-    assert sealed.count("answered completely yet; it is asked again") == 2
+    assert sealed.count("answered in full yet; it will be asked again") == 2
 
 
 def test_what_a_witness_is_and_to_what_it_speaks_is_said_in_words(bundle: Bundle) -> None:

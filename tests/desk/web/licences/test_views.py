@@ -215,4 +215,4 @@ def test_columns_of_a_table_are_chosen_once_and_can_be_forgotten(ann: Client, st
     assert ann.post(forget).status_code == 302
     assert "What do its columns hold?" in bring()
     broken = ann.post(f"{LEDGER}import", {**carried, "carried": "%%%"}).content.decode()
-    assert "No table came" in broken
+    assert "No table arrived" in broken

@@ -421,7 +421,10 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
         assert "There is a witness house.tsa already" in add(urls=authority.url, roots=root)
     (row,) = AddedWitness.objects.all()
     assert (row.kind, row.settings, "BEGIN CERTIFICATE" in row.roots) == ("rfc3161", {"urls": [authority.url]}, True)
-    assert "It is asked no more" in client.post("/operator/witnesses/house.tsa/remove", follow=True).content.decode()
+    assert (
+        "It won't be asked any more"
+        in client.post("/operator/witnesses/house.tsa/remove", follow=True).content.decode()
+    )
 
 
 def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_shown(
@@ -515,4 +518,4 @@ def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Ser
     ((_, asked),) = site.asked
     assert not {"Cookie", "From", "Referer"} & set(asked)
     assert (asked["User-Agent"], __version__ in str(asked)) == ("Exhibit", False)
-    assert amiss(own) == [f"Version 99.1 is there; {__version__} runs."]
+    assert amiss(own) == [f"Version 99.1 is out; this is {__version__}."]

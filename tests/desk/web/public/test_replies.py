@@ -125,8 +125,10 @@ def test_what_is_empty_too_large_or_of_another_kind_or_too_often_is_refused(sent
     ):
         assert Client().post(path, given).status_code == 422
     assert not NoticeReply.objects.exists()
-    answers = [Client().post(path, {"kind": "offer"}).status_code for _ in range(6)]
-    assert answers == [302] * 5 + [422]
+    answers = [Client().post(path, {"kind": "offer"}).status_code for _ in range(5)]
+    for number in (1, 2):
+        Client().post(path, {"withdraw": str(number)})  # which makes no room for others
+    assert [*answers, Client().post(path, {"kind": "offer"}).status_code] == [302] * 5 + [422]
 
 
 def test_a_scan_of_20_mb_is_taken_and_a_refusal_says_what_is_too_large_and_by_how_much(
@@ -270,11 +272,18 @@ def test_a_wrong_answer_is_taken_back_until_somebody_has_read_it(sent: tuple[Not
     assert client.post(path, {"withdraw": "1"}).status_code == 302
     assert "Received:" not in client.get(path).content.decode()
     begun(studio)  # nothing rests
+    Capture.objects.filter(case__number=1).update(state="done", outcome="captured", finished_at=now())
+    Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
+    assert client.post(path, {"kind": "removed"}).status_code == 302
+    assert client.post(path, {"withdraw": "2"}).status_code == 302
+    (look,) = Capture.objects.filter(state="todo")
+    assert look.not_before is not None
+    assert look.not_before > now() + timedelta(hours=23)  # a second look at the place on another day
     assert not replies.unread(studio).exists()
-    assert CaseEvent.objects.filter(said__0__0="notice-reply-back").count() == 2
+    assert CaseEvent.objects.filter(said__0__0="notice-reply-back").count() == 4
     client.post(path, {"kind": "dispute", "words": "It is mine."})
     replies.see(row, by="ann")
-    assert client.post(path, {"withdraw": "2"}).status_code == 422
+    assert client.post(path, {"withdraw": "3"}).status_code == 422
     page = client.get(path).content.decode()
     assert "It was read:" in page
     assert "take it back" not in page

@@ -35,7 +35,7 @@ def test_a_place_is_removed_on_the_page_and_the_last_one_stays(ann: Client, shop
     assert "Add or remove places" in ann.get(ADDRESS).content.decode()
     assert ann.get(f"{ADDRESS}sources/").content.decode().count('name="source"') == 2
     page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(SHOP[0])}, follow=True).content.decode()
-    assert "It is looked at no more." in page
+    assert "It is no longer looked at." in page
     assert 'name="source"' not in page
     page = ann.post(f"{ADDRESS}sources/remove", {"source": " ".join(news)}, follow=True).content.decode()
     assert "needs at least one place" in page

@@ -68,7 +68,7 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     page.get_by_role("link", name="Add or remove places").click()
     ann.check()
     page.get_by_role("button", name=f"Remove {shop.url('/feed.xml')}").click()
-    page.get_by_text("It is looked at no more.").wait_for()
+    page.get_by_text("It is no longer looked at.").wait_for()
     page.get_by_label("Address of the site").fill(shop.url("/"))
     page.get_by_role("button", name="Look at the site").click()
     page.get_by_role("checkbox", name=shop.url("/feed.xml")).wait_for()

@@ -103,7 +103,7 @@ def test_a_document_comes_back_byte_for_byte_and_can_be_taken_off(
 def test_a_work_that_is_removed_leaves_the_list(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(1))
     page = ann.post(at("remove-work", 1), follow=True).content.decode()
-    assert "are searched for no more" in page
+    assert "are no longer searched for" in page
     assert ann.get(at("work", 1)).status_code == 404
 
 
