@@ -33,8 +33,8 @@ def waiting(config: Config) -> list[str]:
     found, by_environment = written(config.data_dir), fixed()
     return [
         name
-        for name in WRITABLE
-        if name not in by_environment and _as_kept(name, found.get(name, "")) != getattr(config, name)
+        for name, value in found.items()
+        if name not in by_environment and _as_kept(name, value) != getattr(config, name)
     ]
 
 

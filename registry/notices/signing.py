@@ -100,6 +100,10 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
         held = notices.held_signed(notice)
         cases = _cases(held)
         notices.check_rest(cases)
+        if held.fields.get("undertaking") in ("within", "beyond"):
+            said = _("The letter says that an undertaking is enclosed, and mail from here takes none along.")
+            hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
+            raise WrongUseError(said, hint=hint)
         to = str(held.fields.get("addressee_email", ""))
         if not to:
             said = _("The addressee has no e-mail address.")

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -11,9 +12,10 @@ from django.utils.translation import get_language, gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from desk.texts import cases as case_words
 from desk.web.cases.queue import LAST, decided, items
 from desk.web.common.access import may_decide, number_in, person_of
-from desk.web.common.pages import decider_post, member_page, show
+from desk.web.common.pages import Telling, decider_post, member_page, show
 from exhibit.clock import now
 from registry.accounts import scoped
 from registry.cases import queue
@@ -63,10 +65,15 @@ def _decided_last(request: HttpRequest, owner: Owner) -> Case | None:
     return mine.filter(decided_at__gt=now() - LATELY).exclude(decision=Case.Decision.OPEN).first()
 
 
-@decider_post(back="finds")
-def decide_find(request: HttpRequest, owner: Owner) -> None:
-    """Decide a find, or take back what was decided last."""
-    decided(request, owner)
+@decider_post()
+def decide_find(request: HttpRequest, owner: Owner) -> HttpResponse:
+    """Decide a find, or take back what was decided last; then comes the one after those that are skipped."""
+    with Telling(request):
+        for outcome in decided(request, owner)[1]:
+            if not outcome.done:
+                messages.warning(request, case_words.taken(outcome.case))
+    skip, first = number_in(request.POST.get("skip")) or 0, reverse("finds", args=[owner.slug])
+    return redirect(f"{first}?skip={skip}" if skip else first)
 
 
 @require_safe

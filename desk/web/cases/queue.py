@@ -143,8 +143,9 @@ def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
     wish = Wish(Choice(word), request.user.get_username(), said(request.POST.get("reason", "")), granted)
     outcomes = decisions.decide_each(wiring.services(), owner, numbers, wish)
     done = [outcome.case.number for outcome in outcomes if outcome.done]
-    last = request.session.get(LAST, {})
-    request.session[LAST] = {**last, owner.slug: [] if word == Choice.UNDO else done}
+    if done:
+        last = request.session.get(LAST, {})
+        request.session[LAST] = {**last, owner.slug: [] if word == Choice.UNDO else done}
     return word, outcomes
 
 

@@ -1,5 +1,6 @@
 """What a draft lacks is named with its field, before anybody files or signs it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -121,7 +122,9 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
 
 
 @pytest.mark.parametrize("language", ["de", "fr"])
-def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entered(studio: Owner, language: str) -> None:
+def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entered(
+    studio: Owner, inline: SyncRunner, language: str
+) -> None:
     row = begun(studio, "cease", language)
     assert gaps(row, items_of(row)) == [
         "Say whether an undertaking is asked for, and whether it goes considerably further."
@@ -145,3 +148,10 @@ def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entere
     assert text.count(until) == 2  # of the undertaking, and of the demand
     assert words["claims_none"] not in text
     assert all(said in text for said in (words["owner"].format(text="Studio"), "http://shop.example/page-0"))
+    given = {"sender_address": "1 High Street", "addressee_email": "shop@example.org"}
+    notices.fill(row, given, given)
+    row = notices.notice(studio, row.number)
+    sign(inline.services, row, typed=row.fields["sender_name"], read=read_mark(letter(row)), by="ann")
+    inline.services.config = replace(inline.services.config, mail_url="smtp://mail.example")
+    with pytest.raises(WrongUseError, match="an undertaking is enclosed, and mail from here takes none along"):
+        send_by_mail(inline.services, notices.notice(studio, row.number), by="ann")

@@ -55,6 +55,22 @@ def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(
     ann.check()
 
 
+def test_what_somebody_else_decided_meanwhile_is_told_and_what_was_put_off_stays_put_off(site: Site) -> None:
+    studio, (client, bea) = cases_of(site, 3), (Client(), Client())
+    for name, browser in (("ann", client), ("bea", bea)):
+        user = User.objects.create_user(name, f"{name}@example.org", "not used")
+        studio.memberships.create(user=user)
+        browser.force_login(user)
+    mine, theirs, other = Case.objects.order_by("number")
+    answer = client.post("/o/studio/finds/decide", {"decide": f"cleared {mine.number}", "skip": "1"})
+    assert answer.url.endswith("/o/studio/finds/?skip=1")
+    bea.post("/o/studio/finds/decide", {"decide": f"confirmed {theirs.number}"})
+    page = client.post("/o/studio/finds/decide", {"decide": f"cleared {theirs.number}"}, follow=True).content.decode()
+    assert f"Case {theirs.number} stays as it is" in page
+    assert f"undo {mine.number}" in page  # what was decided last can still be taken back
+    assert Case.objects.get(pk=other.pk).decision == "open"
+
+
 def test_a_viewer_decides_nothing_and_a_stranger_finds_no_find(site: Site) -> None:
     studio = cases_of(site, 1)
     bea = site.member(studio, Role.VIEWER, name="bea")
