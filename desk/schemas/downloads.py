@@ -102,6 +102,9 @@ class Package(Answer):
         description="Names of the PDFs beside it: its bundles as numbered exhibits, in each language, in volumes.",
         examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
+    without_pdf: Annotated[list[str], From(lambda row: row.progress.get("without", []))] = Field(
+        description="Languages in which the PDF couldn't be made.", examples=[[]]
+    )
 
 
 class Link(Answer):

@@ -3,6 +3,7 @@
 Files come from owners and strangers, so a child process reads them, within limits (``pdf_pages_helper``).
 """
 
+import tempfile
 from dataclasses import dataclass
 
 from evidence.formats.pdf_content import MAX_BYTES
@@ -37,7 +38,8 @@ def pages_of(data: bytes, most: int) -> Pages:
     if len(data) > MAX_BYTES:
         raise RefusedError(REFUSED, reason="large")
     try:
-        told, made = helper.ask({"most": most}, data, seconds=SECONDS, memory=MEMORY)
+        with tempfile.TemporaryDirectory(prefix="exhibit-pages-") as folder:  # here: a killed helper would leave it
+            told, made = helper.ask({"most": most, "folder": folder}, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:
         raise RefusedError(REFUSED, reason=died.reason) from died
     if "reason" in told:

@@ -5,7 +5,6 @@ dictionaries that come along those entries go that lead to something else than m
 """
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -62,7 +61,7 @@ PAGES = "pages.pdf"
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """The pages, or why there are none."""
     try:
-        return bare(data, question["most"])
+        return bare(data, question["most"], Path(question["folder"]))
     except RefusedError as refused:
         return {"reason": refused.reason}, b""
     except MemoryError:
@@ -71,8 +70,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
         return {"reason": "damaged"}, b""
 
 
-def bare(data: bytes, most: int) -> Answer:
-    """The first pages of a PDF as a PDF of their own."""
+def bare(data: bytes, most: int, folder: Path) -> Answer:
+    """The first pages of a PDF as a PDF of their own, tried out in an empty folder."""
     reader = PdfReader(io.BytesIO(data))
     if reader.is_encrypted:
         raise RefusedError("It is encrypted.", reason="encrypted")
@@ -87,7 +86,7 @@ def bare(data: bytes, most: int) -> Answer:
     made = out.getvalue()
     if pdf_content(made).found:
         raise RefusedError("It holds more than pages.", reason="active")
-    _check_it_can_be_set(made, len(sizes))
+    _check_it_can_be_set(made, len(sizes), folder)
     told = {"sizes": sizes, "of": len(reader.pages), "notes": unseen, "layers": "/OCProperties" in reader.root_object}
     return told, made
 
@@ -191,13 +190,12 @@ def _placed(look: StreamObject, place: RectangleObject) -> bytes:
     return b" ".join(b"%.6f" % number for number in numbers)
 
 
-def _check_it_can_be_set(pdf: bytes, pages: int) -> None:
+def _check_it_can_be_set(pdf: bytes, pages: int, folder: Path) -> None:
     """Set each page once, here: what typst can't read mustn't hinder the document that it is for."""
-    with tempfile.TemporaryDirectory(prefix="exhibit-pages-") as folder:
-        (Path(folder) / PAGES).write_bytes(pdf)
-        source = f'#for number in range(1, {pages + 1}) {{ image("{PAGES}", page: number, height: 10pt) }}'
-        (Path(folder) / "main.typ").write_text(source, encoding="utf-8")
-        typst.compile(str(Path(folder) / "main.typ"), root=folder, font_paths=NO_FONTS, format="pdf")
+    (folder / PAGES).write_bytes(pdf)
+    source = f'#for number in range(1, {pages + 1}) {{ image("{PAGES}", page: number, height: 10pt) }}'
+    (folder / "main.typ").write_text(source, encoding="utf-8")
+    typst.compile(str(folder / "main.typ"), root=str(folder), font_paths=NO_FONTS, format="pdf")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from evidence.formats.container import MAX_ZIP_BYTES
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.machine import machine_fault
 from exhibit.sentences import Sentence, following
 from registry import jobs
 from registry.bundles import packages as packing
@@ -43,6 +44,9 @@ CONTENTS = "CONTENTS"
 """The list that lies in a package: what each bundle is, its digests, and which witnesses had answered."""
 
 WAIT_FOR_SEAL = timedelta(seconds=5)
+
+TRIES = 2
+"""Of one PDF: a ZIP that was claimed more often since something of it was made goes without."""
 
 
 def make_packages(services: Services, ids: Sequence[int]) -> None:
@@ -80,7 +84,8 @@ def _make(services: Services, package: Package) -> int:
         steps.mine(package).update(files=package.files)
         remove_unused(services, others)
     if "of" not in package.progress:
-        Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress={"of": len(bundles)})
+        package.progress = {"of": len(bundles)}
+        Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress=package.progress)
     made = {file.get("bundle") for file in package.files}
     over = time.monotonic() + WORK_SECONDS
     unsealed = 0
@@ -103,17 +108,33 @@ def _make(services: Services, package: Package) -> int:
 
 
 def _read(services: Services, package: Package, bundles: Sequence[Bundle], over: float) -> None:
-    """Make the PDFs still to be made; where one can't be, the ZIP goes without."""
+    """Make the PDFs still to be made; the ZIP goes without those of a language in which one can't be."""
     while volume := next_volume(services, package, len(bundles)):
         if time.monotonic() > over:
             raise InterruptedError
+        if package.attempts > TRIES:
+            _go_without(services, package, volume.language, package.error)
+            continue
         try:
-            file = make_volume(services, package, bundles, volume, partial(_tell, package))
+            file = make_volume(services, package, bundles, volume, partial(_lives, package))
         except ExhibitError as error:
-            told = "Package %s of %s goes without a PDF: %s"
-            logging.getLogger(__name__).warning(told, package.number, package.owner.slug, error)
-            return
-        _add(services, package, file)
+            if error.retry or machine_fault(error):
+                raise
+            _go_without(services, package, volume.language, str(error))
+        else:
+            _add(services, package, file)
+
+
+def _go_without(services: Services, package: Package, language: str, why: str) -> None:
+    """Record that a package has no PDF in a language, also not in part."""
+    told = "Package %s of %s goes without a PDF in %s: %s"
+    logging.getLogger(__name__).warning(told, package.number, package.owner.slug, language, why)
+    dropped = [file for file in packing.reading_copies(package) if file["language"] == language]
+    package.files = [file for file in package.files if file not in dropped]
+    package.progress = {**package.progress, "without": [*packing.languages_without(package), language]}
+    if not _tell(package):
+        raise InterruptedError
+    remove_unused(services, dropped)
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
@@ -150,12 +171,18 @@ def _add(services: Services, package: Package, file: KeptFile) -> None:
 
 
 def _tell(package: Package) -> bool:
-    """Write down how far it is, which is a sign of life too; false if it isn't this process's any more.
+    """Write down how far it is; false if it isn't this process's any more. What failed before counts no more."""
+    package.attempts = 1
+    return _lives(package, files=package.files, progress=package.progress, attempts=package.attempts)
+
+
+def _lives(package: Package, **columns: object) -> bool:
+    """Give a sign of life, with these columns; false if it isn't this process's any more.
 
     A purge empties ``progress``: what was made may hold what was purged.
     """
     moment, mine = now(), steps.mine(package).filter(progress__has_key="of")
-    if not mine.update(files=package.files, claimed_at=moment, attempts=1):
+    if not mine.update(claimed_at=moment, **columns):
         return False
     package.claimed_at = moment
     return True
@@ -194,6 +221,7 @@ def contents_files(services: Services, package: Package, made_at: datetime) -> I
         for bundle in bundles:
             held = _held(services, package, bundle, wording)
             lines += ["", *_bundle(bundle, files[bundle.pk], answers[bundle.pk], held, wording)]
+        lines += _beside(package, wording)
         lines += ["", wording.say("package.check"), wording.say("package.later"), wording.say("document.footer")]
         ending = "" if place == 0 else f".{language}"
         yield f"{CONTENTS}{ending}.txt", ("\n".join(lines) + "\n").encode()
@@ -207,6 +235,20 @@ def _contents_head(package: Package, made_at: datetime, wording: Wording) -> Ite
     if package.recipient == Recipient.OTHER_SIDE:
         said = "withheld" if package.reason else "withheld_silently"
         yield wording.say(f"package.{said}", reason=_line(package.reason))
+
+
+def _beside(package: Package, wording: Wording) -> Iterator[str]:
+    """The PDFs beside the ZIP, if there are any."""
+    pdfs = packing.reading_copies(package)
+    if pdfs:
+        yield from ("", wording.say("package.reading"))
+    for file in pdfs:
+        yield from _file(file, wording)
+
+
+def _file(file: KeptFile, wording: Wording) -> Iterator[str]:
+    yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
+    yield "  " + wording.say("package.sha256", digest=file["digest"])
 
 
 def _held(services: Services, package: Package, bundle: Bundle, wording: Wording) -> list[str]:
@@ -225,8 +267,7 @@ def _bundle(
     assert bundle.seal_digest is not None
     assert bundle.sealed_at is not None
     yield wording.say("report.case_heading", case=case.number, title=_line(case.work.title), party=_line(case.party))
-    yield "  " + wording.say("package.file", name=file["name"], size=f"{file['size']:,}")
-    yield "  " + wording.say("package.sha256", digest=file["digest"])
+    yield from _file(file, wording)
     yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
     yield from (f"  {told}" for told in held)
     for witness in witnesses:

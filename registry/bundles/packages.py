@@ -70,6 +70,7 @@ def ask_again(package: Package, *, by: str) -> Package:
     numbers = list(package.bundles.values_list("case__number", flat=True))
     with transaction.atomic():
         if steps.try_again(Package, Package.objects.filter(pk=package.pk)):
+            Package.objects.filter(pk=package.pk).update(progress={})
             newest = newest_bundles(package.owner, numbers)
             if newest.keys() == set(numbers):  # else it says again which of them isn't sealed
                 package.bundles.set(newest.values())
@@ -115,6 +116,12 @@ def size_with(services: Services, package: Package, file: KeptFile) -> int:
 def reading_copies(package: Package) -> list[KeptFile]:
     """The PDFs beside the ZIP, volume by volume in each language."""
     return [file for file in package.files if "exhibits" in file]
+
+
+def languages_without(package: Package) -> list[str]:
+    """Languages of the installation in which a PDF couldn't be made."""
+    without: list[str] = package.progress.get("without", [])
+    return without
 
 
 def reading_copy(services: Services, package: Package, name: str) -> tuple[KeptFile, BinaryIO]:

@@ -16,7 +16,7 @@ from exhibit.errors import IntegrityError, NotFoundError
 from registry.bundles.bundles import bundle_name, left_out, sealed_case, sealed_facts
 from registry.bundles.documents import PDF, languages_of
 from registry.bundles.facts import software
-from registry.bundles.packages import package_name
+from registry.bundles.packages import languages_without, package_name
 from registry.db.fields import KeptFile
 from registry.models import Bundle, Package
 from registry.services.services import Services
@@ -37,9 +37,14 @@ class Volume:
 
 
 def next_volume(services: Services, package: Package, exhibits: int) -> Volume | None:
-    """The next volume over so many exhibits that isn't among the package's files; ``None`` when all are."""
-    fonts = installed_fonts()
+    """The next volume over so many exhibits that isn't among the package's files; ``None`` when all are.
+
+    Languages that can't be set here, or that the package goes without, have none.
+    """
+    fonts, without = installed_fonts(), languages_without(package)
     for language in filter(fonts.can_set, languages_of(services)):
+        if language in without:
+            continue
         made = [file["exhibits"] for file in package.files if file.get("language") == language and "exhibits" in file]
         first = max((last for _, last in made), default=0) + 1
         if first <= exhibits:

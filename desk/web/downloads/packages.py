@@ -13,6 +13,7 @@ from desk.api.common.files import pdf_answer, zip_answer
 from desk.texts.evidence import witness_name
 from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
+from desk.web.downloads.reports import LANGUAGES
 from exhibit.clock import now
 from registry import jobs
 from registry.accounts import people, scoped
@@ -109,6 +110,7 @@ def _values(row: Package) -> dict[str, object]:
         "ready": sum(line.file is not None for line in lines),
         "made": made,
         "pdfs": packing.reading_copies(row),
+        "without": [LANGUAGES.get(language, language) for language in packing.languages_without(row)],
         "size": packing.package_size(wiring.services(), row) if made else 0,
     }
 

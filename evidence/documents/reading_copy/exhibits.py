@@ -1,5 +1,6 @@
 """One sealed bundle as a numbered exhibit: which of its files are shown as pages, in which order, and which aren't."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -21,6 +22,7 @@ from exhibit.pictures.thumbnails import small_jpeg
 MOST_PAGES = 150  # of one exhibit, its divider not counted
 MOST_BYTES = 48 << 20  # of one exhibit's pages
 MOST_FILES = 30  # of one exhibit that are read at all
+MOST_SECONDS = 120.0  # of reading one exhibit, after which no further file is begun
 MOST_SIGHTINGS = 10  # whose captured pages are shown
 PICTURE_SIDE = 1800  # pixels of a picture's longer side
 LEAST_PART = 600  # pixels in height of a part of a long one
@@ -110,18 +112,21 @@ class _Taken:
         self.left_out: list[str] = []
         self.files: list[TypesetFile] = []
         self.tried = 0
+        self.over = time.monotonic() + MOST_SECONDS
 
     def leave(self, wanted: _Wanted, why: str) -> None:
         said = self.wording.say("reading.left_out", what=wanted.title, file=wanted.path, why=why)
         self.left_out.append(said)
 
     def take(self, wanted: _Wanted, data: bytes) -> None:
-        """Show a file as far as there is room for it."""
+        """Show a file as far as there is room and time for it."""
         say = self.wording.say
         room = MOST_PAGES - sum(len(piece.leaves) for piece in self.pieces)
         bytes_left = MOST_BYTES - sum(len(file.data) for file in self.files)
         if room <= 0 or self.tried >= MOST_FILES:
             return self.leave(wanted, say("reading.full"))
+        if time.monotonic() > self.over:
+            return self.leave(wanted, say("reading.late"))
         self.tried += 1
         try:
             leaves, files, notes = _leaves(wanted, data, room, self.wording, f"{self.number}-{len(self.pieces)}")

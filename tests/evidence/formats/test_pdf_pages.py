@@ -1,7 +1,11 @@
 """Pages that are taken out of strangers' PDFs: what they show is there, and nothing else."""
 
 import io
+import tempfile
 import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -19,6 +23,7 @@ from evidence.formats import pdf_pages
 from evidence.formats.pdf_content import PdfContent, pdf_content
 from evidence.formats.pdf_pages import pages_of
 from exhibit.errors import RefusedError
+from exhibit.helper import HelperDiedError
 from tests.evidence.formats.test_pdf_content import written
 
 
@@ -110,6 +115,18 @@ def test_too_many_bytes_are_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(RefusedError) as refused:
         pages_of(hostile(), 10)
     assert refused.value.reason == "large"
+
+
+def test_a_helper_that_is_killed_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def killed(question: Mapping[str, Any], *_: object, **__: object) -> None:
+        (Path(question["folder"]) / "pages.pdf").write_bytes(b"%PDF")
+        raise HelperDiedError("time")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(pdf_pages.helper, "ask", killed)
+    with pytest.raises(RefusedError):
+        pages_of(hostile(), 10)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_page_that_leads_to_itself_ends(monkeypatch: pytest.MonkeyPatch) -> None:

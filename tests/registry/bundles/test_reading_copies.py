@@ -9,11 +9,12 @@ import pytest
 from evidence.documents.reading_copy.document import ReadingCopy, render_reading_copy
 from evidence.documents.typeset.fonts import installed_fonts
 from exhibit.digests import Digest
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, StorageError
 from registry.bundles.make_package import make_packages
-from registry.bundles.packages import package_name, reading_copies, reading_copy, request_package
+from registry.bundles.packages import languages_without, package_name, reading_copies, reading_copy, request_package
 from registry.bundles.seal import seal_bundles
 from registry.cases.purge import purge
+from registry.db import steps
 from registry.models import Bundle, Package, Work
 from registry.works.declarations import attach
 from tests.assets.pdf_text import reader
@@ -70,6 +71,9 @@ def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: Syn
     assert all(whole.replace(" ", "").count(seal) == 2 for seal in seals)  # on the cover and on its divider
     assert "Page 2 of the deed" in whole
     assert "(data/work/documents/02.pdf): encrypted" in whole
+    contents = next(one for one in package.files if one["name"] == "CONTENTS.txt")
+    listed = inline.services.blobs.get(Digest.from_hex(contents["digest"])).decode()
+    assert f"  File: {file['name']}, {file['size']:,} bytes\n  SHA-256 of the file: {file['digest']}\n" in listed
 
 
 def test_the_other_side_gets_neither_originals_nor_their_pages(inline: SyncRunner) -> None:
@@ -140,3 +144,54 @@ def test_a_pdf_that_cant_be_set_leaves_the_zip_as_it_is(inline: SyncRunner, monk
     monkeypatch.setattr(RENDER, failing)
     package = made(inline, asked())
     assert (package.state, reading_copies(package), package.error) == ("done", [], "")
+
+
+def test_a_zip_goes_without_a_pdf_at_which_processes_break_off_again_and_again(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
+    tries = []
+
+    def breaking(_copy: ReadingCopy, language: str, **_: object) -> bytes:
+        tries.append(language)
+        raise RuntimeError
+
+    monkeypatch.setattr(RENDER, breaking)
+    package = asked()
+    for _turn in range(7):
+        try:
+            made(inline, package)
+        except RuntimeError as error:
+            steps.break_off(Package, [package.pk], error)
+        Package.objects.update(not_before=None)
+    package.refresh_from_db()
+    assert (package.state, reading_copies(package), package.error) == ("done", [], "")
+    assert languages_without(package) == list(dict.fromkeys(tries))
+    assert all(tries.count(language) == 2 for language in tries)
+
+
+@pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
+def test_a_volume_that_cant_be_set_takes_only_its_language_and_a_passing_fault_takes_nothing(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
+    monkeypatch.setattr("registry.bundles.reading_copies.IN_A_VOLUME", 1)
+    passing = iter([StorageError("The bucket doesn't answer.")])
+
+    def failing(copy: ReadingCopy, language: str, *, time_zone: str) -> bytes:
+        if language == "zh-Hans" and (error := next(passing, None)):
+            raise error
+        if (language, copy.volume) == ("en", 2):
+            raise ExhibitError("The document could not be set.")
+        return render_reading_copy(copy, language, time_zone=time_zone)
+
+    monkeypatch.setattr(RENDER, failing)
+    package = made(inline, asked())
+    assert (package.state, package.error) == ("todo", "The bucket doesn't answer.")
+    Package.objects.update(not_before=None)
+    package = made(inline, package)
+    assert (package.state, languages_without(package)) == ("done", ["en"])
+    assert [(file["language"], file["exhibits"]) for file in reading_copies(package)] == [
+        ("zh-Hans", [1, 1]),
+        ("zh-Hans", [2, 2]),
+    ]

@@ -169,7 +169,7 @@ def test_what_is_added_stands_below_the_frame_and_never_on_it(pdf: bytes) -> Non
     assert 0 < max(said) < FRAME < low
 
 
-def test_an_exhibit_has_room_for_so_many_pages_and_says_what_it_leaves_out(
+def test_an_exhibit_has_room_for_so_many_pages_and_so_much_time_and_says_what_it_leaves_out(
     sealed: Sealed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheet = len(sealed.exhibit(1, "en", {}).pieces[0].leaves)
@@ -178,6 +178,10 @@ def test_an_exhibit_has_room_for_so_many_pages_and_says_what_it_leaves_out(
     assert one.pages == sheet + 1
     assert any("only the first 1 of 4 pages are shown" in said for said in one.left_out)
     assert sum("no room" in said for said in one.left_out) == 5
+    monkeypatch.setattr(exhibits, "MOST_SECONDS", -1.0)
+    one = sealed.exhibit(1, "en", {})
+    assert one.pages == 0
+    assert sum("no time" in said for said in one.left_out) == 7
 
 
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
