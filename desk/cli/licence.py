@@ -1,5 +1,6 @@
 """Permitted uses."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,11 +49,14 @@ def import_licences(
     from registry import models, portions
     from registry.works import column_mappings, licence_tables, licences as licence_rows, tables
 
-    left_out = (lambda _heading: True) if dry_run else {name.strip() for name in unused}.__contains__
+    left_out = {name.strip() for name in unused}.__contains__
     columns = column_mappings.Columns(owner, models.ColumnMapping.Kind.LICENCES)
-    read = licence_tables.licences_in_table(
-        owner, file.name, tables.table_bytes(file), order=order or "", left_out=left_out, chosen=columns
-    )
+
+    def shown(headings: Sequence[str]) -> list[str]:
+        return columns(headings) or licence_tables.as_far_as_known(headings)
+
+    data, chosen = tables.table_bytes(file), shown if dry_run else columns
+    read = licence_tables.licences_in_table(owner, file.name, data, order=order or "", left_out=left_out, chosen=chosen)
     understood = read.understood
     if dry_run:
         told = [{"heading": one.text, "column": one.column, "first": one.example} for one in understood.headings]

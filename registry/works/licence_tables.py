@@ -9,7 +9,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
-from registry.works.spreadsheets import Chosen, Understood, as_named, read_table
+from registry.works.spreadsheets import Chosen, Understood, as_named, column_of, read_table
 from registry.works.tables import day, parts_of
 
 COLUMNS = {
@@ -73,7 +73,7 @@ def licences_in_table(
     """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
 
     ``order`` is one of :data:`registry.works.tables.ORDERS`, for days like 01/02/2026; without it such a day is
-    refused. Columns that aren't known are ``left_out`` where it says so of a heading, else refused
+    refused. Columns are ``left_out`` where it says so of a heading; those that aren't known are else refused
     (``HeadingsError``), unless a person has chosen what each heading means.
     """
 
@@ -92,6 +92,12 @@ def licences_in_table(
             said = {"name": name, "line": line, "problem": error.message}
             raise WrongUseError(_("%(name)s, line %(line)d: %(problem)s") % said, hint=error.hint) from None
     return LicenceTable(tuple(licences), understood)
+
+
+def as_far_as_known(headings: Sequence[str]) -> list[str]:
+    """The column that each heading names, and none for one that isn't known, to show how a table is understood."""
+    named = [column_of(heading, ALIASES) for heading in headings]
+    return [column if column in COLUMNS else "" for column in named]
 
 
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:

@@ -14,12 +14,14 @@ from exhibit.errors import WrongUseError, passes
 from exhibit.network.addresses import host_of
 from registry.db.rows import alone_with, columns
 from registry.log import audit_log
-from registry.models import LedgerChange, Licence, Owner, Work
+from registry.models import LedgerChange, Licence, Owner, StepState, Work
 
 MAX_WORDS = 1_000
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 _SCHEME = re.compile(r"^[a-z*]+://", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Z]{2}")
+Key = tuple[tuple[object, ...], str, str]
+"""All that a licence says and its works; who sold it; its invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +72,51 @@ def checked(new: NewLicence) -> NewLicence:
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
     """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
 
-    What is new waits for the step that looks for it in the cases (:mod:`registry.portions`). Returns the
-    licences in the order given, and how many of them are new.
+    Where a licence of the ledger lacks only who sold it, or the invoice, that is filled in instead. What is new waits
+    for the step that looks for it in the cases (:mod:`registry.portions`). Returns the licences in the order given,
+    and how many of them are new.
     """
     with alone_with(owner):
         rows = owner.licences.prefetch_related("works")
         known = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
         number = max((row.number for row in known.values()), default=0)
-        kept, before = [], len(known)
-        for new in given:
-            row = new.row(owner, number + 1)
-            key = _key(row, [work.pk for work in new.works])
-            if key not in known:
+        keys = [_key(new.row(owner, 0), [work.pk for work in new.works]) for new in given]
+        unnamed = {key: known[key] for key in known.keys() - set(keys)}
+        added, filled = list[Licence](), list[Licence]()
+        for new, key in zip(given, keys, strict=True):
+            if key in known:
+                continue
+            if (row := _lacking(key, unnamed)) is not None:
+                row.reseller, row.invoice = new.reseller, new.invoice
+                filled.append(row)
+            else:
+                row = new.row(owner, number := number + 1)
                 row.save()
                 row.works.set(new.works)
-                known[key], number = row, row.number
-            kept.append(known[key])
-        if added := list(known.values())[before:]:
+                added.append(row)
+            known[key] = row
+        if added:
             _changed(owner, LedgerChange.Kind.ADDED, added, by=by)
-    return kept, len(known) - before
+        if filled:
+            _fill_in(owner, filled, by=by)
+    return [known[key] for key in keys], len(added)
+
+
+def _lacking(key: Key, rows: dict[Key, Licence]) -> Licence | None:
+    """Take out of the rows one that says the same and lacks the reseller, the invoice, or both."""
+    words, reseller, invoice = key
+    lacking = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
+    return next((rows.pop(one) for one in lacking if one in rows), None)
+
+
+def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
+    """Keep the reseller and invoice of licences. They cover what they covered, so no case is looked at."""
+    Licence.objects.bulk_update(rows, _SOLD, batch_size=1_000)
+    kind, done = LedgerChange.Kind.CHANGED, StepState.DONE
+    LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, state=done).licences.set(rows)
+    after = [{"licence": row.number, **columns(row, *_SOLD)} for row in rows]
+    numbers = sorted(row.number for row in rows)
+    audit_log.changed(f"licences {kind}", by=by, owner=owner, about={"licences": numbers, "filled_in": after})
 
 
 def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
@@ -140,7 +168,8 @@ def waiting_changes(owner: Owner) -> list[int]:
     return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
 
 
-_PLAIN = ("licensee", "url_pattern", "account", "reason", "reseller", "invoice")
+_SOLD = ("reseller", "invoice")
+_PLAIN = ("licensee", "url_pattern", "account", "reason", *_SOLD)
 _WORDS = tuple(field.name for field in fields(NewLicence) if field.name != "works")
 
 
@@ -167,9 +196,10 @@ def _changed(
     return made
 
 
-def _key(row: Licence, works: Iterable[int]) -> tuple[object, ...]:
+def _key(row: Licence, works: Iterable[int]) -> Key:
     words = columns(row, *_WORDS) | {"territories": tuple(row.territories)}
-    return (*words.values(), tuple(sorted(set(works))))
+    terms = (word for name, word in words.items() if name not in _SOLD)
+    return (*terms, tuple(sorted(set(works)))), row.reseller, row.invoice
 
 
 def _domain(given: str) -> str:

@@ -128,7 +128,7 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and two of them ar
 ) -> tuple[list[Row], Understood]:
     """The same as :func:`read_lines`, with how the table was understood, for whoever is shown that before it counts.
 
-    So a table in Windows-1252 is taken, and columns that aren't known are ``left_out`` where it says so of a heading.
+    So a table in Windows-1252 is taken, and columns are ``left_out``, known or not, where it says so of a heading.
     """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
@@ -167,6 +167,12 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and two of them ar
 def uncomputed(text: str) -> str:
     """A text of others for a cell of a CSV table, so that no spreadsheet computes it."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def column_of(cell: str, aliases: Mapping[str, str]) -> str:
+    """What a heading names by its words: a column, where it or one of the aliases is known."""
+    words = re.sub(r"[\s_-]+", "_", cell.strip(" \t\r\n:：*").lower())
+    return aliases.get(words, words)
 
 
 def _filled(
@@ -228,7 +234,8 @@ def _heads(
 ) -> list[str]:
     """The column of each heading, empty for one that is left out; raises ``WrongUseError``."""
     by_person = chosen(cells)
-    given = [_column(cell, aliases) for cell in cells] if by_person is None else list(by_person)
+    named = [column_of(cell, aliases) for cell in cells] if by_person is None else by_person
+    given = ["" if left_out(cell) else column for cell, column in zip(cells, named, strict=True)]
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
     unknown = [
         cell
@@ -259,7 +266,7 @@ def _not_understood(
     """The error with the beginning of the table, unless that is no table whose columns a person could choose."""
     if not headings or len(headings) > MAX_COLUMNS or max(map(len, headings)) > MAX_HEADING:
         return error
-    named = [_column(heading, aliases) for heading in headings]
+    named = [column_of(heading, aliases) for heading in headings]
     guesses = tuple(column if column in columns and named.count(column) == 1 else "" for column in named)
     rows = []
     for _line, cells in islice(lines, SAMPLES):
@@ -267,11 +274,6 @@ def _not_understood(
             rows.append(tuple(plain(cell)[:MAX_SAMPLE] for cell in (*cells, *[""] * len(headings)))[: len(headings)])
     beginning = Beginning(tuple(headings), guesses, tuple(columns), tuple(rows))
     return HeadingsError(error.message, hint=error.hint, beginning=beginning)
-
-
-def _column(cell: str, aliases: Mapping[str, str]) -> str:
-    words = re.sub(r"[\s_-]+", "_", cell.strip(" \t\r\n:：*").lower())
-    return aliases.get(words, words)
 
 
 def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str, str]) -> Delimited:
@@ -285,7 +287,7 @@ def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str
 
     try:
         table = Delimited(
-            io.BytesIO(data), known=lambda head: _column(head, aliases) in known, begins=begins, sample=MAX_BYTES
+            io.BytesIO(data), known=lambda head: column_of(head, aliases) in known, begins=begins, sample=MAX_BYTES
         )
     except RefusedError as error:
         if not encoding_of(data):

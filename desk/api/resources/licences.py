@@ -32,7 +32,10 @@ def list_licences(request: Call, owner: str, cursor: Cursor = "", limit: Limit =
 @router.post(LICENCES, response={200: schemas.Licence, 201: schemas.Licence}, auth=WRITE)
 @once
 def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[schemas.Licence]:
-    """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone."""
+    """Add a permitted use; the cases are looked at in the background. One that is there word for word stays alone.
+
+    Where one is there that lacks only the reseller or the invoice, these are filled in instead.
+    """
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
     wiring.services().enqueue(jobs.ledger, waiting_changes(to))

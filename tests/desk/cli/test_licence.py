@@ -53,6 +53,8 @@ def test_a_table_of_customers_is_shown_before_it_is_kept(cli: Terminal, studio: 
     ]  # fmt: skip
     assert "a likely one only" in ran.err
     assert cli.ask("licence", "import", table, "--dry-run", *days)["columns"][1]["column"] == ""
+    shown = cli.ask("licence", "import", table, "--dry-run", *days, "--leave-out", "From")["columns"]
+    assert [one["column"] for one in shown] == ["licensee", "", "domain", ""]
     assert "“Discount” that isn't known" in cli.run("licence", "import", table, *days, code=2).err
     assert cli.ask("licence", "list") == {"licences": []}
     ran = cli.run("licence", "import", table, *days, "--leave-out", "Discount")

@@ -123,6 +123,10 @@ def test_a_column_is_left_out_only_where_somebody_is_shown_that(studio: Owner) -
     text = "Customer,Discount,Domain\nShop,7,shop.example\n"
     table = licences_in_table(studio, "l.csv", text.encode(), left_out=lambda heading: heading == "Discount")
     assert [one.column for one in table.understood.headings] == ["licensee", "", "domain"]
+    table = licences_in_table(
+        studio, "l.csv", b"Customer,Invoice,Domain\nShop,7,a.example\n", left_out="Invoice".__eq__
+    )
+    assert [one.invoice for one in table] == [""]
 
 
 def test_the_order_of_days_is_said_and_not_guessed(studio: Owner) -> None:

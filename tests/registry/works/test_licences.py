@@ -27,6 +27,30 @@ def test_the_same_licence_is_kept_once_and_another_beside_it(inline: SyncRunner)
     assert keep_licences(agency, [NewLicence("A", (), "shop.example")])[0][0].number == 1
 
 
+def test_a_reseller_and_an_invoice_are_filled_in_where_the_ledger_lacks_them(inline: SyncRunner) -> None:
+    studio = owner("studio")
+    old = [NewLicence("A", domain="shop.example"), NewLicence("B", domain="b.example", reseller="Agency")]
+    keep_licences(studio, old)
+    looked_at(inline, studio)
+    now_said = [
+        NewLicence("A", domain="shop.example", reseller="Agency", invoice="7"),
+        NewLicence("A", domain="shop.example", reseller="Agency", invoice="8"),
+        NewLicence("B", domain="b.example", reseller="Agency", invoice="9"),
+        NewLicence("B", domain="b.example", reseller="Agency"),
+    ]
+    for new in (2, 0):
+        kept, added = keep_licences(studio, now_said, by="Ann")
+        assert ([row.number for row in kept], added) == ([1, 3, 4, 2], new)
+    assert [(row.reseller, row.invoice) for row in studio.licences.order_by("number")] == [
+        ("Agency", "7"),
+        ("Agency", ""),
+        ("Agency", "8"),
+        ("Agency", "9"),
+    ]
+    [change] = studio.ledger_changes.filter(kind="changed")
+    assert ([row.number for row in change.licences.all()], change.by, change.state) == ([1], "Ann", "done")
+
+
 def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
