@@ -126,6 +126,8 @@ from registry.parties.models import (
     DemandEntry,
     Fee,
     FeeTable,
+    Instalment,
+    Invoice,
     PartyLookup,
     RdapAnswer,
 )

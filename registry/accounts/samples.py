@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.people import free_slug
-from registry.models import Case, DemandEntry, LedgerChange, Membership, Owner, Role, User
+from registry.models import Case, DemandEntry, Instalment, LedgerChange, Membership, Owner, Role, User
 
 
 def sample_of(person: User) -> Owner | None:
@@ -38,11 +38,13 @@ def delete(owner: Owner) -> None:
         entries = DemandEntry.objects.filter(demand__owner=owner)
         entries.update(corrects=None)
         owner.bulk_edits.update(undoes=None)
-        for rows in (entries, Case.objects.filter(owner=owner), LedgerChange.objects.filter(owner=owner)):
+        owner.invoices.update(cancels=None)
+        instalments = Instalment.objects.filter(invoice__owner=owner)
+        for rows in (entries, instalments, Case.objects.filter(owner=owner), LedgerChange.objects.filter(owner=owner)):
             rows.delete()
         for more in (
-            owner.demands, owner.group_decisions, owner.watches, owner.uploads, owner.licences, owner.works,
-            owner.bulk_edits, owner.collections, owner.device_keys,
+            owner.invoices, owner.demands, owner.group_decisions, owner.watches, owner.uploads, owner.licences,
+            owner.works, owner.bulk_edits, owner.collections, owner.device_keys,
         ):  # fmt: skip
             more.all().delete()
         owner.delete()

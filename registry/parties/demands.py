@@ -18,7 +18,7 @@ from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.scoped import numbered
 from registry.db.rows import alone_with, next_number, there
-from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Owner
+from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Invoice, Owner
 from registry.parties.periods import Period
 
 MAX_CASES = 200
@@ -27,7 +27,7 @@ MAX_FEES = 500
 Kind = DemandEntry.Kind
 HEAD = (
     "demand", "party", "cases", "basis", "fee_table", "currency", "entry", "kind", "amount", "day", "due_on",
-    "corrects", "corrected_by", "words", "by", "at",
+    "corrects", "corrected_by", "words", "by", "at", "invoice",
 )  # fmt: skip
 MAX_AMOUNT = 10**15
 _CODES = """
@@ -154,24 +154,35 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
 
 
 def ledger(of: Owner, period: Period | None = None) -> Iterator[tuple[object, ...]]:
-    """The entries of an owner's demands whose day lies within a period, all without one, below their heads.
+    """The entries of an owner's demands, then its invoices, of which the day lies within a period, all without one.
 
-    Amounts are in the currency's unit, such as 1200.50.
+    They stand below their heads. Amounts are in the currency's unit, such as 1200.50; those of cancellations are below
+    nothing.
     """
     yield HEAD
-    rows = DemandEntry.objects.filter(demand__owner=of).order_by("demand__number", "number")
-    if period is not None:
-        rows = rows.filter(day__range=(period.first, period.last))
-    for row in rows.select_related("demand__fee__table", "corrects", "correction").prefetch_related("demand__cases"):
-        of_it, correction = row.demand, getattr(row, "correction", None)
-        cases = " ".join(str(case.number) for case in of_it.cases.all())
-        table = of_it.fee.table.name if of_it.fee else ""
+    within = {} if period is None else {"day__range": (period.first, period.last)}
+    entries = DemandEntry.objects.filter(demand__owner=of, **within).order_by("demand__number", "number")
+    joined = entries.select_related("demand__fee__table", "corrects", "correction")
+    for row in joined.prefetch_related("demand__cases"):
+        correction = getattr(row, "correction", None)
         yield (
-            *(of_it.number, of_it.party, cases, of_it.basis, table, of_it.currency, row.number, row.kind),
-            *(in_units(row.amount, of_it.currency), row.day, row.due_on or ""),
+            *(*_ledger_head(row.demand), row.number, row.kind),
+            *(in_units(row.amount, row.demand.currency), row.day, row.due_on or ""),
             *(row.corrects.number if row.corrects else "", correction.number if correction else ""),
-            *(row.words, row.by, row.at.isoformat()),
+            *(row.words, row.by, row.at.isoformat(), ""),
         )
+    invoices = Invoice.objects.filter(owner=of, **within).order_by("year", "number")
+    for one in invoices.select_related("demand__fee__table", "cancels").prefetch_related("demand__cases"):
+        yield (
+            *(*_ledger_head(one.demand), "", "invoiced", in_units(one.amount, one.currency), one.day, "", "", ""),
+            *(f"{one.cancels.name}: {one.words}" if one.cancels else "", one.by, one.at.isoformat(), one.name),
+        )
+
+
+def _ledger_head(row: Demand) -> tuple[object, ...]:
+    """What each line of the ledger says first: of which demand it is."""
+    cases = " ".join(str(case.number) for case in row.cases.all())
+    return row.number, row.party, cases, row.basis, row.fee.table.name if row.fee else "", row.currency
 
 
 def fee_tables(of: Owner) -> QuerySet[FeeTable]:

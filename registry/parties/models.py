@@ -108,3 +108,50 @@ class DemandEntry(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["demand", "number"], name="demand_entry_identity")]
         ordering = ["demand", "number"]
+
+
+class Invoice(models.Model):
+    """What an owner states to a party of an agreed amount; it stays as it is, and one of its own cancels it."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="invoices")
+    year = models.PositiveSmallIntegerField()
+    number = models.PositiveIntegerField(help_text="without gaps within the year")
+    demand = models.ForeignKey(Demand, on_delete=models.PROTECT, related_name="invoices")
+    cancels = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="cancellation", help_text="counts no more"
+    )
+    day = models.DateField()
+    agreed_on = models.DateField()
+    issuer = models.TextField(help_text="name and address")
+    payer = models.TextField(help_text="name and address")
+    subject = models.TextField()
+    currency = models.CharField(max_length=3, help_text="ISO 4217")
+    amount = models.BigIntegerField(help_text="in the currency's smallest unit; below nothing of one that cancels")
+    tax = models.TextField(blank=True, help_text="as the owner states it")
+    payment = models.TextField(blank=True, help_text="how to pay")
+    words = models.TextField(blank=True, help_text="why it cancels")
+    language = models.CharField(max_length=16)
+    by = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "year", "number"], name="invoice_identity")]
+        ordering = ["owner", "year", "number"]
+
+    @property
+    def name(self) -> str:
+        """Its number as papers show it, such as ``2026-0001``."""
+        return f"{self.year}-{self.number:04}"
+
+
+class Instalment(models.Model):
+    """What of an invoice is to be paid by a day; all of them add up to its amount."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="instalments")
+    number = models.PositiveSmallIntegerField()
+    day = models.DateField()
+    amount = models.BigIntegerField(help_text="in the currency's smallest unit")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["invoice", "number"], name="instalment_identity")]
+        ordering = ["invoice", "number"]

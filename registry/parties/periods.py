@@ -6,9 +6,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
 
+from django.db.models import Sum
+
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
-from registry.models import DemandEntry, Owner
+from registry.models import DemandEntry, Invoice, Owner
 
 _NAME = re.compile(r"([1-9][0-9]{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
 Kind = DemandEntry.Kind
@@ -30,6 +32,7 @@ class Sums:
     currency: str
     asked: int  # of each demand, what was asked last within the period
     agreed: int  # the same of what was agreed
+    invoiced: int  # on invoices of these days, less what cancellations of these days take back
     received: int  # all that came within it
     open: int  # agreed by its last day, and not received by then
 
@@ -48,10 +51,11 @@ def period_named(text: str) -> Period:
 
 
 def periods_of(owner: Owner) -> list[str]:
-    """The names of all years, quarters and months in which something was entered, the latest first."""
-    months = DemandEntry.objects.filter(demand__owner=owner).order_by().dates("day", "month", order="DESC")
+    """The names of all years, quarters and months in which something was entered or invoiced, the latest first."""
+    entered = DemandEntry.objects.filter(demand__owner=owner).order_by().dates("day", "month")
+    invoiced = Invoice.objects.filter(owner=owner).order_by().dates("day", "month")
     names: list[str] = []
-    for day in months:
+    for day in sorted({*entered, *invoiced}, reverse=True):
         names += [f"{day.year}", f"{day.year}-Q{(day.month + 2) // 3}", f"{day.year}-{day.month:02}"]
     return list(dict.fromkeys(names))
 
@@ -71,7 +75,10 @@ def sums(owner: Owner, period: Period) -> list[Sums]:
         if day >= period.first:
             within[currency, kind, demand] = amount + (within[currency, kind, demand] if kind == Kind.RECEIVED else 0)
     due = {key: max(amount - paid[key], 0) for key, amount in agreed.items()}
-    currencies = {key[0] for key in within} | {currency for (currency, _demand), left in due.items() if left}
+    invoices = Invoice.objects.filter(owner=owner, day__range=(period.first, period.last)).order_by()
+    invoiced = dict(invoices.values_list("currency").annotate(sum=Sum("amount")))
+    unpaid = {currency for (currency, _demand), left in due.items() if left}
+    currencies = unpaid | invoiced.keys() | {key[0] for key in within}
 
     def total(currency: str, kind: str) -> int:
         return sum(amount for (of, what, _demand), amount in within.items() if (of, what) == (currency, kind))
@@ -81,6 +88,7 @@ def sums(owner: Owner, period: Period) -> list[Sums]:
             currency,
             asked=total(currency, Kind.ASKED),
             agreed=total(currency, Kind.AGREED),
+            invoiced=invoiced.get(currency, 0),
             received=total(currency, Kind.RECEIVED),
             open=sum(left for (of, _demand), left in due.items() if of == currency),
         )

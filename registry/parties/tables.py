@@ -30,7 +30,7 @@ def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
 def ledger_bytes(owner: Owner, period: Period | None = None) -> bytes:
     """The ledger of an owner, or of a period, as CSV, in which a spreadsheet computes nothing."""
     out = io.StringIO(newline="")
-    lines = ([uncomputed(str(cell)) for cell in line] for line in ledger(owner, period))
+    lines = ([uncomputed(cell) if isinstance(cell, str) else cell for cell in line] for line in ledger(owner, period))
     csv.writer(out, lineterminator="\r\n").writerows(lines)
     return ("\ufeff" + out.getvalue()).encode()
 

@@ -1,10 +1,10 @@
-"""Money asked of parties: how it stands, its entries, the ledger, and tables of fees."""
+"""Money asked of parties: how it stands, its entries, the ledger, invoices, and tables of fees."""
 
 from dataclasses import asdict
 from typing import Annotated
 
 from django.http.response import HttpResponseBase
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.files import download
@@ -15,12 +15,16 @@ from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
 from registry.models import Fee
-from registry.parties import demands
+from registry.parties import demands, invoices
+from registry.parties.invoices import NAME, Due, invoice_pdf
 from registry.parties.periods import period_named, sums
 from registry.parties.tables import ledger_bytes
 
 router = Router(tags=["money"])
 DEMANDS = "/owners/{slug:owner}/demands"
+INVOICES = "/owners/{slug:owner}/invoices"
+InvoiceName = Annotated[str, Path(pattern=NAME, description="Its number, such as `2026-0001`.")]
+OfDemand = Annotated[int | None, Query(ge=1, le=2_147_483_647, description="Only those of this demand.")]
 InPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]+$", description="`2026`, `2026-Q3` or `2026-07`.")]
 OfPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]*$", description="Only of these days, as `2026-Q3`.")]
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
@@ -46,14 +50,14 @@ def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.D
 
 @router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv"))
 def get_ledger(request: Call, owner: str, period: OfPeriod = "") -> HttpResponseBase:
-    """The entries of all demands, or those of a period, as CSV; amounts in the currency's unit, such as 1200.50."""
+    """The entries of all demands, then the invoices, or those of a period, as CSV; amounts such as 1200.50."""
     found = period_named(period) if period else None
     return download(ledger_bytes(of(request), found), f"{of(request).slug}-money.csv", "text/csv; charset=utf-8")
 
 
 @router.get(DEMANDS + "/sums", response=schemas.Sums)
 def get_money_sums(request: Call, owner: str, period: InPeriod) -> schemas.Sums:
-    """What was asked, agreed and received in a month, a quarter or a year, and what was open on its last day."""
+    """What was asked, agreed, invoiced and received in a month, a quarter or a year, and open on its last day."""
     found = sums(of(request), period_named(period))
     return schemas.Sums(sums=[schemas.PeriodSums(**asdict(one)) for one in found])
 
@@ -71,6 +75,45 @@ def add_demand_entry(request: Call, owner: str, number: int, new: schemas.NewEnt
     row = demands.demand(of(request), number)
     demands.add_entry(row, demands.NewEntry(**new.model_dump()), by=request.auth.by)
     return schemas.Demand.from_row(demands.demand(of(request), number))
+
+
+@router.post(DEMANDS + "/{int:number}/invoices", response={201: schemas.Invoice}, auth=WRITE)
+@once
+def issue_invoice(request: Call, owner: str, number: int, new: schemas.NewInvoice) -> schemas.Invoice:
+    """Make an invoice over what was agreed, dated today. It never changes: another one cancels it. Nothing is sent."""
+    row, said = demands.demand(of(request), number), new.model_dump(exclude={"instalments"})
+    dues = [Due(one.day, one.amount) for one in new.instalments]
+    made = invoices.issue(row, invoices.NewInvoice(**said, instalments=dues), by=request.auth.by)
+    return schemas.Invoice.from_row(made)
+
+
+@router.get(INVOICES, response=Piece[schemas.Invoice])
+def list_invoices(
+    request: Call, owner: str, demand: OfDemand = None, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.Invoice]:
+    """Invoices over what was agreed, and what cancels them."""
+    return page(invoices.invoices(of(request), demand), schemas.Invoice, cursor, limit)
+
+
+@router.get(INVOICES + "/{name}", response=schemas.Invoice)
+def get_invoice(request: Call, owner: str, name: InvoiceName) -> schemas.Invoice:
+    """One invoice with its instalments."""
+    return schemas.Invoice.from_row(invoices.invoice(of(request), name))
+
+
+@router.get(INVOICES + "/{name}/file", openapi_extra=file_of("application/pdf"))
+def get_invoice_file(request: Call, owner: str, name: InvoiceName) -> HttpResponseBase:
+    """An invoice as PDF/A, made of what was kept of it: the same bytes each time."""
+    row = invoices.invoice(of(request), name)
+    return download(invoice_pdf(row), f"{of(request).slug}-invoice-{row.name}.pdf", "application/pdf")
+
+
+@router.post(INVOICES + "/{name}/cancel", response={201: schemas.Invoice}, auth=WRITE)
+@once
+def cancel_invoice(request: Call, owner: str, name: InvoiceName, why: schemas.Cancelling) -> schemas.Invoice:
+    """Cancel an invoice by another one, with its own number."""
+    row = invoices.invoice(of(request), name)
+    return schemas.Invoice.from_row(invoices.cancel(row, why.words, by=request.auth.by))
 
 
 @router.get("/owners/{slug:owner}/fee-tables", response=Piece[schemas.FeeTable])

@@ -8,6 +8,7 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer, From, Moment
 from desk.schemas.parties.parties import PartyNamed
 from desk.schemas.requests import Given, Long, Name, Number, Said, Short
+from registry.parties import invoices
 from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 
 UNIT = "In the currency's smallest unit: cents of EUR, whole JPY."
@@ -54,12 +55,43 @@ class Demand(DemandLine):
     entries: Annotated[list[DemandEntry], From(lambda row: row.entries.select_related("corrects", "correction"))]
 
 
+class Instalment(Answer):
+    """What of an invoice is to be paid by a day."""
+
+    day: date
+    amount: int = Field(description=UNIT)
+
+
+class Invoice(Answer):
+    """An invoice over what was agreed, or the cancellation of one; neither changes."""
+
+    name: str = Field(description="Its number, without gaps within a year.", examples=["2026-0001"])
+    demand: int = Field(alias="demand.number")
+    cancels: str | None = Field(alias="cancels.name", description="The invoice that it cancels.")
+    cancelled_by: str | None = Field(alias="cancellation.name")
+    day: date
+    agreed_on: date
+    issuer: str
+    payer: str
+    subject: str
+    currency: str = Field(examples=["EUR"])
+    amount: int = Field(description=f"Below nothing of a cancellation. {UNIT}")
+    tax: str = Field(description="As the owner states it; nothing is computed.")
+    payment: str
+    words: str = Field(description="Why it cancels.")
+    language: str = Field(examples=["en"])
+    instalments: list[Instalment]
+    by: str
+    at: Moment = Field(examples=[NOON])
+
+
 class PeriodSums(Answer):
     """What the books say of a period in one currency; corrected entries are left out."""
 
     currency: str = Field(examples=["EUR"])
     asked: int = Field(description=f"Of each demand, what was asked last within it. {UNIT}")
     agreed: int = Field(description="The same of what was agreed.")
+    invoiced: int = Field(description="On invoices of these days, less what cancellations of these days take back.")
     received: int = Field(description="All that came within it.")
     open: int = Field(description="Agreed by its last day, and not received by then.")
 
@@ -133,3 +165,32 @@ class NewFeeTable(Given):
     name: Name = Field(examples=["Own prices"])
     currency: Currency
     fees: list[NewFee] = Field(min_length=1, max_length=MAX_FEES)
+
+
+class NewInstalment(Given):
+    """What of an invoice is to be paid by a day."""
+
+    day: date
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
+
+
+class NewInvoice(Given):
+    """What an owner states on an invoice; the amount is what was agreed."""
+
+    issuer: Said = Field(description="Name and address, a line each.", examples=["Studio Example"])
+    payer: Said = Field(description="Name and address, a line each.", examples=["Shop Example"])
+    subject: Said = Field(description="What is paid for.", examples=["Harbour at dawn, website, 1 year"])
+    tax: Long = Field("", description="As you state it; nothing is computed.")
+    payment: Long = Field("", description="How to pay.")
+    language: Literal["en", "zh-Hans"] = "en"
+    instalments: list[NewInstalment] = Field(
+        min_length=1,
+        max_length=invoices.MAX_INSTALMENTS,
+        description="Each day after the one before; together the amount that was agreed.",
+    )
+
+
+class Cancelling(Given):
+    """Why an invoice is cancelled."""
+
+    words: Said = Field(examples=["Wrong address"])

@@ -1,4 +1,4 @@
-"""Money asked of parties: the demands with their entries, the ledger as CSV, and tables of fees."""
+"""Money asked of parties: the demands with their entries and invoices, the ledger as CSV, and tables of fees."""
 
 from datetime import date
 
@@ -14,8 +14,9 @@ from desk.web.common.pages import Telling, decider_form, decider_post, member_pa
 from desk.web.parties import words
 from exhibit.errors import WrongUseError, passes
 from registry.models import DemandEntry, Owner
-from registry.parties import demands
+from registry.parties import demands, invoices
 from registry.parties.demands import NewEntry, read_amount
+from registry.parties.invoices import NewInvoice, read_instalments
 from registry.parties.periods import Period, period_named, periods_of, sums
 from registry.parties.tables import fees_in_table, ledger_bytes, ledger_xlsx
 from registry.works.tables import day
@@ -40,15 +41,24 @@ def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/demand.html")
 def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One demand with its basis and its entries."""
+    """One demand with its basis, its entries and its invoices."""
     row = demands.demand(owner, number)
     entries = row.entries.select_related("corrects", "correction")
+    made, paid = list(invoices.invoices(owner, number)), invoices.received(row)
+    standing = next(filter(invoices.counts, made), None)
     return {
         "demand": row,
         "cases": row.cases.select_related("work").order_by("number"),
         "entries": [(entry, words.ENTRIES[DemandEntry.Kind(entry.kind)]) for entry in entries],
         "kinds": words.ENTRIES.items(),
         "today": timezone.localdate(),
+        "invoices": made,
+        "standing": standing,
+        "paid": paid,
+        "due": invoices.due_next(standing, paid) if standing else None,
+        "agreed": invoices.agreed_entry(row),
+        "proposed": invoices.proposed(row),
+        "languages": words.PAPER_LANGUAGES,
     }
 
 
@@ -74,9 +84,38 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
     demands.add_entry(row, new, by=request.user.get_username())
 
 
+@decider_post(back="demand")
+def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> str:
+    """Make an invoice over what was agreed."""
+    row = demands.demand(owner, number)
+    given = {name: said(request.POST.get(name, "")) for name in ("issuer", "payer", "subject", "tax", "payment")}
+    dues = read_instalments(said(request.POST.get("instalments", "")), row.currency)
+    new = NewInvoice(**given, instalments=dues, language=request.POST.get("language", ""))
+    made = invoices.issue(row, new, by=request.user.get_username())
+    return _("Invoice %(name)s is made. Nothing was sent.") % {"name": made.name}
+
+
+@member_page()
+def invoice_file(request: HttpRequest, owner: Owner, name: str) -> HttpResponseBase:
+    """An invoice as PDF."""
+    row = invoices.invoice(owner, name)
+    return download(invoices.invoice_pdf(row), f"{owner.slug}-invoice-{row.name}.pdf", "application/pdf")
+
+
+@decider_post()
+def cancel_invoice(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
+    """Cancel an invoice by one of its own."""
+    row = invoices.invoice(owner, name)
+    with Telling(request):
+        why = said(request.POST.get("words", ""))
+        made = invoices.cancel(row, why, by=request.user.get_username())
+        messages.success(request, _("Cancellation %(name)s is made. Nothing was sent.") % {"name": made.name})
+    return redirect("demand", slug=owner.slug, number=row.demand.number)
+
+
 @member_page()
 def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """The entries of the owner's demands, or those of a period, as CSV or as a workbook."""
+    """The entries of the owner's demands and the invoices, or those of a period, as CSV or as a workbook."""
     period = _period(request)
     stem = f"{owner.slug}-money{f'-{period.name}' if period else ''}"
     if request.GET.get("form") == "xlsx":

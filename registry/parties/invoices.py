@@ -1,0 +1,192 @@
+"""Invoices over amounts that were agreed: numbered without gaps by owner and year, and never changed.
+
+Amounts are whole numbers of a currency's smallest unit (ISO 4217).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from django.db.models import QuerySet, Sum
+from django.utils.timezone import localdate
+from django.utils.translation import gettext as _
+
+from evidence.documents.phrases import load_phrases
+from evidence.documents.sheets.invoice import InvoiceFacts, render_invoice
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from registry.db.rows import alone_with, columns, next_number, there
+from registry.models import Demand, DemandEntry, Instalment, Invoice, Owner
+from registry.parties.demands import checked_amount, in_units, read_amount
+
+MAX_INSTALMENTS = 24
+NAME = r"^[1-9][0-9]{3}-[0-9]{4,9}$"
+_KEPT = ("agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "language")
+"""What a cancellation says as its invoice did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What of an instalment is to be paid by a day, and hasn't been received."""
+
+    day: date
+    amount: int  # in the currency's smallest unit
+
+
+@dataclass(frozen=True, slots=True)
+class NewInvoice:
+    """What an owner states on an invoice, beside the amount that was agreed."""
+
+    issuer: str  # name and address, a line each
+    payer: str  # the same
+    subject: str  # what is paid for
+    instalments: Sequence[Due]  # each day after the one before
+    tax: str = ""
+    payment: str = ""  # how to pay
+    language: str = "en"  # ``en`` or ``zh-Hans``
+
+
+def invoices(of: Owner, demand: int | None = None) -> QuerySet[Invoice]:
+    """The owner's invoices, newest first; those of one demand where its number is given."""
+    rows = Invoice.objects.filter(owner=of, **({} if demand is None else {"demand__number": demand}))
+    rows = rows.select_related("owner", "demand", "cancels", "cancellation")
+    return rows.prefetch_related("instalments").order_by("-pk")
+
+
+def invoice(of: Owner, name: str) -> Invoice:
+    """An invoice of an owner by its number, such as ``2026-0001``; raises ``NotFoundError``."""
+    year, _dash, number = name.partition("-") if re.fullmatch(NAME, name) else ("0", "", "0")
+    found = invoices(of).filter(year=int(year), number=int(number)).first()
+    return there(found, f"{of.name} has no invoice {name[:20]}.")
+
+
+def agreed_entry(of: Demand) -> DemandEntry | None:
+    """The entry that says what was agreed, if any does."""
+    rows = of.entries.filter(kind=DemandEntry.Kind.AGREED, correction=None)
+    return rows.order_by("-number").first()
+
+
+def received(of: Demand) -> int:
+    """All that was received of a demand and isn't corrected."""
+    rows = of.entries.filter(kind=DemandEntry.Kind.RECEIVED, correction=None)
+    return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
+
+
+def counts(row: Invoice) -> bool:
+    """Whether an invoice stands: it is no cancellation, and none cancels it."""
+    return row.cancels_id is None and not hasattr(row, "cancellation")
+
+
+def due_next(row: Invoice, paid: int) -> Due | None:
+    """The first instalment that what was received doesn't cover, with what of it is left; none where all is."""
+    asked = 0
+    for one in row.instalments.all():
+        asked += one.amount
+        if asked > paid:
+            return Due(one.day, min(one.amount, asked - paid))
+    return None
+
+
+def proposed(demand: Demand) -> dict[str, str]:
+    """What a form begins with: the works' titles, and what the owner's last invoice said of issuer, tax and payment."""
+    last = Invoice.objects.filter(owner=demand.owner, cancels=None).order_by("-pk").first()
+    said = columns(last, "issuer", "tax", "payment", "language") if last else {"issuer": demand.owner.name}
+    before = demand.invoices.filter(cancels=None).order_by("-pk").first()
+    titles = demand.cases.order_by("number").values_list("work__title", flat=True)
+    subject = "\n".join(dict.fromkeys(filter(None, titles)))
+    agreed = agreed_entry(demand)
+    amount = in_units(agreed.amount, demand.currency) if agreed else ""
+    lines = f"{agreed.due_on} {amount}" if agreed and agreed.due_on else ""
+    return said | {"payer": before.payer if before else "", "subject": subject, "instalments": lines}
+
+
+def read_instalments(text: str, currency: str) -> list[Due]:
+    """A day and an amount in each line, such as ``2026-12-15 250.00``; raises ``WrongUseError``."""
+    return [_instalment(line, currency) for line in text.splitlines() if line.strip()]
+
+
+def _instalment(line: str, currency: str) -> Due:
+    day, _blank, amount = line.strip().partition(" ")
+    try:
+        return Due(date.fromisoformat(day), read_amount(amount, currency))
+    except ValueError as error:
+        said = _("“%(given)s” is no day with an amount.") % {"given": line.strip()[:40]}
+        hint = _("Write each instalment in a line of its own, such as 2026-12-15 250.00.")
+        raise WrongUseError(said, hint=hint) from error
+
+
+def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
+    """Make an invoice over what was agreed, dated today, with the year's next number.
+
+    Raises ``WrongUseError`` where nothing is agreed, one stands already, something isn't said, or the instalments don't
+    add up to the amount.
+    """
+    load_phrases(new.language)
+    with alone_with(demand.owner) as owner, alone_with(demand) as held:
+        agreed = agreed_entry(held)
+        if agreed is None or not agreed.amount:
+            raise WrongUseError(_("No amount is agreed."), hint=_("Write down first what was agreed."))
+        if held.invoices.filter(cancels=None, cancellation=None).exists():
+            raise WrongUseError(_("There is an invoice already."), hint=_("Cancel it before you make another."))
+        said = {name: value.strip() for name, value in asdict(new).items() if isinstance(value, str)}
+        if not (said["issuer"] and said["payer"] and said["subject"]):
+            raise WrongUseError(_("Say who issues the invoice, who pays, and what for."))
+        _check(new.instalments, agreed.amount)
+        about = said | {"agreed_on": agreed.day, "currency": held.currency, "amount": agreed.amount}
+        made = _numbered(owner, held, by, **about)
+        lines = (
+            Instalment(invoice=made, number=n, day=due.day, amount=due.amount)
+            for n, due in enumerate(new.instalments, 1)
+        )
+        Instalment.objects.bulk_create(lines)
+    return invoice(owner, made.name)
+
+
+def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
+    """Cancel an invoice by one of its own, with its own number; raises ``WrongUseError`` without a reason, or twice."""
+    if not why.strip():
+        raise WrongUseError(_("Say why it is cancelled."))
+    with alone_with(row.owner) as owner:
+        if row.cancels_id is not None or Invoice.objects.filter(cancels=row).exists():
+            hint = _("It is cancelled already, or cancels another one.")
+            raise WrongUseError(_("This invoice can't be cancelled."), hint=hint)
+        about = columns(row, *_KEPT) | {"amount": -row.amount, "cancels": row, "words": why.strip()}
+        made = _numbered(owner, row.demand, by, **about)
+    return invoice(owner, made.name)
+
+
+def invoice_pdf(row: Invoice) -> bytes:
+    """An invoice as PDF/A-3b, made of what was kept of it: the same bytes each time.
+
+    Raises ``ServiceMissingError`` without a font that its language needs.
+    """
+    facts = InvoiceFacts(
+        name=row.name,
+        amount=in_units(row.amount, row.currency),
+        instalments=tuple((one.day, in_units(one.amount, row.currency)) for one in row.instalments.all()),
+        cancels=row.cancels.name if row.cancels else "",
+        cancels_of=row.cancels.day if row.cancels else None,
+        made_at=row.at,
+        **columns(row, "day", "agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "words"),
+    )
+    return render_invoice(facts, row.language)
+
+
+def _check(instalments: Sequence[Due], amount: int) -> None:
+    if not 1 <= len(instalments) <= MAX_INSTALMENTS:
+        most = _("An invoice has 1 to %(n)d instalments.") % {"n": MAX_INSTALMENTS}
+        raise WrongUseError(most, hint=_("One that is paid at once has a single one."))
+    days = [one.day for one in instalments]
+    if days != sorted(set(days)) or not all(checked_amount(one.amount) for one in instalments):
+        raise WrongUseError(_("Each instalment has an amount, and a day after the one before."))
+    if sum(one.amount for one in instalments) != amount:
+        raise WrongUseError(_("The instalments don't add up to the amount that was agreed."))
+
+
+def _numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice:
+    """An invoice of today with the year's next number; the caller's lock on the owner keeps that from another."""
+    day = localdate()
+    number = next_number(owner.invoices.filter(year=day.year))
+    kept = {"year": day.year, "number": number, "day": day, "by": by, "at": now()}
+    return Invoice.objects.create(owner=owner, demand=demand, **kept, **about)
