@@ -45,3 +45,22 @@ def test_what_cant_be_is_refused(program: Program, studio: Owner) -> None:
     ):
         assert program.post("/demands", NEW | change)[0] in (400, 422), change
     assert program.get("/demands")[1]["items"] == []
+
+
+def test_an_invoice_is_made_once_and_cancelled_by_another(program: Program, studio: Owner) -> None:
+    program.post("/demands", NEW)
+    program.post("/demands/1/entries", {"kind": "agreed", "amount": 25000, "day": "2026-11-20"})
+    about = {"issuer": "Studio", "payer": "Shop", "subject": "Harbour"}
+    parts = [{"day": "2026-12-01", "amount": 10000}, {"day": "2027-01-01", "amount": 15000}]
+    assert program.post("/demands/1/invoices", about | {"instalments": parts[:1]})[0] == 422
+    assert program.post("/demands/1/invoices", about | {"instalments": []})[0] == 400
+    status, made = program.post("/demands/1/invoices", about | {"instalments": parts})
+    assert (status, made["amount"], made["agreed_on"], made["instalments"]) == (201, 25000, "2026-11-20", parts)
+    name = made["name"]
+    assert program.get(f"/invoices/{name}")[1] == made
+    status, taken_back = program.post(f"/invoices/{name}/cancel", {"words": "Wrong address"})
+    assert (status, taken_back["amount"], taken_back["cancels"]) == (201, -25000, name)
+    assert program.get(f"/invoices/{name}")[1]["cancelled_by"] == taken_back["name"]
+    assert [one["name"] for one in program.get("/invoices?demand=1")[1]["items"]] == [name, taken_back["name"]]
+    assert program.get("/invoices?demand=2")[1]["items"] == []
+    assert [program.get(f"/invoices/{other}")[0] for other in ("2026-9999", "2026-1")] == [404, 400]

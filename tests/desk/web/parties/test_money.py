@@ -7,8 +7,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from registry.models import Case, Demand, DemandEntry, FeeTable, Owner, Role
+from registry.models import Case, Demand, DemandEntry, FeeTable, Invoice, Owner, Role
 from tests.assets.noticed import confirmed
+from tests.assets.pdf_text import text_of
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, TABLET, Site, use_house
 from tests.assets.source import flat
@@ -17,6 +18,15 @@ from workers.tasks.sync_runner import SyncRunner
 
 TABLE = "use,size,duration,amount\nWebsite,full page,1 year,1200.50\n=1+1,,,99\n"
 ASK = {"party": "shop.example", "case": ["1"], "amount": "300", "currency": "eur", "basis": "Our usual fee"}
+INVOICE = {
+    "issuer": "Studio\n1 Street",
+    "payer": "<b>Shop</b>\n2 Road",
+    "subject": "Harbour",
+    "tax": "None",
+    "payment": "IBAN DE00",
+    "language": "en",
+    "instalments": "2026-12-01 100\n2027-01-01 150.00",
+}
 
 
 @pytest.fixture
@@ -136,6 +146,50 @@ def test_viewers_look_and_others_find_nothing(studio: Owner, ann: Client) -> Non
     assert Demand.objects.count() == 1
 
 
+def test_an_invoice_is_made_of_what_was_agreed_and_cancelled_by_another(studio: Owner, ann: Client) -> None:
+    ann.post("/o/studio/demands/new", ASK)
+    page, new = "/o/studio/demands/1/", "/o/studio/demands/1/invoice"
+    assert "Make an invoice" not in words(ann, page)
+    ann.post(new, INVOICE)
+    assert not Invoice.objects.exists()
+    ann.post("/o/studio/demands/1/entries", {"kind": "agreed", "amount": "250", "day": "2026-11-20"})
+    title = Case.objects.get(number=1).work.title
+    assert title in words(ann, page).split("What for")[1]
+    for change, told in (
+        ({"instalments": "2026-12-01 249.99"}, "add up"),
+        ({"instalments": "soon 250"}, "is no day with an amount"),
+        ({"payer": " "}, "who pays"),
+        ({"language": "xx"}, "language"),
+    ):
+        assert told in flat(ann.post(new, INVOICE | change, follow=True).content.decode()), change
+    ann.post(new, INVOICE)
+    made = Invoice.objects.get()
+    ann.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "120"})
+    shown = words(ann, page)
+    assert f"Invoice {made.name}: 120.00 EUR of 250.00 EUR received." in shown
+    assert "Next instalment: 130.00 EUR" in shown
+    assert "<b>Shop" not in shown
+    file = f"/o/studio/invoices/{made.name}.pdf"
+    assert "<b>Shop</b>" in text_of(ann.get(file).content)
+    eve, bob = person(studio, "eve", Role.VIEWER), person(owner("agency"), "bob", Role.OWNER)
+    cancel = f"/o/studio/invoices/{made.name}/cancel"
+    assert [eve.get(file).status_code, eve.post(new, INVOICE).status_code, eve.post(cancel).status_code] == [
+        200,
+        403,
+        403,
+    ]
+    for theirs in ("studio", "agency"):
+        at = f"/o/{theirs}/invoices/{made.name}"
+        assert [bob.get(f"{at}.pdf").status_code, bob.post(f"{at}/cancel", {"words": "x"}).status_code] == [404, 404]
+        assert bob.post(f"/o/{theirs}/demands/1/invoice", INVOICE).status_code == 404
+    assert ann.get("/o/studio/invoices/2026-99999999999999999999.pdf").status_code == 404
+    ann.post(cancel, {"words": "Wrong address"})
+    shown = words(ann, page)
+    assert f"cancelled by {made.year}-0002" in shown
+    assert "-250.00 EUR" in shown
+    assert "IBAN DE00" in shown.split("How to pay")[1], "as the last one said"
+
+
 def test_the_pages_fit_a_phone_and_hold_nothing_that_axe_finds(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -144,9 +198,13 @@ def test_the_pages_fit_a_phone_and_hold_nothing_that_axe_finds(
     bring(client)
     client.post("/o/studio/demands/new", ASK | {"due_on": "2026-01-31"})
     client.post("/o/studio/demands/1/entries", {"kind": "received", "amount": "20"})
+    client.post("/o/studio/demands/new", ASK)
+    for number in (1, 2):
+        client.post(f"/o/studio/demands/{number}/entries", {"kind": "agreed", "amount": "250"})
+    client.post("/o/studio/demands/1/invoice", INVOICE)
     for size in (PHONE, TABLET):
         ann = site.member(made, size=size)
-        for address in ("parties/", "party/shop.example", "demands/", "demands/1/", "fees/"):
+        for address in ("parties/", "party/shop.example", "demands/", "demands/1/", "demands/2/", "fees/"):
             page = ann.open(f"/o/studio/{address}")
             for details in page.locator("main details").all():
                 details.evaluate("one => one.open = true")
