@@ -104,7 +104,10 @@ class Delimited:
         self._lines.put_back([first])
 
         def fit(separator: str) -> tuple[int, int]:
-            cells = next(csv.reader([first.text[:_BLOCK]], delimiter=separator), [])
+            try:
+                cells = next(csv.reader([first.text[:_BLOCK]], delimiter=separator), [])
+            except csv.Error:  # a field longer than any that is read
+                return 0, 0
             return sum(known(cell.strip()) for cell in cells), len(cells)
 
         separator = max(separators, key=fit) if first.problem is None else separators[0]

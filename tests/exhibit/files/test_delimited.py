@@ -75,9 +75,10 @@ def test_lines_before_the_headings_that_hold_nothing_are_passed_over() -> None:
 
 
 def test_a_first_line_that_cannot_be_read_is_refused() -> None:
-    for data in (b"\xff\xd8\xff\xe0", b'a,"b\n1,2\n'):
+    for data in (b"\xff\xd8\xff\xe0", b'a,"b\n1,2\n', b'a,"' + b"x" * 200_000 + b'"\n1,2\n'):
         with pytest.raises(RefusedError, match="Line 1"):
             table(data)
+    assert len(table(b"x" * 200_000 + b"\n1\n").heads[0]) == 200_000
 
 
 TOLD = [
