@@ -11,6 +11,7 @@ from exhibit.plain import plain
 from registry.db.rows import there
 from registry.models import ColumnMapping, Owner
 from registry.works.licence_tables import COLUMNS
+from registry.works.spreadsheets import may_be_chosen
 from registry.works.tables import WORK_COLUMNS
 
 _COLUMNS = {ColumnMapping.Kind.WORKS: WORK_COLUMNS, ColumnMapping.Kind.LICENCES: COLUMNS}
@@ -36,6 +37,8 @@ class Columns:
 
     def __call__(self, headings: Sequence[str]) -> list[str] | None:
         """The column of each heading, as :data:`registry.works.spreadsheets.Chosen` has it."""
+        if not may_be_chosen(headings):
+            return None
         key = _key(headings)
         if (self._of, len(self._chosen)) == (key.hex, len(headings)):
             pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen, strict=True)]

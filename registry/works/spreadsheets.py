@@ -105,7 +105,8 @@ def read_lines(
     """What ``read`` makes of each line of a table, given its number in the file; columns that are left out are empty.
 
     The first line may name the columns, or their aliases in lower case; each may have so many characters, and the
-    needed one must be there and filled; or a person has chosen what each heading means (:data:`Chosen`). Raises
+    needed one must be there and filled; or, where they don't say it all by themselves, a person has chosen what each
+    heading means (:data:`Chosen`). Raises
     ``HeadingsError`` for headings that can't be understood, and ``WrongUseError``, which names the lines that can't be
     used, and what is wrong with the first of them; for such a line ``read`` raises it too.
     """
@@ -162,6 +163,11 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and two of them ar
     shown = zip(headings, given, strict=True)
     told = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in enumerate(shown))
     return made, Understood("" if csv is None else csv.encoding, "" if csv is None else csv.separator, told)
+
+
+def may_be_chosen(headings: Sequence[str]) -> bool:
+    """Whether there are headings, and few and short enough that a person may choose what they mean."""
+    return 0 < len(headings) <= MAX_COLUMNS and max(map(len, headings)) <= MAX_HEADING
 
 
 def uncomputed(text: str) -> str:
@@ -233,8 +239,10 @@ def _heads(
     chosen: Chosen,
 ) -> list[str]:
     """The column of each heading, empty for one that is left out; raises ``WrongUseError``."""
-    by_person = chosen(cells)
-    named = [column_of(cell, aliases) for cell in cells] if by_person is None else by_person
+    named = [column_of(cell, aliases) for cell in cells]
+    is_clear = columns.keys() >= set(named) and needed in named and len(set(named)) == len(named)
+    by_person = None if is_clear else chosen(cells)
+    named = named if by_person is None else list(by_person)
     given = ["" if left_out(cell) else column for cell, column in zip(cells, named, strict=True)]
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
     unknown = [
@@ -264,7 +272,7 @@ def _not_understood(
     lines: Iterator[tuple[int, Sequence[str] | Problem]],
 ) -> WrongUseError:
     """The error with the beginning of the table, unless that is no table whose columns a person could choose."""
-    if not headings or len(headings) > MAX_COLUMNS or max(map(len, headings)) > MAX_HEADING:
+    if not may_be_chosen(headings):
         return error
     named = [column_of(heading, aliases) for heading in headings]
     guesses = tuple(column if column in columns and named.count(column) == 1 else "" for column in named)

@@ -98,6 +98,8 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
         raise WrongUseError(_("Choose a file."))
     columns = Columns(owner, ColumnMapping.Kind.WORKS)
     declared = {} if table is None else read_works(str(table.name), table.read(), columns)
+    if words := by_whom(columns):
+        messages.info(request, words)
     results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
     refused = [(name, in_words(made)) for name, made in results if isinstance(made, RefusedError)]
     new = sum(made.new for _name, made in results if not isinstance(made, RefusedError))

@@ -2,6 +2,8 @@
 
 import pytest
 
+from exhibit.clock import now
+from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import ColumnMapping
 from registry.works import column_mappings
@@ -55,9 +57,28 @@ def test_a_choice_without_the_file_or_with_a_column_twice_is_asked_again_and_bou
         with pytest.raises(WrongUseError) as refused:
             read_works("list.csv", f"{headings}\n".encode(), Columns(studio, KIND))
         assert not isinstance(refused.value, HeadingsError)
+        columns = Columns(studio, KIND, ["file"] + [""] * headings.count(";"), mark(headings.split(";")))
+        with pytest.raises(WrongUseError):
+            read_works("list.csv", f"{headings}\n".encode(), columns)
+        assert columns.used is None
     monkeypatch.setattr(column_mappings, "MAX_KEPT", 2)
     for name in ("Eins", "Zwei", "Drei"):
         columns = Columns(studio, KIND, ["file"], mark([name]))
         read_works("list.csv", f"{name}\na.jpg\n".encode(), columns)
         columns.remember(by="ann")
     assert [row.columns[0][0] for row in column_mappings.kept_by(studio)] == ["Drei", "Zwei"]
+
+
+def test_headings_that_are_known_mean_what_they_say_whatever_was_chosen(db: None) -> None:
+    studio, headings = owner("studio"), ["file", "title", "author", "holder"]
+    columns = Columns(studio, KIND, ["file", "title", "holder", "author"], mark(headings))
+    table = f"{','.join(headings)}\na.jpg,Alpha,Ann,Agency\n".encode()
+    read = read_works("list.csv", table, columns)["a.jpg"]
+    assert (read.author, read.holder) == ("Ann", "Agency")
+    columns.remember(by="eve")
+    assert not ColumnMapping.objects.exists()
+    ColumnMapping.objects.create(
+        owner=studio, kind=KIND, key=Digest.from_hex(mark(headings)), by="eve", at=now(),
+        columns=[["file", "file"], ["title", "title"], ["author", "holder"], ["holder", "author"]],
+    )  # fmt: skip
+    assert read_works("list.csv", table, Columns(studio, KIND))["a.jpg"].author == "Ann"
