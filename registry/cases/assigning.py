@@ -38,13 +38,16 @@ def assign(owner: Owner, numbers: Sequence[int], person: int | None, *, by: str)
 def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Change]:
     """Give cases back to whom they were assigned before, unless somebody has assigned them otherwise since.
 
-    Returns what changed; raises as :func:`assign`.
+    Of whoever is no member any more they become nobody's. Returns what changed; raises as :func:`assign`.
     """
     now_with = dict(
         scoped.cases(owner).filter(number__in=[one.case for one in changes]).values_list("number", "assigned_to")
     )
-    wanted = {one.case: one.before for one in changes if now_with.get(one.case, one.after) == one.after}
-    return _assign(owner, wanted, by=by) if wanted else []
+    taken = [one for one in changes if now_with.get(one.case, one.after) == one.after]
+    with transaction.atomic():
+        still = _members(owner, {one.before for one in taken if one.before is not None})
+        wanted = {one.case: one.before if one.before in still else None for one in taken}
+        return _assign(owner, wanted, by=by) if wanted else []
 
 
 def release(owner: Owner, person: User, *, by: str) -> None:
@@ -70,7 +73,10 @@ def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Cha
         raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
     changes = []
     with transaction.atomic():
-        names = _members(owner, {person for person in wanted.values() if person is not None})
+        people = {person for person in wanted.values() if person is not None}
+        names = _members(owner, people)
+        for person in people:
+            there(names.get(person), _("This person is no member."))
         rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=wanted).order_by("pk")
         cases = {row.number: row for row in rows}
         for number, person in wanted.items():
@@ -84,9 +90,6 @@ def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Cha
 
 
 def _members(owner: Owner, people: set[int]) -> dict[int, str]:
-    """The names of members, who stay such until the end of the transaction; raises ``NotFoundError``."""
+    """The names of those people who are members, and stay such until the end of the transaction."""
     rows = Membership.objects.select_for_update(of=("self",)).filter(owner=owner, user__in=people)
-    names = {row.user_id: row.user.get_username() for row in rows.select_related("user").order_by("pk")}
-    for person in people:
-        there(names.get(person), _("This person is no member."))
-    return names
+    return {row.user_id: row.user.get_username() for row in rows.select_related("user").order_by("pk")}

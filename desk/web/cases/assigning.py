@@ -14,6 +14,7 @@ from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, person_of, said
 from desk.web.common.pages import decider_page, decider_post
+from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.accounts import people, scoped
 from registry.cases import assigning
@@ -22,7 +23,9 @@ from registry.cases.queue import MAX_CASES, NOBODY, State
 from registry.models import Case, Owner
 
 LAST = "assigned-last"
-"""In a session: what was just assigned, as :func:`_written`, by the owner's short name."""
+"""In a session, by the owner's short name: what was just assigned, as :func:`_written`, and when, by Unix time."""
+LATELY = 300.0
+"""Seconds for which that can be taken back by a button."""
 
 Told = list[tuple[str, str]]
 
@@ -50,12 +53,10 @@ def whom(request: HttpRequest, owner: Owner, row: Case) -> Told:
 
 
 def undo_of(request: HttpRequest, owner: Owner) -> dict[str, Any]:
-    """What takes back what was just assigned, told once: how many cases, and their changes; empty where nothing was."""
-    last = dict(request.session.get(LAST, {}))
-    if not (changes := last.pop(owner.slug, "")):
-        return {}
-    request.session[LAST] = last
-    return {"changes": changes, "count": len(changes.split())}
+    """What takes back what was assigned lately: how many cases, and their changes; empty where nothing was."""
+    changes, at = request.session.get(LAST, {}).get(owner.slug, ("", 0.0))
+    is_late = now().timestamp() - at > LATELY
+    return {} if is_late else {"changes": changes, "count": len(changes.split())}
 
 
 @decider_page("web/cases-assign.html")
@@ -81,10 +82,13 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
         rows = scoped.cases(owner).filter(number__in=[one.case for one in changes]).select_related("assigned_to")
         told = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
         return JsonResponse({"cases": told, "undo": _written(changes)})
-    if changes and "undo" in request.POST:
-        messages.success(request, _("They are assigned as before."))
+    last = {key: value for key, value in request.session.get(LAST, {}).items() if key != owner.slug}
+    if "undo" in request.POST:
+        request.session[LAST] = last
+        if changes:
+            messages.success(request, _("They are assigned as before."))
     elif changes:
-        request.session[LAST] = {**request.session.get(LAST, {}), owner.slug: _written(changes)}
+        request.session[LAST] = {**last, owner.slug: (_written(changes), now().timestamp())}
     if (only := number_in(request.POST.get("back"))) is not None:
         return redirect("case", slug=owner.slug, number=only)
     query = said(request.POST.get("query", ""))
