@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError
 from ruamel.yaml import YAML
 
 from exhibit.config.config import environment_name
@@ -24,6 +26,7 @@ from tests import ASSETS, CHECKOUT
 from tests.assets.kept_schema import take_schema
 from tests.assets.processes import processes_of, wait_until
 from workers.servers.embedded import EmbeddedServers
+from workers.servers.redis import redis_program
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load(CHECKOUT / "docker-compose.yml")
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "exhibit-a"}
@@ -173,15 +176,29 @@ def test_every_container_is_confined_and_may_take_only_so_much() -> None:
         assert service["mem_limit"], name
         assert service["pids_limit"], name
         assert "privileged" not in service, name
+        assert all(":" in volume for volume in service.get("volumes", ())), f"{name}: a volume without a name stays"
+    assert all("size=" in place for service in OURS.values() for place in service["tmpfs"])
 
 
-def test_redis_takes_nobody_without_the_password_that_the_services_have() -> None:
-    redis = COMPOSE["services"]["redis"]
-    given = [substituted(word) for word in redis["command"]]
-    password = given[given.index("--requirepass") + 1]
-    assert password
-    assert substituted(redis["environment"]["REDISCLI_AUTH"]) == password
+def test_redis_takes_nobody_without_the_password_that_the_services_have(tmp_path: Path) -> None:
+    redis, socket_path = COMPOSE["services"]["redis"], tmp_path / "redis.sock"
+    password = substituted(redis["environment"]["REDISCLI_AUTH"])
     assert {urlsplit(substituted(one["environment"]["REDIS_URL"])).password for one in OURS.values()} == {password}
+    assert not any("EXHIBIT_REDIS_PASSWORD" in word for word in redis["command"])
+    program = redis_program()
+    tmp_path.joinpath("redis-server").symlink_to(program)
+    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "REDISCLI_AUTH": password}
+    command = [word.replace("$$", "$") for word in redis["command"]]
+    command += ["--port", "0", "--unixsocket", str(socket_path)]
+    with subprocess.Popen(command, env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(socket_path.exists)
+            assert Redis(unix_socket_path=str(socket_path), password=password).ping()
+            with pytest.raises(AuthenticationError):
+                Redis(unix_socket_path=str(socket_path)).ping()
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0  # it is the server that is told, not a shell before it
 
 
 def test_every_other_service_waits_until_the_database_is_migrated() -> None:
