@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from pathlib import Path
 
 from exhibit import __version__
 from exhibit.clock import now
@@ -10,11 +11,12 @@ from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
-from registry.services.anchors import named_addresses, named_ports
+from exhibit.types import Json
+from registry.services.anchors import named_ports
 from registry.services.services import Services
 
-NAME = "newest-version"
-"""The file of the data folder with the answer that came last."""
+NAME, ASKED = "newest-version", "newest-version-asked"
+"""Files of the data folder: the answer that came last; and which address was asked last, at the file's time."""
 EVERY, SECONDS, MAX_ANSWER = 24 * 3600, 10.0, 64 * 1024
 _VERSION = re.compile(r"v?(\d{1,6}(?:\.\d{1,6}){1,3})")
 
@@ -24,27 +26,24 @@ def look(services: Services) -> None:
 
     Raises ``ServiceMissingError`` where the answer names no version.
     """
-    path = services.config.data_dir / NAME
-    if not services.config.update_url or (path.exists() and now().timestamp() - path.stat().st_mtime < EVERY):
+    config, url = services.config, services.config.update_url
+    if not url or _asked_lately(config):
         return
-    path.touch(0o600)  # whatever comes of it, the next question is tomorrow's
-    url = [services.config.update_url]  # an address that the operator wrote as a number may be reached, as a witness's
-    networks = (*services.config.allowed_networks, *named_addresses(url))
-    guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports(url))))
+    _write(config.data_dir / ASKED, url)  # whatever comes of it, the next question is tomorrow's
+    guard = Guard(allowed_networks=config.allowed_networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
     with guarded_session(guard, timeout=SECONDS, user_agent="Exhibit") as session:
-        answer = session.get(services.config.update_url, stream=True)
-        version = version_in(read_limited(answer, MAX_ANSWER))
-    draft = path.with_name(f".{NAME}")
-    draft.write_text(version, "ascii")
-    draft.replace(path)
+        version = version_in(read_limited(session.get(url, stream=True), MAX_ANSWER))
+    _write(config.data_dir / NAME, json.dumps({"version": version, "url": url, "at": now().timestamp()}))
 
 
 def version_in(answer: bytes) -> str:
     """The version that an answer names: JSON of a forge's release or of a package index, or one line of text."""
-    try:
-        told = json.loads(answer)
-    except ValueError:
-        told = answer.decode("utf-8", "replace").strip()
+    told: Json = answer.decode("utf-8", "replace").strip()
+    if not _VERSION.fullmatch(told):  # 1.2 is a number to JSON
+        try:
+            told = json.loads(answer)
+        except (ValueError, RecursionError):
+            told = ""
     if isinstance(told, dict):
         info = told.get("info")
         told = told.get("tag_name") or told.get("version") or (info.get("version") if isinstance(info, dict) else "")
@@ -55,19 +54,33 @@ def version_in(answer: bytes) -> str:
 
 
 def newest(config: Config) -> tuple[str, datetime] | None:
-    """The version that was named last, and when it was asked for; ``None`` where nobody is asked, or none was named."""
-    path = config.data_dir / NAME
+    """The version that the address named last, and when; ``None`` where nobody is asked, or it has named none."""
     try:
-        version, asked = path.read_text("ascii"), path.stat().st_mtime
-    except (OSError, UnicodeDecodeError):
+        told = json.loads((config.data_dir / NAME).read_text("utf-8"))
+        version, url, at = told["version"], told["url"], datetime.fromtimestamp(told["at"], now().tzinfo)
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    is_one = config.update_url and _VERSION.fullmatch(version)
-    return (version, datetime.fromtimestamp(asked, now().tzinfo)) if is_one else None
+    return (version, at) if config.update_url and url == config.update_url else None
 
 
 def is_newer(version: str, than: str = __version__) -> bool:
     """Whether one version is later than another, number by number."""
     return _numbers(version) > _numbers(than)
+
+
+def _asked_lately(config: Config) -> bool:
+    """Whether the address was asked within a day: another one is asked at once."""
+    path = config.data_dir / ASKED
+    try:
+        return path.read_text("utf-8") == config.update_url and now().timestamp() - path.stat().st_mtime < EVERY
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text, "utf-8")
+    draft.replace(path)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
