@@ -15,6 +15,8 @@ from django.db import connection
 
 AGAIN = 0.1
 """Seconds between two tries."""
+LOCKS = 0x45584842
+"""The first half of the keys of a transaction's locks."""
 
 
 class Lock(IntEnum):
@@ -65,7 +67,7 @@ def _take(statement: str, lock: Lock) -> None:
         message = "a transaction's lock needs a transaction"
         raise RuntimeError(message)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [0x45584842, int(lock)])
+        cursor.execute(statement, [LOCKS, int(lock)])
 
 
 def _told(question: str, key: list[int]) -> bool:

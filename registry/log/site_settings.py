@@ -7,6 +7,7 @@ from django.db import transaction
 from exhibit.config.config import Config
 from exhibit.config.written import WRITABLE, checked, fixed, write_settings, written
 from exhibit.errors import WrongUseError
+from registry.db.locks import Lock, hold
 from registry.log import audit_log
 
 
@@ -15,14 +16,15 @@ def change(config: Config, given: Mapping[str, str], *, by: str) -> dict[str, st
 
     What the environment sets is passed over. Raises as :func:`exhibit.config.written.write_settings`.
     """
-    before = written(config.data_dir)
-    changed = {
-        name: given[name].strip()
-        for name in WRITABLE
-        if name in given and name not in fixed() and given[name].strip() != before.get(name, "")
-    }
-    if changed:
-        with transaction.atomic():
+    with transaction.atomic():
+        hold(Lock.SETTINGS)
+        before = written(config.data_dir)
+        changed = {
+            name: given[name].strip()
+            for name in WRITABLE
+            if name in given and name not in fixed() and given[name].strip() != before.get(name, "")
+        }
+        if changed:
             audit_log.changed("settings changed", by=by, about={"settings": changed})
             write_settings(config.data_dir, changed)
     return changed
