@@ -18,10 +18,11 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.files.durable import write_once
 from exhibit.network.addresses import origin_of
+from exhibit.network.guard import Guard
 from exhibit.sentences import Sentence
 from registry.log import audit_log
 from registry.models import AddedWitness
-from registry.services.anchors import RowsOfLog, anchor_of, session_for
+from registry.services.anchors import RowsOfLog, anchor_of, named_ports, session_for
 from registry.services.services import Services
 
 OWN = ("rfc3161", "opentimestamps", "cosignature", "evm")
@@ -70,7 +71,8 @@ def add_own(
     """Add a witness of the operator's choice: its settings as a table of the configuration has them, its roots as PEM.
 
     The key of a chain's account and its password are names of files in :data:`CHAIN_KEYS`. Raises ``WrongUseError`` for
-    settings that can't be used and a name that is used already, and otherwise as :func:`add_witness`.
+    settings that can't be used and a name that is used already, ``RefusedError`` for an address in a private network
+    that isn't one of ``allowed_networks``, even as a number, and otherwise as :func:`add_witness`.
     """
     if kind not in OWN:
         raise WrongUseError(f"There is no kind of witness {kind!r}.")
@@ -83,21 +85,25 @@ def add_own(
         given[key] = f"{CHAIN_KEYS}/{given[key]}"
     row = AddedWitness(name=name, kind=kind, settings=given, roots=roots, added_by=by, added_at=now())
     try:
-        _check(row, services.config.data_dir)
+        asked = _checked(row, services.config.data_dir).addresses
     except ValueError as error:
         raise WrongUseError(f"It can't be asked so: {error}.") from None
+    ports = frozenset((80, 443, *named_ports(asked)))
+    guard = Guard(allowed_networks=services.config.allowed_networks, allowed_ports=ports)
+    for url in asked:
+        guard.check_url(url)
     return _add(services, row)
 
 
-def _check(row: AddedWitness, folder: Path) -> None:
-    """Raise ``ValueError`` where a row's settings can't be used, before a file is made of it."""
+def _checked(row: AddedWitness, folder: Path) -> AnchorConfig:
+    """The settings of a row; raises ``ValueError`` where they can't be used, before a file is made of it."""
     short_name(row.name)
     if row.kind == "rfc3161":
         try:
             load_certificates([row.roots.encode()])
         except IntegrityError as error:
             raise ValueError("roots holds no certificates in PEM") from error
-    _settings(row, folder)
+    return _settings(row, folder)
 
 
 def _add(services: Services, row: AddedWitness) -> AddedWitness:

@@ -94,13 +94,18 @@ manager_page, manager_form, manager_post = (_members(methods, (Role.OWNER,)) for
 """For all members, for whoever may decide, and for whoever runs the owner: what is looked at, forms, deeds."""
 
 
-def shows_secret(view: V) -> V:
-    """A view that makes a secret and shows it, this once: who is signed in shows first that it is still the person.
+def asks_again(view: V) -> V:
+    """A view of which who is signed in shows first that it is still the person, by password or second factor.
 
-    Its answer is kept by no browser.
+    A form goes on afterwards with what was typed, but without its files.
     """
-    asked: V = reauthentication_required(never_cache(view))
+    asked: V = reauthentication_required(view)
     return asked
+
+
+def shows_secret(view: V) -> V:
+    """A view that makes a secret and shows it, this once, as :func:`asks_again` says; no browser keeps its answer."""
+    return asks_again(never_cache(view))
 
 
 def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:

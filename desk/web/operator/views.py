@@ -1,5 +1,8 @@
 """The operator's page: whether all is well, and what to do where it isn't."""
 
+from collections.abc import Mapping
+from smtplib import SMTPException
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,7 +13,7 @@ from desk.texts.numbers import grouped, lasting
 from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
-from desk.web.common.pages import FORM, Telling, operator_view
+from desk.web.common.pages import FORM, Telling, asks_again, operator_view
 from exhibit.config.config import FILE_NAME
 from exhibit.config.written import WRITABLE, fixed, written
 from exhibit.errors import ExhibitError, WrongUseError
@@ -20,6 +23,7 @@ from registry.log import added_witnesses
 from registry.log.added_witnesses import offered
 from registry.log.site_settings import change, waiting
 from registry.models import AddedWitness, Contributor
+from registry.notifications.operators import tell_of_address
 from workers import wiring
 from workers.operations import health
 from workers.operations.backlog import MOST, dismiss, try_again
@@ -126,6 +130,7 @@ def list_witnesses(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @operator_view
+@asks_again
 def add_witness(request: HttpRequest, name: str) -> HttpResponse:
     """Add a witness that is offered, once it has stamped something for trial."""
     with Telling(request):
@@ -136,12 +141,15 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 @operator_view
+@asks_again
 def add_own_witness(request: HttpRequest) -> HttpResponse:
     """Add a witness of one's own choice, once it has answered."""
     given, root = request.POST, request.FILES.get("roots")
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
             raise WrongUseError(_("The file of roots is too large."))
+        if root is None and given.get("kind") == "rfc3161":
+            raise WrongUseError(_("Choose the file with its root certificates."))
         settings: dict[str, object] = {name: said(given.get(name, "")) for name in OWN_SETTINGS}
         settings["urls"] = given.get("urls", "").split()
         pem = root.read().decode("ascii", "replace") if root is not None else ""
@@ -155,19 +163,35 @@ def add_own_witness(request: HttpRequest) -> HttpResponse:
 @operator_view
 def site_settings(request: HttpRequest) -> HttpResponse:
     """The settings that can be written from here, each with who sees it."""
-    config, problem = wiring.services().config, ""
+    if request.method == "POST":
+        return _write_settings(request)
+    config = wiring.services().config
     by_file, by_environment = written(config.data_dir), fixed()
     kept = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
-    if request.method == "POST":
-        given = {name: said(request.POST.get(name, "")) for name in WRITABLE}
+    return _settings(request, kept)
+
+
+@asks_again
+def _write_settings(request: HttpRequest) -> HttpResponse:
+    given, by = {name: said(request.POST.get(name, "")) for name in WRITABLE}, request.user.get_username()
+    try:
+        changed = change(wiring.services().config, given, by=by)
+    except ExhibitError as error:
+        return _settings(request, given, in_words(error))
+    if not changed:
+        messages.info(request, _("Nothing was changed."))
+        return redirect("operator-settings")
+    messages.success(request, _("Saved. It takes effect after a restart."))
+    if "public_url" in changed:
         try:
-            if change(config, given, by=request.user.get_username()):
-                messages.success(request, _("Saved. It takes effect after a restart."))
-            else:
-                messages.info(request, _("Nothing was changed."))
-            return redirect("operator-settings")
-        except ExhibitError as error:
-            problem, kept = in_words(error), given
+            tell_of_address(changed["public_url"], by=by)
+        except (OSError, SMTPException):
+            messages.warning(request, _("The mail that tells the operators of it couldn't be sent."))
+    return redirect("operator-settings")
+
+
+def _settings(request: HttpRequest, kept: Mapping[str, str], problem: str = "") -> HttpResponse:
+    config, by_environment = wiring.services().config, fixed()
     values = {
         "problem": problem,
         "settings": [

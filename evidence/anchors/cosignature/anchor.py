@@ -72,8 +72,7 @@ class WitnessAnchor:
         else:
             raise ServiceMissingError(f"The witness {self.name} cosigns other heads of this log meanwhile.")
         if status != requests.codes.ok:
-            about = {"name": self.name, "status": status, "why": answer[:200].decode("utf-8", "replace").strip()}
-            refused = Sentence("The witness %(name)s refused (%(status)s): %(why)s", **about)
+            refused = Sentence("The witness %(name)s refused with status %(status)s.", name=self.name, status=status)
             busy = status >= requests.codes.server_error or status == requests.codes.too_many_requests
             raise (ServiceMissingError if busy else IntegrityError)(refused)
         cosigned, time = self._checked(text, answer)

@@ -11,21 +11,27 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.core.mail import EmailMessage
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from requests import RequestException
 
 from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from evidence.development.authority import running_authority
 from exhibit import __version__
 from exhibit.clock import now
+from exhibit.config.written import written
 from exhibit.digests import Digest
+from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.sentences import Sentence, following, to_text
 from registry import jobs
 from registry.crawls import canaries
 from registry.db import running
+from registry.db.locks import LOCKS, Lock
 from registry.edge import contributors, leases
 from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.log.site_settings import change
 from registry.matches.index_upkeep import IndexState
 from registry.models import (
     AddedWitness,
@@ -82,6 +88,7 @@ def own(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Services:
     """An installation with a witness, whose page the client sees."""
     given = OpenTimestampsConfig(kind="opentimestamps", name="bitcoin", urls=("http://127.0.0.1:9",), development=True)
     inline.services.config = replace(inline.services.config, anchors=(given,), contact="ann@example.org")
+    (inline.services.config.data_dir / "exhibit.toml").write_text('contact = "ann@example.org"\n')
     use_house(monkeypatch, inline.services)
     return inline.services
 
@@ -392,7 +399,7 @@ def test_witnesses_are_added_and_removed_by_the_operator_alone(
     assert "It has answered, and is asked from now on" in page
     assert "Can be added at once" not in page
     page = client.post("/operator/witnesses/near/remove", follow=True).content.decode()
-    assert "It won't be asked any more. What it has given stays." in page
+    assert "It won&#x27;t be asked any more. What it has given stays." in page
     page = client.post("/operator/witnesses/near/add", follow=True).content.decode()  # it runs no more
     assert f"{authority.url} doesn&#x27;t answer." in page
 
@@ -400,6 +407,7 @@ def test_witnesses_are_added_and_removed_by_the_operator_alone(
 def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answered(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     use_house(monkeypatch, inline.services)
     client = person(staff=True)
 
@@ -411,20 +419,24 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
         root = SimpleUploadedFile("root.pem", authority.root_pem)
         wrong = SimpleUploadedFile("root.pem", b"no root")
         assert "holds no certificates" in add(urls=authority.url, roots=wrong)
+        assert "Choose the file with its root certificates." in add(urls=authority.url)
         assert "must consist of small letters" in add(urls=authority.url, roots=root, name="../x")
         assert "It can't be asked so:" in add(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
         assert "There is no kind of witness" in add(urls=authority.url, kind="oracle")
+        inline.services.config = replace(inline.services.config, allowed_networks=())
+        for url in (authority.url, "http://169.254.169.254/latest", "http://localhost:1"):
+            root.seek(0)
+            assert "isn't on the public internet" in add(urls=url, roots=root)
         assert not AddedWitness.objects.exists()
+        inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
         root.seek(0)
         assert "It has answered, and is asked from now on" in add(urls=authority.url, roots=root)
         root.seek(0)
         assert "There is a witness house.tsa already" in add(urls=authority.url, roots=root)
     (row,) = AddedWitness.objects.all()
     assert (row.kind, row.settings, "BEGIN CERTIFICATE" in row.roots) == ("rfc3161", {"urls": [authority.url]}, True)
-    assert (
-        "It won't be asked any more"
-        in client.post("/operator/witnesses/house.tsa/remove", follow=True).content.decode()
-    )
+    client.post("/operator/witnesses/house.tsa/remove")
+    assert not AddedWitness.objects.exists()
 
 
 def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_shown(
@@ -432,6 +444,7 @@ def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_
 ) -> None:
     from tests.assets.evm_ledger import KEY, running_ledger  # takes a second to load
 
+    inline.services.config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",))
     use_house(monkeypatch, inline.services)
     client, folder = person(staff=True), inline.services.config.data_dir / "secrets" / "chains"
     folder.mkdir(parents=True)
@@ -495,6 +508,7 @@ def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
 def test_without_a_contact_the_crawler_has_nobody_to_complain_to(own: Services) -> None:
     make_well()
     own.config = replace(own.config, contact="")
+    (own.config.data_dir / "exhibit.toml").unlink()
     assert amiss(own) == []  # nothing is visited
     claimed_slice(owner("studio"))
     assert amiss(own) == ["The crawler names no contact: who runs a site that it visits can't complain or opt out."]
@@ -513,9 +527,65 @@ def test_a_newer_version_is_asked_for_only_where_the_operator_says_whom(own: Ser
     site.answers["/latest"] = answer(b'{"tag_name": "v99.1", "body": "<b>"}')
     with site.running():
         own.config = replace(own.config, update_url=f"{site.url}/latest")
+        with pytest.raises(RefusedError):  # it may have been written on a page, so a number isn't enough
+            updates.look(own)
+        own.config = replace(own.config, allowed_networks=("127.0.0.0/8",))
+        (own.config.data_dir / updates.ASKED).unlink()
         for _day in range(2):
             updates.look(own)
     ((_, asked),) = site.asked
     assert not {"Cookie", "From", "Referer"} & set(asked)
     assert (asked["User-Agent"], __version__ in str(asked)) == ("Exhibit", False)
-    assert amiss(own) == [f"Version 99.1 is out; this is {__version__}."]
+    assert f"Version 99.1 is out; this is {__version__}." in amiss(own)
+    (own.config.data_dir / updates.ASKED).unlink()
+    answered = updates.newest(own.config)
+    with pytest.raises(RequestException):  # nobody answers any more
+        updates.look(own)
+    assert updates.newest(own.config) == answered
+    own.config = replace(own.config, update_url="https://other.example/latest")
+    assert updates.newest(own.config) is None
+    assert said().endswith("and wasn't named yet.")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [(b"1.2\n", "1.2"), (b"v1.2.3", "1.2.3"), (b'"1.2"', "1.2"), (b'{"info": {"version": "1.2"}}', "1.2")],
+)
+def test_a_version_is_a_line_of_text_or_stands_in_json(text: bytes, version: str) -> None:
+    assert updates.version_in(text) == version
+    for none in (b"12", b"[1.2]", b"<b>1.2</b>", b"[" * 60_000):
+        with pytest.raises(ServiceMissingError):
+            updates.version_in(none)
+
+
+def test_who_changes_the_public_address_shows_again_who_it_is_and_every_operator_is_told(
+    own: Services, mailoutbox: list[EmailMessage]
+) -> None:
+    client, file = person(staff=True), own.config.data_dir / "exhibit.toml"
+    User.objects.create_user("second@example.org", "second@example.org", is_staff=True)
+    boss = User.objects.get(username="operator@example.org")
+    boss.set_password("a long password")
+    boss.save()
+    client.force_login(boss)
+    for address in ("/operator/settings", "/operator/witnesses/own", "/operator/witnesses/near/add"):
+        asked = client.post(address, {"public_url": "https://evil.example"})
+        assert asked.headers["Location"].startswith("/account/reauthenticate/"), address
+    assert written(own.config.data_dir) == {"contact": "ann@example.org"}
+    asked = client.post("/operator/settings", {"public_url": "https://new.example"})
+    page = client.post(asked.headers["Location"], {"password": "a long password"}, follow=True).content.decode()
+    assert "Saved. It takes effect after a restart." in page
+    assert 'public_url = "https://new.example"' in file.read_text()
+    assert [mail.to for mail in mailoutbox] == [["operator@example.org"], ["second@example.org"]]
+    assert "https://new.example" in mailoutbox[0].body
+
+
+def test_one_change_of_settings_waits_for_another(own: Services) -> None:
+    (own.config.data_dir / "exhibit.toml").write_text('contact = "old@example.org"\n')
+    with connection.copy().cursor() as other, connection.cursor() as cursor:
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [LOCKS, Lock.SETTINGS])
+        cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            change(own.config, {"contact": "new@example.org"}, by="ann")
+        other.connection.close()
+    assert not LogOpening.objects.filter(content__what="settings changed").exists()
+    assert written(own.config.data_dir) == {"contact": "old@example.org"}
