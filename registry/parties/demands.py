@@ -49,7 +49,7 @@ class NewEntry:
 
     kind: str
     amount: int  # in the currency's smallest unit
-    day: date | None = None  # today, if none
+    day: date | None = None  # if none, today, or of a correction that of what it corrects
     due_on: date | None = None
     words: str = ""
     corrects: int | None = None  # number of the entry that counts no more
@@ -69,8 +69,8 @@ class NewDemand:
 
 
 def demands(of: Owner, party: str = "") -> QuerySet[Demand]:
-    """The owner's demands, each with ``asked`` and ``agreed`` last, all that was ``received``, and ``due_on``."""
-    live = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-number")
+    """The owner's demands, each with ``asked`` and ``agreed`` last by day, all ``received``, and ``due_on``."""
+    live = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-day", "-number")
     sums = live.filter(kind=Kind.RECEIVED).order_by().values("demand").annotate(sum=Sum("amount"))
     rows = Demand.objects.filter(owner=of, **({"party": party} if party else {})).annotate(
         asked=Subquery(live.filter(kind=Kind.ASKED).values("amount")[:1]),
@@ -138,9 +138,6 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
     """
     if new.kind not in Kind.values:
         raise WrongUseError(_("Choose what has happened."))
-    day = new.day or localdate()
-    if day > now().date() + timedelta(days=1):
-        raise WrongUseError(_("The day lies in the future."))
     checked_amount(new.amount)
     with alone_with(row) as held:
         wrong = None
@@ -149,6 +146,9 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
             if wrong is None or not new.words.strip():
                 hint = _("Name an entry of the same kind that isn't corrected yet, and say why.")
                 raise WrongUseError(_("This corrects nothing."), hint=hint)
+        day = new.day or (localdate() if wrong is None else wrong.day)
+        if day > now().date() + timedelta(days=1):
+            raise WrongUseError(_("The day lies in the future."))
         said = asdict(new) | {"day": day, "corrects": wrong, "words": new.words.strip(), "by": by, "at": now()}
         return DemandEntry.objects.create(demand=held, number=next_number(held.entries), **said)
 

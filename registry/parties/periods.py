@@ -63,7 +63,9 @@ def periods_of(owner: Owner) -> list[str]:
 def sums(owner: Owner, period: Period) -> list[Sums]:
     """What the books say of a period, a line for each currency; nothing is added across currencies."""
     entries = DemandEntry.objects.filter(demand__owner=owner, correction=None, day__lte=period.last)
-    rows = entries.order_by("demand", "number").values_list("demand", "demand__currency", "kind", "amount", "day")
+    rows = entries.order_by("demand", "day", "number").values_list(
+        "demand", "demand__currency", "kind", "amount", "day"
+    )
     within: dict[tuple[str, str, int], int] = defaultdict(int)
     agreed: dict[tuple[str, int], int] = {}
     paid: dict[tuple[str, int], int] = defaultdict(int)

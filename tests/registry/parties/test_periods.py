@@ -40,7 +40,7 @@ def test_sums_are_of_the_days_by_currency_without_what_was_corrected(studio: Own
     for kind, amount, day, corrects, why in (
         ("agreed", 400, date(year, 2, 1), None, ""),
         ("received", 999, date(year, 3, 31), None, ""),
-        ("received", 100, date(year, 3, 31), 3, "a slip"),
+        ("received", 100, None, 3, "a slip"),  # on the day of what it corrects
         ("received", 50, date(year, 4, 1), None, ""),
     ):
         demands.add_entry(euros, NewEntry(kind, amount, day, None, why, corrects), by="ann")
@@ -52,8 +52,15 @@ def test_sums_are_of_the_days_by_currency_without_what_was_corrected(studio: Own
     assert f"{year}-Q1" in periods_of(studio)
     assert sums(owner("agency"), period_named(f"{year}-Q1")) == []
 
+    demands.add_entry(euros, NewEntry("asked", 450, None, None, "a slip, too", 1), by="ann")
+    demands.add_entry(euros, NewEntry("agreed", 410, date(year, 5, 1)), by="ann")
+    demands.add_entry(euros, NewEntry("agreed", 390, None, None, "once more", 2), by="ann")
+    assert demands.demand(studio, 1).agreed == 410  # what corrects an earlier word isn't the last
+    assert sums(studio, period_named(f"{year}-Q1"))[0].agreed == 390
     quarter = period_named(f"{year}-Q1")
-    assert ledger_bytes(studio, quarter).count(b"\r\n") == 4  # heads, what was agreed, the slip and its correction
+    assert (
+        ledger_bytes(studio, quarter).count(b"\r\n") == 5
+    )  # heads, what was agreed and the slip, each with its correction
     (head, first, *_rest) = load_workbook(io.BytesIO(ledger_xlsx(studio, quarter))).worksheets[0].iter_rows()
     assert [cell.value for cell in head][:4] == ["demand", "party", "cases", "basis"]
     assert (first[3].value, first[3].data_type, first[8].value) == ('=HYPERLINK("x")', "s", 4)
