@@ -61,7 +61,10 @@ def show_notice(*, number: int, named: str | None, as_json: bool) -> None:
         ("state", one.state),
         ("due", f"{one.due_on} ({one.due_what})" if one.due_on else ""),
         *(("lacks", sentence) for sentence in one.missing),
-        *(("answered", f"{reply.kind}: {reply.words}") for reply in one.replies),
+        *(
+            ("taken back" if reply.withdrawn_at else "answered", f"{reply.kind}: {reply.words}")
+            for reply in one.replies
+        ),
     )
     click.echo()
     say(one.text)

@@ -53,6 +53,7 @@ def test_a_party_has_its_cases_works_places_notices_and_answers_on_one_page(stud
     row = begun(studio)
     NoticeReply.objects.create(notice=row, number=1, kind="dispute", at=now())
     NoticeReply.objects.create(notice=row, number=2, kind="offer", at=now(), seen_at=now())
+    NoticeReply.objects.create(notice=row, number=3, kind="credit", at=now(), seen_at=now(), withdrawn_at=now())
     Case.objects.filter(number=2).update(standing="removed")
     page = words(ann, PAGE)
     for said in (
@@ -70,6 +71,7 @@ def test_a_party_has_its_cases_works_places_notices_and_answers_on_one_page(stud
     ):
         assert said in page, said
     assert page.count("not read yet") == 1
+    assert 'The credit has been corrected · <span class="aside">taken back there before it was read' in page
     assert page.count('<img class="thumb"') == 4
 
 
