@@ -37,6 +37,7 @@ PHRASES: Mapping[str, str] = {
         "%(agency)s is asked whether it sold a licence; no notice goes out until it has answered."
     ),
     "agency-answered": Sentence("%(agency)s has answered:"),
+    "agency-spared": Sentence("No answer of %(agency)s is awaited any more."),
     "reported": Sentence("The found picture was reported as illegal."),
     "stays-shown": Sentence("The operator found that the reported picture may stay."),
     "sealed": Sentence("Bundle %(number)s was sealed."),

@@ -11,9 +11,13 @@ from exhibit.types import CaseDecision, Decision
 from registry.cases import history, triage
 from registry.cases.history import Said
 from registry.db.rows import write
+from registry.log import audit_log
 from registry.log.log import submit
 from registry.models import Case, EventKind, GroupDecision, LogSubmission, StepState
 from registry.notifications import events
+
+OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
+"""Decisions after which nothing is asked of anybody."""
 
 LEDGER = "licence ledger"
 """Stands where a person's name would stand."""
@@ -58,6 +62,10 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
         case.captures.filter(state=StepState.TODO).update(not_before=None)  # what waited while it was put aside
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
+    if case.asked_at is not None and decision in OVER:
+        write(case, asked_at=None)
+        history.record(case, "agency", by, ("agency-spared", {"agency": case.agency}))
+        audit_log.noted(case, "agency asked no more", by=by, agency=case.agency)
     opening = {
         "case": case.pk,
         "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,

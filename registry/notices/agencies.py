@@ -7,6 +7,7 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.cases import history
+from registry.cases.record_decision import OVER
 from registry.db.rows import alone_with, write
 from registry.log import audit_log
 from registry.models import Case, Licence, Owner
@@ -15,7 +16,6 @@ from registry.notices.page_claims import resellers
 
 MAX_NAME, MAX_WORDS, MAX_OFFERED = 200, 1_000, 20
 """Characters of an agency's name, and of its answer; agencies that are offered."""
-_OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
 
 
 def ask(case: Case, agency: str, *, by: str) -> None:
@@ -30,7 +30,7 @@ def ask(case: Case, agency: str, *, by: str) -> None:
     with alone_with(case) as row:
         if row.asked_at is not None:
             raise ConflictError(Sentence("%(agency)s is being asked already.", agency=row.agency))
-        if row.decision in _OVER:
+        if row.decision in OVER:
             raise ConflictError(
                 Sentence("Case %(number)s is licensed or cleared: nobody has to be asked.", number=row.number)
             )
