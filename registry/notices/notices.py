@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from exhibit.sentences import Sentence
 from registry.accounts import samples
 from registry.accounts.scoped import numbered
 from registry.cases import history
@@ -55,7 +56,7 @@ def notices(of: Owner) -> QuerySet[Notice]:
 
 def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     """The notices with ``answered``, whether anything came on their pages, and ``unread``, by no member yet."""
-    replies = NoticeReply.objects.filter(notice=OuterRef("pk"))
+    replies = NoticeReply.objects.filter(notice=OuterRef("pk"), withdrawn_at=None)
     told: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
     return rows.annotate(**told)
 
@@ -126,20 +127,23 @@ def _check(cases: Sequence[Case]) -> None:
 def check_rest(cases: Iterable[Case]) -> None:
     """Raise ``WrongUseError`` while a reply to a notice about one of the cases is unread: nothing more leaves then.
 
-    The same while an agency that may have sold a licence for one is being asked.
+    The same while an agency that may have sold a licence for one is being asked. The cases are as they are now.
     """
     cases = list(cases)
-    for asked in Case.objects.filter(pk__in=[case.pk for case in cases], asked_at__isnull=False).order_by("number")[:1]:
-        about = {"case": asked.number, "agency": asked.agency}
-        raise WrongUseError(
-            _("Case %(case)d rests: %(agency)s is being asked whether it sold a licence.") % about,
-            hint=_("Write on the case what it answered first."),
-        )
+    for case in cases:
+        if case.asked_at is not None:
+            about = {"case": case.number, "agency": case.agency}
+            raise WrongUseError(
+                Sentence("Case %(case)s rests: %(agency)s is being asked whether it sold a licence.", **about),
+                hint=Sentence("Write on the case what it answered first."),
+            )
     unread = NoticeCase.objects.filter(case__in=cases, notice__replies__seen_at=None, notice__replies__isnull=False)
     for row in unread.select_related("case", "notice")[:1]:
         numbers = {"case": row.case.number, "notice": row.notice.number}
-        said = _("Case %(case)d rests: an answer to notice %(notice)d hasn't been read.") % numbers
-        raise WrongUseError(said, hint=_("Read the answer on that notice first."))
+        raise WrongUseError(
+            Sentence("Case %(case)s rests: an answer to notice %(notice)s hasn't been read.", **numbers),
+            hint=Sentence("Read the answer on that notice first."),
+        )
 
 
 def fill(row: Notice, given: Mapping[str, str], names: Iterable[str], *, sender: Sender | None = None) -> None:
@@ -182,13 +186,13 @@ def discard(row: Notice, *, by: str) -> None:
 
 @contextmanager
 def held_draft(row: Notice) -> Iterator[Notice]:
-    """A draft as it is now, which nobody else changes until the block, a transaction, has ended.
+    """A draft as it is now, which nobody else changes until the block, a transaction, has ended, nor its cases.
 
     Raises ``WrongUseError`` when it is signed already, or a case of it may not be noticed any more.
     """
     with transaction.atomic():
         held = _hold_draft(row)
-        _check([case.case for case in held.notice_cases.select_related("case")])
+        _check(held_cases(held))
         yield held
 
 
@@ -253,8 +257,8 @@ def sent_by_hand(row: Notice, *, by: str) -> None:
     """
     with transaction.atomic():
         held = held_signed(row)
+        check_rest(held_cases(held))
         mail.stop(held)
-        check_rest(cases_of(held))
         keep_sent(held, "by hand", by=by)
 
 
@@ -325,6 +329,11 @@ def _columns(due: Due | None) -> dict[str, object]:
 def cases_of(row: Notice) -> QuerySet[Case]:
     """The cases of a notice with their owner and works."""
     return Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk")
+
+
+def held_cases(row: Notice) -> list[Case]:
+    """The same as they are now; nobody else changes them until the caller's transaction ends."""
+    return list(cases_of(row).select_for_update(no_key=True, of=("self",)))
 
 
 def keep_event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 
-from exhibit.errors import ExhibitError
+from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.db import steps
 from registry.db.fields import KeptFile
@@ -61,16 +61,21 @@ def _send(services: Services, row: NoticeMail) -> None:
         return
     try:
         with steps.ending(NoticeMail, [row.pk]):
-            _hand_over(row, server, message, keep_mail(services, message.sent_bytes()))
+            _hand_over(services, row, server, message)
     finally:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.close()
 
 
-def _hand_over(row: NoticeMail, server: Untyped, message: OneMail, kept: KeptFile) -> None:
-    """Give a mail to a server, at most once."""
+def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: OneMail) -> None:
+    """Give a mail to a server, at most once; one whose cases rest since it was asked for waits."""
     try:
-        if mail.begin(row.pk, kept):
+        kept = _begun(services, row, message)
+    except WrongUseError as error:
+        mail.not_taken(row.pk, error.sentence, for_good=False)
+        return
+    try:
+        if kept is not None:
             server.send_messages([message])
             with transaction.atomic():
                 notices.keep_sent(row.notice, "mail", by=row.by, files=[kept])
@@ -79,6 +84,17 @@ def _hand_over(row: NoticeMail, server: Untyped, message: OneMail, kept: KeptFil
         mail.refused(row.pk, words_of(error), for_good=is_final(error))
     except (OSError, smtplib.SMTPException):
         mail.unknown(row.pk)
+
+
+def _begun(services: Services, row: NoticeMail, message: OneMail) -> KeptFile | None:
+    """Note that a mail is handed over now, and keep its bytes; ``None`` for one that may not be sent.
+
+    Raises ``WrongUseError`` while a case of its notice rests.
+    """
+    with transaction.atomic():
+        notices.check_rest(notices.held_cases(row.notice))
+        kept = keep_mail(services, message.sent_bytes())
+        return kept if mail.begin(row.pk, kept) else None
 
 
 def _message(services: Services, row: NoticeMail) -> OneMail:

@@ -11,8 +11,8 @@ from pytest_django import Settings
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.cases.purge import purge
-from registry.models import Notice, NoticeMail, Owner, PictureReport
-from registry.notices import mail as notice_mail, notices
+from registry.models import Notice, NoticeMail, NoticeReply, Owner, PictureReport
+from registry.notices import agencies, mail as notice_mail, notices, replies
 from registry.notices.send_notice import send_notices
 from registry.notices.signing import file_of, send_by_mail
 from registry.notifications.mail import django_mail
@@ -87,6 +87,27 @@ def test_a_server_that_does_not_take_it_now_is_asked_again_without_end(
             assert mail.not_before - now() > timedelta(minutes=9)
         notices.take_back(Notice.objects.get(), by="Ann")
         assert not NoticeMail.objects.exists()
+
+
+def test_a_mail_that_waits_does_not_leave_while_a_case_rests(
+    inline: SyncRunner, waiting: Waiting, studio: Owner
+) -> None:
+    with mail_server(greets=False) as server:
+        mail = sent(inline, waiting(server))
+        server.greets = True
+        case, row = studio.cases.get(number=1), Notice.objects.get()
+        agencies.ask(case, "Alamy", by="ann")
+        mail = sent(inline, mail)
+        assert (mail.state, mail.begun_at, server.mails) == ("todo", None, [])
+        assert mail.error.startswith("Case 1 rests: Alamy is being asked whether it sold a licence.")
+        assert mail.not_before is not None
+        agencies.answered(case, "Not sold by us.", by="ann")
+        NoticeReply.objects.create(notice=row, number=1, kind="dispute", at=now())
+        mail = sent(inline, mail)
+        assert (mail.state, server.mails) == ("todo", [])
+        assert "answer to notice 1 hasn't been read" in mail.error
+        replies.see(row, by="ann")
+        assert (sent(inline, mail).state, len(server.mails)) == ("done", 1)
 
 
 def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_that_it_has_not_left(
