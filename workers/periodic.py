@@ -23,7 +23,7 @@ def each_minute(services: Services) -> tuple[Job, ...]:
     """What is due some day, and nobody waits for in these seconds; in beat's own process."""
     from registry.cases import recaptures
     from registry.crawls import canaries, due_times, revisits
-    from registry.notices import terms
+    from registry.notices import replies, terms
     from registry.notifications import mail_choices
 
     days = services.config.recapture_days
@@ -32,6 +32,7 @@ def each_minute(services: Services) -> tuple[Job, ...]:
         revisits.conclude_ended,
         canaries.tell_missed,
         terms.tell_due,
+        replies.tell_visited,
         partial(recaptures.start_due, now(), days),
         mail_choices.make_missing,
     )

@@ -51,7 +51,7 @@ class Asked:
 
 
 def asked(notice: Notice) -> list[Asked]:
-    """The cases of a signed notice with the places that were known when it was signed, licensed ones left out."""
+    """The cases of a signed notice with the places that its letter names, those that are licensed by now left out."""
     items = items_of(notice)
     visits = Capture.objects.filter(case__notice_cases__notice=notice, state__in=UNFINISHED)
     waiting = {
@@ -70,7 +70,7 @@ def asked(notice: Notice) -> list[Asked]:
             tuple(
                 _place(place, waits=(item.row.case_id, *recaptures.place_of(place.seen)) in waiting)
                 for place in item.places
-                if place.licence is None and _known(place, notice)
+                if place.licence is None and _key(place) in item.row.places
             ),
         )
         for item in items
@@ -82,8 +82,8 @@ def _place(place: CasePlace, *, waits: bool) -> AskedPlace:
     return AskedPlace(seen.page_url, place.first_seen, seen.last_seen, place.standing, place.visited, waits)
 
 
-def _known(place: CasePlace, notice: Notice) -> bool:
-    return place.first_seen is None or notice.signed_at is None or place.first_seen <= notice.signed_at
+def _key(place: CasePlace) -> list[str]:
+    return [key.hex() for key in recaptures.place_of(place.seen)]
 
 
 def pictures(services: Services, notice: Notice, case: int) -> bytes:
@@ -99,13 +99,12 @@ def pictures(services: Services, notice: Notice, case: int) -> bytes:
 
 
 def _shown(notice: Notice) -> QuerySet[CaseSighting]:
-    """The use of each case that shows most of the work, whose pictures are here and not reported as illegal."""
-    stored = {"match__found__bytes_state": BytesState.STORED, "match__transform__isnull": False}
-    rows = CaseSighting.objects.filter(case__notice_cases__notice=notice, licence=None, **stored)
+    """The use of each case that its letter shows, whose pictures are here and not reported as illegal."""
+    uses = notice.notice_cases.values("shown")
+    rows = CaseSighting.objects.filter(pk__in=uses, licence=None, match__found__bytes_state=BytesState.STORED)
     rows = rows.exclude(scoped.is_hidden(notice.owner, "match__found__"))
     rows = rows.exclude(scoped.is_hidden(notice.owner, "match__registered__"))
-    chosen = rows.order_by("case__number", "-match__overlap_work", "pk").distinct("case__number")
-    return chosen.select_related("match__registered", "match__found")
+    return rows.order_by("case__number").select_related("match__registered", "match__found")
 
 
 def looked_at(reply: NoticeReply, cases: Sequence[Asked]) -> list[AskedPlace]:

@@ -14,6 +14,7 @@ from exhibit.types import SeenElsewhere
 from registry.cases import recaptures
 from registry.cases.recaptures import Standing
 from registry.crawls.elsewhere import stated
+from registry.db.rows import write
 from registry.models import (
     ArchiveQuestion,
     BytesState,
@@ -185,6 +186,12 @@ def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledge
     number = None if licence is None else licence.number
     first = earliest(use.first_seen for use in seen)
     return CasePlace(last, first, number, standing, None if visit is None else visit.finished_at)
+
+
+def keep_shown(item: NoticeItem) -> None:
+    """Keep with a case of a notice that is being signed which places its letter names, and the use that it shows."""
+    keys = (recaptures.place_of(place.seen) for place in item.there[:MAX_PLACES])
+    write(item.row, places=[[page.hex(), image.hex()] for page, image in keys], shown=item.shown)
 
 
 MAX_OF_A_PART = 30_000  # characters of a letter that a page shows at once

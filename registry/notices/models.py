@@ -3,7 +3,7 @@
 from django.db import models
 
 from registry.accounts.models import Numbered, Owner
-from registry.cases.models import Case
+from registry.cases.models import Case, CaseSighting
 from registry.db.claimable import Claimable
 from registry.db.fields import DigestField, KeptFiles
 
@@ -90,6 +90,12 @@ class NoticeCase(models.Model):
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
     answers = models.JSONField(default=dict, blank=True, help_text="purpose, nature, amount, market; words")
+    places = models.JSONField(
+        default=list, blank=True, help_text="that the signed letter names: the keys of page and image, as hex"
+    )
+    shown = models.ForeignKey(
+        CaseSighting, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", help_text="at those places"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "case"], name="notice_case_identity")]
@@ -144,6 +150,9 @@ class NoticeReply(models.Model):
     seen_at = models.DateTimeField(null=True, blank=True, help_text="until then the notice rests")
     seen_by = models.CharField(max_length=300, blank=True, help_text="nobody, of one that was taken back")
     withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="taken back on the page before it was read")
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="that it was cleared: when members were told what visits found then"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "number"], name="notice_reply_identity")]

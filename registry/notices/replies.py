@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.core.files import File
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -22,9 +23,19 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, passes
 from exhibit.plain import one_line, plain
 from registry.cases import history, recaptures
+from registry.cases.recaptures import Standing
 from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
-from registry.models import UNFINISHED, Capture, Case, EventKind, Notice, NoticeReply, NoticeReplyFile, Owner
+from registry.models import (
+    UNFINISHED,
+    Capture,
+    EventKind,
+    Notice,
+    NoticeReply,
+    NoticeReplyFile,
+    Owner,
+    StepState,
+)
 from registry.notices.notices import cases_of, keep_event
 from registry.notifications import events, mail_choices
 
@@ -165,21 +176,31 @@ def withdraw(row: Notice, number: int) -> None:
             history.record(case, "notice", "", ("notice-reply-back", {"number": held.number}))
 
 
-def tell_visited(case: Case) -> None:
-    """Record for mails and webhooks how the places stand, once all were visited after a reply that they were cleared.
+def tell_visited() -> None:
+    """Record for mails and webhooks how the places stand, once of each reply that they were cleared.
 
-    Inside a transaction that has locked the case, when a visit to a place of it has ended.
+    That is when no visit to them waits any more. A visit that failed says nothing: its place wasn't seen.
     """
-    said = NoticeReply.objects.filter(notice__notice_cases__case=case, kind=NoticeReply.Kind.REMOVED, withdrawn_at=None)
-    for reply in said.select_related("notice__owner"):
-        cases = cases_of(reply.notice)
-        visits = Capture.objects.filter(case__in=cases.filter(decision__in=recaptures.FOLLOWED))
-        if visits.filter(state__in=UNFINISHED).exists() or not visits.filter(finished_at__gte=reply.at).exists():
-            continue
-        places = sum((Counter(found.places) for found in recaptures.visited(cases).values()), Counter())
-        about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
-        about |= {"places": {str(standing): count for standing, count in places.items()}}
-        events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about, name=f"{reply.notice.number}-{reply.number}")
+    places = Capture.objects.filter(case__notice_cases__notice=OuterRef("notice"), state__in=UNFINISHED)
+    waits = Exists(places.filter(case__decision__in=recaptures.FOLLOWED))
+    untold = Q(kind=NoticeReply.Kind.REMOVED, withdrawn_at=None, told_at=None)
+    for reply in NoticeReply.objects.filter(untold, ~waits).select_related("notice__owner").order_by("pk")[:500]:
+        with transaction.atomic():
+            told = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
+            if told and (stand := _standing(reply.notice)):
+                about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
+                events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about | {"places": stand})
+
+
+def _standing(notice: Notice) -> dict[str, int]:
+    """How many of the places of a notice's cases stand how, as the last visit to each has found them."""
+    rows = Capture.objects.filter(case__in=cases_of(notice).filter(decision__in=recaptures.FOLLOWED))
+    place = ("case_id", "page_key", "image_key")
+    last = rows.order_by(*place, "-number").distinct(*place).values_list("state", "outcome")
+    found = Counter(
+        recaptures.standing_of(outcome) if state == StepState.DONE else Standing.UNSEEN for state, outcome in last
+    )
+    return {str(standing): count for standing, count in found.items()}
 
 
 def see(row: Notice, *, by: str) -> None:

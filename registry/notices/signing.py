@@ -19,7 +19,7 @@ from registry.models import Case, Notice, NoticeMail
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import gaps
 from registry.notices.claims import Pages, check, unanswered
-from registry.notices.contents import Letter, items_of, letter
+from registry.notices.contents import Letter, items_of, keep_shown, letter
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
 from registry.notifications.mail import message_id
@@ -72,6 +72,8 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         files = [_kept(services, TEXT_NAME, "text/plain", text), _kept(services, PDF_NAME, "application/pdf", pdf)]
         cases = [item.row.case for item in items]
         files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
+        for item in items:
+            keep_shown(item)
         claims = {number: found.record() for number, found in checks.items()}
         notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
@@ -98,7 +100,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
     with transaction.atomic():
         held = notices.held_signed(notice)
-        cases = _cases(held)
+        cases = notices.held_cases(held)
         notices.check_rest(cases)
         if held.fields.get("undertaking") in ("within", "beyond"):
             said = _("The letter says that an undertaking is enclosed, and mail from here takes none along.")

@@ -51,7 +51,6 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "cases": row.cases.select_related("work").order_by("number"),
         "entries": [(entry, words.ENTRIES[DemandEntry.Kind(entry.kind)]) for entry in entries],
         "kinds": words.ENTRIES.items(),
-        "today": timezone.localdate(),
         "invoices": made,
         "standing": standing,
         "paid": paid,

@@ -30,8 +30,8 @@ RECORDED = frozenset(
     asked_at created_at date_joined decided_at delivered_at disputed_at earlier_registered_at ended_at finished_at
     first_seen found_at given_at grown_at last_at last_login last_seen last_used_at licences_searched_at
     looked_at made_at measured_at noted_at opened_at paused_at proposed_at refused_at registered_at removed_at
-    reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time undone_at used_at used_from visited_at
-    witnessed_at
+    reported_at retired_at revoked_at sealed_at sent_at signed_at started_at time told_at undone_at used_at used_from
+    visited_at withdrawn_at witnessed_at
     """.split()  # noqa: SIM905 - names to read
 )
 """Columns that say when something happened. Where it is asked how long ago, one ahead of now counts as long ago."""

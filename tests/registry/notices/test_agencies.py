@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from exhibit.errors import ConflictError, WrongUseError
+from registry.cases.decisions import Choice, Wish, decide_each
 from registry.cases.queue import State, Wanted, chosen
-from registry.models import Case, LogOpening, Notice, Owner
+from registry.models import LogOpening, Notice, Owner
 from registry.notices import agencies, notices
 from registry.notices.claims import check
 from registry.notices.signing import send_by_mail
@@ -49,9 +52,22 @@ def test_no_notice_is_begun_signed_or_mailed_while_an_agency_is_asked(studio: Ow
     signed(inline, draft)
     assert [event.sentence for event in case.events.filter(kind="agency").order_by("pk")] == ["", "Not sold by us."]
     assert LogOpening.objects.filter(details__words="Not sold by us.", details__agency="Alamy").exists()
-    Case.objects.filter(pk=case.pk).update(decision="licensed")
+    agencies.ask(case, "Alamy", by="ann")
+    decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "ann"))
+    assert chosen(studio, Wanted(State.ASKED)).exists()
+    decide_each(inline.services, studio, [1], Wish(Choice.COPIES, "ann", "The gallery says so."))
+    assert not chosen(studio, Wanted(State.ASKED)).exists()
+    assert LogOpening.objects.filter(details__agency="Alamy").count() == 4
+    assert case.events.filter(kind="agency").latest("pk").said == [["agency-spared", {"agency": "Alamy"}]]
     with pytest.raises(ConflictError, match="licensed or cleared"):
         agencies.ask(case, "Alamy", by="ann")
+
+
+def test_nobody_changes_the_cases_of_a_draft_that_is_being_signed(studio: Owner) -> None:
+    draft = begun(studio)
+    with CaptureQueriesContext(connection) as asked, notices.held_draft(draft):
+        pass
+    assert any('FROM "registry_case"' in one["sql"] and "FOR NO KEY UPDATE" in one["sql"] for one in asked)
 
 
 def test_a_licence_that_an_agency_sold_says_so_and_whom_to_ask(studio: Owner, inline: SyncRunner) -> None:

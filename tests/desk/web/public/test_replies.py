@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -15,17 +14,20 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import decode
 from registry.crawls import denylists
+from registry.db.rows import columns
 from registry.models import (
     Capture,
     CaseEvent,
     Event,
     LogOpening,
     MailChoice,
+    Match,
     Notice,
     NoticeReply,
     Owner,
     PictureReport,
     Role,
+    Sighting,
     User,
 )
 from registry.notices import asked, notices, replies, terms
@@ -239,15 +241,14 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     assert "is visited soon" in Client().get(path).content.decode()
     gone, waits = Capture.objects.filter(state="todo").order_by("case__number")
     Capture.objects.filter(pk=gone.pk).update(state="done", outcome="image-gone", finished_at=now())
-    with transaction.atomic():
-        replies.tell_visited(gone.case)
+    replies.tell_visited()
     assert not Event.objects.filter(kind="notice.visited").exists()  # one place waits
     denylists.deny("shop.example", by="Ann", reason="nobody is there")
     inline.run_until_idle()
     waits.refresh_from_db()
     assert waits.state == "done"
-    with transaction.atomic():
-        replies.tell_visited(gone.case)  # whoever comes second
+    for _tick in range(2):
+        replies.tell_visited()
     event = Event.objects.get(kind="notice.visited")
     assert event.about == {
         "notice": row.number, "party": "shop.example", "reply": 1, "places": {"removed": 1, "unseen": 1}
@@ -261,6 +262,26 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     mail = digest_mail(inline.services, choice, [event])
     assert mail is not None
     assert "Of 2 places, 1 were found removed since." in " ".join(mail.body.split())
+    event.delete()  # as all are after 90 days
+    Capture.objects.filter(pk=waits.pk).update(outcome="captured", finished_at=now())
+    replies.tell_visited()
+    assert not Event.objects.filter(kind="notice.visited").exists()
+
+
+def test_it_is_told_where_nothing_is_visited_again_and_where_a_visit_fails(sent: tuple[Notice, str]) -> None:
+    def told() -> list[dict[str, int]]:
+        replies.tell_visited()
+        return [one.about["places"] for one in Event.objects.filter(kind="notice.visited").order_by("pk")]
+
+    path = sent[1]
+    Capture.objects.update(state="done", outcome="page-gone", finished_at=now() - timedelta(hours=1))
+    Client().post(path, {"kind": "removed"})
+    assert told() == [{"removed": 2}]
+    Capture.objects.filter(case__number=1).update(outcome="captured")
+    Client().post(path, {"kind": "removed"})
+    assert len(told()) == 1
+    Capture.objects.filter(state="todo").update(state="failed")
+    assert told() == [{"removed": 2}, {"removed": 1, "unseen": 1}]
 
 
 def test_a_wrong_answer_is_taken_back_until_somebody_has_read_it(sent: tuple[Notice, str], studio: Owner) -> None:
@@ -309,6 +330,33 @@ def test_both_pictures_are_shown_small_to_who_has_the_letter_and_those_of_no_oth
     PictureReport.objects.create(owner=studio, picture=found, case=case, reported_at=now())
     assert Client().get(f"{path}/2.jpg").status_code == 404
     assert f"{path}/2.jpg" not in Client().get(path).content.decode()
+
+
+def test_the_page_shows_no_more_than_the_letter_names(
+    sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
+) -> None:
+    case, other = studio.cases.order_by("number")
+    use, another = case.case_sightings.get(), other.case_sightings.get()
+
+    def seen_at(page: str, match: Match) -> Sighting:
+        seen = Sighting.objects.get(pk=use.sighting_id)
+        seen.pk, seen.page_key, seen.page_url, seen.first_seen = None, page.encode(), f"http://{page}/", None
+        seen.save()
+        case.case_sightings.create(match=match, sighting=seen)
+        return seen
+
+    gone = seen_at("gone.shop.example", use.match)
+    at = columns(gone, "page_key", "image_key")
+    about = {"number": 1, "state": "done", "outcome": "page-gone", "finished_at": now()}
+    Capture.objects.create(case=case, sighting=gone, **at, **about)
+    row = signed(inline, begun(studio, "offer"))
+    before = asked.pictures(inline.services, row, 1)
+    closer = Match.objects.get(pk=use.match_id)
+    closer.pk, closer.found, closer.overlap_work = None, another.match.found, 1.0
+    closer.save()
+    seen_at("later.shop.example", closer)
+    assert [place.page for place in asked.asked(row)[0].places] == ["http://shop.example/page-0"]
+    assert asked.pictures(inline.services, row, 1) == before
 
 
 def test_wrong_expired_and_withdrawn_links_have_one_answer(sent: tuple[Notice, str]) -> None:
