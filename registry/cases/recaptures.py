@@ -104,10 +104,13 @@ def follow(last: Capture) -> int:
 
 
 def visit_again(case: Case, moment: datetime) -> None:
-    """Ask for one more visit, not before a moment, to each place not found removed; one that waits already counts."""
-    done = Capture.objects.filter(case=case, state=StepState.DONE).order_by("page_key", "image_key", "-number")
-    for last in done.distinct("page_key", "image_key"):
-        if standing_of(last.outcome) is not Standing.REMOVED:
+    """Ask for one more visit, not before a moment, to each place not found removed.
+
+    One that waits already counts; one that is under way doesn't, for the page may have been loaded before.
+    """
+    begun = Capture.objects.filter(case=case, state__in=(StepState.DONE, StepState.DOING))
+    for last in begun.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key"):
+        if last.state == StepState.DOING or standing_of(last.outcome) is not Standing.REMOVED:
             about = {"sighting_id": last.sighting_id, "page_key": last.page_key, "image_key": last.image_key}
             Capture.objects.get_or_create(case=case, number=last.number + 1, **about, defaults={"not_before": moment})
 

@@ -187,20 +187,26 @@ def tell_visited() -> None:
     for reply in NoticeReply.objects.filter(untold, ~waits).select_related("notice__owner").order_by("pk")[:500]:
         with transaction.atomic():
             told = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
-            if told and (stand := _standing(reply.notice)):
+            stand, before = _standing(reply)
+            if told and (stand or before):
                 about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
-                events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about | {"places": stand})
+                about |= {"places": stand, "removed_before": before}
+                events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about)
 
 
-def _standing(notice: Notice) -> dict[str, int]:
-    """How many of the places of a notice's cases stand how, as the last visit to each has found them."""
-    rows = Capture.objects.filter(case__in=cases_of(notice).filter(decision__in=recaptures.FOLLOWED))
+def _standing(reply: NoticeReply) -> tuple[dict[str, int], int]:
+    """How many places of a notice's cases stand how by visits begun after a reply, and how many were removed before."""
+    rows = Capture.objects.filter(case__in=cases_of(reply.notice).filter(decision__in=recaptures.FOLLOWED))
     place = ("case_id", "page_key", "image_key")
-    last = rows.order_by(*place, "-number").distinct(*place).values_list("state", "outcome")
-    found = Counter(
-        recaptures.standing_of(outcome) if state == StepState.DONE else Standing.UNSEEN for state, outcome in last
-    )
-    return {str(standing): count for standing, count in found.items()}
+    found, before = Counter[Standing](), 0
+    for visit in rows.order_by(*place, "-number").distinct(*place):
+        if visit.state != StepState.DONE:
+            found[Standing.UNSEEN] += 1
+        elif visit.started_at is not None and visit.started_at >= reply.at:
+            found[recaptures.standing_of(visit.outcome)] += 1
+        else:
+            before += recaptures.standing_of(visit.outcome) is Standing.REMOVED
+    return {str(standing): count for standing, count in found.items()}, before
 
 
 def see(row: Notice, *, by: str) -> None:

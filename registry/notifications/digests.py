@@ -175,10 +175,11 @@ def _of_notice(event: Event) -> str:
     if event.kind == EventKind.NOTICE_VISITED:
         places = event.about["places"]
         told |= {"removed": places.get("removed", 0), "places": sum(places.values())}
+        told["before"] = event.about.get("removed_before", 0)
         return (
             _(
-                "Notice %(number)d about %(party)s: somebody said that it was taken down. Of %(places)d places, "
-                "%(removed)d were found removed since."
+                "Notice %(number)d about %(party)s: somebody said that it was taken down. Places visited since: "
+                "%(places)d, of them found removed: %(removed)d. Found removed before: %(before)d."
             )
             % told
         )

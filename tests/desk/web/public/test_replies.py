@@ -240,7 +240,7 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     assert Client().post(path, {"kind": "removed"}).status_code == 302
     assert "is visited soon" in Client().get(path).content.decode()
     gone, waits = Capture.objects.filter(state="todo").order_by("case__number")
-    Capture.objects.filter(pk=gone.pk).update(state="done", outcome="image-gone", finished_at=now())
+    Capture.objects.filter(pk=gone.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
     replies.tell_visited()
     assert not Event.objects.filter(kind="notice.visited").exists()  # one place waits
     denylists.deny("shop.example", by="Ann", reason="nobody is there")
@@ -251,7 +251,8 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
         replies.tell_visited()
     event = Event.objects.get(kind="notice.visited")
     assert event.about == {
-        "notice": row.number, "party": "shop.example", "reply": 1, "places": {"removed": 1, "unseen": 1}
+        "notice": row.number, "party": "shop.example", "reply": 1, "places": {"removed": 1, "unseen": 1},
+        "removed_before": 0,
     }  # fmt: skip
     page = Client().get(path).content.decode()
     assert "is visited soon" not in page
@@ -261,7 +262,8 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     choice = MailChoice(owner=studio, user=user)
     mail = digest_mail(inline.services, choice, [event])
     assert mail is not None
-    assert "Of 2 places, 1 were found removed since." in " ".join(mail.body.split())
+    told = "Places visited since: 2, of them found removed: 1. Found removed before: 0."
+    assert told in " ".join(mail.body.split())
     event.delete()  # as all are after 90 days
     Capture.objects.filter(pk=waits.pk).update(outcome="captured", finished_at=now())
     replies.tell_visited()
@@ -269,19 +271,29 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
 
 
 def test_it_is_told_where_nothing_is_visited_again_and_where_a_visit_fails(sent: tuple[Notice, str]) -> None:
-    def told() -> list[dict[str, int]]:
+    def told() -> list[tuple[dict[str, int], int]]:
         replies.tell_visited()
-        return [one.about["places"] for one in Event.objects.filter(kind="notice.visited").order_by("pk")]
+        return [
+            (one.about["places"], one.about["removed_before"])
+            for one in Event.objects.filter(kind="notice.visited").order_by("pk")
+        ]
 
     path = sent[1]
     Capture.objects.update(state="done", outcome="page-gone", finished_at=now() - timedelta(hours=1))
     Client().post(path, {"kind": "removed"})
-    assert told() == [{"removed": 2}]
+    assert told() == [({}, 2)]
     Capture.objects.filter(case__number=1).update(outcome="captured")
     Client().post(path, {"kind": "removed"})
     assert len(told()) == 1
     Capture.objects.filter(state="todo").update(state="failed")
-    assert told() == [{"removed": 2}, {"removed": 1, "unseen": 1}]
+    assert told() == [({}, 2), ({"unseen": 1}, 1)]
+
+
+def test_a_visit_that_is_under_way_is_none_after_the_answer(sent: tuple[Notice, str]) -> None:
+    Capture.objects.filter(case__number=1).update(state="doing")
+    Capture.objects.filter(case__number=2).update(state="done", outcome="page-gone", finished_at=now())
+    assert Client().post(sent[1], {"kind": "removed"}).status_code == 302
+    assert [(one.case.number, one.number) for one in Capture.objects.filter(state="todo")] == [(1, 2)]
 
 
 def test_a_wrong_answer_is_taken_back_until_somebody_has_read_it(sent: tuple[Notice, str], studio: Owner) -> None:
