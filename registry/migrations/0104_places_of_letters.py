@@ -27,7 +27,7 @@ UPDATE registry_noticecase SET places = named.places FROM (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0102_reply_files'),
+        ('registry', '0103_invoices'),
     ]
 
     operations = [

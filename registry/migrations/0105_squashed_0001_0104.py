@@ -1,4 +1,4 @@
-"""The schema as all migrations up to 0102 made it, at once: what an empty database begins with.
+"""The schema as all migrations up to 0104 made it, at once: what an empty database begins with.
 
 A database that has gone through some of them goes on with the rest, each by itself.
 """
@@ -25,7 +25,7 @@ NAMES = (
     "0083_resembles 0084_works_held_back 0085_used_bytes 0086_marked_pictures 0088_milvus_collections "
     "0089_an_object_each 0090_sentences_with_values 0091_added_witness 0092_unexplained_heads 0093_seen_elsewhere "
     "0094_pages_at_rest 0095_archives_by_domain 0096_own_places 0097_visits_of_a_day 0098_paces 0099_visits_of_owners "
-    "0100_formal_demands 0101_assignments 0102_reply_files"
+    "0100_formal_demands 0101_assignments 0102_reply_files 0103_invoices 0104_places_of_letters"
 )
 STEP = [
     ('state', models.CharField(choices=[('todo', 'Todo'), ('doing', 'Doing'), ('done', 'Done'), ('failed', 'Failed')], default='todo', max_length=8)),
@@ -626,6 +626,14 @@ class Migration(migrations.Migration):
                 models.Index(condition=models.Q(('state', 'done'), _negated=True), fields=['id'], name='inquiry_todo'),
                 models.UniqueConstraint(fields=('crawl', 'service'), name='inquiry_identity'),
             ],
+            'Instalment': [
+                ('number', models.PositiveSmallIntegerField()),
+                ('day', models.DateField()),
+                ('amount', models.BigIntegerField(help_text="in the currency's smallest unit")),
+                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='instalments', to='registry.invoice')),
+                models.UniqueConstraint(fields=('invoice', 'number'), name='instalment_identity'),
+                {'ordering': ['invoice', 'number']},
+            ],
             'Invitation': [
                 ('email', models.EmailField(blank=True, help_text='whom it is for; empty for the operator', max_length=254)),
                 ('role', models.CharField(blank=True, choices=[('owner', 'Owner'), ('reviewer', 'Reviewer'), ('viewer', 'Viewer')], max_length=8)),
@@ -637,6 +645,28 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='registry.owner')),
                 models.UniqueConstraint(condition=models.Q(('accepted_at', None), ('revoked_at', None)), fields=('owner', 'email'), name='invitation_identity'),
+            ],
+            'Invoice': [
+                ('year', models.PositiveSmallIntegerField()),
+                ('number', models.PositiveIntegerField(help_text='without gaps within the year')),
+                ('day', models.DateField()),
+                ('agreed_on', models.DateField()),
+                ('issuer', models.TextField(help_text='name and address')),
+                ('payer', models.TextField(help_text='name and address')),
+                ('subject', models.TextField()),
+                ('currency', models.CharField(help_text='ISO 4217', max_length=3)),
+                ('amount', models.BigIntegerField(help_text="in the currency's smallest unit; below nothing of one that cancels")),
+                ('tax', models.TextField(blank=True, help_text='as the owner states it')),
+                ('payment', models.TextField(blank=True, help_text='how to pay')),
+                ('words', models.TextField(blank=True, help_text='why it cancels')),
+                ('language', models.CharField(max_length=16)),
+                ('by', models.CharField(max_length=300)),
+                ('at', models.DateTimeField()),
+                ('cancels', models.OneToOneField(blank=True, help_text='counts no more', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cancellation', to='registry.invoice')),
+                ('demand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='registry.demand')),
+                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='registry.owner')),
+                models.UniqueConstraint(fields=('owner', 'year', 'number'), name='invoice_identity'),
+                {'ordering': ['owner', 'year', 'number']},
             ],
             'KeptAnswer': [
                 ('caller', models.CharField(help_text='the token or the person, such as token:7', max_length=40)),
@@ -852,6 +882,8 @@ class Migration(migrations.Migration):
                 ('answers', models.JSONField(blank=True, default=dict, help_text='purpose, nature, amount, market; words')),
                 ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notice_cases', to='registry.case')),
                 ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notice_cases', to='registry.notice')),
+                ('places', models.JSONField(blank=True, default=list, help_text='that the signed letter names: the keys of page and image, as hex')),
+                ('shown', models.ForeignKey(blank=True, help_text='at those places', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='registry.casesighting')),
                 models.UniqueConstraint(fields=('notice', 'case'), name='notice_case_identity'),
             ],
             'NoticeEvent': [
@@ -883,6 +915,7 @@ class Migration(migrations.Migration):
                 ('seen_by', models.CharField(blank=True, help_text='nobody, of one that was taken back', max_length=300)),
                 ('notice', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='registry.notice')),
                 ('withdrawn_at', models.DateTimeField(blank=True, help_text='taken back on the page before it was read', null=True)),
+                ('told_at', models.DateTimeField(blank=True, help_text='that it was cleared: when members were told what visits found then', null=True)),
                 models.UniqueConstraint(fields=('notice', 'number'), name='notice_reply_identity'),
                 {'ordering': ['notice', 'number']},
             ],
