@@ -1,5 +1,6 @@
 """The queue of cases: which of an owner's cases are asked for, and in which order, group by group."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -105,6 +106,15 @@ def left(of: Owner) -> int:
 def resembling(of: Owner) -> int:
     """How many cases only resemble a work, and ask nobody."""
     return Case.objects.filter(owner=of, resembles=True).count()
+
+
+def filled(of: Owner, states: Iterable[State]) -> set[State]:
+    """Those of some states in which there is a case."""
+    states = list(states)
+    cases = Case.objects.filter(owner=OuterRef("pk"))
+    asked = [Exists(cases.filter(_STATES[state])) for state in states]
+    found = Owner.objects.filter(pk=of.pk).values_list(*asked).get()
+    return {state for state, there in zip(states, found, strict=True) if there}
 
 
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:

@@ -31,16 +31,21 @@ Told = list[tuple[str, str]]
 
 
 def filters_of(request: HttpRequest, owner: Owner, state: State, chosen: str) -> Told:
-    """Whose cases of a state the queue can show, each with how many there are; nothing where nobody would choose."""
-    members, counted = dict(_members(owner)), assigning.counts(owner, state)
-    me = str(person_of(request).pk)
-    if len(members) < 2 and not any(counted.keys() - {None}) and not chosen:
+    """Whose cases of a state the queue can show, each with how many there are; nothing while all are nobody's."""
+    counted = assigning.counts(owner, state)
+    if not counted.keys() - {None} and not chosen:
         return []
+    members, me = dict(_members(owner)), str(person_of(request).pk)
     others = sorted((members[str(key)], str(key)) for key in counted if str(key) in members and str(key) != me)
     names = [(me, _("Mine")), (NOBODY, _("Nobody's")), *((key, name) for name, key in others)]
     by_key = {NOBODY if key is None else str(key): count for key, count in counted.items()}
     told = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
     return [("", _("Anybody's")), *told]
+
+
+def shared(owner: Owner) -> bool:
+    """Whether there is somebody to assign a case to, besides oneself."""
+    return people.members(owner).count() > 1
 
 
 def whom(request: HttpRequest, owner: Owner, row: Case) -> Told:

@@ -48,6 +48,8 @@ STATES = (
     (State.LOOK_ALIKES, gettext_lazy("Look-alikes")),
     (State.ALL, gettext_lazy("All")),
 )
+RARE = (State.DISPUTED, State.ASKED, State.RESEMBLES, State.LOOK_ALIKES)
+"""States that are offered once a case is in them."""
 SORTS = (
     (Sort.LIKELY, gettext_lazy("Most likely copies first")),
     (Sort.REACH, gettext_lazy("Most places first")),
@@ -75,12 +77,14 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     found = queue.in_groups(owner, wanted, skip, ROWS + 1)
     more, found = len(found) > ROWS, found[:ROWS]
     decides = may_decide(owner)
+    empty = set(RARE) - queue.filled(owner, RARE)
+    whose = assigning.filters_of(request, owner, wanted.state, wanted.assigned)
     values = {
         "wanted": wanted,
         "narrowed": bool(
             wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party or wanted.assigned
         ),
-        "states": STATES,
+        "states": [(state, words) for state, words in STATES if state not in empty or state == wanted.state],
         "sorts": SORTS,
         "group_kinds": GROUPS,
         "sures": SURES,
@@ -92,7 +96,8 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "next": skip + len(found) if more else None,
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
-        "whose": assigning.filters_of(request, owner, wanted.state, wanted.assigned),
+        "whose": whose,
+        "assigns": bool(whose) or assigning.shared(owner),
         "undo_assigned": assigning.undo_of(request, owner),
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,

@@ -63,7 +63,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "here": here and not asked,  # it has the button
         "sample": not found and not owner.sample,
         "lacks_witness": found and is_operator(person_of(request)) and not wiring.services().witnesses,
-        "hints": hints if found and not asked else [],
+        "hints": hints if below and not asked else [],
     }
 
 
