@@ -296,6 +296,15 @@ class Upload(Answer):
         return [{name: getattr(far[row.pk], name) for name in counts} for row in rows]
 
 
+class BegunUpload(Upload):
+    """The same as it begins, with by whose choice its table was read."""
+
+    columns_by: str = Field(
+        description="Who chose what the headings of the table mean; empty where they say it by themselves.",
+        examples=[""],
+    )
+
+
 class UploadFile(Answer):
     """A file of an upload, and what came of it."""
 

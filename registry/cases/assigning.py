@@ -75,8 +75,8 @@ def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Cha
     with transaction.atomic():
         people = {person for person in wanted.values() if person is not None}
         names = _members(owner, people)
-        for person in people:
-            there(names.get(person), _("This person is no member."))
+        for one in people:
+            there(names.get(one), _("This person is no member."))
         rows = scoped.cases(owner).select_for_update(of=("self",)).filter(number__in=wanted).order_by("pk")
         cases = {row.number: row for row in rows}
         for number, person in wanted.items():

@@ -15,8 +15,9 @@ from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from registry.accounts import scoped
-from registry.models import UploadFile
+from registry.models import ColumnMapping, UploadFile
 from registry.works import proposals, uploads as uploading
+from registry.works.column_mappings import Columns
 from workers import wiring
 
 router = Router(tags=["uploads"])
@@ -60,14 +61,16 @@ def list_uploads(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 
     return page(scoped.uploads(of(request)), schemas.Upload, cursor, limit)
 
 
-@router.post(UPLOADS, response={201: schemas.Upload}, auth=WRITE)
+@router.post(UPLOADS, response={201: schemas.BegunUpload}, auth=WRITE)
 @once
-def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.Upload:
+def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Table = None) -> schemas.BegunUpload:
     """Begin to bring works. Send their files in portions, then say that all are there."""
     said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
     file = None if table is None else (str(table.name), table.read())
-    row = uploading.begin(of(request), said, by=request.auth.by, table=file, announced=declared.announced)
-    return schemas.Upload.from_row(row)
+    to, by = of(request), request.auth.by
+    columns = Columns(to, ColumnMapping.Kind.WORKS)
+    row = uploading.begin(to, said, by=by, table=file, announced=declared.announced, columns=columns)
+    return schemas.BegunUpload.from_row(row, columns_by="" if columns.used is None else columns.used.by)
 
 
 @router.get(ONE, response=schemas.Upload)

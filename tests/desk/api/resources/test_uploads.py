@@ -1,6 +1,7 @@
 """Works that come in portions through the API, with a table."""
 
-from registry.models import Owner
+from registry.models import ColumnMapping, Owner
+from registry.works.column_mappings import Columns, mark
 from tests.assets.programs import Program, alice, file_of, studio
 from tests.assets.rows import photograph
 from workers.tasks.sync_runner import SyncRunner
@@ -34,8 +35,18 @@ def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inli
     assert (work["title"], work["author"], work["rights"]) == ("Harbour", "A. Example", "Mine")
 
 
-def test_a_table_that_cannot_be_read_begins_nothing(studio: Owner, alice: Program) -> None:
+def test_a_table_that_cannot_be_read_begins_nothing_until_a_member_has_said_what_it_holds(
+    studio: Owner, alice: Program
+) -> None:
     status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred,1\n")})
     assert status == 422
     assert told["hint"]
     assert alice.get("/uploads")[1]["items"] == []
+    headings = ["colour", "size"]
+    chosen = Columns(studio, ColumnMapping.Kind.WORKS, ["file", ""], mark(headings))
+    assert chosen(headings) == ["file", ""]
+    chosen.remember(by="ann")
+    status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred.jpg,1\n")})
+    assert (status, told["columns_by"]) == (201, "ann")
+    status, told = alice.form("/uploads", {"table": file_of("w.csv", b"file\nred.jpg\n")})
+    assert (status, told["columns_by"]) == (201, "")
