@@ -53,7 +53,7 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
             ),
         ]
     if newest is None:
-        waits = _("Evidence is made once a person has decided that it isn't licensed.")
+        waits = _("Evidence is made once a person has decided: not licensed.")
         return [*steps, Step(_("Evidence"), None, waits, done=False, target="decision")]
     bundle, witnesses, _counted = newest
     steps.append(_sealed(case, bundle))
@@ -90,7 +90,7 @@ def _captured(captures: Sequence[Capture]) -> Step:
         return Step(
             _("Captured"),
             None,
-            _("Visited once a person has decided that it isn't licensed."),
+            _("Visited once a person has decided: not licensed."),
             done=False,
             target="visits",
         )
@@ -110,7 +110,7 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     elif case.decision == Case.Decision.CONFIRMED:
         words = _("Being sealed: first visits and the log are done, and you have a moment to undo it.")
     else:
-        words = _("Evidence is made once a person has decided that it isn't licensed.")
+        words = _("Evidence is made once a person has decided: not licensed.")
     return Step(name, None, words, done=False, target="bundles")
 
 

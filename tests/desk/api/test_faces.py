@@ -52,7 +52,7 @@ WITHOUT = {
     **dict.fromkeys(
         ("feed", "unsubscribe", "mail-link", "link", "link-file", "reply", "reply-pictures", "invitation"), OUTSIDE
     ),
-    **dict.fromkeys(("accuracy", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
+    **dict.fromkeys(("accuracy", "app-manifest", "healthz", "metrics", "log-entries", "log-tile"), PUBLIC),
     **dict.fromkeys(("add-checkpoint", "partner-card", "public-work", "public-work-facts", "robots"), PUBLIC),
     **dict.fromkeys(
         ("pdq-feed", "soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms"), PUBLIC
@@ -144,6 +144,9 @@ COUNTERPARTS = {
     "allow-search": ("allow_search",),
     "disallow-search": ("disallow_search",),
     "cases": ("list_cases",),
+    "start": ("list_cases",),
+    "finds": ("list_cases",),
+    "decide-find": ("decide_case", "undo_decision"),
     "group-decision": ("list_cases",),
     "case": ("get_case",),
     "drawing": ("get_drawing",),

@@ -19,7 +19,7 @@ def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
     studio = Owner()
     steps = chain(Case(owner=studio), [], [], None)
     assert [(one.name, one.done) for one in steps] == [("Seen", False), ("Captured", False), ("Evidence", False)]
-    assert steps[2].words == "Evidence is made once a person has decided that it isn't licensed."
+    assert steps[2].words == "Evidence is made once a person has decided: not licensed."
     failed = Bundle(number=1, state="failed", error="The disk is full.")
     visits = [Capture(state="done", finished_at=now()), Capture(state="todo")]
     told = chain(Case(owner=studio, decision="confirmed"), [], visits, (failed, (), NOBODY))

@@ -99,7 +99,7 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     assert lead is not None
     for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
         assert words in lead[1]
-    assert "Evidence is made once a person has decided that it isn't licensed." in page
+    assert "Evidence is made once a person has decided: not licensed." in page
     assert "Nothing that speaks against it was found there." in page
     Sighting.objects.update(context="Photo: CC BY 4.0")
     assert "Nothing that speaks against it" not in read(ann)
