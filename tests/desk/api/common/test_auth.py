@@ -31,7 +31,7 @@ def addresses(scene: Scene) -> list[str]:
         "paper": "us-902", "name": "a.csv", "sequence": 0, "digest": scene.work.pictures.get().digest.hex,
         "kind": "term", "document": scene.attachment, "comparison": scene.case.case_sightings.get().match_id,
         "view": "overlay", "service": "tineye", "message": "evt_1", "person": scene.ann.pk, "invitation": 1, "token": 1,
-        "reply": 1, "party": "shop.example",
+        "reply": 1, "party": "shop.example", "file": 1,
     }  # fmt: skip
     named = {one.name: set(one.pattern.converters) for one in patterns("api") if "owner" in one.pattern.converters}
     return [reverse(f"api:{name}", kwargs={key: values[key] for key in keys}) for name, keys in named.items() if name]

@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import expect
 
+from exhibit.clock import now
 from registry.accounts import people
 from registry.models import Case, Membership, Owner, User
 from tests.assets.rows import owner
@@ -60,6 +61,29 @@ def test_a_case_is_assigned_on_its_own_page_on_a_phone_without_a_script(site: Si
     expect(page.locator("#history")).to_contain_text("Assigned to bob.")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#assigned strong")).to_have_text("Nobody")
+
+
+def test_a_queue_offers_only_what_there_is_to_choose_from(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_house(monkeypatch, inline.services)
+    studio = cases_of(inline, 1)
+    ann, client = member(studio, "ann"), Client()
+    client.force_login(ann)
+
+    def shown(query: str = "") -> str:
+        return client.get(reverse("cases", args=["studio"]) + query).content.decode()
+
+    rare = [f"?state={state}" for state in ("disputed", "asked", "resembles", "look-alikes")]
+    alone = shown()
+    assert not any(words in alone for words in ('id="assign"', "Take it", "?for=", *rare))
+    assert rare[0] in shown(rare[0])
+    member(studio, "bob")
+    assert "Take it" in shown()
+    assert "?for=" not in shown()
+    Case.objects.update(assigned_to=ann, disputed_at=now())
+    both = shown()
+    assert "?for=" in both
+    assert rare[0] in both
+    assert rare[1] not in both
 
 
 def test_nothing_is_assigned_to_strangers_by_viewers_or_of_others(

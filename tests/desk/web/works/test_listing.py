@@ -224,7 +224,7 @@ def test_works_are_chosen_changed_and_undone_in_a_browser(site: Site, studio: Ow
     expect(page.get_by_role("status")).to_have_text("3 chosen")
     ann.check()
     page.get_by_label("What to do with them").select_option("author")
-    page.get_by_label("What it says from then on").fill("Ann Lee")
+    page.get_by_label("The new value").fill("Ann Lee")
     change.click()
     expect(page.get_by_text("3 works changed.")).to_be_visible()
     assert list(scoped.works(studio).values_list("author", flat=True)) == ["", "Ann Lee", "Ann Lee", "Ann Lee"]
