@@ -102,6 +102,10 @@ def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: 
     assert "For the court." in lawyer.get(page).content.decode()
     [pdf] = [file["name"] for file in Package.objects.get().files if "exhibits" in file]
     assert pdf in there
+    assert "The PDF in" not in there
+    Package.objects.update(progress={"without": ["zh-Hans"]})
+    there = lawyer.get(reverse("package-state", args=["studio", 1])).content.decode()
+    assert "The PDF in Chinese couldn't be made." in there
     address = reverse("package-pdf", args=["studio", 1, pdf])
     assert lawyer.get(address).getvalue().startswith(b"%PDF")
     assert lawyer.get(reverse("package-pdf", args=["studio", 1, "CONTENTS.txt"])).status_code == 302
