@@ -62,9 +62,9 @@ def invoice(of: Owner, name: str) -> Invoice:
 
 
 def agreed_entry(of: Demand) -> DemandEntry | None:
-    """The entry that says what was agreed, if any does."""
+    """The entry that says what was agreed last, by its day, if any does."""
     rows = of.entries.filter(kind=DemandEntry.Kind.AGREED, correction=None)
-    return rows.order_by("-number").first()
+    return rows.order_by("-day", "-number").first()
 
 
 def received(of: Demand) -> int:
