@@ -35,6 +35,7 @@ from registry.models import (
     Webhook,
 )
 from registry.parties.demands import NewEntry, add_entry, keep_fees
+from registry.parties.invoices import Due, NewInvoice, issue
 from registry.works import bulk, uploads
 from registry.works.column_mappings import Columns, mark
 from registry.works.declarations import attach
@@ -79,12 +80,17 @@ class Scene:
             work=self.work, kind="term", details={"countries": ["EU"]}, noted_at=now()
         )
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
-        made = {"state": "done", "made_at": now(), "expires_at": now(), "files": [file | {"crc": zlib.crc32(b"a")}]}
+        pdf = file | {"name": "a.pdf", "media_type": "application/pdf", "language": "en", "exhibits": [1, 1]}
+        files = [file | {"crc": zlib.crc32(b"a")}, pdf]
+        made = {"state": "done", "made_at": now(), "expires_at": now(), "files": files}
         kept = keep_fees(self.studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="Ann")
         asked = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
         demand = Demand.objects.create(owner=self.studio, fee=kept.fees.get(), **asked)
         demand.cases.add(self.case)
         add_entry(demand, NewEntry("asked", 5000), by="Ann")
+        add_entry(demand, NewEntry("agreed", 4000), by="Ann")
+        due = [Due(now().date(), 4000)]
+        self.invoice = issue(demand, NewInvoice("The Studio", "A Shop", "A licence", due), by="Ann").name
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         package.bundles.add(self.bundle)
         self.link_token = make_link(self.studio, package, days=1, by="Ann")[1]
@@ -146,7 +152,9 @@ class Scene:
             "token": tokens.make(self.studio, self.ann, name="Nightly", scopes=["read"], days=1)[0].pk,
             "invitation": invitations.invite(self.studio, "dora@example.org", "viewer", by="alice@example.org")[0].pk,
         }
-        of_page = {"party": {"name": "shop.example"}}
+        numbered = {"name": self.invoice}
+        of_page = {"party": {"name": "shop.example"}, "invoice-file": numbered, "cancel-invoice": numbered}
+        of_page["package-pdf"] = {"name": "a.pdf"}
         return {
             pattern.name: reverse(
                 pattern.name,

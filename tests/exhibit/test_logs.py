@@ -42,7 +42,7 @@ NAMES = {"secret", "token", "key", "uidb36"}
 def addresses_with_secrets() -> list[str]:
     """Every address of the site in which a secret stands, found among all routes."""
     found = [(str(one.name), set(one.pattern.regex.groupindex)) for one in patterns()]
-    values = {"uidb36": "1", "name": "a.zip", **dict.fromkeys(NAMES - {"uidb36"}, SECRET)}
+    values = {"uidb36": "1", "name": "a.zip", "case": "1", **dict.fromkeys(NAMES - {"uidb36"}, SECRET)}
     return [
         reverse(name, kwargs={each: values[each] for each in groups})
         for name, groups in found

@@ -60,7 +60,7 @@ POSTED |= {"decide-cases", "decide-find", "case-deed", "put-aside", "undo-group"
 POSTED |= {"edit-works", "undo-bulk-edit", "change-collection", "decide-proposals"}  # of many works
 POSTED |= {"assign-cases", "forget-columns"}
 POSTED |= {"answer-held", "derived", "web-archive", "open-work", "close-work", "export-work"}  # of works
-POSTED |= {"look-up", "new-demand", "add-entry"}  # of parties
+POSTED |= {"look-up", "new-demand", "add-entry", "new-invoice", "cancel-invoice"}  # of parties
 POSTED |= {"ask-passkey", "choose-passkeys", "revoke-key"}  # of grave decisions
 
 
@@ -101,7 +101,7 @@ def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
         assert answer.status_code == expected, address
 
 
-NO_EVIDENCE = {"upload-results", "money-ledger"}
+NO_EVIDENCE = {"upload-results", "money-ledger", "invoice-file"}
 """Files that say what became of the member's own."""
 
 
