@@ -139,6 +139,7 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
         folder: an empty folder.
         seed: of the pictures.
     """
+    folder.mkdir(exist_ok=True)
     blobs = FolderBlobStore(folder / "blobs")
     log_key = KeySigner(Ed25519PrivateKey.generate())
     log = Log(FolderLogStore(folder / "log"), log_key, "log.tests.example")
