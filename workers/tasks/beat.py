@@ -5,11 +5,13 @@ It goes by a clock that nobody sets: a jump of the time of day neither silences 
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Timer
 from typing import NoReturn
 
 from django.db import Error, connection
@@ -30,6 +32,8 @@ QUIET_SECONDS = 60.0
 """After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
+END_SECONDS = 5.0
+"""After so long it has ended, once it was told to."""
 
 
 @dataclass(slots=True)
@@ -119,7 +123,7 @@ def rhythm_of(services: Services) -> Rhythm:
 
 def keep_time(services: Services) -> NoReturn:
     """Keep the rhythm while it is this process's turn, until it is told to end; any number of processes may do so."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _end)
     rhythm, turn = rhythm_of(services), Turn(running.TICK)
     try:
         while True:
@@ -132,6 +136,16 @@ def keep_time(services: Services) -> NoReturn:
         connection.close()  # what was begun is broken off
         with contextlib.suppress(Error):
             turn.end()
+
+
+def _end(*_: object) -> NoReturn:
+    """End, at the latest after some seconds: who was asked once isn't asked again when its parent has died."""
+    latest = Timer(
+        END_SECONDS, os._exit, (0,)
+    )  # a callback may swallow the exit, and a server that has gone hold it up
+    latest.daemon = True
+    latest.start()
+    sys.exit(0)
 
 
 def _done(act: Callable[[], object]) -> object:
