@@ -81,16 +81,20 @@ class Scene:
         )
         Report.objects.create(owner=self.studio, number=1, parameters={"title": "T"}, files=[file])
         pdf = file | {"name": "a.pdf", "media_type": "application/pdf", "language": "en", "exhibits": [1, 1]}
-        files = [file | {"crc": zlib.crc32(b"a")}, pdf]
-        made = {"state": "done", "made_at": now(), "expires_at": now(), "files": files}
+        made = {
+            "state": "done",
+            "made_at": now(),
+            "expires_at": now(),
+            "files": [file | {"crc": zlib.crc32(b"a")}, pdf],
+        }
         kept = keep_fees(self.studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="Ann")
         asked = {"number": 1, "party": "shop.example", "currency": "EUR", "basis": "Fee", "made_at": now()}
         demand = Demand.objects.create(owner=self.studio, fee=kept.fees.get(), **asked)
         demand.cases.add(self.case)
         add_entry(demand, NewEntry("asked", 5000), by="Ann")
         add_entry(demand, NewEntry("agreed", 4000), by="Ann")
-        due = [Due(now().date(), 4000)]
-        self.invoice = issue(demand, NewInvoice("The Studio", "A Shop", "A licence", due), by="Ann").name
+        wanted = NewInvoice("The Studio", "A Shop", "A licence", [Due(now().date(), 4000)])
+        self.invoice = issue(demand, wanted, by="Ann").name
         package = Package.objects.create(owner=self.studio, number=1, recipient="court", asked_by="Ann", **made)
         package.bundles.add(self.bundle)
         self.link_token = make_link(self.studio, package, days=1, by="Ann")[1]
