@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from exhibit.clock import now
 from exhibit.types import Untyped
 from registry.db import running
 from registry.models import Heartbeat
+from workers.tasks import beat
 from workers.tasks.beat import LOOK_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, Job, Rhythm, Roll, Ticks
 
 
@@ -93,3 +96,12 @@ def test_workers_that_answer_are_seen_and_one_that_answered_while_it_ended_gets_
     running.ends("b@there")
     roll()
     assert dict(Heartbeat.objects.values_list("name", "queues")) == {"a@here": "crawl", running.TICK: ""}
+
+
+def test_an_end_that_something_swallows_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Event()
+    monkeypatch.setattr("workers.tasks.beat.os._exit", lambda _code: ended.set())
+    monkeypatch.setattr("workers.tasks.beat.END_SECONDS", 0.01)
+    with suppress(SystemExit):  # as a callback of a library may
+        beat._end()
+    assert ended.wait(10)
