@@ -8,6 +8,7 @@ from pydantic import Field
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from exhibit.clock import now
 from registry import models
+from registry.bundles.packages import languages_without, reading_copies
 
 if TYPE_CHECKING:
     from registry.reports import scope as scopes
@@ -98,11 +99,11 @@ class Package(Answer):
     kept: Annotated[bool, From(lambda row: bool(row.made_at and row.files))] = Field(
         description="Whether the ZIP can be taken."
     )
-    pdfs: Annotated[list[str], From(lambda row: [file["name"] for file in row.files if "exhibits" in file])] = Field(
+    pdfs: Annotated[list[str], From(lambda row: [file["name"] for file in reading_copies(row)])] = Field(
         description="Names of the PDFs beside it: its bundles as numbered exhibits, in each language, in volumes.",
         examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
-    without_pdf: Annotated[list[str], From(lambda row: row.progress.get("without", []))] = Field(
+    without_pdf: Annotated[list[str], From(languages_without)] = Field(
         description="Languages in which the PDF couldn't be made.", examples=[[]]
     )
 

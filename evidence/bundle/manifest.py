@@ -84,6 +84,11 @@ class Manifest(Canonical):
         if not {file.stand_in for file in self.files} <= {None, *stand_ins}:
             raise FormatError("The manifest names a stand-in that it doesn't list as one.")
 
+    @property
+    def seal(self) -> Digest:
+        """The seal digest: SHA-256 of the canonical bytes."""
+        return Digest.of(self.to_json())
+
     def file(self, path: str) -> ManifestFile | None:
         """The file with this path, or ``None``."""
         return next((file for file in self.files if file.path == path), None)

@@ -63,8 +63,8 @@ class SealedCase:
 
     @property
     def seal(self) -> Digest:
-        """The seal digest: SHA-256 of the manifest's canonical bytes."""
-        return Digest.of(self.manifest.to_json())
+        """The seal digest, of the manifest."""
+        return self.manifest.seal
 
 
 def seal(

@@ -139,12 +139,12 @@ def _copied(writer: PdfWriter, form: StreamObject) -> IndirectObject:
 def _strip(form: StreamObject) -> None:
     """Take out of a form, and of all that it leads to, what isn't drawn."""
     waiting: list[tuple[PdfObject, bool]] = [(form, False)]
-    seen: set[int] = set()
+    seen: set[tuple[int, bool]] = set()  # as a dictionary of names, and otherwise
     while waiting:
         thing, named = waiting.pop()
-        if id(thing) in seen:
+        if (id(thing), named) in seen:
             continue
-        seen.add(id(thing))
+        seen.add((id(thing), named))
         if isinstance(thing, DictionaryObject):
             for key in [] if named else DROPPED.intersection(thing):
                 del thing[key]

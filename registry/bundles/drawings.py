@@ -38,9 +38,8 @@ def kept_drawing(services: Services, match: Match, view: View, side: int) -> byt
         return path.read_bytes()
     except OSError:
         data = draw_small(view, pair_of(services, match, side))
-    if keep_in_cache(path, data, below=services.config.data_dir) and not all(
-        digest in services.blobs for digest in shown
-    ):  # purged meanwhile
+    kept = keep_in_cache(path, data, below=services.config.data_dir)
+    if kept and not all(digest in services.blobs for digest in shown):  # purged meanwhile
         path.unlink(missing_ok=True)
     return data
 

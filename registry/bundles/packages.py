@@ -113,9 +113,14 @@ def size_with(services: Services, package: Package, file: KeptFile) -> int:
     return zip_size(_members(services, _zipped([*package.files, file])))
 
 
+def is_reading_copy(file: KeptFile) -> bool:
+    """Whether a file of a package is a PDF beside the ZIP."""
+    return "exhibits" in file
+
+
 def reading_copies(package: Package) -> list[KeptFile]:
     """The PDFs beside the ZIP, volume by volume in each language."""
-    return [file for file in package.files if "exhibits" in file]
+    return list(filter(is_reading_copy, package.files))
 
 
 def languages_without(package: Package) -> list[str]:
@@ -136,7 +141,7 @@ def reading_copy(services: Services, package: Package, name: str) -> tuple[KeptF
 
 
 def _zipped(files: Sequence[KeptFile]) -> list[KeptFile]:
-    return [file for file in files if "exhibits" not in file]
+    return [file for file in files if not is_reading_copy(file)]
 
 
 def package_chunks(services: Services, package: Package) -> Iterator[bytes]:

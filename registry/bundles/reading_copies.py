@@ -16,7 +16,7 @@ from exhibit.errors import IntegrityError, NotFoundError
 from registry.bundles.bundles import bundle_name, left_out, sealed_case, sealed_facts
 from registry.bundles.documents import PDF, languages_of
 from registry.bundles.facts import software
-from registry.bundles.packages import languages_without, package_name
+from registry.bundles.packages import languages_without, package_name, reading_copies
 from registry.db.fields import KeptFile
 from registry.models import Bundle, Package
 from registry.services.services import Services
@@ -45,7 +45,7 @@ def next_volume(services: Services, package: Package, exhibits: int) -> Volume |
     for language in filter(fonts.can_set, languages_of(services)):
         if language in without:
             continue
-        made = [file["exhibits"] for file in package.files if file.get("language") == language and "exhibits" in file]
+        made = [file["exhibits"] for file in reading_copies(package) if file["language"] == language]
         first = max((last for _, last in made), default=0) + 1
         if first <= exhibits:
             return Volume(len(made) + 1, language, first)

@@ -16,6 +16,7 @@ from indexer.calibration.kept import KeptPairs
 from registry.bundles import passkeys
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.deposits import RECORD_ROLE, sealed_deposit
+from registry.bundles.packages import is_reading_copy
 from registry.bundles.passkeys import Act, Answer
 from registry.log.log import submit
 from registry.matches import fingerprints as vectors
@@ -134,7 +135,7 @@ def _begin_packages_again(digest: Digest) -> None:
     """Have packages that aren't finished begun again: their bundles up to now may hold the picture."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
-        rest = [file for file in package.files if file.get("bundle") not in keys and "exhibits" not in file]
+        rest = [file for file in package.files if file.get("bundle") not in keys and not is_reading_copy(file)]
         Package.objects.filter(pk=package.pk).exclude(state=StepState.DONE).update(progress={}, files=rest)
 
 
@@ -143,7 +144,7 @@ def _packed(digest: Digest) -> Iterator[Touched]:
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).select_related("owner").distinct():
         for file in package.files:
-            if file.get("bundle") in keys or "exhibits" in file:
+            if file.get("bundle") in keys or is_reading_copy(file):
                 what = f"package {package.number}"
                 yield Touched(Digest.from_hex(file["digest"]), package.owner.slug, what, kept=False)
 

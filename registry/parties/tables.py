@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,8 +10,6 @@ from registry.parties.demands import currency_named, ledger, read_amount
 from registry.parties.periods import Period
 from registry.works.spreadsheets import read_lines, uncomputed
 
-ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-"""What no cell of a workbook holds."""
 COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
 ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
 
@@ -39,11 +36,12 @@ def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
     """The same as a workbook: days and amounts as such, and what people wrote as text, which computes nothing."""
     from openpyxl import Workbook  # noqa: PLC0415 - not every process writes workbooks
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
 
     book = Workbook(write_only=True)
     sheet = book.create_sheet("ledger")
     for line in ledger(owner, period):
-        given: Sequence[Any] = [ILLEGAL.sub("", one) if isinstance(one, str) else one for one in line]
+        given: Sequence[Any] = [ILLEGAL_CHARACTERS_RE.sub("", one) if isinstance(one, str) else one for one in line]
         cells = [WriteOnlyCell(sheet, value=one) for one in given]
         for cell in cells:
             if cell.data_type == "f":

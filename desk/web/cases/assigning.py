@@ -48,7 +48,7 @@ def shared(owner: Owner) -> bool:
     return people.members(owner).count() > 1
 
 
-def whom(request: HttpRequest, owner: Owner, row: Case) -> Told:
+def whom(owner: Owner, row: Case) -> Told:
     """To whom a case may be assigned, as a form offers it; nothing where there is nobody to choose."""
     members = _members(owner)
     has = row.assigned_to_id

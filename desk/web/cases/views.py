@@ -130,7 +130,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "papers": PAPERS if any(bundle.seal_digest for bundle, *_rest in bundles) else (),
         **claims.shown(owner, checks),
         **_agency(owner, row, checks.get(row.number), decides=decides),
-        "whose": assigning.whom(request, owner, row),
+        "whose": assigning.whom(owner, row),
         "me": str(row.assigned_to_id or person_of(request).pk),
         "undo_assigned": assigning.undo_of(request, owner),
         "history": events,

@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from desk.api.common.files import download
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import Telling, decider_form, decider_post, member_page, page_of, show
+from desk.web.downloads.reports import LANGUAGES
 from desk.web.parties import words
+from evidence.documents.report.volumes import FORMATS
 from exhibit.errors import WrongUseError, passes
 from registry.models import DemandEntry, Owner
 from registry.parties import demands, invoices
@@ -21,7 +23,6 @@ from registry.parties.tables import fees_in_table, ledger_bytes, ledger_xlsx
 from registry.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @member_page("web/demands.html")
@@ -56,7 +57,7 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "due": invoices.due_next(standing, paid) if standing else None,
         "agreed": invoices.agreed_entry(row),
         "proposed": invoices.proposed(row),
-        "languages": words.PAPER_LANGUAGES,
+        "languages": LANGUAGES.items(),
     }
 
 
@@ -117,7 +118,7 @@ def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     period = _period(request)
     stem = f"{owner.slug}-money{f'-{period.name}' if period else ''}"
     if request.GET.get("form") == "xlsx":
-        return download(ledger_xlsx(owner, period), f"{stem}.xlsx", XLSX)
+        return download(ledger_xlsx(owner, period), f"{stem}.xlsx", FORMATS["xlsx"])
     return download(ledger_bytes(owner, period), f"{stem}.csv", "text/csv; charset=utf-8")
 
 

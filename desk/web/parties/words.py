@@ -14,7 +14,6 @@ ENTRIES = {
     DemandEntry.Kind.AGREED: pgettext_lazy("money", "agreed"),
     DemandEntry.Kind.RECEIVED: pgettext_lazy("money", "received"),
 }
-PAPER_LANGUAGES = [("en", _("English")), ("zh-Hans", _("Chinese"))]
 MISSING = {
     "nobody": _("No registry is known that answers for it."),
     "not-found": _("The registry doesn't know it."),

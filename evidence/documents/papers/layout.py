@@ -39,7 +39,7 @@ class SealedFacts:
     @property
     def seal(self) -> Digest:
         """The seal digest."""
-        return Digest.of(self.manifest.to_json())
+        return self.manifest.seal
 
 
 def blanks(wording: Wording, *names: str, lines: int = 1) -> Blanks:

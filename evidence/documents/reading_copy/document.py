@@ -8,7 +8,7 @@ from evidence.documents.case.sections import demonstration_warning
 from evidence.documents.papers.layout import blanks, plain_row
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
-from evidence.documents.reading_copy.exhibits import Exhibit, Piece, seal_of
+from evidence.documents.reading_copy.exhibits import Exhibit, Piece
 from evidence.documents.typeset.blocks import (
     Block,
     Bullets,
@@ -104,7 +104,8 @@ def _cover(copy: ReadingCopy, parties: Sequence[str], wording: Wording) -> Itera
     if copy.recipient == "other-side":
         yield Callout(say("reading.withheld_title"), say("reading.withheld_said", reason=copy.reason).strip())
     bundles = tuple(
-        (cell(str(one.number)), cell(one.file, Style.MONO), cell(seal_of(one).hex, Style.MONO)) for one in copy.exhibits
+        (cell(str(one.number)), cell(one.file, Style.MONO), cell(one.manifest.seal.hex, Style.MONO))
+        for one in copy.exhibits
     )
     yield Table((say("column.work_number"), say("reading.bundles"), say("label.seal")), bundles, (0, 5, 6))
 
@@ -173,7 +174,7 @@ def _divider(one: Exhibit, wording: Wording) -> Iterator[Block]:
             plain_row(wording, "label.party", wording.clipped(facts.party.name, MOST_NAME)),
             plain_row(wording, "label.page_url", *addresses, style=Style.MONO),
             plain_row(wording, "paper.file_name", one.file, style=Style.MONO),
-            plain_row(wording, "label.seal", seal_of(one).hex, style=Style.MONO),
+            plain_row(wording, "label.seal", one.manifest.seal.hex, style=Style.MONO),
             plain_row(wording, "paper.sealed_at", wording.time(one.manifest.sealed_at)),
         )
     )

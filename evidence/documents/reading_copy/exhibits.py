@@ -14,7 +14,6 @@ from evidence.documents.typeset.compiler import TypesetFile
 from evidence.facts.case import CaseFacts, SightingFacts
 from evidence.formats.pdf_content import is_pdf
 from evidence.formats.pdf_pages import pages_of
-from exhibit.digests import Digest
 from exhibit.errors import RefusedError, UnreadablePictureError
 from exhibit.pictures.decode import decode
 from exhibit.pictures.thumbnails import small_jpeg
@@ -222,8 +221,3 @@ def _parts(data: bytes) -> Iterator[bytes]:
         tall = height
     for top in range(0, height, tall):
         yield small_jpeg(picture.crop((0, top, width, min(top + tall, height))), PICTURE_SIDE)
-
-
-def seal_of(exhibit: Exhibit) -> Digest:
-    """The seal digest of its bundle."""
-    return Digest.of(exhibit.manifest.to_json())
