@@ -108,7 +108,7 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
     if bundle.state == StepState.FAILED:
         words = _("Not sealed.") + " " + in_words(bundle.error)
     elif case.decision == Case.Decision.CONFIRMED:
-        words = _("Being sealed: first visits and the log are done, and you have a moment to undo it.")
+        words = _("Being sealed, once visits and the log are done and a moment to undo it is over.")
     else:
         words = _("Evidence is made once a person has decided: not licensed.")
     return Step(name, None, words, done=False, target="bundles")

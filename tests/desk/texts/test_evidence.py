@@ -27,7 +27,7 @@ def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
     waits = chain(Case(owner=studio, decision="confirmed"), [], visits[1:], (Bundle(number=1), (), NOBODY))
     assert [one.words for one in waits[1:]] == [
         "A visit is under way.",
-        "Being sealed: first visits and the log are done, and you have a moment to undo it.",
+        "Being sealed, once visits and the log are done and a moment to undo it is over.",
     ]
 
 

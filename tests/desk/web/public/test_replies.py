@@ -238,7 +238,7 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
     row, path = sent
     Capture.objects.update(state="done", outcome="captured", finished_at=now() - timedelta(hours=1))
     assert Client().post(path, {"kind": "removed"}).status_code == 302
-    assert "is visited soon" in Client().get(path).content.decode()
+    assert "is visited within a day" in Client().get(path).content.decode()
     gone, waits = Capture.objects.filter(state="todo").order_by("case__number")
     Capture.objects.filter(pk=gone.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
     replies.tell_visited()
@@ -255,7 +255,7 @@ def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_bot
         "removed_before": 0,
     }  # fmt: skip
     page = Client().get(path).content.decode()
-    assert "is visited soon" not in page
+    assert "is visited within a day" not in page
     seen = page[page.index("Received:") : page.index('id="answer"')]
     assert [word in seen for word in ("removed", "not seen")] == [True, True]
     user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
