@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording
-from evidence.documents.typeset.blocks import Block, Document, Line, Quiet, Row, Rows, Section, Style, Table, cell
+from evidence.documents.typeset.blocks import Document, Line, Quiet, Row, Rows, Section, Style, Table, cell
 from evidence.documents.typeset.compiler import Unset
 
 SPEAKER = ""  # all of it is one owner's statement, so no word for the speaker stands beside a fact
@@ -104,8 +104,7 @@ def _instalments(facts: InvoiceFacts, wording: Wording) -> tuple[Section, ...]:
 
 
 def _note(wording: Wording) -> Section:
-    blocks: tuple[Block, ...] = (Quiet(wording.say("invoice.stated")), Quiet(wording.say("invoice.no_fapiao")))
-    return Section(wording.say("invoice.about"), blocks, together=True)
+    return Section(wording.say("invoice.about"), (Quiet(wording.say("invoice.stated")),), together=True)
 
 
 def _row(wording: Wording, label: str, text: str) -> Row:
