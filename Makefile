@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-# four processes, each with servers of its own, take file after file: two cores are busy while two wait for a browser or a crawl;
+# five processes, each with servers of its own, take file after file: two cores are busy while others wait for a browser or a crawl;
 # TESTS="tests/exhibit -q" runs a part
-TESTS ?= -n 4 --dist loadfile --no-loadscope-reorder
+TESTS ?= -n 5 --dist loadfile --no-loadscope-reorder
 CODE := exhibit registry crawler indexer evidence workers desk demo bench training tests tools
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all check up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long test-all check types collected up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,18 @@ test-all: check ## what both look at, in one run: without the samples that `make
 check: setup ## lint, types and imports only
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(CHECK_ENV) $(VENV)/mypy $(wildcard $(CODE))
+	@$(MAKE) --no-print-directory --jobs=2 types collected
 	$(CHECK_ENV) $(VENV)/lint-imports
 	$(VENV)/djhtml --check --tabwidth 2 desk/web/templates
 	$(VENV)/hadolint Dockerfile
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+types:
+	$(CHECK_ENV) $(VENV)/mypy $(wildcard $(CODE))
+
+# each process of a run would compile all tests anew where nobody has before
+collected:
+	@mkdir -p var && $(VENV)/python -m pytest --collect-only -qqq >var/collected.txt || { cat var/collected.txt; exit 1; }
 
 up: setup ## the product for daily use, until Ctrl-C
 	@$(VENV)/python -m desk up

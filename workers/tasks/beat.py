@@ -30,6 +30,8 @@ SELDOM_SECONDS = 300.0
 """How often while it is quiet."""
 QUIET_SECONDS = 60.0
 """After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
+SLOWER = 6
+"""So many times as seldom."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
 END_SECONDS = 5.0
@@ -84,7 +86,7 @@ class Ticks:
         """Tick once; returns for how many seconds that suffices."""
         if tick(self._services):
             self._busy_at = time.monotonic()
-        return float(self._services.config.tick_seconds * (3 if self._quiet else 1))
+        return float(self._services.config.tick_seconds * (SLOWER if self._quiet else 1))
 
     def look(self) -> None:
         """Look what is due some day, unless it is quiet and was looked lately."""

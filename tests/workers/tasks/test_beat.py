@@ -52,8 +52,8 @@ def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeyp
     rhythm = Rhythm([Job(5.0, Ticks(services))])
     assert rhythm.turn() == pytest.approx(5)
     moments["monotonic"] += QUIET_SECONDS + 1
-    assert rhythm.turn() == pytest.approx(15)
-    moments["monotonic"] += 15
+    assert rhythm.turn() == pytest.approx(30)
+    moments["monotonic"] += 30
     assert rhythm.turn() == pytest.approx(5)
     moments["monotonic"] += 5
     assert rhythm.turn() == pytest.approx(5)
@@ -74,10 +74,10 @@ def test_what_is_due_some_day_is_looked_for_each_minute_and_more_seldom_while_no
         waits["now"] = moments["monotonic"] >= 800
         moments["monotonic"] += rhythm.turn()
     pauses = [after - before for before, after in pairwise(looked)]
-    assert pauses[0] == pytest.approx(60, abs=15)
+    assert pauses[0] == pytest.approx(60, abs=30)
     assert pauses[1] == pytest.approx(SELDOM_SECONDS, abs=60)
-    assert pauses[-1] == pytest.approx(60, abs=15)
-    assert next(moment for moment in looked if moment >= 800) <= 875
+    assert pauses[-1] == pytest.approx(60, abs=30)
+    assert next(moment for moment in looked if moment >= 800) <= 890
 
 
 @pytest.mark.django_db
