@@ -118,17 +118,22 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
         raise WrongUseError(_("No basis is given."), hint=_("Write on what the amount rests, or choose a fee."))
     if fee and fee.table.currency != currency:
         raise WrongUseError(_("The fee is in %(currency)s.") % {"currency": fee.table.currency})
-    found = Case.objects.filter(owner=owner, party=new.party, decision=Case.Decision.CONFIRMED, number__in=new.cases)
-    rows = list(found[:MAX_CASES])
-    if not rows or len(rows) < len(set(new.cases)):
-        hint = _("Choose cases of one party that a person has called not licensed.")
-        raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
+    rows = askable(owner, new.party, new.cases)
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
     with alone_with(owner):
         made = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
         made.cases.set(rows)
         add_entry(made, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
     return demand(owner, made.number)
+
+
+def askable(of: Owner, party: str, cases: Sequence[int]) -> QuerySet[Case]:
+    """Cases for which a party can be asked for money, by their numbers; raises ``WrongUseError`` for others."""
+    found = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=cases)
+    if not 0 < len(set(cases)) <= MAX_CASES or found.count() < len(set(cases)):
+        hint = _("Choose cases of one party that a person has called not licensed.")
+        raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
+    return found
 
 
 def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:

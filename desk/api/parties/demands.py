@@ -18,6 +18,7 @@ from registry.models import Fee
 from registry.parties import demands, invoices
 from registry.parties.invoices import NAME, Due, invoice_pdf
 from registry.parties.periods import period_named, sums
+from registry.parties.proposed_fees import proposed_fees, together
 from registry.parties.tables import ledger_bytes
 
 router = Router(tags=["money"])
@@ -28,6 +29,8 @@ OfDemand = Annotated[int | None, Query(ge=1, le=2_147_483_647, description="Only
 InPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]+$", description="`2026`, `2026-Q3` or `2026-07`.")]
 OfPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]*$", description="Only of these days, as `2026-Q3`.")]
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
+OneParty = Annotated[str, Query(max_length=260, pattern=requests.CLEAN)]
+Cases = Annotated[str, Query(pattern="^[0-9]{1,9}(,[0-9]{1,9}){0,199}$", description="Their numbers, such as `3,4`.")]
 
 
 @router.get(DEMANDS, response=Piece[schemas.DemandLine])
@@ -120,6 +123,18 @@ def cancel_invoice(request: Call, owner: str, name: InvoiceName, why: schemas.Ca
 def list_fee_tables(request: Call, owner: str, cursor: Cursor = "", limit: Limit = 50) -> Piece[schemas.FeeTable]:
     """Tables of what uses cost."""
     return page(demands.fee_tables(of(request)).prefetch_related("fees"), schemas.FeeTable, cursor, limit)
+
+
+@router.get("/owners/{slug:owner}/fee-proposals", response=schemas.ProposedFees)
+def propose_fees(request: Call, owner: str, party: OneParty, cases: Cases) -> schemas.ProposedFees:
+    """Which lines of your tables fit what is known of confirmed cases of one party. Nothing is asked by it."""
+    found = proposed_fees(of(request), party, list(map(int, cases.split(","))))
+    sum_of_all = together(found)
+    return schemas.ProposedFees(
+        items=schemas.ProposedFee.from_rows(found),
+        amount=sum_of_all.amount if sum_of_all else None,
+        currency=sum_of_all.currency if sum_of_all else None,
+    )
 
 
 @router.post("/owners/{slug:owner}/fee-tables", response={201: schemas.FeeTable}, auth=WRITE)

@@ -123,6 +123,48 @@ class FeeTable(Answer):
     fees: list[Fee]
 
 
+class FittingFee(Fee):
+    """A line of a table of fees that fits what is known of a use."""
+
+    table: int = Field(alias="table.number", examples=[1])
+    name: str = Field(alias="table.name", description="Of the table.", examples=["Own prices"])
+    currency: str = Field(alias="table.currency", examples=["EUR"])
+
+
+class UnknownPart(Answer):
+    """A part of a line that can't be held against a use."""
+
+    column: str = Field(examples=["size"])
+    text: str = Field(examples=["full page"])
+    kind: str = Field(description="What isn't known of the use; empty where no rule reads the part.")
+
+
+class ProposedFee(Answer):
+    """What is known of a case, and which lines of the owner's tables fit that."""
+
+    case: int = Field(alias="use.case", examples=[1])
+    first_seen: Moment | None = Field(alias="use.first_seen", examples=[NOON])
+    last_seen: Moment | None = Field(alias="use.last_seen", examples=[NOON])
+    pages: int = Field(alias="use.pages", description="That no licence covers.")
+    longer_side: int | None = Field(alias="use.longer_side", description="Of the largest file there, in pixels.")
+    purpose: str = Field(
+        alias="use.purpose",
+        description="As a member answered it in a notice: `commercial`, `plain` or `comment`; empty if nobody did.",
+    )
+    notice: int | None = Field(alias="use.notice", description="The notice with that answer.")
+    proposed: FittingFee | None = Field(alias="fee", description="The line that fits; null where a person chooses.")
+    fitting: list[FittingFee] = Field(description="Of each table the line that says most and is narrowest.")
+    unknown: list[UnknownPart] = Field(description="What keeps other lines from fitting.")
+
+
+class ProposedFees(Answer):
+    """What an owner's tables say of some cases. Nothing is asked by it."""
+
+    items: list[ProposedFee]
+    amount: int | None = Field(description=f"A fee for each case; null unless each has one in one currency. {UNIT}")
+    currency: str | None = Field(examples=["EUR"])
+
+
 class NewEntry(Given):
     """What happened to the money."""
 

@@ -17,6 +17,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, person_of, said
 from desk.web.common.pages import FORM, Telling, decider_form, show
 from desk.web.notices import words
+from desk.web.parties.words import amount
 from exhibit.errors import WrongUseError
 from registry.models import Case, Notice, Owner, Sender
 from registry.notices import notices, senders
@@ -24,6 +25,7 @@ from registry.notices.addressees import addressee_of, proposals
 from registry.notices.checker import Gap, missing
 from registry.notices.contents import FIELDS, QUESTIONS, NoticeItem, items_of
 from registry.notices.enclosures import deposits_of, packages
+from registry.parties.proposed_fees import proposed_fees, together
 from workers import wiring
 
 CASES_AT_ONCE = 20
@@ -129,6 +131,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "smaller": ((None, "–"), ("yes", _("Yes, a smaller claim")), ("no", _("No"))),
         **words.spoken_in(row),
         **_enclosed(row, items),
+        **(_priced(row, items) if row.kind == Notice.Kind.OFFER else {}),
         "lacking": {gap.at.partition("_")[0] for gap in lacks},
         **shown_gaps(items, lacks),
     }
@@ -145,6 +148,20 @@ def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
         "deposits": [(None, _("Enclose none")), ("1", deposits)] if count else [],
         "packages": [(None, _("No link")), *listed] if listed else [],
     }
+
+
+def _priced(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
+    """What the owner's tables of fees propose for the uses of an offer, and where the reasons stand."""
+    cases = [item.row.case.number for item in items]
+    asked = urlencode({"party": row.party, "case": cases}, doseq=True)
+    try:
+        found = together(proposed_fees(row.owner, row.party, cases))
+    except WrongUseError:  # a case was decided otherwise since
+        return {}
+    if found is None:
+        return {"fee_reasons": f"?{asked}"}
+    said = _("Your tables of fees propose %(amount)s.") % {"amount": amount(found.amount, found.currency)}
+    return {"fee_reasons": f"?{asked}", "fee_help": said}
 
 
 def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str]) -> list[dict[str, Any]]:

@@ -16,9 +16,10 @@ from evidence.documents.report.volumes import FORMATS
 from exhibit.errors import WrongUseError, passes
 from registry.models import DemandEntry, Owner
 from registry.parties import demands, invoices
-from registry.parties.demands import NewEntry, read_amount
+from registry.parties.demands import NewEntry, in_units, read_amount
 from registry.parties.invoices import NewInvoice, read_instalments
 from registry.parties.periods import Period, period_named, periods_of, sums
+from registry.parties.proposed_fees import proposed_fees, together
 from registry.parties.tables import fees_in_table, ledger_bytes, ledger_xlsx
 from registry.works.tables import day
 
@@ -61,16 +62,36 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     }
 
 
-@decider_post()
+@decider_form()
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Ask a party for money: a line of a table of fees, or an amount with its basis."""
-    given = {name: said(request.POST.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
-    party, cases = said(request.POST.get("party", "")), list(filter(None, map(number_in, request.POST.getlist("case"))))
+    """Ask a party for money: a line of a table of fees, or an amount with its basis; first, what the tables propose."""
+    given = request.POST if request.method == "POST" else request.GET
+    party, cases = said(given.get("party", "")), list(filter(None, map(number_in, given.getlist("case"))))
     with Telling(request):
-        new = demands.typed(owner, party, cases, _day(request, "due_on"), given)
+        if request.method != "POST":
+            return show(request, owner, "web/new-demand.html", _proposed(owner, party, cases))
+        typed = {name: said(given.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
+        new = demands.typed(owner, party, cases, _day(request, "due_on"), typed)
         made = demands.begin(owner, new, by=request.user.get_username())
         return redirect("demand", slug=owner.slug, number=made.number)
     return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
+
+
+def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
+    """What the owner's tables propose for some cases of a party, and the fields of the form filled by it."""
+    found, offered = proposed_fees(owner, party, cases), demands.fees(owner)
+    both = together(found)
+    only = both.lines[0][1] if both is not None and len(both.lines) == 1 else None
+    return {
+        "party": party,
+        "proposed": [(one, words.purpose(one.use), [words.fee(fee) for fee in one.fitting]) for one in found],
+        "doubts": words.doubts(found),
+        "fees": words.fees(offered),
+        "fee": f"{only.table.number}.{only.number}" if only else "",
+        "together": both if len(found) > 1 else None,
+        "amount": in_units(both.amount, both.currency) if both and len(found) > 1 else "",
+        "basis": words.basis(both) if both and len(found) > 1 else "",
+    }
 
 
 @decider_post(back="demand")

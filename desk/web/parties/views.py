@@ -55,7 +55,6 @@ def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
         "answers": [(one, words.MISSING.get(one["missing"])) for one in lookup.answers] if lookup else [],
         "can_look_up": bool(wiring.services().config.rdap_url) and parties.is_old(lookup),
         "demands": demands.demands(owner, name),
-        "fees": words.fees(demands.fees(owner)) if line.confirmed else (),
         "askable": Case.objects.filter(owner=owner, party=name, decision=Case.Decision.CONFIRMED)
         .order_by("number")
         .values_list("number", flat=True)[: demands.MAX_CASES],

@@ -3,22 +3,36 @@
 from collections.abc import Iterable
 
 from django.utils.formats import date_format, number_format
-from django.utils.translation import gettext_lazy as _, pgettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, pgettext_lazy
 
 from registry.models import DemandEntry, Fee
 from registry.parties.demands import fee_in_words, in_units
 from registry.parties.periods import period_named
+from registry.parties.proposed_fees import KnownUse, ProposedFee, Together
 
 ENTRIES = {
     DemandEntry.Kind.ASKED: pgettext_lazy("money", "asked"),
     DemandEntry.Kind.AGREED: pgettext_lazy("money", "agreed"),
     DemandEntry.Kind.RECEIVED: pgettext_lazy("money", "received"),
 }
+PURPOSES = {
+    "commercial": pgettext_lazy("use", "commercial"),
+    "plain": pgettext_lazy("use", "to look at"),
+    "comment": pgettext_lazy("use", "editorial"),
+}
+COLUMNS = {"use": gettext_lazy("use"), "size": gettext_lazy("size"), "duration": gettext_lazy("duration")}
+HELP = {
+    "size": gettext_lazy("A size in pixels can be compared, such as “up to 1200 px”."),
+    "duration": gettext_lazy("A duration in days, weeks, months or years can be compared, such as “up to 1 year”."),
+}
+MAX_PARTS = 8
+"""Parts of lines that a sentence names."""
+MAX_BASIS = 1_000
 MISSING = {
-    "nobody": _("No registry is known that answers for it."),
-    "not-found": _("The registry doesn't know it."),
-    "no-answer": _("The registry didn't answer."),
-    "nonsense": _("The registry's answer couldn't be read."),
+    "nobody": gettext_lazy("No registry is known that answers for it."),
+    "not-found": gettext_lazy("The registry doesn't know it."),
+    "no-answer": gettext_lazy("The registry didn't answer."),
+    "nonsense": gettext_lazy("The registry's answer couldn't be read."),
 }
 
 
@@ -29,21 +43,58 @@ def amount(number: int | None, currency: str) -> str:
     return number_format(in_units(number, currency), force_grouping=True) + "\u00a0" + currency
 
 
+def fee(row: Fee) -> str:
+    """A line of a table of fees with its amount."""
+    return f"{fee_in_words(row)[:80]} · {amount(row.amount, row.table.currency)}"
+
+
 def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
     """Fees as a form offers them, behind none of them; nothing where there are none."""
-    told = [
-        (f"{fee.table.number}.{fee.number}", f"{fee_in_words(fee)[:80]} · {amount(fee.amount, fee.table.currency)}")
-        for fee in offered
-    ]
-    return [("", str(_("None of a table: an amount of your own"))), *told] if told else []
+    told = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
+    return [("", _("None of a table: an amount of your own")), *told] if told else []
+
+
+def purpose(use: KnownUse) -> str:
+    """What a picture is used for, as a member answered it in a notice; empty where nobody did."""
+    if not use.purpose:
+        return ""
+    return _("%(purpose)s (notice %(n)d)") % {"purpose": PURPOSES[use.purpose], "n": use.notice}
+
+
+def doubts(found: Iterable[ProposedFee]) -> list[str]:
+    """What keeps lines of tables from being held against cases, and what would help: a sentence for each."""
+    parts = {(part.column, part.text): part for one in found for part in one.unknown}
+    unread = [part for part in parts.values() if not part.kind]
+    told = []
+    if unread:
+        listed = [_("“%(text)s” (%(column)s)") % {"text": one.text, "column": COLUMNS[one.column]} for one in unread]
+        more = _("…") if len(listed) > MAX_PARTS else ""
+        said = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
+        told.append(
+            _("These parts of your fees can’t be compared with what was seen. Judge them yourself: %(parts)s.") % said
+        )
+        told += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
+    if any(part.kind == "purpose" for part in parts.values()):
+        told.append(_("Some fees depend on what the picture is used for. Nobody has answered that in a notice yet."))
+    if any(part.kind and part.kind != "purpose" for part in parts.values()):
+        told.append(_("Some fees depend on a size or a time that isn’t known."))
+    if any(not one.fitting and not one.unknown for one in found):
+        told.append(_("No fee fits: each says something else than what is known."))
+    return told
+
+
+def basis(found: Together) -> str:
+    """On what the amount for several cases rests."""
+    lines = [_("%(n)d × %(fee)s") % {"n": times, "fee": fee_in_words(fee)} for times, fee in found.lines]
+    return "; ".join(lines)[:MAX_BASIS]
 
 
 def period(name: str) -> str:
     """A month, a quarter or a year by its name, such as ``2026-Q3``."""
     found = period_named(name)
     if name.isdecimal():
-        return str(_("%(year)s, the whole year") % {"year": name})
+        return _("%(year)s, the whole year") % {"year": name}
     year, _dash, part = name.partition("-")
     if part.startswith("Q"):
-        return str(_("%(year)s, quarter %(n)s") % {"year": year, "n": part[1:]})
+        return _("%(year)s, quarter %(n)s") % {"year": year, "n": part[1:]}
     return date_format(found.first, "YEAR_MONTH_FORMAT")

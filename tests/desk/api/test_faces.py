@@ -199,7 +199,7 @@ COUNTERPARTS = {
     "look-up": ("look_up_party",),
     "demands": ("list_demands",),
     "demand": ("get_demand",),
-    "new-demand": ("begin_demand",),
+    "new-demand": ("begin_demand", "propose_fees"),
     "add-entry": ("add_demand_entry",),
     "new-invoice": ("issue_invoice", "list_invoices", "get_invoice"),
     "invoice-file": ("get_invoice_file",),

@@ -34,6 +34,21 @@ def test_a_fee_of_a_table_is_a_basis(program: Program, studio: Owner) -> None:
     assert program.post("/demands", {"party": "shop.example", "cases": [1], "fee_table": 1, "fee": 2})[0] == 404
 
 
+def test_fees_are_proposed_by_what_is_known_and_nothing_is_asked(program: Program, studio: Owner) -> None:
+    fees = [{"use": "Website", "duration": "1 year", "amount": 5000}, {"use": "Poster", "amount": 9}]
+    program.post("/fee-tables", {"name": "Own", "currency": "EUR", "fees": fees})
+    status, told = program.get("/fee-proposals?party=shop.example&cases=1,2")
+    assert (status, told["amount"], told["currency"]) == (200, 10000, "EUR")
+    one = told["items"][0]
+    assert (one["case"], one["proposed"]["table"], one["proposed"]["number"], one["pages"]) == (1, 1, 1, 1)
+    assert one["unknown"] == [{"column": "use", "text": "Poster", "kind": ""}]
+    assert program.get("/demands")[1]["items"] == []
+    for wrong in ("party=zoo.example&cases=1", "party=shop.example&cases=7", "party=shop.example&cases=999999999"):
+        assert program.get(f"/fee-proposals?{wrong}")[0] == 422
+    for wrong in ("party=shop.example", "party=shop.example&cases=-1", "party=shop.example&cases=1" + ",1" * 200):
+        assert program.get(f"/fee-proposals?{wrong}")[0] == 400
+
+
 def test_what_cant_be_is_refused(program: Program, studio: Owner) -> None:
     for change in (
         {"amount": 1.5},

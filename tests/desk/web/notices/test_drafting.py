@@ -7,8 +7,9 @@ from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.models import Bundle, Case, Notice, Owner, Work
+from registry.models import Bundle, Case, Fee, Notice, Owner, Work
 from registry.notices import notices
+from registry.parties.demands import keep_fees
 from tests.assets.site_browser import PHONE, Site
 from tests.assets.source import flat
 from tests.desk.web.notices.test_views import ANSWERS, FIELDS, PAGE, ann, studio
@@ -90,6 +91,22 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     assert Notice.objects.get(number=2).notice_cases.get(case__number=2).answers["purpose"] == "plain"
     for page in (first, last, ann.get(f"{PAGE}2/").content.decode()):
         assert len(page.encode()) < 100_000
+
+
+def test_an_offer_says_what_the_owners_fees_propose_and_takes_nothing_of_it_by_itself(
+    ann: Client, studio: Owner
+) -> None:
+    ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "offer.en"})
+    fees = 'href="/o/studio/demands/new?party=shop.example&amp;case=1&amp;case=2"'
+    page = flat(ann.get(f"{PAGE}1/edit").content.decode())
+    assert fees in page
+    assert "propose" not in page
+    keep_fees(studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="ann")
+    page = flat(ann.get(f"{PAGE}1/edit").content.decode()).replace("\u00a0", " ")
+    assert "Your tables of fees propose 100.00 EUR." in page
+    assert Notice.objects.get().fields.get("fee", "") == ""
+    Case.objects.filter(number=1).update(decision="open")
+    assert fees not in flat(ann.get(f"{PAGE}1/edit").content.decode())
 
 
 def test_a_paper_for_a_court_names_the_court_and_says_nothing_of_mail(ann: Client) -> None:

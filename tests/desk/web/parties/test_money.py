@@ -18,6 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 TABLE = "use,size,duration,amount\nWebsite,full page,1 year,1200.50\n=1+1,,,99\n"
 ASK = {"party": "shop.example", "case": ["1"], "amount": "300", "currency": "eur", "basis": "Our usual fee"}
+NEW = "demands/new?party=shop.example&case=1&case=2"
 INVOICE = {
     "issuer": "Studio\n1 Street",
     "payer": "<b>Shop</b>\n2 Road",
@@ -51,7 +52,9 @@ def bring(ann: Client, table: str = TABLE, name: str = "Own prices", currency: s
 
 def test_money_is_asked_by_a_fee_of_the_owners_table(studio: Owner, ann: Client) -> None:
     bring(ann)
-    assert "Own prices · Website · full page · 1 year · 1,200.50 EUR" in words(ann, "/o/studio/party/shop.example")
+    new = "/o/studio/demands/new?party=shop.example&case=1&case=2"
+    assert f'action="{new.partition("?")[0]}"' in words(ann, "/o/studio/party/shop.example")
+    assert "Own prices · Website · full page · 1 year · 1,200.50 EUR" in words(ann, new)
     about = {"party": "shop.example", "case": ["1", "2"], "fee": "1.1", "amount": "", "due_on": "2026-01-31"}
     assert ann.post("/o/studio/demands/new", about).headers["Location"] == "/o/studio/demands/1/"
     row = Demand.objects.get()
@@ -61,6 +64,32 @@ def test_money_is_asked_by_a_fee_of_the_owners_table(studio: Owner, ann: Client)
     assert "asked 1,200.50 EUR · agreed – · received –" in page
     assert '<span class="flag">' in page, "its day is over"
     assert "1,200.50 EUR" in words(ann, "/o/studio/party/shop.example")
+
+
+def test_the_line_that_fits_what_is_known_is_proposed_with_its_reasons_and_nothing_is_asked(
+    studio: Owner, ann: Client
+) -> None:
+    one, both = (f"/o/studio/demands/new?party=shop.example&case={case}" for case in ("1", "1&case=2"))
+    assert "You have no table of fees yet." in words(ann, one)
+    bring(ann, "use,size,duration,amount\n<b>Poster,full page,,7\nWebsite,up to 5000 px,1 year,1200.50\n")
+    page = words(ann, one)
+    assert "Own prices · Website · up to 5000 px · 1 year · 1,200.50 EUR</td>" in page
+    assert '<option value="1.2" selected>' in page
+    assert "Judge them yourself: “&lt;b&gt;Poster” (use), “full page” (size)." in page
+    assert "such as “up to 1200 px”." in page
+    assert 'value="2401.00"' not in page
+    page = words(ann, both)
+    assert 'value="2401.00"' in page
+    assert 'value="2 × Own prices · Website · up to 5000 px · 1 year"' in page
+    bring(ann, "use,amount\n=1+1,5\n")
+    assert '<option value="" selected>None of a table' in words(ann, one)
+    assert not Demand.objects.exists()
+    refused = f"{one}&case=99999999999"
+    assert ann.get(one.replace("case=1", "case=9"), follow=True).redirect_chain[0][0] == "/o/studio/party/shop.example"
+    assert "at least one" in flat(ann.get(f"{refused}&case=7", follow=True).content.decode())
+    eve, bob = person(studio, "eve", Role.VIEWER), person(owner("agency"), "bob", Role.OWNER)
+    assert [eve.get(one).status_code, bob.get(one).status_code] == [403, 404]
+    assert bob.get(one.replace("studio", "agency")).headers["Location"] == "/o/agency/party/shop.example"
 
 
 def test_an_entry_is_corrected_by_another_and_stays(studio: Owner, ann: Client) -> None:
@@ -123,7 +152,7 @@ def test_the_ledger_is_a_csv_in_which_nothing_is_computed(studio: Owner, ann: Cl
 def test_a_newer_table_of_the_same_name_is_offered_and_the_old_one_stays(studio: Owner, ann: Client) -> None:
     bring(ann)
     bring(ann, "用途,金额\n网站,800\n", currency="jpy")
-    page = words(ann, "/o/studio/party/shop.example")
+    page = words(ann, "/o/studio/demands/new?party=shop.example&case=1")
     assert "Own prices · 网站 · 800 JPY" in page
     assert "1,200.50 EUR" not in page
     assert "1,200.50 EUR" in words(ann, "/o/studio/fees/")
@@ -204,7 +233,7 @@ def test_the_pages_fit_a_phone_and_hold_nothing_that_axe_finds(
     client.post("/o/studio/demands/1/invoice", INVOICE)
     for size in (PHONE, TABLET):
         ann = site.member(made, size=size)
-        for address in ("parties/", "party/shop.example", "demands/", "demands/1/", "demands/2/", "fees/"):
+        for address in ("parties/", "party/shop.example", "demands/", "demands/1/", "demands/2/", "fees/", NEW):
             page = ann.open(f"/o/studio/{address}")
             for details in page.locator("main details").all():
                 details.evaluate("one => one.open = true")

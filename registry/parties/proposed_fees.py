@@ -1,0 +1,241 @@
+"""Which line of an owner's tables of fees fits what is known of a use, by rules that a person can foresee.
+
+A line is read in parts, those of its use, its size and its duration. It fits where each of them does. What isn't known
+of a use fits nothing and contradicts nothing: then a person chooses.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from django.db.models import Count, Max, Min, QuerySet
+from django.db.models.functions import Greatest
+
+from registry.models import Case, CaseSighting, Fee, NoticeCase, Owner
+from registry.notices.contents import QUESTIONS
+from registry.notices.notices import State
+from registry.notices.terms import months_later
+from registry.parties.demands import MAX_AMOUNT, askable, fees
+
+MAX_LINES = 2_000
+"""Lines of tables that are held against a use."""
+_WORDS = {
+    **dict.fromkeys(["web", "website", "websites", "online", "internet", "网站", "网络", "网页", "互联网"], "web"),
+    **dict.fromkeys(["commercial", "advertising", "商业", "商业用途", "广告"], "commercial"),
+    **dict.fromkeys(["editorial", "编辑", "编辑用途", "报道"], "comment"),
+}
+"""What words of a line mean: that pictures stand on the web, or what they are used for there."""
+_UNITS = {
+    **dict.fromkeys(["px", "pixel", "pixels", "像素"], "pixels"),
+    **dict.fromkeys(["day", "days", "天"], "days"),
+    **dict.fromkeys(["week", "weeks", "周"], "weeks"),
+    **dict.fromkeys(["month", "months", "月", "个月"], "months"),
+    **dict.fromkeys(["year", "years", "年"], "years"),
+    **dict.fromkeys(["page", "pages", "页"], "pages"),
+}
+_DAYS: Mapping[str, float] = {"days": 1, "weeks": 7, "months": 30.4, "years": 365}
+"""So long spans of time are when lines are put in order; a use is held against days of the calendar."""
+_DIGITS = {sign: number for number, sign in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
+_NUMBER = f"[0-9]{{1,6}}|[{''.join(_DIGITS)}]"
+_BOUND = re.compile(
+    r"(?P<most>up to|at most|max\.?|≤|不超过|最多)?(?P<least>from|at least|min\.?|≥|至少)?"
+    rf"(?P<over>over|more than|>|超过)?\s*(?P<low>{_NUMBER})(?:\s*(?:[-–—]|to|至)\s*(?P<high>{_NUMBER}))?\s*"
+    rf"(?P<unit>{'|'.join(_UNITS)})(?:以内|以下)?",
+    re.IGNORECASE,
+)
+_DOMAIN = re.compile(r"(?:\.[a-z0-9-]{1,63}){1,3}", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|[;/·，；、()（）]")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUse:
+    """What is known of a case: of its places that no licence covers, as they were seen."""
+
+    case: int
+    party: str
+    longer_side: int | None  # in pixels, of the largest file
+    first_seen: datetime | None
+    last_seen: datetime | None
+    pages: int
+    purpose: str = ""  # as a member answered it in a notice: ``commercial``, ``plain`` or ``comment``; else empty
+    notice: int | None = None  # the number of that one
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a line, as it is understood."""
+
+    column: str  # use, size or duration
+    text: str
+    kind: str = ""  # web, purpose, domain, pages, pixels or a span of time; empty where no rule reads it
+    word: str = ""
+    least: int | None = None
+    most: int | None = None
+    beyond: bool = False  # whether ``least`` itself isn't enough
+
+    def fits(self, use: KnownUse) -> bool | None:
+        """Whether it says what is known of a use; none where that isn't known, or where no rule reads the part."""
+        if self.kind == "web":
+            return True
+        if self.kind == "purpose":
+            return use.purpose == self.word if use.purpose else None
+        if self.kind == "domain":
+            return f".{use.party}".endswith(self.word)
+        if self.kind in ("pixels", "pages"):
+            value = use.longer_side if self.kind == "pixels" else use.pages or None
+            return None if value is None else self._holds(value, self.least, self.most)
+        if not self.kind or use.first_seen is None or use.last_seen is None:
+            return None
+        begin = use.first_seen.date()
+        least, most = (None if one is None else _after(begin, one, self.kind) for one in (self.least, self.most))
+        return self._holds(use.last_seen.date(), least, most)
+
+    def _holds(self, value: Any, least: Any, most: Any) -> bool:  # noqa: ANN401 - numbers or days
+        return (least is None or value > least or (value == least and not self.beyond)) and (
+            most is None or value <= most
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedFee:
+    """What an owner's tables say of one case."""
+
+    use: KnownUse
+    fitting: tuple[Fee, ...]  # of each table the line that says most and is narrowest; several where none is
+    unknown: tuple[Part, ...]  # what keeps other lines from fitting: not known of the use, or read by no rule
+    is_open: bool  # whether a line that says no less would fit, were more known of the use
+
+    @property
+    def fee(self) -> Fee | None:
+        """The line that is proposed; none where a person has to choose."""
+        return self.fitting[0] if len(self.fitting) == 1 and not self.is_open else None
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What the proposals of several cases come to: a fee for each of them."""
+
+    amount: int  # in the currency's smallest unit
+    currency: str
+    lines: tuple[tuple[int, Fee], ...]  # how often which line
+
+
+def proposed_fees(of: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
+    """What is known of some of a party's confirmed cases, and which fees fit; raises ``WrongUseError`` for others."""
+    lines = [_Line(fee, parts, _rank(parts)) for fee in fees(of)[:MAX_LINES] if (parts := parts_of_fee(fee))]
+    tables = [list(rows) for _table, rows in groupby(lines, key=lambda line: line.fee.table_id)]
+    return [_proposed(use, tables) for use in known_uses(of, party, askable(of, party, cases))]
+
+
+def together(proposed: Sequence[ProposedFee]) -> Together | None:
+    """A fee for each case; none unless each has one, all in one currency."""
+    found = [one.fee for one in proposed if one.fee is not None]
+    amount, currencies = sum(fee.amount for fee in found), {fee.table.currency for fee in found}
+    if len(found) < len(proposed) or len(currencies) != 1 or amount > MAX_AMOUNT:
+        return None
+    lines = {fee.pk: fee for fee in found}
+    counted = tuple((sum(fee.pk == key for fee in found), fee) for key, fee in lines.items())
+    return Together(amount, currencies.pop(), counted)
+
+
+def known_uses(of: Owner, party: str, cases: QuerySet[Case]) -> list[KnownUse]:
+    """What is known of cases of one party, in few queries, however many."""
+    uncovered = CaseSighting.objects.filter(case__in=cases, licence=None).order_by()
+    rows = uncovered.values_list("case__number").annotate(
+        longer_side=Max(Greatest("match__found__width", "match__found__height")),
+        first=Min("sighting__first_seen"),
+        last=Max("sighting__last_seen"),
+        pages=Count("sighting__page_key", distinct=True),
+    )
+    seen = {number: known for number, *known in rows}
+    numbers = cases.order_by("number").values_list("number", flat=True)
+    uses = [KnownUse(number, party, *seen.get(number, (None, None, None, 0))) for number in numbers]
+    told = _purposes(of, party)
+    agreed = next(iter(told.values())) if len({purpose for purpose, _notice in told.values()}) == 1 else ("", None)
+    answers = [told.get(use.case, agreed) for use in uses]
+    return [replace(use, purpose=said, notice=at) for use, (said, at) in zip(uses, answers, strict=True)]
+
+
+def _purposes(of: Owner, party: str) -> Mapping[int, tuple[str, int | None]]:
+    """What members answered last of the use of each case of a party, and in which notice."""
+    rows = NoticeCase.objects.filter(notice__owner=of, notice__party=party).exclude(notice__state=State.DISCARDED)
+    found = rows.filter(answers__purpose__in=QUESTIONS["purpose"]).order_by("notice__number")
+    return {
+        case: (said, at) for case, said, at in found.values_list("case__number", "answers__purpose", "notice__number")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a table as it is understood."""
+
+    fee: Fee
+    parts: tuple[Part, ...]
+    rank: tuple[Any, ...]
+
+
+def _proposed(use: KnownUse, tables: Sequence[Sequence[_Line]]) -> ProposedFee:
+    fitting: list[Fee] = []
+    unknown: dict[tuple[str, str], Part] = {}
+    is_open = False
+    for lines in tables:
+        held = [(line, [part.fits(use) for part in line.parts]) for line in lines]
+        fit = [line for line, answers in held if all(answers)]
+        first = min((line.rank for line in fit), default=None)
+        fitting += [line.fee for line in fit if line.rank == first]
+        for line, answers in held:
+            if False in answers or all(answers):
+                continue
+            missing = [part for part, answer in zip(line.parts, answers, strict=True) if answer is None]
+            unknown |= {(part.column, part.text): part for part in missing}
+            is_open |= all(part.kind for part in missing) and (first is None or line.rank[0] <= first[0])
+    return ProposedFee(use, tuple(fitting), tuple(unknown.values()), is_open)
+
+
+def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
+    """What says most comes first, then the shortest time, the smallest size and the fewest pages."""
+    narrow: list[tuple[float, float]] = []
+    for kinds in (_DAYS, ("pixels",), ("pages",)):
+        bounds = [part for part in parts if part.kind in kinds]
+        most = [part.most * _DAYS.get(part.kind, 1) for part in bounds if part.most is not None]
+        least = [part.least * _DAYS.get(part.kind, 1) for part in bounds if part.least is not None]
+        narrow.append((min(most, default=float("inf")), -max(least, default=0)))
+    return (-len(parts), *narrow)
+
+
+def parts_of_fee(fee: Fee) -> tuple[Part, ...]:
+    """The parts of a line, as they are understood."""
+    cells = (("use", fee.use), ("size", fee.size), ("duration", fee.duration))
+    found = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell)]
+    return tuple(_understood(column, text) for column, text in found if text)
+
+
+def _understood(column: str, text: str) -> Part:
+    word = _WORDS.get(text.lower(), "")
+    if word:
+        return Part(column, text, "web") if word == "web" else Part(column, text, "purpose", word)
+    if _DOMAIN.fullmatch(text):
+        return Part(column, text, "domain", text.lower())
+    found = _BOUND.fullmatch(text)
+    if found is None or sum(found[name] is not None for name in ("most", "least", "over", "high")) > 1:
+        return Part(column, text)
+    low, high = (
+        None if found[name] is None else _DIGITS.get(found[name]) or int(found[name]) for name in ("low", "high")
+    )
+    unit = _UNITS[found["unit"].lower()]
+    if found["least"] or found["over"]:
+        return Part(column, text, unit, least=low, beyond=bool(found["over"]))
+    return Part(column, text, unit, most=low) if high is None else Part(column, text, unit, least=low, most=high)
+
+
+def _after(day: date, number: int, span: str) -> date:
+    """The day so long after another one; the last that there is, where it would lie beyond."""
+    try:
+        if span in ("days", "weeks"):
+            return day + timedelta(days=number * (7 if span == "weeks" else 1))
+        return months_later(day, number * (12 if span == "years" else 1))
+    except (OverflowError, ValueError):
+        return date.max
