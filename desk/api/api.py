@@ -19,6 +19,7 @@ from desk.api.common.rendering import Renderer
 from desk.api.parties import demands, parties
 from desk.api.resources import (
     cases,
+    column_mappings,
     edge,
     evidence,
     licences,
@@ -100,7 +101,8 @@ api = Api(
 )
 tell_problems(api)
 for resource in (
-    owners, works, uploads, watches, licences, cases, evidence, notices, reports, packages, parties, demands,
+    owners, works, uploads, column_mappings, watches, licences, cases, evidence, notices, reports, packages, parties,
+    demands,
 ):  # fmt: skip
     api.add_router("", resource.router)
 for router in (

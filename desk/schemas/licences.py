@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from desk.schemas.base import Answer, From
+from desk.schemas.works import NamedColumn
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]
 
@@ -25,6 +26,19 @@ class Licence(Answer):
     reason: str
     reseller: str = Field(description="The agency that sold it; empty where the owner did.", examples=["Alamy"])
     invoice: str = Field(description="The number of the invoice.", examples=["R-2026-17"])
+
+
+class ImportedLicences(Answer):
+    """What came of a table of licences, and how it was understood."""
+
+    read: int = Field(description="Licences in the table.", examples=[41])
+    new: int = Field(description="Those that weren't in the ledger word for word.", examples=[40])
+    encoding: str = Field(description="Empty of a workbook.", examples=["utf-8"])
+    is_likely: bool = Field(description="Whether that encoding is only likely: look at letters beyond English.")
+    columns: list[NamedColumn]
+    columns_by: str = Field(
+        description="Who chose what the headings mean; empty where they say it by themselves.", examples=[""]
+    )
 
 
 class TriedCase(Answer):

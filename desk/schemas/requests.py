@@ -280,6 +280,20 @@ class NewCanary(Given):
     url: Url
 
 
+class NewColumn(Given):
+    """A heading of a table, and what it means."""
+
+    heading: Short = Field(examples=["Bildname"])
+    column: str = Field("", max_length=40, pattern=IN_LINE, description="Empty where it isn't used.", examples=["file"])
+
+
+class NewColumnMapping(Given):
+    """What the headings of tables mean, in their order."""
+
+    kind: Literal["works", "licences"] = Field(examples=["works"])
+    columns: list[NewColumn] = Field(min_length=1, max_length=100)
+
+
 class NewLicence(Given):
     """A permitted use. It says where: a domain with its subdomains, or a pattern of addresses."""
 

@@ -305,6 +305,23 @@ class BegunUpload(Upload):
     )
 
 
+class NamedColumn(Answer):
+    """A heading of a table, and what it means."""
+
+    heading: str = Field(examples=["Bildname"])
+    column: str = Field(description="Empty where it isn't used.", examples=["file"])
+
+
+class ColumnMapping(Answer):
+    """What the headings of a table mean, as somebody chose it."""
+
+    number: int = Field(alias="pk")
+    kind: str = Field(description="What such a table holds: `works` or `licences`.", examples=["works"])
+    columns: Annotated[list[NamedColumn], From(lambda row: [NamedColumn(heading=h, column=c) for h, c in row.columns])]
+    by: str
+    at: Moment = Field(examples=[NOON])
+
+
 class UploadFile(Answer):
     """A file of an upload, and what came of it."""
 

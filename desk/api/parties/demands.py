@@ -1,7 +1,7 @@
 """Money asked of parties: how it stands, its entries, the ledger, invoices, and tables of fees."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
@@ -14,12 +14,13 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
+from evidence.documents.report.volumes import FORMATS
 from registry.models import Fee
 from registry.parties import demands, invoices
 from registry.parties.invoices import NAME, Due, invoice_pdf
 from registry.parties.periods import period_named, sums
 from registry.parties.proposed_fees import proposed_fees, together
-from registry.parties.tables import ledger_bytes
+from registry.parties.tables import ledger_bytes, ledger_xlsx
 
 router = Router(tags=["money"])
 DEMANDS = "/owners/{slug:owner}/demands"
@@ -28,6 +29,7 @@ InvoiceName = Annotated[str, Path(pattern=NAME, description="Its number, such as
 OfDemand = Annotated[int | None, Query(ge=1, le=2_147_483_647, description="Only those of this demand.")]
 InPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]+$", description="`2026`, `2026-Q3` or `2026-07`.")]
 OfPeriod = Annotated[str, Query(max_length=7, pattern="^[0-9Q-]*$", description="Only of these days, as `2026-Q3`.")]
+As = Annotated[Literal["csv", "xlsx"], Query(description="CSV, or a workbook with days and amounts as such.")]
 Party = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only what is asked of this party.")]
 OneParty = Annotated[str, Query(max_length=260, pattern=requests.CLEAN)]
 Cases = Annotated[str, Query(pattern="^[0-9]{1,9}(,[0-9]{1,9}){0,199}$", description="Their numbers, such as `3,4`.")]
@@ -51,11 +53,13 @@ def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.D
     return schemas.Demand.from_row(demands.begin(to, demands.NewDemand(**about), by=request.auth.by))
 
 
-@router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv"))
-def get_ledger(request: Call, owner: str, period: OfPeriod = "") -> HttpResponseBase:
-    """The entries of all demands, then the invoices, or those of a period, as CSV; amounts such as 1200.50."""
-    found = period_named(period) if period else None
-    return download(ledger_bytes(of(request), found), f"{of(request).slug}-money.csv", "text/csv; charset=utf-8")
+@router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv", FORMATS["xlsx"]))
+def get_ledger(request: Call, owner: str, period: OfPeriod = "", format: As = "csv") -> HttpResponseBase:  # noqa: A002 - its name in the address
+    """The entries of all demands, then the invoices, or those of a period; amounts such as 1200.50."""
+    found, stem = period_named(period) if period else None, f"{of(request).slug}-money"
+    if format == "xlsx":
+        return download(ledger_xlsx(of(request), found), f"{stem}.xlsx", FORMATS["xlsx"])
+    return download(ledger_bytes(of(request), found), f"{stem}.csv", "text/csv; charset=utf-8")
 
 
 @router.get(DEMANDS + "/sums", response=schemas.Sums)

@@ -2,25 +2,44 @@
 
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Annotated
 
-from ninja import Router, Status
+from ninja import File, Form, Router, Status, UploadedFile
+from pydantic import Field
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
 from desk.schemas.base import Piece
+from desk.schemas.works import NamedColumn
 from registry import jobs
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
-from registry.models import Owner
+from registry.models import ColumnMapping, Owner
+from registry.works.column_mappings import Columns
+from registry.works.licence_tables import licences_in_table
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
+from registry.works.tables import ORDERS
 from workers import wiring
 
 router = Router(tags=["licences"])
 LICENCES = "/owners/{slug:owner}/licences"
+Table = Annotated[UploadedFile, File(description="CSV or XLSX, a licence a line.")]
 MOMENT = 1.0
 """Seconds that a trial looks at cases."""
+
+
+class Importing(requests.Given):
+    """How a table of licences is taken."""
+
+    days: str = Field(
+        "",
+        max_length=9,
+        pattern=f"^({'|'.join(ORDERS)})?$",
+        description="What comes first in days like 01/02/2026, which are refused else: `day-month` or `month-day`.",
+    )
+    dry_run: bool = Field(default=False, description="Say how the table is understood, and keep nothing.")
 
 
 @router.get(LICENCES, response=Piece[schemas.Licence])
@@ -40,6 +59,29 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
     wiring.services().enqueue(jobs.ledger, waiting_changes(to))
     return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(kept[0]))
+
+
+@router.post(LICENCES + "/import", response=schemas.ImportedLicences, auth=WRITE)
+@once
+def import_licences(request: Call, owner: str, how: Form[Importing], table: Table) -> schemas.ImportedLicences:
+    """Add the licences of a table, all or none; the cases are looked at in the background.
+
+    Headings mean what they say, or else what was chosen for them (`column-mappings`).
+    """
+    to = of(request)
+    columns = Columns(to, ColumnMapping.Kind.LICENCES)
+    read = licences_in_table(to, str(table.name), table.read(), order=how.days, chosen=columns)
+    new = 0 if how.dry_run else keep_licences(to, read.licences, by=request.auth.by)[1]
+    wiring.services().enqueue(jobs.ledger, waiting_changes(to))
+    headings = [NamedColumn(heading=one.text, column=one.column) for one in read.understood.headings]
+    return schemas.ImportedLicences(
+        read=len(read.licences),
+        new=new,
+        encoding=read.understood.encoding,
+        is_likely=read.understood.likely,
+        columns=headings,
+        columns_by="" if columns.used is None else columns.used.by,
+    )
 
 
 @router.post(LICENCES + "/{int:number}/end", response=schemas.Licence, auth=WRITE, operation_id="end_licence")

@@ -22,7 +22,6 @@ BY_HAND = "is signed, sent or worded by a person who has read it"
 A_PERSONS = "is about one person, who is asked for it in a browser"
 THE_OPERATORS = "is for whoever runs the installation, who has the command line on the server"
 OUTSIDE = "is for people without an account, by an address of its own"
-BY_TABLE = "is about the headings of tables that people bring; a program names its columns as they are named here"
 BY_EYE = "shows two pictures to a person, who says what they are; a program has the command"
 ONCE = "is turned on or off once in a while; a program has the command"
 PUBLIC = "is there for everybody, programs too, at the same address"
@@ -46,7 +45,6 @@ WITHOUT = {
     ),
     **dict.fromkeys(("sign-notice", "send-notice", "answer-claim", "see-replies", "wordings", "edit-wording"), BY_HAND),
     **dict.fromkeys(("senders", "edit-sender"), BY_HAND),
-    **dict.fromkeys(("columns", "forget-columns"), BY_TABLE),
     "why": BY_EYE,
     **dict.fromkeys(("derived", "web-archive", "security", "choose-passkeys", "revoke-key"), ONCE),
     **dict.fromkeys(
@@ -72,7 +70,7 @@ COUNTERPARTS = {
     "works": ("list_works",),
     "work": ("get_work", "list_changes", "list_deposits"),
     "spread": ("get_work", "list_changes", "list_deposits"),
-    "add-works": ("register_work", "begin_upload"),
+    "add-works": ("register_work", "begin_upload", "choose_columns"),
     "upload-files": ("send_files",),
     "uploads": ("list_uploads",),
     "upload": ("get_upload",),
@@ -107,10 +105,12 @@ COUNTERPARTS = {
     "ask": ("ask_whose",),
     "export-work": ("export_work",),
     "state-works": ("state_works",),
+    "columns": ("list_column_mappings",),
+    "forget-columns": ("forget_columns",),
     "licences": ("list_licences",),
     "licence": ("get_licence",),
     "new-licence": ("add_licence", "try_licences"),
-    "import-licences": ("add_licence", "try_licences"),
+    "import-licences": ("import_licences", "choose_columns", "try_licences"),
     "edit-licence": ("try_licences", "change_licence"),
     "end-licence": ("end_licence",),
     "watches": ("list_watches",),

@@ -86,7 +86,7 @@ def test_a_form_with_one_thing_wrong_is_refused(operation: str, scene_of_program
 
 def test_the_forms_are_those_that_bring_files() -> None:
     uploads = {"register_work", "state_works", "begin_upload", "send_files"}
-    assert set(FORMS) == uploads | {"attach_document", "identify", "ask_whose"}
+    assert set(FORMS) == uploads | {"attach_document", "identify", "ask_whose", "import_licences"}
     assert all(any(map(is_file, schema["properties"].values())) for _path, schema in FORMS.values())
 
 

@@ -1,8 +1,12 @@
 """Money through the API: whole numbers, entries that correct entries, and tables of fees."""
 
+import io
+
+from openpyxl import load_workbook
+
 from registry.models import Owner
 from tests.assets.noticed import studio
-from tests.assets.programs import Program
+from tests.assets.programs import ROOT, Program
 from tests.desk.api.resources.test_notices import program
 
 __all__ = ["program", "studio"]
@@ -79,3 +83,13 @@ def test_an_invoice_is_made_once_and_cancelled_by_another(program: Program, stud
     assert [one["name"] for one in program.get("/invoices?demand=1")[1]["items"]] == [name, taken_back["name"]]
     assert program.get("/invoices?demand=2")[1]["items"] == []
     assert [program.get(f"/invoices/{other}")[0] for other in ("2026-9999", "2026-1")] == [404, 400]
+
+
+def test_the_ledger_comes_as_a_workbook_in_which_nothing_is_computed(program: Program, studio: Owner) -> None:
+    program.post("/demands", NEW | {"basis": "=1+1"})
+    answer = program.client.get(f"{ROOT}/demands/ledger?format=xlsx")
+    assert answer.headers["Content-Type"].endswith("spreadsheetml.sheet")
+    sheet = load_workbook(io.BytesIO(answer.content)).worksheets[0]
+    assert [(cell.value, cell.data_type) for cell in sheet["D"]] == [("basis", "s"), ("=1+1", "s")]
+    assert program.client.get(f"{ROOT}/demands/ledger").content.startswith(b"\xef\xbb\xbfdemand,")
+    assert program.get("/demands/ledger?format=ods")[0] == 400

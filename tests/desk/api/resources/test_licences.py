@@ -2,7 +2,7 @@
 
 from registry.models import Owner
 from tests.assets.noticed import studio
-from tests.assets.programs import Program
+from tests.assets.programs import Program, file_of
 from tests.desk.api.resources.test_notices import program
 
 __all__ = ["program", "studio"]
@@ -26,3 +26,24 @@ def test_a_licence_is_tried_added_and_changed(program: Program, studio: Owner) -
     assert (status, changed["domain"]) == (200, "other.example")
     assert studio.ledger_changes.filter(kind="changed", reason="Moved.").exists()
     assert program.send("PUT", "/licences/1", {"licensee": "The shop"})[0] == 422
+
+
+def test_a_table_of_licences_is_read_as_was_chosen_for_its_headings(program: Program, studio: Owner) -> None:
+    table = b"Abnehmer;Wo;Lager;valid_from\nThe shop;shop.example;=1+1;01/02/2026\n"
+    assert program.form("/licences/import", {"table": file_of("l.csv", table)})[0] == 422
+    columns = [("Abnehmer", "licensee"), ("Wo", "domain"), ("Lager", ""), ("valid_from", "valid_from")]
+    chosen = [{"heading": heading, "column": column} for heading, column in columns]
+    assert program.post("/column-mappings", {"kind": "licences", "columns": chosen})[0] == 201
+    status, told = program.form("/licences/import", {"table": file_of("l.csv", table)})
+    assert (status, "may be" in told["detail"]) == (422, True), "which day that is"
+    about = {"days": "day-month", "dry_run": "true"}
+    status, told = program.form("/licences/import", about | {"table": file_of("l.csv", table)})
+    assert (status, told["read"], told["new"], told["columns"]) == (200, 1, 0, chosen)
+    assert not studio.licences.exists()
+    told = program.form("/licences/import", {"days": "day-month", "table": file_of("l.csv", table)})[1]
+    assert (told["new"], told["encoding"], told["is_likely"]) == (1, "ascii", False)
+    assert told["columns_by"]
+    kept = program.get("/licences/1")[1]
+    assert (kept["licensee"], kept["domain"], kept["valid_from"]) == ("The shop", "shop.example", "2026-02-01")
+    told = program.form("/licences/import", {"days": "day-month", "table": file_of("l.csv", table)})[1]
+    assert (told["read"], told["new"]) == (1, 0)

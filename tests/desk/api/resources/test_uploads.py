@@ -1,9 +1,10 @@
 """Works that come in portions through the API, with a table."""
 
+from exhibit.types import Json
 from registry.models import ColumnMapping, Owner
-from registry.works.column_mappings import Columns, mark
+from registry.works.column_mappings import choose
 from tests.assets.programs import Program, alice, file_of, studio
-from tests.assets.rows import photograph
+from tests.assets.rows import owner, photograph
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]
@@ -42,11 +43,50 @@ def test_a_table_that_cannot_be_read_begins_nothing_until_a_member_has_said_what
     assert status == 422
     assert told["hint"]
     assert alice.get("/uploads")[1]["items"] == []
-    headings = ["colour", "size"]
-    chosen = Columns(studio, ColumnMapping.Kind.WORKS, ["file", ""], mark(headings))
-    assert chosen(headings) == ["file", ""]
-    chosen.remember(by="ann")
+    mapping = {"kind": "works", "columns": [{"heading": "colour ", "column": "file"}, {"heading": "size"}]}
+    assert alice.post("/column-mappings", mapping)[0] == 201
     status, told = alice.form("/uploads", {"table": file_of("w.csv", b"colour,size\nred.jpg,1\n")})
-    assert (status, told["columns_by"]) == (201, "ann")
+    assert (status, told["columns_by"]) == (201, "alice@example.org (token program)")
     status, told = alice.form("/uploads", {"table": file_of("w.csv", b"file\nred.jpg\n")})
     assert (status, told["columns_by"]) == (201, "")
+
+
+def test_what_headings_mean_is_chosen_listed_and_forgotten_by_its_owner_alone(studio: Owner, alice: Program) -> None:
+    mapping = {
+        "kind": "licences",
+        "columns": [{"heading": "<b>", "column": "licensee"}, {"heading": "=1", "column": ""}],
+    }
+    status, made = alice.post("/column-mappings", mapping)
+    assert (status, made["kind"], made["columns"], made["by"]) == (
+        201,
+        "licences",
+        mapping["columns"],
+        "alice@example.org (token program)",
+    )
+    assert alice.post("/column-mappings", mapping)[1]["number"] == made["number"], (
+        "it stands in the earlier one's place"
+    )
+    assert alice.get("/column-mappings")[1]["items"] == [
+        made | {"at": alice.get("/column-mappings")[1]["items"][0]["at"]}
+    ]
+    for columns in (
+        [{"heading": "a", "column": "domain"}],
+        [{"heading": "a", "column": "licensee"}, {"heading": "b", "column": "licensee"}],
+        [{"heading": "a", "column": "licensee"}, {"heading": "b", "column": "<script>"}],
+    ):
+        status, told = alice.post("/column-mappings", {"kind": "licences", "columns": columns})
+        assert (status, "licensee" in told["hint"]) == (422, True), columns
+    wrongs: tuple[dict[str, Json], ...] = (
+        {"kind": "fees"},
+        {"columns": []},
+        {"columns": [{"heading": "a" * 301}]},
+        {"columns": [{}] * 101},
+    )
+    for wrong in wrongs:
+        assert alice.post("/column-mappings", mapping | wrong)[0] == 400
+    theirs = choose(owner("agency"), ColumnMapping.Kind.WORKS, [("Bild", "file")], by="eve").pk
+    assert [row["number"] for row in alice.get("/column-mappings")[1]["items"]] == [made["number"]]
+    for number in (theirs, 0, 10**30):
+        assert alice.send("DELETE", f"/column-mappings/{number}")[0] == 404
+    assert alice.send("DELETE", f"/column-mappings/{made['number']}")[0] == 204
+    assert ColumnMapping.objects.get().pk == theirs
