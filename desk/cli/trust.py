@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 TRIALS = "started for trials, without legal weight"
 MAX_BLOCKS = 4000
 """The newest ones of each kind of chain; a list holds 1 MiB."""
-GRADES = ("bytes", "owner", "capture", "match", "log", "time", "sheet", "none")
-ASKED = "A grade that is asked for besides bytes, owner, log and time; by default all but sheet; none: no other."
 QUALIFIED = "PEM file of certificates that a trusted list (eIDAS) names for qualified timestamps."
 NOTE = (
     "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
@@ -39,10 +37,7 @@ NOTE = (
 @click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
 @click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")
 @click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
-@click.option("--asks", type=click.Choice(GRADES), multiple=True, help=ASKED)
-def trust_command(
-    *, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None, asks: tuple[str, ...]
-) -> None:
+def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None) -> None:
     """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
 
     The logs of partners that are asked to visit with us stand in it too, as run by the partner of that name.
@@ -55,9 +50,7 @@ def trust_command(
     from evidence.formats import codec
     from evidence.verdict import trust as lists
 
-    requires: dict[str, Any] = {"witnesses": witnesses, "cosigners": cosigners}
-    requires |= {"grades": [ask for ask in asks if ask != "none"]} if asks else {}
-    required = codec.from_plain(lists.Requirements, requires, where="--asks")
+    required = lists.Requirements(witnesses=witnesses, cosigners=cosigners)
     trust = replace(own_trust(open_desk().services, label), requires=required)
     if qualified is not None:
         trust = with_qualified(trust, qualified)

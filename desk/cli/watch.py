@@ -264,10 +264,9 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
 @watch_command.command("look", epilog=examples("exhibit watch look https://shop.example/42 --wait"))
 @click.argument("url")
 @owner_option
-@click.option("--image", metavar="URL", default="", help="A picture that the page shows, which is fetched, too.")
 @click.option("--wait", is_flag=True, help="Return when the page was visited and all it brought is matched.")
 @json_option
-def look_at_page(*, url: str, named: str | None, image: str, wait: bool, as_json: bool) -> None:
+def look_at_page(*, url: str, named: str | None, wait: bool, as_json: bool) -> None:
     """Look at the page URL once, without a watch of its own, and compare its pictures with the works.
 
     URL may be a picture's own address. What shows a work becomes a case. robots.txt is followed, as by every crawl.
@@ -276,7 +275,7 @@ def look_at_page(*, url: str, named: str | None, image: str, wait: bool, as_json
     owner = desk.owner(named)
     from registry.crawls import looks
 
-    crawl = looks.look(desk.services, owner, url, image=image, by=person())
+    crawl = looks.look(desk.services, owner, url, by=person())
     _tell_run(desk, crawl, joined=False, wait=wait, as_json=as_json)
 
 
