@@ -87,7 +87,9 @@ def test_what_isnt_known_is_for_a_person_to_choose(seen: Owner) -> None:
 def test_lines_that_are_alike_tables_that_both_fit_and_other_currencies_are_not_chosen_among(seen: Owner) -> None:
     keep(seen, ("Website", "", "1 year", 100), ("Internet", "", "1 year", 200))
     assert [fee.amount for fee in proposed_fees(seen, PARTY, [1])[0].fitting] == [100, 200]
-    keep(seen, ("Website", "", "1 year", 100))
+    keep(seen, ("Website", "", "1 year", demands.MAX_AMOUNT))
+    assert together(proposed_fees(seen, PARTY, [1])) is not None
+    assert together(proposed_fees(seen, PARTY, [1, 2])) is None, "more than can be asked"
     keep(seen, ("Website", "", "1 year", 700), name="Society", currency="USD")
     (one,) = proposed_fees(seen, PARTY, [1])
     assert ([fee.table.currency for fee in one.fitting], one.fee) == (["EUR", "USD"], None)
