@@ -4,7 +4,7 @@ import json
 import mimetypes
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, partial
@@ -136,7 +136,13 @@ EXAMPLES = examples(
 @click.option(
     "--list", "word", is_flag=False, flag_value="", metavar="[WORD]", help="List the operations, those with a word."
 )
-@click.option("--field", "fields", multiple=True, metavar="NAME=TEXT", help="A field of the query, form or JSON.")
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="A field of the query, form or JSON; one that is repeated is a list.",
+)
 @click.option("--json", "body", metavar="JSON", help="The JSON that it takes: a text, @FILE, or - for standard input.")
 @click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="A file that its form takes.")
 @click.option("--output", metavar="FILE", help="Where its answer goes; - is standard output.")
@@ -169,7 +175,7 @@ def api_command(
     method, (path, _, query) = method.upper(), path.removeprefix(BELOW).partition("?")
     within = _OF_OWNER.fullmatch(path)
     found = operation(method, within[2] if within else path)
-    given = {**dict(parse_qsl(query, keep_blank_values=True)), **dict(_pairs(fields))}
+    given = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
     if everything:
         given = {"limit": str(MOST), **given}
     if found.file and output is None and sys.stdout.isatty():
@@ -203,6 +209,14 @@ def _pairs(fields: Sequence[str]) -> Iterator[tuple[str, str]]:
         if not mark:
             raise WrongUseError(f"{text!r} isn't a field.", hint="Write NAME=TEXT.")
         yield name, value
+
+
+def _named(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
+    """Values by their names; of a name that comes again a list."""
+    found: dict[str, list[str]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def _files(found: Operation, files: Sequence[str]) -> "dict[str, list[UploadedFile[bytes]]]":
@@ -288,7 +302,7 @@ def _answer(
     from workers.pipeline import celery
 
     celery.give_up_soon()
-    address = f"{BELOW}{path}{'?' * bool(given)}{urlencode(given)}"
+    address = f"{BELOW}{path}{'?' * bool(given)}{urlencode(given, doseq=True)}"
     factory = RequestFactory(headers={"Host": f"{desk.config.web_host}:{desk.config.web_port}"})
     if sent.form is not None:
         request = factory.post(address, dict(sent.form))

@@ -72,6 +72,12 @@ def test_what_is_sent_is_done_in_the_name_of_whoever_types_it(cli: Terminal, cas
     assert cli.run("api", "POST", "cases/1/undo").answer["decision"] == "open"
 
 
+def test_a_field_that_is_repeated_is_a_list(cli: Terminal, studio: str) -> None:
+    kinds = ["--field", "kinds=case.opened", "--field", "kinds=case.decided"]
+    made = cli.run("api", "POST", "webhooks", "--field", "url=https://hooks.example/in", *kinds).answer
+    assert cli.run("api", "GET", f"webhooks/{made['number']}").answer["kinds"] == ["case.opened", "case.decided"]
+
+
 def test_a_request_that_is_wrong_ends_with_2_and_says_where(cli: Terminal, case: Case) -> None:
     wrong = cli.run("api", "POST", "cases/1/notes", code=2)
     assert (wrong.out, "body/new/words: Field required" in wrong.err) == ("", True)
