@@ -258,6 +258,14 @@ def mail(services: "Services", ids: Sequence[int]) -> None:
     send_digests(services, ids)
 
 
+@_job(gettext_noop("push notifications"), DEFAULT, "PushBrowser", batch=50)
+def push(services: "Services", ids: Sequence[int]) -> None:
+    """Tell browsers of finds."""
+    from registry.notifications.send_push import send_messages
+
+    send_messages(services, ids)
+
+
 @_job(gettext_noop("messages to webhooks"), DEFAULT, "Delivery", "webhook__owner", batch=50)
 def deliver(services: "Services", ids: Sequence[int]) -> None:
     """Deliver messages to webhooks."""

@@ -119,6 +119,7 @@ from registry.notifications.models import (
     EventKind,
     Feed,
     MailChoice,
+    PushBrowser,
     Webhook,
 )
 from registry.parties.models import (

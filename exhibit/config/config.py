@@ -79,6 +79,9 @@ class Config:
         mail_sign_in: Whether links in mails to members open their page signed in, for three days: only in a browser in
             which the member has signed in before and hasn't signed out, after a press of a button, and with the second
             factor of who has one. False: links ask for the password where nobody is signed in.
+        push: Whether members may have their browsers told of finds: by the service of the browser's maker (Google,
+            Mozilla, Apple, Microsoft), which learns that a message was sent and when, not what it says. False: nobody
+            is told so, and nothing is sent there.
         workers: Processes that crawl at once, and as many again that match or visit; six more at most do what is short
             and what people ask for. Each uses one core and up to 1 GB.
         contact: E-mail address or web page in the crawler's user agent, where a site's owner can complain or opt out.
@@ -165,6 +168,7 @@ class Config:
     mail_url: str = setting("", values.mail_url)
     mail_from: str = setting("", values.mail_address)
     mail_sign_in: bool = setting(default=True, check=values.truth)
+    push: bool = setting(default=True, check=values.truth)
     workers: int = setting(2, values.whole_number(1, 256))
     contact: str = setting("", values.contact)
     operator_name: str = setting("", values.text)

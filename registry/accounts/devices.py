@@ -1,7 +1,8 @@
 """Browsers in which a person has signed in, and links in mails that open a page in them, signed in.
 
 Neither does anything alone: a forwarded mail lets nobody in, nor does a browser by itself. Both end when the person
-gets another password or address, or ends other sessions; a link also with the membership.
+gets another password or address, or ends other sessions; a link also with the membership. Whoever loses a device ends
+messages to browsers, too.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from django.utils.crypto import salted_hmac
 
 from exhibit.clock import now
 from registry.log import audit_log
-from registry.models import Membership, Owner, User
+from registry.models import Membership, Owner, PushBrowser, User
 
 LINK_FOR = timedelta(days=3)
 DEVICE_FOR = timedelta(days=180)
@@ -64,8 +65,9 @@ def knows(kept: str, user: User) -> bool:
 
 
 def forget(user: int) -> None:
-    """Let no browser be known any more; one that is signed in still is known again with its next page."""
+    """Let no browser be known any more, nor told of finds; one that is signed in is known again with its next page."""
     with transaction.atomic():
+        PushBrowser.objects.filter(user=user).delete()
         User.objects.filter(pk=user).update(devices_ended=F("devices_ended") + 1)
         audit_log.changed("devices forgotten", by=User.objects.get(pk=user).get_username(), about={})
 

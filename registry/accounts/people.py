@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
-from registry.accounts import invitations, tokens
+from registry.accounts import devices, invitations, tokens
 from registry.cases import assigning
 from registry.db.locks import Lock, hold
 from registry.db.rows import there, write
@@ -168,6 +168,7 @@ def change_password(person: User, password: str, *, by: str = "") -> None:
     """Give a person who is known another password; raises ``WrongUseError`` as :func:`set_password` does."""
     with transaction.atomic():
         set_password(person, password)
+        devices.forget(person.pk)
         audit_log.changed("password changed", by=by, about={"user": person.email})
 
 
@@ -206,6 +207,8 @@ def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
 def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
     """Let a person be a member no more; what they decided stays, their tokens end, their cases are nobody's.
 
+    Whoever is a member of no owner any more is told nothing in any browser.
+
     Raises as :func:`change_role`.
     """
     with transaction.atomic():
@@ -213,6 +216,8 @@ def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
         _keep_one(owner, row, "")
         tokens.revoke_all(owner, row.user, by=by)
         row.delete()
+        if not row.user.memberships.exists():
+            row.user.push_browsers.all().delete()
         assigning.release(owner, row.user, by=by)
         audit_log.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
     return row

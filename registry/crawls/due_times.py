@@ -30,6 +30,7 @@ from registry.models import (
     Inquiry,
     Invitation,
     MailChoice,
+    PushBrowser,
     StepState,
     Watch,
     Webhook,
@@ -40,6 +41,7 @@ DAY = timedelta(days=1)
 NOTHING = timedelta(0)
 MAX_WAIT = {
     MailChoice: timedelta(days=8),
+    PushBrowser: DAY,
     Delivery: timedelta(days=5),
     AnchorReceipt: 2 * DAY,
     Inquiry: DAY,

@@ -3,7 +3,7 @@
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from exhibit.clock import now
@@ -102,16 +102,6 @@ def make_missing() -> None:
     made = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
     for member in Membership.objects.filter(~Exists(made)).select_related("owner", "user")[:1000]:
         choice(member.owner, member.user)
-
-
-def due(stale_after: timedelta, most: int) -> list[int]:
-    """Choices whose time has come, and whose owner has something to tell; so many at most."""
-    return list(waiting(stale_after).order_by("pk").values_list("pk", flat=True)[:most])
-
-
-def waiting(stale_after: timedelta, moment: datetime | None = None) -> QuerySet[MailChoice]:
-    """Choices whose time has come, and whose owner has something to tell."""
-    return MailChoice.objects.filter(steps.due(stale_after, moment), with_news(moment))
 
 
 def with_news(moment: datetime | None = None) -> Q:

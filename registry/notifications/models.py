@@ -1,4 +1,4 @@
-"""What happened, and whom it is told: by mail, by webhook, by feed."""
+"""What happened, and whom it is told: by mail, by push, by webhook, by feed."""
 
 import uuid
 
@@ -105,6 +105,24 @@ class MailChoice(Claimable):
     class Meta:
         constraints = [UniqueConstraint(fields=["user", "owner"], name="mail_choice_identity")]
         indexes = [Index(fields=["not_before"], name="mail_choice_due", condition=Q(state="todo"))]
+
+
+class PushBrowser(Claimable):
+    """A browser in which a member has asked to be told of finds. ``not_before`` is when the next message may go."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_browsers")
+    identity = models.UUIDField(default=uuid.uuid4, unique=True, help_text="by which the browser itself is known again")
+    endpoint = models.TextField(unique=True, help_text="where its maker's service takes messages for it")
+    public_key = models.BinaryField(help_text="of the browser, an uncompressed point of P-256")
+    auth = models.BinaryField(help_text="the secret that only the browser and this row know")
+    user_agent = models.CharField(max_length=300, help_text="what it said of itself")
+    made_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True, help_text="when a message was taken last")
+    told_until = models.BigIntegerField(help_text="the last event that it was told of, or needn't be")
+    misses = models.PositiveIntegerField(default=0, help_text="tries in a row without a good answer")
+
+    class Meta:
+        indexes = [Index(fields=["not_before"], name="push_browser_due", condition=Q(state="todo"))]
 
 
 class Feed(models.Model):

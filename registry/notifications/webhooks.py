@@ -4,7 +4,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -155,18 +155,24 @@ def page_of(event: Event) -> str:
 
 
 def send(services: Services, message: Message) -> Reply:
-    """Send a message once. Redirects aren't followed; the body of the answer isn't read."""
-    begun, clock = now(), time.monotonic()
+    """Send a message once, as :func:`post` does."""
+    signed_at = now()
     headers = {
         "Content-Type": "application/json",
         "webhook-id": message.name,
-        "webhook-timestamp": str(int(begun.timestamp())),
-        "webhook-signature": Signer(message.secret).sign(message.name, begun, message.body),
+        "webhook-timestamp": str(int(signed_at.timestamp())),
+        "webhook-signature": Signer(message.secret).sign(message.name, signed_at, message.body),
     }
+    return post(services, message.url, message.body.encode(), headers)
+
+
+def post(services: Services, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """Post something once to an address of a stranger's. Redirects aren't followed; the answer's body isn't read."""
+    begun, clock = now(), time.monotonic()
     status, sentence, after = 0, "", None
     try:
         with guarded_session(services.guard, timeout=SECONDS, user_agent=services.user_agent) as session:
-            answer = session.post(message.url, message.body.encode(), headers=headers, allow_redirects=False)
+            answer = session.post(url, body, headers=headers, allow_redirects=False)
             answer.close()
         status, after = answer.status_code, _retry_after(answer.headers.get("Retry-After", ""), begun)
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:

@@ -22,7 +22,7 @@ from registry.accounts import devices
 from registry.bundles.make_package import make_packages
 from registry.matches.match import match_pictures
 from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice, Owner, Package, Role, User
-from registry.notifications import events, mail_choices
+from registry.notifications import events, mail_choices, news
 from registry.notifications.send_mail import send_digests
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, sealed_bundle
@@ -115,7 +115,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     mail_choices.choose(studio, User.objects.get(), MailChoice.HowOften.AT_ONCE, by="Ann")
     found(site, studio, range(1, 2))
     Event.objects.update(at=now() - 2 * events.SETTLING)
-    send_digests(site.services, mail_choices.due(site.services.stale_after, 100))
+    send_digests(site.services, news.due(MailChoice, site.services.stale_after, 100))
     links = {devices.read(signed): signed for signed in re.findall(r"/mail/open/(\S+)", str(mail.outbox[-1].body))}
     address = reverse("case", args=["studio", 1])
     (signed,) = (signed for link, signed in links.items() if link and link.path == address)

@@ -18,8 +18,8 @@ from registry.db import steps
 from registry.db.claimable import Claimable
 from registry.jobs import Job
 from registry.log.audit_log import changed
-from registry.models import UNFINISHED, Dismissal, MailChoice, StepState
-from registry.notifications import mail_choices
+from registry.models import UNFINISHED, Dismissal, StepState
+from registry.notifications import news
 
 COUNTED = """
 SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)
@@ -109,8 +109,8 @@ def settled(step: Job) -> Q:
 def _open(step: Job, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     rows = _unfinished(step).filter(**step.only(task))
-    if step.rows is MailChoice:  # each member has one, whose time may have come long before there was something to tell
-        rows, due = rows.filter(mail_choices.with_news()), Q(pk__lt=0)
+    if step.rows in news.WITH_NEWS:  # their time may have come long before there was something to tell
+        rows, due = rows.filter(news.WITH_NEWS[step.rows](None)), Q(pk__lt=0)
     return rows.annotate(since=Case(When(due, then=Greatest("waits_since", "not_before")))).values_list(
         "state", "since"
     )

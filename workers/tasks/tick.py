@@ -19,8 +19,8 @@ from registry.db import steps
 from registry.db.statements import MOMENT, Statement, any_of
 from registry.log.configuration import witness_configuration
 from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
-from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, MailChoice, StepState, Watch
-from registry.notifications import mail_choices
+from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepState, Watch
+from registry.notifications import news
 from registry.services.services import Services
 from workers.servers.redis import forget_tries
 
@@ -80,8 +80,8 @@ def _due_jobs(stale_after: timedelta) -> Statement:
     """Which jobs have rows that they may take."""
     return Statement(
         any_of(
-            mail_choices.waiting(stale_after, MOMENT)
-            if job.rows is MailChoice
+            news.waiting(job.rows, stale_after, MOMENT)
+            if job.rows in news.WITH_NEWS
             else job.rows._default_manager.filter(steps.due(stale_after, MOMENT)),
             job.name,
         )
@@ -109,8 +109,8 @@ def send_next(services: Services, queue: str) -> None:
 
 def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> None:
     limit = job.batch * messages
-    if job.rows is MailChoice:
-        rows = mail_choices.due(services.stale_after, limit)
+    if job.rows in news.WITH_NEWS:
+        rows = news.due(job.rows, services.stale_after, limit)
     else:
         rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, job.only(task))
     services.enqueue(job, rows, asked=task != job.name)

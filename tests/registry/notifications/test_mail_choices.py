@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from exhibit.clock import now
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, User
-from registry.notifications import events, mail_choices
+from registry.notifications import events, mail_choices, news
 from tests.assets.rows import owner
 
 HowOften = MailChoice.HowOften
@@ -55,11 +55,11 @@ def test_a_member_is_due_when_the_time_has_come_and_there_is_something_to_tell(s
     assert row.how_often == "daily"
     happened(studio, EventKind.CASE_DECIDED)  # no mail tells that
     MailChoice.objects.update(not_before=None)
-    assert mail_choices.due(STALE, 9) == []
+    assert news.due(MailChoice, STALE, 9) == []
     happened(studio)
-    assert mail_choices.due(STALE, 9) == [row.pk]
+    assert news.due(MailChoice, STALE, 9) == [row.pk]
     MailChoice.objects.update(not_before=now() + timedelta(hours=1))
-    assert mail_choices.due(STALE, 9) == []
+    assert news.due(MailChoice, STALE, 9) == []
 
 
 def test_who_wanted_none_is_not_told_afterwards_what_happened_meanwhile(studio: Owner) -> None:
@@ -68,11 +68,11 @@ def test_who_wanted_none_is_not_told_afterwards_what_happened_meanwhile(studio: 
         mail_choices.choose(studio, ann, how_often, by="Ann")
     happened(studio)
     MailChoice.objects.update(not_before=None)
-    assert mail_choices.due(STALE, 9) == []
+    assert news.due(MailChoice, STALE, 9) == []
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
-    assert mail_choices.due(STALE, 9) == []
+    assert news.due(MailChoice, STALE, 9) == []
     happened(studio)
-    assert mail_choices.due(STALE, 9) == [MailChoice.objects.get().pk]
+    assert news.due(MailChoice, STALE, 9) == [MailChoice.objects.get().pk]
 
 
 def test_mail_follows_mail_in_pauses_that_grow_to_a_quarter_of_an_hour_and_begin_anew_after_a_quiet_half_hour(

@@ -30,7 +30,7 @@ from registry.models import (
     User,
 )
 from registry.notices import replies
-from registry.notifications import events, mail_choices
+from registry.notifications import events, mail_choices, news
 from registry.notifications.mail import mail_folder
 from registry.notifications.send_mail import send_digests
 from tests.assets.mail_server import mail_server
@@ -78,7 +78,7 @@ def settle() -> None:
 
 def send_due(inline: SyncRunner) -> list[Any]:
     before = len(mail.outbox)
-    send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
+    send_digests(inline.services, news.due(MailChoice, inline.services.stale_after, 100))
     return mail.outbox[before:]
 
 
@@ -208,7 +208,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
     opened(inline, studio, 2)
     folder = mail_folder(inline.services.config)
     with override_settings(EMAIL_BACKEND="registry.notifications.mail.MailFiles", CONFIG=inline.services.config):
-        send_digests(inline.services, mail_choices.due(inline.services.stale_after, 100))
+        send_digests(inline.services, news.due(MailChoice, inline.services.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2
     case = studio.cases.get(number=1)

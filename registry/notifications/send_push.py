@@ -1,0 +1,135 @@
+"""Messages to browsers about finds: how many there are and which page shows them, and nothing else."""
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+from django.utils.translation import ngettext
+
+from exhibit.clock import now
+from registry.accounts import scoped
+from registry.cases import queue
+from registry.db import steps
+from registry.models import Case, Event, Owner, PushBrowser
+from registry.notifications import push_browsers, web_push
+from registry.notifications.deliver import AT_ONCE, PAUSES
+from registry.notifications.webhooks import Reply, post
+from registry.services.services import Services
+
+PAUSE = timedelta(hours=1)
+"""Between two messages to a browser: what is found meanwhile is told together."""
+
+KEPT_FOR = timedelta(days=1)
+"""How long a service keeps a message for a browser that isn't there; the next one takes its place."""
+
+PAGE = "/finds/"
+ENDED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+"""What a service answers for a browser that takes no more (RFC 8030, 7.3)."""
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is sent to one browser, and up to which event it tells."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    told_until: int
+
+
+def send_messages(services: Services, ids: Sequence[int]) -> None:
+    """Send each message that is due, all beside one another.
+
+    One that a service has taken may come twice, when this process dies at that moment: the second takes its place.
+    """
+    claimed = steps.claim(PushBrowser, ids, services.stale_after)
+    rows = PushBrowser.objects.filter(pk__in=claimed).select_related("user").order_by("pk")
+    messages = [(row, message) for row in rows if (message := _message(services, row)) is not None]
+    if not messages:
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = [
+            (row, message, pool.submit(post, services, message.url, message.body, message.headers))
+            for row, message in messages
+        ]
+        for row, message, future in asked:
+            if (error := future.exception()) is None:
+                _keep(row, message, future.result())
+            elif isinstance(error, Exception):
+                LOGGER.error("Sending to a push service broke off.", exc_info=error)
+                steps.break_off(PushBrowser, [row.pk], error)
+
+
+def _message(services: Services, row: PushBrowser) -> Message | None:
+    """What there is to send to a claimed browser; where there is nothing, the row is put off or gone."""
+    if not row.user.is_active:
+        row.delete()
+        return None
+    if not services.config.push:
+        steps.wait(PushBrowser, row.pk, now() + PAUSE)
+        return None
+    told = push_browsers.news_of(row)
+    new, waiting = _counted(told)
+    until = told[-1].pk if told else row.told_until
+    if not new:
+        with transaction.atomic():
+            PushBrowser.objects.filter(pk=row.pk).update(told_until=until)
+            steps.wait(PushBrowser, row.pk, now())
+        return None
+    body = web_push.sealed(_words(row, new, waiting), bytes(row.public_key), bytes(row.auth))
+    headers = {
+        "Authorization": web_push.authorization(services.config, row.endpoint),
+        "Content-Encoding": "aes128gcm",
+        "Content-Type": "application/octet-stream",
+        "TTL": str(int(KEPT_FOR.total_seconds())),
+        "Topic": "finds",
+    }
+    return Message(row.endpoint, headers, body, until)
+
+
+def _counted(told: Sequence[Event]) -> tuple[int, int]:
+    """How many of the cases that were opened still wait for a person, and how many wait with all others."""
+    opened: dict[Owner, set[int]] = defaultdict(set)
+    for event in told:
+        opened[event.owner].add(event.about["case"])
+    new = 0
+    for owner, numbers in opened.items():
+        new += scoped.cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True).count()
+    return new, sum(map(queue.left, opened))
+
+
+def _words(row: PushBrowser, new: int, waiting: int) -> bytes:
+    """What the browser shows, in the language of its person."""
+    with translation.override(row.user.reads or settings.LANGUAGE_CODE):
+        told = {
+            "title": ngettext("%(number)d new find", "%(number)d new finds", new) % {"number": new},
+            "body": ngettext("%(number)d to decide", "%(number)d to decide", waiting) % {"number": waiting},
+            "lang": translation.get_language(),
+            "page": PAGE,
+        }
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def _keep(row: PushBrowser, message: Message, reply: Reply) -> None:
+    """Record what came of one try; a browser that was removed meanwhile stays removed."""
+    with transaction.atomic():
+        kept = PushBrowser.objects.filter(pk=row.pk)
+        if reply.taken:
+            kept.update(told_until=message.told_until, used_at=now(), misses=0)
+            steps.wait(PushBrowser, row.pk, now() + PAUSE)
+        elif reply.status in ENDED:
+            kept.delete()
+        else:
+            kept.update(misses=row.misses + 1)
+            until = max(now() + PAUSES[min(row.misses, len(PAUSES) - 1)], reply.after or now())
+            steps.wait(PushBrowser, row.pk, until, reply.sentence)

@@ -1,0 +1,131 @@
+"""The push service of a browser's maker on this machine, with browsers of its own that read what comes (RFC 8030)."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests.adapters
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from exhibit.clock import now
+from tests.assets.tls import Holder
+
+CURVE = ec.SECP256R1()
+
+
+def plain(text: str) -> bytes:
+    """What base64url without padding says."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def written(data: bytes) -> str:
+    """Bytes as browsers write them."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def derived(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
+    """HKDF with SHA-256 (RFC 5869)."""
+    return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
+
+
+@dataclass(eq=False)
+class Subscriber:
+    """A browser: what it gives to a site, and how it reads what comes for it (RFC 8291, 3)."""
+
+    endpoint: str
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(CURVE))
+    auth: bytes = b"sixteen bytes it"
+
+    @property
+    def public(self) -> bytes:
+        """Its key as an uncompressed point."""
+        return self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What its page sends."""
+        return {"endpoint": self.endpoint, "p256dh": written(self.public), "auth": written(self.auth)}
+
+    def read(self, body: bytes) -> bytes:
+        """What a message says."""
+        salt, size, idlen = body[:16], int.from_bytes(body[16:20], "big"), body[20]
+        sender, sealed = body[21 : 21 + idlen], body[21 + idlen :]
+        assert len(sealed) <= size
+        shared = self.key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(CURVE, sender))
+        secret = derived(shared, self.auth, b"WebPush: info\0" + self.public + sender, 32)
+        key = derived(secret, salt, b"Content-Encoding: aes128gcm\0", 16)
+        opened = AESGCM(key).decrypt(derived(secret, salt, b"Content-Encoding: nonce\0", 12), sealed, None)
+        message, mark = opened.rstrip(b"\0")[:-1], opened.rstrip(b"\0")[-1:]
+        assert mark == b"\x02"  # of the last record
+        return message
+
+
+class PushService:
+    """A server that checks who sends, keeps what comes, and answers as it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.status, self.headers = 201, dict[str, str]()
+        self.got: list[tuple[str, dict[str, str], bytes]] = []
+        service, authority = self, Holder.made("authority of the tests")
+        self.roots = folder / "roots.pem"
+        self.roots.write_bytes(authority.pem)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                service.got.append((self.path, dict(self.headers), body))
+                self.send_response(service.status)
+                for name, value in service.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.socket = (
+            Holder.made("127.0.0.1", authority).served(folder).wrap_socket(self.server.socket, server_side=True)
+        )
+        self.url = f"https://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def subscriber(self, name: str = "a") -> Subscriber:
+        """A browser that takes messages here."""
+        return Subscriber(f"{self.url}/push/{name}")
+
+    def claims(self, headers: dict[str, str]) -> dict[str, Any]:
+        """What the sender says of itself, once the signature has been checked with its key (RFC 8292)."""
+        scheme, _, rest = headers["Authorization"].partition(" ")
+        assert scheme == "vapid"
+        said = dict(part.strip().split("=", 1) for part in rest.split(","))
+        head, claims, signature = said["t"].split(".")
+        r, s = (int.from_bytes(half, "big") for half in (plain(signature)[:32], plain(signature)[32:]))
+        assert json.loads(plain(head)) == {"typ": "JWT", "alg": "ES256"}
+        key = ec.EllipticCurvePublicKey.from_encoded_point(CURVE, plain(said["k"]))
+        key.verify(encode_dss_signature(r, s), f"{head}.{claims}".encode(), ec.ECDSA(hashes.SHA256()))
+        found: dict[str, Any] = json.loads(plain(claims))
+        assert found["aud"] == self.url
+        assert 0 < found["exp"] - now().timestamp() <= 24 * 3600
+        return found
+
+
+@pytest.fixture
+def push_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
+    """One whose certificate this process trusts."""
+    made = PushService(tmp_path)
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(made.roots))
+    yield made
+    made.server.shutdown()
+    made.server.server_close()

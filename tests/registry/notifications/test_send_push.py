@@ -1,0 +1,222 @@
+"""Messages to browsers: what they say, how often, and what services answer to them."""
+
+import json
+import socket
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from exhibit.clock import now
+from exhibit.network.guard import Guard
+from registry.models import Case, Event, EventKind, Membership, Owner, PushBrowser, User
+from registry.notifications import events, news, send_push, webhooks
+from registry.notifications.deliver import PAUSES
+from registry.notifications.push_browsers import add_browser
+from tests.assets.push_service import PushService, Subscriber, push_service
+from tests.assets.rows import owner
+from workers.operations.backlog import backlog
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["push_service"]
+
+
+@pytest.fixture
+def studio(inline: SyncRunner, push_service: PushService) -> Owner:
+    config = replace(inline.services.config, allowed_networks=("127.0.0.0/8",), contact="ann@example.org")
+    inline.services.config = config
+    return owner("studio")
+
+
+@pytest.fixture
+def ann(studio: Owner) -> User:
+    user = User.objects.create_user("ann", "ann@example.org", language="en")
+    Membership.objects.create(owner=studio, user=user)
+    return user
+
+
+def added(inline: SyncRunner, user: User, browser: Subscriber) -> PushBrowser:
+    given = browser.given
+    return add_browser(inline.services, user, given["endpoint"], given["p256dh"], given["auth"], user_agent="Firefox")
+
+
+def found(of: Owner, *numbers: int) -> None:
+    """Open cases, and let their events settle."""
+    for number in numbers:
+        work = of.works.create(number=number, title="A", registered_at=now())
+        Case.objects.create(owner=of, work=work, number=number, party="shop.example", waits=True, opened_at=now())
+        events.record(of, EventKind.CASE_OPENED, {"case": number, "party": "shop.example", "work": number})
+    Event.objects.update(at=now() - events.SETTLING - timedelta(seconds=1))
+
+
+def test_a_browser_is_told_how_many_finds_are_new_and_nothing_else(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    found(studio, 1)  # before it was added: that isn't told
+    browser = push_service.subscriber()
+    added(inline, ann, browser)
+    inline.run_until_idle()
+    assert push_service.got == []
+    found(studio, 2, 3, 4)
+    Case.objects.filter(number=4).update(decision="cleared", waits=False)
+    assert backlog()["push"]["waiting"] == 1
+    inline.run_until_idle()
+    ((path, headers, body),) = push_service.got
+    assert path == "/push/a"
+    assert push_service.claims(headers)["sub"] == "mailto:ann@example.org"
+    assert (headers["Content-Encoding"], headers["TTL"], headers["Topic"]) == ("aes128gcm", "86400", "finds")
+    told = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/finds/"}
+    assert json.loads(browser.read(body)) == told
+    row = PushBrowser.objects.get()
+    assert row.used_at is not None
+    assert backlog()["push"]["waiting"] == 0
+
+
+def test_what_is_found_within_an_hour_of_a_message_is_told_together_in_the_members_language(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    User.objects.update(language="zh-hans")
+    browser = push_service.subscriber()
+    added(inline, ann, browser)
+    for number in (1, 2, 3):
+        found(studio, number)
+        inline.run_until_idle()
+    assert len(push_service.got) == 1
+    PushBrowser.objects.update(not_before=now())
+    inline.run_until_idle()
+    told = json.loads(browser.read(push_service.got[1][2]))
+    assert told["title"] == "2 项新发现"
+    assert told["lang"] == "zh-hans"
+
+
+def test_nobody_is_told_of_another_owners_finds_or_of_what_is_decided_meanwhile(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    added(inline, ann, push_service.subscriber())
+    found(owner("agency"), 1)
+    found(studio, 1)
+    Case.objects.update(decision="cleared", waits=False)
+    inline.run_until_idle()
+    assert push_service.got == []
+    assert news.due(PushBrowser, inline.services.stale_after, 9) == []  # nothing is looked at again and again
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_browser_that_takes_no_more_is_removed(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
+) -> None:
+    added(inline, ann, push_service.subscriber())
+    push_service.status = status
+    found(studio, 1)
+    inline.run_until_idle()
+    assert not PushBrowser.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(500, {}), (307, {"Location": "http://169.254.169.254/"}), (403, {}), (429, {"Retry-After": "7200"})],
+)
+def test_what_a_service_does_not_take_is_sent_again_after_a_pause_with_what_came_meanwhile(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int, headers: dict[str, str]
+) -> None:
+    browser = push_service.subscriber()
+    added(inline, ann, browser)
+    push_service.status, push_service.headers = status, headers
+    found(studio, 1)
+    inline.run_until_idle()
+    assert len(push_service.got) == 1  # no redirect is followed
+    row = PushBrowser.objects.get()
+    assert row.not_before is not None
+    pause = timedelta(seconds=int(headers.get("Retry-After", PAUSES[0].total_seconds())))
+    assert timedelta(0) <= now() + pause - row.not_before < timedelta(minutes=1)
+    assert str(status) in str(row.error)
+    assert (row.misses, row.used_at) == (1, None)
+    found(studio, 2)
+    push_service.status = 201
+    PushBrowser.objects.update(not_before=now())
+    inline.run_until_idle()
+    assert json.loads(browser.read(push_service.got[-1][2]))["title"] == "2 new finds"
+    row.refresh_from_db()
+    assert (row.misses, row.error) == (0, "")
+
+
+def test_one_that_is_removed_while_a_message_is_on_its_way_stays_removed(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = added(inline, ann, push_service.subscriber())
+    found(studio, 1)
+    keep = send_push._keep
+
+    def removed(*told: Any) -> None:  # noqa: ANN401 - those of the function
+        PushBrowser.objects.filter(pk=row.pk).delete()
+        keep(*told)
+
+    monkeypatch.setattr(send_push, "_keep", removed)
+    inline.run_until_idle()
+    assert len(push_service.got) == 1
+    assert not PushBrowser.objects.exists()
+
+
+def test_a_process_that_dies_behind_a_message_sends_it_in_the_place_of_the_first(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = push_service.subscriber()
+    added(inline, ann, browser)
+    found(studio, 1)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(send_push, "_keep", dies)
+        with pytest.raises(KeyboardInterrupt):
+            send_push.send_messages(inline.services, [PushBrowser.objects.get().pk])
+    PushBrowser.objects.update(claimed_at=now() - timedelta(hours=1))
+    inline.run_until_idle()
+    (_, first, one), (_, second, other) = push_service.got
+    assert first["Topic"] == second["Topic"]
+    assert browser.read(one) == browser.read(other)
+    inline.run_until_idle()
+    assert len(push_service.got) == 2
+
+
+def test_a_name_that_leads_inwards_is_not_reached(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    added(inline, ann, push_service.subscriber())
+    inline.services.__dict__["guard"] = Guard()  # as it is where no network is open
+    found(studio, 1)
+    inline.run_until_idle()
+    assert push_service.got == []
+    assert "isn't on the public internet" in str(PushBrowser.objects.get().error)
+
+
+def test_one_silent_service_keeps_no_other_from_its_messages(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # which takes connections, and never says a word
+        added(inline, ann, Subscriber(f"https://127.0.0.1:{silent.getsockname()[1]}/silent"))
+        added(inline, ann, push_service.subscriber())
+        found(studio, 1)
+        inline.run_until_idle()
+    assert [path for path, _, _ in push_service.got] == ["/push/a"]
+    assert str(PushBrowser.objects.get(used_at=None).error) == "It didn't answer in time."
+
+
+def test_nothing_is_sent_to_whoever_is_disabled_or_where_the_operator_has_switched_it_off(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    added(inline, ann, push_service.subscriber())
+    found(studio, 1)
+    whole = inline.services.config
+    inline.services.config = replace(whole, push=False)
+    inline.run_until_idle()
+    assert push_service.got == []
+    inline.services.config = whole
+    User.objects.update(is_active=False)
+    PushBrowser.objects.update(not_before=now())
+    inline.run_until_idle()
+    assert push_service.got == []
+    assert not PushBrowser.objects.exists()
