@@ -1,7 +1,7 @@
 """A person's account and owners, and the links that let people in."""
 
 from allauth.account.adapter import get_adapter
-from allauth.account.signals import email_changed, user_signed_up
+from allauth.account.signals import email_changed, password_changed, password_reset, user_signed_up
 from allauth.account.utils import perform_login
 from allauth.decorators import rate_limit
 from allauth.mfa.utils import is_mfa_enabled
@@ -23,11 +23,13 @@ from desk.web.account.roles import MEANS
 from desk.web.account.sign_in import INVITED, invited
 from desk.web.common.access import person_of, said
 from desk.web.common.pages import FORM, Telling, manager_post
+from desk.web.notifications import push
 from exhibit.errors import ExhibitError
-from registry.accounts import invitations, people
+from registry.accounts import devices, invitations, people
 from registry.cases import sample
 from registry.db.rows import write
 from registry.models import Invitation, Owner, Role, User
+from registry.notifications import push_browsers
 from workers import wiring
 
 
@@ -58,7 +60,9 @@ class Beginning(forms.Form):
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     """What a person can see and change of the own account."""
-    return render(request, "web/account.html", _own(request) | {"second_factor": is_mfa_enabled(request.user)})
+    browsers = push_browsers.browsers_of(person_of(request))
+    own = {"second_factor": is_mfa_enabled(request.user), "push": push.offer(request), "browsers": browsers}
+    return render(request, "web/account.html", _own(request) | own)
 
 
 @require_http_methods(FORM)
@@ -143,6 +147,12 @@ def rename(user: User, **_others: object) -> None:
     """Keep the name that records show the address with which the person signs in."""
     if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
         write(user, username=user.email)
+
+
+@receiver([password_changed, password_reset])
+def forget_devices(user: User, **_others: object) -> None:
+    """Let no browser be known any more, nor told of finds, once the password is another."""
+    devices.forget(user.pk)
 
 
 def _own(request: HttpRequest) -> dict[str, object]:

@@ -16,6 +16,7 @@ from desk.texts import cases as case_words
 from desk.web.cases.queue import LAST, decided, items
 from desk.web.common.access import may_decide, number_in, person_of
 from desk.web.common.pages import Telling, decider_post, member_page, show
+from desk.web.notifications import push
 from exhibit.clock import now
 from registry.accounts import scoped
 from registry.cases import queue
@@ -54,6 +55,7 @@ def finds(request: HttpRequest, owner: Owner) -> HttpResponse:
         "skip": skip,
         "later": skip + 1 if skip + 1 < left else None,
         "last": _decided_last(request, owner) if may_decide(owner) else None,
+        "push": push.offer(request),
         "others": [one for one in scoped.owners_of(person_of(request)) if one != owner],
     }
     return show(request, owner, "web/finds.html", values)

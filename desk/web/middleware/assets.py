@@ -52,6 +52,11 @@ def assets(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     return _served(request, asked.removeprefix(START)) if asked.startswith(START) else answer(request)
 
 
+def asset(name: str) -> Asset:
+    """One of them, for an address that doesn't change with its bytes; raises ``KeyError`` when there is none."""
+    return _assets()[name]
+
+
 def _served(request: HttpRequest, asked: str) -> HttpResponse:
     digest, _, name = asked.partition("/")
     asset = _assets().get(name)

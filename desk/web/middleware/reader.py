@@ -44,7 +44,7 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Show the site in another language from now on, here and wherever the person signs in."""
     wanted = request.POST.get("language", "")
-    response = _back(request)
+    response = back(request)
     if wanted in dict(settings.LANGUAGES):
         person = person_of(request)
         if person is not None:
@@ -62,10 +62,10 @@ def choose_blur(request: HttpRequest) -> HttpResponse:
     person = person_of(request)
     if person is not None:
         User.objects.filter(pk=person.pk).update(blurs=request.POST.get("blur") == "on")
-    return _back(request)
+    return back(request)
 
 
-def _back(request: HttpRequest) -> HttpResponse:
+def back(request: HttpRequest) -> HttpResponse:
     """To the page that asked."""
     back = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())

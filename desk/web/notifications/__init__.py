@@ -1,1 +1,1 @@
-"""How members are told: mail, webhooks, feeds."""
+"""How members are told: mail, push, webhooks, feeds."""

@@ -2,12 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from desk.web.notifications import feeds, views
+from desk.web.notifications import feeds, push, views
 
 urlpatterns: list[URLPattern] = [
     path("feeds/<str:secret>/cases.atom", feeds.feed, name="feed"),
     path("mail/open/<str:signed>", feeds.open_link, name="mail-link"),
     path("mail/unsubscribe/<str:token>", feeds.unsubscribe, name="unsubscribe"),
+    path("push/worker.js", push.worker, name="push-worker"),
+    path("push/browsers/add", push.add_browser, name="add-push-browser"),
+    path("push/browsers/<int:number>/remove", push.remove_browser, name="remove-push-browser"),
     path("o/<slug:slug>/told/", views.told, name="told"),
     path("o/<slug:slug>/told/mail", views.choose_mail, name="choose-mail"),
     path("o/<slug:slug>/told/feed", views.change_feed, name="change-feed"),

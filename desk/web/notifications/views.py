@@ -1,4 +1,4 @@
-"""How a member is told: by mail, by webhooks of the owner, by a feed."""
+"""How a member is told: by mail, by push, by webhooks of the owner, by a feed."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from desk.texts.sentences import in_words
 from desk.web.common.access import manages, person_of
 from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
+from desk.web.notifications import push
 from exhibit.errors import ExhibitError
 from registry import jobs
 from registry.accounts import scoped, tokens
@@ -32,6 +33,7 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
         "webhooks": scoped.webhooks(owner),
         "kinds": [(kind.value, kind.label) for kind in webhooks.OFFERED],
         "may_manage": manages(owner),
+        "push": push.offer(request),
     }
 
 

@@ -1,0 +1,88 @@
+"""Browsers that tell a member of finds: asked for by a press, known again by a cookie, removed one by one."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from desk.web.common.access import person_of
+from desk.web.common.pages import Telling
+from desk.web.middleware.assets import asset
+from desk.web.middleware.reader import YEAR, back
+from exhibit.errors import NotFoundError
+from registry.models import PushBrowser, User
+from registry.notifications import push_browsers, web_push
+from workers import wiring
+
+COOKIE = "__Host-push" if settings.SESSION_COOKIE_SECURE else "push"
+WORKER = "web/push-worker.js"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a page needs so that its browser can be told of finds."""
+
+    key: str  # of this installation, as browsers take it
+    here: PushBrowser | None  # the row of the browser that asks, where it is told already
+
+
+def offer(request: HttpRequest) -> Offer | None:
+    """What this browser is offered; nothing where the operator has switched it off."""
+    config = wiring.services().config
+    if not config.push:
+        return None
+    here = push_browsers.browser_of(person_of(request), request.COOKIES.get(COOKIE, ""))
+    return Offer(web_push.base64url(web_push.public_bytes(web_push.application_key(config))), here)
+
+
+@require_safe
+@cache_control(no_cache=True)
+def worker(_request: HttpRequest) -> HttpResponse:
+    """The service worker, at an address that stays: it has no page in its scope, answers no request, keeps nothing."""
+    script = asset(WORKER)
+    return HttpResponse(script.plain, content_type=script.media_type)
+
+
+@require_POST
+@login_required
+def add_browser(request: HttpRequest) -> HttpResponse:
+    """Tell the person in this browser, which has agreed to it, from now on."""
+    answer, typed = back(request), request.POST
+    with Telling(request):
+        row = push_browsers.add_browser(
+            wiring.services(), person_of(request), typed.get("endpoint", ""), typed.get("p256dh", ""),
+            typed.get("auth", ""), user_agent=request.headers.get("User-Agent", ""),
+        )  # fmt: skip
+        answer.set_cookie(
+            COOKIE, str(row.identity), max_age=YEAR, httponly=True, samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )  # fmt: skip
+        messages.success(request, _("This browser notifies you of new finds."))
+    return answer
+
+
+@require_POST
+@login_required
+def remove_browser(request: HttpRequest, number: int) -> HttpResponse:
+    """Tell the person nothing more in one of their browsers."""
+    try:
+        push_browsers.remove_browser(person_of(request), number)
+    except NotFoundError as error:
+        raise Http404(error.message) from error
+    messages.success(request, _("That browser notifies you no more."))
+    return back(request)
+
+
+@receiver(user_logged_out)
+def forget_browser(request: HttpRequest, user: User | None, **_others: object) -> None:
+    """Tell nobody in a browser in which its person has signed out."""
+    here = None if user is None else push_browsers.browser_of(user, request.COOKIES.get(COOKIE, ""))
+    if here is not None:
+        push_browsers.remove_browser(here.user, here.pk)

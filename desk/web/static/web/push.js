@@ -1,0 +1,51 @@
+// Has a browser told of finds, once its person has pressed the button; else says why that isn't possible here.
+(() => {
+  "use strict";
+  const place = document.querySelector("[data-push]");
+  if (!place) return;
+  const { push: key, worker, here } = place.dataset;
+  const form = place.querySelector("form");
+  const show = (state) => {
+    for (const one of place.querySelectorAll("[data-when]")) one.hidden = one.dataset.when !== state;
+  };
+
+  function state() {
+    if (!window.isSecureContext) return "insecure";
+    if (!("serviceWorker" in navigator && "PushManager" in window && "Notification" in window)) {
+      const touched = /iPhone|iPad/.test(navigator.userAgent) || (/Mac OS/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
+      return touched && !navigator.standalone ? "install" : "unsupported";
+    }
+    if (Notification.permission === "denied") return "denied";
+    return here && Notification.permission === "granted" ? "on" : "off";
+  }
+
+  async function registered() {
+    const registration = await navigator.serviceWorker.register(worker);
+    const coming = registration.installing || registration.waiting;
+    if (!registration.active) {
+      await new Promise((done) => {
+        coming.addEventListener("statechange", () => { if (coming.state === "activated") done(); });
+      });
+    }
+    return registration;
+  }
+
+  async function subscribed() {
+    const { pushManager } = await registered();
+    await (await pushManager.getSubscription())?.unsubscribe(); // of somebody else, or for another key
+    return (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })).toJSON();
+  }
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (await Notification.requestPermission() !== "granted") return show(state());
+    try {
+      const { endpoint, keys } = await subscribed();
+      for (const [name, value] of Object.entries({ endpoint, ...keys })) form.elements[name].value = value;
+      form.submit();
+    } catch {
+      show("failed");
+    }
+  });
+  show(state());
+})();
