@@ -12,6 +12,7 @@ __all__ = ["ann", "scene"]
 
 OPEN = {
     "app-manifest",
+    "push-worker",
     "healthz",
     "metrics",
     "language",
@@ -82,6 +83,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     """A new one has to be put where it belongs, and so into a test."""
     without = {one.name for one in patterns() if one.name and "slug" not in one.pattern.converters}
     own = {"home", "start", "owners", "add-sample", "accuracy", "blur", "account", "usersessions_list"}
+    own |= {"add-push-browser", "remove-push-browser"}
     theirs = {name for name in without if name.startswith(("account_", "mfa_"))}
     of_the_operator = {"operator", "operator-details", "operator-retry", "operator-leave"}
     of_the_operator |= {"witnesses", "add-witness", "add-own-witness", "remove-witness", "operator-settings"}
@@ -89,6 +91,7 @@ def test_every_address_without_an_owner_is_known_to_be_somebodys(scene: Scene) -
     public = {"healthz", "metrics", "language", "log-checkpoint", "log-tile", "log-entries"}
     public |= {"add-checkpoint", "partner-card", "public-work", "public-work-facts", "ask", "robots", "pdq-feed"}
     public |= {"soft-binding", "soft-binding-content", "manifest", "soft-binding-algorithms", "app-manifest"}
+    public |= {"push-worker"}
     assert without == own | theirs | of_the_operator | secret | public
     assert scene.charlie.get(reverse("operator")).status_code == 404
     assert scene.charlie.post(reverse("operator-retry")).status_code == 404
