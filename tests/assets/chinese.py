@@ -12,7 +12,8 @@ NAMES = frozenset({
     "Bitcoin", "Enter", "Exhibit", "JavaScript", "OpenEXR", "OpenTimestamps", "Photoshop", "PostScript",
     "RootSIFT", "Service", "Worker", "Standard", "Webhook", "Webhooks", "WebP", "WebSocket", "eIDAS", "Etsy",
     "Google", "Images", "TinEye", "Vision", "Yandex", "eBay", "Bluesky", "Flickr", "Internet", "Archive", "Mastodon",
-    "Europeana", "Openverse", "Wikimedia", "Commons", "Wayback", "Machine", "Common", "Crawl",
+    "Europeana", "Openverse", "Wikimedia", "Commons", "Wayback", "Machine", "Common", "Crawl", "Apple", "Microsoft",
+    "Mozilla", "iPad", "iPhone",
 })  # fmt: skip
 """Names, abbreviations, formats and keys that stand in Chinese text as they are."""
 _GIVEN = {"Ann", "Fee", "Harbours", "Nightly", "Own", "Studio", "Website", "page", "prices", "studio", "watch", "work"}
