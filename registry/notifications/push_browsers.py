@@ -23,12 +23,13 @@ MAX_ENDPOINT, MAX_KEY = 1_000, 200
 
 
 def add_browser(
-    services: Services, user: User, endpoint: str, public_key: str, auth: str, *, user_agent: str
+    services: Services, user: User, endpoint: str, public_key: str, auth: str, *, user_agent: str, before: str = ""
 ) -> PushBrowser:
     """Tell a member of finds in a browser too, by what it gave; the keys are base64url.
 
-    What was found before isn't told. One that is there already is as new. Raises ``RefusedError`` when the address may
-    not be reached, ``WrongUseError`` where it isn't https, for keys that are none, and for too many browsers.
+    What was found earlier isn't told. One that is known by its address, or by the identity that it had before, is as
+    new. Raises ``RefusedError`` when the address may not be reached, ``WrongUseError`` where it isn't https, for keys
+    that are none, and for too many browsers.
     """
     if not services.config.push:
         raise WrongUseError(_("The operator has switched push notifications off."))
@@ -42,9 +43,11 @@ def add_browser(
         raise WrongUseError(_("The browser gave keys that can't be used.")) from None
     newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     with alone_with(user):
+        if (known := browser_of(user, before)) is not None:
+            known.delete()
         _make_room(user, endpoint)
         row = PushBrowser.objects.create(
-            user=user, endpoint=endpoint, public_key=point, auth=secret, user_agent=one_line(user_agent)[:300],
+            user=user, endpoint=endpoint, public_key=point, auth=secret, user_agent=one_line(user_agent)[:300] or "–",
             made_at=now(), told_until=newest,
         )  # fmt: skip
         _tell("push browser added", row)

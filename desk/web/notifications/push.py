@@ -59,6 +59,7 @@ def add_browser(request: HttpRequest) -> HttpResponse:
         row = push_browsers.add_browser(
             wiring.services(), person_of(request), typed.get("endpoint", ""), typed.get("p256dh", ""),
             typed.get("auth", ""), user_agent=request.headers.get("User-Agent", ""),
+            before=request.COOKIES.get(COOKIE, ""),
         )  # fmt: skip
         answer.set_cookie(
             COOKIE, str(row.identity), max_age=YEAR, httponly=True, samesite="Lax",

@@ -23,8 +23,11 @@
     const registration = await navigator.serviceWorker.register(worker);
     const coming = registration.installing || registration.waiting;
     if (!registration.active) {
-      await new Promise((done) => {
-        coming.addEventListener("statechange", () => { if (coming.state === "activated") done(); });
+      await new Promise((done, failed) => {
+        coming.addEventListener("statechange", () => {
+          if (coming.state === "activated") done();
+          else if (coming.state === "redundant") failed();
+        });
       });
     }
     return registration;

@@ -151,6 +151,8 @@ def test_signing_out_ends_it_in_that_browser_alone(ann: User, browser: Callable[
         client.force_login(ann)
     added(phone)
     other = added(desk, ENDPOINT + "b")
+    changed = added(phone, ENDPOINT + "c")  # the same browser, which its service knows by another address now
+    assert set(PushBrowser.objects.all()) == {changed, other}
     phone.post("/sign-out/")
     assert PushBrowser.objects.get() == other
 
