@@ -124,6 +124,18 @@ def test_the_network_does_not_look_at_a_picture_whose_votes_say_nothing(shelf: S
     assert "value" not in vars(found.later_whole)
 
 
+def test_a_thumbnail_has_one_set_of_local_features_and_by_them_alone_the_network_looks_at_it(shelf: Shelf) -> None:
+    with Image.open(PHOTOGRAPHS / "boat-at-pier.jpg") as picture:
+        picture.thumbnail((100, 100))
+        data = encoded(picture)
+    found = extract(data)
+    shelf.asked.clear()
+    assert find_works(found, lambda: data, shelf) == []
+    assert shelf.asked == ["hashes", "votes"]
+    assert not {"value"} & (vars(found.later_whole).keys() | vars(found.later_quick).keys())
+    assert shown(shelf, textured(7, SIZE).crop((60, 40, 330, 250)).resize((135, 105)), "JPEG") == {7}
+
+
 def test_where_votes_hardly_promise_a_work_it_is_found_without_the_network(shelf: Shelf) -> None:
     assert shown(shelf, textured(6, SIZE).crop((150, 100, 240, 167)).resize((240, 180))) == {6}
     assert shelf.asked == ["hashes", "votes"]
