@@ -95,9 +95,10 @@ def promises(found: Features, registered: Features) -> Examined | None:
     if found.digest == registered.digest or registered.is_flat:
         return None
     nearest, weighing = nearest_hash(found, registered), shipped()
-    if weighing.glance.odds(begun(nearest, registered, ())) >= weighing.glance_limit:
+    near = nearest if nearest.hamming <= HASH_REACH else replace(nearest, hamming=NOT_COMPARED)
+    if weighing.glance.odds(begun(near, registered, ())) >= weighing.glance_limit:
         return None  # the hash alone says so; details could only speak for it
-    seen = Measured(begun(nearest, registered, Remembered(found.glance, registered)), None, None)
+    seen = Measured(begun(near, registered, Remembered(found.glance, registered)), None, None)
     if weighing.glance.odds(seen.figures) >= weighing.glance_limit:
         return None
     if not found.is_icon and nearest_hash(negative(found), registered).hamming <= HASH_REACH:

@@ -71,6 +71,13 @@ def test_a_pair_whose_hash_alone_suffices_is_taken_up_without_measuring_quick_fe
         promises(replace(measured(jpeg(textured(77))), later_quick=Lazy(never)), registered)
 
 
+def test_a_hash_by_which_nothing_would_be_laid_says_nothing_at_a_glance(registered: Features) -> None:
+    stranger = measured(jpeg(textured(66)))
+    said = promises(stranger, registered)
+    assert said is not None
+    assert (said.hamming, said.figures["hamming"], said.figures["agreeing"]) == (104, 256, 0)
+
+
 def corner(found: Verification, point: tuple[float, float]) -> tuple[float, float]:
     assert found.transform is not None
     moved = np.array(found.transform) @ (*point, 1)
