@@ -95,7 +95,8 @@ def promises(found: Features, registered: Features) -> Examined | None:
     if found.digest == registered.digest or registered.is_flat:
         return None
     nearest, weighing = nearest_hash(found, registered), shipped()
-    near = nearest if nearest.hamming <= HASH_REACH else replace(nearest, hamming=NOT_COMPARED)
+    far = nearest.hamming > HASH_REACH and not found.within  # of pictures within one a glance shows too little
+    near = replace(nearest, hamming=NOT_COMPARED) if far else nearest
     if weighing.glance.odds(begun(near, registered, ())) >= weighing.glance_limit:
         return None  # the hash alone says so; details could only speak for it
     seen = Measured(begun(near, registered, Remembered(found.glance, registered)), None, None)
