@@ -355,14 +355,16 @@ def seed(services: "Services", sizes: Sizes) -> None:
     """
     from django.db import connection, transaction
 
-    from registry.models import Owner, User
+    from registry.accounts import people
+    from registry.models import Owner, Role, User
 
     if Owner.objects.exists():
         sys.exit("There are rows already. Seed into a data folder of its own: EXHIBIT_DATA=var/seeded")
     thumbnails = _thumbnails(services)
     with transaction.atomic():
         owner = Owner.objects.create(slug=OWNER, name="Seeded Agency")
-        User.objects.create_user(PERSON, PERSON, PASSWORD, is_staff=True).memberships.create(owner=owner, role="owner")
+        people.add_member(owner, PERSON, Role.OWNER, PASSWORD, by=PERSON)
+        User.objects.update(is_staff=True)
         for name, model, rows in Seed(owner.pk, PERSON, sizes, thumbnails, now(), random.Random(1)).tables():
             print(f"  {_copy(model, rows):>9,} {name}", flush=True)
         with connection.cursor() as cursor:

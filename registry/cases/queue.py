@@ -98,9 +98,9 @@ _RANKS = {
 """By what groups are sorted."""
 
 
-def left(of: Owner) -> int:
-    """How many cases wait for a person."""
-    return Case.objects.filter(owner=of, waits=True).count()
+def left(of: Owner, assigned: str = "") -> int:
+    """How many cases wait for a person: for anybody, or those assigned as :attr:`Wanted.assigned` says."""
+    return chosen(of, Wanted(assigned=assigned)).count()
 
 
 def resembling(of: Owner) -> int:

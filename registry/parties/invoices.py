@@ -19,6 +19,7 @@ from exhibit.errors import WrongUseError
 from registry.db.rows import alone_with, columns, next_number, there
 from registry.models import Demand, DemandEntry, Instalment, Invoice, Owner
 from registry.parties.demands import checked_amount, in_units, read_amount
+from registry.works.tables import as_date
 
 MAX_INSTALMENTS = 24
 NAME = r"^[1-9][0-9]{3}-[0-9]{4,9}$"
@@ -102,14 +103,14 @@ def proposed(demand: Demand) -> dict[str, str]:
 
 
 def read_instalments(text: str, currency: str) -> list[Due]:
-    """A day and an amount in each line, such as ``2026-12-15 250.00``; raises ``WrongUseError``."""
+    """A day, as tables may have it, and an amount in each line: ``2026-12-15 250.00``; raises ``WrongUseError``."""
     return [_instalment(line, currency) for line in text.splitlines() if line.strip()]
 
 
 def _instalment(line: str, currency: str) -> Due:
     day, _blank, amount = line.strip().partition(" ")
     try:
-        return Due(date.fromisoformat(day), read_amount(amount, currency))
+        return Due(date.fromisoformat(as_date(day)), read_amount(amount, currency))
     except ValueError as error:
         said = _("“%(given)s” is no day with an amount.") % {"given": line.strip()[:40]}
         hint = _("Write each instalment in a line of its own, such as 2026-12-15 250.00.")

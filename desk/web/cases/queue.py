@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -90,7 +90,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "sures": SURES,
         "standings": STANDINGS,
         "groups": _groups(owner, found, wanted),
-        "left": queue.left(owner),
+        "left": queue.left(owner, wanted.assigned),
         "resembling": queue.resembling(owner) if wanted.state == State.WAITING else 0,
         "skip": skip,
         "next": skip + len(found) if more else None,
@@ -124,7 +124,8 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     if not script:
         _tell(request, choice, outcomes)
         return _back(request, owner)
-    return JsonResponse({"left": queue.left(owner), "cases": [_told(outcome) for outcome in outcomes]})
+    left = queue.left(owner, _whose(QueryDict(request.POST.get("query", ""))))
+    return JsonResponse({"left": left, "cases": [_told(outcome) for outcome in outcomes]})
 
 
 @member_page("web/cases-licences.html")
@@ -132,7 +133,8 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
     """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
-    return {"case": case, "fits": fitting(case), "numbers": " ".join(map(str, numbers))}
+    fits = [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(case)]
+    return {"case": case, "fits": fits, "numbers": " ".join(map(str, numbers))}
 
 
 def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
@@ -220,7 +222,6 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
 
 def wanted_in(request: HttpRequest) -> Wanted:
     """Which cases an address asks for."""
-    whose = request.GET.get("for", "")
     return Wanted(
         state=_one_of(State, request.GET.get("state", ""), State.WAITING),
         words=said(request.GET.get("q", "")),
@@ -230,8 +231,13 @@ def wanted_in(request: HttpRequest) -> Wanted:
         standing=_one_of(Standing, request.GET.get("now", ""), None),
         sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),
-        assigned=NOBODY if whose == NOBODY else str(number_in(whose) or ""),
+        assigned=_whose(request.GET),
     )
+
+
+def _whose(query: QueryDict) -> str:
+    whose = query.get("for", "")
+    return NOBODY if whose == NOBODY else str(number_in(whose) or "")
 
 
 def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:

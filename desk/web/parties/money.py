@@ -43,6 +43,10 @@ def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @member_page("web/demand.html")
 def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     """One demand with its basis, its entries and its invoices."""
+    return _values(owner, number)
+
+
+def _values(owner: Owner, number: int) -> dict[str, object]:
     row = demands.demand(owner, number)
     entries = row.entries.select_related("corrects", "correction")
     made, paid = list(invoices.invoices(owner, number)), invoices.received(row)
@@ -58,6 +62,7 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "due": invoices.due_next(standing, paid) if standing else None,
         "agreed": invoices.agreed_entry(row),
         "proposed": invoices.proposed(row),
+        "refused": False,
         "languages": LANGUAGES.items(),
     }
 
@@ -104,15 +109,20 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
     demands.add_entry(row, new, by=request.user.get_username())
 
 
-@decider_post(back="demand")
-def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Make an invoice over what was agreed."""
+@decider_post()
+def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
+    """Make an invoice over what was agreed; what is refused is shown again as it was typed."""
     row = demands.demand(owner, number)
-    given = {name: said(request.POST.get(name, "")) for name in ("issuer", "payer", "subject", "tax", "payment")}
-    dues = read_instalments(said(request.POST.get("instalments", "")), row.currency)
-    new = NewInvoice(**given, instalments=dues, language=request.POST.get("language", ""))
-    made = invoices.issue(row, new, by=request.user.get_username())
-    return _("Invoice %(name)s is made. Nothing was sent.") % {"name": made.name}
+    typed = ("issuer", "payer", "subject", "tax", "payment", "language")
+    given = {name: said(request.POST.get(name, "")) for name in typed}
+    lines = said(request.POST.get("instalments", ""))
+    with Telling(request):
+        new = NewInvoice(**given, instalments=read_instalments(lines, row.currency))
+        made = invoices.issue(row, new, by=request.user.get_username())
+        messages.success(request, _("Invoice %(name)s is made. Nothing was sent.") % {"name": made.name})
+        return redirect("demand", slug=owner.slug, number=number)
+    values = _values(owner, number) | {"proposed": given | {"instalments": lines}, "refused": True}
+    return show(request, owner, "web/demand.html", values, status=422)
 
 
 @member_page()

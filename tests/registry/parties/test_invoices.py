@@ -62,8 +62,8 @@ def test_instalments_add_up_and_one_invoice_stands(studio: Owner) -> None:
         invoices.issue(row, NEW, by="ann")
     with pytest.raises(WrongUseError, match="No amount is agreed"):
         invoices.issue(agreed(studio, 2, amount=0), NEW, by="ann")
-    assert invoices.read_instalments("2026-12-01 100\n\n 2027-01-01  150.50 ", "EUR") == DUE
-    for line in ("1.12.2026 100", "2026-12-01", "2026-12-01 1,5"):
+    assert invoices.read_instalments("2026-12-01 100\n\n 1.1.2027  150.50 ", "EUR") == DUE
+    for line in ("1/12/2026 100", "2026-12 100", "2026-12-01", "2026-12-01 1,5"):
         with pytest.raises(WrongUseError):
             invoices.read_instalments(line, "EUR")
 

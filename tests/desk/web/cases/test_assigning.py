@@ -10,7 +10,7 @@ from registry.accounts import people
 from registry.models import Case, Membership, Owner, User
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site, use_house
-from tests.desk.web.cases.test_queue import cases_of, queue
+from tests.desk.web.cases.test_queue import cases_of, queue, settled
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -35,6 +35,11 @@ def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site
     ann.check()
     queue(ann, f"?for={User.objects.get(email='ann@example.org').pk}")
     expect(page.locator(".item")).to_have_count(1)
+    settled(ann, 1)  # of those that are hers
+    page.keyboard.press("c")
+    settled(ann, 0)
+    page.keyboard.press("u")
+    settled(ann, 1)
     for box in queue(ann).page.locator(".pick input").all():
         box.check()
     page.locator("#take button:visible").click()
