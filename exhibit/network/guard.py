@@ -239,5 +239,5 @@ def _private(shown: str) -> RefusedError:
     return RefusedError(
         Sentence("The address %(address)s isn't on the public internet.", address=shown),
         reason=Reason.PRIVATE_ADDRESS,
-        hint=Sentence("An operator can open a network of their own by a setting."),
+        hint=Sentence("Whoever runs this installation can permit a network of their own: EXHIBIT_ALLOWED_NETWORKS."),
     )

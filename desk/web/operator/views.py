@@ -1,6 +1,7 @@
 """The operator's page: whether all is well, and what to do where it isn't."""
 
 from collections.abc import Mapping
+from functools import partial
 from smtplib import SMTPException
 
 from django.contrib import messages
@@ -15,8 +16,8 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import said
 from desk.web.common.pages import FORM, Telling, asks_again, operator_view
 from exhibit.config.config import FILE_NAME
-from exhibit.config.written import WRITABLE, fixed, written
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.config.written import WRITABLE, checked, fixed, written
+from exhibit.errors import ExhibitError, WrongUseError, passes
 from registry import jobs
 from registry.db.running import SILENT
 from registry.log import added_witnesses
@@ -115,6 +116,11 @@ def details(request: HttpRequest) -> HttpResponse:
 @operator_view
 def list_witnesses(request: HttpRequest) -> HttpResponse:
     """The outside witnesses that are asked, and those that can be added, each with what it learns and costs."""
+    return _witnesses(request)
+
+
+def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | None = None) -> HttpResponse:
+    """The page, with what was typed for a witness of a kind and refused."""
     services = wiring.services()
     added = set(AddedWitness.objects.values_list("name", flat=True))
     values = {
@@ -124,8 +130,10 @@ def list_witnesses(request: HttpRequest) -> HttpResponse:
         "used": [(one, one.name in added, added_witnesses.shown_urls(one)) for one in services.witnesses],
         "chain_keys": services.config.data_dir / added_witnesses.CHAIN_KEYS,
         "needed": services.config.witnesses_needed,
+        "typed": typed or {},
+        "opened": dict.fromkeys(typed or (), True),
     }
-    return render(request, "web/witnesses.html", values)
+    return render(request, "web/witnesses.html", values, status=422 if typed else 200)
 
 
 @require_POST
@@ -143,7 +151,7 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
 @operator_view
 @asks_again
 def add_own_witness(request: HttpRequest) -> HttpResponse:
-    """Add a witness of one's own choice, once it has answered."""
+    """Add a witness of one's own choice, once it has answered; what is refused is shown again as it was typed."""
     given, root = request.POST, request.FILES.get("roots")
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
@@ -156,7 +164,9 @@ def add_own_witness(request: HttpRequest) -> HttpResponse:
         kind, name, by = said(given.get("kind", "")), said(given.get("name", "")), request.user.get_username()
         added_witnesses.add_own(wiring.services(), kind, name, settings, roots=pem, by=by)
         messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
-    return redirect("witnesses")
+        return redirect("witnesses")
+    typed = {name: given.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
+    return _witnesses(request, {said(given.get("kind", "")): typed})
 
 
 @require_http_methods(FORM)
@@ -174,6 +184,13 @@ def site_settings(request: HttpRequest) -> HttpResponse:
 @asks_again
 def _write_settings(request: HttpRequest) -> HttpResponse:
     given, by = {name: said(request.POST.get(name, "")) for name in WRITABLE}, request.user.get_username()
+    unfit = [SETTINGS[name][0] for name in WRITABLE if not passes(partial(checked, name), given[name], WrongUseError)]
+    if unfit:
+        words = _(
+            "This can’t be used: %(names)s. A web address begins with https:// or http://; the contact may be an "
+            "e-mail address, too."
+        )
+        return _settings(request, given, words % {"names": _(", ").join(map(str, unfit))})
     try:
         changed = change(wiring.services().config, given, by=by)
     except ExhibitError as error:

@@ -419,7 +419,9 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
         root = SimpleUploadedFile("root.pem", authority.root_pem)
         wrong = SimpleUploadedFile("root.pem", b"no root")
         assert "holds no certificates" in add(urls=authority.url, roots=wrong)
-        assert "Choose the file with its root certificates." in add(urls=authority.url)
+        refused = add(urls=authority.url)
+        assert "Choose the file with its root certificates." in refused
+        assert f'value="{authority.url}"' in refused.split("<details open>")[1], "what was typed stays"
         assert "must consist of small letters" in add(urls=authority.url, roots=root, name="../x")
         assert "It can't be asked so:" in add(urls="ftp://a.example", roots=SimpleUploadedFile("r", authority.root_pem))
         assert "There is no kind of witness" in add(urls=authority.url, kind="oracle")
@@ -457,7 +459,9 @@ def test_a_chain_is_added_by_the_name_of_its_keys_file_and_nothing_of_either_is_
         def add(**given: str) -> str:
             return client.post("/operator/witnesses/own", sent | given, follow=True).content.decode()
 
-        assert "Name a file that lies in secrets/chains, without a path." in add(key_file="../master_key")
+        refused = add(key_file="../master_key")
+        assert "Name a file that lies in secrets/chains, without a path." in refused
+        assert "providers-key" not in refused
         assert "can&#x27;t be read" in add(key_file="none.key")
         before = ledger.chain.chain.get_block().number
         page = add()
@@ -482,7 +486,9 @@ def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
         kept = {"contact": "ann@example.org"} | given
         return html.unescape(client.post("/operator/settings", kept, follow=True).content.decode())
 
-    assert "is neither an e-mail address nor a web address" in send(contact="nobody")
+    refused = send(contact="nobody", public_url="exhibit.example.org")
+    assert "This can’t be used: Public address, Contact of the crawler." in refused
+    assert 'value="exhibit.example.org"' in refused
     assert "old@example.org" in file.read_text()
     assert "Saved. It takes effect after a restart." in send(public_url="https://exhibit.example.org/")
     assert file.read_text() == (
