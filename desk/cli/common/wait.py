@@ -66,11 +66,15 @@ def work_until_made(desk: Desk, row: "models.Report", *, label: str, counted: Co
 
 def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     """End the command with 4 where a bundle isn't sealed, and say of each why."""
+    from registry.jobs import OPENED_AGAIN
+
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:
-        again = "It can be tried again: exhibit retry seal" if bundle.state == "failed" else "It is tried again."
+        again = " It can be tried again: exhibit retry seal" if bundle.state == "failed" else " It is tried again."
         why = bundle.error or "It waits."
-        note(f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {why} {again}")
+        if bundle.error == OPENED_AGAIN:
+            again = ""
+        note(f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {why}{again}")
     if unsealed:
         finish(ExitCode.INCOMPLETE)
 
