@@ -50,6 +50,9 @@ LONG_LINES = """(most) => {
     return wide > most * pen.measureText(words).width / words.length
   }).map((one) => one.outerHTML)
 }"""
+BEGIN = """() => [...document.querySelectorAll('.top, main, .bottom')].map(
+  (one) => Math.round(one.getBoundingClientRect().left + parseFloat(getComputedStyle(one).paddingLeft)))"""
+"""Where head, page and foot begin, from the left."""
 NOT_PRINTED = "nav, button, .button, summary:not(details[open] > *, .fold > *, .part > *), dialog"
 """What nobody can press on paper."""
 NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object |\{\{|%\(", re.MULTILINE)
@@ -95,6 +98,8 @@ def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site
         page = alice.open(address)
         alice.fits()
         wrong += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
+        if len(set(begin := page.evaluate(BEGIN))) > 1:
+            wrong.append((address, f"head, page and foot begin at {begin}"))
         page.emulate_media(media="print")
         wrong += [(address, one.inner_text()) for one in page.locator(NOT_PRINTED).all() if one.is_visible()]
         last = pypdf.PdfReader(io.BytesIO(page.pdf(format="A4"))).pages[-1].extract_text()
