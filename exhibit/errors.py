@@ -1,4 +1,7 @@
-"""Errors that a user may read: a sentence, a hint of what to do, and whether trying again can help."""
+"""Errors that a user may read: a sentence, a hint of what to do, and whether trying again can help.
+
+The desk says them in the reader's language (``desk/texts/sentences.py``, by the catalogue in ``desk/locale``).
+"""
 
 import copyreg
 import sys

@@ -138,7 +138,7 @@ class ReceiptState(StrEnum):
 class Receipt:
     """What an outside witness gave back."""
 
-    kind: str  # `rfc3161`, `opentimestamps` or `evm`
+    kind: str  # by which the kinds of witnesses are named: `rfc3161`, `opentimestamps` and so on
     witness: str  # the name of the witness as configured
     development: bool  # true when the witness has no legal weight, because it was started for trials
     state: ReceiptState  # `pending` or `complete`

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """All reasons but those of a status, ``http-404`` and so on. Their words are in ``desk/texts/refusals.py``."""
+    """All reasons but those of a status, ``http-404`` and so on. Their words: ``desk/texts/crawl_refusals.py``."""
 
     BAD_ENCODING = "bad-encoding"
     BAD_URL = "bad-url"

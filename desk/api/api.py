@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from desk.api.alliance import opened, partners
+from desk.api.alliance import calls, opened
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, described, is_file
 from desk.api.common.problems import Problem, tell_problems
@@ -106,7 +106,7 @@ for resource in (
 ):  # fmt: skip
     api.add_router("", resource.router)
 for router in (
-    packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, partners.router,
+    packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, calls.router,
     opened.router,
 ):  # fmt: skip
     api.add_router("", router)

@@ -23,9 +23,9 @@ def print_card() -> None:
     Hand it to the operators you work with. Both sides compare the keys by another way, such as the telephone.
     """
     desk = open_desk()
-    from registry.alliance import calls
+    from registry.alliance import signed_calls
 
-    echo_json(calls.own_card(desk.services))
+    echo_json(signed_calls.own_card(desk.services))
 
 
 @partner_command.command(
@@ -44,11 +44,11 @@ def add_partner(*, name: str, card: str, yes: bool) -> None:
     exhibit.toml, and ask its operator to add you.
     """
     desk = open_desk()
-    from registry.alliance import calls, partners
+    from registry.alliance import partners, signed_calls
 
     on_web = card.startswith(("http://", "https://"))
-    given = calls.fetch_card(desk.services, card) if on_web else read_file(Path(card), calls.MAX_CARD)
-    found = calls.read_card(desk.services, given)
+    given = signed_calls.fetch_card(desk.services, card) if on_web else read_file(Path(card), signed_calls.MAX_CARD)
+    found = signed_calls.read_card(desk.services, given)
     if on_web and found.url.rstrip("/") != card.rstrip("/"):
         hint = "If its operator has told you that address, name it instead."
         raise WrongUseError(f"The card names another address, {found.url}.", hint=hint)

@@ -351,9 +351,9 @@ def _falls_short(crawl: "models.Crawl") -> bool:
 
 def tell_not_asked(crawl: "models.Crawl") -> None:
     """How many known pages were left alone, and how to have them asked for."""
-    from desk.texts import refusals
+    from desk.texts import crawl_refusals
 
-    for sentence in refusals.not_asked_in_words(crawl):
+    for sentence in crawl_refusals.not_asked_in_words(crawl):
         say(sentence)
     if crawl.not_asked:
         say(f"Ask for every page: exhibit watch run {quote(crawl.watch.name)} --everything")
@@ -378,14 +378,14 @@ def tell_unrendered(crawl: "models.Crawl") -> None:
 
 def tell_searches(crawl: "models.Crawl") -> None:
     """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
-    from desk.texts import refusals
+    from desk.texts import crawl_refusals
 
     for row in crawl.inquiries.order_by("pk"):
         asked = f"{counted(row.asked, 'request')}, {counted(row.found, 'place')}" if row.asked else "wasn't asked"
-        why = refusals.inquiry_in_words(row)
+        why = crawl_refusals.inquiry_in_words(row)
         key = f" exhibit api PUT searches/{row.service}/{REMEDIES[row.outcome]}" if row.outcome in REMEDIES else ""
         say(" ".join(filter(None, (f"{row.service}: {asked}.", why))) + key)
-    if spent := refusals.spending_in_words(crawl):
+    if spent := crawl_refusals.spending_in_words(crawl):
         say(spent)
 
 

@@ -3,7 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy
 
-from desk.texts.refusals import refusal_in_words
+from desk.texts.crawl_refusals import refusal_in_words
 from registry.crawls import canaries
 from registry.models import Canary, Watch
 

@@ -2,7 +2,8 @@
 
 Nothing is decided by a figure alone (:mod:`indexer.compare.weighing`). What no figure tells is told beside it, as a
 reason to look: that a work is a page or a collage, which strangers use as well; that only a mark agrees which other
-works of the owner carry, too; that the picture is a negative.
+works of the owner carry, too; that the picture is a negative. Beside other works, exposures of one scene are told apart
+afterwards (``indexer.search.series``).
 """
 
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
 from indexer.vectors.bands import BANDS, elements
 from registry.alliance import partners
-from registry.alliance.calls import ask
+from registry.alliance.signed_calls import ask
 from registry.crawls.sightings import seen_publicly
 from registry.matches.fingerprints import space_id
 from registry.models import (

@@ -38,7 +38,7 @@ from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence, following
 from registry.alliance import partners
-from registry.alliance.calls import send, signed_request
+from registry.alliance.signed_calls import send, signed_request
 from registry.crawls.crawling import denials
 from registry.db.locks import Lock, hold_long
 from registry.log.log import submit

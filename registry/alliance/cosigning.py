@@ -25,7 +25,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.ports import SignedCheckpoint
 from exhibit.sentences import Sentence, following
-from registry.alliance import calls, partners
+from registry.alliance import partners, signed_calls
 from registry.db.rows import write
 from registry.log import audit_log
 from registry.models import LogFork, Partner, WitnessedHead
@@ -202,7 +202,7 @@ def _of(origin: str, notes: Sequence[str]) -> list[str]:
 
 def _told_by(services: Services, partner: Partner) -> Told:
     try:
-        told = calls.ask(services, partner, "heads", {}, seconds=SECONDS)
+        told = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
     except ExhibitError:  # it is told when its own log is looked at
         return Told()
     notes, forks = told.get("heads"), told.get("forks")
@@ -252,7 +252,7 @@ def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]
     largest = max((head for _, head in seen), key=lambda head: head.size, default=None)
     unexplained = largest.note if largest and largest.size > cosigned else ""
     try:
-        with calls.session_for(services, partner.url, SECONDS) as session:
+        with signed_calls.session_for(services, partner.url, SECONDS) as session:
             fetch = _fetcher(session, partner)
             head = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
             shown = _Tree(head.size, fetch)
@@ -315,7 +315,7 @@ def _fetcher(session: requests.Session, partner: Partner) -> Callable[[str, int]
     def fetch(path: str, most: int) -> bytes:
         if time.monotonic() > until:
             raise ServiceMissingError(Sentence("Its log is shown too slowly."))
-        return calls.fetch(session, f"{partner.url.rstrip('/')}/log/{path}", most, SECONDS)
+        return signed_calls.fetch(session, f"{partner.url.rstrip('/')}/log/{path}", most, SECONDS)
 
     return fetch
 

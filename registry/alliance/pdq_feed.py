@@ -21,7 +21,7 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode
-from registry.alliance.calls import MAX_APART, fetch, session_for
+from registry.alliance.signed_calls import MAX_APART, fetch, session_for
 from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import submit

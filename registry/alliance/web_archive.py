@@ -24,8 +24,8 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence, following
-from registry.alliance.calls import session_for
 from registry.alliance.cocaptures import MISSING
+from registry.alliance.signed_calls import session_for
 from registry.models import Case, Sighting
 from registry.services.services import Services
 

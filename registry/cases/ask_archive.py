@@ -36,7 +36,7 @@ from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry import jobs
 from registry.accounts import samples, scoped
-from registry.alliance.calls import session_for
+from registry.alliance.signed_calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history
 from registry.crawls.elsewhere import kept

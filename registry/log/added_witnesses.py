@@ -8,8 +8,8 @@ from pathlib import Path
 
 from django.db import IntegrityError as DuplicateError, transaction
 
-from evidence.anchors import KINDS, offers
-from evidence.anchors.offers import Offer
+from evidence.anchors import KINDS, public_witnesses
+from evidence.anchors.public_witnesses import Offer
 from evidence.anchors.rfc3161.stamps import load_certificates
 from exhibit.clock import now
 from exhibit.config.anchors import AnchorConfig, read_anchors, short_name
@@ -25,8 +25,6 @@ from registry.models import AddedWitness
 from registry.services.anchors import RowsOfLog, anchor_of, named_ports, session_for
 from registry.services.services import Services
 
-OWN = ("rfc3161", "opentimestamps", "cosignature", "evm")
-"""Kinds of which any can be added."""
 CHAIN_KEYS = "secrets/chains"
 """The folder of the data folder in which the keys of chains' accounts and their passwords lie: no page holds them."""
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
@@ -42,7 +40,7 @@ def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
 def offered(services: Services) -> Sequence[Offer]:
     """The witnesses that come along and aren't used yet."""
     used = {anchor.name for anchor in services.witnesses}
-    return [offer for offer in offers.OFFERS if offer.name not in used]
+    return [offer for offer in public_witnesses.OFFERS if offer.name not in used]
 
 
 def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
@@ -52,16 +50,16 @@ def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
     ``ServiceMissingError`` when it doesn't answer, and ``IntegrityError`` when its answer doesn't hold or its root is
     another one than is known. Nothing is added then.
     """
-    offer = next((offer for offer in offers.OFFERS if offer.name == name), None)
+    offer = next((offer for offer in public_witnesses.OFFERS if offer.name == name), None)
     if offer is None:
-        names = ", ".join(offer.name for offer in offers.OFFERS)
+        names = ", ".join(offer.name for offer in public_witnesses.OFFERS)
         raise NotFoundError(f"No witness {name} is offered.", hint=f"Offered are: {names}.")
     if any(anchor.name == name for anchor in services.witnesses):
         raise WrongUseError(f"There is a witness {name} already.")
     config = services.config
     row = AddedWitness(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
     asked = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
-    row.roots = offers.root_of(offer, session_for(asked, config.allowed_networks, services.user_agent))
+    row.roots = public_witnesses.root_of(offer, session_for(asked, config.allowed_networks, services.user_agent))
     return _add(services, row)
 
 
@@ -74,7 +72,7 @@ def add_own(
     settings that can't be used and a name that is used already, ``RefusedError`` for an address in a private network
     that isn't one of ``allowed_networks``, even as a number, and otherwise as :func:`add_witness`.
     """
-    if kind not in OWN:
+    if kind not in KINDS:
         raise WrongUseError(f"There is no kind of witness {kind!r}.")
     if any(anchor.name == name for anchor in services.witnesses):
         raise WrongUseError(f"There is a witness {name} already.")

@@ -12,7 +12,7 @@ from evidence.keys.oprf import ORDER, Answering, Blinded, to_curve
 from evidence.log.notes import cosigner_key, verifier_key
 from indexer.vectors.bands import elements
 from registry.alliance.blind import _masks
-from registry.alliance.calls import HEAD
+from registry.alliance.signed_calls import HEAD
 from tests import CHECKOUT
 
 COUNTED = bytes(range(32))

@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from desk.texts.crawl_refusals import end_in_words
 from desk.texts.numbers import grouped, lasting
-from desk.texts.refusals import end_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
 from desk.web.common.pages import FORM, Telling, asks_again, operator_view

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from evidence.log.tiles import HEIGHT, LEVELS, Tile, entry_bundle, parse_tile
 from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
-from registry.alliance import calls, cosigning
+from registry.alliance import cosigning, signed_calls
 from registry.log.log import PostgresLogStore
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
@@ -73,7 +73,7 @@ def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def card(request: HttpRequest) -> JsonResponse:
     """Who this installation is: address, key of its log, and key with which it cosigns."""
-    return JsonResponse(calls.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
+    return JsonResponse(signed_calls.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
 
 
 @require_POST

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
 from crawler.formats.job import Limits
-from desk.texts.refusals import (
+from desk.texts.crawl_refusals import (
     end_in_words,
     inquiry_in_words,
     not_asked_in_words,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from crawler.formats.job import SourceKind
 from crawler.site_probe import MAX_ADDRESS, Look, Proposal, Robots
-from desk.texts.refusals import refusal_in_words
+from desk.texts.crawl_refusals import refusal_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import said
 from desk.web.common.pages import decider_form, decider_post, show

@@ -6,8 +6,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from desk.texts.canaries import last_runs
+from desk.texts.crawl_refusals import amounts, end_in_words
 from desk.texts.numbers import counted
-from desk.texts.refusals import amounts, end_in_words
 from desk.texts.schedules import budget, politeness, schedule, visits_used_up
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 
 from crawler.searches.mapping import Service
-from desk.texts.refusals import inquiry_in_words, refusal_in_words
+from desk.texts.crawl_refusals import inquiry_in_words, refusal_in_words
 from desk.texts.schedules import costs
 from desk.texts.sentences import in_words
 from desk.web.cases.queue import items

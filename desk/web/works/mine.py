@@ -13,7 +13,7 @@ from desk.api.common.files import picture_in
 from desk.api.common.limits import one_fetch, one_search
 from desk.api.common.problems import Problem
 from desk.texts.cases import how_much, how_sure
-from desk.texts.refusals import refusal_in_words
+from desk.texts.crawl_refusals import refusal_in_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import may_decide, person_of
 from desk.web.common.pages import forbidden, member_form, show

@@ -1,6 +1,7 @@
 """What a sheet begins with: a paragraph for a judge, five lines for a clerk, and a box where visits showed no picture.
 
-Each sentence of the paragraph ends with whose word it is, by the table of :mod:`evidence.facts.backing`.
+The words stand in ``sheet.toml`` of each language (``evidence/documents/phrases``). Each sentence of the paragraph ends
+with whose word it is, by the table of :mod:`evidence.facts.backing`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evidence.anchors import offers
+from evidence.anchors import public_witnesses
 from evidence.development.authority import running_authority
 from exhibit.clock import now
 from registry.models import WitnessState
@@ -37,7 +37,7 @@ def test_a_witness_is_added_by_its_name_once_it_has_answered(
     cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = cli.run("anchor", "add").out
-    assert all(f" {offer.name}\n" in listed and offer.costs in listed for offer in offers.OFFERS)
+    assert all(f" {offer.name}\n" in listed and offer.costs in listed for offer in public_witnesses.OFFERS)
     assert "Offered are: freetsa, digicert, bitcoin." in cli.run("anchor", "add", "mine", "--yes", code=2).err
     with running_authority(tmp_path) as authority:
         offer_it(monkeypatch, authority)

@@ -7,8 +7,8 @@ from ssl import PEM_cert_to_DER_cert
 
 import pytest
 
-from evidence.anchors import offers
-from evidence.anchors.offers import Offer
+from evidence.anchors import public_witnesses
+from evidence.anchors.public_witnesses import Offer
 from evidence.development.authority import Authority, running_authority
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -38,7 +38,7 @@ def offer_it(monkeypatch: pytest.MonkeyPatch, authority: Authority, *, root: str
         name="near", kind="rfc3161", title="Near", **words, settings={"urls": [authority.url]}, root=root,
         root_url=root_url or f"{authority.url}/root.pem",
     )  # fmt: skip
-    monkeypatch.setattr(offers, "OFFERS", (known,))
+    monkeypatch.setattr(public_witnesses, "OFFERS", (known,))
 
 
 def signed_head(inline: SyncRunner) -> Sequence[int]:
@@ -108,8 +108,8 @@ def test_nothing_is_added_when_its_stamp_leads_to_another_root(
     inline: SyncRunner, authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with running_authority(tmp_path / "other") as other:
-        (known,) = offers.OFFERS
-        monkeypatch.setattr(offers, "OFFERS", (replace(known, settings={"urls": [other.url]}),))
+        (known,) = public_witnesses.OFFERS
+        monkeypatch.setattr(public_witnesses, "OFFERS", (replace(known, settings={"urls": [other.url]}),))
         with pytest.raises(IntegrityError):
             add_witness(inline.services, "near", by="Ann")
     assert not AddedWitness.objects.exists()
@@ -132,10 +132,10 @@ def test_every_witness_that_comes_along_can_be_configured_and_says_what_it_costs
     from evidence.anchors import KINDS
     from exhibit.config.anchors import AnchorConfig
 
-    for offer in offers.OFFERS:
+    for offer in public_witnesses.OFFERS:
         allowed = {"urls", "bitcoin_explorer"}
         assert set(offer.settings) <= allowed
         assert issubclass(KINDS[offer.kind].config, AnchorConfig)
         assert all((offer.title, offer.learns, offer.costs, offer.takes, offer.page.startswith("https://")))
         assert bool(offer.root) == (offer.kind == "rfc3161")
-        assert offer.root in offers._listed_roots() or offer.root_url or not offer.root
+        assert offer.root in public_witnesses._listed_roots() or offer.root_url or not offer.root

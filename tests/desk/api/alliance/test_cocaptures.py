@@ -11,7 +11,7 @@ from desk.api.common import limits
 from evidence.keys.ed25519 import KeySigner
 from exhibit.clock import now, rfc3339
 from registry.alliance import partners
-from registry.alliance.calls import HEAD, SIGNATURE
+from registry.alliance.signed_calls import HEAD, SIGNATURE
 from registry.models import LogSubmission, Partner
 from tests.assets.partners import new_signer, partner_of
 from workers import wiring

@@ -9,7 +9,7 @@ import pypdf
 import pytest
 
 import crawler
-from desk.texts import refusals
+from desk.texts import crawl_refusals
 from evidence.documents.phrases import languages, load_phrases
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.report.facts import FAILED
@@ -89,7 +89,7 @@ def test_every_reason_that_a_crawl_gives_has_its_words() -> None:
     root = Path(crawler.__file__).parents[1]
     sources = [*root.glob("crawler/**/*.py"), *root.glob("exhibit/**/*.py"), root / "registry/crawls/crawling.py"]
     found = {next(filter(None, match)) for path in sources for match in REASONS.findall(path.read_text("utf-8"))}
-    found |= {*map(str, Reason), *(one for one in refusals.REASONS if not one.startswith("http-"))}
+    found |= {*map(str, Reason), *(one for one in crawl_refusals.REASONS if not one.startswith("http-"))}
     for language in languages():
         known = load_phrases(language).sentences
         assert {reason for reason in found if f"refused.{reason}" not in known} == set()

@@ -18,7 +18,7 @@ from desk.schemas import log as schemas, requests
 from desk.schemas.base import Answer
 from evidence.formats.codec import to_plain
 from exhibit.errors import RefusedError
-from registry.alliance import calls, cosigning
+from registry.alliance import cosigning, signed_calls
 from registry.alliance.blind import MAX_POINTS, answer_points, index_page
 from registry.alliance.cocaptures import visit_for
 from registry.models import Partner, Scope
@@ -50,16 +50,18 @@ class Signed(Permitted):
     openapi_security_schema = {
         "type": "apiKey",
         "in": "header",
-        "name": calls.SIGNATURE,
+        "name": signed_calls.SIGNATURE,
         "description": "The partner's signature (Ed25519, hexadecimal), as docs/protocols.md says.",
     }
 
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
         """The partner; raises where it is nobody (403), too often (429), or a second time (409)."""
         call = request.path.rstrip("/").rpartition("/")[2]
-        signature, services = request.headers.get(calls.SIGNATURE, ""), wiring.services()
+        signature, services = request.headers.get(signed_calls.SIGNATURE, ""), wiring.services()
         try:
-            return calls.receive(services, request.body, signature, call, lambda ident: limits.count(request, ident))
+            return signed_calls.receive(
+                services, request.body, signature, call, lambda ident: limits.count(request, ident)
+            )
         except RefusedError as error:
             raise Problem(HTTPStatus.FORBIDDEN, error.message) from error
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from exhibit.clock import now, rfc3339
-from registry.alliance.calls import HEAD, SIGNATURE
+from registry.alliance.signed_calls import HEAD, SIGNATURE
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.programs import program, scene_of_programs

@@ -11,7 +11,7 @@ from evidence.log.notes import cosigner_key
 from exhibit.clock import now, rfc3339
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from registry.alliance import partners
-from registry.alliance.calls import HEAD, ask, receive
+from registry.alliance.signed_calls import HEAD, ask, receive
 from registry.services.services import Services
 from tests.assets.partners import new_signer, partner_of
 from workers.tasks.sync_runner import SyncRunner

@@ -1,6 +1,6 @@
 """Why a crawl refused an address, ended, or a search wasn't asked to the end."""
 
-from desk.texts.refusals import REASONS, end_in_words, inquiry_in_words, refusal_in_words
+from desk.texts.crawl_refusals import REASONS, end_in_words, inquiry_in_words, refusal_in_words
 from exhibit.clock import now
 from exhibit.reasons import Reason
 from registry.models import Inquiry
