@@ -16,10 +16,10 @@ from registry.db import idempotency
 from registry.notifications import events
 from registry.services.services import Services
 
-Job = Callable[[], object]
+Task = Callable[[], object]
 
 
-def each_minute(services: Services) -> tuple[Job, ...]:
+def each_minute(services: Services) -> tuple[Task, ...]:
     """What is due some day, and nobody waits for in these seconds; in beat's own process."""
     from registry.cases import recaptures
     from registry.crawls import canaries, due_times, revisits
@@ -43,7 +43,7 @@ def do_each_minute(services: Services) -> None:
     do_all(each_minute(services))
 
 
-def each_hour(services: Services) -> tuple[Job, ...]:
+def each_hour(services: Services) -> tuple[Task, ...]:
     """Bytes that have expired, what killed processes have left behind, ways in that have ended; in one worker."""
     from registry.bundles import links, packages, witness  # libraries for pictures come with them, after the fork
     from registry.pictures import retention
@@ -65,7 +65,7 @@ def each_hour(services: Services) -> tuple[Job, ...]:
     )
 
 
-def each_hour_at_length(services: Services) -> tuple[Job, ...]:
+def each_hour_at_length(services: Services) -> tuple[Task, ...]:
     """What may take hours: mending indexes, looking for damage, votes that keep up; behind the rest, in one worker."""
     from registry.alliance import cosigning
     from registry.matches import index_upkeep, votes_upkeep
@@ -80,14 +80,14 @@ def each_hour_at_length(services: Services) -> tuple[Job, ...]:
     )
 
 
-def each_hour_everywhere(services: Services) -> tuple[Job, ...]:
+def each_hour_everywhere(services: Services) -> tuple[Task, ...]:
     """What processes and purges have left behind on a machine; in a worker of every machine."""
     from workers.operations import cleanup
 
     return (partial(cleanup.sweep_here, services),)
 
 
-def do_all(jobs: Iterable[Job]) -> None:
+def do_all(jobs: Iterable[Task]) -> None:
     """Do each of several jobs, whatever becomes of the others; raises what the last one that failed raised."""
     failed: Exception | None = None
     for job in jobs:

@@ -39,7 +39,7 @@ END_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Job:
+class Periodic:
     """What is done again and again, the first time at once."""
 
     seconds: float
@@ -50,7 +50,7 @@ class Job:
 class Rhythm:
     """Does each of several jobs in its time; one that fails keeps none of the others from it."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Periodic]) -> None:
         self._jobs = jobs
         self._busy, self._used = 0.0, time.process_time()
 
@@ -113,13 +113,13 @@ def rhythm_of(services: Services) -> Rhythm:
     """What this process does, each in its time."""
     ticks = Ticks(services)
     jobs = [
-        Job(running.BEAT_SECONDS, Roll()),
-        Job(UPKEEP_SECONDS, send_upkeep),
-        Job(LOOK_SECONDS, ticks.look),
-        Job(services.config.tick_seconds, ticks),
+        Periodic(running.BEAT_SECONDS, Roll()),
+        Periodic(UPKEEP_SECONDS, send_upkeep),
+        Periodic(LOOK_SECONDS, ticks.look),
+        Periodic(services.config.tick_seconds, ticks),
     ]
     rhythm = Rhythm(jobs)
-    jobs.append(Job(LOOK_SECONDS, rhythm.tell))
+    jobs.append(Periodic(LOOK_SECONDS, rhythm.tell))
     return rhythm
 
 

@@ -15,7 +15,7 @@ from exhibit.types import Untyped
 from registry.db import running
 from registry.models import Heartbeat
 from workers.tasks import beat
-from workers.tasks.beat import LOOK_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, Job, Rhythm, Roll, Ticks
+from workers.tasks.beat import LOOK_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, Periodic, Rhythm, Roll, Ticks
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
@@ -29,7 +29,7 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     def fail() -> None:
         raise RuntimeError
 
-    rhythm = Rhythm([Job(20.0, fail), Job(5.0, act("tick")), Job(3600.0, act("upkeep"))])
+    rhythm = Rhythm([Periodic(20.0, fail), Periodic(5.0, act("tick")), Periodic(3600.0, act("upkeep"))])
     moments = {"monotonic": 100.0}
     clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
     monkeypatch.setattr("workers.tasks.beat.time", clock)
@@ -49,7 +49,7 @@ def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeyp
     monkeypatch.setattr("workers.tasks.beat.time", clock)
     monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits.pop(0))
     services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
-    rhythm = Rhythm([Job(5.0, Ticks(services))])
+    rhythm = Rhythm([Periodic(5.0, Ticks(services))])
     assert rhythm.turn() == pytest.approx(5)
     moments["monotonic"] += QUIET_SECONDS + 1
     assert rhythm.turn() == pytest.approx(30)
@@ -69,7 +69,7 @@ def test_what_is_due_some_day_is_looked_for_each_minute_and_more_seldom_while_no
     monkeypatch.setattr("workers.periodic.do_each_minute", lambda _: looked.append(moments["monotonic"]))
     services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
     ticks = Ticks(services)
-    rhythm = Rhythm([Job(LOOK_SECONDS, ticks.look), Job(5.0, ticks)])
+    rhythm = Rhythm([Periodic(LOOK_SECONDS, ticks.look), Periodic(5.0, ticks)])
     while moments["monotonic"] < 1000:
         waits["now"] = moments["monotonic"] >= 800
         moments["monotonic"] += rhythm.turn()
