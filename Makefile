@@ -34,7 +34,7 @@ test-long: setup ## the long tests: more rounds of kills and races, every forger
 test-all: check ## what both look at, in one run: without the samples that `make test` takes of long tests
 	$(VENV)/python tools/run_tests.py -m "not sample" --hypothesis-profile=long $(TESTS)
 
-check: setup ## lint, types and imports only
+check: setup ## lint, types, imports, and whether all tests can be collected
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	@$(MAKE) --no-print-directory --jobs=2 types collected

@@ -100,7 +100,7 @@ class Postgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "wal_writer_delay": "10s",  # each commit is written by who commits; it wakes five times a second otherwise
-            "checkpoint_timeout": "30min",  # each heartbeat causes one; max_wal_size bounds what a crash repeats
+            "checkpoint_timeout": "30min",  # heartbeats alone would cause one each time; max_wal_size is the bound
             "io_method": "sync",  # no processes of its own for reading ahead, which a small database doesn't need
             "max_logical_replication_workers": "0",  # nobody replicates from it
         }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -17,7 +17,7 @@ from desk.web.common.pages import decider_page, decider_post
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.accounts import people, scoped
-from registry.cases import assigning
+from registry.cases import assigning, queue
 from registry.cases.assigning import Change
 from registry.cases.queue import MAX_CASES, NOBODY, State
 from registry.models import Case, Owner
@@ -57,6 +57,12 @@ def whom(owner: Owner, row: Case) -> Told:
     return [*members, *([(NOBODY, _("Nobody"))] if has else [])]
 
 
+def whose(query: QueryDict) -> str:
+    """Whose cases a list shows, by its address: a member's number, nobody's, or everybody's."""
+    asked = query.get("for", "")
+    return NOBODY if asked == NOBODY else str(number_in(asked) or "")
+
+
 def undo_of(request: HttpRequest, owner: Owner) -> dict[str, Any]:
     """What takes back what was assigned lately: how many cases, and their changes; empty where nothing was."""
     changes, at = request.session.get(LAST, {}).get(owner.slug, ("", 0.0))
@@ -86,7 +92,8 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
     if script:
         rows = scoped.cases(owner).filter(number__in=[one.case for one in changes]).select_related("assigned_to")
         told = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
-        return JsonResponse({"cases": told, "undo": _written(changes)})
+        left = queue.left(owner, whose(QueryDict(request.POST.get("query", ""))))
+        return JsonResponse({"left": left, "cases": told, "undo": _written(changes)})
     last = {key: value for key, value in request.session.get(LAST, {}).items() if key != owner.slug}
     if "undo" in request.POST:
         request.session[LAST] = last

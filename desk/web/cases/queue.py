@@ -27,7 +27,7 @@ from registry.accounts import scoped
 from registry.cases import decisions, floods, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
-from registry.cases.queue import NOBODY, Group, Listed, Sort, State, Sure, Wanted
+from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
 from registry.models import UNFINISHED, Case, Owner
 from registry.works.licence_check import fitting
@@ -124,7 +124,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     if not script:
         _tell(request, choice, outcomes)
         return _back(request, owner)
-    left = queue.left(owner, _whose(QueryDict(request.POST.get("query", ""))))
+    left = queue.left(owner, assigning.whose(QueryDict(request.POST.get("query", ""))))
     return JsonResponse({"left": left, "cases": [_told(outcome) for outcome in outcomes]})
 
 
@@ -231,13 +231,8 @@ def wanted_in(request: HttpRequest) -> Wanted:
         standing=_one_of(Standing, request.GET.get("now", ""), None),
         sort=_one_of(Sort, request.GET.get("sort", ""), Sort.LIKELY),
         group=_one_of(Group, request.GET.get("group", ""), Group.PARTY),
-        assigned=_whose(request.GET),
+        assigned=assigning.whose(request.GET),
     )
-
-
-def _whose(query: QueryDict) -> str:
-    whose = query.get("for", "")
-    return NOBODY if whose == NOBODY else str(number_in(whose) or "")
 
 
 def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise:

@@ -57,7 +57,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
         except WrongUseError as error:
             problem = in_words(error)
     kinds = [
-        (f"{kind}.{language}", words.KINDS[kind], words.FOR_WHOM[kind], words.LANGUAGES[language])
+        (f"{kind}.{language}", words.kind_in_words(kind, language), words.FOR_WHOM[kind], words.LANGUAGES[language])
         for kind, languages in notices.LANGUAGES.items()
         for language in languages
     ]
@@ -112,7 +112,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
     chinese = row.kind in (Notice.Kind.PRC, Notice.Kind.COURT)
     values = {
         "notice": row,
-        "kind": words.KINDS[Notice.Kind(row.kind)],
+        "kind": words.kind_in_words(row.kind, row.language),
         "fields": fields,
         "sender_fields": words.sender_fields(fields, "sender_", chinese=chinese),
         "page": page,

@@ -72,7 +72,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     page = page_of(request, rows.order_by("-unread", F("due_on").asc(nulls_last=True), "-number"))
     return {
         "page": page,
-        "rows": [(row, words.KINDS[Notice.Kind(row.kind)], words.state_of(row)) for row in page],
+        "rows": [(row, words.kind_in_words(row.kind, row.language), words.state_of(row)) for row in page],
         "state": wanted if wanted in NAMED or wanted == UNREAD else "",
         "states": [
             (None, _("all")),
@@ -97,7 +97,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     mail = getattr(row, "mail", None)
     return {
         "notice": row,
-        "kind": words.KINDS[Notice.Kind(row.kind)],
+        "kind": words.kind_in_words(row.kind, row.language),
         "state": words.state_of(row),
         "due": words.DUE.get(row.due_what, ""),
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
@@ -205,7 +205,7 @@ def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """All wordings, with which of them are the owner's own."""
     own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
     rows = [
-        (kind, language, words.KINDS[Notice.Kind(kind)], words.LANGUAGES[language], (kind, language) in own)
+        (kind, language, words.kind_in_words(kind, language), words.LANGUAGES[language], (kind, language) in own)
         for kind, language in sorted(KNOWN)
     ]
     return {"rows": rows, "may_edit": manages(owner)}
@@ -232,7 +232,7 @@ def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -
         except WrongUseError as error:
             problem = in_words(error)
     values = {
-        "kind": words.KINDS[Notice.Kind(kind)],
+        "kind": words.kind_in_words(kind, language),
         "language": words.LANGUAGES[language],
         "code": language,
         "texts": texts,

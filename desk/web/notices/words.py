@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import get_language_info, gettext, gettext_lazy as _, ngettext
 
 from desk.texts.numbers import grouped
@@ -23,10 +24,15 @@ KINDS = {
     Notice.Kind.DSA: _("Notice to a hosting service, Digital Services Act, Art. 16"),
     Notice.Kind.PRC: _("Notice to a network service provider, PRC Civil Code, Art. 1195"),
     Notice.Kind.OFFER: _("Offer of a licence"),
-    Notice.Kind.CEASE: _("Formal demand: Abmahnung (§ 97a UrhG), or mise en demeure (art. 1344 code civil)"),
+    Notice.Kind.CEASE: _("Formal demand to the party"),
     Notice.Kind.CCB: _("Claim for the Copyright Claims Board, 17 U.S.C. § 1506"),
     Notice.Kind.COURT: _("Complaint for a Chinese basic court, with parties and list of evidence"),
 }
+DEMANDS_BY_LANGUAGE = {
+    "de": _("Formal demand: Abmahnung (§ 97a UrhG)"),
+    "fr": _("Formal demand: mise en demeure (art. 1344 code civil)"),
+}
+"""What a formal demand is in the law of its language."""
 FOR_WHOM = {
     Notice.Kind.DMCA: _(
         "In English, to providers in the United States; six elements, and four questions about fair use for each case."
@@ -172,6 +178,12 @@ STANDINGS = {
     None: _("%(n)s not visited yet"),
     Standing.REMOVED: _("%(n)s removed"),
 }
+
+
+def kind_in_words(kind: str, language: str) -> Promise:
+    """What a notice is; a formal demand by the law whose language it has."""
+    named = DEMANDS_BY_LANGUAGE.get(language) if kind == Notice.Kind.CEASE else None
+    return named or KINDS[Notice.Kind(kind)]
 
 
 def asks(row: Notice, cases: int) -> str:

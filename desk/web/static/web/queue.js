@@ -276,7 +276,7 @@
       return;
     }
     for (const one of outcome.cases) show(one);
-    document.querySelector("#left strong").textContent = outcome.left.toLocaleString(document.documentElement.lang);
+    showLeft(outcome.left);
     if (choice === "undo") {
       const first = item(numbers[0]);
       if (first) look(items.indexOf(first));
@@ -286,6 +286,10 @@
       if (!made.numbers.length) forget(made, []);
     }
     offer();
+  }
+
+  function showLeft(left) {
+    document.querySelector("#left strong").textContent = left.toLocaleString(document.documentElement.lang);
   }
 
   // assigns cases, or takes that back; answers with what takes it back, empty where nothing changed
@@ -302,6 +306,7 @@
       const place = item(one.number)?.querySelector(".assigned");
       if (place) place.innerHTML = one.html; // escaped by the server
     }
+    showLeft(outcome.left);
     told();
     return outcome.undo;
   }

@@ -40,6 +40,10 @@ def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site
     settled(ann, 0)
     page.keyboard.press("u")
     settled(ann, 1)
+    page.keyboard.press("a")  # is nobody's again
+    settled(ann, 0)
+    page.keyboard.press("u")
+    settled(ann, 1)
     for box in queue(ann).page.locator(".pick input").all():
         box.check()
     page.locator("#take button:visible").click()
