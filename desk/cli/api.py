@@ -141,7 +141,7 @@ EXAMPLES = examples(
     "fields",
     multiple=True,
     metavar="NAME=TEXT",
-    help="A field of the query, form or JSON; one that is repeated is a list.",
+    help="A field of the query, form or JSON; one that is repeated is a list (of one: --json).",
 )
 @click.option("--json", "body", metavar="JSON", help="The JSON that it takes: a text, @FILE, or - for standard input.")
 @click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="A file that its form takes.")
