@@ -1,8 +1,8 @@
 """Browsers in which a person has signed in, and links in mails that open a page in them, signed in.
 
 Neither does anything alone: a forwarded mail lets nobody in, nor does a browser by itself. Both end when the person
-gets another password or address, or ends other sessions; a link also with the membership. Whoever loses a device ends
-messages to browsers, too.
+gets another password or address, or ends other sessions; a link also with the membership. Ending them also ends
+push notifications.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 
 from exhibit.clock import now
 from registry.log import audit_log
-from registry.models import Membership, Owner, PushBrowser, User
+from registry.models import Membership, Owner, User
 
 LINK_FOR = timedelta(days=3)
 DEVICE_FOR = timedelta(days=180)
@@ -64,12 +64,12 @@ def knows(kept: str, user: User) -> bool:
         return False
 
 
-def forget(user: int) -> None:
+def forget(user: User, *, by: str) -> None:
     """Let no browser be known any more, nor told of finds; one that is signed in is known again with its next page."""
     with transaction.atomic():
-        PushBrowser.objects.filter(user=user).delete()
-        User.objects.filter(pk=user).update(devices_ended=F("devices_ended") + 1)
-        audit_log.changed("devices forgotten", by=User.objects.get(pk=user).get_username(), about={})
+        user.push_browsers.all().delete()
+        User.objects.filter(pk=user.pk).update(devices_ended=F("devices_ended") + 1)
+        audit_log.changed("devices forgotten", by=by, about={"user": user.get_username()})
 
 
 def _state(user: User) -> str:

@@ -168,7 +168,7 @@ def change_password(person: User, password: str, *, by: str = "") -> None:
     """Give a person who is known another password; raises ``WrongUseError`` as :func:`set_password` does."""
     with transaction.atomic():
         set_password(person, password)
-        devices.forget(person.pk)
+        devices.forget(person, by=by)
         audit_log.changed("password changed", by=by, about={"user": person.email})
 
 

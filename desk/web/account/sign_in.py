@@ -23,6 +23,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from desk.web.common.access import person_of
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
@@ -84,9 +85,9 @@ class Sessions(DefaultUserSessionsAdapter):
     """Whoever ends the other sessions has lost a device, perhaps: none is known any more by its cookie."""
 
     def end_sessions(self, sessions: "Sequence[UserSession]") -> None:
-        """End them."""
-        for user in {session.user_id for session in sessions}:
-            devices.forget(user)
+        """End them; a lost device's own may have run out, and then there are none."""
+        person = person_of(self.request)
+        devices.forget(person, by=person.get_username())
         super().end_sessions(sessions)
 
 

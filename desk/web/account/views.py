@@ -152,7 +152,7 @@ def rename(user: User, **_others: object) -> None:
 @receiver([password_changed, password_reset])
 def forget_devices(user: User, **_others: object) -> None:
     """Let no browser be known any more, nor told of finds, once the password is another."""
-    devices.forget(user.pk)
+    devices.forget(user, by=user.get_username())
 
 
 def _own(request: HttpRequest) -> dict[str, object]:

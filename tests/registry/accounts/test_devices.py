@@ -11,7 +11,7 @@ from django.core import signing
 
 from exhibit.clock import now
 from registry.accounts import devices
-from registry.models import LogSubmission, Membership, Owner, User
+from registry.models import LogOpening, Membership, Owner, User
 from tests.assets.rows import owner
 
 PATH = "/o/studio/cases/1/"
@@ -32,7 +32,7 @@ def lets_in(signed: str) -> bool:
 
 
 def lose(ann: User) -> None:
-    devices.forget(ann.pk)
+    devices.forget(ann, by="ann")
     ann.refresh_from_db()
 
 
@@ -75,10 +75,11 @@ def test_neither_is_the_other_nor_somebody_elses(ann: User) -> None:
 
 def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
     kept = devices.mark(ann)
-    devices.forget(ann.pk)
+    devices.forget(ann, by="operator")
     ann.refresh_from_db()
     assert not devices.knows(kept, ann)
-    assert LogSubmission.objects.filter(opening__content__what="devices forgotten").count() == 1
+    said = LogOpening.objects.get(content__what="devices forgotten")
+    assert said.details == {"by": "operator", "user": "ann"}
 
 
 def test_what_ended_is_forgotten_with_what_lists_said_of_it(db: None) -> None:

@@ -176,6 +176,7 @@ def test_every_change_of_what_is_set_is_an_entry_with_who_made_it(inline: SyncRu
     assert [opening["what"] for opening, _ in found] == [
         "owner added",
         "role given",
+        "devices forgotten",
         "password changed",
         "watch added",
         "watch paused",
