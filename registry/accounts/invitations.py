@@ -16,6 +16,7 @@ from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
+from registry.notifications import push_browsers
 
 DAYS = 14
 MAX_OPEN = 100
@@ -99,6 +100,7 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
         usual = {"role": invitation.role}
         joined, new = Membership.objects.get_or_create(user=user, owner=invitation.owner, defaults=usual)
         if new:
+            push_browsers.skip_earlier(user, invitation.owner)
             about = {"invited_by": invitation.by, "role": joined.role, "user": user.email}
             audit_log.changed("member joined", by=by, owner=invitation.owner, about=about)
     return joined

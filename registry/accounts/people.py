@@ -16,6 +16,7 @@ from registry.db.locks import Lock, hold
 from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Invitation, Membership, Owner, Role, User
+from registry.notifications import push_browsers
 
 MAX_SLUG = 50
 MAX_NAME = 200
@@ -143,6 +144,7 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
         elif Membership.objects.filter(user=person, owner=owner).exists():
             return change_role(owner, person.pk, role, by=by)
         membership = Membership.objects.create(user=person, owner=owner, role=role)
+        push_browsers.skip_earlier(person, owner)
         about = {"owner": owner.slug, "role": str(role), "user": person.email}
         audit_log.changed("role given", by=by, owner=owner, about=about)
     return membership

@@ -8,7 +8,7 @@ from django.db.models import Index, Q, UniqueConstraint
 from django.utils.translation import gettext_lazy as _
 
 from registry.accounts.models import Owner, User
-from registry.db.claimable import Claimable
+from registry.db.claimable import Claimable, StepState
 from registry.db.fields import DigestField, SentenceField
 
 
@@ -123,6 +123,11 @@ class PushBrowser(Claimable):
 
     class Meta:
         indexes = [Index(fields=["not_before"], name="push_browser_due", condition=Q(state="todo"))]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is sent there any more, after tries in vain; its person can add it anew."""
+        return self.state in (StepState.DONE, StepState.FAILED)
 
 
 class Feed(models.Model):

@@ -12,7 +12,7 @@ from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.db.rows import alone_with, there
 from registry.log import audit_log
-from registry.models import Event, EventKind, PushBrowser, User
+from registry.models import Event, EventKind, Owner, PushBrowser, User
 from registry.notifications import events, web_push
 from registry.services.services import Services
 
@@ -28,8 +28,8 @@ def add_browser(
     """Tell a member of finds in a browser too, by what it gave; the keys are base64url.
 
     What was found earlier isn't told. One that is known by its address, or by the identity that it had before, is as
-    new. Raises ``RefusedError`` when the address may not be reached, ``WrongUseError`` where it isn't https, for keys
-    that are none, and for too many browsers.
+    new. Raises ``RefusedError`` when the address may not be reached, ``WrongUseError`` where it isn't https or is
+    somebody else's, for keys that are none, and for too many browsers.
     """
     if not services.config.push:
         raise WrongUseError(_("The operator has switched push notifications off."))
@@ -46,20 +46,19 @@ def add_browser(
         if (known := browser_of(user, before)) is not None:
             known.delete()
         _make_room(user, endpoint)
-        row = PushBrowser.objects.create(
-            user=user, endpoint=endpoint, public_key=point, auth=secret, user_agent=one_line(user_agent)[:300] or "–",
-            made_at=now(), told_until=newest,
-        )  # fmt: skip
+        told = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
+        keys = {"public_key": point, "auth": secret}
+        row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **told})
+        if not new:
+            sentence = _("Somebody else gets notifications in this browser.")
+            raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
         _tell("push browser added", row)
     return row
 
 
 def _make_room(user: User, endpoint: str) -> None:
-    """Forget what is known of a browser that comes again; raises ``WrongUseError`` for one too many, or another's."""
+    """Forget what is known of a browser that comes again; raises ``WrongUseError`` for one too many."""
     user.push_browsers.filter(endpoint=endpoint).delete()
-    if PushBrowser.objects.filter(endpoint=endpoint).exists():
-        sentence = _("Somebody else gets notifications in this browser.")
-        raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
     if user.push_browsers.count() >= MAX_BROWSERS:
         sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
         raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
@@ -84,6 +83,12 @@ def remove_browser(user: User, number: int) -> None:
         row = there(user.push_browsers.filter(pk=number).first(), _("There is no such browser."))
         row.delete()
         _tell("push browser removed", row)
+
+
+def skip_earlier(user: User, owner: Owner) -> None:
+    """Tell whoever becomes a member of an owner nothing of what was found before."""
+    newest = events.newest(owner)
+    user.push_browsers.filter(told_until__lt=newest).update(told_until=newest)
 
 
 def with_news(moment: datetime | None = None) -> Q:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Greatest
 from django.utils import translation
 from django.utils.translation import ngettext
 
@@ -18,9 +20,9 @@ from exhibit.clock import now
 from registry.accounts import scoped
 from registry.cases import queue
 from registry.db import steps
-from registry.models import Case, Event, Owner, PushBrowser
+from registry.models import Case, Event, Owner, PushBrowser, StepState, User
 from registry.notifications import push_browsers, web_push
-from registry.notifications.deliver import AT_ONCE, PAUSES
+from registry.notifications.deliver import AT_ONCE, PATIENCE, PAUSES
 from registry.notifications.webhooks import Reply, post
 from registry.services.services import Services
 
@@ -31,6 +33,9 @@ KEPT_FOR = timedelta(days=1)
 """How long a service keeps a message for a browser that isn't there; the next one takes its place."""
 
 PAGE = "/finds/"
+TRIES = len(PAUSES) + math.ceil((PATIENCE - sum(PAUSES, timedelta())) / PAUSES[-1]) + 1
+"""In a row without a good answer, then a browser is sent nothing more: with their pauses they take ``PATIENCE``."""
+
 ENDED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 """What a service answers for a browser that takes no more (RFC 8030, 7.3)."""
 
@@ -79,14 +84,14 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
         steps.wait(PushBrowser, row.pk, now() + PAUSE)
         return None
     told = push_browsers.news_of(row)
-    new, waiting = _counted(told)
+    new, waiting, page = _counted(row.user, told)
     until = told[-1].pk if told else row.told_until
     if not new:
         with transaction.atomic():
             PushBrowser.objects.filter(pk=row.pk).update(told_until=until)
             steps.wait(PushBrowser, row.pk, now())
         return None
-    body = web_push.sealed(_words(row, new, waiting), bytes(row.public_key), bytes(row.auth))
+    body = web_push.sealed(_words(row.user, new, waiting, page), bytes(row.public_key), bytes(row.auth))
     headers = {
         "Authorization": web_push.authorization(services.config, row.endpoint),
         "Content-Encoding": "aes128gcm",
@@ -97,25 +102,33 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
     return Message(row.endpoint, headers, body, until)
 
 
-def _counted(told: Sequence[Event]) -> tuple[int, int]:
-    """How many of the cases that were opened still wait for a person, and how many wait with all others."""
+def _counted(user: User, told: Sequence[Event]) -> tuple[int, int, str]:
+    """How many of the cases that were opened still wait for a person, how many wait with all others, and where.
+
+    Those of one owner wait on its page; where several have new ones, what waits for all of the person's is counted.
+    """
     opened: dict[Owner, set[int]] = defaultdict(set)
     for event in told:
         opened[event.owner].add(event.about["case"])
-    new = 0
+    new = dict[Owner, int]()
     for owner, numbers in opened.items():
-        new += scoped.cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True).count()
-    return new, sum(map(queue.left, opened))
+        still = scoped.cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True)
+        if count := still.count():
+            new[owner] = count
+    if len(new) == 1:
+        ((owner, count),) = new.items()
+        return count, queue.left(owner), f"/o/{owner.slug}{PAGE}"
+    return sum(new.values()), sum(map(queue.left, scoped.owners_of(user).filter(sample=False))), PAGE
 
 
-def _words(row: PushBrowser, new: int, waiting: int) -> bytes:
+def _words(user: User, new: int, waiting: int, page: str) -> bytes:
     """What the browser shows, in the language of its person."""
-    with translation.override(row.user.reads or settings.LANGUAGE_CODE):
+    with translation.override(user.reads or settings.LANGUAGE_CODE):
         told = {
             "title": ngettext("%(number)d new find", "%(number)d new finds", new) % {"number": new},
             "body": ngettext("%(number)d to decide", "%(number)d to decide", waiting) % {"number": waiting},
             "lang": translation.get_language(),
-            "page": PAGE,
+            "page": page,
         }
     return json.dumps(told, ensure_ascii=False).encode()
 
@@ -125,10 +138,13 @@ def _keep(row: PushBrowser, message: Message, reply: Reply) -> None:
     with transaction.atomic():
         kept = PushBrowser.objects.filter(pk=row.pk)
         if reply.taken:
-            kept.update(told_until=message.told_until, used_at=now(), misses=0)
+            told_until = Greatest("told_until", message.told_until)  # its person may have joined an owner meanwhile
+            kept.update(told_until=told_until, used_at=now(), misses=0)
             steps.wait(PushBrowser, row.pk, now() + PAUSE)
         elif reply.status in ENDED:
             kept.delete()
+        elif row.misses + 1 >= TRIES:
+            kept.update(state=StepState.DONE, misses=row.misses + 1, error=reply.sentence)
         else:
             kept.update(misses=row.misses + 1)
             until = max(now() + PAUSES[min(row.misses, len(PAUSES) - 1)], reply.after or now())

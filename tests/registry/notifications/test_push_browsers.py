@@ -98,6 +98,22 @@ def test_nobody_takes_over_or_removes_the_browser_of_somebody_else(inline: SyncR
     assert AT_MOZILLA not in str([one.details for one in said])  # whoever has it could have messages sent
 
 
+def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
+    inline: SyncRunner, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
+    make_room = push_browsers._make_room
+
+    def overtaken(user: User, endpoint: str) -> None:
+        make_room(user, endpoint)
+        monkeypatch.setattr(push_browsers, "_make_room", make_room)
+        added(inline, bea)
+
+    monkeypatch.setattr(push_browsers, "_make_room", overtaken)
+    with pytest.raises(WrongUseError, match="Somebody else gets"):
+        added(inline, ann)
+
+
 def leave(ann: User) -> None:
     studio = Owner.objects.get()
     people.add_member(studio, "bea@example.org", "owner", "correct horse battery", by="test")
@@ -107,7 +123,7 @@ def leave(ann: User) -> None:
 @pytest.mark.parametrize(
     "end",
     [
-        lambda ann: devices.forget(ann.pk),  # what ending the other sessions does
+        lambda ann: devices.forget(ann, by="test"),  # what ending the other sessions does
         lambda ann: people.change_password(ann, "another horse battery"),
         leave,
         lambda ann: ann.delete(),

@@ -10,9 +10,10 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.network.guard import Guard
+from registry.accounts import invitations, people
 from registry.models import Case, Event, EventKind, Membership, Owner, PushBrowser, User
 from registry.notifications import events, news, send_push, webhooks
-from registry.notifications.deliver import PAUSES
+from registry.notifications.deliver import PATIENCE, PAUSES
 from registry.notifications.push_browsers import add_browser
 from tests.assets.push_service import PushService, Subscriber, push_service
 from tests.assets.rows import owner
@@ -66,7 +67,7 @@ def test_a_browser_is_told_how_many_finds_are_new_and_nothing_else(
     assert path == "/push/a"
     assert push_service.claims(headers)["sub"] == "mailto:ann@example.org"
     assert (headers["Content-Encoding"], headers["TTL"], headers["Topic"]) == ("aes128gcm", "86400", "finds")
-    told = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/finds/"}
+    told = {"title": "2 new finds", "body": "3 to decide", "lang": "en", "page": "/o/studio/finds/"}
     assert json.loads(browser.read(body)) == told
     row = PushBrowser.objects.get()
     assert row.used_at is not None
@@ -100,6 +101,50 @@ def test_nobody_is_told_of_another_owners_finds_or_of_what_is_decided_meanwhile(
     inline.run_until_idle()
     assert push_service.got == []
     assert news.due(PushBrowser, inline.services.stale_after, 9) == []  # nothing is looked at again and again
+
+
+def test_a_message_leads_to_where_its_numbers_are_seen_and_tells_nothing_from_before_a_member_came(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    browser, agency = push_service.subscriber(), owner("agency")
+    added(inline, ann, browser)
+    found(agency, 1, 2)
+    people.add_member(agency, ann.email, "reviewer", None, by="test")
+    inline.run_until_idle()
+    assert push_service.got == []
+    third = owner("third")
+    found(third, 1)
+    invitations.accept(invitations.invite(third, ann.email, "viewer", by="test")[0], ann)
+    found(studio, 1)
+    inline.run_until_idle()
+    found(studio, 2)
+    found(agency, 3)
+    PushBrowser.objects.update(not_before=now())
+    inline.run_until_idle()
+    told = [json.loads(browser.read(body)) for _, _, body in push_service.got]
+    assert [(one["title"], one["body"], one["page"]) for one in told] == [
+        ("1 new find", "1 to decide", "/o/studio/finds/"),
+        ("2 new finds", "6 to decide", "/finds/"),
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_says_why(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int
+) -> None:
+    added(inline, ann, push_service.subscriber())
+    push_service.status = status
+    found(studio, 1)
+    inline.run_until_idle()
+    waited = timedelta()
+    while not (row := PushBrowser.objects.get()).ended:
+        assert row.not_before is not None
+        waited += row.not_before - now()
+        PushBrowser.objects.update(not_before=now())
+        inline.run_until_idle()
+    assert PATIENCE <= waited < PATIENCE + timedelta(days=1)
+    assert str(status) in str(row.error)
+    assert backlog()["push"]["waiting"] == 0
 
 
 @pytest.mark.parametrize("status", [404, 410])

@@ -9,14 +9,23 @@
     for (const one of place.querySelectorAll("[data-when]")) one.hidden = one.dataset.when !== state;
   };
 
-  function state() {
+  // whether the browser's maker still sends it what this installation, by its present key, has for it
+  async function listens() {
+    const registration = await navigator.serviceWorker.getRegistration(worker);
+    const bytes = (await registration?.pushManager.getSubscription())?.options.applicationServerKey ?? new ArrayBuffer();
+    const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
+    return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "") === key;
+  }
+
+  async function state() {
     if (!window.isSecureContext) return "insecure";
     if (!("serviceWorker" in navigator && "PushManager" in window && "Notification" in window)) {
       const touched = /iPhone|iPad/.test(navigator.userAgent) || (/Mac OS/.test(navigator.userAgent) && navigator.maxTouchPoints > 1);
       return touched && !navigator.standalone ? "install" : "unsupported";
     }
     if (Notification.permission === "denied") return "denied";
-    return here && Notification.permission === "granted" ? "on" : "off";
+    const on = here && Notification.permission === "granted" && await listens().catch(() => false);
+    return on ? "on" : "off";
   }
 
   async function registered() {
@@ -41,7 +50,7 @@
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await Notification.requestPermission() !== "granted") return show(state());
+    if (await Notification.requestPermission() !== "granted") return show(await state());
     try {
       const { endpoint, keys } = await subscribed();
       for (const [name, value] of Object.entries({ endpoint, ...keys })) form.elements[name].value = value;
@@ -50,5 +59,5 @@
       show("failed");
     }
   });
-  show(state());
+  state().then(show);
 })();

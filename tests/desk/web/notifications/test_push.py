@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from exhibit.config.secrets import SECRET_KEY, secret_path
+from exhibit.sentences import Sentence
 from registry.models import PushBrowser, User
 from tests.assets.accounts import PASSWORD, ann, browser, signed_in, try_in
 from tests.assets.push_service import Subscriber
@@ -21,9 +23,15 @@ ANOTHER = f"another {PASSWORD}"
 ENDPOINT = "https://updates.push.services.mozilla.example/wpush/v2/a"
 FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:146.0) Gecko/146.0 Firefox/146.0"
 SUBSCRIBE = """(given) => {
+  PushManager.prototype.getSubscription = async function () {
+    const key = localStorage.getItem("subscribed");
+    if (key === null) return null;
+    const bytes = Uint8Array.from(atob(key.replaceAll("-", "+").replaceAll("_", "/")), (one) => one.charCodeAt(0));
+    return { options: { applicationServerKey: bytes.buffer }, unsubscribe: async () => localStorage.clear() };
+  };
   PushManager.prototype.subscribe = async function (wanted) {
     if (given === null) throw new DOMException("no service", "AbortError");
-    window.asked = wanted;
+    localStorage.setItem("subscribed", wanted.applicationServerKey);
     const { endpoint, ...keys } = given;
     return { toJSON: () => ({ endpoint, expirationTime: null, keys }) };
   };
@@ -114,6 +122,36 @@ def test_a_browser_that_cannot_says_what_to_do(site: Site, script: str, words: s
     visitor.check()
 
 
+@pytest.mark.parametrize(
+    "loses",
+    [
+        lambda _site, page: page.evaluate("localStorage.clear()"),  # the browser has dropped what it had
+        lambda site, _page: secret_path(site.services.config, SECRET_KEY).unlink(),
+        lambda _site, _page: PushBrowser.objects.update(state="done"),
+    ],
+)
+def test_a_browser_that_would_get_nothing_any_more_offers_the_button_again(
+    site: Site, loses: Callable[[Site, Page], object]
+) -> None:
+    visitor = site.member(owner("studio"), size=PHONE)
+    subscribes(visitor, Subscriber(ENDPOINT).given)
+    visitor.page.context.grant_permissions(["notifications"], origin=site.base)
+    page = visitor.open("/account/")
+    offer, told = page.get_by_role("button", name="Notify me"), page.locator("[data-when=on]")
+    offer.click()
+    expect(told).to_be_visible()
+    before = PushBrowser.objects.get()
+    loses(site, page)
+    page.reload()
+    expect(offer).to_be_visible()
+    expect(told).to_be_hidden()
+    visitor.check()
+    offer.click()
+    expect(told).to_be_visible()
+    after = PushBrowser.objects.get()
+    assert (after.pk != before.pk, after.ended) == (True, False)
+
+
 def test_a_press_that_reaches_no_service_or_is_refused_says_so(site: Site) -> None:
     visitor = site.member(owner("studio"), size=PHONE)
     subscribes(visitor, None)
@@ -174,6 +212,30 @@ def test_ending_other_sessions_and_a_new_password_end_it_everywhere(
     assert desk.post(address, typed).status_code == 302
     assert not PushBrowser.objects.exists()
     assert signed_in(desk)
+
+
+def test_a_lost_phone_whose_session_has_run_out_is_told_nothing_once_other_sessions_are_ended(
+    ann: User, browser: Callable[[], Client]
+) -> None:
+    phone, desk = browser(), browser()
+    try_in(phone, ann.email)
+    added(phone)
+    phone.session.flush()
+    try_in(desk, ann.email)
+    assert "End all others" in desk.get("/account/sessions/").content.decode()
+    desk.post("/account/sessions/")
+    assert not PushBrowser.objects.exists()
+
+
+def test_one_to_which_nothing_is_sent_any_more_says_why_and_what_to_do(ann: User) -> None:
+    client = Client()
+    client.force_login(ann)
+    added(client)
+    PushBrowser.objects.update(state="done", error=Sentence("It answered with status %(status)s.", status=413))
+    page = client.get("/account/").content.decode()
+    assert "It answered with status 413." in page
+    assert "Nothing is sent there any more." in page
+    assert "data-here" not in page
 
 
 def test_what_a_browser_says_of_itself_is_shown_as_text(ann: User) -> None:
