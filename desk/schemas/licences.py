@@ -32,7 +32,10 @@ class ImportedLicences(Answer):
     """What came of a table of licences, and how it was understood."""
 
     read: int = Field(description="Licences in the table.", examples=[41])
-    new: int = Field(description="Those that weren't in the ledger word for word.", examples=[40])
+    new: int | None = Field(
+        description="Those that weren't in the ledger word for word; null in a dry run, which doesn't look.",
+        examples=[40],
+    )
     encoding: str = Field(description="Empty of a workbook.", examples=["utf-8"])
     is_likely: bool = Field(description="Whether that encoding is only likely: look at letters beyond English.")
     columns: list[NamedColumn]

@@ -118,19 +118,21 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
         raise WrongUseError(_("No basis is given."), hint=_("Write on what the amount rests, or choose a fee."))
     if fee and fee.table.currency != currency:
         raise WrongUseError(_("The fee is in %(currency)s.") % {"currency": fee.table.currency})
-    rows = askable(owner, new.party, new.cases)
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
     with alone_with(owner):
+        rows = askable(owner, new.party, new.cases)
         made = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
         made.cases.set(rows)
         add_entry(made, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
     return demand(owner, made.number)
 
 
-def askable(of: Owner, party: str, cases: Sequence[int]) -> QuerySet[Case]:
+def askable(of: Owner, party: str, cases: Sequence[int]) -> list[Case]:
     """Cases for which a party can be asked for money, by their numbers; raises ``WrongUseError`` for others."""
-    found = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=cases)
-    if not 0 < len(set(cases)) <= MAX_CASES or found.count() < len(set(cases)):
+    asked = set(cases)
+    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=asked)
+    found = list(rows.order_by("number")) if 0 < len(asked) <= MAX_CASES else []
+    if not asked or len(found) < len(asked):
         hint = _("Choose cases of one party that a person has called not licensed.")
         raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
     return found

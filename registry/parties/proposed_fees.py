@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min
 from django.db.models.functions import Greatest
+from django.utils.timezone import localdate
 
 from registry.models import Case, CaseSighting, Fee, NoticeCase, Owner
 from registry.notices.contents import QUESTIONS
@@ -21,7 +23,7 @@ from registry.notices.terms import months_later
 from registry.parties.demands import MAX_AMOUNT, askable, fees
 
 MAX_LINES = 2_000
-"""Lines of tables that are held against a use."""
+"""Lines of tables that are compared with a use."""
 _WORDS = {
     **dict.fromkeys(["web", "website", "websites", "online", "internet", "网站", "网络", "网页", "互联网"], "web"),
     **dict.fromkeys(["commercial", "advertising", "商业", "商业用途", "广告"], "commercial"),
@@ -39,7 +41,9 @@ _UNITS = {
 _DAYS: Mapping[str, float] = {"days": 1, "weeks": 7, "months": 30.4, "years": 365}
 """So long spans of time are when lines are put in order; a use is held against days of the calendar."""
 _DIGITS = {sign: number for number, sign in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
-_NUMBER = f"[0-9]{{1,6}}|[{''.join(_DIGITS)}]"
+_GROUPED = "[1-9][0-9]{0,2}[,. \u00a0\u202f][0-9]{3}"
+"""Thousands as people part them: read of pixels, which are whole, for 1,500 and 1.500 years may be one and a half."""
+_NUMBER = f"{_GROUPED}|[0-9]{{1,6}}|[{''.join(_DIGITS)}]"
 _BOUND = re.compile(
     r"(?P<most>up to|at most|max\.?|≤|不超过|最多)?(?P<least>from|at least|min\.?|≥|至少)?"
     rf"(?P<over>over|more than|>|超过)?\s*(?P<low>{_NUMBER})(?:\s*(?:[-–—]|to|至)\s*(?P<high>{_NUMBER}))?\s*"
@@ -47,7 +51,8 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 _DOMAIN = re.compile(r"(?:\.[a-z0-9-]{1,63}){1,3}", re.IGNORECASE)
-_BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|[;/·，；、()（）]")
+_BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|(?<!\d)(?<!\d\s)/|/(?!\s?\d)|[;·，；、()（）]")
+"""A comma or a stroke within a number, as of 1,200 and of 1/2, parts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,9 @@ class Part:
             return None if value is None else self._holds(value, self.least, self.most)
         if not self.kind or use.first_seen is None or use.last_seen is None:
             return None
-        begin = use.first_seen.date()
+        begin = localdate(use.first_seen)
         least, most = (None if one is None else _after(begin, one, self.kind) for one in (self.least, self.most))
-        return self._holds(use.last_seen.date(), least, most)
+        return self._holds(localdate(use.last_seen), least, most)
 
     def _holds(self, value: Any, least: Any, most: Any) -> bool:  # noqa: ANN401 - numbers or days
         return (least is None or value > least or (value == least and not self.beyond)) and (
@@ -125,9 +130,21 @@ class Together:
 
 def proposed_fees(of: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
     """What is known of some of a party's confirmed cases, and which fees fit; raises ``WrongUseError`` for others."""
-    lines = [_Line(fee, parts, _rank(parts)) for fee in fees(of)[:MAX_LINES] if (parts := parts_of_fee(fee))]
+    known: dict[Part, int] = {}
+    lines = [
+        _Line(fee, tuple(known.setdefault(part, len(known)) for part in parts), _rank(parts))
+        for fee in fees(of)[:MAX_LINES]
+        if (parts := parts_of_fee(fee))
+    ]
     tables = [list(rows) for _table, rows in groupby(lines, key=lambda line: line.fee.table_id)]
-    return [_proposed(use, tables) for use in known_uses(of, party, askable(of, party, cases))]
+    proposed_for = cache(lambda use: _proposed(use, list(known), tables))
+    uses = known_uses(of, party, askable(of, party, cases))
+    return [replace(proposed_for(replace(use, case=0, notice=None)), use=use) for use in uses]
+
+
+def for_each(fee: Fee, cases: int) -> Together:
+    """What one line comes to for each of so many cases."""
+    return Together(fee.amount * cases, fee.table.currency, ((cases, fee),))
 
 
 def together(proposed: Sequence[ProposedFee]) -> Together | None:
@@ -141,7 +158,7 @@ def together(proposed: Sequence[ProposedFee]) -> Together | None:
     return Together(amount, currencies.pop(), counted)
 
 
-def known_uses(of: Owner, party: str, cases: QuerySet[Case]) -> list[KnownUse]:
+def known_uses(of: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
     """What is known of cases of one party, in few queries, however many."""
     uncovered = CaseSighting.objects.filter(case__in=cases, licence=None).order_by()
     rows = uncovered.values_list("case__number").annotate(
@@ -151,8 +168,7 @@ def known_uses(of: Owner, party: str, cases: QuerySet[Case]) -> list[KnownUse]:
         pages=Count("sighting__page_key", distinct=True),
     )
     seen = {number: known for number, *known in rows}
-    numbers = cases.order_by("number").values_list("number", flat=True)
-    uses = [KnownUse(number, party, *seen.get(number, (None, None, None, 0))) for number in numbers]
+    uses = [KnownUse(case.number, party, *seen.get(case.number, (None, None, None, 0))) for case in cases]
     told = _purposes(of, party)
     agreed = next(iter(told.values())) if len({purpose for purpose, _notice in told.values()}) == 1 else ("", None)
     answers = [told.get(use.case, agreed) for use in uses]
@@ -173,26 +189,27 @@ class _Line:
     """A line of a table as it is understood."""
 
     fee: Fee
-    parts: tuple[Part, ...]
+    parts: tuple[int, ...]  # where each stands among the parts of all lines
     rank: tuple[Any, ...]
 
 
-def _proposed(use: KnownUse, tables: Sequence[Sequence[_Line]]) -> ProposedFee:
+def _proposed(use: KnownUse, parts: Sequence[Part], tables: Sequence[Sequence[_Line]]) -> ProposedFee:
     fitting: list[Fee] = []
-    unknown: dict[tuple[str, str], Part] = {}
+    unknown: dict[int, None] = {}  # in their order
     is_open = False
+    fits = [part.fits(use) for part in parts]
     for lines in tables:
-        held = [(line, [part.fits(use) for part in line.parts]) for line in lines]
+        held = [(line, [fits[at] for at in line.parts]) for line in lines]
         fit = [line for line, answers in held if all(answers)]
         first = min((line.rank for line in fit), default=None)
         fitting += [line.fee for line in fit if line.rank == first]
         for line, answers in held:
             if False in answers or all(answers):
                 continue
-            missing = [part for part, answer in zip(line.parts, answers, strict=True) if answer is None]
-            unknown |= {(part.column, part.text): part for part in missing}
-            is_open |= all(part.kind for part in missing) and (first is None or line.rank[0] <= first[0])
-    return ProposedFee(use, tuple(fitting), tuple(unknown.values()), is_open)
+            missing = [at for at in line.parts if fits[at] is None]
+            unknown.update(dict.fromkeys(missing))
+            is_open |= all(parts[at].kind for at in missing) and (first is None or line.rank[0] <= first[0])
+    return ProposedFee(use, tuple(fitting), tuple(parts[at] for at in unknown), is_open)
 
 
 def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
@@ -222,10 +239,12 @@ def _understood(column: str, text: str) -> Part:
     found = _BOUND.fullmatch(text)
     if found is None or sum(found[name] is not None for name in ("most", "least", "over", "high")) > 1:
         return Part(column, text)
+    unit, numbers = _UNITS[found["unit"].lower()], found.group("low", "high")
+    if unit != "pixels" and any(number and re.fullmatch(_GROUPED, number) for number in numbers):
+        return Part(column, text)
     low, high = (
-        None if found[name] is None else _DIGITS.get(found[name]) or int(found[name]) for name in ("low", "high")
+        None if number is None else _DIGITS.get(number) or int(re.sub("[^0-9]", "", number)) for number in numbers
     )
-    unit = _UNITS[found["unit"].lower()]
     if found["least"] or found["over"]:
         return Part(column, text, unit, least=low, beyond=bool(found["over"]))
     return Part(column, text, unit, most=low) if high is None else Part(column, text, unit, least=low, most=high)

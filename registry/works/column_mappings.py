@@ -12,12 +12,11 @@ from exhibit.errors import WrongUseError
 from exhibit.plain import plain
 from registry.db.rows import there
 from registry.models import ColumnMapping, Owner
-from registry.works.licence_tables import COLUMNS
-from registry.works.spreadsheets import MAX_COLUMNS, may_be_chosen
-from registry.works.tables import WORK_COLUMNS
+from registry.works import licence_tables, tables
+from registry.works.spreadsheets import may_be_chosen
 
-_COLUMNS = {ColumnMapping.Kind.WORKS: WORK_COLUMNS, ColumnMapping.Kind.LICENCES: COLUMNS}
-_NEEDED = {ColumnMapping.Kind.WORKS: "file", ColumnMapping.Kind.LICENCES: "licensee"}
+_COLUMNS = {ColumnMapping.Kind.WORKS: tables.WORK_COLUMNS, ColumnMapping.Kind.LICENCES: licence_tables.COLUMNS}
+_NEEDED = {ColumnMapping.Kind.WORKS: tables.NEEDED, ColumnMapping.Kind.LICENCES: licence_tables.NEEDED}
 MAX_KEPT = 200
 """Sets of headings that are remembered for an owner; the oldest goes when another comes."""
 
@@ -75,12 +74,11 @@ def _key(headings: Sequence[str]) -> Digest:
 def choose(owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, str]], *, by: str) -> ColumnMapping:
     """Remember the column of each heading, empty for one that isn't used, before any table with them came.
 
-    Raises ``WrongUseError`` where a table couldn't be read so.
+    Headings are as few and short as :func:`may_be_chosen` says. Raises ``WrongUseError`` where a table couldn't be read
+    so.
     """
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
     named, known, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
-    if not may_be_chosen(headings):
-        raise WrongUseError(_("A table has up to %(most)d headings.") % {"most": MAX_COLUMNS})
     if not known.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
         hint = _("Name %(needed)s, and each of the others once at most: %(columns)s.")
         said = {"needed": needed, "columns": ", ".join(name for name in known if name != needed)}

@@ -16,6 +16,7 @@ COLUMNS = {
     "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
     "valid_from": 40, "valid_until": 40, "reason": 10_000, "reseller": 200, "invoice": 100,
 }  # fmt: skip
+NEEDED = "licensee"
 ALIASES = {
     alias: column
     for column, aliases in {
@@ -81,7 +82,7 @@ def licences_in_table(
         return _licence(line, row, order)
 
     lines, understood = read_table(
-        name, data, COLUMNS, needed="licensee", aliases=ALIASES, read=read, left_out=left_out, chosen=chosen
+        name, data, COLUMNS, needed=NEEDED, aliases=ALIASES, read=read, left_out=left_out, chosen=chosen
     )
     by_name = _by_name(owner, [work for _line, works, _licence in lines for work in works])
     licences = []

@@ -18,6 +18,7 @@ WORK_COLUMNS = {
     "rights": 10_000, "registrations": 10_000,
 }  # fmt: skip
 """Columns, and how many characters a field may have."""
+NEEDED = "file"
 _DECLARED = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
 """The columns, and what each is of a declared work."""
 
@@ -64,7 +65,7 @@ def read_works(name: str, data: bytes, chosen: Chosen = as_named) -> dict[str, D
         dates = {column: checked_date(row[column]) for column in ("first_publication", "created")}
         return file, declared_in({**row, **dates, "registrations": _registrations(row["registrations"])})
 
-    made = read_lines(name, data, WORK_COLUMNS, needed="file", aliases=WORK_ALIASES, read=read, chosen=chosen)
+    made = read_lines(name, data, WORK_COLUMNS, needed=NEEDED, aliases=WORK_ALIASES, read=read, chosen=chosen)
     return dict(made)
 
 

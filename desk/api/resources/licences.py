@@ -71,7 +71,7 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
     to = of(request)
     columns = Columns(to, ColumnMapping.Kind.LICENCES)
     read = licences_in_table(to, str(table.name), table.read(), order=how.days, chosen=columns)
-    new = 0 if how.dry_run else keep_licences(to, read.licences, by=request.auth.by)[1]
+    new = None if how.dry_run else keep_licences(to, read.licences, by=request.auth.by)[1]
     wiring.services().enqueue(jobs.ledger, waiting_changes(to))
     headings = [NamedColumn(heading=one.text, column=one.column) for one in read.understood.headings]
     return schemas.ImportedLicences(

@@ -132,7 +132,7 @@ class FittingFee(Fee):
 
 
 class UnknownPart(Answer):
-    """A part of a line that can't be held against a use."""
+    """A part of a line that can't be compared with a use."""
 
     column: str = Field(examples=["size"])
     text: str = Field(examples=["full page"])

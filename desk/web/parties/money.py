@@ -1,5 +1,6 @@
 """Money asked of parties: the demands with their entries and invoices, the ledger as CSV, and tables of fees."""
 
+from dataclasses import replace
 from datetime import date
 
 from django.contrib import messages
@@ -16,14 +17,16 @@ from evidence.documents.report.volumes import FORMATS
 from exhibit.errors import WrongUseError, passes
 from registry.models import DemandEntry, Owner
 from registry.parties import demands, invoices
-from registry.parties.demands import NewEntry, in_units, read_amount
+from registry.parties.demands import NewDemand, NewEntry, in_units, read_amount
 from registry.parties.invoices import NewInvoice, read_instalments
 from registry.parties.periods import Period, period_named, periods_of, sums
-from registry.parties.proposed_fees import proposed_fees, together
+from registry.parties.proposed_fees import for_each, proposed_fees, together
 from registry.parties.tables import fees_in_table, ledger_bytes, ledger_xlsx
 from registry.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
+FIELDS = ("fee", "amount", "currency", "basis")
+"""Of a demand, which the form may fill in."""
 
 
 @member_page("web/demands.html")
@@ -73,29 +76,53 @@ def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     party, cases = said(given.get("party", "")), list(filter(None, map(number_in, given.getlist("case"))))
     with Telling(request):
+        values = _proposed(owner, party, cases)
         if request.method != "POST":
-            return show(request, owner, "web/new-demand.html", _proposed(owner, party, cases))
-        typed = {name: said(given.get(name, "")) for name in ("fee", "amount", "currency", "basis")}
-        new = demands.typed(owner, party, cases, _day(request, "due_on"), typed)
-        made = demands.begin(owner, new, by=request.user.get_username())
-        return redirect("demand", slug=owner.slug, number=made.number)
+            return show(request, owner, "web/new-demand.html", values)
+        typed, filled = ({name: said(given.get(at + name, "")) for name in FIELDS} for at in ("", "filled-"))
+        with Telling(request):
+            new = _of_its_fee(owner, party, cases, _day(request, "due_on"), typed, filled)
+            made = demands.begin(owner, new, by=request.user.get_username())
+            return redirect("demand", slug=owner.slug, number=made.number)
+        values |= typed | {"filled": filled.items(), "due_on": said(given.get("due_on", ""))}
+        return show(request, owner, "web/new-demand.html", values, status=422)
     return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
+
+
+def _of_its_fee(
+    owner: Owner, party: str, cases: list[int], due_on: date | None, typed: dict[str, str], filled: dict[str, str]
+) -> NewDemand:
+    """What was typed; where another fee was chosen, nothing that the form had filled in for those proposed."""
+    if not typed["fee"] or typed["fee"] == filled["fee"]:
+        return demands.typed(owner, party, cases, due_on, typed)
+    own = {name: "" if name != "currency" and text == filled[name] else text for name, text in typed.items()}
+    new = demands.typed(owner, party, cases, due_on, own)
+    if new.fee is None or own["amount"] or not filled["amount"]:
+        return new
+    each = for_each(new.fee, len(set(cases)))
+    return replace(new, amount=each.amount, currency=each.currency, basis=new.basis or words.basis(each))
 
 
 def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
     """What the owner's tables propose for some cases of a party, and the fields of the form filled by it."""
     found, offered = proposed_fees(owner, party, cases), demands.fees(owner)
     both = together(found)
+    several = both if len(found) > 1 else None
     only = both.lines[0][1] if both is not None and len(both.lines) == 1 else None
-    return {
+    filled = {
+        "fee": f"{only.table.number}.{only.number}" if only else "",
+        "amount": str(in_units(several.amount, several.currency)) if several else "",
+        "currency": several.currency if several else "",
+        "basis": words.basis(several) if several else "",
+    }
+    return filled | {
         "party": party,
         "proposed": [(one, words.purpose(one.use), [words.fee(fee) for fee in one.fitting]) for one in found],
         "doubts": words.doubts(found),
         "fees": words.fees(offered),
-        "fee": f"{only.table.number}.{only.number}" if only else "",
-        "together": both if len(found) > 1 else None,
-        "amount": in_units(both.amount, both.currency) if both and len(found) > 1 else "",
-        "basis": words.basis(both) if both and len(found) > 1 else "",
+        "together": several,
+        "filled": filled.items(),
+        "due_on": "",
     }
 
 

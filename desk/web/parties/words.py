@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.utils.formats import date_format, number_format
-from django.utils.translation import gettext as _, gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, ngettext, pgettext_lazy
 
 from registry.models import DemandEntry, Fee
 from registry.parties.demands import fee_in_words, in_units
@@ -62,7 +62,7 @@ def purpose(use: KnownUse) -> str:
 
 
 def doubts(found: Iterable[ProposedFee]) -> list[str]:
-    """What keeps lines of tables from being held against cases, and what would help: a sentence for each."""
+    """What keeps lines of tables from being compared with cases, and what would help: a sentence for each."""
     parts = {(part.column, part.text): part for one in found for part in one.unknown}
     unread = [part for part in parts.values() if not part.kind]
     told = []
@@ -75,11 +75,22 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
         )
         told += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
     if any(part.kind == "purpose" for part in parts.values()):
-        told.append(_("Some fees depend on what the picture is used for. Nobody has answered that in a notice yet."))
+        told.append(
+            _(
+                "Some fees depend on what the picture is used for. That is known once a notice answers it for the case "
+                "itself, or where the answers for the party’s other cases agree."
+            )
+        )
     if any(part.kind and part.kind != "purpose" for part in parts.values()):
         told.append(_("Some fees depend on a size or a time that isn’t known."))
-    if any(not one.fitting and not one.unknown for one in found):
-        told.append(_("No fee fits: each says something else than what is known."))
+    if without := [str(one.use.case) for one in found if not one.fitting and not one.unknown]:
+        more = _("…") if len(without) > MAX_PARTS else ""
+        sentence = ngettext(
+            "No fee fits case %(cases)s: each says something other than what is known.",
+            "No fee fits cases %(cases)s: each says something other than what is known.",
+            len(without),
+        )
+        told.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
     return told
 
 

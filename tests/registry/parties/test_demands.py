@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 import pytest
+from django.db.models.signals import post_save
 from django.utils.timezone import localdate
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.models import Demand, Fee, Owner
+from registry.models import Case, Demand, Fee, Owner
 from registry.parties import demands
 from registry.parties.demands import (
     MAX_AMOUNT,
@@ -35,6 +36,23 @@ def test_what_isnt_said_is_the_fees(studio: Owner) -> None:
     assert (other.number, other.basis, other.asked) == (2, "Half", 9)  # type: ignore[attr-defined]
     with pytest.raises(WrongUseError, match="The fee is in EUR"):
         demands.begin(studio, NewDemand("shop.example", [1], fee_of(studio), currency="USD"), by="ann")
+
+
+def test_a_demand_is_of_all_its_cases_or_there_is_none(studio: Owner) -> None:
+    wanted = NewDemand("shop.example", [1, 2], fee_of(studio))
+
+    def reopened(**_said: object) -> None:
+        Case.objects.filter(owner=studio, number=2).update(decision=Case.Decision.OPEN)
+
+    post_save.connect(reopened, sender=Demand)
+    try:
+        made = demands.begin(studio, wanted, by="ann")
+    finally:
+        post_save.disconnect(reopened, sender=Demand)
+    assert [case.number for case in made.cases.order_by("number")] == [1, 2], "which it was asked for"
+    with pytest.raises(WrongUseError, match="at least one"):
+        demands.begin(studio, wanted, by="ann")
+    assert Demand.objects.count() == 1
 
 
 def test_the_last_day_named_counts_and_sums_are_by_currency(studio: Owner) -> None:

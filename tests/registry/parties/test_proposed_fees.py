@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from django.utils.timezone import override
 
 from exhibit.errors import WrongUseError
 from registry.models import CaseSighting, Fee, Owner, Sighting
@@ -42,7 +43,8 @@ def seen(studio: Owner) -> Owner:
         ("from 1200 px", True), ("over 1200 px", False), ("800–1600 像素", True), ("up to from 9 px", None),
         ("1 month", True), ("up to 29 days", False), ("30天以内", True), ("一年", True), ("over 1 month", False),
         ("over 4 weeks", True), ("1 to 3 years", False), ("999999 years", True), ("1 page", False), ("2 pages", True),
-        ("-1 px", None), ("1e9 px", None), ("=1+1", None), ("9" * 90 + " px", None),
+        ("-1 px", None), ("1e9 px", None), ("up to 1,200 px", True), ("over 1.200 px", False), ("1 200 - 1,600 px", True),
+        ("0.500 px", None), ("800,1200 px", None), ("1,500 years", None), ("1/2 page", None), ("1 / 2 pages", None), ("=1+1", None), ("9" * 90 + " px", None),
     ],
 )  # fmt: skip
 def test_a_part_says_what_is_known_or_else_or_what_nobody_knows(text: str, fits: object) -> None:
@@ -50,6 +52,16 @@ def test_a_part_says_what_is_known_or_else_or_what_nobody_knows(text: str, fits:
     assert part.fits(USE) is fits
     unknown = replace(USE, longer_side=None, first_seen=None, pages=0, purpose="")
     assert part.fits(unknown) is (fits if part.kind in ("", "web", "domain") else None)
+
+
+def test_a_stroke_parts_what_are_no_numbers_and_days_are_those_of_the_reader() -> None:
+    parts = parts_of_fee(Fee(use="web/commercial", size="up to 1,200 px/1 year / 2 pages, 1/4 page"))
+    assert [part.text for part in parts] == ["web", "commercial", "up to 1,200 px", "1 year", "2 pages", "1/4 page"]
+    (month,) = parts_of_fee(Fee(duration="1 month"))
+    late = replace(USE, first_seen=datetime(2026, 11, 2, 20, tzinfo=UTC))
+    assert month.fits(late) is False
+    with override("Asia/Shanghai"):
+        assert month.fits(late) is True, "it is 3 November there"
 
 
 def test_the_line_that_says_most_and_is_narrowest_is_proposed(seen: Owner) -> None:

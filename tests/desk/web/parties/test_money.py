@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -92,6 +93,30 @@ def test_the_line_that_fits_what_is_known_is_proposed_with_its_reasons_and_nothi
     assert bob.get(one.replace("studio", "agency")).headers["Location"] == "/o/agency/party/shop.example"
 
 
+def test_what_the_form_filled_in_for_one_fee_never_becomes_another_ones(studio: Owner, ann: Client) -> None:
+    bring(ann, "use,size,amount\nWebsite,up to 5000 px,100\nPoster,,30\n")
+    page = words(ann, f"/o/studio/{NEW}")
+    filled = dict(re.findall(r'name="filled-(\w+)" value="([^"]*)"', page))
+    assert filled == {
+        "fee": "1.1", "amount": "200.00", "currency": "EUR", "basis": "2 × Own prices · Website · up to 5000 px",
+    }  # fmt: skip
+    form = {"party": "shop.example", "case": ["1", "2"], **filled}
+    form |= {f"filled-{name}": text for name, text in filled.items()}
+    late = ann.post("/o/studio/demands/new", form | {"fee": "1.2", "due_on": "soon"}).content.decode()
+    assert 'name="filled-fee" value="1.1"' in late, "as the form was at first"
+    for change, amount, basis in (
+        ({}, 20_000, "2 × Own prices · Website · up to 5000 px"),
+        ({"fee": "1.2"}, 6_000, "2 × Own prices · Poster"),
+        ({"fee": "1.2", "basis": "As agreed"}, 6_000, "As agreed"),
+        ({"fee": "1.2", "amount": "45"}, 4_500, "Own prices · Poster"),
+        ({"fee": ""}, 20_000, "2 × Own prices · Website · up to 5000 px"),
+    ):
+        ann.post("/o/studio/demands/new", form | change)
+        made = Demand.objects.latest("number")
+        assert (made.entries.get().amount, made.basis) == (amount, basis), change
+    assert Demand.objects.count() == 5
+
+
 def test_an_entry_is_corrected_by_another_and_stays(studio: Owner, ann: Client) -> None:
     ann.post("/o/studio/demands/new", ASK)
     entries, page = "/o/studio/demands/1/entries", "/o/studio/demands/1/"
@@ -125,6 +150,12 @@ def test_what_cant_be_asked_is_refused_with_a_sentence(studio: Owner, ann: Clien
         ({"case": []}, "Money is asked for cases of one party, at least one."),
     ):
         assert said in flat(ann.post("/o/studio/demands/new", ASK | change, follow=True).content.decode()), change
+    refused = ann.post("/o/studio/demands/new", ASK | {"amount": "1,5", "due_on": "2026-12-31"})
+    page = flat(refused.content.decode())
+    assert refused.status_code == 422
+    for kept in ("1,5", "eur", "Our usual fee", "2026-12-31"):
+        assert f'value="{kept}"' in page, kept
+    assert '<input type="hidden" name="case" value="1">' in page
     assert not Demand.objects.exists()
     ann.post("/o/studio/demands/new", ASK)
     late = {"kind": "received", "amount": "1", "day": "2999-01-01"}
