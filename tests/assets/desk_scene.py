@@ -19,6 +19,7 @@ from registry.cases.queue import Wanted
 from registry.db.fields import KeptFile
 from registry.matches.match import match_pictures
 from registry.models import (
+    Case,
     ColumnMapping,
     Demand,
     Fee,
@@ -167,6 +168,21 @@ class Scene:
             for pattern in patterns()
             if pattern.name is not None and "slug" in pattern.pattern.converters
         }
+
+
+class Asking(Scene):
+    """The same, and a confirmed case of another party, for which the form that asks for money is shown."""
+
+    def __init__(self, inline: SyncRunner) -> None:
+        super().__init__(inline)
+        seen, about = self.case.case_sightings.get(), {"decision": Case.Decision.CONFIRMED, "waits": False}
+        other = self.studio.cases.create(number=2, work=self.work, party="zoo.example", opened_at=now(), **about)
+        other.case_sightings.create(match=seen.match, sighting=seen.sighting)
+
+    def addresses(self, slug: str = "studio") -> dict[str, str]:
+        """The same, with the party and the case for the form."""
+        found = super().addresses(slug)
+        return found | {"new-demand": found["new-demand"] + "?party=zoo.example&case=2"}
 
 
 def patterns(namespace: str | None = None) -> Iterator[URLPattern]:

@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from registry.models import User
 from tests.assets.chinese import KNOWN, english_in, half_width_in
-from tests.assets.desk_scene import Scene, patterns
+from tests.assets.desk_scene import Asking, patterns
 from tests.assets.laid_down import once
 from tests.assets.site_browser import DESKTOP, PHONE, TABLET, WIDE, Site
 
@@ -91,7 +91,7 @@ def test_pages_can_be_used_and_read_in_firefox(site: Site) -> None:
     "step", [pytest.param(SHARED, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
 )
 def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site, step: int) -> None:
-    scene = once(site.inline, Scene)
+    scene = once(site.inline, Asking)
     alice = site.signed_in(scene.ann, size=WIDE, scheme="dark")
     wrong = []
     for address in pages(scene.alice, [*general(), *scene.addresses().values()][3::step]):
@@ -111,7 +111,7 @@ def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site
 
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_the_sections_stand_in_one_line_on_a_phone_and_the_current_one_is_seen(site: Site, language: str) -> None:
-    scene = once(site.inline, Scene)
+    scene = once(site.inline, Asking)
     alice = site.signed_in(scene.ann, size=PHONE, language=language)
     for name in ("cases", "downloads"):
         links = alice.open(reverse(name, args=["studio"])).locator("nav.sections a")
@@ -130,7 +130,7 @@ NAMES = {
 
 @pytest.mark.parametrize(("letter", "step"), [("W", SHARED), pytest.param("字", 1, marks=pytest.mark.long)])
 def test_what_people_name_without_a_blank_stays_on_a_phones_screen(site: Site, letter: str, step: int) -> None:
-    scene, beyond = once(site.inline, Scene), []
+    scene, beyond = once(site.inline, Asking), []
     alice = site.signed_in(scene.ann, size=PHONE)
     long_ones(letter * 60)
     main = [reverse(name, args=["studio"]) for name in ("works", "notices", "parties", "downloads", "licences")]
@@ -160,7 +160,7 @@ def long_ones(word: str) -> None:
 
 def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first: int, step: int) -> None:
     """Look at pages of a member: at the first, and at each so many pages later."""
-    scene = once(site.inline, Scene)
+    scene = once(site.inline, Asking)
     alice = site.signed_in(scene.ann, size=size, scheme=scheme, language=language)
     wrong = []
     for address in pages(scene.alice, [*general(), *scene.addresses().values()][first::step]):
@@ -181,7 +181,7 @@ def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first
 def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
     site: Site, size: tuple[int, int], scheme: str, language: str
 ) -> None:
-    scene = once(site.inline, Scene)
+    scene = once(site.inline, Asking)
     nobody = site.nobody(size=size, scheme=scheme, language=language)
     seen = pages(Client(), general())
     for address in [*seen, reverse("link", args=["no-such-link"])]:
