@@ -43,25 +43,26 @@ def add_browser(
         raise WrongUseError(_("The browser gave keys that can't be used.")) from None
     newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     with alone_with(user):
-        if (known := browser_of(user, before)) is not None:
-            known.delete()
-        _make_room(user, endpoint)
+        again = _forget(user, endpoint, before)
+        if user.push_browsers.count() >= MAX_BROWSERS:
+            sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
+            raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
         told = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
         keys = {"public_key": point, "auth": secret}
         row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **told})
         if not new:
             sentence = _("Somebody else gets notifications in this browser.")
             raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
-        _tell("push browser added", row)
+        if not again:  # the log grows by browsers, not by presses
+            _tell("push browser added", row)
     return row
 
 
-def _make_room(user: User, endpoint: str) -> None:
-    """Forget what is known of a browser that comes again; raises ``WrongUseError`` for one too many."""
-    user.push_browsers.filter(endpoint=endpoint).delete()
-    if user.push_browsers.count() >= MAX_BROWSERS:
-        sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
-        raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
+def _forget(user: User, endpoint: str, before: str) -> bool:
+    """Forget what is known of a browser that comes again; returns whether anything was."""
+    known = browser_of(user, before)
+    others = Q(pk=known.pk) if known is not None else Q()
+    return user.push_browsers.filter(Q(endpoint=endpoint) | others).delete()[0] > 0
 
 
 def browsers_of(user: User) -> QuerySet[PushBrowser]:
@@ -97,10 +98,11 @@ def with_news(moment: datetime | None = None) -> Q:
     return Q(Exists(theirs.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
 
 
-def news_of(row: PushBrowser) -> list[Event]:
-    """The openings of cases of which a browser wasn't told, oldest first."""
+def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
+    """The openings of cases of which a browser wasn't told, oldest first: event, owner, and the case's number."""
     theirs = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
-    return list(theirs.filter(events.is_settled(), pk__gt=row.told_until).select_related("owner").order_by("pk"))
+    found = theirs.filter(events.is_settled(), pk__gt=row.told_until).order_by("pk")
+    return list(found.values_list("pk", "owner", "about__case"))
 
 
 def _tell(what: str, row: PushBrowser) -> None:

@@ -20,7 +20,7 @@ from exhibit.clock import now
 from registry.accounts import scoped
 from registry.cases import queue
 from registry.db import steps
-from registry.models import Case, Event, Owner, PushBrowser, StepState, User
+from registry.models import Case, Owner, PushBrowser, StepState, User
 from registry.notifications import push_browsers, web_push
 from registry.notifications.deliver import AT_ONCE, PATIENCE, PAUSES
 from registry.notifications.webhooks import Reply, post
@@ -71,7 +71,8 @@ def send_messages(services: Services, ids: Sequence[int]) -> None:
             if (error := future.exception()) is None:
                 _keep(row, message, future.result())
             elif isinstance(error, Exception):
-                LOGGER.error("Sending to a push service broke off.", exc_info=error)
+                # its words have the address, with which others could send
+                LOGGER.error("Sending to a push service broke off: %s", type(error).__name__)
                 steps.break_off(PushBrowser, [row.pk], error)
 
 
@@ -85,7 +86,7 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
         return None
     told = push_browsers.news_of(row)
     new, waiting, page = _counted(row.user, told)
-    until = told[-1].pk if told else row.told_until
+    until = told[-1][0] if told else row.told_until
     if not new:
         with transaction.atomic():
             PushBrowser.objects.filter(pk=row.pk).update(told_until=until)
@@ -102,16 +103,17 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
     return Message(row.endpoint, headers, body, until)
 
 
-def _counted(user: User, told: Sequence[Event]) -> tuple[int, int, str]:
+def _counted(user: User, told: Sequence[tuple[int, int, int]]) -> tuple[int, int, str]:
     """How many of the cases that were opened still wait for a person, how many wait with all others, and where.
 
     Those of one owner wait on its page; where several have new ones, what waits for all of the person's is counted.
     """
-    opened: dict[Owner, set[int]] = defaultdict(set)
-    for event in told:
-        opened[event.owner].add(event.about["case"])
+    opened: dict[int, set[int]] = defaultdict(set)
+    for _event, of, number in told:
+        opened[of].add(number)
     new = dict[Owner, int]()
-    for owner, numbers in opened.items():
+    for owner in Owner.objects.filter(pk__in=opened):
+        numbers = opened[owner.pk]
         still = scoped.cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True)
         if count := still.count():
             new[owner] = count

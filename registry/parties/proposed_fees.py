@@ -24,6 +24,12 @@ from registry.parties.demands import MAX_AMOUNT, askable, fees
 
 MAX_LINES = 2_000
 """Lines of tables that are compared with a use."""
+MAX_PARTS = 8
+"""Parts of a cell that are read; what comes behind is the last one's, and understood as nothing."""
+MAX_SHOWN = 20
+"""Lines that fit, and parts that aren't known, that are told of a use."""
+MAX_YEARS = 100
+"""So long a time may be; beyond that a number is a year, as in 2026年."""
 _WORDS = {
     **dict.fromkeys(["web", "website", "websites", "online", "internet", "网站", "网络", "网页", "互联网"], "web"),
     **dict.fromkeys(["commercial", "advertising", "商业", "商业用途", "广告"], "commercial"),
@@ -34,7 +40,7 @@ _UNITS = {
     **dict.fromkeys(["px", "pixel", "pixels", "像素"], "pixels"),
     **dict.fromkeys(["day", "days", "天"], "days"),
     **dict.fromkeys(["week", "weeks", "周"], "weeks"),
-    **dict.fromkeys(["month", "months", "月", "个月"], "months"),
+    **dict.fromkeys(["month", "months", "个月"], "months"),
     **dict.fromkeys(["year", "years", "年"], "years"),
     **dict.fromkeys(["page", "pages", "页"], "pages"),
 }
@@ -47,10 +53,9 @@ _NUMBER = f"{_GROUPED}|[0-9]{{1,6}}|[{''.join(_DIGITS)}]"
 _BOUND = re.compile(
     r"(?P<most>up to|at most|max\.?|≤|不超过|最多)?(?P<least>from|at least|min\.?|≥|至少)?"
     rf"(?P<over>over|more than|>|超过)?\s*(?P<low>{_NUMBER})(?:\s*(?:[-–—]|to|至)\s*(?P<high>{_NUMBER}))?\s*"
-    rf"(?P<unit>{'|'.join(_UNITS)})(?:以内|以下)?",
-    re.IGNORECASE,
+    rf"(?P<unit>{'|'.join(_UNITS)})(?:以内|以下)?"
 )
-_DOMAIN = re.compile(r"(?:\.[a-z0-9-]{1,63}){1,3}", re.IGNORECASE)
+_DOMAIN = re.compile(r"(?:\.[a-z0-9-]{1,63}){1,3}")
 _BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|(?<!\d)(?<!\d\s)/|/(?!\s?\d)|[;·，；、()（）]")
 """A comma or a stroke within a number, as of 1,200 and of 1/2, parts nothing."""
 
@@ -209,7 +214,8 @@ def _proposed(use: KnownUse, parts: Sequence[Part], tables: Sequence[Sequence[_L
             missing = [at for at in line.parts if fits[at] is None]
             unknown.update(dict.fromkeys(missing))
             is_open |= all(parts[at].kind for at in missing) and (first is None or line.rank[0] <= first[0])
-    return ProposedFee(use, tuple(fitting), tuple(parts[at] for at in unknown), is_open)
+    shown = [parts[at] for at in unknown][:MAX_SHOWN]
+    return ProposedFee(use, tuple(fitting[:MAX_SHOWN]), tuple(shown), is_open)
 
 
 def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
@@ -226,25 +232,27 @@ def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
 def parts_of_fee(fee: Fee) -> tuple[Part, ...]:
     """The parts of a line, as they are understood."""
     cells = (("use", fee.use), ("size", fee.size), ("duration", fee.duration))
-    found = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell)]
+    found = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell, MAX_PARTS - 1)]
     return tuple(_understood(column, text) for column, text in found if text)
 
 
 def _understood(column: str, text: str) -> Part:
-    word = _WORDS.get(text.lower(), "")
+    read = text.lower()  # letters that only fold to ours, as the Turkish dotless i, are others
+    word = _WORDS.get(read, "")
     if word:
         return Part(column, text, "web") if word == "web" else Part(column, text, "purpose", word)
-    if _DOMAIN.fullmatch(text):
-        return Part(column, text, "domain", text.lower())
-    found = _BOUND.fullmatch(text)
+    if _DOMAIN.fullmatch(read):
+        return Part(column, text, "domain", read)
+    found = _BOUND.fullmatch(read)
     if found is None or sum(found[name] is not None for name in ("most", "least", "over", "high")) > 1:
         return Part(column, text)
-    unit, numbers = _UNITS[found["unit"].lower()], found.group("low", "high")
-    if unit != "pixels" and any(number and re.fullmatch(_GROUPED, number) for number in numbers):
-        return Part(column, text)
+    unit, numbers = _UNITS[found["unit"]], found.group("low", "high")
+    is_unsure = unit != "pixels" and any(number and re.fullmatch(_GROUPED, number) for number in numbers)
     low, high = (
         None if number is None else _DIGITS.get(number) or int(re.sub("[^0-9]", "", number)) for number in numbers
     )
+    if is_unsure or (unit == "years" and max(low or 0, high or 0) > MAX_YEARS):
+        return Part(column, text)
     if found["least"] or found["over"]:
         return Part(column, text, unit, least=low, beyond=bool(found["over"]))
     return Part(column, text, unit, most=low) if high is None else Part(column, text, unit, least=low, most=high)

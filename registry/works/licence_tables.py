@@ -12,6 +12,8 @@ from registry.works.licences import NewLicence, checked
 from registry.works.spreadsheets import Chosen, Understood, as_named, column_of, read_table
 from registry.works.tables import day, parts_of
 
+MAX_AT_ONCE = 2 * 1024 * 1024
+"""Bytes of a table that is read while somebody waits; larger ones are for the command line."""
 COLUMNS = {
     "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
     "valid_from": 40, "valid_until": 40, "reason": 10_000, "reseller": 200, "invoice": 100,

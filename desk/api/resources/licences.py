@@ -13,12 +13,13 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
 from desk.schemas.base import Piece
 from desk.schemas.works import NamedColumn
+from exhibit.errors import WrongUseError
 from registry import jobs
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import Columns
-from registry.works.licence_tables import licences_in_table
+from registry.works.licence_tables import MAX_AT_ONCE, licences_in_table
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
 from registry.works.tables import ORDERS
 from workers import wiring
@@ -69,8 +70,12 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
     Headings mean what they say, or else what was chosen for them (`column-mappings`).
     """
     to = of(request)
+    if (table.size or 0) > MAX_AT_ONCE:
+        raise WrongUseError("The table is larger than 2 MiB.", hint="exhibit licence import takes larger ones.")
     columns = Columns(to, ColumnMapping.Kind.LICENCES)
     read = licences_in_table(to, str(table.name), table.read(), order=how.days, chosen=columns)
+    if read.understood.likely and not how.dry_run:
+        raise WrongUseError("Its encoding is only likely, and nobody has seen the names.", hint="Save it as UTF-8.")
     new = None if how.dry_run else keep_licences(to, read.licences, by=request.auth.by)[1]
     wiring.services().enqueue(jobs.ledger, waiting_changes(to))
     headings = [NamedColumn(heading=one.text, column=one.column) for one in read.understood.headings]

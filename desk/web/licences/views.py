@@ -22,14 +22,11 @@ from registry.accounts import scoped
 from registry.cases.ledger import effects_of
 from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, ColumnMapping, LedgerChange, Licence, Owner
-from registry.works.licence_tables import LicenceTable, licences_in_table
+from registry.works.licence_tables import MAX_AT_ONCE, LicenceTable, licences_in_table
 from registry.works.licences import NewLicence, change_licence, end_licence, keep_licences, waiting_changes
 from registry.works.spreadsheets import HeadingsError
 from registry.works.tables import day
 from workers import wiring
-
-MAX_TABLE = 2 * 1024 * 1024
-"""Bytes of a table that the page takes; larger ones are for the command line."""
 
 MOMENT = 0.15
 """Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
@@ -198,7 +195,7 @@ def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
 
 def _brought(request: HttpRequest) -> tuple[str, bytes] | None:
     file = request.FILES.get("file")
-    if file is not None and (file.size is None or file.size > MAX_TABLE):
+    if file is not None and (file.size is None or file.size > MAX_AT_ONCE):
         return None
     if file is not None:
         file.seek(0)

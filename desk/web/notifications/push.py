@@ -1,5 +1,6 @@
 """Browsers that tell a member of finds: asked for by a press, known again by a cookie, removed one by one."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -86,4 +87,5 @@ def forget_browser(request: HttpRequest, user: User | None, **_others: object) -
     """Tell nobody in a browser in which its person has signed out."""
     here = None if user is None else push_browsers.browser_of(user, request.COOKIES.get(COOKIE, ""))
     if here is not None:
-        push_browsers.remove_browser(here.user, here.pk)
+        with suppress(NotFoundError):  # another page was first
+            push_browsers.remove_browser(here.user, here.pk)

@@ -15,6 +15,7 @@ from desk.web.downloads.reports import LANGUAGES
 from desk.web.parties import words
 from evidence.documents.report.volumes import FORMATS
 from exhibit.errors import WrongUseError, passes
+from exhibit.plain import one_line
 from registry.models import DemandEntry, Owner
 from registry.parties import demands, invoices
 from registry.parties.demands import NewDemand, NewEntry, in_units, read_amount
@@ -74,7 +75,7 @@ def _values(owner: Owner, number: int) -> dict[str, object]:
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Ask a party for money: a line of a table of fees, or an amount with its basis; first, what the tables propose."""
     given = request.POST if request.method == "POST" else request.GET
-    party, cases = said(given.get("party", "")), list(filter(None, map(number_in, given.getlist("case"))))
+    party, cases = one_line(said(given.get("party", ""))), list(filter(None, map(number_in, given.getlist("case"))))
     with Telling(request):
         values = _proposed(owner, party, cases)
         if request.method != "POST":

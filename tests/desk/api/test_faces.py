@@ -27,6 +27,7 @@ ONCE = "is turned on or off once in a while; a program has the command"
 PUBLIC = "is there for everybody, programs too, at the same address"
 WITHOUT = {
     **dict.fromkeys(("home", "account", "language", "blur", "leave", "make-token", "choose-mail"), A_PERSONS),
+    **dict.fromkeys(("add-push-browser", "remove-push-browser", "push-worker"), A_PERSONS),
     **dict.fromkeys(("add-sample", "remove-sample"), A_PERSONS),
     **dict.fromkeys(("change-feed", "change-feed:make", "change-feed:revoke"), A_PERSONS),
     **dict.fromkeys(

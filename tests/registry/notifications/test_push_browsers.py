@@ -102,14 +102,15 @@ def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
     inline: SyncRunner, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
-    make_room = push_browsers._make_room
+    forget = push_browsers._forget
 
-    def overtaken(user: User, endpoint: str) -> None:
-        make_room(user, endpoint)
-        monkeypatch.setattr(push_browsers, "_make_room", make_room)
+    def overtaken(user: User, endpoint: str, before: str) -> bool:
+        again = forget(user, endpoint, before)
+        monkeypatch.setattr(push_browsers, "_forget", forget)
         added(inline, bea)
+        return again
 
-    monkeypatch.setattr(push_browsers, "_make_room", overtaken)
+    monkeypatch.setattr(push_browsers, "_forget", overtaken)
     with pytest.raises(WrongUseError, match="Somebody else gets"):
         added(inline, ann)
 

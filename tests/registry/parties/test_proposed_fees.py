@@ -10,7 +10,7 @@ from exhibit.errors import WrongUseError
 from registry.models import CaseSighting, Fee, Owner, Sighting
 from registry.notices import notices
 from registry.parties import demands
-from registry.parties.proposed_fees import KnownUse, parts_of_fee, proposed_fees, together
+from registry.parties.proposed_fees import MAX_PARTS, KnownUse, parts_of_fee, proposed_fees, together
 from tests.assets.noticed import ANSWERS
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import owner
@@ -42,7 +42,7 @@ def seen(studio: Owner) -> Owner:
         ("shop", None), ("DE", None), ("large", None), ("up to 1200 px", True), ("1199 pixels", False),
         ("from 1200 px", True), ("over 1200 px", False), ("800–1600 像素", True), ("up to from 9 px", None),
         ("1 month", True), ("up to 29 days", False), ("30天以内", True), ("一年", True), ("over 1 month", False),
-        ("over 4 weeks", True), ("1 to 3 years", False), ("999999 years", True), ("1 page", False), ("2 pages", True),
+        ("over 4 weeks", True), ("1 to 3 years", False), ("2026年", None), ("3月", None), ("1200 pıxels", None), ("5 dayſ", None), ("1 page", False), ("2 pages", True),
         ("-1 px", None), ("1e9 px", None), ("up to 1,200 px", True), ("over 1.200 px", False),
         ("1 200 - 1,600 px", True), ("0.500 px", None), ("800,1200 px", None), ("1,500 years", None),
         ("1/2 page", None), ("1 / 2 pages", None), ("=1+1", None), ("9" * 90 + " px", None),
@@ -53,6 +53,11 @@ def test_a_part_says_what_is_known_or_else_or_what_nobody_knows(text: str, fits:
     assert part.fits(USE) is fits
     unknown = replace(USE, longer_side=None, first_seen=None, pages=0, purpose="")
     assert part.fits(unknown) is (fits if part.kind in ("", "web", "domain") else None)
+
+
+def test_of_a_cell_of_very_many_parts_the_rest_is_one_that_nobody_knows() -> None:
+    parts = parts_of_fee(Fee(use="web;" * 75))
+    assert (len(parts), parts[-1].fits(USE)) == (MAX_PARTS, None)
 
 
 def test_a_stroke_parts_what_are_no_numbers_and_days_are_those_of_the_reader() -> None:

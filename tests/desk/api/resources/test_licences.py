@@ -47,3 +47,15 @@ def test_a_table_of_licences_is_read_as_was_chosen_for_its_headings(program: Pro
     assert (kept["licensee"], kept["domain"], kept["valid_from"]) == ("The shop", "shop.example", "2026-02-01")
     told = program.form("/licences/import", {"days": "day-month", "table": file_of("l.csv", table)})[1]
     assert (told["read"], told["new"]) == (1, 0)
+
+
+def test_a_table_that_is_too_large_or_only_likely_read_is_refused(program: Program, studio: Owner) -> None:
+    large = b"licensee,domain\n" + b"The shop,shop.example\n" * 100_000
+    status, told = program.form("/licences/import", {"table": file_of("l.csv", large)})
+    assert (status, "larger than 2 MiB" in told["detail"]) == (422, True)
+    likely = "licensee,domain\nM\u00fcller Gem\u00e4lde Caf\u00e9,shop.example\n".encode("cp1252")
+    status, told = program.form("/licences/import", {"table": file_of("l.csv", likely)})
+    assert (status, "only likely" in told["detail"], told["hint"]) == (422, True, "Save it as UTF-8.")
+    assert not studio.licences.exists()
+    told = program.form("/licences/import", {"dry_run": "true", "table": file_of("l.csv", likely)})[1]
+    assert (told["read"], told["is_likely"], told["new"]) == (1, True, None)
