@@ -42,9 +42,10 @@ def seen(studio: Owner) -> Owner:
         ("shop", None), ("DE", None), ("large", None), ("up to 1200 px", True), ("1199 pixels", False),
         ("from 1200 px", True), ("over 1200 px", False), ("800–1600 像素", True), ("up to from 9 px", None),
         ("1 month", True), ("up to 29 days", False), ("30天以内", True), ("一年", True), ("over 1 month", False),
-        ("over 4 weeks", True), ("1 to 3 years", False), ("2026年", None), ("3月", None), ("1200 pıxels", None), ("5 dayſ", None), ("1 page", False), ("2 pages", True),
+        ("over 4 weeks", True), ("1 to 3 years", False), ("1 page", False), ("2 pages", True),
         ("-1 px", None), ("1e9 px", None), ("up to 1,200 px", True), ("over 1.200 px", False),
         ("1 200 - 1,600 px", True), ("0.500 px", None), ("800,1200 px", None), ("1,500 years", None),
+        ("2026年", None), ("3月", None), ("1200 p\u0131xels", None), ("5 day\u017f", None),
         ("1/2 page", None), ("1 / 2 pages", None), ("=1+1", None), ("9" * 90 + " px", None),
     ],
 )  # fmt: skip
