@@ -2,9 +2,9 @@
 
 PYTHON ?= python3
 VENV := .venv/bin
-# five processes, each with servers of its own, take file after file: two cores are busy while others wait for a browser or a crawl;
+# four processes, each with servers of its own, take file after file: two cores are busy while two wait for a browser or a crawl;
 # TESTS="tests/exhibit -q" runs a part
-TESTS ?= -n 5 --dist loadfile --no-loadscope-reorder
+TESTS ?= -n 4 --dist loadfile --no-loadscope-reorder
 CODE := exhibit registry crawler indexer evidence workers desk demo bench training tests tools
 # checks read Django's settings, which make their secrets on first use: in a folder of their own
 CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -33,7 +33,7 @@ from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import consent, estimate, keep_key, key_of, lacking
 from registry.crawls.search_services import service_of, services
 from registry.crawls.watching import BUDGET, looks_by_hand, runs_once
-from registry.models import UNFINISHED, Owner
+from registry.models import UNFINISHED, CaseSighting, Owner
 from workers import wiring
 
 MAX_TEXT = 20_000
@@ -136,7 +136,8 @@ def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
     lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
     crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
     rows = list(zip(crawls, figures_of(crawls), strict=True))
-    found = scoped.cases(owner).filter(case_sightings__sighting__crawl__in=crawls).distinct()
+    theirs = CaseSighting.objects.filter(case=OuterRef("pk"), sighting__crawl__in=crawls)
+    found = scoped.cases(owner).filter(Exists(theirs))
     waiting = found.filter(waits=True)
     values = {
         "rows": rows,

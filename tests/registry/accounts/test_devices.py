@@ -79,7 +79,7 @@ def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
     ann.refresh_from_db()
     assert not devices.knows(kept, ann)
     said = LogOpening.objects.get(content__what="devices forgotten")
-    assert said.details == {"by": "operator", "user": "ann"}
+    assert (said.details["by"], said.details["user"]) == ("operator", "ann")
 
 
 def test_what_ended_is_forgotten_with_what_lists_said_of_it(db: None) -> None:
