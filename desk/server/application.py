@@ -22,6 +22,8 @@ from desk.wsgi import application as wsgi
 from exhibit.config.config import made_data_dir
 
 API = "/api/"
+SPOOL = "spool"
+"""The folder, in the data folder, for what clients send until it is all there."""
 _FILES_OF_A_CONNECTION, _FILES_OF_OURS = 3, 250
 
 
@@ -83,20 +85,24 @@ def limits_here() -> Limits:
     )
 
 
-def _spool() -> Path:
-    folder = made_data_dir(settings.CONFIG) / "spool"
+def made_spool() -> Path:
+    """The folder for what clients send, made when it isn't there: by the process that starts those that serve.
+
+    These make none: the data folder may have been moved meanwhile, and isn't made again beside it.
+    """
+    folder = made_data_dir(settings.CONFIG) / SPOOL
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def make_site() -> Site:
-    """The site, with limits that this process can keep."""
+    """The site, with limits that this process can keep; :func:`made_spool` has been called."""
     return Site(
         wsgi,
         Doors(MAX_OF_NOBODY, _asked_anew),
         health,
         busy,
         proxies=settings.CONFIG.proxies,
-        folder=_spool(),
+        folder=settings.CONFIG.data_dir / SPOOL,
         limits=limits_here(),
     )

@@ -37,7 +37,9 @@ def keep(host: str, port: int) -> int:
     They are forked from this one, which has loaded the site: each takes the memory of what it changes alone.
     """
     try:
-        from desk.server.application import make_site
+        from desk.server.application import made_spool, make_site
+
+        made_spool()
     except ExhibitError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_START

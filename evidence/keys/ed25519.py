@@ -131,8 +131,14 @@ def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
 
 
 def _write_new_key(path: Path) -> None:
-    """Write a new key unless another starter has just done so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a new key unless another starter has just done so.
+
+    Its folder is made, but none above it: a data folder that was moved isn't made again beside itself with another key.
+    """
+    try:
+        path.parent.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path.parent.parent} isn't there, so no key was made in it.", hint=_RESTORE) from error
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_once(path, pem)
 
