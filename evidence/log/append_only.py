@@ -10,7 +10,7 @@ from evidence.keys.ed25519 import FileSigner
 from evidence.log import merkle
 from evidence.log.notes import check_name, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
-from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.errors import ConfigError, IntegrityError, WrongUseError
 from exhibit.files.durable import settle_path
 from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence, following
@@ -49,8 +49,11 @@ def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is where this one goes."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Wait until no other process is where this one goes; raises ``ConfigError`` where the folder's own has gone."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{folder.parent} isn't there, so no key of the log was made in it.") from error
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
