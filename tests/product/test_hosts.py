@@ -31,7 +31,7 @@ SITES = (20, 21, 22)
 WATCHED = 2
 """Of the sites."""
 BUNDLES = 6
-MIDDLE = 60
+MIDDLE = 30
 """Pictures that have been compared when the power goes, of some 200."""
 LATER = 2
 """Works that come when all was seen."""
