@@ -130,15 +130,21 @@ def unlock(encrypted: bytes, master_key: bytes) -> KeySigner:
     return KeySigner(Ed25519PrivateKey.from_private_bytes(decrypt(SEALING, encrypted, master_key)))
 
 
-def _write_new_key(path: Path) -> None:
-    """Write a new key unless another starter has just done so.
+def made_key_folder(path: Path) -> Path:
+    """The folder of a key's file, made when it isn't there, but none above it; raises ``ConfigError`` without that.
 
-    Its folder is made, but none above it: a data folder that was moved isn't made again beside itself with another key.
+    A data folder that was moved isn't made again in its old place, with another key.
     """
     try:
         path.parent.mkdir(exist_ok=True)
     except FileNotFoundError as error:
         raise ConfigError(f"{path.parent.parent} isn't there, so no key was made in it.", hint=_RESTORE) from error
+    return path.parent
+
+
+def _write_new_key(path: Path) -> None:
+    """Write a new key unless another starter has just done so."""
+    made_key_folder(path)
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_once(path, pem)
 

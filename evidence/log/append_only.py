@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from evidence.keys.ed25519 import FileSigner
+from evidence.keys.ed25519 import FileSigner, made_key_folder
 from evidence.log import merkle
 from evidence.log.notes import check_name, sign_note, verifier_key, verify_note
 from exhibit.entries import Entry
-from exhibit.errors import ConfigError, IntegrityError, WrongUseError
+from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.files.durable import settle_path
 from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence, following
@@ -38,7 +38,7 @@ def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
     the key can't be used.
     """
     if not path.exists():
-        with _one_at_a_time(path.parent):
+        with _one_at_a_time(made_key_folder(path)):
             if not path.exists():
                 coming = FileSigner(path.with_name(f"{path.name}.coming"))  # or what one left that was killed here
                 head.begin(sign_note(origin, 0, merkle.EMPTY_ROOT, coming))
@@ -49,11 +49,7 @@ def log_key(path: Path, head: HeadStore, origin: str) -> FileSigner:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is where this one goes; raises ``ConfigError`` where the folder's own has gone."""
-    try:
-        folder.mkdir(exist_ok=True)
-    except FileNotFoundError as error:
-        raise ConfigError(f"{folder.parent} isn't there, so no key of the log was made in it.") from error
+    """Wait until no other process is where this one goes."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

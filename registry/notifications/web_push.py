@@ -30,8 +30,6 @@ VALID_FOR = timedelta(hours=12)
 """How long a service may take a token for ours; RFC 8292 allows a day."""
 
 _CURVE = ec.SECP256R1()
-_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Of the group of P-256."""
 _RECORD = 4096
 _PURPOSE = b"exhibit push v1"
 
@@ -55,7 +53,7 @@ def application_key(config: Config) -> ec.EllipticCurvePrivateKey:
     It follows from ``secrets/secret_key``, so every machine has it, and a restored installation keeps it.
     """
     made = _derived(bytes.fromhex(secret_key(config)), b"", _PURPOSE, 48)
-    return ec.derive_private_key(int.from_bytes(made) % (_ORDER - 1) + 1, _CURVE)
+    return ec.derive_private_key(int.from_bytes(made) % (_CURVE.group_order - 1) + 1, _CURVE)
 
 
 def public_bytes(key: ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey) -> bytes:

@@ -2,10 +2,9 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exhibit.clock import now
 from tests.assets.tls import Holder
+from tests.assets.webhook_receiver import Answering
 
 CURVE = ec.SECP256R1()
 
@@ -71,35 +71,29 @@ class Subscriber:
         return message
 
 
-class PushService:
+class PushService(Answering):
     """A server that checks who sends, keeps what comes, and answers as it is told."""
 
+    status = 201
+
     def __init__(self, folder: Path) -> None:
-        self.status, self.headers = 201, dict[str, str]()
-        self.got: list[tuple[str, dict[str, str], bytes]] = []
-        service, authority = self, Holder.made("authority of the tests")
+        self.folder, self.authority = folder, Holder.made("authority of the tests")
         self.roots = folder / "roots.pem"
-        self.roots.write_bytes(authority.pem)
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                service.got.append((self.path, dict(self.headers), body))
-                self.send_response(service.status)
-                for name, value in service.headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = (
-            Holder.made("127.0.0.1", authority).served(folder).wrap_socket(self.server.socket, server_side=True)
-        )
+        self.roots.write_bytes(self.authority.pem)
+        self.got: list[tuple[str, dict[str, str], bytes]] = []
+        super().__init__()
         self.url = f"https://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        """Keep it, with where it was sent."""
+        self.got.append((path, headers, body))
+
+    def listening(self) -> ThreadingHTTPServer:
+        """The server, behind TLS."""
+        server = super().listening()
+        served = Holder.made("127.0.0.1", self.authority).served(self.folder)
+        server.socket = served.wrap_socket(server.socket, server_side=True)
+        return server
 
     def subscriber(self, name: str = "a") -> Subscriber:
         """A browser that takes messages here."""
@@ -127,5 +121,4 @@ def push_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pu
     made = PushService(tmp_path)
     monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(made.roots))
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()

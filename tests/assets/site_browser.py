@@ -51,12 +51,6 @@ PHONE, TABLET, DESKTOP, WIDE = (360, 740), (768, 1024), (1440, 900), (2560, 1440
 AXE = Axe().axe_script
 VIOLATIONS = "(rules) => axe.run(document, rules).then(({violations}) => ({violations}))"
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-STICKY = """([of, to]) => {
-  for (const one of document.querySelectorAll(to ? "*" : "[style]")) {
-    if (getComputedStyle(one).position === of) one.style.position = to;
-  }
-}"""
-"""Bars that stay at an edge are laid where they stand: what is beneath one can be scrolled out from there."""
 BEYOND = """() => [...document.querySelectorAll('body *')]
   .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
   .map((one) => one.outerHTML.slice(0, 120))"""
@@ -113,9 +107,7 @@ class Visitor:
         self.page.wait_for_load_state()  # a click ends as soon as the next page begins
         self.check_behaviour()
         self.page.evaluate(AXE)
-        self.page.evaluate(STICKY, ["sticky", "static"])
         found = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
-        self.page.evaluate(STICKY, ["static", ""])
         assert found.violations_count == 0, found.generate_report()
         self.fits()
 

@@ -1,6 +1,7 @@
 """Somebody who listens to webhooks on this machine, and reads what comes as the standard says."""
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -9,18 +10,31 @@ import pytest
 import standardwebhooks
 
 
-class Receiver:
-    """A server that keeps what it is sent and answers as it is told."""
+class Answering(ABC):
+    """A server that is sent something and answers as it is told.
+
+    Attributes:
+        status, headers: of its answers.
+    """
+
+    status = 204
 
     def __init__(self) -> None:
-        self.status, self.headers = 204, dict[str, str]()
-        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.headers = dict[str, str]()
+        self.server = self.listening()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    @abstractmethod
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        """Keep what was sent."""
+
+    def listening(self) -> ThreadingHTTPServer:
+        """The server, which listens already."""
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.append((dict(self.headers), body))
+                receiver.take(self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"])))
                 self.send_response(receiver.status)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)
@@ -30,17 +44,32 @@ class Receiver:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def close(self) -> None:
+        """End it."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Receiver(Answering):
+    """A server that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.got: list[tuple[dict[str, str], bytes]] = []
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> None:  # noqa: ARG002 - it has one address
+        """Keep it."""
+        self.got.append((headers, body))
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     made = Receiver()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
 
 
 def verified(got: tuple[dict[str, str], bytes], secret: str) -> Any:  # noqa: ANN401 - JSON

@@ -33,6 +33,8 @@ WATCHED = 2
 BUNDLES = 6
 MIDDLE = 30
 """Pictures that have been compared when the power goes, of some 200."""
+MOVED = 60
+"""Entries that an index has at least when it moves to Milvus."""
 LATER = 2
 """Works that come when all was seen."""
 CLOCKS = {"ben": 20, "cleo": -20}
@@ -119,7 +121,7 @@ def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvu
                     run.result()
             if milvus:
                 moved = json.loads(_desk(hosts[names[0]], environ, "index", "move", "--to", "milvus", "--json"))
-                assert min(moved["entries"].values()) > MIDDLE
+                assert min(moved["entries"].values()) > MOVED
             _desk(hosts[names[0]], environ, "work", "add", *works[-LATER:], "--owner", OWNER)
             wait_until(lambda: patiently(_all_have_searched))
             assert patiently(Case.objects.filter(work__number__gt=len(works) - LATER).exists)

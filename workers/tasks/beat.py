@@ -30,8 +30,8 @@ SELDOM_SECONDS = 300.0
 """How often while it is quiet."""
 QUIET_SECONDS = 60.0
 """After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
-SLOWER = 6
-"""So many times as seldom."""
+QUIET_PAUSES = 6
+"""Usual pauses between two ticks while it is quiet."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
 END_SECONDS = 5.0
@@ -83,10 +83,13 @@ class Ticks:
         return time.monotonic() - self._busy_at > QUIET_SECONDS
 
     def __call__(self) -> float:
-        """Tick once; returns for how many seconds that suffices."""
+        """Tick once, and look, too, when work comes after a quiet time; returns for how many seconds that suffices."""
+        was_quiet = self._quiet
         if tick(self._services):
             self._busy_at = time.monotonic()
-        return float(self._services.config.tick_seconds * (SLOWER if self._quiet else 1))
+            if was_quiet:
+                self.look()
+        return float(self._services.config.tick_seconds * (QUIET_PAUSES if self._quiet else 1))
 
     def look(self) -> None:
         """Look what is due some day, unless it is quiet and was looked lately."""

@@ -76,8 +76,10 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
     read = licences_in_table(to, str(table.name), table.read(), order=how.days, chosen=columns)
     if read.understood.likely and not how.dry_run:
         raise WrongUseError("Its encoding is only likely, and nobody has seen the names.", hint="Save it as UTF-8.")
-    new = None if how.dry_run else keep_licences(to, read.licences, by=request.auth.by)[1]
-    wiring.services().enqueue(jobs.ledger, waiting_changes(to))
+    new = None
+    if not how.dry_run:
+        new = keep_licences(to, read.licences, by=request.auth.by)[1]
+        wiring.services().enqueue(jobs.ledger, waiting_changes(to))
     headings = [NamedColumn(heading=one.text, column=one.column) for one in read.understood.headings]
     return schemas.ImportedLicences(
         read=len(read.licences),

@@ -1,6 +1,8 @@
 """What the server asks the site of this installation."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +50,15 @@ def test_health_is_what_the_page_says(db: None) -> None:
     is_well, told = application.health()
     assert is_well
     assert json.loads(told) == Client().get("/healthz").json()
+
+
+def test_a_process_that_serves_makes_no_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    monkeypatch.setattr(settings, "CONFIG", replace(settings.CONFIG, data_dir=moved))
+    application.make_site()
+    assert not moved.exists()
+    assert application.made_spool() == moved / "spool"
+    assert moved.is_dir()
 
 
 def test_there_are_as_many_connections_as_the_system_allows_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from evidence.keys.ed25519 import FileSigner
 from evidence.log.append_only import BrokenHistoryError, Log, log_key
 from evidence.log.heads import FileHead, ObjectHead
 from evidence.log.notes import verify_note
-from exhibit.errors import IntegrityError, ServiceMissingError, StorageError
+from exhibit.errors import ConfigError, IntegrityError, ServiceMissingError, StorageError
 from exhibit.files.bucket import Bucket, NamedObjects
 from exhibit.ports import HeadStore, SignedCheckpoint
 from tests.assets.folder_log import FolderLogStore
@@ -63,6 +63,14 @@ def test_a_process_that_dies_while_it_makes_the_key_leaves_a_log_that_signs(tmp_
     log.append(entries(2))
     assert log.checkpoint().size == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "log.head", "log.pem"]
+
+
+def test_no_key_is_made_beside_a_data_folder_that_was_moved(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for make in (FileSigner, lambda path: log_key(path, FileHead(data / "log.head"), "example.org/log")):
+        with pytest.raises(ConfigError, match="isn't there"):
+            make(data / "secrets" / "log.key")
+        assert not data.exists()
 
 
 def test_the_head_that_an_earlier_version_wrote_counts_and_a_damaged_one_stops_signing(tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_that_devices_were_forgotten_stands_in_the_log(ann: User) -> None:
     ann.refresh_from_db()
     assert not devices.knows(kept, ann)
     said = LogOpening.objects.get(content__what="devices forgotten")
+    assert said.details is not None
+    assert {name for name in said.details if name != "salt"} == {"by", "user"}
     assert (said.details["by"], said.details["user"]) == ("operator", "ann")
 
 

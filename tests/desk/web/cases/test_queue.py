@@ -455,6 +455,7 @@ def test_confirmed_cases_are_ticked_and_carried_to_a_bundle_or_a_notice_by_keys(
     for key in "jtjt":
         ann.page.keyboard.press(key)
     expect(ann.page.locator("#ticked")).to_have_text("2 ticked")
+    ann.page.evaluate("scrollTo(0, document.body.scrollHeight)")  # where the bar lies below the last case
     ann.check()
     ann.page.keyboard.press("b")
     expect(ann.page.get_by_role("heading", name="Bundles for the court")).to_be_visible()
