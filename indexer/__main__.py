@@ -26,7 +26,7 @@ from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
 from indexer.search.folders import Asked, RegisteredFile, Skipped, match_pictures
 from indexer.search.matches_file import MatchesFile
-from indexer.search.search import compare
+from indexer.search.search import compare_closely
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl
@@ -110,7 +110,7 @@ def _match(options: argparse.Namespace) -> ExitCode:
 def _compare(options: argparse.Namespace) -> ExitCode:
     first, second = _bytes(options.first), _bytes(options.second)
     registered, found = _features(options.first, first), _features(options.second, second)
-    verification = calibrated(compare(found, registered), shipped_calibration())
+    verification = calibrated(compare_closely(found, lambda: second, registered), shipped_calibration())
     wanted = {view: path for view in View if (path := getattr(options, view.name.lower())) is not None}
     if wanted and verification.transform is None:
         print("The pictures couldn't be laid on each other, so nothing is drawn.", file=sys.stderr)

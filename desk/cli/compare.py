@@ -58,7 +58,7 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
 
     (registered, original), (found, measured) = map(measured_file, (work, picture))
     calibration = shipped.shipped_calibration()
-    compared = derived.graded(measured, original, search.compare(measured, original))
+    compared = derived.graded(measured, original, search.compare_closely(measured, lambda: found, original))
     one = calibrations.calibrated(compared, calibration)
     sizes = [(info.width, info.height) for info in (measured.info, original.info)]
     shows = one.decision in (Decision.CERTAIN, Decision.REVIEW)

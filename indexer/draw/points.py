@@ -1,6 +1,5 @@
 """Details that were found again: the same numbers at the same spots of both pictures."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +10,7 @@ from indexer.compare.geometry import TOLERANCE, correspondences
 from indexer.draw.marks import badge, sized
 from indexer.draw.pair import MAGNIFIED, Floats, Pair, Pixels, moved, with_margin
 from indexer.draw.side_by_side import COLUMN, TALL, row
-from indexer.picture.features import CLOSER, Features, extract, grey_scaling
+from indexer.picture.features import Detail, Features, extract, grey_scaling
 
 MAX_POINTS = 30
 """More numbers than these are no longer read."""
@@ -21,7 +20,7 @@ COLOURS = ((196, 0, 60), (0, 92, 175), (0, 120, 90), (120, 65, 160), (165, 82, 0
 DOT = 13
 KEPT = 2
 """Pictures whose details are kept."""
-DETAIL = replace(CLOSER, parts=False)
+DETAIL = Detail(side=1024, keypoints=1500, parts=False)
 """How closely details are looked for; what lies within the pictures has no say."""
 POINTS_MARGIN = 0.06
 """Margin shown around the shared part, as a share of its longer side."""

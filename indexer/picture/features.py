@@ -23,8 +23,6 @@ from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described
 from indexer.picture.local_features import (
     HALF_TURN,
-    QUICK_KEYPOINTS,
-    QUICK_SIDE,
     LocalFeatures,
     local_features,
     quick_features,
@@ -72,14 +70,10 @@ class Detail:
 
     side: int = 512  # long side of the grey picture that local features come from, pixels
     keypoints: int = 500  # how many at most
-    quick_side: int = QUICK_SIDE  # long side of the picture that quick features come from, pixels
-    quick_keypoints: int = QUICK_KEYPOINTS  # how many of those at most
     parts: bool = True  # whether borders, panels and an inset are looked for
 
 
 NORMAL = Detail()
-CLOSER = Detail(side=1024, keypoints=1500, quick_side=1024, quick_keypoints=800)
-"""For a second look at pictures that may show a work small, such as pages and collages."""
 PART = Detail(parts=False)
 CUT_FROM = 2048
 """Long side, pixels, down to which a picture may be reduced from which parts are cut out."""
@@ -308,7 +302,7 @@ def _measured(
         grey_size=(grey.shape[1], grey.shape[0]),
         later_grey=Lazy(lambda: grey),
         later_local=local,
-        later_quick=Lazy(lambda: quick_features(grey, size, detail.quick_keypoints, detail.quick_side)),
+        later_quick=Lazy(lambda: quick_features(grey, size)),
         later_whole=described,
         later_embeddings=Lazy(
             lambda: np.concatenate([described.value[None], parts_described(pixels, reduced, descriptor)])

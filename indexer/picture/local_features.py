@@ -90,26 +90,24 @@ def local_features(grey: NDArray[np.uint8], size: tuple[int, int], most: int) ->
     )
 
 
-def quick_features(
-    grey: NDArray[np.uint8], size: tuple[int, int], most: int = QUICK_KEYPOINTS, side: int = QUICK_SIDE
-) -> LocalFeatures:
+def quick_features(grey: NDArray[np.uint8], size: tuple[int, int]) -> LocalFeatures:
     """Detect and describe in a third of the time: enough to find candidates, and to see which of them promise anything.
 
     The picture isn't doubled before (:mod:`indexer.picture.keypoints`), so details of one or two pixels are lost; it is
-    brought to a long side of so many pixels, enlarged twice at most. A keypoint with two directions counts twice.
+    brought to a long side of 512 pixels, enlarged twice at most. A keypoint with two directions counts twice.
     """
     if min(grey.shape) < MIN_SIFT_SIDE:
         return NO_FEATURES
-    factor = min(side / max(grey.shape), 2.0)
+    factor = min(QUICK_SIDE / max(grey.shape), 2.0)
     seen = _scaled(grey, factor)
     pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
     if not len(detected):
         return NO_FEATURES
-    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
+    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, QUICK_KEYPOINTS)]
     rows, angles = directions(pyramid, chosen)
-    kept = chosen[rows[:most]]
-    raw = descriptors(pyramid, kept, angles[:most])
+    kept = chosen[rows[:QUICK_KEYPOINTS]]
+    raw = descriptors(pyramid, kept, angles[:QUICK_KEYPOINTS])
     strong = int((detected.responses >= STRONG).sum())
     return LocalFeatures(_in_original(kept.points, seen.shape, size), _roots(raw), strong)
 

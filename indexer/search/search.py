@@ -5,13 +5,12 @@ of the measures, from cheap to dear, is decided here and nowhere else:
 
 1. The hash, of the picture, of what lies inside its borders, of its panels and inset; of an icon nothing else.
 2. The local votes of its strongest quick features, then, where these say anything, the descriptor of the whole picture.
-   Where neither these nor the hash promise a work (:attr:`Search.is_promising`), the picture shows a stranger, and 3 to
-   5 are left out.
+   Where neither these nor the hash promise a work (:attr:`Search.is_promising`), the picture shows a stranger, and 3
+   and 4 are left out.
 3. The works that hash, votes and, unless votes alone promise any and hardly do, the descriptors of the picture and its
    parts name are compared; those that the hash of the negative names in any case.
 4. What certain matches leave of the picture votes again: it may show further works.
-5. A page or a collage votes again from twice the size.
-6. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
+5. Each picture within one, in a sheet of dozens or one in another, is asked for by itself.
 
 Whether a work is compared, and what is said of it, doesn't hang on what was found of other works: a picture may be
 registered twice, and a page may be one work and show another. Each candidate is glanced at by its quick figures first;
@@ -31,8 +30,8 @@ from exhibit.pictures.decode import Limits
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Verification
 from indexer.compare.decision import Examined, promises, verify
-from indexer.picture.features import CLOSER, DEFAULT_LIMITS, Features, Part, extract, negative
-from indexer.picture.local_features import QUICK_SIDE, LocalFeatures
+from indexer.picture.features import DEFAULT_LIMITS, Features, Part, extract, negative
+from indexer.picture.local_features import LocalFeatures
 from indexer.picture.spaces import ROOTSIFT
 from indexer.search.candidates import (
     FEW_VOTED,
@@ -84,8 +83,8 @@ UPRIGHT = 2
 """Of the hashes of a negative, those that are looked for."""
 ROUNDS = 3
 """Times that what is left is asked."""
-CLOSER_FROM = 1.25 * QUICK_SIDE
-"""Long side of a picture, pixels, from which a closer look shows more than the first one."""
+SETTLED = (Decision.CERTAIN, Decision.REVIEW)
+"""After which the pictures within a picture aren't asked any more."""
 
 Key = TypeVar("Key", bound=Hashable)
 """How a caller names a registered picture: a primary key, a place in a list."""
@@ -122,8 +121,8 @@ def find_works(
 ) -> list[tuple[Key, Verification]]:
     """Every registered picture that one picture was compared with, once, in the order of promise; also those unlike it.
 
-    ``load`` gives its exact bytes when a closer look needs them, ``hashed`` what ``candidates.hash_candidates`` said of
-    it, where several pictures were asked at once.
+    ``load`` gives its exact bytes when pictures within it are cut out, ``hashed`` what ``candidates.hash_candidates``
+    said of it, where several pictures were asked at once.
     """
     search = Search(found, load, works, limits)
     search.run(hashed)
@@ -147,7 +146,26 @@ def compare_pictures(registered: bytes, found: bytes, limits: Limits = DEFAULT_L
 
     Raises ``UnreadablePictureError`` when one of them isn't a picture within the limits.
     """
-    return compare(extract(found, limits), extract(registered, limits))
+    return compare_closely(extract(found, limits), lambda: found, extract(registered, limits), limits)
+
+
+def compare_closely(
+    found: Features, load: Callable[[], bytes], registered: Features, limits: Limits = DEFAULT_LIMITS
+) -> Verification:
+    """Verify the one pair that somebody asks about: with all features, without a glance that spares a search its cost.
+
+    Where these leave a doubt, the pictures within the picture are compared, too; the surest of them counts. Raises
+    ``ExhibitError`` when the bytes can't be had or decoded.
+    """
+    said: Verification = verify(found, registered)
+    if said.decision in SETTLED or found.is_icon:
+        return said
+    for part in likest(parts_of(found, load, limits), registered):
+        within = verified_within(part, found, load, registered, limits)
+        said = within if within.decision.sureness > said.decision.sureness else said
+        if said.decision in SETTLED:
+            break
+    return said
 
 
 def compare_alone(
@@ -155,8 +173,8 @@ def compare_alone(
 ) -> Verification:
     """Verify one pair that no search of :func:`find_works` has named, and decide as that does.
 
-    Where nothing of the work is shown, the pictures within the picture are compared, and then a page or a collage from
-    twice the size. Raises ``ExhibitError`` when the bytes can't be had or decoded.
+    Where nothing of the work is shown, the pictures within the picture are compared. Raises ``ExhibitError`` when the
+    bytes can't be had or decoded.
     """
     said = compare(found, registered)
     if said.decision is not Decision.NONE or found.is_icon:
@@ -165,12 +183,7 @@ def compare_alone(
         within = verified_within(part, found, load, registered, limits)
         if within.decision is not Decision.NONE:
             return within
-    return compare(extract(load(), limits, CLOSER), registered) if _is_page(found) else said
-
-
-def _is_page(found: Features) -> bool:
-    """Whether a picture is a page or a collage that a closer look shows more of."""
-    return bool(found.panels) and max(found.info.width, found.info.height) > CLOSER_FROM
+    return said
 
 
 def _upright_negative(found: Features) -> Features:
@@ -203,19 +216,16 @@ class Search(Generic[Key]):
         found = self.found
         self.hashed = hash_candidates([found], self.hashes)[0] if hashed is None else hashed
         if found.is_icon:
-            self.compare(found, self.hashed)
+            self.compare(self.hashed)
             return
         inverted = hash_candidates([_upright_negative(found)], self.hashes)[0]
         if self.is_promising:
             few = VOTED_FOR <= self.heaviest < DESCRIBED_FROM and not self.is_composed_or_near
             described = [] if few else descriptor_candidates(found, self.descriptors)
-            self.compare(found, self.hashed, in_turns(standing_out(self.voted), described), inverted)
+            self.compare(self.hashed, in_turns(standing_out(self.voted), described), inverted)
             self.ask_what_is_left()
-            if _is_page(found):
-                closer = extract(self.load(), self.limits, CLOSER)
-                self.compare(closer, vote_candidates(closer.quick, self.votes))
         else:
-            self.compare(found, inverted)
+            self.compare(inverted)
         self.look_within()
 
     @cached_property
@@ -255,30 +265,28 @@ class Search(Generic[Key]):
             return self.heaviest >= VOTED_FOR
         return bool(self.descriptors.search(self.found.embedding[None], k=1, within=NEAR_WHOLE)[0])
 
-    def compare(self, found: Features, *rounds: Iterable[Candidate]) -> None:
-        """Compare the works that candidates stand for, as far as that hasn't been done; a closer look does it again.
+    def compare(self, *rounds: Iterable[Candidate]) -> None:
+        """Compare the works that candidates stand for, as far as that hasn't been done.
 
         Of each round so many are compared; the owners of all rounds are asked for at once.
         """
         listed = [list(candidates) for candidates in rounds]
         owners = self.works.owners(chain.from_iterable(listed))
         for one in listed:
-            self._compare(found, one, owners)
+            self._compare(one, owners)
 
-    def _compare(self, found: Features, listed: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
-        closer = found is not self.found
-
+    def _compare(self, listed: Sequence[Candidate], owners: Mapping[tuple[str, int], Key]) -> None:
         def owner(candidate: Candidate) -> Key | None:
             return owners.get((candidate.space, candidate.number))
 
         loud = {owner(hit) for hit in loudest(listed)}
         self.named.append([*distinct(listed, owner, len(listed))])
-        for work in [work for work in self.named[-1][:MAX_CANDIDATES] if self._is_open(work, again=closer)]:
+        for work in [work for work in self.named[-1][:MAX_CANDIDATES] if work not in self.compared]:
             registered = self.works.features(work)
             if registered is not None:
-                one = compare(found, registered, self.count)
+                one = compare(self.found, registered, self.count)
                 if work in loud and one.glance:
-                    one = verify(found, registered, self.count)
+                    one = verify(self.found, registered, self.count)
                 self._keep(work, one)
 
     def look_within(self) -> None:
@@ -291,7 +299,7 @@ class Search(Generic[Key]):
         first: dict[Key, Part] = {}
         for part, candidate in named:
             work = owners.get((candidate.space, candidate.number))
-            if work is not None and self._is_open(work, again=True):
+            if work is not None and self._is_open(work):
                 first.setdefault(work, part)
         self.named.append([*first])
         for work, part in list(first.items())[:MAX_CANDIDATES]:
@@ -300,9 +308,9 @@ class Search(Generic[Key]):
                 said = verified_within(part, self.found, self.load, registered, self.limits, self.count * len(parts))
                 self._keep(work, said)
 
-    def _is_open(self, work: Key, *, again: bool) -> bool:
+    def _is_open(self, work: Key) -> bool:
         known = self.compared.get(work)
-        return known is None or (again and known.decision in {Decision.NONE, Decision.RESEMBLES})
+        return known is None or known.decision not in SETTLED
 
     def _keep(self, work: Key, said: Verification) -> None:
         """The surer of what was said of a work; the first of two as sure."""
@@ -321,7 +329,7 @@ class Search(Generic[Key]):
                 left = self._outside(left, work, verification)
             if len(left) < LEFT:
                 return
-            self.compare(self.found, vote_candidates(left, self.votes))
+            self.compare(vote_candidates(left, self.votes))
             if len(self.certain) == len(certain):
                 return
 

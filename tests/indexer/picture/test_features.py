@@ -8,7 +8,7 @@ from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.types import PictureInfo
-from indexer.picture.features import CLOSER, Features, extract, fingerprints, local_fingerprint
+from indexer.picture.features import Detail, Features, extract, fingerprints, local_fingerprint
 from indexer.picture.spaces import (
     DESCRIPTOR,
     PANELS,
@@ -52,9 +52,9 @@ def test_keypoints_are_spread_over_the_picture(features: Features) -> None:
     assert counts.min() >= 15
 
 
-def test_a_closer_look_takes_more_keypoints() -> None:
+def test_more_detail_has_more_keypoints() -> None:
     data = encoded(textured(1, (1280, 960)), "JPEG")
-    assert len(extract(data, detail=CLOSER).local) > len(extract(data).local)
+    assert len(extract(data, detail=Detail(side=1024, keypoints=1500)).local) > len(extract(data).local)
 
 
 def test_the_exif_orientation_is_applied_before_anything_is_measured() -> None:

@@ -160,7 +160,7 @@ def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
     assert shown(shelf, sheet) == {5, 11, 17, 23}
 
 
-def test_a_small_picture_on_a_page_is_found_from_twice_the_size_although_it_was_compared_before(shelf: Shelf) -> None:
+def test_a_small_picture_that_lies_over_another_one_on_a_page_is_found(shelf: Shelf) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
         page.paste(textured(900 + number, (360, 360)), (60 + 480 * (number // 2), 360 * (number % 2)))

@@ -11,7 +11,7 @@ from exhibit.types import Decision, Verification
 from indexer.compare.decision import Examined
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR
-from indexer.search.search import compare_alone, find_works
+from indexer.search.search import compare, compare_alone, compare_closely, compare_pictures, find_works
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -77,3 +77,15 @@ def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
     found, work = extract(data), shelf.works[7]
     assert compare_alone(replace(found, space=other), lambda: data, work).decision is Decision.NONE
     assert compare_alone(found, lambda: data, replace(work, space=other)).decision is Decision.NONE
+
+
+def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_looks(shelf: Shelf) -> None:
+    wall = textured(960, (1300, 950))
+    wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
+    data, found = encoded(wall, "JPEG"), extract(encoded(wall, "JPEG"))
+    assert compare(found, shelf.works[7]).decision is Decision.NONE  # at a glance nothing of so small a work is seen
+    assert compare_closely(found, lambda: data, shelf.works[7]).decision is Decision.CERTAIN
+    assert compare_pictures(encoded(textured(7, SIZE)), data).decision is Decision.CERTAIN
+    assert compare_closely(found, lambda: data, shelf.works[8]).decision is Decision.NONE
+    sheeted = encoded(sheet(textured(7, SIZE)), "JPEG")
+    assert compare_pictures(encoded(textured(7, SIZE)), sheeted).decision is Decision.CERTAIN
