@@ -12,7 +12,7 @@ from registry.notifications.mail import django_mail
 from registry.services.addresses import REDIS_SECONDS, django_database, redis_url
 from registry.services.same_secrets import check_secrets
 
-gc.set_threshold(5_000, 10, 10)  # what is loaded stays: to look for garbage at every 700 objects costs a fifth of a start
+gc.set_threshold(5_000, 10, 10)  # what is loaded stays; to look for garbage every 700 objects is a fifth of a start
 keep_private()  # of the site's processes, and of every other that asks for rows
 CONFIG = load_config()
 check_secrets(CONFIG)

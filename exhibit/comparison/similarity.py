@@ -18,8 +18,12 @@ This is the reference definition; a faster one has to agree with it within 0.01.
    ``c`` of the two (divided by 144). It counts as textured when ``va > 9`` or ``vb > 9``; it agrees when both are and
    ``c / √(va · vb) > 0.6``.
 6. The similarity is the number of agreeing windows divided by the number of textured ones; 0 without any.
+
+A picture may be decoded smaller before, down to :func:`side_needed`: with fewer pixels a work that is small in it would
+be compared blurred.
 """
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -31,6 +35,8 @@ from exhibit.comparison.warp import Floats, Mask, Pixels, Size, warp
 from exhibit.types import Piece
 
 LONG_SIDE = 192
+MOST_NEEDED = 4096
+"""Pixels of the long side; as many times more of a picture that is longer than twice its width."""
 WINDOW = 12
 MIN_VARIANCE = 9.0
 MIN_CORRELATION = 0.6
@@ -106,6 +112,16 @@ def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
     """By how much lengths grow at the centre of a picture of this shape; 1 where that isn't finite."""
     depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
     return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
+
+
+def side_needed(found: Size, registered: Size, transform: ArrayLike) -> int:
+    """Long side of the found picture, pixels, with which nothing has to be enlarged in step 3, as far as that goes.
+
+    Sizes are width and height in full. Raises ``ValueError`` or ``ArithmeticError`` where the transform is none.
+    """
+    short, long = sorted(found)
+    scale = LONG_SIDE / max(registered) * scale_at_centre(np.asarray(transform, np.float64), found[::-1])
+    return min(math.ceil(long * min(1.0, scale)), round(MOST_NEEDED * max(1.0, long / (2 * short))))
 
 
 def blurred(grey: Grey, mask: Mask) -> Floats:

@@ -29,7 +29,7 @@ from indexer.picture.spaces import PIPELINE
 
 LOW_INFORMATION, NEGATIVE, PIECES, HASH, MARK = "low-information", "negative", "pieces", "hash", "mark"
 PLAIN = "plain"
-OVERLAY = "shared-overlay"
+OVERLAY, WEAK = "shared-overlay", "weak-agreement"
 NEAR_EXACT, NEAR_EXACT_LEVELS = 10, 6.0
 """Bits, and grey levels in the mean, by which a picture may differ from a flat work, at most."""
 FEW_INLIERS, WEAK_DENSE, FEW_PATCHES, HALF_PRECISE = 12, 0.5, 40, 0.5
@@ -197,7 +197,7 @@ def _doubts(figures: Figures) -> tuple[str, ...]:
     told = {
         HASH: figures.inliers < FEW_INLIERS and figures.agreeing < FEW_INLIERS and dense < WEAK_DENSE,
         "few-inliers": figures.inliers < FEW_INLIERS or (figures.patches or 0) < FEW_PATCHES,
-        "weak-agreement": dense < WEAK_DENSE,
+        WEAK: dense < WEAK_DENSE,
         OVERLAY: min(figures.another or 0.0, figures.pieces_another or 1.0) >= ANOTHER_PICTURE,
         "imprecise": not precise,
     }

@@ -18,6 +18,7 @@ from indexer.layout.insets import inset
 from indexer.layout.masks import masked_boxes
 from indexer.layout.orientation import ORIENTATIONS, Box
 from indexer.layout.panels import content_box, panels
+from indexer.layout.regions import MIN_WHOLE
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described
@@ -76,7 +77,10 @@ class Detail:
 NORMAL = Detail()
 PART = Detail(parts=False)
 CUT_FROM = 2048
-"""Long side, pixels, down to which a picture may be reduced from which parts are cut out."""
+"""Long side, pixels, down to which a picture may be reduced from which parts are cut out; more of a strip."""
+STRIP = 3.0
+"""Times as long as wide, from which a picture is a strip, such as a whole page or the pictures that tell of a product:
+brought to the size of others it is too narrow for what lies within it to be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,12 @@ class Features:
     def is_small(self) -> bool:
         """Whether the picture has so few local features that they are measured at once, and no quick ones."""
         return max(self.info.width, self.info.height) < SMALL_SIDE
+
+    @property
+    def length(self) -> float:
+        """How many times as many pixels as of another picture are taken of the long side of a strip; 1 for others."""
+        short, long = sorted((self.info.width, self.info.height))
+        return long / (2 * short) if long >= STRIP * short and 2 * short >= MIN_WHOLE else 1.0
 
     @property
     def is_flat(self) -> bool:
@@ -262,7 +272,7 @@ def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limit
 
     Raises ``UnreadablePictureError``.
     """
-    picture = decode(data, limits, at_least=CUT_FROM)
+    picture = decode(data, limits, at_least=round(CUT_FROM * features.length))
     across, down = picture.info.width / picture.pixels.shape[1], picture.info.height / picture.pixels.shape[0]
     parts = []
     for box in boxes:

@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from exhibit.pictures.decode import Limits
+from exhibit.comparison.similarity import side_needed
+from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
-from indexer.compare.decision import laid, matrix_of, verify
+from indexer.compare.decision import WEAK, WEAK_DENSE, Told, laid, matrix_of, verify
 from indexer.compare.dense import dense_agreement
-from indexer.layout.regions import regions
-from indexer.picture.features import CUT_FROM, Detail, Features, Part, cut_out, extract
+from indexer.layout.orientation import Box
+from indexer.layout.regions import MAX_REGIONS, regions
+from indexer.layout.scaling import at_most
+from indexer.picture.features import NORMAL, SAME_PART, Detail, Features, Part, cut_out, extract
 from indexer.search.candidates import Candidate
 
 WITHIN = 0.47
@@ -21,8 +25,8 @@ nothing else found, it names the work in 57; in 13 another work lies within it, 
 """
 LIKEST = 3
 """Parts that are compared with one picture."""
-CLOSELY = Detail(side=CUT_FROM, parts=False)
-"""How the whole is looked at once a part of it was found: as whoever recomputes the figures sees it."""
+BROKEN_OFF = 0.02
+"""Share of a strip's width, within which of the end of a stretch a picture is taken to break off there."""
 
 
 def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list[Part]:
@@ -32,8 +36,37 @@ def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list
     """
     if found.space != found.descriptor.space:
         return []
-    boxes = regions(found.grey, (found.info.width, found.info.height))
+    size = (found.info.width, found.info.height)
+    boxes = _along(load(), found, limits) if found.length > 1 else regions(found.grey, size)
     return cut_out(load(), found, boxes, limits) if boxes else []
+
+
+def _along(data: bytes, found: Features, limits: Limits) -> list[Box]:
+    """The pictures within a strip, largest first: those within each stretch of it that is twice as long as wide.
+
+    Each stretch begins in the middle of the one before, and what breaks off at its ends is seen whole in another one.
+    """
+    decoded = decode(data, limits, at_least=round(NORMAL.side * found.length))
+    grey = np.asarray(Image.fromarray(decoded.pixels).convert("L"))
+    across, down = found.info.width / grey.shape[1], found.info.height / grey.shape[0]
+    upright = grey.shape[0] > grey.shape[1]
+    lines, wide, along = (grey, across, down) if upright else (grey.T, down, across)
+    length, step = lines.shape
+    seen: list[Box] = []
+    for start in range(0, max(1, length - step), step):
+        stretch = np.ascontiguousarray(lines[start : start + 2 * step])
+        height, edge = len(stretch), BROKEN_OFF * step
+        for box in regions(at_most(stretch, NORMAL.side), (round(step * wide), round(height * along))):
+            top, bottom = box.top / along, box.bottom / along
+            if (start and top < edge) or (start + height < length and bottom > height - edge):
+                continue
+            lies = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
+            if all(lies.likeness(other) < SAME_PART for other in seen):
+                seen.append(lies)
+    seen.sort(key=lambda box: -box.width * box.height)
+    if not upright:
+        seen = [Box(box.top, box.left, box.bottom, box.right) for box in seen]
+    return seen[:MAX_REGIONS]
 
 
 def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
@@ -65,14 +98,44 @@ def verified_within(
         return replace(said, decision=Decision.NONE, transform=None, overlap_work=0.0, overlap_picture=0.0, reasons=())
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
     transform = np.array(_shifted(said.transform, shift))
-    whole = extract(load(), limits, CLOSELY)
-    pieces = tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces)
-    return replace(
+    shown = replace(
         laid(said, transform, found, registered),
-        dense=round(dense_agreement(whole, registered, transform, pieces=pieces).share, 4),
         further=tuple(_shifted(further, shift) for further in said.further),
-        pieces=pieces,
+        pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces),
     )
+    return held_to(_agreeing(shown, _closely(shown, found, load, registered, limits), registered))
+
+
+def stated(said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits) -> Told:
+    """What is said of a pair, with the share that agrees as whoever recomputes it from both files sees it.
+
+    The grey picture, from which all else is measured, shows blurred what is small in the found one.
+    """
+    if said.transform is None or said.decision is Decision.NONE or found.digest == registered.digest:
+        return said
+    whole = _closely(said, found, load, registered, limits)
+    return held_to(said if whole is found else _agreeing(said, whole, registered))
+
+
+def held_to(said: Told) -> Told:
+    """With nothing certain of which both show less alike than a verifier takes for shown."""
+    if said.decision is Decision.CERTAIN and said.dense < WEAK_DENSE:
+        return replace(said, decision=Decision.REVIEW, reasons=(*said.reasons, WEAK))
+    return said
+
+
+def _closely(
+    said: Verification, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
+) -> Features:
+    """The found picture, measured anew from more pixels where those of its grey picture don't suffice."""
+    first, second = ((one.info.width, one.info.height) for one in (found, registered))
+    side = side_needed(first, second, said.transform or ())
+    return found if side <= max(found.grey_size) else extract(load(), limits, Detail(side=side, parts=False))
+
+
+def _agreeing(said: Told, whole: Features, registered: Features) -> Told:
+    share = dense_agreement(whole, registered, np.array(said.transform), pieces=said.pieces).share
+    return replace(said, dense=round(share, 4))
 
 
 def _shifted(transform: Matrix, shift: NDArray[np.float64]) -> Matrix:

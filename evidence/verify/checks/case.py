@@ -37,7 +37,15 @@ from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_v
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
 from exhibit.comparison.derived import survival
 from exhibit.comparison.pieces import hang_together
-from exhibit.comparison.similarity import Laid, agreement, is_sloping, laid_on, pixels_within, scale_at_centre
+from exhibit.comparison.similarity import (
+    Laid,
+    agreement,
+    is_sloping,
+    laid_on,
+    pixels_within,
+    scale_at_centre,
+    side_needed,
+)
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
@@ -49,7 +57,7 @@ from exhibit.types import Decision, Piece, Verification
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
-Decoder = Callable[[str, str], DecodedPicture]  # by file and version of the comparison
+Decoder = Callable[[str, str, int], DecodedPicture]  # by file, version of the comparison and least long side
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
@@ -451,10 +459,10 @@ def _expect_decided(match: MatchFacts) -> None:
 def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
     """What both files give, as the version of the comparison read them and as people see them."""
     one = match.verification.pipeline
-    shown = [pixels_of(file, one) for file in files]
-    seen = shown if LIMITS.of_pipeline(one).profiles else [pixels_of(file, BY_BROWSERS) for file in files]
+    shown = [pixels_of(file, one, AT_LEAST) for file in files]
+    seen = shown if LIMITS.of_pipeline(one).profiles else [pixels_of(file, BY_BROWSERS, AT_LEAST) for file in files]
     try:
-        found = _recomputed(name, match, pictures, files, [picture.pixels for picture in shown])
+        found = _recomputed_closely(name, match, pictures, files, pixels_of)
         if unlike := _unlike_in_browsers(match, pictures, shown, seen):
             return replace(not_checked(name, unlike), similarity=found.similarity)
     except FormatError:
@@ -462,6 +470,29 @@ def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], 
             return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
         raise
     return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))
+
+
+def _recomputed_closely(
+    name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder
+) -> Check:
+    """What both pictures give as they are usually decoded, else with as many pixels as what is small in one needs."""
+    one = match.verification
+    shown = [pixels_of(file, one.pipeline, AT_LEAST).pixels for file in files]
+    first, second = ((picture.width, picture.height) for picture in pictures)
+    try:
+        return _recomputed(name, match, pictures, files, shown)
+    except FormatError:
+        with np.errstate(all="ignore"):
+            needed = side_needed(first, second, one.transform or ())
+        if needed <= max(shown[0].shape[:2]):
+            raise
+        shown[0] = pixels_of(files[0], one.pipeline, needed).pixels
+        if max(shown[0].shape[:2]) < needed and files[0] == pictures[0].file:
+            raise  # it has another size than is stated
+        if max(shown[0].shape[:2]) < needed:
+            words = f"{files[0]} has too few pixels to compute the similarity anew: {needed} a side are needed."
+            return not_checked(name, words)
+    return _recomputed(name, match, pictures, files, shown)
 
 
 def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
@@ -632,9 +663,9 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     return stated.stand_in
 
 
-def _decoded(inspection: Inspection, file: str, pipeline: str) -> DecodedPicture:
+def _decoded(inspection: Inspection, file: str, pipeline: str, at_least: int) -> DecodedPicture:
     data = read_all(inspection.contents, file, LIMITS.max_bytes)
-    return decode(data, LIMITS.of_pipeline(pipeline), at_least=AT_LEAST)
+    return decode(data, LIMITS.of_pipeline(pipeline), at_least=at_least)
 
 
 def _to_decoded(picture: PictureFacts, pixels: Pixels) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from indexer.compare.decision import Examined
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR
 from indexer.search.search import compare, compare_alone, compare_closely, compare_pictures, find_works
+from indexer.search.within import held_to
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -89,3 +90,23 @@ def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_look
     assert compare_closely(found, lambda: data, shelf.works[8]).decision is Decision.NONE
     sheeted = encoded(sheet(textured(7, SIZE)), "JPEG")
     assert compare_pictures(encoded(textured(7, SIZE)), sheeted).decision is Decision.CERTAIN
+
+
+def test_a_strip_is_looked_through_stretch_by_stretch(shelf: Shelf) -> None:
+    strip = Image.new("RGB", (640, 5200), "white")
+    for place in range(16):
+        shown = textured(7, SIZE) if place == 11 else textured(800 + place, SIZE)
+        strip.paste(
+            ImageOps.fit(shown, (240, 180), Image.Resampling.LANCZOS), (30 + 330 * (place % 2), 40 + 320 * place)
+        )
+    for turned in (strip, strip.transpose(Image.Transpose.ROTATE_90)):
+        assert seen(shelf, encoded(turned, "JPEG")).keys() == {7}
+    assert seen(shelf, encoded(strip.crop((0, 0, 640, 3500)), "JPEG")) == {}
+
+
+def test_nothing_is_certain_that_a_verifier_takes_for_unlike(shelf: Shelf) -> None:
+    data = encoded(sheet(textured(7, SIZE)), "JPEG")
+    said = seen(shelf, data)[7]
+    assert held_to(said) == said
+    held = held_to(replace(said, dense=0.49))
+    assert (held.decision, held.reasons[-1]) == (Decision.REVIEW, "weak-agreement")
