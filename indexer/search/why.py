@@ -15,7 +15,7 @@ from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits
 from exhibit.sentences import Sentence
 from exhibit.types import Decision, Hit, Verification
-from indexer.compare.decision import NEAR_EXACT, Examined
+from indexer.compare.decision import NEAR_EXACT, WEAK, WEAK_DENSE, Examined
 from indexer.compare.figures import Figures
 from indexer.compare.weighing import TERMS, Question, shipped
 from indexer.picture.descriptor import BUILT_IN, Descriptor
@@ -281,6 +281,8 @@ def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
     odds: Way = ()
     if one.exposure is not None:
         odds = (Condition("odds", one.exposure, shipped().certain_limit),)
+        if WEAK in one.reasons:
+            odds += (Condition("dense", one.dense, WEAK_DENSE),)
     yield _gate("certainty", odds, Sentence("A person has to look."), passed=one.decision is Decision.CERTAIN)
 
 

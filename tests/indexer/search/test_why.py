@@ -1,5 +1,7 @@
 """Why a copy is found, or isn't: the gate where it falls, and the figures beside their limits."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from exhibit.types import Decision
-from indexer.picture.features import extract
+from exhibit.types import Decision, Verification
+from indexer.picture.features import Features, extract
 from indexer.search.search import compare_alone, find_works
 from indexer.search.why import FIGURES, Explanation, Gate, explain
+from indexer.search.within import held_to
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -155,3 +158,15 @@ def test_nothing_is_written_where_two_files_are_compared(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     explain(encoded(textured(1), "JPEG"), {0: extract(encoded(textured(1)))})
     assert not list(tmp_path.iterdir())
+
+
+def test_what_agrees_too_little_to_be_certain_is_told_beside_its_limit(shelf: Shelf) -> None:
+    data = encoded(textured(WORK, SIZE), "JPEG")
+
+    def weak(_: Features, compared: Mapping[int, Verification]) -> dict[int, Verification]:
+        return {work: held_to(replace(said, dense=0.34)) for work, said in compared.items()}
+
+    explained = explain(data, {WORK: shelf.works[WORK]}, shelf, settled=weak)
+    assert (explained.decision, explained.reasons) == (Decision.REVIEW, ("weak-agreement",))
+    assert not gate(explained, "certainty").passed
+    assert figures(explained, "certainty")["dense"] == (0.34, 0.5, False)
