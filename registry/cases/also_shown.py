@@ -32,20 +32,21 @@ def also_shown(cases: Iterable[Case]) -> dict[int, list[AlsoShown]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT c.id, w.number, w.title, w.source_name, bool_or(m.decision = 'certain') AS certain
-            FROM registry_case c
-            JOIN (
+            WITH seen AS MATERIALIZED (
               SELECT DISTINCT cs.case_id, its.found_id FROM registry_casesighting cs
               JOIN registry_match its ON its.id = cs.match_id WHERE cs.case_id = ANY(%s)
-            ) seen ON seen.case_id = c.id
-            JOIN registry_match m ON m.found_id = seen.found_id AND m.decision IN ('certain', 'review')
-            JOIN registry_workpicture wp ON wp.picture_id = m.registered_id
+            ), newest AS MATERIALIZED (
+              SELECT DISTINCT ON (m.found_id, m.registered_id) m.found_id, m.registered_id, m.decision
+              FROM registry_match m WHERE m.found_id IN (SELECT found_id FROM seen) AND m.decision <> 'none'
+              ORDER BY m.found_id, m.registered_id, m.id DESC
+            )
+            SELECT c.id, w.number, w.title, w.source_name, bool_or(newest.decision = 'certain') AS certain
+            FROM registry_case c
+            JOIN seen ON seen.case_id = c.id
+            JOIN newest ON newest.found_id = seen.found_id AND newest.decision IN ('certain', 'review')
+            JOIN registry_workpicture wp ON wp.picture_id = newest.registered_id
             JOIN registry_work w ON w.id = wp.work_id AND w.owner_id = c.owner_id AND w.id <> c.work_id
               AND w.removed_at IS NULL
-            WHERE NOT EXISTS (
-              SELECT 1 FROM registry_match newer
-              WHERE newer.registered_id = m.registered_id AND newer.found_id = m.found_id
-                AND newer.id > m.id AND newer.decision <> 'none')
             GROUP BY c.id, w.id
             ORDER BY c.id, certain DESC, w.number
             """,
