@@ -163,7 +163,7 @@ class Features:
         return max(self.info.width, self.info.height) < SMALL_SIDE
 
     @property
-    def length(self) -> float:
+    def strip_factor(self) -> float:
         """How many times as many pixels as of another picture are taken of the long side of a strip; 1 for others."""
         short, long = sorted((self.info.width, self.info.height))
         return long / (2 * short) if long >= STRIP * short and 2 * short >= MIN_WHOLE else 1.0
@@ -272,7 +272,7 @@ def cut_out(data: bytes, features: Features, boxes: Sequence[Box], limits: Limit
 
     Raises ``UnreadablePictureError``.
     """
-    picture = decode(data, limits, at_least=round(CUT_FROM * features.length))
+    picture = decode(data, limits, at_least=round(CUT_FROM * features.strip_factor))
     across, down = picture.info.width / picture.pixels.shape[1], picture.info.height / picture.pixels.shape[0]
     parts = []
     for box in boxes:

@@ -45,7 +45,7 @@ from indexer.search.candidates import (
     standing_out,
     vote_candidates,
 )
-from indexer.search.within import likest, named_within, parts_of, stated, verified_within
+from indexer.search.within import likest, named_within, parts_of, state_agreement, verified_within
 from indexer.votes.index import Vote, VoteIndex
 
 EXPLAINED = 0.9
@@ -157,7 +157,7 @@ def compare_closely(
     Where these leave a doubt, the pictures within the picture are compared, too; the surest of them counts. Raises
     ``ExhibitError`` when the bytes can't be had or decoded.
     """
-    said: Verification = stated(verify(found, registered), found, load, registered, limits)
+    said: Verification = state_agreement(verify(found, registered), found, load, registered, limits)
     if said.decision in SETTLED or found.is_icon:
         return said
     for part in likest(parts_of(found, load, limits), registered):
@@ -176,7 +176,7 @@ def compare_alone(
     Where nothing of the work is shown, the pictures within the picture are compared. Raises ``ExhibitError`` when the
     bytes can't be had or decoded.
     """
-    said = stated(compare(found, registered), found, load, registered, limits)
+    said = state_agreement(compare(found, registered), found, load, registered, limits)
     if said.decision is not Decision.NONE or found.is_icon:
         return said
     for part in likest(parts_of(found, load, limits), registered):
@@ -287,7 +287,7 @@ class Search(Generic[Key]):
                 one = compare(self.found, registered, self.count)
                 if work in loud and one.glance:
                     one = verify(self.found, registered, self.count)
-                self._keep(work, stated(one, self.found, self.load, registered, self.limits))
+                self._keep(work, state_agreement(one, self.found, self.load, registered, self.limits))
 
     def look_within(self) -> None:
         """Compare each picture within the picture with the works that it resembles, as if it had been found alone."""

@@ -37,16 +37,16 @@ def parts_of(found: Features, load: Callable[[], bytes], limits: Limits) -> list
     if found.space != found.descriptor.space:
         return []
     size = (found.info.width, found.info.height)
-    boxes = _along(load(), found, limits) if found.length > 1 else regions(found.grey, size)
+    boxes = _regions_of_strip(load(), found, limits) if found.strip_factor > 1 else regions(found.grey, size)
     return cut_out(load(), found, boxes, limits) if boxes else []
 
 
-def _along(data: bytes, found: Features, limits: Limits) -> list[Box]:
+def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]:
     """The pictures within a strip, largest first: those within each stretch of it that is twice as long as wide.
 
     Each stretch begins in the middle of the one before, and what breaks off at its ends is seen whole in another one.
     """
-    decoded = decode(data, limits, at_least=round(NORMAL.side * found.length))
+    decoded = decode(data, limits, at_least=round(NORMAL.side * found.strip_factor))
     grey = np.asarray(Image.fromarray(decoded.pixels).convert("L"))
     across, down = found.info.width / grey.shape[1], found.info.height / grey.shape[0]
     upright = grey.shape[0] > grey.shape[1]
@@ -103,28 +103,32 @@ def verified_within(
         further=tuple(_shifted(further, shift) for further in said.further),
         pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces),
     )
-    return held_to(_agreeing(shown, _closely(shown, found, load, registered, limits), registered))
+    return hold_back_weak(
+        _with_agreement(shown, _with_enough_pixels(shown, found, load, registered, limits), registered)
+    )
 
 
-def stated(said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits) -> Told:
+def state_agreement(
+    said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
+) -> Told:
     """What is said of a pair, with the share that agrees as whoever recomputes it from both files sees it.
 
     The grey picture, from which all else is measured, shows blurred what is small in the found one.
     """
     if said.transform is None or said.decision is Decision.NONE or found.digest == registered.digest:
         return said
-    whole = _closely(said, found, load, registered, limits)
-    return held_to(said if whole is found else _agreeing(said, whole, registered))
+    whole = _with_enough_pixels(said, found, load, registered, limits)
+    return hold_back_weak(said if whole is found else _with_agreement(said, whole, registered))
 
 
-def held_to(said: Told) -> Told:
+def hold_back_weak(said: Told) -> Told:
     """With nothing certain of which both show less alike than a verifier takes for shown."""
     if said.decision is Decision.CERTAIN and said.dense < WEAK_DENSE:
         return replace(said, decision=Decision.REVIEW, reasons=(*said.reasons, WEAK))
     return said
 
 
-def _closely(
+def _with_enough_pixels(
     said: Verification, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
 ) -> Features:
     """The found picture, measured anew from more pixels where those of its grey picture don't suffice."""
@@ -133,7 +137,7 @@ def _closely(
     return found if side <= max(found.grey_size) else extract(load(), limits, Detail(side=side, parts=False))
 
 
-def _agreeing(said: Told, whole: Features, registered: Features) -> Told:
+def _with_agreement(said: Told, whole: Features, registered: Features) -> Told:
     share = dense_agreement(whole, registered, np.array(said.transform), pieces=said.pieces).share
     return replace(said, dense=round(share, 4))
 

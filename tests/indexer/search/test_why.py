@@ -13,7 +13,7 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.search.search import compare_alone, find_works
 from indexer.search.why import FIGURES, Explanation, Gate, explain
-from indexer.search.within import held_to
+from indexer.search.within import hold_back_weak
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -164,7 +164,7 @@ def test_what_agrees_too_little_to_be_certain_is_told_beside_its_limit(shelf: Sh
     data = encoded(textured(WORK, SIZE), "JPEG")
 
     def weak(_: Features, compared: Mapping[int, Verification]) -> dict[int, Verification]:
-        return {work: held_to(replace(said, dense=0.34)) for work, said in compared.items()}
+        return {work: hold_back_weak(replace(said, dense=0.34)) for work, said in compared.items()}
 
     explained = explain(data, {WORK: shelf.works[WORK]}, shelf, settled=weak)
     assert (explained.decision, explained.reasons) == (Decision.REVIEW, ("weak-agreement",))

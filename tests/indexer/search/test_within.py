@@ -12,7 +12,7 @@ from indexer.compare.decision import Examined
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR
 from indexer.search.search import compare, compare_alone, compare_closely, compare_pictures, find_works
-from indexer.search.within import held_to
+from indexer.search.within import hold_back_weak
 from tests.assets.textured import encoded, textured
 from tests.indexer.search.test_search import SIZE, Shelf
 
@@ -107,6 +107,6 @@ def test_a_strip_is_looked_through_stretch_by_stretch(shelf: Shelf) -> None:
 def test_nothing_is_certain_that_a_verifier_takes_for_unlike(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     said = seen(shelf, data)[7]
-    assert held_to(said) == said
-    held = held_to(replace(said, dense=0.49))
+    assert hold_back_weak(said) == said
+    held = hold_back_weak(replace(said, dense=0.49))
     assert (held.decision, held.reasons[-1]) == (Decision.REVIEW, "weak-agreement")
