@@ -28,7 +28,7 @@ demo: setup ## the whole way once, into ./demo-out; PHOTOS=DIR takes your own pi
 test: check ## lint, types, imports and all tests but the long ones
 	$(VENV)/python tools/run_tests.py $(TESTS)
 
-test-long: setup ## the long tests: more rounds of kills and races, every forgery in the browser, whole days at the desk
+test-long: setup ## the long tests: walks through the site in a browser, kills and races, every forgery, whole days at the desk
 	$(VENV)/python tools/run_tests.py -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
 
 test-all: check ## what both look at, in one run: without the samples that `make test` takes of long tests

@@ -63,6 +63,7 @@ def decisions(answers: list[Answer], edits: tuple[str, ...]) -> Counter[str]:
     return Counter(answer.decision for answer in answers if answer.work and answer.edit in edits)
 
 
+@pytest.mark.long
 def test_every_easy_copy_is_found_and_hardly_any_needs_a_person(answers: list[Answer], works: int) -> None:
     said = decisions(answers, EASY)
     assert said.total() == 10 * works

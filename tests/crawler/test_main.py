@@ -11,6 +11,7 @@ from tests.assets.crawling import ROOT, Forked, Value, large_site, whole_job
 from tests.assets.site import Answer, Route, Seen, Site
 
 
+@pytest.mark.long
 def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
     with Site() as site:
         large_site(site, pages=50, images=2)
@@ -47,6 +48,7 @@ def test_wrong_use_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], m
     assert done.returncode == (3 if "written" in message else 2)
 
 
+@pytest.mark.long
 def test_one_line_crawls_a_site(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", '<img src="/i.jpg">')
@@ -142,6 +144,7 @@ def test_a_crawl_that_ended_or_was_another_begins_anew(tmp_path: Path) -> None:
         assert site.times("/0") == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("render", "how"),
     [

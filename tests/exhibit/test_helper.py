@@ -13,6 +13,7 @@ from tests.assets.badfiles import photo, saved
 from tests.assets.hostile_pictures import HOSTILE_PICTURES
 
 
+@pytest.mark.long
 def test_a_helper_that_was_killed_is_started_again() -> None:
     data = saved(photo(), "PNG")
     expected = decode(data).pixels
@@ -53,6 +54,7 @@ def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(mos
     assert told.split(maxsplit=1) == ["ServiceMissingError", "A limit of this process forbids files of this size.\n"]
 
 
+@pytest.mark.long
 def test_a_picture_that_the_helper_dies_of_is_refused_and_the_next_is_read() -> None:
     with pytest.raises(UnreadablePictureError) as refused:
         decode(HOSTILE_PICTURES["seven_million_strips.tif"](), Limits(max_pixels=10_000_000))

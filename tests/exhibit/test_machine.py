@@ -72,6 +72,7 @@ def failing(inline: SyncRunner) -> Callable[[int], Services]:
     return made
 
 
+@pytest.mark.long
 def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
     inline: SyncRunner, studio_pictures: list[int], failing: Callable[[int], Services]
 ) -> None:
@@ -125,6 +126,7 @@ def test_every_job_holds_its_rows_up_when_the_database_breaks_off(
         assert seen == [(job.rows, "The database doesn't answer.")]
 
 
+@pytest.mark.long
 def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +149,7 @@ def test_a_crawl_whose_spool_cannot_be_written_waits_and_blames_no_address(
     assert held_up() == {}
 
 
+@pytest.mark.long
 def test_the_crawlers_own_full_disk_is_told_by_the_child(
     inline: SyncRunner, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

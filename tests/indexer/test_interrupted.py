@@ -121,6 +121,7 @@ def test_what_multiprocessing_removes_itself_is_left_to_it_for_as_long_as_the_co
         assert remover.wait(10) == 0
 
 
+@pytest.mark.long
 def test_matches_of_other_works_or_of_a_picture_that_has_changed_are_made_anew(
     folders: tuple[Path, Path], temporary: Path, tmp_path: Path
 ) -> None:

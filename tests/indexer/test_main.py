@@ -78,6 +78,7 @@ def matches(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_match_writes_one_line_for_each_copy(run: tuple[Ran, Path]) -> None:
     done, out = run
     assert done.returncode == 0, done.stderr
@@ -111,6 +112,7 @@ def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
     assert done.stdout == ""
 
 
+@pytest.mark.long
 def test_match_uses_what_an_earlier_run_has_measured(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, pictures = folders
     arguments = ["match", works, pictures / "a", "--jobs", 1, "--cache", tmp_path / "cache", "--out"]
@@ -131,6 +133,7 @@ def test_match_leaves_no_half_written_file(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*matches*"))
 
 
+@pytest.mark.long
 def test_compare_tells_in_words_and_draws_every_view(folders: tuple[Path, Path], tmp_path: Path) -> None:
     works, pictures = folders
     pair = works / "series" / "two.png", pictures / "a" / "mirrored.jpg"

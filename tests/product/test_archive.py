@@ -66,6 +66,7 @@ def reader_of(studio: Owner) -> Client:
     return client
 
 
+@pytest.mark.long
 def test_an_archive_is_told_as_it_is_and_no_picture_was_seen_at_its_import(
     world: tuple[SyncRunner, Trust], studio: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -133,6 +133,7 @@ def test_a_status_that_cannot_be_read_hides_nothing_from_down(stack: Stack) -> N
     path.write_bytes(whole)
 
 
+@pytest.mark.long
 def test_rows_of_a_killed_pool_process_are_another_ones_within_15_seconds(stack: Stack) -> None:
     with Site(host="127.0.0.9") as site:
         calls: list[float] = []
@@ -235,6 +236,7 @@ def _fill_the_write_ahead_log(stack: Stack) -> None:
     raise AssertionError("the disk wasn't full")
 
 
+@pytest.mark.long
 def test_it_all_still_runs(stack: Stack) -> None:
     assert psutil.Process(stack.process.pid).is_running()
     wanted = sum(one.name.startswith("worker") for one in services(stack.config))

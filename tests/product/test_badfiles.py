@@ -38,6 +38,7 @@ def go_through(inline: SyncRunner, files: Iterable[tuple[str, bytes]]) -> None:
     assert peak_memory() - resident < MEBIBYTES * 2**20
 
 
+@pytest.mark.long
 def test_generated_bad_files_are_refused_with_a_reason_or_read(inline: SyncRunner) -> None:
     files = [(file.name, file.make()) for file in BAD_FILES]
     go_through(inline, files)

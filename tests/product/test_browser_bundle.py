@@ -63,6 +63,7 @@ def world(db: None, config: Config, tmp_path: Path) -> Iterator[tuple[SyncRunner
     fingerprints.forget_cached_spaces()
 
 
+@pytest.mark.long
 def test_a_bundle_holds_how_the_page_looked_and_verifies(
     world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_bundle_holds_how_the_page_looked_and_verifies(
     assert {states[name] for name in ("capture:01-1", "wacz:01-1", "drawings", "sheet", "words")} == {"passed"}
 
 
+@pytest.mark.long
 def test_a_page_with_a_picture_that_was_reported_is_sealed_without_what_shows_it(
     world: tuple[SyncRunner, Trust], site: Site, tmp_path: Path
 ) -> None:

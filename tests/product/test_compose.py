@@ -97,6 +97,7 @@ def test_a_service_comes_up_by_its_own_health_check_and_stops_when_told(name: st
                 kill_rest(process.pid)
 
 
+@pytest.mark.long
 def test_of_two_beats_one_ticks_and_the_other_takes_its_place_when_it_is_killed(
     environ: dict[str, str], tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def failed(told: Told) -> set[str]:
     return {name for name, state in told[1].items() if state == "failed"}
 
 
+@pytest.mark.long
 def test_the_python_verifier_names_what_is_wrong_with_each(told: dict[str, Told]) -> None:
     wrong = {name: failed(told[name]) for name, case in CASES.items() if failed(told[name]) != case.fails}
     assert wrong == {}
@@ -220,6 +221,7 @@ def by_hand() -> list[str]:
     return [name for name in CASES if name.startswith("left over") and "in a folder" in name]
 
 
+@pytest.mark.long
 def test_the_lines_by_hand_answer_alike(places: dict[str, Path], tmp_path: Path) -> None:
     wrong = {}
     for name in by_hand():

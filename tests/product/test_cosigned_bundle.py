@@ -34,6 +34,7 @@ def waiting() -> list[int]:
     return list(AnchorReceipt.objects.exclude(state="done").values_list("pk", flat=True))
 
 
+@pytest.mark.long
 def test_a_sealed_bundle_carries_the_cosignature_and_a_list_may_ask_for_it(
     inline: SyncRunner, witness: LocalWitness, tmp_path: Path
 ) -> None:
@@ -52,6 +53,7 @@ def test_a_sealed_bundle_carries_the_cosignature_and_a_list_may_ask_for_it(
     assert found["time"].by == "anna"
 
 
+@pytest.mark.long
 def test_an_earlier_head_is_owed_no_more_once_a_later_one_is_cosigned(
     inline: SyncRunner, witness: LocalWitness
 ) -> None:

@@ -109,6 +109,7 @@ def look_on(site: Site, of: Owner, ways: Ways, address: str, decided_by: str) ->
     nobody.check()
 
 
+@pytest.mark.long
 @on_all_ways("phone-zh")
 def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Site, studio: Owner, ways: Ways) -> None:
     ann = site.member(studio, **ways.look)
@@ -142,6 +143,7 @@ def test_the_photographer_opens_the_case_from_a_mail_and_has_it_sealed(site: Sit
     look_on(site, studio, ways, address, "form.decide")
 
 
+@pytest.mark.long
 @on_all_ways("desk-en")
 def test_the_clerk_empties_the_queue(site: Site, studio: Owner, ways: Ways) -> None:
     found(site, studio, range(1, 4))
@@ -201,6 +203,7 @@ def left(page: Page, count: int) -> None:
     expect(page.locator("#left strong")).to_have_text(str(count))
 
 
+@pytest.mark.long
 @on_all_ways("desk-zh")
 def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner, ways: Ways, tmp_path: Path) -> None:
     for seed in (1, 2):
@@ -239,6 +242,7 @@ def test_the_lawyer_leaves_with_one_zip_and_one_sheet(site: Site, studio: Owner,
     look_on(site, studio, ways, address, f"form[action='{reverse('remove-package', args=['studio', 1])}']")
 
 
+@pytest.mark.long
 @on_all_ways("desk-zh")
 def test_the_operator_reads_what_to_do_and_does_it(site: Site, ways: Ways) -> None:
     boss = User.objects.create_user("boss@example.org", "boss@example.org", is_staff=True)

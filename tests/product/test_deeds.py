@@ -265,6 +265,7 @@ SHOWN = [
 """Each deed before a seal, and each other act after one of each kind."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("deed", "act"), SHOWN)
 def test_after_each_deed_each_act_ends_and_hands_out_nothing_illegal(world: World, deed: str, act: str) -> None:
     ACTS[act](world, DEEDS[deed])
@@ -303,6 +304,7 @@ def expect_clean(data: bytes, deed: Deed) -> None:
         assert b64encode(deed.illegal) not in data
 
 
+@pytest.mark.long
 def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: World) -> None:
     DEEDS["reported"].do(world)
     world.shop.serve("/", b'<img src="/sound.jpg">', "text/html")
@@ -312,6 +314,7 @@ def test_a_new_visit_brings_all_once_the_page_does_not_show_it_any_more(world: W
     assert states["capture:01-2"] is states["captures"] is State.PASSED
 
 
+@pytest.mark.long
 def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: World) -> None:
     del world.shop.site.routes["/sound.jpg"]
     world.inline.services.blobs.remove(Digest.of(SOUND))
@@ -326,11 +329,13 @@ def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: World) ->
     expect_sealed(world, Deed(_lost, visits=2), world.settled(world.case))
 
 
+@pytest.mark.long
 def test_a_lost_picture_that_the_page_still_shows_is_back_with_a_new_visit(world: World) -> None:
     world.inline.services.blobs.remove(Digest.of(SOUND))
     expect_sealed(world, Deed(_lost, visits=2), world.sealed(world.case))
 
 
+@pytest.mark.long
 def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: World) -> None:
     _reported_and_held(world)
     expect_sealed(world, DEEDS["reported, and the operator decides"], world.sealed(world.case))
@@ -345,6 +350,7 @@ def test_what_may_stay_is_in_the_bundle_of_a_new_decision(world: World) -> None:
     assert {(gone.why, gone.file.split("/")[3]) for gone in left} == {(Absence.NEVER, "capture-2")}
 
 
+@pytest.mark.long
 def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: World) -> None:
     bundle = world.sealed(world.case)
     package = request_package(world.studio, [world.case.number], "court", by="Ann")
@@ -360,6 +366,7 @@ def test_a_zip_that_failed_is_asked_for_again_with_the_newest_bundles(world: Wor
     assert (package.state, [file["bundle"] for file in package.files if "bundle" in file]) == ("done", [second.pk])
 
 
+@pytest.mark.long
 def test_what_is_purged_while_a_case_is_sealed_is_not_sealed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def gathered(*given: object, **named: object) -> Gathered:
         found = gather(*given, **named)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import click
+import pytest
 
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
@@ -304,6 +305,7 @@ def test_the_change_log_knows_this_version() -> None:
     assert re.search(rf"^## \[{re.escape(exhibit.__version__)}\]", text_of(CHECKOUT / "CHANGELOG.md"), re.MULTILINE)
 
 
+@pytest.mark.long
 def test_the_examples_of_the_rooms_by_themselves_do_what_they_say() -> None:
     """In a process of their own: a crawl runs once in a process."""
     command = [sys.executable, "-m", "doctest", "docs/stand-alone.md"]

@@ -60,6 +60,7 @@ def translated_otherwise(english: str, chinese: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_term_has_its_word() -> None:
     assert len(rows(TERMS)) > 30
     wrong = [

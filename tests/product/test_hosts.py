@@ -69,6 +69,7 @@ def test_machines_without_a_common_folder_leave_what_one_leaves_though_one_of_th
     assert len(many.verdicts) == BUNDLES
 
 
+@pytest.mark.long
 def test_what_a_machine_had_locked_when_it_lost_its_power_is_free_within_a_minute(open_folder: Path) -> None:
     try:
         with hosts_in(open_folder) as hosts:

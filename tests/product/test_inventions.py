@@ -65,6 +65,7 @@ def test_what_a_deceiver_leaves_alone_is_complete(scene: Scene, bundle: Path, tm
     assert by_python(packed(tmp_path / "b.zip", files), trust)[0] == "complete"
 
 
+@pytest.mark.long
 def test_python_names_each_by_the_checks_of_the_table(made: Made) -> None:
     assert {name: failed(told) for name, (_, _, told) in made.items() if failed(told) != named(name)} == {}
 
@@ -79,6 +80,7 @@ def test_the_command_names_what_has_to_be_made_again(made: Made) -> None:
     assert wrong == {}
 
 
+@pytest.mark.long
 def test_verify_py_alone_answers_alike(made: Made) -> None:
     paths = {str(path): name for name, (path, _, _) in made.items()}
     line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]

@@ -69,6 +69,7 @@ def test_bytes_that_matched_nothing_expire_and_what_matched_stays(services: Sync
     assert expire_bytes(services.services) == 0
 
 
+@pytest.mark.long
 def test_what_the_machine_keeps_from_expiring_stays_and_keeps_nothing_else(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -100,6 +101,7 @@ def test_the_room_left_is_told_without_making_a_data_folder_that_was_moved_away(
     assert not inline.services.config.data_dir.exists()
 
 
+@pytest.mark.long
 def test_expired_bytes_come_again_and_meet_the_works_registered_since(
     services: SyncRunner, crawled: Owner, shop: Shop
 ) -> None:
@@ -116,6 +118,7 @@ def test_expired_bytes_come_again_and_meet_the_works_registered_since(
     assert stored(services, photograph(50))
 
 
+@pytest.mark.long
 def test_a_picture_that_still_comes_is_not_expired_by_its_first_day(services: SyncRunner, crawled: Owner) -> None:
     Picture.objects.update(first_seen=F("first_seen") - MONTHS)
     assert expire_bytes(services.services) == 0
@@ -144,6 +147,7 @@ def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: S
     assert [path.name for path in reports.iterdir()] == [str(asked.pk)]
 
 
+@pytest.mark.long
 def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner, crawled: Owner, shop: Shop) -> None:
     settle(services, disk_floor_bytes=2**52)
     asked = len(shop.site.seen)
@@ -159,6 +163,7 @@ def test_a_nearly_full_disk_stops_crawling_and_nothing_else(services: SyncRunner
     assert Crawl.objects.get(number=2).reason == "finished"
 
 
+@pytest.mark.long
 def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path) -> None:
     alone = CommandLine(tmp_path / "data")
     full = alone.run("status", code=3, EXHIBIT_DISK_FLOOR_BYTES=str(2**52)).out
@@ -213,6 +218,7 @@ def crawl_only(services: SyncRunner) -> list[dict[str, Any]]:
     return list(CrawlSlice.objects.order_by("number").values_list("counts", flat=True))
 
 
+@pytest.mark.long
 def test_a_folder_of_any_size_is_imported_slice_by_slice(
     services: SyncRunner, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ def check_keys(services: Services) -> None:
     assert made.count() == SealingKey.objects.count() + DocumentKey.objects.count()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(30 * ROUNDS + 120)
 def test_after_sudden_deaths_the_log_is_whole_and_every_key_opens(
     open_folder: Path, django_db_blocker: DjangoDbBlocker

@@ -160,6 +160,7 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
         assert cli.ask("log", "verify")["problems"] == []
 
 
+@pytest.mark.long
 def test_the_database_as_it_is_shipped_refuses_every_change_and_a_dump_holds_no_private_key(
     installation: Installation, open_folder: Path
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
         assert cli.ask("log", "verify")["problems"] == []
 
 
+@pytest.mark.long
 def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_was_signed(
     installation: Installation,
 ) -> None:

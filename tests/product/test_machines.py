@@ -106,6 +106,7 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
     assert [replay(machine.services).problems for machine in pair] == [[], []]
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_machine_that_is_killed_while_it_signs_is_replaced_by_another_at_once(pair: Pair) -> None:
     first, second = pair

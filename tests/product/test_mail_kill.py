@@ -21,6 +21,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["studio", "waiting"]
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_death_between_sending_and_recording_sends_nothing_twice(inline: SyncRunner, waiting: Waiting) -> None:
     with mail_server() as server:

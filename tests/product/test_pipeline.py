@@ -155,6 +155,7 @@ def test_without_the_setting_nothing_on_loopback_is_fetched(inline: SyncRunner, 
     assert Crawl.objects.get().reason == "finished"
 
 
+@pytest.mark.long
 def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
@@ -182,6 +183,7 @@ def test_a_second_crawl_of_an_unchanged_site_brings_no_bytes_and_no_second_case(
     assert Case.objects.get(work__title="Work 1").case_sightings.count() == 2
 
 
+@pytest.mark.long
 def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_never_complete(
     world: tuple[SyncRunner, Trust], shop: Shop, tmp_path: Path
 ) -> None:
@@ -215,6 +217,7 @@ def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> No
     assert not Case.objects.exists()
 
 
+@pytest.mark.long
 def test_a_bundle_waits_for_the_slice_that_saw_it_first(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

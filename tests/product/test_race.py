@@ -93,6 +93,7 @@ def test_two_who_tick_at_once_begin_everything_once(config: Config, tmp_path: Pa
     assert LogCheckpoint.objects.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.django_db(transaction=True)
 def test_two_who_find_strangers_of_one_work_at_once_hold_it_back_once(config: Config, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ print(ctypes.get_errno())
 """
 
 
+@pytest.mark.long
 def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Path) -> None:
     program = find_browser("").path
     if program is None:

@@ -71,6 +71,7 @@ def held(stack: Stack, name: str) -> Iterator[None]:
             process.resume()
 
 
+@pytest.mark.long
 def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_of_the_request(stack: Stack) -> None:
     studio = owner("studio")
     person = User.objects.create_user("ann@example.org", "ann@example.org", "not used")
@@ -110,6 +111,7 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
     assert task()[0]["task_id"]
 
 
+@pytest.mark.long
 def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_capture_that_hangs(stack: Stack) -> None:
     agency = owner("agency")
     case = found_case(stack.services, agency)
@@ -143,6 +145,7 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         os.kill(stack.process.pid, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Path) -> None:
     ended = request_report(owner("archive"), preparer="Ann")
     wait_until(lambda: patiently(lambda: type(ended).objects.filter(pk=ended.pk, state="done").exists()), 60)

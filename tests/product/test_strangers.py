@@ -41,6 +41,7 @@ def memory(stack: Stack) -> float:
     return sum(one.memory_info().rss for one in stack.web())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [BODY, READ])
 def test_eight_slow_clients_are_not_noticed(stack: Stack, kind: str) -> None:
     told = hold(warmed(stack), slow=8, rate=2, seconds=5, kinds=(kind,))

@@ -125,6 +125,7 @@ def test_a_case_that_was_opened_again_is_not_sealed(inline: SyncRunner) -> None:
     assert Bundle.objects.latest("number").number == 2
 
 
+@pytest.mark.long
 def test_a_report_states_the_decision_of_now(inline: SyncRunner) -> None:
     without_witnesses(inline)
     studio = owner("studio")

@@ -82,6 +82,7 @@ def own_database() -> str:
     return f"postgresql://{values['USER']}@/{values['NAME']}?host={values['HOST']}&port={values['PORT'] or 5432}"
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open_folder: Path) -> None:
     chance = random.Random(20261120)

@@ -39,6 +39,7 @@ def standing(of: Owner) -> dict[tuple[str, int], tuple[str, bool]]:
     return {(party, work): (decision, waits) for party, work, decision, waits in rows}
 
 
+@pytest.mark.long
 def test_a_group_is_cleared_and_taught_in_pieces_and_taken_back(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

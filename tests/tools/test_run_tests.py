@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests import CHECKOUT
 
 RACES = """
@@ -34,12 +36,14 @@ def flaky(run: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in run.stdout.splitlines() if line.startswith("FLAKY ")]
 
 
+@pytest.mark.long
 def test_what_passes_when_it_is_asked_again_is_named_and_does_not_fail_the_run(tmp_path: Path) -> None:
     ended = run(tmp_path, "-n", "2", test_races=RACES)
     assert ended.returncode == 0, ended.stdout
     assert flaky(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
 
 
+@pytest.mark.long
 def test_what_fails_twice_fails_the_run(tmp_path: Path) -> None:
     ended = run(tmp_path, test_races=RACES, test_broken=BROKEN)
     assert ended.returncode == 1
@@ -47,5 +51,6 @@ def test_what_fails_twice_fails_the_run(tmp_path: Path) -> None:
     assert "1 failed, 1 passed" in ended.stdout
 
 
+@pytest.mark.long
 def test_a_run_that_cannot_be_made_ends_as_pytest_does(tmp_path: Path) -> None:
     assert run(tmp_path, test_odd=UNREADABLE).returncode == 2

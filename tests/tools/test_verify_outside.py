@@ -62,6 +62,7 @@ def whole(scene: Scene) -> Files:
     return files_of(scene.write(scene.folder / "bundle.zip"))
 
 
+@pytest.mark.long
 def test_every_program_that_is_here_passes_a_whole_bundle(scene: Scene, roots: Path) -> None:
     states = found(scene.write(scene.folder / "again.zip"), roots)
     assert {one.title: one.words for one in states.values() if one.state == "FAILED"} == {}
@@ -110,6 +111,7 @@ def test_a_copy_that_withholds_a_sealed_file_passes_and_one_that_withholds_the_f
     assert found(written(rebagged(listed), tmp_path / "listed"), roots, BYTES)[BYTES].state == "FAILED"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: Path) -> None:
     lies: dict[str, dict[str, Any]] = {
@@ -128,6 +130,7 @@ def test_the_answer_of_a_passkey_is_checked_by_openssl(scene: Scene, tmp_path: P
         assert state == ("FAILED" if what else "passed"), what
 
 
+@pytest.mark.long
 def test_no_file_of_a_bundle_is_ever_run(whole: Files, roots: Path, tmp_path: Path) -> None:
     mark = f"open({str(tmp_path / 'mark')!r}, 'w').close()\n".encode()
     names = ("json", "hashlib", "base64", "glob", "rlp", "trie", "sigstore", "warcio", "sitecustomize", "__future__")
@@ -226,6 +229,7 @@ def test_the_page_names_a_program_for_every_section() -> None:
     assert all(one.needs for one in named)
 
 
+@pytest.mark.long
 def test_the_command_ends_with_1_when_something_failed(
     whole: Files, roots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,6 +261,7 @@ def test_cosignatures_are_checked_by_openssl_against_keys_from_elsewhere(
     assert found(written(files, tmp_path / "other"), roots, COSIGNED)[COSIGNED].state == "FAILED"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl isn't installed")
 def test_what_a_second_installation_saw_is_checked_against_keys_from_elsewhere(
     roots: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

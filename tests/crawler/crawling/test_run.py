@@ -74,6 +74,7 @@ def test_hosts_beyond_the_budget_are_refused(tmp_path: Path) -> None:
     assert done.refusals == {other.url(): "budget"}
 
 
+@pytest.mark.long
 def test_time_that_is_up_leaves_late_pages_to_the_next_slice(tmp_path: Path) -> None:
     slow = Answer(b"\xff\xd8\xff", "image/jpeg", length=100_000, pieces=600, pause=0.1)
     with Site() as site:
@@ -113,6 +114,7 @@ def test_a_signal_ends_a_crawl_with_what_is_complete(tmp_path: Path, number: sig
     assert all(isinstance(page, PageLine) and len(page.sightings) == 3 for page in pages)
 
 
+@pytest.mark.long
 def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_meanwhile(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     hostile = HOSTILE_DOCUMENTS["attributes"]()[1]
@@ -130,6 +132,7 @@ def test_a_page_that_takes_too_long_to_read_is_refused_and_a_signal_is_heard_mea
     assert [page.url for page in done.pages] == [site.url("/next")]
 
 
+@pytest.mark.long
 def test_a_page_whose_reader_the_machine_kills_is_left_to_a_later_slice(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
@@ -150,6 +153,7 @@ def _readers(process: int) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.long
 def test_sudden_death_leaves_whole_pages_and_whole_files(tmp_path: Path) -> None:
     out = tmp_path / "lines"
     with Site() as site:
@@ -220,6 +224,7 @@ def _wait(condition: Callable[[], bool], seconds: float = 60) -> None:
         os.sched_yield()
 
 
+@pytest.mark.long
 def test_a_slice_gets_no_more_memory_than_it_may_have() -> None:
     take = "from crawler.crawling.run import _limit_memory; _limit_memory(64); bytearray(2 << 30)"
     done = subprocess.run([sys.executable, "-c", take], capture_output=True, text=True, check=False, cwd=CHECKOUT)

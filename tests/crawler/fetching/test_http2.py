@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.assets.crawling import Crawled, crawl
 from tests.assets.site import picture
 from tests.assets.tls import Holder
@@ -65,6 +67,7 @@ def crawled(folder: Path, site: str, *paths: str) -> Crawled:
     return crawl(folder / "crawl", urls=targets, follow=False, politeness=politeness)
 
 
+@pytest.mark.long
 def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_any_request(tmp_path: Path) -> None:
     with served(tmp_path) as (site, log):
         found = crawled(tmp_path, site, "/1.jpg", "/moved.jpg", "/kept/2.jpg", "/3.jpg")
@@ -81,6 +84,7 @@ def test_pictures_come_by_http2_once_a_server_has_offered_it_under_the_rules_of_
     assert last.certificate.startswith("other-name,self-signed sha256:")
 
 
+@pytest.mark.long
 def test_a_server_whose_http2_breaks_is_asked_by_http1(tmp_path: Path) -> None:
     with served(tmp_path, "breaks") as (site, log):
         found = crawled(tmp_path, site, "/1.jpg", "/2.jpg", "/3.jpg")

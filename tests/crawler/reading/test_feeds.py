@@ -177,6 +177,7 @@ def test_any_bytes_are_a_sitemap_a_feed_or_refused(data: bytes) -> None:
         read_feed(data, HERE)
 
 
+@pytest.mark.long
 def test_a_sitemap_of_the_largest_size_is_read_whole() -> None:
     entries = "".join(f"<url><loc>http://example.org/{number:0100}</loc></url>" for number in range(50_000))
     document = read_sitemap(f"<urlset>{entries}</urlset>".encode(), "http://example.org/sitemap.xml", 1 << 25)

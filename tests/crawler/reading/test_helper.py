@@ -72,6 +72,7 @@ def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 * 1024
 
 
+@pytest.mark.long
 def test_a_document_that_takes_too_long_is_refused_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "SECONDS", 0.1)
     _, slow = HOSTILE_DOCUMENTS["styles"]()

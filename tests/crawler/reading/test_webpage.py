@@ -232,6 +232,7 @@ def test_any_page_can_be_read(text: str, start: str) -> None:
     read_page(start + text, HERE)
 
 
+@pytest.mark.long
 def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> None:
     pictures = "".join(f"<img src={number}.jpg>" for number in range(20_000))
     images = read_page(f"<figure>{pictures}{'<figcaption>Words</figcaption>' * 20_000}</figure>", HERE).images
@@ -239,6 +240,7 @@ def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> 
     assert all(image.context.startswith("Words") for image in images)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
 def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
     base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)

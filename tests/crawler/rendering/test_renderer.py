@@ -26,6 +26,7 @@ def pictures(crawled: Crawled, site: Site) -> set[str]:
     return {one.image_url.removeprefix(site.url("")) for one in crawled.sightings}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -> None:
     with Site() as site:
@@ -169,6 +170,7 @@ def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Pa
         assert len(crawled.pages) == len(made)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_browser_that_is_killed_in_the_middle_is_replaced_and_its_page_rendered_again(tmp_path: Path) -> None:
     killed: list[int] = []
@@ -203,6 +205,7 @@ def browsers() -> set[int]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_job_that_ends_in_the_middle_of_a_rendering_leaves_no_browser(tmp_path: Path) -> None:
     before = browsers()

@@ -82,6 +82,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(site, elsewhere, private, crawled)
 
 
+@pytest.mark.long
 def test_every_page_was_rendered(world: World) -> None:
     assert (world.crawled.end.counts.rendered, world.crawled.end.counts.unrendered) == (7, {})
 

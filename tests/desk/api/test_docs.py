@@ -34,6 +34,7 @@ from workers.tasks.sync_runner import SyncRunner
 PAGE = CHECKOUT / "docs" / "api.md"
 
 
+@pytest.mark.long
 def test_the_lines_of_the_manual_work(
     live_server: LiveServer, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

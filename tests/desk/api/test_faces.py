@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 from django.urls.resolvers import URLPattern
@@ -257,6 +258,7 @@ def taking() -> Iterator[str]:
             yield name
 
 
+@pytest.mark.long
 def test_each_page_and_each_form_has_its_counterpart_or_a_reason() -> None:
     chosen = {f"{name}:{deed}" for name in taking() for deed in deeds()[name]}
     named = set(site()) - {one.partition(":")[0] for one in chosen} | chosen

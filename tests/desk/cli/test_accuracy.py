@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from evidence.__main__ import main
 from registry.models import Bundle
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
 
 
+@pytest.mark.long
 def test_the_error_rate_is_printed_exported_and_computed_by_an_outsider(
     cli: Terminal, sealed_case: Bundle, folder: Path
 ) -> None:

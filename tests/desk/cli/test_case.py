@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from desk.cli.common.frame import person
@@ -71,6 +72,7 @@ def test_decisions_are_made_refused_taken_back_and_made_anew(cli: Terminal, stud
     assert [one["kind"] for one in shown["history"]] == ["opened", "cleared", "open", "confirmed", "open"]
 
 
+@pytest.mark.long
 def test_a_confirmation_for_a_demonstration_is_sealed_and_says_so(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     CrawlSlice.objects.update(state="done")  # nothing more comes of it
@@ -138,6 +140,7 @@ def test_a_paper_is_written(cli: Terminal, sealed_case: Bundle, folder: Path) ->
     assert "language" in cli.run("api", "GET", f"{papers}/us-902?language=xx", "--output", "-", code=2).err
 
 
+@pytest.mark.long
 def test_an_owner_compares_a_picture_that_stays_away_with_what_its_fingerprints_found(
     cli: Terminal, studio: str, folder: Path
 ) -> None:

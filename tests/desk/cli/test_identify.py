@@ -13,6 +13,7 @@ from tests.assets.rows import copy_of, photograph, register
 from tests.assets.textured import encoded
 
 
+@pytest.mark.long
 def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
     cli: Terminal, studio: str, folder: Path
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_signed_copy_is_told_with_the_key(cli: Terminal, studio: str, folder: 
     assert f"key {key}, revoked" in " ".join(cli.run("identify", given).out.split())
 
 
+@pytest.mark.long
 def test_a_redrawn_work_is_told_to_who_asks_for_derived_ones(cli: Terminal, studio: str, folder: Path) -> None:
     register(cli.desk.services, Owner.objects.get(), encoded(scene(1)), "Shapes")
     (folder / "drawn.png").write_bytes(encoded(scene(1, drawn=True)))

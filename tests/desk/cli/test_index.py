@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from registry.models import MilvusCollection, Owner
 from registry.services.services import Services
 from tests.assets.command_line import Terminal
@@ -10,6 +12,7 @@ from tests.assets.milvus_server import Server
 from tests.assets.rows import found_case
 
 
+@pytest.mark.long
 def test_indexes_are_checked_and_made_again(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     assert "Made works in phash256" in cli.run("index", "rebuild").out

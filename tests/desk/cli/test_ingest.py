@@ -30,6 +30,7 @@ def listed(folder: Path, *rows: str, name: str = "list.csv") -> Path:
     return path
 
 
+@pytest.mark.long
 def test_what_a_list_names_is_visited_and_matched(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder / "one.jpg")

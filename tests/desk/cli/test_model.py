@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from evidence.keys.ed25519 import FileSigner
 from exhibit.clock import now
 from registry.descriptors.model_files import model_file, signed
@@ -31,6 +33,7 @@ def test_the_shipped_network_is_listed_as_the_one_in_use_and_stays(cli: Terminal
     assert cli.run("model", "add", folder / "bad.onnx", "--card", folder / "bad.toml", code=2).err
 
 
+@pytest.mark.long
 def test_a_network_goes_out_and_comes_back_with_its_card(cli: Terminal, folder: Path) -> None:
     start_shipped(cli.desk.services.blobs)
     (folder / "photos").mkdir()

@@ -1,5 +1,7 @@
 """`exhibit notice`: how notices stand, and what became of them."""
 
+import pytest
+
 from desk.cli.notice import HAPPENED, STATES
 from registry.models import Notice
 from registry.notices import notices
@@ -8,6 +10,7 @@ from tests.assets.noticed import begun, confirmed, signed
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_a_notice_is_listed_shown_and_followed(cli: Terminal, inline: SyncRunner) -> None:
     studio = confirmed(inline)
     assert cli.run("notice", "list").out.startswith("There is no such notice.")

@@ -3,11 +3,14 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.rows import found_case
 
 
+@pytest.mark.long
 def test_a_report_is_written_in_the_formats_that_were_asked_for(cli: Terminal, studio: str, folder: Path) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     assert cli.run("report", "list").out == "There is no report yet. Make one: exhibit report make --out DIR\n"

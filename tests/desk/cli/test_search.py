@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from registry.crawls.search_services import SHIPPED
 from tests.assets.command_line import Terminal
 
@@ -21,6 +23,7 @@ def search(cli: Terminal, name: str) -> dict[str, Any]:
     return next(one for one in cli.run("api", "GET", "searches").answer["items"] if one["search"] == name)
 
 
+@pytest.mark.long
 def test_a_key_for_a_search_is_read_and_never_shown(cli: Terminal, studio: str, folder: Path) -> None:
     own, key = ("--owner", studio), "secret-of-the-studio"
     assert search(cli, "tineye")["key_added_at"] is None

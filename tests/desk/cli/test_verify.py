@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
 from evidence.anchors import KINDS
 from evidence.verdict.trust import load_trust
 from registry.models import Bundle
@@ -31,6 +33,7 @@ def test_verify_names_what_is_broken_and_needs_no_data_folder(alone: Terminal, t
     assert not alone.data.exists()
 
 
+@pytest.mark.long
 def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list_that_comes_along(
     cli: Terminal, sealed_case: Bundle, folder: Path
 ) -> None:
@@ -45,6 +48,7 @@ def test_a_bundle_of_an_installation_without_witnesses_is_incomplete_by_the_list
     assert page.read_bytes().startswith(b"<!doctype html>")
 
 
+@pytest.mark.long
 def test_each_bundle_of_a_package_for_court_and_other_side_is_checked(
     cli: Terminal, inline: SyncRunner, sealed_case: Bundle, folder: Path
 ) -> None:

@@ -31,6 +31,7 @@ def test_the_guard_is_asked_before_a_watch_is_kept(cli: Terminal, inline: SyncRu
     assert cli.run("watch", "list").out == "There is no watch yet. Add one: exhibit watch add NAME --site URL\n"
 
 
+@pytest.mark.long
 def test_a_run_is_waited_for_and_told_in_figures(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
@@ -52,6 +53,7 @@ def test_a_run_is_waited_for_and_told_in_figures(cli: Terminal, studio: str, sho
     assert "pages named by hand" in cli.run("watch", "list").out
 
 
+@pytest.mark.long
 def test_a_paused_watch_runs_again_only_when_resumed(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "copy.jpg").write_bytes(copy_of(photograph(1)))
     cli.run("watch", "add", "import", "--folder", folder)

@@ -4,6 +4,7 @@ import json
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from PIL import ExifTags, Image
 
 from demo.pictures import flat
@@ -79,6 +80,7 @@ def test_a_conflict_tells_that_an_earlier_registration_exists_and_its_date_only(
     assert "Studio" not in str(answer)
 
 
+@pytest.mark.long
 def test_a_work_that_is_held_back_is_told_and_answered(cli: Terminal, inline: SyncRunner, studio: str) -> None:
     of = Owner.objects.get(slug=studio)
     register(with_floor(inline.services, 1), of, photograph(1), "A logo")
@@ -96,6 +98,7 @@ def test_a_work_that_is_held_back_is_told_and_answered(cli: Terminal, inline: Sy
     assert "isn't held back" in cli.run(*held, "answer=open", code=2).err
 
 
+@pytest.mark.long
 def test_a_work_tells_which_others_show_the_same(cli: Terminal, inline: SyncRunner, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(photograph(1))
     (folder / "b.jpg").write_bytes(jpeg(Image.open(BytesIO(photograph(1))), 80))

@@ -1,5 +1,6 @@
 """Cases as programs are told of them."""
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -12,6 +13,7 @@ from tests.assets.sealed import sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_a_case_is_told_with_uses_bundles_and_history(inline: SyncRunner) -> None:
     case = sealed_bundle(inline).case
     told = schemas.FullCase.from_row(case).model_dump(mode="json")
@@ -25,6 +27,7 @@ def test_a_case_is_told_with_uses_bundles_and_history(inline: SyncRunner) -> Non
     assert all(one["sentence"] for one in told["history"])
 
 
+@pytest.mark.long
 def test_many_cases_are_asked_for_in_few_queries(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

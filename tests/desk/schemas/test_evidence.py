@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from desk.schemas.evidence import Bundle, Receipt
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
@@ -10,6 +12,7 @@ from tests.assets.sealed import sealed_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_a_bundle_counts_its_witnesses_only_once_it_is_sealed(inline: SyncRunner) -> None:
     row = sealed_bundle(inline)
     models.AnchorReceipt.objects.create(kind="rfc3161", witness="ours", digest=row.seal_digest, state="todo")

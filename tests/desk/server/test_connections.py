@@ -35,6 +35,7 @@ def one_answer(client: socket.socket) -> bytes:
     return found
 
 
+@pytest.mark.long
 def test_bodies_that_come_slowly_hold_no_thread_and_are_cut_off(site: Served) -> None:
     with ExitStack() as stack:
         slow = [stack.enter_context(closing(site.connect(POST + b"a"))) for _ in range(20)]
@@ -67,6 +68,7 @@ def test_who_reads_nothing_holds_no_thread_takes_little_memory_and_is_cut_off(si
     assert site.pages.pieces < 6 * 200  # of 64 KiB: what the system takes
 
 
+@pytest.mark.long
 def test_a_body_that_comes_at_a_fair_rate_may_take_longer_than_a_window(site: Served) -> None:
     with closing(
         site.connect(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 6000\r\n\r\n")
@@ -121,6 +123,7 @@ def test_what_is_no_http_after_an_answer_ends_the_connection_and_is_no_fault_of_
     assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
+@pytest.mark.long
 def test_the_rest_of_a_body_that_was_refused_is_not_read_for_ever(site: Served) -> None:
     with closing(site.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 900000000\r\n\r\n")) as client:
         assert client.recv(100).startswith(b"HTTP/1.1 413")

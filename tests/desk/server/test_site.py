@@ -129,6 +129,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         assert site.ask("/", b"a" * KIB)[0] == 200
 
 
+@pytest.mark.long
 def test_large_answers_come_whole_and_lie_in_no_memory_while_they_are_read(tmp_path: Path) -> None:
     with served(tmp_path, threads=2) as site:
         they_do(site)

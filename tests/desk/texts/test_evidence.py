@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from desk.texts.evidence import chain, witness_kind, witness_name, witness_subject
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
@@ -31,6 +33,7 @@ def test_before_a_decision_it_is_said_what_follows_from_one() -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_sealed_bundle_is_followed_by_its_entry_and_each_witness_once(inline: SyncRunner) -> None:
     bundle = sealed_bundle(inline)
     alone = chain(bundle.case, [], [], (bundle, (), NOBODY))

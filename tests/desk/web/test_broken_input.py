@@ -68,6 +68,7 @@ def test_no_file_makes_a_door_fail(scene_of_programs: Scene, parts: int) -> None
     assert failed == []
 
 
+@pytest.mark.long
 @PARTS
 def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, parts: int) -> None:
     client = program(scene_of_programs.studio, "alice").client
@@ -97,6 +98,7 @@ def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, pa
     assert failed == []
 
 
+@pytest.mark.long
 @PARTS
 def test_no_body_makes_a_page_of_the_site_fail(scene: Scene, parts: int) -> None:
     assert len(BODIES) >= 35

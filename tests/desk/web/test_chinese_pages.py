@@ -30,6 +30,7 @@ def general() -> list[str]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_no_page_has_english_or_half_width_punctuation_in_it(scene: Scene) -> None:
     User.objects.filter(pk=scene.ann.pk).update(is_superuser=True)

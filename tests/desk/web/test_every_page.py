@@ -109,6 +109,7 @@ def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site
     assert not wrong, "\n".join(map(str, wrong))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "zh-CN"])
 def test_the_sections_stand_in_one_line_on_a_phone_and_the_current_one_is_seen(site: Site, language: str) -> None:
     scene = once(site.inline, Asking)

@@ -1,5 +1,6 @@
 """Every address of the site: whom it is open to, and that no form of another site reaches it."""
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -55,6 +56,7 @@ OPEN = {
 """What answers somebody who isn't signed in; all else asks to sign in."""
 
 
+@pytest.mark.long
 def test_no_form_is_taken_from_another_site(ann: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ann)
@@ -70,6 +72,7 @@ def test_no_form_is_taken_from_another_site(ann: User) -> None:
     assert "Sign out" in page  # it still knows who reads it
 
 
+@pytest.mark.long
 def test_whoever_is_not_signed_in_is_asked_to_on_all_but_what_is_open(ann: User) -> None:
     for name, address in addresses().items():
         answer = Client().get(address)

@@ -183,6 +183,7 @@ def busy(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> tuple[Scene, di
     return scene, addresses
 
 
+@pytest.mark.long
 def test_no_page_is_heavy_however_much_an_owner_has(busy: tuple[Scene, dict[str, str]]) -> None:
     heavy, seen = [], 0
     alice = busy[0].alice

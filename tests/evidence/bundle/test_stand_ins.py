@@ -79,6 +79,7 @@ def test_a_large_picture_is_reduced_and_compares_as_before(scene: Scene, tmp_pat
     assert file.path == "data/work/02-reduced.jpg"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium isn't installed")
 def test_the_page_shows_the_reduced_picture_and_says_so(scene: Scene, tmp_path: Path) -> None:
     path = copy_for_the_other_side(scene, tmp_path / "copy.zip")

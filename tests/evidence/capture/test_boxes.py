@@ -3,6 +3,7 @@
 import json
 from io import BytesIO
 
+import pytest
 from PIL import Image
 
 from evidence.capture.boxes import COLOUR, CUT_HEIGHT, Place, boxed, cutting
@@ -24,6 +25,7 @@ def test_a_short_screenshot_is_shown_whole() -> None:
     assert cutting(data) == data
 
 
+@pytest.mark.long
 def test_of_a_long_screenshot_the_part_around_the_first_place_is_shown() -> None:
     places = [Place("shown", 100, 5000, 300, 200), Place("shown", 100, 9000, 300, 200)]
     part = opened(cutting(boxed(screenshot(12_000), places), 5000))
@@ -42,6 +44,7 @@ def test_without_a_line_the_beginning_is_shown() -> None:
     assert opened(cutting(screenshot(8000))).size == (1280, CUT_HEIGHT)
 
 
+@pytest.mark.long
 def test_a_page_in_the_colour_of_the_lines_misleads_nobody() -> None:
     page = opened(screenshot(12_000))
     page.paste(COLOUR, (0, 0, 1280, 90))

@@ -5,6 +5,7 @@ import sys
 from io import BytesIO
 from pathlib import Path
 
+import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from tests.assets.exact_site import PAGE, Site, answer, capture, file
@@ -30,6 +31,7 @@ def test_the_record_holds_the_bytes_of_the_wire(site: Site, tmp_path: Path) -> N
     assert records[0][0] == "warcinfo"
 
 
+@pytest.mark.long
 def test_recording_does_not_depend_on_what_was_imported_before() -> None:
     code = (
         "import requests, urllib3, http.client\n"

@@ -78,6 +78,7 @@ def starts_of_text(pdf: bytes) -> list[float]:
     return starts
 
 
+@pytest.mark.long
 def test_a_sheet_comes_of_it_and_stays_on_the_paper() -> None:
     for what, text in HOSTILE.items():
         starts = starts_of_text(render_exhibit_sheet(hostile_case(text), sample_pictures(), "en"))
@@ -86,6 +87,7 @@ def test_a_sheet_comes_of_it_and_stays_on_the_paper() -> None:
         assert min(starts) >= 0, what
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", some(1), ids=str)
 def test_a_report_comes_of_it_and_stays_on_the_paper(text: str) -> None:
     _, pictures = sample_report(1)
@@ -103,6 +105,7 @@ def test_cards_of_hostile_cases_stay_on_the_paper() -> None:
     assert max(starts_of_text(render_report_pdf(replace(report, cases=cases), pictures, "en"))) < RIGHT_EDGE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", some(2), ids=str)
 def test_deposit_records_and_papers_come_of_it(text: str) -> None:
     case = hostile_case(HOSTILE[text])
@@ -120,12 +123,14 @@ def test_what_cannot_be_seen_is_shown_as_its_code_point() -> None:
         assert f"[U+{ord(sign):04X}]" in "".join(text.split())
 
 
+@pytest.mark.long
 def test_a_machine_without_fonts_shows_code_points_and_makes_every_document() -> None:
     with only_embedded_fonts():
         for text in HOSTILE.values():
             assert render_exhibit_sheet(hostile_case(text), sample_pictures(), "en")
 
 
+@pytest.mark.long
 @settings(max_examples=settings().max_examples // 4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(max_size=120))
 def test_any_text_at_all_gives_a_sheet(text: str) -> None:

@@ -92,6 +92,7 @@ def test_what_was_done_is_told_as_stated() -> None:
     assert CaseFacts.from_json(case.to_json()) == case
 
 
+@pytest.mark.long
 def test_the_sheet_tells_what_the_file_says_of_its_making() -> None:
     case = sample_case()
     told = {

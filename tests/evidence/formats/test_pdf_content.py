@@ -77,6 +77,7 @@ def test_nothing_hides_in_object_streams_or_behind_codes_and_what_cannot_be_read
     assert pdf_content(pdf) == content
 
 
+@pytest.mark.long
 def test_object_streams_that_unpack_to_too_much_are_not_read_on() -> None:
     bomb = packed(bytes(80 << 20)) + packed(bytes(80 << 20))
     assert pdf_content(bomb).unread == "large"

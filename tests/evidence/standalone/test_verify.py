@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests import ASSETS, CHECKOUT
 
 VECTORS = ASSETS / "vectors"
@@ -34,6 +36,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_a_bundle_is_complete_without_everything_that_the_verifier_does_not_need() -> None:
     name = "bundle-owner"
     done = run("verify", str(VECTORS / f"{name}.zip"), "--trust", str(VECTORS / f"{name}.trust.json"))
@@ -41,10 +44,12 @@ def test_a_bundle_is_complete_without_everything_that_the_verifier_does_not_need
     assert "Complete" in done.stdout
 
 
+@pytest.mark.long
 def test_the_page_is_written_without_them_too() -> None:
     assert run("page").returncode == 0
 
 
+@pytest.mark.long
 def test_what_it_needs_is_documented() -> None:
     loaded = run("page").stderr.split("loaded ", 1)[1].split()
     text = (CHECKOUT / "docs" / "stand-alone.md").read_text("utf-8")

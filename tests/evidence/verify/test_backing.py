@@ -111,6 +111,7 @@ def test_each_field_has_a_line_in_the_table_and_each_line_a_field() -> None:
     assert set(BACKINGS) == set(leaves(CaseFacts))
 
 
+@pytest.mark.long
 def test_the_whole_case_says_something_in_each_field_and_nothing_in_it_fails(
     whole: tuple[Scene, Files], tmp_path: Path
 ) -> None:

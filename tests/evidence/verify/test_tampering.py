@@ -18,6 +18,7 @@ def failures(verdict: Verdict) -> set[str]:
     return {check.name for check in verdict.failures}
 
 
+@pytest.mark.long
 def test_each_random_byte_flip_is_noticed_and_named(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     flips = 80
     draw = random.Random(20261120)

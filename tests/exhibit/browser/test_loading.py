@@ -15,6 +15,7 @@ from tests.assets.browser_captures import (
 from tests.assets.site import Answer, Site
 
 
+@pytest.mark.long
 def test_a_page_that_gives_no_whole_answer_is_said_to_be_slow() -> None:
     with Site() as site:
         _slow_page(site)

@@ -41,6 +41,7 @@ async def two_pages_in_a_browser_that_is_killed(steered: SteeredBrowser) -> tupl
     return list(results), [*pids, steered.pid], versions
 
 
+@pytest.mark.long
 def test_pages_of_a_killed_browser_are_told_and_the_next_share_a_new_one() -> None:
     found = find_browser("").path
     assert found is not None

@@ -88,6 +88,7 @@ def test_whoever_looks_after_every_trial_is_misled_no_more_often_than_stated(rat
     assert 0 < misled <= ALPHA
 
 
+@pytest.mark.long
 def test_a_bound_for_a_fixed_number_misleads_whoever_looks_after_every_trial() -> None:
     random = np.random.default_rng(7)
     failed = (random.random((200, 300)) < 0.2).cumsum(axis=1)

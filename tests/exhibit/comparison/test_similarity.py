@@ -126,6 +126,7 @@ def test_the_figure_is_the_same_each_time_and_on_each_machine() -> None:
     assert figure == pytest.approx(0.357, abs=0.002)
 
 
+@pytest.mark.long
 def test_the_written_definition_gives_the_same_figure() -> None:
     """Steps 4 to 6 word by word, slowly, on pictures whose long side is 192 already and that are seen in full."""
     first, second = _array(_scene(3, 192, 48)), _array(_scene(3, 192, 48)).copy()

@@ -48,6 +48,7 @@ def test_a_quotation_mark_that_stays_open_costs_its_line_alone(text: str, lost: 
     assert len(cells(text)) == read
 
 
+@pytest.mark.long
 def test_many_open_quotation_marks_are_read_in_time() -> None:
     text = "a,b\n" + '1,"x\n' * 20_000 + "2,y\n" * 20_000
     assert len(problems(text)) == 20_000

@@ -75,6 +75,7 @@ def compared(tab: Tab, odd: OddPicture) -> str:
     return "" if ours.info.incomplete == odd.incomplete else f"said to be {'in' * bool(ours.info.incomplete)}complete"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_every_odd_file_is_measured_as_chromium_shows_it(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
@@ -104,6 +105,7 @@ def test_the_frame_that_stands_longest_is_measured(odd: OddPicture) -> None:
     assert seen.info.incomplete == odd.incomplete
 
 
+@pytest.mark.long
 def test_a_frame_behind_those_that_are_looked_through_is_measured_where_it_stands_longer() -> None:
     many = animated("GIF", 300)
     assert difference(decode(many).pixels, PICTURE) < 10

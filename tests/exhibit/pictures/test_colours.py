@@ -62,6 +62,7 @@ def test_profiles_of_srgb_cost_no_conversion() -> None:
         assert told(rgb_profile(srgb_curve(), version=version)) is None
 
 
+@pytest.mark.long
 def test_a_usual_profile_is_applied_to_what_was_reduced_and_an_odd_one_before() -> None:
     usual, odd = told(rgb_profile(srgb_curve(), DISPLAY_P3)), told(HIDDEN)
     assert usual is not None

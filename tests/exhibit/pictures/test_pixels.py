@@ -40,6 +40,7 @@ def test_a_picture_of_which_only_dark_pages_show_anything_stands_on_black() -> N
     assert (decode(saved(same, "PNG")).pixels == 255).all()
 
 
+@pytest.mark.long
 def test_large_transparent_pictures_are_the_same_strip_by_strip() -> None:
     picture = photo(1500, 1400).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))

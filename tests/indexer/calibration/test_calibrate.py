@@ -50,6 +50,7 @@ def outcome(order: Order) -> Outcome:
     return calibrate(order, quiet)
 
 
+@pytest.mark.long
 def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome) -> None:
     assert len(outcome.photographs) == COUNT + 1
     assert outcome.calibration.certain == Bound(COUNT, 0)

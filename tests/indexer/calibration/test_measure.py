@@ -10,6 +10,7 @@ from indexer.picture.descriptor import BUILT_IN
 from tests.assets.archive import PLAN, archive_in, quiet
 
 
+@pytest.mark.long
 def test_files_of_the_same_picture_take_no_strangers_place(tmp_path: Path) -> None:
     archive = archive_in(tmp_path / "archive")
     photographs, _ = read_photographs(archive, tmp_path, [], BUILT_IN, quiet)

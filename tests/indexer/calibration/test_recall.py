@@ -14,6 +14,7 @@ from tests.assets.textured import encoded, textured
 PICTURE = textured(1, (300, 200))
 
 
+@pytest.mark.long
 def test_recall_tells_a_network_that_finds_crops_from_one_that_does_not() -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]
     mine = examined(read_card(CARD), network())
@@ -26,6 +27,7 @@ def test_recall_tells_a_network_that_finds_crops_from_one_that_does_not() -> Non
     assert recall_of(as_plain(ours)) == ours
 
 
+@pytest.mark.long
 def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
     twice = [
         partial(encoded, textured(seed // 2, (240, 180)), "JPEG", quality) for seed in range(44) for quality in (80,)

@@ -214,6 +214,7 @@ def laid_on(picture: Image.Image, ground: Image.Image) -> Image.Image:
     return sheet
 
 
+@pytest.mark.long
 def test_another_inset_in_the_place_of_a_small_one_is_told() -> None:
     one, other = (measured(jpeg(with_inset(7, textured(seed, (300, 225))))) for seed in (61, 62))
     assert one.inset is not None
@@ -306,6 +307,7 @@ def test_a_small_part_of_two_scenes_is_no_copy_of_either(shown: int, decision: D
     assert ("shared-overlay" in found.reasons) is (decision is Decision.REVIEW)
 
 
+@pytest.mark.long
 def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
     one, other = (measured(jpeg(page_with(textured(seed)))) for seed in (31, 32))
     assert other.low_information == ("page",)
@@ -321,6 +323,7 @@ def test_strangers_under_the_same_caption_share_nothing_that_counts() -> None:
     assert verify(measured(jpeg(textured(42))), other).decision is Decision.CERTAIN
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overlay", ["meme", "news"])
 def test_strangers_under_one_bar_of_words_are_never_certain_and_seldom_worth_a_look(overlay: str) -> None:
     pairs = [
@@ -333,6 +336,7 @@ def test_strangers_under_one_bar_of_words_are_never_certain_and_seldom_worth_a_l
     assert all("shared-overlay" in one.reasons for one in said if one.decision is Decision.REVIEW)
 
 
+@pytest.mark.long
 def test_pages_of_text_are_told_apart_by_what_they_say(registered: Features) -> None:
     page, other = measured(encoded(text_page(1))), measured(encoded(text_page(2)))
     assert verify(measured(encoded(text_page(1))), page).decision is Decision.CERTAIN

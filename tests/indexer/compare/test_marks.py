@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from PIL import Image
 
 from exhibit.types import Decision
@@ -55,6 +56,7 @@ def test_versions_of_one_work_are_no_marks_of_it() -> None:
     assert marks(measured(work), versions) == ()
 
 
+@pytest.mark.long
 def test_a_stranger_under_the_same_words_is_no_find_when_the_mark_is_known() -> None:
     works = [measured(under_words(thing(seed))) for seed in (1, 2, 3, 4)]
     stranger = measured(under_words(thing(8)), 75)

@@ -100,6 +100,7 @@ def test_the_pieces_lie_where_the_picture_was_bent(registered: Features) -> None
         assert x + AMPLITUDE * np.sin(y / 40) == pytest.approx((left + right) / 2, abs=1)
 
 
+@pytest.mark.long
 def test_strangers_have_no_neighbourhoods_that_agree(registered: Features) -> None:
     for seed in range(5):
         found = measured(encoded(textured(900 + seed)))

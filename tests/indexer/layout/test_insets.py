@@ -47,6 +47,7 @@ def page() -> Features:
     return extract(encoded(with_inset(900)))
 
 
+@pytest.mark.long
 def test_an_inset_has_a_descriptor_and_a_hash_by_which_its_work_is_found(page: Features) -> None:
     assert tuple(page.embeddings) == (WHOLE, CENTRE, INSET)
     assert page.inset is not None

@@ -185,6 +185,7 @@ def test_a_network_of_somebody_else_runs_in_a_process_of_its_own_and_gives_the_s
     assert (mine.vectors(pictures) == expected).all()
 
 
+@pytest.mark.long
 def test_a_network_of_somebody_else_is_refused_when_it_takes_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded(heavy(2, 1)).open()
     monkeypatch.setattr(descriptors, "MEMORY", 256 << 20)

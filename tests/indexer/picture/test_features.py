@@ -52,6 +52,7 @@ def test_keypoints_are_spread_over_the_picture(features: Features) -> None:
     assert counts.min() >= 15
 
 
+@pytest.mark.long
 def test_more_detail_has_more_keypoints() -> None:
     data = encoded(textured(1, (1280, 960)), "JPEG")
     assert len(extract(data, detail=Detail(side=1024, keypoints=1500)).local) > len(extract(data).local)

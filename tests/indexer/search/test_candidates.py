@@ -103,6 +103,7 @@ def test_the_picture_on_a_page_is_found_by_the_descriptor_of_its_panel(descripto
     assert 5 in numbers(descriptor_candidates(page, descriptors))
 
 
+@pytest.mark.long
 def test_a_mirrored_piece_in_another_picture_is_found_by_its_votes(hashes: BruteForceIndex, votes: VoteIndex) -> None:
     picture = textured(900, (800, 600))
     picture.paste(textured(5, SIZE).crop((40, 30, 280, 210)).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (480, 350))

@@ -89,6 +89,7 @@ def test_what_is_said_of_a_work_does_not_hang_on_the_others(shelf: Shelf, tmp_pa
     assert among[7] == by_itself[0]
 
 
+@pytest.mark.long
 def test_what_the_hashes_said_of_a_batch_is_not_asked_again(shelf: Shelf) -> None:
     files = [encoded(textured(3, SIZE), "JPEG"), encoded(collage_with(textured(5, SIZE)))]
     found = [extract(data) for data in files]
@@ -153,6 +154,7 @@ def test_a_piece_of_a_work_is_found(shelf: Shelf) -> None:
     assert 7 in shown(shelf, textured(7, SIZE).crop((60, 40, 330, 250)))
 
 
+@pytest.mark.long
 def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
     sheet = collage_with(textured(5, SIZE), 0)
     for place, seed in ((1, 11), (2, 17), (3, 23)):
@@ -160,6 +162,7 @@ def test_all_works_of_a_collage_are_found(shelf: Shelf) -> None:
     assert shown(shelf, sheet) == {5, 11, 17, 23}
 
 
+@pytest.mark.long
 def test_a_small_picture_that_lies_over_another_one_on_a_page_is_found(shelf: Shelf) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
@@ -168,6 +171,7 @@ def test_a_small_picture_that_lies_over_another_one_on_a_page_is_found(shelf: Sh
     assert shown(shelf, page, "JPEG") == {3}
 
 
+@pytest.mark.long
 def test_works_that_overlap_in_another_picture_are_found_beyond_the_first(shelf: Shelf) -> None:
     other = textured(800, (1100, 800))
     for place, seed in enumerate((2, 9)):

@@ -71,6 +71,7 @@ def test_a_copy_of_one_exposure_lies_less_precisely_on_another() -> None:
     assert precision(own) > precision(other) + 0.1
 
 
+@pytest.mark.long
 def test_what_a_work_is_to_another_follows_from_their_comparison() -> None:
     whole = textured(4)
     part = whole.crop((40, 30, 400, 320))

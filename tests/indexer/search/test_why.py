@@ -47,6 +47,7 @@ def wavy(picture: Image.Image, pixels: float, period: float) -> Image.Image:
     return Image.fromarray(cv2.remap(np.asarray(picture), *places, cv2.INTER_LINEAR))
 
 
+@pytest.mark.long
 def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: Shelf) -> None:
     data = encoded(textured(WORK, SIZE).crop((60, 40, 330, 250)), "JPEG")
     explained = asked(shelf, data)
@@ -129,6 +130,7 @@ def test_what_cannot_be_read_falls_first() -> None:
     assert explained.examined is None
 
 
+@pytest.mark.long
 def test_two_files_alone_are_decided_as_a_pair_is(shelf: Shelf) -> None:
     for picture in (textured(WORK, SIZE), wavy(textured(WORK, SIZE), 6, 20), textured(9, SIZE)):
         data = encoded(picture, "JPEG")

@@ -253,6 +253,7 @@ def _found_elsewhere(folder: Path, results: "Queue[list[int]]") -> None:
     results.put([hit.number for hit in index.search(vectors(BITS, [20]), k=1)[0]])
 
 
+@pytest.mark.long
 def test_another_process_maps_the_same_files(tmp_path: Path) -> None:
     index = filled(tmp_path)
     maps = Path("/proc/self/maps")

@@ -72,6 +72,7 @@ OPERATIONS = st.one_of(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(operations=st.lists(OPERATIONS, max_size=8), query=st.integers(0, 20))
 def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
@@ -116,6 +117,7 @@ def test_a_work_that_comes_again_before_it_is_written_down_counts_once(tmp_path:
     assert (again.votes(descriptors(2)), again.counts()) == (index.votes(descriptors(2)), index.counts())
 
 
+@pytest.mark.long
 def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_path: Path) -> None:
     """Many works have the same details, so that many neighbours are equally far."""
     works = [(number, descriptors(number % 8, 60)) for number in range(1, 41)]

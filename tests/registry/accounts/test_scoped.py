@@ -26,6 +26,7 @@ ASKED: list[Callable[[Owner], object]] = [
 ]
 
 
+@pytest.mark.long
 def test_what_one_owner_has_another_has_not(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     bundle = sealed_bundle(inline, studio)

@@ -231,6 +231,7 @@ def answer_of(services: Services, case: Case) -> PartnerAnswer:
     return answer
 
 
+@pytest.mark.long
 def test_lies_are_found_when_they_are_told(services: Services, case: Case, shop: Site, tmp_path: Path) -> None:
     signer = new_signer()
     log, other_key = (new_log(tmp_path / name, "b.example/log", key) for name, key in (("b", signer), ("x", None)))

@@ -148,6 +148,7 @@ def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
     assert card["witness"] == cosigner_key(shown.witness_name, shown.witness_signer.public_key)
 
 
+@pytest.mark.long
 def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
     cache.clear()
     client, body = Client(), grown(log, 3, 0)

@@ -165,6 +165,7 @@ def test_keys_follow_no_redirect(services: Services, case: Case, archive: Site) 
         assert other.seen == []
 
 
+@pytest.mark.long
 def test_whatever_else_it_says_is_told_as_missing(services: Services, case: Case, archive: Site) -> None:
     for answer, missing in ODD:
         saving(archive, PENDING, answer)

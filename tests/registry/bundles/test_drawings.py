@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import pytest
 from PIL import Image, ImageOps
 
 from exhibit.digests import Digest
@@ -24,6 +25,7 @@ def sealed(inline: SyncRunner, found: bytes = b"") -> Bundle:
     return bundle
 
 
+@pytest.mark.long
 def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: SyncRunner) -> None:
     bundle = sealed(inline)
     case = sealed_case(inline.services, bundle)
@@ -39,6 +41,7 @@ def test_a_bundle_holds_four_drawings_of_a_match_each_under_its_role(inline: Syn
             assert max(drawn.size) <= 1600
 
 
+@pytest.mark.long
 def test_a_report_shows_a_case_that_is_not_sealed_with_drawings_too(inline: SyncRunner) -> None:
     sealed(inline)
     Case.objects.update(decision=Case.Decision.OPEN)

@@ -77,6 +77,7 @@ def test_a_revoked_key_seals_no_more_and_the_log_says_since_when(inline: SyncRun
     assert old.revoked_reason == "stolen"
 
 
+@pytest.mark.long
 def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
     assert bundle.seal_digest is None
 
 
+@pytest.mark.long
 def test_what_was_sealed_before_stands_and_the_next_bundle_has_the_next_key(inline: SyncRunner, studio: Owner) -> None:
     first = sealed_bundle(inline, studio)
     assert first.key is not None
@@ -234,6 +236,7 @@ def test_a_device_key_is_noted_once(inline: SyncRunner, studio: Owner) -> None:
     assert [key.owner.slug for key in keys_of()] == ["studio"]
 
 
+@pytest.mark.long
 def test_no_private_key_is_in_a_log_a_dump_or_a_bundle(
     inline: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:

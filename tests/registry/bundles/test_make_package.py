@@ -92,6 +92,7 @@ def test_each_bundle_is_listed_with_its_digests_and_in_each_language(inline: Syn
     assert "No outside witness was configured." in files["CONTENTS.txt"].decode()
 
 
+@pytest.mark.long
 def test_what_documents_of_the_owner_hold_is_listed_for_the_court_alone(inline: SyncRunner) -> None:
     row = asked_bundle(inline)
     attach(inline.services, Work.objects.get(), "deed.pdf", written("script"), about="Deed", by="Ann")

@@ -18,6 +18,7 @@ def pdf_text(pdf: bytes) -> str:
     return " ".join(" ".join(page.extract_text().split()) for page in PdfReader(BytesIO(pdf)).pages)
 
 
+@pytest.mark.long
 def test_papers_are_drafted_from_a_sealed_bundle_with_what_its_captures_wrote(inline: SyncRunner) -> None:
     bundle = asked_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])

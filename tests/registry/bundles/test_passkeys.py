@@ -91,6 +91,7 @@ def last_details(type_: str) -> dict[str, Any]:
     return dict(found.details)
 
 
+@pytest.mark.long
 def test_a_confirmed_case_carries_its_passkey_into_log_and_bundle(
     inline: SyncRunner, studio: Owner, ann: User, tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_an_answer_that_a_verifier_would_refuse_is_not_taken(studio: Owner, ann:
         check_assertion(Assertion(good.statement, b"", *parts))
 
 
+@pytest.mark.long
 def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     studio = confirmed(inline)
     people.add_member(studio, "ann@example.org", "owner", "correct horse battery staple", by="test")

@@ -58,6 +58,7 @@ def pages(inline: SyncRunner, package: Package, name: str) -> list[str]:
         return [" ".join(page.extract_text().split()) for page in reader(stream.read()).pages]
 
 
+@pytest.mark.long
 def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: SyncRunner) -> None:
     package = made(inline, asked())
     stem = package_name(package).removesuffix(".zip")
@@ -85,6 +86,7 @@ def test_the_other_side_gets_neither_originals_nor_their_pages(inline: SyncRunne
     assert "-bundle-1-without-originals.zip" in whole.replace(" ", "")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
 def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
@@ -115,6 +117,7 @@ def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
     assert "2 to 2 of 2" in second[0]
 
 
+@pytest.mark.long
 def test_a_purge_while_one_is_made_has_it_made_again_without_the_picture(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +173,7 @@ def test_a_zip_goes_without_a_pdf_at_which_processes_break_off_again_and_again(
     assert all(tries.count(language) == 2 for language in tries)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
 def test_a_volume_that_cant_be_set_takes_only_its_language_and_a_passing_fault_takes_nothing(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch

@@ -47,6 +47,7 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
     assert bundle.case.bundles.count() == 2
 
 
+@pytest.mark.long
 def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_newest_bundle(
     inline: SyncRunner,
 ) -> None:

@@ -39,6 +39,7 @@ def taken_up() -> tuple[int, int]:
     return Case.objects.count(), CaseSighting.objects.count()
 
 
+@pytest.mark.long
 def test_opening_takes_up_everything_once(inline: SyncRunner, work: Work) -> None:
     assert taken_up() == (OPENED, OPENED)
     say(inline, work, Answer.OPEN)
@@ -54,6 +55,7 @@ def test_opening_takes_up_everything_once(inline: SyncRunner, work: Work) -> Non
     assert (change.kind, change.by, change.reason) == ("open", "Ann", "I looked.")
 
 
+@pytest.mark.long
 def test_what_was_opened_is_the_past_from_then_on(inline: SyncRunner, work: Work) -> None:
     say(inline, work, Answer.OPEN)
     found_on_sites(inline.services, work.owner, [stranger(20 + number, photograph(1)) for number in range(8)], "more")
@@ -64,6 +66,7 @@ def test_what_was_opened_is_the_past_from_then_on(inline: SyncRunner, work: Work
     assert Case.objects.count() == 3 * SEEN
 
 
+@pytest.mark.long
 def test_an_answer_that_nobody_was_told_of_is_found_by_the_tick(inline: SyncRunner, work: Work) -> None:
     inline.services.enqueue = leave_to_the_tick
     say(inline, work, Answer.OPEN)
@@ -73,6 +76,7 @@ def test_an_answer_that_nobody_was_told_of_is_found_by_the_tick(inline: SyncRunn
     assert taken_up() == (SEEN, SEEN)
 
 
+@pytest.mark.long
 def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work: Work) -> None:
     say(inline, work, Answer.DISMISS)
     assert LookAlike.objects.filter(owner=work.owner, case=None).count() == SEEN - OPENED
@@ -90,6 +94,7 @@ def test_what_is_dismissed_opens_no_case_then_or_later(inline: SyncRunner, work:
     }
 
 
+@pytest.mark.long
 def test_a_dismissal_is_taken_back(inline: SyncRunner, work: Work) -> None:
     say(inline, work, Answer.DISMISS)
     say(inline, work, Answer.UNDO)

@@ -24,6 +24,7 @@ def strangers(count: int, first: int = 0) -> list[bytes]:
     return [stranger(first + number, photograph(1)) for number in range(count)]
 
 
+@pytest.mark.long
 def test_a_picture_that_goes_round_opens_a_case_wherever_it_is_seen(inline: SyncRunner, studio: Owner) -> None:
     found_on_sites(inline.services, studio, [reposted(number, photograph(1)) for number in range(12)])
     assert Case.objects.count() == Capture.objects.count() == 12
@@ -32,6 +33,7 @@ def test_a_picture_that_goes_round_opens_a_case_wherever_it_is_seen(inline: Sync
     assert not Flood.objects.exists()
 
 
+@pytest.mark.long
 def test_strangers_that_all_match_one_work_open_no_more_cases_than_the_floor(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(2))
     found_on_sites(inline.services, studio, strangers(7))
@@ -45,6 +47,7 @@ def test_strangers_that_all_match_one_work_open_no_more_cases_than_the_floor(inl
     assert Case.objects.filter(work__number=2).count() == 1
 
 
+@pytest.mark.long
 def test_one_picture_on_very_many_sites_is_looked_at_too(inline: SyncRunner, studio: Owner) -> None:
     with_floor(inline.services, 1)
     found_on_sites(inline.services, studio, [reposted(number, photograph(1)) for number in range(12)])
@@ -52,6 +55,7 @@ def test_one_picture_on_very_many_sites_is_looked_at_too(inline: SyncRunner, stu
     assert (Flood.objects.get().sites, Flood.objects.get().different) == (11, 0)
 
 
+@pytest.mark.long
 def test_many_places_of_one_site_are_one_case_and_count_once(inline: SyncRunner, studio: Owner) -> None:
     planned, epoch = claimed_slice(studio)
     match_pictures(inline.services, bring(inline.services, planned, epoch, strangers(6)))
@@ -59,6 +63,7 @@ def test_many_places_of_one_site_are_one_case_and_count_once(inline: SyncRunner,
     assert (FoundDay.objects.get().sites, FoundDay.objects.get().different) == (1, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whose", ["its own", "that of other works"])
 def test_as_many_as_three_times_on_the_best_day_are_nothing_unusual(
     inline: SyncRunner, studio: Owner, whose: str
@@ -70,6 +75,7 @@ def test_as_many_as_three_times_on_the_best_day_are_nothing_unusual(
     assert Flood.objects.get().limit == 6
 
 
+@pytest.mark.long
 def test_what_a_case_has_is_seen_again_while_its_work_is_held_back(inline: SyncRunner, studio: Owner) -> None:
     found_on_sites(inline.services, studio, strangers(5))
     before = Case.objects.count()
@@ -78,6 +84,7 @@ def test_what_a_case_has_is_seen_again_while_its_work_is_held_back(inline: SyncR
     assert [case.case_sightings.count() for case in Case.objects.all()] == [2, 2, 2]
 
 
+@pytest.mark.long
 def test_a_new_work_that_matches_much_that_was_seen_before_opens_nothing(inline: SyncRunner, studio: Owner) -> None:
     mark = photograph(3)
     found_on_sites(inline.services, studio, [stranger(number, mark) for number in range(6)])
@@ -88,6 +95,7 @@ def test_a_new_work_that_matches_much_that_was_seen_before_opens_nothing(inline:
     assert (flood.work.number, flood.different) == (2, Match.objects.exclude(decision="none").count())
 
 
+@pytest.mark.long
 def test_a_day_that_was_held_back_makes_no_past(inline: SyncRunner, studio: Owner) -> None:
     found_on_sites(inline.services, studio, strangers(6))
     assert (FoundDay.objects.get().sites, FoundDay.objects.get().different) == (3, 3)

@@ -1,5 +1,6 @@
 """What cases are made of matches: whose they are, what a licence does to them, and that nothing is done twice."""
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -65,6 +66,7 @@ def test_registrations_and_decisions_are_submitted_to_the_log(inline: SyncRunner
     assert [row.type for row in LogSubmission.objects.order_by("pk")] == ["registration", "case", "case", "decision"]
 
 
+@pytest.mark.long
 def test_opening_a_case_takes_few_statements_and_each_further_one_of_a_batch_fewer(inline: SyncRunner) -> None:
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)

@@ -76,6 +76,7 @@ def crawled(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
+@pytest.mark.long
 def test_a_purge_removes_bytes_everywhere_and_blocks_them(
     services: SyncRunner, crawled: Owner, shop: Shop, tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: SyncRu
     assert case.captures.count() == 4
 
 
+@pytest.mark.long
 def test_looks_that_somebody_asks_for_day_after_day_give_no_place_up(
     inline: SyncRunner, case: Case, site: Site
 ) -> None:
@@ -197,6 +198,7 @@ def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: SyncRun
     assert Capture.objects.exclude(next_at=None).count() == 1
 
 
+@pytest.mark.long
 def test_the_tick_starts_what_is_due(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     inline.run_until_idle()

@@ -1,5 +1,7 @@
 """The step that takes up what a flood held back."""
 
+import pytest
+
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.cases.release import release
 from registry.models import Flood, Picture, Work
@@ -8,6 +10,7 @@ from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_only_what_waits_goes_through_its_step_again(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(with_floor(inline.services, 1), studio, photograph(1))

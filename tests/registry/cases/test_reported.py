@@ -141,6 +141,7 @@ def reported_elsewhere(inline: SyncRunner) -> Bundle:
 SHOWING = {"data/sightings/01/image.jpg", "data/matches/01/overlay.jpg", "data/exhibit.pdf"}
 
 
+@pytest.mark.long
 def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
     inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_bundle_leaves_out_what_shows_a_reported_picture_for_that_owner_alone(
     assert set(files_of(written(inline, bundle, tmp_path))) >= SHOWING
 
 
+@pytest.mark.long
 def test_copies_that_were_made_before_are_gone_and_new_ones_do_not_show_the_picture(
     inline: SyncRunner, reported_elsewhere: Bundle, tmp_path: Path
 ) -> None:

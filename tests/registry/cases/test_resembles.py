@@ -128,6 +128,7 @@ def test_works_and_parties_count_and_name_no_more_than_cases(inline: SyncRunner,
     assert [row["party"] for row in parties(studio)] == ["shop.example"]
 
 
+@pytest.mark.long
 def test_the_drawer_is_ordered_by_the_odds_that_it_has_to_do_with_the_work(inline: SyncRunner, studio: Owner) -> None:
     odds = {"low.example": 4.0, "high.example": 60.0, "higher.example": 61.0, "unknown.example": None}
     for party, related in odds.items():

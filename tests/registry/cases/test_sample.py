@@ -55,6 +55,7 @@ def made(inline: SyncRunner, name: str = "ann") -> Owner:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothing(inline: SyncRunner) -> None:
     ann = made(inline)
@@ -72,6 +73,7 @@ def test_it_brings_finds_that_can_be_decided_and_undone_and_logs_and_tells_nothi
     assert [present_accuracy().rate(kind).decided for kind in CLASSES] == [0, 0]
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
     ann = made(inline)
@@ -95,6 +97,7 @@ def test_nothing_of_it_goes_out(inline: SyncRunner) -> None:
             go()
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_it_and_what_is_real_dont_know_of_each_other(inline: SyncRunner) -> None:
     ann, studio = made(inline), owner("studio")
@@ -127,6 +130,7 @@ def work_on(inline: SyncRunner, ann: Owner) -> None:
     inline.run_until_idle()
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
     studio = owner("studio")

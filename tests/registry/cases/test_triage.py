@@ -3,6 +3,7 @@
 import io
 from datetime import date
 
+import pytest
 from PIL import Image
 
 from registry.cases import decisions
@@ -38,6 +39,7 @@ def test_a_case_knows_what_the_queue_shows_and_sorts_by(inline: SyncRunner) -> N
     assert case.shown.match.decision == "certain"
 
 
+@pytest.mark.long
 def test_a_cleared_case_waits_again_when_it_gains_another_picture(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)

@@ -34,6 +34,7 @@ def outcomes(crawl: Crawl) -> dict[str, tuple[Outcome, str]]:
     return {one.canary.url.partition("127.0.0.5")[2].partition("/")[2]: (one.outcome, one.reason) for one in found}
 
 
+@pytest.mark.long
 def test_a_crawl_finds_a_canary_where_its_page_leads_or_misses_it_for_a_reason_and_opens_no_question(
     inline: SyncRunner, work: Work, shop: Shop
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_crawl_finds_a_canary_where_its_page_leads_or_misses_it_for_a_reason_a
     assert list(Case.objects.values_list("decision", flat=True)) == ["licensed"]
 
 
+@pytest.mark.long
 def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
     inline: SyncRunner, work: Work, shop: Shop
 ) -> None:

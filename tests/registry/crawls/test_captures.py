@@ -128,6 +128,7 @@ def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
     assert not Sighting.objects.exists()
 
 
+@pytest.mark.long
 @BOTH
 def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_comes_twice(
     name: str, inline: SyncRunner, studio: Owner, archived: Archived, site: Site, monkeypatch: pytest.MonkeyPatch
@@ -148,6 +149,7 @@ def test_each_run_takes_as_many_as_it_may_and_the_next_goes_on_so_that_nothing_c
     assert Sighting.objects.values("picture").distinct().count() == 7
 
 
+@pytest.mark.long
 def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says(
     inline: SyncRunner, studio: Owner, archived: Archived
 ) -> None:
@@ -244,6 +246,7 @@ def test_what_a_run_would_ask_is_told_without_a_capture_being_fetched(inline: Sy
     assert not FrontierUrl.objects.exists()
 
 
+@pytest.mark.long
 def test_ten_thousand_captures_of_few_pictures_are_few_addresses(
     inline: SyncRunner, studio: Owner, archived: Archived, site: Site
 ) -> None:

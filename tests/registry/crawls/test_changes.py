@@ -263,6 +263,7 @@ def site(inline: SyncRunner) -> Iterator[Shop]:
         yield made
 
 
+@pytest.mark.long
 def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_changes(
     inline: SyncRunner, site: Shop
 ) -> None:
@@ -291,6 +292,7 @@ def test_run_by_run_a_site_larger_than_the_budget_is_seen_whole_and_then_its_cha
     assert set(made.known_pages.values_list("changes", flat=True)) == {0, 13}
 
 
+@pytest.mark.long
 def test_of_many_pages_that_never_change_a_run_asks_a_sample_and_each_comes_within_sixteen_runs(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     for n in range(400):
@@ -401,6 +403,7 @@ def test_a_run_that_asks_for_everything_leaves_nothing_alone_and_the_next_one_do
     assert (again.everything, again.by_change) == (False, True)
 
 
+@pytest.mark.long
 def test_the_second_run_asks_a_tenth_but_for_the_page_of_a_find_and_what_the_sitemap_dates_anew(
     inline: SyncRunner, site: Shop
 ) -> None:

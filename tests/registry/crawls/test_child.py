@@ -13,6 +13,7 @@ from registry.crawls.child import crawl_child
 from tests.assets.rows import photograph
 
 
+@pytest.mark.long
 def test_lines_come_home_whole_and_the_bytes_lie_where_they_were_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,7 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
     return crawl, crawl.inquiries.get()
 
 
+@pytest.mark.long
 def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -111,6 +112,7 @@ def test_the_search_is_sent_a_small_copy_and_the_key(inline: SyncRunner, studio:
     assert photograph(1) not in sent.body
 
 
+@pytest.mark.long
 def test_the_key_lies_encrypted_and_stands_nowhere_else(
     inline: SyncRunner, studio: Owner, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -128,6 +130,7 @@ def test_the_key_lies_encrypted_and_stands_nowhere_else(
     assert {one.content["what"] for one in LogOpening.objects.filter(content__what__startswith="search key")}
 
 
+@pytest.mark.long
 def test_each_run_goes_on_with_the_works_that_come_next(inline: SyncRunner, studio: Owner, site: Site) -> None:
     site.routes[SEARCH] = tineye_answer([])
     for seed in (2, 3):
@@ -141,6 +144,7 @@ def test_each_run_goes_on_with_the_works_that_come_next(inline: SyncRunner, stud
     assert bodies[0][:2000] == bodies[3][:2000]
 
 
+@pytest.mark.long
 def test_a_search_that_is_busy_is_asked_again_later_and_nothing_is_lost(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -293,6 +297,7 @@ def test_what_was_answered_and_kept_isnt_asked_again_wherever_the_worker_is_kill
     assert (len(asked_for), len(set(asked_for)), crawl.inquiries.get().asked) == (3, 3, 3)
 
 
+@pytest.mark.long
 def test_without_consent_no_picture_leaves_the_house_until_it_is_given_and_after_it_is_taken_back(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +343,7 @@ def test_pages_without_a_picture_are_visited_and_what_they_lead_to_isnt(
     assert site.times("/elsewhere") == 0
 
 
+@pytest.mark.long
 def test_a_shop_without_a_key_is_asked_once_a_run(inline: SyncRunner, studio: Owner, site: Site) -> None:
     text = MARKET.format(url=site.url("")).replace('q = "{words}", ', "").replace('key = "{key}", ', "")
     (inline.services.config.data_dir / "searches" / "shop.toml").write_text(text, encoding="utf-8")

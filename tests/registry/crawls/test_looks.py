@@ -32,6 +32,7 @@ def studio(inline: SyncRunner) -> Owner:
     return of
 
 
+@pytest.mark.long
 def test_a_page_is_visited_once_and_its_copy_becomes_a_case(inline: SyncRunner, studio: Owner, web: Site) -> None:
     crawl = looks.look(inline.services, studio, f" {web.url('/shop')} ", image=web.url("/lazy.jpg"), by="Ann")
     inline.run_until_idle()

@@ -107,6 +107,7 @@ def costs() -> list[int]:
     return [*SearchCharge.objects.order_by("pk").values_list("millionths", flat=True)]
 
 
+@pytest.mark.long
 def test_no_request_is_sent_that_would_cost_too_much_and_the_next_run_goes_on_from_there(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -120,6 +121,7 @@ def test_no_request_is_sent_that_would_cost_too_much_and_the_next_run_goes_on_fr
     assert str(*budgets.spent_of(budgets.of_month(watch.pk))) == "0.08 USD"
 
 
+@pytest.mark.long
 def test_money_that_pays_for_all_exactly_is_enough(inline: SyncRunner, studio: Owner, site: Site) -> None:
     _crawl, inquiry = run(inline, asking(inline, studio, money="0.06 USD"))
     assert (inquiry.outcome, inquiry.asked, inquiry.stopped_at) == ("", 3, {})
@@ -127,6 +129,7 @@ def test_money_that_pays_for_all_exactly_is_enough(inline: SyncRunner, studio: O
     assert (inquiry.outcome, inquiry.asked) == ("money", 0)
 
 
+@pytest.mark.long
 def test_the_money_of_a_month_holds_over_its_runs_and_comes_back_with_the_next_month(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -182,6 +185,7 @@ def test_a_request_counts_whatever_is_answered(inline: SyncRunner, studio: Owner
     assert crawl.inquiries.get().stopped_at["left"] == 3
 
 
+@pytest.mark.long
 def test_a_price_that_changes_counts_from_the_next_request_on(inline: SyncRunner, studio: Owner, site: Site) -> None:
     watch = asking(inline, studio, searches=1, money="0.07 USD")
     run(inline, watch)
@@ -199,6 +203,7 @@ def test_a_price_that_changes_counts_from_the_next_request_on(inline: SyncRunner
     assert len(sent(site)) == 4
 
 
+@pytest.mark.long
 def test_free_requests_of_a_month_are_those_of_all_watches_of_an_owner(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -209,6 +214,7 @@ def test_free_requests_of_a_month_are_those_of_all_watches_of_an_owner(
     assert Inquiry.objects.latest("pk").stopped_at == {"spent": "0.02 USD", "limit": "0.02 USD", "left": 1}
 
 
+@pytest.mark.long
 def test_money_that_ends_within_the_pages_of_a_subject_leaves_the_others_their_turn(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -219,6 +225,7 @@ def test_money_that_ends_within_the_pages_of_a_subject_leaves_the_others_their_t
     assert [query(one)["q"] for one in site.seen] == ["wave", "wave", "fuji", "fuji"]
 
 
+@pytest.mark.long
 def test_an_address_that_two_searches_name_is_visited_once(inline: SyncRunner, studio: Owner, site: Site) -> None:
     put_shipped(inline.services.config.data_dir, "yandex-images", site)
     keep_key(inline.services, studio, "yandex-images", "folder:key", by="Ann")
@@ -235,6 +242,7 @@ def test_an_address_that_two_searches_name_is_visited_once(inline: SyncRunner, s
     assert site.times("/copy.jpg") == 1
 
 
+@pytest.mark.long
 def test_picked_works_are_asked_for_the_newest_first_without_those_that_are_withdrawn(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:

@@ -48,6 +48,7 @@ def kill_the_crawler(_: Seen) -> Answer:
     return Answer(b"")
 
 
+@pytest.mark.long
 def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/2"] = kill_the_crawler
     watch(owner("studio"), shop.url("/0"))
@@ -61,6 +62,7 @@ def test_a_page_that_kills_the_crawler_is_given_up_and_no_other_is_lost(inline: 
     assert not HostLease.objects.exclude(slice=None).exists()
 
 
+@pytest.mark.long
 def test_a_watch_that_renders_sees_what_scripts_show_within_its_budget(inline: SyncRunner, shop: Shop) -> None:
     pytest.importorskip("playwright", reason="the optional part capture isn't installed")
     if find_browser("").path is None:
@@ -81,6 +83,7 @@ def test_a_watch_that_renders_sees_what_scripts_show_within_its_budget(inline: S
     assert sum(one["unrendered"].get("budget", 0) for one in counts) >= 1
 
 
+@pytest.mark.long
 def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRunner, shop: Shop) -> None:
     """More months than the budget has pages, each with links to all, named before the goods."""
     months = [f"/calendar/{number // 12}/{number % 12}" for number in range(120)]
@@ -110,6 +113,7 @@ def test_an_endless_calendar_is_left_out_by_later_slices_and_told(inline: SyncRu
     assert 10 <= sum(path in goods for path in first) <= 30  # patterns take turns
 
 
+@pytest.mark.long
 def test_pages_that_all_show_something_new_are_all_visited(inline: SyncRunner, shop: Shop) -> None:
     goods = [f"/goods/{number}" for number in range(50)]
     shop.site.page("/", "".join(f'<a href="{path}">x</a>' for path in goods))
@@ -123,6 +127,7 @@ def test_pages_that_all_show_something_new_are_all_visited(inline: SyncRunner, s
     assert not Refusal.objects.exists()
 
 
+@pytest.mark.long
 def test_a_site_whose_robots_cannot_be_had_is_visited_by_the_same_crawl_when_it_has_rested(
     inline: SyncRunner, shop: Shop
 ) -> None:
@@ -149,6 +154,7 @@ def test_a_site_whose_robots_cannot_be_had_is_visited_by_the_same_crawl_when_it_
     assert Refusal.objects.get(reason="robots").url == shop.url("/3")
 
 
+@pytest.mark.long
 def test_a_page_that_is_to_be_had_later_is_visited_by_the_same_crawl_when_its_host_has_rested(
     inline: SyncRunner, shop: Shop
 ) -> None:
@@ -168,6 +174,7 @@ def test_a_page_that_is_to_be_had_later_is_visited_by_the_same_crawl_when_its_ho
     assert not Refusal.objects.exists()
 
 
+@pytest.mark.long
 def test_a_site_that_stays_without_robots_is_given_up_by_the_crawl_and_told(inline: SyncRunner, shop: Shop) -> None:
     shop.site.routes["/robots.txt"] = Answer(status=500)
     watch(owner("studio"), shop.url("/0"))

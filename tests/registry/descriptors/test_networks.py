@@ -74,6 +74,7 @@ def vectors_in(space: str, collection: str) -> int:
     return rows.values("fingerprint__picture").distinct().count()
 
 
+@pytest.mark.long
 def test_a_network_serves_once_it_has_described_everything(
     inline: SyncRunner, files: tuple[Path, Path], photos: Path
 ) -> None:
@@ -156,6 +157,7 @@ def test_what_becomes_of_a_network_has_its_entry_or_is_not_done(
     refused(lambda: drop_model(services, "colours"))
 
 
+@pytest.mark.long
 def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_describes_now(
     inline: SyncRunner, files: tuple[Path, Path]
 ) -> None:
@@ -184,6 +186,7 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
     assert described() == before / 2
 
 
+@pytest.mark.long
 def test_a_run_that_broke_off_goes_on_and_a_damaged_picture_holds_up_nobody(
     inline: SyncRunner, files: tuple[Path, Path], photos: Path
 ) -> None:

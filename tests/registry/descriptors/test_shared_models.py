@@ -65,6 +65,7 @@ def entries(what: str) -> list[dict[str, Any]]:
     return [row.details or {} for row in rows]
 
 
+@pytest.mark.long
 def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp_path: Path, photos: Path) -> None:
     services = inline.services
     add_model(services, *network_files(tmp_path))
@@ -135,6 +136,7 @@ def test_a_card_that_lies_about_accuracy_isn_t_used_unless_somebody_wants_it(
     assert entries("network brought into use")[0]["falls_short"] is True
 
 
+@pytest.mark.long
 def test_a_network_that_knows_its_author_s_pictures_alone_is_found_out_by_others(
     inline: SyncRunner, tmp_path: Path
 ) -> None:

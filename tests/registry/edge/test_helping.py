@@ -14,6 +14,7 @@ from tests.assets.rows import copy_of, photograph, register
 __all__ = ["helped"]
 
 
+@pytest.mark.long
 def test_what_a_machine_finds_becomes_a_case_that_this_installation_has_seen_itself(helped: Helped) -> None:
     register(helped.inline.services, helped.studio, photograph(1))
     helped.inline.run_until_idle()
@@ -41,6 +42,7 @@ def test_what_a_machine_finds_becomes_a_case_that_this_installation_has_seen_its
     assert row.seconds > 0
 
 
+@pytest.mark.long
 def test_a_work_that_is_registered_later_finds_what_a_machine_has_measured(helped: Helped) -> None:
     helped.shop.image("/copy.jpg", copy_of(photograph(1)))
     helped.shop.image("/other.jpg", photograph(50))
@@ -55,6 +57,7 @@ def test_a_work_that_is_registered_later_finds_what_a_machine_has_measured(helpe
     assert [row.image_url for row in Sighting.objects.all()] == [helped.shop.url("/copy.jpg")]
 
 
+@pytest.mark.long
 def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(helped: Helped) -> None:
     paths = [f"/{number}.jpg" for number in range(12)]
     for number, path in enumerate(paths):

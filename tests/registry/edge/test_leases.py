@@ -12,6 +12,7 @@ from registry.models import Contributor
 LEASE, LEASES, LIARS = 50, 4, 100
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("checked", "invents", "lies"),

@@ -19,6 +19,7 @@ def account(helped: Helped) -> dict[str, Any]:
     return signed_account(helped.inline.services, rows)
 
 
+@pytest.mark.long
 def test_an_account_tells_slices_and_pictures_that_were_brought_and_none_of_a_liar(helped: Helped) -> None:
     for number in range(2):
         helped.shop.image(f"/{number}.jpg", photograph(number))

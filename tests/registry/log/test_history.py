@@ -59,6 +59,7 @@ def test_roots_are_written_without_what_else_their_file_says_and_named_when_they
             own_trust(inline.services, "")
 
 
+@pytest.mark.long
 def test_bundles_wait_while_nothing_is_signed_and_are_sealed_afterwards(inline: SyncRunner) -> None:
     grow(inline, 1)
     head = inline.services.config.data_dir / "log.head"

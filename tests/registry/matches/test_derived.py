@@ -107,6 +107,7 @@ def test_what_a_later_search_finds_beyond_an_earlier_one_counts(
     assert Match.objects.get().decision == then
 
 
+@pytest.mark.long
 def test_a_confirmed_case_is_sealed_with_its_map_which_a_verifier_computes_again(
     inline: SyncRunner, studio: Owner, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: Sync
         assert (found.work, found.verification.decision) == (work, Decision.CERTAIN)
 
 
+@pytest.mark.long
 def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner, studio: Owner) -> None:
     services, agency = inline.services, owner("agency")
     for number in range(13):
@@ -139,6 +140,7 @@ def images_in(ran: Result) -> list[dict[str, Any]]:
     return told
 
 
+@pytest.mark.long
 def test_each_copy_is_named_with_its_work_drawings_and_proofs(asked: Asked, tmp_path: Path) -> None:
     seen, page, out = tmp_path / "seen here.jpg", tmp_path / "page.png", tmp_path / "proofs"
     seen.write_bytes(copied(ALLEY))
@@ -159,6 +161,7 @@ def test_each_copy_is_named_with_its_work_drawings_and_proofs(asked: Asked, tmp_
         assert max(drawn.size) == 1600
 
 
+@pytest.mark.long
 def test_two_pictures_of_one_name_are_written_beside_each_other(asked: Asked, tmp_path: Path) -> None:
     seen = [tmp_path / name / "seen.jpg" for name in ("a", "b")]
     for path, quality in zip(seen, (90, 60), strict=True):

@@ -36,6 +36,7 @@ def studio(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
+@pytest.mark.long
 def test_a_damaged_segment_is_told_and_made_again_from_the_rows(inline: SyncRunner, studio: Owner) -> None:
     assert {one for _, one in rebuild_indexes(inline.services)} >= {"rootsift@1"}
     (state,) = [one for one in index_states(inline.services) if one.space == "rootsift@1"]
@@ -48,6 +49,7 @@ def test_a_damaged_segment_is_told_and_made_again_from_the_rows(inline: SyncRunn
     assert [one.problems for one in check_indexes(inline.services) if one.space == "rootsift@1"] == [()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("noticed", ["opened", "at intervals"])
 def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner, studio: Owner, noticed: str) -> None:
     list(rebuild_indexes(inline.services))
@@ -66,6 +68,7 @@ def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner
     assert [one.problems for one in check_indexes(inline.services)] == [()] * len(check_indexes(inline.services))
 
 
+@pytest.mark.long
 def test_machines_make_their_indexes_of_the_rows_and_say_the_same(machine: Machine, studio: Owner) -> None:
     here, there = machine("here"), machine("there")
     assert found_in(there, sheet(4)) == found_in(here, sheet(4)) == {"Work 4"}

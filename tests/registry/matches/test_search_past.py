@@ -90,6 +90,7 @@ def outcomes() -> dict[str, str]:
     return found
 
 
+@pytest.mark.long
 def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_recorded(world: World) -> None:
     world.shop.image("/copy-1.jpg", jpeg(Image.open(BytesIO(photograph(1))), quality=35))
     world.shop.site.routes["/copy-2.jpg"] = Answer(b"gone", "text/plain", status=404)
@@ -116,12 +117,14 @@ def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_r
     assert not Match.objects.filter(found_id=gone.found_id).exists()
 
 
+@pytest.mark.long
 def test_a_picture_whose_small_copy_is_unlike_is_left_in_peace(world: World) -> None:
     world.register(0)
     assert {path for path in world.shop.site.paths() if path.endswith(".jpg")} == {"/copy-0.jpg"}
     assert WorkPicture.objects.get().progress["asked_again"] == 1
 
 
+@pytest.mark.long
 def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) -> None:
     world.shop.site.routes["/robots.txt"] = Answer(b"User-agent: *\nDisallow: /copy-0\n", "text/plain")
     Sighting.objects.filter(image_url__endswith="copy-1.jpg").update(image_url="http://10.0.0.1/copy-1.jpg")
@@ -155,6 +158,7 @@ class Dying(FolderBlobStore):
         return super().get(digest)
 
 
+@pytest.mark.long
 def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -180,6 +184,7 @@ def test_a_search_that_dies_goes_on_where_it_was_and_leaves_the_same_rows(
     assert Case.objects.get().case_sightings.count() == len(copies)
 
 
+@pytest.mark.long
 def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +203,7 @@ def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
     assert kept == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
 
 
+@pytest.mark.long
 def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_the_next(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +221,7 @@ def test_works_whose_search_has_not_begun_when_others_have_their_turn_wait_for_t
     assert Case.objects.count() == 2
 
 
+@pytest.mark.long
 def test_a_small_copy_on_a_page_is_found_whether_the_page_or_the_work_came_first(inline: SyncRunner) -> None:
     page = Image.new("RGB", (960, 720), "white")
     for number in range(4):
@@ -260,6 +267,7 @@ def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_a
     assert sorted(Case.objects.values_list("party", flat=True)) == ["again.example", "shop.example"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("why", ["too many", "unreadable"])
 def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, why: str
@@ -279,6 +287,7 @@ def test_what_a_search_had_to_leave_out_is_found_when_it_is_seen_again(
     assert Match.objects.get(found__digest=Digest.of(data)).decision == "certain"
 
 
+@pytest.mark.long
 def test_several_works_are_searched_in_one_pass_with_the_same_result(inline: SyncRunner) -> None:
     studio = owner("studio")
     planned, epoch = claimed_slice(studio)

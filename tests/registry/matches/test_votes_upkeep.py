@@ -82,6 +82,7 @@ def test_an_index_of_the_former_version_is_made_again_when_works_are_looked_for(
     assert list(votes_upkeep.problems(inline.services)) == []
 
 
+@pytest.mark.long
 def test_one_that_serves_meanwhile_is_made_again_by_the_upkeep_and_goes_on(inline: SyncRunner, studio: Owner) -> None:
     list(rebuild_indexes(inline.services))
     serving = Services(inline.services.config)
@@ -93,6 +94,7 @@ def test_one_that_serves_meanwhile_is_made_again_by_the_upkeep_and_goes_on(inlin
     assert list(votes_upkeep.problems(inline.services)) == []
 
 
+@pytest.mark.long
 def test_a_large_installation_gets_a_codec_of_its_own(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRun
     assert drawn(inline.services, work, why(inline.services, work, b"no picture"), b"no picture") == b""
 
 
+@pytest.mark.long
 def test_what_is_laid_in_pieces_is_drawn_in_pieces(inline: SyncRunner) -> None:
     whole, (width, height) = textured(1), textured(1).size
     strips = Image.new("RGB", (width + 60, height + 80), "white")
@@ -63,6 +64,7 @@ def test_what_is_laid_in_pieces_is_drawn_in_pieces(inline: SyncRunner) -> None:
     assert drawn(inline.services, work, explained, copy) != drawn(inline.services, work, as_one, copy)
 
 
+@pytest.mark.long
 def test_a_find_that_another_work_of_a_series_explains_better_is_left_to_a_person_as_a_crawls_is(
     inline: SyncRunner,
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inli
         taken(inline, letter)  # goes to the other side, which gets no originals
 
 
+@pytest.mark.long
 def test_the_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
     studio = owner("studio")
     seals = [sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]

@@ -128,6 +128,7 @@ def test_a_message_leads_to_where_its_numbers_are_seen_and_tells_nothing_from_be
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_says_why(
     inline: SyncRunner, studio: Owner, ann: User, push_service: PushService, status: int

@@ -246,6 +246,7 @@ def test_a_webhook_that_was_removed_gets_nothing_more(services: SyncRunner, rece
     assert not row.deliveries.exists()
 
 
+@pytest.mark.long
 def test_evidence_that_enough_witnesses_have_answered_for_is_told_once(
     services: SyncRunner, receiver: Receiver, tmp_path: Path
 ) -> None:

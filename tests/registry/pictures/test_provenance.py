@@ -13,6 +13,7 @@ from tests.assets.sealed import WORK, asked_bundle
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: SyncRunner) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     from tests.assets.c2pa_signed import SIGNER, with_manifest
@@ -30,6 +31,7 @@ def test_the_manifest_that_a_found_picture_brings_is_sealed_with_it(inline: Sync
     assert SIGNER.split(",", maxsplit=1)[0].encode() in inline.services.blobs.get(file.sha256)
 
 
+@pytest.mark.long
 def test_what_a_found_file_says_of_its_making_is_sealed(inline: SyncRunner) -> None:
     out, label = io.BytesIO(), b"ASCII\0\0\0" + b'{"AIGC": {"Label": "2", "ContentProducer": "Studio"}}'
     with Image.open(io.BytesIO(copy_of(WORK))) as picture:

@@ -3,6 +3,7 @@
 import json
 from io import BytesIO
 
+import pytest
 from pypdf import PdfReader
 
 from exhibit.clock import now
@@ -36,6 +37,7 @@ def data_of(inline: SyncRunner, report: Report, suffix: str) -> bytes:
     return inline.services.blobs.get(Digest.from_hex(file["digest"]))
 
 
+@pytest.mark.long
 def test_a_report_states_what_was_crawled_refused_failed_and_found(inline: SyncRunner, work: Work, shop: Shop) -> None:
     shop.site.routes["/gone.jpg"] = Answer(b"", status=404)
     shop.page("/broken", "/gone.jpg")

@@ -81,6 +81,7 @@ def test_a_report_whose_time_is_over_is_gone_on_with(
     assert len(numbers_in(inline, report)) == CASES  # as it was when it was begun
 
 
+@pytest.mark.long
 def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     report = request_report(studio, preparer="Ann")
     kept = step._kept
@@ -99,6 +100,7 @@ def test_a_purge_has_a_report_begun_again(inline: SyncRunner, studio: Owner, mon
     assert (report.state, len(report.files)) == ("done", 5)
 
 
+@pytest.mark.long
 def test_a_machine_uses_no_part_that_it_made_before_a_report_was_begun_again_elsewhere(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_another_owners_works_and_cases_are_not_in_it(inline: SyncRunner, studio
     assert (looked.works, looked.found, looked.places) == (1, 1, 0)
 
 
+@pytest.mark.long
 def test_queries_do_not_grow_with_the_works(inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step, "WORK_SECONDS", 600.0)
     many = 2 * WORKS_IN_A_VOLUME + 10

@@ -12,6 +12,7 @@ from tests.assets.own_servers import remember
 from workers.servers.embedded import EmbeddedServers
 
 
+@pytest.mark.long
 def test_a_long_path_gets_a_short_folder_for_its_sockets(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / ("d" * 60) / ("e" * 60))})
     folder = addresses.socket_folder(config)
@@ -23,6 +24,7 @@ def test_a_long_path_gets_a_short_folder_for_its_sockets(open_folder: Path) -> N
         shutil.rmtree(folder)
 
 
+@pytest.mark.long
 def test_a_folder_for_sockets_that_is_a_link_is_not_used(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / ("d" * 60) / ("e" * 60))})
     folder = addresses.socket_folder(config)

@@ -22,6 +22,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "waiting", "works_and_pictures"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "pattern",
     ["works-*/manifest.json", "works-phash256-*/*.faiss", "works-rootsift-*/*.lists"],
@@ -37,6 +38,7 @@ def test_a_damaged_index_is_made_again_and_holds_nothing_up(
     assert not [problem for one in check_indexes(inline.services) for problem in one.problems]
 
 
+@pytest.mark.long
 def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(
     inline: SyncRunner, waiting: list[int]
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
     assert len([one for one in caplog.messages if "No space left" in one]) == 1
 
 
+@pytest.mark.long
 def test_a_work_and_a_picture_that_come_to_two_machines_meet_whichever_is_first(
     machine: Machine, waiting: list[int]
 ) -> None:

@@ -68,6 +68,7 @@ def test_what_a_picture_is_to_an_opened_work(inline: SyncRunner, data: bytes, ve
     assert (str(answer.verdict), answer.owners, answer.more, answer.complete) == (verdict, 1, 0, True)
 
 
+@pytest.mark.long
 def test_the_map_shows_what_differs_and_where_a_part_lies_and_nothing_of_the_registered_picture(
     inline: SyncRunner,
 ) -> None:
@@ -101,6 +102,7 @@ def test_closed_and_removed_works_are_not_known_by_their_bytes_nor_by_their_look
     assert (answer.complete, answer.too_plain) == (unknown.complete, unknown.too_plain)
 
 
+@pytest.mark.long
 def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline: SyncRunner, studio: Owner) -> None:
     hidden, shown = copy_of(exposure(1)), studio.works.get(title="moment")
     assert told(whose(inline.services, hidden)) == [("studio", "moment", "changed")]  # as if there were no other
@@ -111,6 +113,7 @@ def test_a_closed_work_of_a_series_changes_no_answer_about_an_opened_one(inline:
     assert told(whose(inline.services, hidden)) == [("studio", "next moment", "changed")]
 
 
+@pytest.mark.long
 def test_a_thiefs_file_is_never_answered_with_the_thief_alone(inline: SyncRunner) -> None:
     thief, services = owner("thief"), inline.services
     for stolen in (CROPPED, encoded(ImageOps.mirror(HARBOUR), "JPEG", 60)):
@@ -124,6 +127,7 @@ def test_a_thiefs_file_is_never_answered_with_the_thief_alone(inline: SyncRunner
     assert [slug for slug, *_ in told(whose(services, encoded(HARBOUR)))] == ["studio"]
 
 
+@pytest.mark.long
 def test_many_copies_of_one_owner_hide_nobody(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     flood = owner("flood")
     for number in range(14):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from PIL import ImageDraw, ImageOps
 
 from desk.schemas import works as schemas
@@ -46,6 +47,7 @@ def test_the_third_work_with_a_mark_shows_it_on_all_three(inline: SyncRunner) ->
     assert [kinds(row) for row in WorkPicture.objects.order_by("pk")] == [["mark"]] * 3
 
 
+@pytest.mark.long
 def test_a_mark_is_found_though_other_works_came_between(inline: SyncRunner) -> None:
     studio = owner("studio")
     for seed in (1, 2):
@@ -83,6 +85,7 @@ def test_the_marks_of_the_first_registration_count_and_anybodys_wish_for_derived
     assert registered([picture.pk, 0]) == {picture.pk: replace(known, marks=[], derived=False)}
 
 
+@pytest.mark.long
 def test_a_stranger_under_the_mark_opens_no_case_and_a_copy_does(inline: SyncRunner) -> None:
     studio = owner("studio")
     for seed in (1, 2, 3):

@@ -49,6 +49,7 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
+@pytest.mark.long
 def test_a_copy_of_a_marked_one_is_known_by_whom_it_was_for(inline: SyncRunner, work: Work) -> None:
     given = opened(copied(inline, work, recipient=HERON))
     copied(inline, work, recipient=WREN)
@@ -61,6 +62,7 @@ def test_a_copy_of_a_marked_one_is_known_by_whom_it_was_for(inline: SyncRunner, 
         assert told(inline, work.owner, jpeg(seen.convert("RGB"))) == (2, [HERON])
 
 
+@pytest.mark.long
 def test_what_was_made_without_the_mark_carries_none(inline: SyncRunner, work: Work) -> None:
     assert told(inline, work.owner, copy_of(photograph(1))) == (0, [])
     before = copied(inline, work)

@@ -23,6 +23,7 @@ def brought(inline: SyncRunner, of: Owner, **files: bytes) -> dict[str, UploadFi
     return {row.name.removesuffix(".jpg"): row for row in upload.files.all()}
 
 
+@pytest.mark.long
 def test_each_file_ends_with_its_own_result(inline: SyncRunner, studio: Owner) -> None:
     known = register(inline.services, studio, photograph(1)).work
     files = brought(inline, studio, known=photograph(1), new=photograph(2), broken=b"\xff\xd8\xff\xe0 no picture")

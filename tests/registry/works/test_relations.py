@@ -109,6 +109,7 @@ def see(inline: SyncRunner, studio: Owner, data: bytes) -> None:
     match_pictures(inline.services, bring(inline.services, planned, epoch, [data]))
 
 
+@pytest.mark.long
 def test_duplicates_parts_and_series_are_told_of_both_works(inline: SyncRunner) -> None:
     studio, whole = owner("studio"), textured(4)
     part = jpeg(whole.crop((40, 30, 400, 320)))
@@ -126,6 +127,7 @@ def test_duplicates_parts_and_series_are_told_of_both_works(inline: SyncRunner) 
     assert shown.sentence == "This work is a part of it."
 
 
+@pytest.mark.long
 def test_of_a_series_the_exposure_that_was_copied_is_certain_and_the_other_left_to_a_person(inline: SyncRunner) -> None:
     studio = owner("studio")
     registered(inline, studio, exposure(0), exposure(1))
@@ -143,6 +145,7 @@ def test_without_the_other_exposure_nothing_changes(inline: SyncRunner) -> None:
     assert decisions() == {"Work 1": "certain"}
 
 
+@pytest.mark.long
 def test_a_new_work_of_a_series_leaves_what_was_seen_before_to_the_exposure_that_was_copied(inline: SyncRunner) -> None:
     studio = owner("studio")
     registered(inline, studio, exposure(1))
@@ -152,6 +155,7 @@ def test_a_new_work_of_a_series_leaves_what_was_seen_before_to_the_exposure_that
     assert decisions() == {"Work 1": "certain", "Work 2": "review"}
 
 
+@pytest.mark.long
 def test_whoever_asks_which_work_a_picture_shows_is_told_the_same(inline: SyncRunner) -> None:
     studio = owner("studio")
     registered(inline, studio, exposure(0), exposure(1))
@@ -162,6 +166,7 @@ def test_whoever_asks_which_work_a_picture_shows_is_told_the_same(inline: SyncRu
     ]
 
 
+@pytest.mark.long
 def test_works_of_others_removed_ones_and_plain_ones_are_no_siblings(inline: SyncRunner) -> None:
     studio, rival = owner("studio"), owner("rival")
     registered(inline, studio, exposure(0), exposure(2))
@@ -178,6 +183,7 @@ def test_works_of_others_removed_ones_and_plain_ones_are_no_siblings(inline: Syn
     assert WorkRelation.objects.count() == before
 
 
+@pytest.mark.long
 def test_a_picture_with_the_bytes_of_one_exposure_is_that_one(inline: SyncRunner) -> None:
     studio = owner("studio")
     registered(inline, studio, exposure(0), exposure(1))

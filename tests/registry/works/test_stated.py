@@ -155,6 +155,7 @@ def test_a_removed_work_is_looked_for_no_more(inline: SyncRunner) -> None:
     assert room_left(inline.services, studio) == inline.services.config.owner_quota_bytes
 
 
+@pytest.mark.long
 def test_evidence_waits_for_the_picture_and_then_replaces_what_was_said(inline: SyncRunner, tmp_path: Path) -> None:
     studio, data = owner("studio"), photograph(1)
     work = register_stated(inline.services, studio, told(data), DeclaredWork(title="Harbour")).work
@@ -243,6 +244,7 @@ def test_a_report_of_what_fingerprints_found_names_the_stated_digest(inline: Syn
     assert facts.work.pictures[0].file not in [path for path in shown.pictures if shown.pictures.get(path)]
 
 
+@pytest.mark.long
 def test_a_network_isnt_measured_on_what_was_never_here(inline: SyncRunner) -> None:
     services, studio = inline.services, owner("studio")
     services.descriptors.refresh()

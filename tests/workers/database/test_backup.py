@@ -24,6 +24,7 @@ def _running(made: Made, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         yield
 
 
+@pytest.mark.long
 def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_two_do_not_move_at_once(here: Config, tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
 def test_after_a_sudden_end_the_same_command_goes_on(here: Config, tmp_path: Path, how: int, code: int) -> None:
     digests = {blob_store(here.data_dir).put(number.to_bytes(2, "big") * 50_000) for number in range(500)}

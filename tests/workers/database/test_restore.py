@@ -200,6 +200,7 @@ def test_it_is_refused_where_there_are_rows(made: Made) -> None:
     assert "There are rows" in made.cli.run("restore", made.folder / "backup", code=2).err
 
 
+@pytest.mark.long
 def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(made: Made) -> None:
     cli = CommandLine(made.folder / "interrupted")
     cli.data.mkdir(mode=0o755)

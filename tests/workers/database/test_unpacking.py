@@ -66,6 +66,7 @@ def left_of_packs(config: Config) -> list[str]:
     return list(bucket(config).keys("packs"))
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_however_it_is_interrupted_what_lay_in_packs_is_an_object_each_afterwards_and_the_packs_are_gone(
     earlier: Config, monkeypatch: pytest.MonkeyPatch
@@ -101,6 +102,7 @@ def test_however_it_is_interrupted_what_lay_in_packs_is_an_object_each_afterward
         assert cursor.fetchone() == (None, None)
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_rows_of_packs_whose_bytes_were_moved_to_a_folder_are_forgotten(
     earlier: Config, monkeypatch: pytest.MonkeyPatch

@@ -26,6 +26,7 @@ from workers.servers.keeper import are_kept
 KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kept", sorted(KEPT.glob("*.tar.xz")), ids=lambda path: path.name.removesuffix(".tar.xz"))
 def test_a_backup_of_an_earlier_version_is_restored_whole(

@@ -39,6 +39,7 @@ def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: Sync
     assert held_up() == {}
 
 
+@pytest.mark.long
 def test_what_a_damaged_index_is_needed_for_makes_it_again_and_is_not_held_up(
     inline: SyncRunner, waiting: list[int]
 ) -> None:

@@ -20,6 +20,7 @@ from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_
 __all__ = ["own"]
 
 
+@pytest.mark.long
 def test_data_of_the_first_start_outlives_a_clean_stop(open_folder: Path) -> None:
     own = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     with EmbeddedServers(own):
@@ -29,6 +30,7 @@ def test_data_of_the_first_start_outlives_a_clean_stop(open_folder: Path) -> Non
         assert remembered(own) == (["a"], ["a"])
 
 
+@pytest.mark.long
 def test_nothing_listens_beyond_this_user(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         for number in servers.processes.values():
@@ -51,6 +53,7 @@ except PermissionError:
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
@@ -66,6 +69,7 @@ def test_no_other_local_user_gets_anything_from_the_servers(own: Config) -> None
                 assert said.stdout == "refused\n", (user, name)
 
 
+@pytest.mark.long
 def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_this_user(own: Config) -> None:
     with EmbeddedServers(own):
         stranger = redis.Redis(unix_socket_path=str(addresses.redis_socket(own)))
@@ -87,6 +91,7 @@ def test_who_reaches_the_sockets_is_still_nobody_without_a_password_or_being_thi
             assert "Peer authentication failed" in said.stderr
 
 
+@pytest.mark.long
 def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         remember(own, "a")
@@ -99,6 +104,7 @@ def test_after_kill_9_of_both_the_next_start_recovers(own: Config) -> None:
         assert remembered(own)[0] == ["a"]
 
 
+@pytest.mark.long
 def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         remember(own, "a")
@@ -111,6 +117,7 @@ def test_servers_whose_sockets_somebody_removes_are_reached_again(own: Config) -
         assert remembered(own)[0] == ["a"]
 
 
+@pytest.mark.long
 def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place(own: Config) -> None:
     control = own.data_dir / "postgres" / "global" / "pg_control"
     with EmbeddedServers(own):
@@ -128,6 +135,7 @@ def test_servers_of_a_moved_folder_write_nothing_to_the_one_that_takes_its_place
         assert remembered(own)[0] == ["a"]
 
 
+@pytest.mark.long
 def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(own: Config) -> None:
     with run_by_another(own):
         remember(own, "a")
@@ -135,12 +143,14 @@ def test_after_kill_9_of_the_one_who_runs_them_the_next_start_recovers_at_once(o
         assert remembered(own)[0] == ["a"]
 
 
+@pytest.mark.long
 def test_kill_9_of_the_one_who_runs_them_ends_them(own: Config) -> None:
     with run_by_another(own):
         assert processes_of(own.data_dir)
     wait_until(lambda: not processes_of(own.data_dir), 20)
 
 
+@pytest.mark.long
 def test_two_do_not_run_the_same_servers(own: Config) -> None:
     with EmbeddedServers(own) as first:
         with pytest.raises(ServersBusyError):

@@ -22,6 +22,7 @@ from workers.servers.keeper import ensure_servers
 __all__ = ["own"]
 
 
+@pytest.mark.long
 def test_servers_that_another_keeps_and_nobody_reaches_are_not_waited_for_for_ever(
     own: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -33,6 +34,7 @@ def test_servers_that_another_keeps_and_nobody_reaches_are_not_waited_for_for_ev
     wait_until(lambda: not processes_of(own.data_dir))
 
 
+@pytest.mark.long
 def test_overlapping_users_share_servers_that_end_with_the_last_of_them(own: Config) -> None:
     with ensure_servers(own):
         with ensure_servers(own):
@@ -59,6 +61,7 @@ def test_many_users_at_the_same_moment_get_one_keeper(own: Config) -> None:
     wait_until(lambda: not processes_of(own.data_dir))
 
 
+@pytest.mark.long
 def test_a_killed_keeper_is_replaced_for_the_next_user(own: Config) -> None:
     with ensure_servers(own):
         remember(own, "a")
@@ -72,6 +75,7 @@ def test_a_killed_keeper_is_replaced_for_the_next_user(own: Config) -> None:
     wait_until(lambda: not processes_of(own.data_dir))
 
 
+@pytest.mark.long
 def test_servers_that_somebody_else_runs_are_used_and_left_alone(own: Config) -> None:
     with EmbeddedServers(own):
         with ensure_servers(own):

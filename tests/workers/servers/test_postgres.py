@@ -19,6 +19,7 @@ from workers.servers.processes import service_user
 __all__ = ["own"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's servers were always its own")
 def test_servers_that_trusted_everybody_as_nobody_are_mended_at_their_next_start(own: Config) -> None:
     with EmbeddedServers(own):
@@ -36,6 +37,7 @@ def test_servers_that_trusted_everybody_as_nobody_are_mended_at_their_next_start
         assert "trust" not in (own.data_dir / "postgres" / "pg_hba.conf").read_text()
 
 
+@pytest.mark.long
 def test_a_stale_pid_file_with_the_number_of_another_process_does_not_hinder(own: Config) -> None:
     with EmbeddedServers(own):
         pass
@@ -53,6 +55,7 @@ def test_a_stale_pid_file_with_the_number_of_another_process_does_not_hinder(own
             other.kill()
 
 
+@pytest.mark.long
 def test_a_first_start_that_was_cut_off_is_made_good(own: Config) -> None:
     with EmbeddedServers(own):
         pass
@@ -62,6 +65,7 @@ def test_a_first_start_that_was_cut_off_is_made_good(own: Config) -> None:
         remember(own, "a")
 
 
+@pytest.mark.long
 def test_a_server_that_can_not_start_says_why(own: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedServers(own):
         pass
@@ -71,6 +75,7 @@ def test_a_server_that_can_not_start_says_why(own: Config, monkeypatch: pytest.M
         EmbeddedServers(own).start()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="closed folders matter to root's unprivileged servers only")
 def test_root_may_keep_data_and_programs_below_a_folder_that_is_closed_to_others(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ import threading
 import time
 
 import psutil
+import pytest
 from redis import Redis
 
 from exhibit.config.config import Config
@@ -15,6 +16,7 @@ from workers.servers.redis import end_waits
 __all__ = ["own"]
 
 
+@pytest.mark.long
 def test_the_password_of_redis_stands_in_no_command_line_and_no_environment(own: Config) -> None:
     with EmbeddedServers(own) as servers:
         password = (own.data_dir / "secrets" / "redis_password").read_text()
@@ -24,6 +26,7 @@ def test_the_password_of_redis_stands_in_no_command_line_and_no_environment(own:
             assert password not in str(process.environ())
 
 
+@pytest.mark.long
 def test_whoever_waits_for_a_message_hears_at_once_that_there_is_none(own: Config) -> None:
     with EmbeddedServers(own), Redis.from_url(redis_url(own)) as client:
         heard: list[object] = []

@@ -125,6 +125,7 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
         assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
 
 
+@pytest.mark.long
 def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(lasting: Product) -> None:
     data = lasting.config.data_dir
     wait_until(lambda: has_begun(lasting))  # a process that begins makes the folder that it is told
@@ -135,6 +136,7 @@ def test_a_data_folder_that_is_moved_is_waited_for_and_no_empty_one_is_made(last
     wait_until(lambda: servers_answer(lasting.config) and lasting.answers())
 
 
+@pytest.mark.long
 def test_a_command_that_uses_the_database_keeps_it_beyond_the_end(open_folder: Path) -> None:
     with running(open_folder) as product:
         with ensure_servers(product.config):
@@ -144,6 +146,7 @@ def test_a_command_that_uses_the_database_keeps_it_beyond_the_end(open_folder: P
         assert product.process.wait(30) == 0
 
 
+@pytest.mark.long
 def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(open_folder: Path) -> None:
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
     install(config.data_dir)
@@ -171,6 +174,7 @@ def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
     assert not stop_running(lasting.config)
 
 
+@pytest.mark.long
 def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_folder: Path) -> None:
     product.process.kill()
     product.process.wait(10)
@@ -178,6 +182,7 @@ def test_kill_9_of_the_supervisor_leaves_nothing_behind(product: Product, open_f
     assert running_status(product.config) is None
 
 
+@pytest.mark.long
 def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
     own = {"EXHIBIT_DATA": str(open_folder / "data"), "EXHIBIT_WEB_PORT": str(free_port())}
     environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}

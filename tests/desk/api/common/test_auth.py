@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -56,6 +57,7 @@ def test_every_operation_of_an_owner_is_there_for_its_members_alone(scene_of_pro
                 Problem.model_validate_json(answer.content)
 
 
+@pytest.mark.long
 def test_a_viewer_reads_and_changes_nothing(scene_of_programs: Scene) -> None:
     viewer = program(scene_of_programs.studio, "bob")
     document = api.get_openapi_schema()["paths"]

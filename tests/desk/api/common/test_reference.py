@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.test import Client
 
 from desk.api.api import api
@@ -37,6 +38,7 @@ def test_the_page_says_what_an_operation_needs_and_takes(client: Client, db: Non
     assert "openapi.json" in page
 
 
+@pytest.mark.long
 def test_the_page_holds_on_a_phone(site: Site) -> None:
     viewer = site.member(owner("studio"), size=PHONE)
     for address in (PAGE, f"{PAGE}?of=works"):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from registry.bundles.documents import PDF
 from registry.models import (
     Bundle,
@@ -15,6 +17,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["alice", "studio"]
 
 
+@pytest.mark.long
 def test_bundles_of_several_cases_are_one_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
     sealed_bundle(inline, studio)

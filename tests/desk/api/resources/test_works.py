@@ -183,6 +183,7 @@ def test_documents_lie_beside_a_work_and_doubts_are_answered(studio: Owner, alic
     assert alice.post("/works/1/remarks/term/answer", {"reason": "None."})[0] == 404
 
 
+@pytest.mark.long
 def test_a_work_that_is_held_back_says_why_and_is_answered(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     register(with_floor(inline.services, 1), studio, photograph(1), "A logo")
     register(inline.services, owner("agency"), photograph(2), "Theirs")

@@ -25,6 +25,7 @@ sys.exit(code or " ".join(heavy) or 0)
 """
 
 
+@pytest.mark.long
 def test_a_command_starts_servers_for_its_own_length_and_leaves_nothing_behind_nor_loads_what_it_does_without(
     open_folder: Path,
 ) -> None:

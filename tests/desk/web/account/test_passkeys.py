@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
+import pytest
 from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
@@ -49,6 +50,7 @@ def with_passkey(site: Site) -> Visitor:
     return ann
 
 
+@pytest.mark.long
 def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp_path: Path) -> None:
     ann, roots = with_passkey(site), tmp_path / "root.pem"
     page = ann.page
@@ -75,6 +77,7 @@ def entries(**content: object) -> int:
     return LogOpening.objects.filter(**{f"content__{name}": value for name, value in content.items()}).count()
 
 
+@pytest.mark.long
 def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     ann = with_passkey(site)
     page, studio = ann.page, Owner.objects.get()
@@ -130,6 +133,7 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     assert not Owner.objects.get().passkeys
 
 
+@pytest.mark.long
 def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(site: Site) -> None:
     ann = with_passkey(site)
     page, studio = ann.page, Owner.objects.get()

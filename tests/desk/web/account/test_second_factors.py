@@ -112,6 +112,7 @@ def test_a_secret_that_another_key_encrypted_is_told_with_what_to_do() -> None:
     assert "secrets/secret_key" in caught.value.hint
 
 
+@pytest.mark.long
 def test_a_passkey_is_added_and_is_enough_to_sign_in(site: Site) -> None:
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.nobody(size=PHONE)

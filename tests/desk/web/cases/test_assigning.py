@@ -20,6 +20,7 @@ def member(of: Owner, name: str, role: str = "reviewer") -> User:
     return person
 
 
+@pytest.mark.long
 def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site) -> None:
     studio = cases_of(site, 2)
     bob = member(studio, "bob")
@@ -58,6 +59,7 @@ def test_a_key_takes_a_case_and_gives_it_back_and_undo_is_another_key(site: Site
     assert dict(Case.objects.values_list("number", "assigned_to__email"))[number] == "ann@example.org"
 
 
+@pytest.mark.long
 def test_a_case_is_assigned_on_its_own_page_on_a_phone_without_a_script(site: Site) -> None:
     studio = cases_of(site, 1)
     member(studio, "bob")
@@ -116,6 +118,7 @@ def test_nothing_is_assigned_to_strangers_by_viewers_or_of_others(
     assert Case.objects.get().assigned_to is None
 
 
+@pytest.mark.long
 def test_undo_stays_until_it_is_used_and_who_has_left_is_nobody(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

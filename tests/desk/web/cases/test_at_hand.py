@@ -1,5 +1,6 @@
 """The queue where people stumbled: Back, a phone's screen, a licence that isn't there yet."""
 
+import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
@@ -9,6 +10,7 @@ from tests.desk.web.cases.test_queue import cases_of, queue, settled
 from tests.desk.web.cases.test_views import IN_SIGHT
 
 
+@pytest.mark.long
 def test_back_shows_the_queue_as_it_is_without_a_script_too(site: Site) -> None:
     ann = queue(site.member(cases_of(site, 2), javascript=False))
     page = ann.page
@@ -27,6 +29,7 @@ def test_back_shows_the_queue_as_it_is_without_a_script_too(site: Site) -> None:
         assert answer.headers["cache-control"] == "private, no-store"
 
 
+@pytest.mark.long
 def test_on_a_phone_the_first_case_is_decided_without_scrolling_and_a_reason_takes_no_room(site: Site) -> None:
     studio = cases_of(site, 2)
     ann = queue(site.member(studio, size=PHONE))
@@ -52,6 +55,7 @@ def test_on_a_phone_the_first_case_is_decided_without_scrolling_and_a_reason_tak
     expect(page.get_by_label("Party or title")).to_be_visible()
 
 
+@pytest.mark.long
 def test_l_without_any_licence_leads_to_writing_one_down(site: Site) -> None:
     ann = queue(site.member(cases_of(site, 1)))
     ann.page.keyboard.press("l")

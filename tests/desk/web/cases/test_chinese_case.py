@@ -17,6 +17,7 @@ SAID = {"Ann", "Studio", "Work", "of", "copy", "my", "page"}
 """What persons and pages said."""
 
 
+@pytest.mark.long
 def test_no_english_of_ours_stands_on_a_sealed_case(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     use_house(monkeypatch, inline.services)
     bundle = sealed_bundle(inline)

@@ -55,6 +55,7 @@ def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(
     ann.check()
 
 
+@pytest.mark.long
 def test_what_somebody_else_decided_meanwhile_is_told_and_what_was_put_off_stays_put_off(site: Site) -> None:
     studio, (client, bea) = cases_of(site, 3), (Client(), Client())
     for name, browser in (("ann", client), ("bea", bea)):
@@ -71,6 +72,7 @@ def test_what_somebody_else_decided_meanwhile_is_told_and_what_was_put_off_stays
     assert Case.objects.get(pk=other.pk).decision == "open"
 
 
+@pytest.mark.long
 def test_a_viewer_decides_nothing_and_a_stranger_finds_no_find(site: Site) -> None:
     studio = cases_of(site, 1)
     bea = site.member(studio, Role.VIEWER, name="bea")
@@ -86,6 +88,7 @@ def test_a_viewer_decides_nothing_and_a_stranger_finds_no_find(site: Site) -> No
     assert Case.objects.get().decision == "open"
 
 
+@pytest.mark.long
 def test_a_browser_may_install_the_site_and_each_icon_is_there(site: Site) -> None:
     ann = site.member(cases_of(site, 1))
     page = ann.open("/o/studio/finds/")

@@ -12,6 +12,7 @@ from tests.assets.site_browser import PHONE, Site
 from tests.desk.web.cases.test_queue import cases_of, queue
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("javascript", [True, False])
 def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     site: Site, monkeypatch: pytest.MonkeyPatch, *, javascript: bool
@@ -48,6 +49,7 @@ def test_more_cases_than_a_page_shows_are_put_aside_at_once_and_taken_back(
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_what_a_filter_shows_is_put_aside_and_nothing_else(site: Site) -> None:
     studio = cases_of(site, 1, ("a.example", "b.example"))
     ann = queue(site.member(studio))

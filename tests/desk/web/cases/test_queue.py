@@ -145,6 +145,7 @@ def test_no_key_is_lost_however_fast_they_come_and_each_decides_the_next_case_in
     ann.check_behaviour()
 
 
+@pytest.mark.long
 def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_and_stays(site: Site) -> None:
     studio = many(site, 36)
     order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
@@ -193,6 +194,7 @@ def test_fast_keys_wait_for_a_slow_site_and_what_it_refuses_in_between_is_said_a
     ann.errors.clear()  # the console said what was refused
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pause", [0, 500])
 def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_seen_then(
     site: Site, pause: int
@@ -222,6 +224,7 @@ def test_keys_behind_an_undo_a_reason_and_a_licence_are_about_the_case_that_is_s
     assert [reasons[number] for number in order] == ["", "", "Licence 1.", "", "cxu"]
 
 
+@pytest.mark.long
 def test_enter_takes_no_licence_of_a_case_that_was_left(site: Site) -> None:
     studio = cases_of(site, 2)
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example")
@@ -235,6 +238,7 @@ def test_enter_takes_no_licence_of_a_case_that_was_left(site: Site) -> None:
     assert decided(studio) == {first: "open", second: "confirmed"}
 
 
+@pytest.mark.long
 def test_keys_that_come_while_the_page_of_a_case_loads_do_nothing(site: Site) -> None:
     studio = cases_of(site, 3)
     first, second, third = (row.case.number for row in in_groups(studio, Wanted(), 0, 1000))
@@ -294,6 +298,7 @@ def test_a_whole_group_is_decided_and_taken_back(site: Site) -> None:
     assert set(decided(studio).values()) == {"open"}
 
 
+@pytest.mark.long
 def test_who_comes_second_is_told_on_the_spot_and_back_shows_the_queue_as_it_is(site: Site) -> None:
     studio = cases_of(site, 4)
     ann = queue(site.member(studio))
@@ -313,6 +318,7 @@ def test_who_comes_second_is_told_on_the_spot_and_back_shows_the_queue_as_it_is(
     assert ann.page.locator(".item").count() == 1
 
 
+@pytest.mark.long
 def test_what_does_not_arrive_at_once_is_undone_sent_again_or_told(site: Site) -> None:
     studio = cases_of(site, 3)
     ann = queue(site.member(studio))
@@ -357,6 +363,7 @@ def test_what_does_not_arrive_at_once_is_undone_sent_again_or_told(site: Site) -
     settled(ann, 1)
 
 
+@pytest.mark.long
 def test_l_proposes_the_licence_that_fits_and_what_was_just_confirmed_can_be_ticked(site: Site) -> None:
     studio = cases_of(site, 2)
     studio.licences.create(number=1, licensee="Elsewhere", domain="elsewhere.example")
@@ -387,6 +394,7 @@ def test_l_proposes_the_licence_that_fits_and_what_was_just_confirmed_can_be_tic
     expect(ann.page.locator(".pick input:checked")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_party_is_found_by_its_name_and_look_alikes_lie_in_a_drawer(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -408,6 +416,7 @@ def test_a_party_is_found_by_its_name_and_look_alikes_lie_in_a_drawer(
     assert parties({}) == [alike]
 
 
+@pytest.mark.long
 def test_what_only_resembles_is_counted_above_the_queue_and_made_a_case_or_dismissed_by_a_key(site: Site) -> None:
     studio = cases_of(site, 3)
     for case in studio.cases.all():

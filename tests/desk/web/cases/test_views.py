@@ -64,6 +64,7 @@ def read(client: Client, query: str = "") -> str:
     return flat(client.get(the_page() + query).content.decode())
 
 
+@pytest.mark.long
 def test_what_the_found_file_says_of_itself_is_shown_as_its_word(
     inline: SyncRunner, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +108,7 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     assert "a moment to undo" in read(ann)
 
 
+@pytest.mark.long
 def test_other_works_that_the_found_picture_shows_are_told_on_the_case_and_in_the_queue(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
@@ -149,6 +151,7 @@ def test_a_long_history_is_read_page_by_page(studio: Owner, ann: Client) -> None
     assert ("Note 100." in second, "Note 0." in second, "Opened" in second) == (False, True, True)
 
 
+@pytest.mark.long
 def test_pages_of_cases_ask_few_questions_however_many_there_are(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
@@ -179,6 +182,7 @@ def test_what_goes_along_with_a_reported_picture_is_listed_and_not_asked_for_aga
     assert f'hx-get="{the_page()}?history=1"' in page
 
 
+@pytest.mark.long
 def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: SyncRunner) -> None:
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org"))
 
@@ -251,6 +255,7 @@ def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], sche
     ann.check()
 
 
+@pytest.mark.long
 def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
     ann = site.member(with_a_case(site.inline))
     page = ann.open(the_page())
@@ -314,6 +319,7 @@ IN_SIGHT = """(one) => {
 """Whether something can be pressed as the page lies: all of it is on the screen, and nothing covers it."""
 
 
+@pytest.mark.long
 def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> None:
     studio = with_a_case(site.inline)
     ann = site.member(studio)
@@ -349,6 +355,7 @@ EDGES = """() => {
 """Where the found picture lies within the registered one, as shares of it: left, top, right, bottom."""
 
 
+@pytest.mark.long
 def test_keys_decide_on_the_page_and_who_is_second_reads_who_was_first(site: Site) -> None:
     studio = with_a_case(site.inline)
     page = site.member(studio).open(the_page())
@@ -365,6 +372,7 @@ def test_keys_decide_on_the_page_and_who_is_second_reads_who_was_first(site: Sit
     assert Case.objects.get().decided_by == "ben@example.org"
 
 
+@pytest.mark.long
 def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site) -> None:
     studio = with_a_case(site.inline)
     page = site.member(studio).page
@@ -386,6 +394,7 @@ def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site
     assert page.evaluate("window.kept")
 
 
+@pytest.mark.long
 def test_what_was_decided_just_now_is_said_until_it_is_sealed(site: Site) -> None:
     studio = with_a_case(site.inline)
     page = site.member(studio).page

@@ -1,5 +1,6 @@
 """Every page and file of an owner: its members see it, a stranger gets 404, nobody is asked to sign in."""
 
+import pytest
 from django.core import signing
 from django.db import transaction
 from django.test import Client
@@ -93,6 +94,7 @@ def test_a_file_whose_name_a_stranger_chose_is_attached_under_that_name_alone() 
         assert parse_header_parameters(told) == ("attachment", {"filename": name})
 
 
+@pytest.mark.long
 def test_a_member_sees_every_page_and_file(scene: Scene) -> None:
     for name, address in scene.addresses().items():
         expected = 405 if name in POSTED else 404 if name in ("bundle", "paper", "signed", "notice-packet") else 200
@@ -106,6 +108,7 @@ NO_EVIDENCE = {"upload-results", "money-ledger", "invoice-file"}
 """Files that say what became of the member's own."""
 
 
+@pytest.mark.long
 def test_each_file_that_a_member_takes_is_an_entry_of_the_log(scene: Scene) -> None:
     taken = LogSubmission.objects.filter(type=EntryType.ACCESS)
     for name, address in scene.addresses().items():
@@ -155,6 +158,7 @@ SAID = {"member-role", "remove-member"}
 """What says in a sentence that the person is no member, as it does when another tab was quicker."""
 
 
+@pytest.mark.long
 def test_what_is_named_below_the_owner_of_somebody_else_is_not_there(scene: Scene) -> None:
     owners_own = {pattern.name for pattern in patterns() if pattern.pattern.converters.keys() == {"slug"}}
     for name, address in scene.addresses("agency").items():
@@ -191,6 +195,7 @@ OF_OWNERS = {
 """What members in the role of owner alone may do."""
 
 
+@pytest.mark.long
 def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None:
     rita = scene.person("rita", scene.studio, Role.REVIEWER)
     for name, address in scene.addresses().items():

@@ -22,6 +22,7 @@ def test_each_address_and_each_name_stands_once() -> None:
     assert len({str(page.pattern) for page in pages}) == len(pages)
 
 
+@pytest.mark.long
 def test_an_address_that_is_cut_short_leads_to_the_nearest_page_above(scene: Scene) -> None:
     for cut, above in (
         ("", "cases/"),

@@ -134,6 +134,7 @@ def test_a_password_is_asked_for_and_wrong_ones_cost_pauses(studio: Owner) -> No
     assert DownloadLink.objects.get().failures == 0
 
 
+@pytest.mark.long
 def test_an_address_that_asks_too_often_waits_whichever_process_it_asked(studio: Owner) -> None:
     token, guess = token_to(studio), "/d/guess"
     with override_settings(ACCOUNT_RATE_LIMITS={"link": "3/m/ip"}):
@@ -215,6 +216,7 @@ def test_members_make_links_see_their_use_and_take_them_back(studio: Owner, inli
     assert told.count() == 2
 
 
+@pytest.mark.long
 def test_somebody_outside_sees_a_page_that_everybody_can_use(studio: Owner, site: Site) -> None:
     token = token_to(studio, password="open sesame")
     counsel = site.nobody(size=PHONE)

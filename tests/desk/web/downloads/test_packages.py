@@ -86,6 +86,7 @@ def test_nothing_chosen_is_said(empty: Owner, asked: dict[str, object]) -> None:
     assert not Package.objects.exists()
 
 
+@pytest.mark.long
 def test_a_zip_is_asked_for_made_taken_and_witnessed_listed_and_removed(studio: Owner, inline: SyncRunner) -> None:
     lawyer, viewer = signed_in(studio), signed_in(studio, Role.VIEWER)
     asked = {"case": ["1", "2"], "recipient": "other-side", "reason": "For the court."}

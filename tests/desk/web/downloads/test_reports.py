@@ -138,6 +138,7 @@ def test_the_report_says_what_it_was_limited_to(desk: Desk) -> None:
     assert "scope" not in desk.plain(desk.ask())
 
 
+@pytest.mark.long
 def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk) -> None:
     assert [one["name"] for one in desk.ask(format=["csv", "pdf"]).files] == [
         "studio-report-1.csv",
@@ -260,6 +261,7 @@ def test_bytes_that_went_before_they_were_recorded_are_put_again(desk: Desk, mon
     assert desk.plain(report)["format"] == "exhibit-report/1"
 
 
+@pytest.mark.long
 def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
     register(site.services, owner("studio"), photograph(1))
     ann = site.member(Owner.objects.get(), size=PHONE, scheme="dark")

@@ -4,6 +4,7 @@ import io
 import zipfile
 from dataclasses import replace
 
+import pytest
 from django.urls import reverse
 
 from registry.db.fields import KeptFile
@@ -48,6 +49,7 @@ def test_what_was_put_together_is_listed_and_nothing_is_made_of_what_is_not_seal
     assert [scene.alice.get(one).status_code for one in addresses] == [404] * 4
 
 
+@pytest.mark.long
 def test_a_sealed_bundle_is_taken_with_its_papers_and_each_is_an_entry_of_the_log(scene: Scene) -> None:
     services = scene.inline.services
     services.config = replace(services.config, anchors=(), languages=("en",))

@@ -84,6 +84,7 @@ def test_a_witness_that_is_silent_is_said_to_be() -> None:
         assert said_by(silent, AFTERNOON) == sentence
 
 
+@pytest.mark.long
 def test_answers_for_many_bundles_are_those_for_each_and_cost_the_same(
     inline: SyncRunner, django_assert_num_queries: object, django_assert_max_num_queries: object
 ) -> None:

@@ -166,6 +166,7 @@ def test_the_list_of_a_large_ledger_is_paged_found_by_words_and_cheap(
     assert "Shop 78" not in page
 
 
+@pytest.mark.long
 def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence_is_saved(
     site: Site, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

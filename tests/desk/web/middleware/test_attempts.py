@@ -37,6 +37,7 @@ def no_count_of_tries() -> Iterator[None]:
     cache.clear()
 
 
+@pytest.mark.long
 def test_a_form_from_another_site_changes_nothing(scene: Scene) -> None:
     """CSRF, on every address that takes a form."""
     browser = Client(enforce_csrf_checks=True)
@@ -57,6 +58,7 @@ def test_no_other_origin_may_read_anything(scene: Scene) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.long
 def test_what_depends_on_a_person_is_kept_by_no_shared_cache(scene: Scene) -> None:
     for name, address in scene.addresses().items():
         answer = scene.alice.get(address)
@@ -85,6 +87,7 @@ def test_no_path_leads_out_of_its_folder(scene: Scene) -> None:
         assert scene.link_token not in answer.headers.get("Location", "") or answer.status_code == 302, path
 
 
+@pytest.mark.long
 def test_a_title_is_a_text_on_every_page(scene: Scene) -> None:
     """Stored XSS: titles, names, parties, file names."""
     Work.objects.update(title=XSS, author=XSS, source_name=XSS, holder=XSS, rights_statement=XSS, credit=XSS)
@@ -203,6 +206,7 @@ def test_a_made_up_cursor_is_refused(scene_of_programs: Scene, decider: Program)
 WORDS = ("' OR 1=1 --", "%", "_", "\\", "a" * 200, "(((((", "*" * 100, "{{7*7}}", "${7*7}")
 
 
+@pytest.mark.long
 def test_a_search_finds_words_and_runs_nothing(scene: Scene) -> None:
     """Injection into SQL and templates through what is searched for."""
     for name, words in product(("works", "cases"), WORDS):
@@ -229,6 +233,7 @@ def test_a_pattern_of_stars_takes_no_time(scene: Scene) -> None:
     keep_licences(scene.studio, [NewLicence("A", domain="a.example", url_pattern=pattern)])
 
 
+@pytest.mark.long
 def test_what_is_made_without_end_is_refused_at_some_number(scene_of_programs: Scene, decider: Program) -> None:
     """Tokens, webhooks and invitations by the thousand."""
     studio, person = scene_of_programs.studio, scene_of_programs.ann

@@ -1,5 +1,6 @@
 """What every answer says to browsers and proxies."""
 
+import pytest
 from django.test import Client
 
 from registry.models import User
@@ -9,6 +10,7 @@ from tests.assets.desk_scene import addresses
 __all__ = ["ann"]
 
 
+@pytest.mark.long
 def test_every_answer_forbids_what_does_not_belong_to_the_site(ann: User) -> None:
     client = Client()
     client.force_login(ann)

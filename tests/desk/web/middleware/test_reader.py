@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
 
@@ -31,6 +32,7 @@ def test_who_chooses_a_language_is_led_back_to_our_own_pages_alone(db: None) -> 
     assert not Client().post("/language", {"language": "../../x"}).cookies
 
 
+@pytest.mark.long
 def test_the_browser_says_which_language_until_a_person_chooses(site: Site) -> None:
     ann = site.member(owner("studio"), language="zh-CN")
     page = ann.open(reverse("works", args=["studio"]))
@@ -44,6 +46,7 @@ def test_the_browser_says_which_language_until_a_person_chooses(site: Site) -> N
     assert elsewhere.open(reverse("works", args=["studio"])).locator("html").get_attribute("lang") == "en"
 
 
+@pytest.mark.long
 def test_times_are_in_the_readers_zone_with_utc_beside_them(site: Site) -> None:
     studio = found_studio(site.inline)
     ann = site.member(studio, zone="Asia/Shanghai")

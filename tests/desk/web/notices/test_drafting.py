@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -38,6 +39,7 @@ def test_what_is_missing_stands_first_and_leads_to_its_field(ann: Client, studio
     assert f'<a href="{address}#sender_email">“nobody” isn' in read
 
 
+@pytest.mark.long
 def test_the_form_is_short_on_a_phone_once_it_is_known_who_writes(site: Site, studio: Owner) -> None:
     row = notices.draft(studio, (1, 2), "dmca", "en", by="Ann")
     notices.fill(row, FIELDS, FIELDS)

@@ -106,6 +106,7 @@ CHOSEN = {
 }
 
 
+@pytest.mark.long
 def test_a_notice_is_drafted_read_signed_sent_and_followed(ann: Client, studio: Owner) -> None:
     address = drafted(ann)
     page = ann.get(address).content.decode()
@@ -216,6 +217,7 @@ def test_a_letter_in_parts_is_signed_below_its_last_part(ann: Client, studio: Ow
     assert 'name="read"' in ann.get(address, {"page": count}).content.decode()
 
 
+@pytest.mark.long
 def test_a_mail_that_may_have_left_is_said_and_resolved_on_the_page(ann: Client, studio: Owner) -> None:
     address = drafted(ann)
     told = {"read": mark(ann.get(address).content.decode()), "name": "Ann Example", "have-read": "1", "authorised": "1"}
@@ -251,6 +253,7 @@ def test_what_is_due_stands_on_the_first_page_that_a_member_sees(ann: Client, st
     assert "is due" not in bob.get("/owners/").content.decode()
 
 
+@pytest.mark.long
 def test_a_notice_is_filled_in_read_and_signed(site: Site, studio: Owner) -> None:
     notices.draft(studio, (2,), "dmca", "en", by="Ann")
     ann = site.member(studio, size=PHONE)

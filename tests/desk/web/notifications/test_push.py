@@ -54,6 +54,7 @@ def added(client: Client, endpoint: str = ENDPOINT) -> PushBrowser:
     return PushBrowser.objects.get(endpoint=endpoint)
 
 
+@pytest.mark.long
 def test_a_press_on_the_page_of_finds_is_all_it_takes_and_a_message_leads_there(site: Site) -> None:
     ann = site.member(cases_of(site, 1), size=PHONE)
     context = ann.page.context
@@ -99,6 +100,7 @@ def test_a_press_on_the_page_of_finds_is_all_it_takes_and_a_message_leads_there(
     ann.check()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -122,6 +124,7 @@ def test_a_browser_that_cannot_says_what_to_do(site: Site, script: str, words: s
     visitor.check()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "loses",
     [
@@ -152,6 +155,7 @@ def test_a_browser_that_would_get_nothing_any_more_offers_the_button_again(
     assert (after.pk != before.pk, after.ended) == (True, False)
 
 
+@pytest.mark.long
 def test_a_press_that_reaches_no_service_or_is_refused_says_so(site: Site) -> None:
     visitor = site.member(owner("studio"), size=PHONE)
     subscribes(visitor, None)

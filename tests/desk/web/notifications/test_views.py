@@ -62,6 +62,7 @@ def test_a_member_chooses_on_the_page(studio: Owner) -> None:
     assert MailChoice.objects.get().how_often == HowOften.WEEKLY
 
 
+@pytest.mark.long
 def test_the_pages_can_be_used_by_everybody(site: Site) -> None:
     studio = owner("studio")
     row, _ = webhooks.add_webhook(

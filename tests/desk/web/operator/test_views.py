@@ -286,6 +286,7 @@ def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -
     assert (other.state, other.error) == ("failed", "Other.")
 
 
+@pytest.mark.long
 def test_the_page_asks_few_questions(
     own: Services, django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[object]]]
 ) -> None:
@@ -336,6 +337,7 @@ def test_cost_is_measured_seconds_times_the_price(own: Services) -> None:
     assert costs_of(running.taken_since(now()), "").total is None
 
 
+@pytest.mark.long
 def test_the_operator_looks_at_it_on_a_phone_and_tries_again(site: Site) -> None:
     Picture.objects.create(
         digest=site.services.blobs.put(b"a"), size=1, first_seen=now(), state="failed", error=GONE + " word" * 60

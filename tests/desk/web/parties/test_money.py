@@ -206,6 +206,7 @@ def test_viewers_look_and_others_find_nothing(studio: Owner, ann: Client) -> Non
     assert Demand.objects.count() == 1
 
 
+@pytest.mark.long
 def test_an_invoice_is_made_of_what_was_agreed_and_cancelled_by_another(studio: Owner, ann: Client) -> None:
     ann.post("/o/studio/demands/new", ASK)
     page, new = "/o/studio/demands/1/", "/o/studio/demands/1/invoice"
@@ -252,6 +253,7 @@ def test_an_invoice_is_made_of_what_was_agreed_and_cancelled_by_another(studio: 
     assert "IBAN DE00" in shown.split("How to pay")[1], "as the last one said"
 
 
+@pytest.mark.long
 def test_the_pages_fit_a_phone_and_hold_nothing_that_axe_finds(
     site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

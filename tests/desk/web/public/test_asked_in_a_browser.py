@@ -16,6 +16,7 @@ __all__ = ["site"]
 CROPPED = jpeg(Image.open(io.BytesIO(photograph(1))).crop((20, 20, 240, 190)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "scripts"), [(PHONE, False), (DESKTOP, True)])
 def test_people_ask_in_a_browser_with_and_without_scripts(
     site: Site,

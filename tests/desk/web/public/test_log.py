@@ -39,6 +39,7 @@ def fetch(path: str) -> bytes:
     return answer.content
 
 
+@pytest.mark.long
 def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
     grow(inline, SIZE)
     client = TileClient(fetch, inline.services.log.vkey())

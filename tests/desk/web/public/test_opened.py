@@ -119,6 +119,7 @@ def test_a_contact_that_is_no_address_is_refused(work: Work, contact: str) -> No
     assert Work.objects.get(pk=work.pk).opened_at is None
 
 
+@pytest.mark.long
 def test_whoever_asks_too_often_is_told_so(work: Work) -> None:
     statuses = [answers("0" * 16)[0] for _ in range(40)]
     assert statuses[0] == 404

@@ -133,6 +133,7 @@ def test_what_is_empty_too_large_or_of_another_kind_or_too_often_is_refused(sent
     assert [*answers, Client().post(path, {"kind": "offer"}).status_code] == [302] * 5 + [422]
 
 
+@pytest.mark.long
 def test_a_scan_of_20_mb_is_taken_and_a_refusal_says_what_is_too_large_and_by_how_much(
     sent: tuple[Notice, str], studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +169,7 @@ def test_only_who_has_a_letter_may_send_as_much_and_not_without_end(sent: tuple[
     assert [answer(sent[1]) for _ in range(11)] == [*[422] * 10, 429]
 
 
+@pytest.mark.long
 def test_an_answer_that_nobody_has_read_stands_first_wherever_a_member_looks(
     sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
 ) -> None:

@@ -28,6 +28,7 @@ def following(client: Client, slug: str, page: str = "works/") -> str:
     return "".join(re.findall(r"<strong>([^<]+)", panel[0])) if panel else ""
 
 
+@pytest.mark.long
 def test_a_new_owner_is_told_one_thing_at_a_time(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     use_house(monkeypatch, inline.services)
     ann, looker = member("studio", Role.OWNER), member("agency", Role.VIEWER)

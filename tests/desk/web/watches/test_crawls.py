@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
@@ -51,6 +52,7 @@ def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compare
     assert Crawl.objects.get().pictures == 2
 
 
+@pytest.mark.long
 def test_the_pages_of_an_ended_run_keep_up_until_all_is_compared(site: Site) -> None:
     looked_at = watching.add_watch(owner("studio"), "shop", SHOP, every=DAY, budget={}, politeness={}, by="Ann")
     crawl = watching.start_now(looked_at)

@@ -78,6 +78,7 @@ def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     assert [one["kind"] for one in Watch.objects.get().sources] == ["site", "feed"]
 
 
+@pytest.mark.long
 def test_a_key_is_given_and_a_search_is_watched(site: Site) -> None:
     studio = owner("studio")
     ann = site.member(studio, size=PHONE)

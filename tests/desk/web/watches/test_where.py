@@ -45,6 +45,7 @@ def shown(client: Client, address: str = WHERE) -> str:
     return flat(client.get(address).content.decode())
 
 
+@pytest.mark.long
 def test_open_collections_are_asked_for_the_words_of_works_and_a_copy_becomes_a_case(
     ann: Client, inline: SyncRunner, web: Site
 ) -> None:
@@ -83,6 +84,7 @@ def test_what_lacks_words_or_places_says_so_and_keeps_what_was_chosen(ann: Clien
     assert not Watch.objects.exists()
 
 
+@pytest.mark.long
 def test_each_site_becomes_a_watch_or_joins_one_and_what_is_no_site_stays_in_the_box(
     ann: Client, inline: SyncRunner, web: Site
 ) -> None:
@@ -105,6 +107,7 @@ def test_each_site_becomes_a_watch_or_joins_one_and_what_is_no_site_stays_in_the
     assert "Write the address of a site" in ann.post(WHERE, {"do": "sites"}).content.decode()
 
 
+@pytest.mark.long
 def test_an_engine_is_tried_with_one_picture_before_anything_is_scheduled(
     ann: Client, inline: SyncRunner, studio: Owner, web: Site
 ) -> None:

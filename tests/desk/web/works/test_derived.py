@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import pytest
 from django.test import Client
 from PIL import Image
 
@@ -18,6 +19,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["ann", "site", "studio"]
 
 
+@pytest.mark.long
 def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(scene(1)))
     assert "Show redrawn copies, too" in ann.get(at("works")).content.decode()
@@ -63,6 +65,7 @@ def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: Sync
     assert not studio.derived
 
 
+@pytest.mark.long
 def test_the_pages_are_sound_on_a_phone(site: Site, studio: Owner) -> None:
     register(site.inline.services, studio, encoded(scene(1)))
     visitor = site.member(studio, size=PHONE)

@@ -33,6 +33,7 @@ def flood(studio: Owner) -> Flood:
     return Flood.objects.get(work__owner=studio)
 
 
+@pytest.mark.long
 def test_the_inbox_and_the_works_lead_to_what_is_held_back(ann: Client, flood: Flood) -> None:
     inbox = ann.get(at("cases")).content.decode()
     assert "on far more sites than ever" in inbox
@@ -55,6 +56,7 @@ def test_the_page_says_why_and_shows_pictures_that_look_unlike_one_another(ann: 
         assert ann.get(at("picture", picture.digest.hex)).status_code == 200
 
 
+@pytest.mark.long
 def test_a_member_opens_the_cases_or_says_that_it_is_another_work(
     ann: Client, inline: SyncRunner, flood: Flood
 ) -> None:
@@ -95,6 +97,7 @@ def test_what_only_another_owner_has_seen_is_not_shown(ann: Client, flood: Flood
     assert "on 2 sites." in ann.get(at("work", 1)).content.decode()
 
 
+@pytest.mark.long
 def test_the_page_is_sound_on_a_phone_and_its_buttons_work_without_a_script(site: Site, studio: Owner) -> None:
     register(with_floor(site.inline.services, 2), studio, photograph(1), "A logo")
     found_on_sites(site.inline.services, studio, [stranger(number, photograph(1)) for number in range(5)])

@@ -53,6 +53,7 @@ def test_an_address_is_fetched_when_the_form_is_sent_and_not_before_and_nothing_
     assert Picture.objects.count() == 1
 
 
+@pytest.mark.long
 def test_a_look_at_a_page_leads_to_its_run_and_only_those_who_decide_have_it(
     ann: Client, inline: SyncRunner, studio: Owner, web: Web
 ) -> None:
@@ -108,6 +109,7 @@ def test_one_picture_at_a_time_is_fetched_and_so_many_a_minute(ann: Client, web:
     assert web.seen == []
 
 
+@pytest.mark.long
 def test_the_bookmark_brings_the_largest_picture_of_a_page(site: Site, inline: SyncRunner, studio: Owner) -> None:
     viewer = site.member(studio, "viewer", size=PHONE)
     page = viewer.open(at("mine"))

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.test import Client
 
 from exhibit.digests import Digest
@@ -22,6 +23,7 @@ def shown(client: Client, address: str = LIST) -> str:
     return flat(client.get(address).content.decode())
 
 
+@pytest.mark.long
 def test_what_is_ticked_becomes_works_that_say_where_their_file_was_seen(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:

@@ -151,6 +151,7 @@ def test_a_work_nobody_showed_says_what_will_be_here_and_anothers_is_not_there(
     assert ann.get(reverse("spread", args=["rival", 1])).status_code == 404
 
 
+@pytest.mark.long
 def test_many_parties_stand_on_several_light_pages(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     case = spread_out(inline, studio)
     for number in range(40):
@@ -165,6 +166,7 @@ def test_many_parties_stand_on_several_light_pages(ann: Client, inline: SyncRunn
     assert len(rows_of(last, "by-party")) == 42 - 2 * LANES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("look", [{"size": PHONE}, {"size": DESKTOP, "scheme": "dark"}])
 def test_the_page_is_sound_in_a_browser(site: Site, studio: Owner, look: dict[str, object]) -> None:
     spread_out(site.inline, studio)

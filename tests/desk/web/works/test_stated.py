@@ -96,6 +96,7 @@ def test_a_viewer_registers_nothing(ann: Client) -> None:
     del ann
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_member_finds_the_page_and_is_told_what_it_means(site: Site, tmp_path: Path) -> None:
     visitor = site.member(owner("studio"), size=PHONE)

@@ -66,6 +66,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file arrived."]
 
 
+@pytest.mark.long
 def test_works_that_show_the_same_are_counted_once_for_an_upload_and_told_on_their_pages(
     ann: Client, inline: SyncRunner
 ) -> None:
@@ -161,6 +162,7 @@ def test_what_a_browser_cannot_send_stops_nothing_and_is_sent_by_pressing_again(
     assert Work.objects.count() == 2
 
 
+@pytest.mark.long
 def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Owner, tmp_path: Path) -> None:
     (tmp_path / "shoot" / "day 1").mkdir(parents=True)
     for number in range(130):  # a browser gives a folder in pieces of a hundred
@@ -183,6 +185,7 @@ def test_a_folder_that_is_dropped_is_read_with_its_table(site: Site, studio: Own
     assert upload.files.get(line__file="7.jpg").name == "shoot/day 1/7.jpg"
 
 
+@pytest.mark.long
 def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, tmp_path: Path) -> None:
     for number in range(26):
         (tmp_path / f"{number:02}.jpg").write_bytes(photograph(number % 3))
@@ -203,6 +206,7 @@ def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, 
     assert list(Upload.objects.get().files.values_list("name", flat=True)) == ["01.jpg"]
 
 
+@pytest.mark.long
 def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: Owner, tmp_path: Path) -> None:
     folder = tmp_path / "shoot"
     folder.mkdir()
@@ -233,6 +237,7 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
     assert Work.objects.count() == 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("javascript", [True, False])
 def test_columns_of_a_table_are_asked_beside_the_chosen_pictures_and_taken_at_once_next_time(
     site: Site, studio: Owner, tmp_path: Path, *, javascript: bool

@@ -76,6 +76,7 @@ def test_works_are_found_by_parts_of_words_in_any_language_and_by_number(inline:
     assert found("") == [2, 1]
 
 
+@pytest.mark.long
 def test_a_work_tells_where_it_was_seen_in_few_queries_however_much_there_is(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:

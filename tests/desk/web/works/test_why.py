@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
@@ -66,6 +67,7 @@ def test_another_owners_work_is_not_there_and_a_viewer_may_not_ask(
     assert at("why", 1) not in ann.get(at("work", 1)).content.decode()
 
 
+@pytest.mark.long
 def test_the_page_is_sound_in_a_browser_and_keeps_the_file_that_was_chosen(
     site: Site, studio: Owner, tmp_path: Path
 ) -> None:
@@ -84,6 +86,7 @@ def test_the_page_is_sound_in_a_browser_and_keeps_the_file_that_was_chosen(
     assert (pair.said, pair.decision) == ("copy", "certain")
 
 
+@pytest.mark.long
 def test_without_a_script_the_file_is_chosen_once_more(site: Site, studio: Owner, tmp_path: Path) -> None:
     register(site.services, studio, photograph(1))
     (tmp_path / "found.jpg").write_bytes(photograph(50))

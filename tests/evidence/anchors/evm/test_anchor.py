@@ -101,6 +101,7 @@ def test_a_digest_that_was_given_twice_has_one_log_and_two_good_receipts(running
     assert [receipt.state for receipt in done] == [ReceiptState.COMPLETE] * 3
 
 
+@pytest.mark.long
 def test_receipts_that_wanted_the_same_turn_come_one_after_the_other(running: Ledger) -> None:
     digests = [Digest.of(bytes([number])) for number in range(4)]
     anchor = running.anchor()

@@ -29,6 +29,7 @@ def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> Non
         anchor.unlock()
 
 
+@pytest.mark.long
 def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:
     [ledger] = vouch((), [(DIGEST, kept)], "vouched for", "for trials")
     attested = verify(DIGEST, kept.proof, {}, (ledger,), "checkpoint")

@@ -154,6 +154,7 @@ ABOVE: dict[str, Callable[[Any], list[Any]]] = {
 }
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(st.lists(NODES, min_size=1, max_size=4), st.sampled_from([b"\x80", b"\x01", b"\x81\x80", b""]))
 @pytest.mark.parametrize("above", ABOVE)

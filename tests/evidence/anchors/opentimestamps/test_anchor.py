@@ -49,6 +49,7 @@ def test_a_complete_receipt_is_checked_without_any_server(complete: Receipt) -> 
     assert (height, time) == (1, complete.time)
 
 
+@pytest.mark.long
 def test_the_usual_client_verifies_the_proof(anchor: OpenTimestampsAnchor, chain: Chain, tmp_path: Path) -> None:
     pending = anchor.submit(DIGEST)
     height = chain.mine()

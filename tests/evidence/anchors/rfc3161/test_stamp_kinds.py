@@ -36,6 +36,7 @@ def test_each_kind_has_a_name_of_its_own_and_there_are_many(made: list[StampKind
     assert len({kind.name for kind in made}) == len(made) == len({kind.check for kind in made}) >= 300
 
 
+@pytest.mark.long
 def test_python_answers_as_the_profile_says(made: list[StampKind], tmp_path: Path) -> None:
     told, by = {}, {}
     for path, trust in bundles(made, tmp_path):

@@ -48,6 +48,7 @@ def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site
     assert site.seen == []
 
 
+@pytest.mark.long
 def test_one_browser_serves_many_captures_and_a_killed_one_is_replaced(site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
     ours = capturer_with(seconds=15)
@@ -103,6 +104,7 @@ def test_a_browser_that_always_dies_leaves_a_capture_without_one(site: Site) -> 
     assert captured.sentence.endswith("Visited without a browser: The browser ended.")
 
 
+@pytest.mark.long
 def test_a_page_that_takes_too_much_memory_costs_the_browser_its_life(site: Site) -> None:
     ours = capturer_with(seconds=15, memory_bytes=1)
     site.page("/", '<!doctype html><img src="photo.jpg">')
@@ -112,6 +114,7 @@ def test_a_page_that_takes_too_much_memory_costs_the_browser_its_life(site: Site
     assert memory_of(os.getpid()) > 1 << 20
 
 
+@pytest.mark.long
 def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, tmp_path: Path) -> None:
     program = tmp_path / "chromium"
     program.write_text("#!/bin/sh\nexit 1\n")
@@ -124,6 +127,7 @@ def test_a_program_that_is_no_browser_leaves_a_capture_without_one(site: Site, t
     assert f"The browser {program} can't be started" in captured.sentence
 
 
+@pytest.mark.long
 def test_a_browser_that_does_not_start_is_not_tried_with_every_capture(site: Site, tmp_path: Path) -> None:
     program = tmp_path / "chromium"
     program.write_text('#!/bin/sh\necho x >> "$0.log"; exit 1\n')

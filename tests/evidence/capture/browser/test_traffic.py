@@ -38,6 +38,7 @@ NOT_DONE = (
 )
 
 
+@pytest.mark.long
 def test_what_the_page_may_not_do_is_not_done_and_written_down(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/inward"] = Answer(status=302, headers=(("Location", "http://10.0.0.1/"),))
     everything = "".join(html for html, _ in NOT_DONE)
@@ -99,6 +100,7 @@ def test_a_denied_host_is_asked_for_no_part_of_a_page(capturer: BrowserCapturer,
     assert (captured.outcome, refused(captured)) == ("captured", {("image", "denied-host")})
 
 
+@pytest.mark.long
 def test_a_page_that_asks_for_too_much_is_cut_short(site: Site) -> None:
     site.page("/", "<!doctype html><img src=photo.jpg>" + "".join(f'<img src="/{n}.jpg">' for n in range(30)))
     for number in range(30):
@@ -110,6 +112,7 @@ def test_a_page_that_asks_for_too_much_is_cut_short(site: Site) -> None:
     assert len(record(captured)["resources"]) == 10
 
 
+@pytest.mark.long
 def test_all_bytes_of_a_page_are_counted_also_of_what_is_too_large(site: Site) -> None:
     """A thousand pictures over their own limit would otherwise bring a thousand times as much as may come."""
     site.page("/", "<!doctype html>" + "".join(f'<img src="/{n}.jpg">' for n in range(60)))

@@ -40,6 +40,7 @@ def sheet(case: CaseFacts) -> str:
     return " ".join(" ".join(page.extract_text().split()) for page in pages)
 
 
+@pytest.mark.long
 def test_the_sheet_states_likelihood_ratio_prior_calibration_and_bound_and_no_probability() -> None:
     case = with_probability(sample_case())
     text = sheet(case)
@@ -129,6 +130,7 @@ def test_remarks_stand_in_words_and_are_no_reason_to_hold_anything_back() -> Non
     assert "Held back" not in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
 def test_a_report_tells_what_figures_come_to_and_none_that_is_internal(cases: int) -> None:
     report, pictures = sample_report(cases)

@@ -21,6 +21,7 @@ from tests.assets.reports import render_report_csv, render_report_pdf
 from tests.evidence.documents.phrases.test_wording import shown_languages
 
 
+@pytest.mark.long
 def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
     facts, pictures = sample_report(1, demonstration=True)
     pages = pypdf.PdfReader(io.BytesIO(render_report_pdf(facts, pictures, "en"))).pages
@@ -32,6 +33,7 @@ def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
     assert "believed unauthorised" not in whole
 
 
+@pytest.mark.long
 def test_an_open_case_says_that_nobody_has_decided() -> None:
     case = sample_case()
     undecided = replace(case, decision=replace(case.decision, decision="open", at=None, by="", reason=""))
@@ -75,6 +77,7 @@ def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
     assert "This picture is not part of this document." in text
 
 
+@pytest.mark.long
 def test_a_long_list_says_how_much_of_it_is_shown() -> None:
     case = sample_case()
     many = tuple(replace(sample_sighting(case.sightings[0].picture), number=n) for n in range(1, 51))
@@ -97,6 +100,7 @@ def test_what_a_visit_met_is_told_in_the_words_of_its_record() -> None:
     assert sentence in text_of(render_exhibit_sheet(shown, sample_pictures(), "en")).replace("’", "'")
 
 
+@pytest.mark.long
 def test_the_report_names_each_witness_with_its_state_and_weight(report: str) -> None:
     assert "Example Time Authority" in report
     assert "development, without legal weight" in report

@@ -33,6 +33,7 @@ def met(case: CaseFacts, *outcomes: str, method: str = "browser") -> CaseFacts:
     return replace(case, sightings=tuple(sightings))
 
 
+@pytest.mark.long
 def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_and_what_is_missing() -> None:
     told = beginning(sample_case()).replace(" ", "")
     parts = (

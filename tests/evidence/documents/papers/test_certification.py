@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from evidence.documents.papers.rendering import render_paper
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.papers.test_rendering import paper
 
 
+@pytest.mark.long
 def test_the_certification_names_system_digests_and_both_forms_of_the_declaration() -> None:
     text = paper("us-902")
     case = sample_sealed()

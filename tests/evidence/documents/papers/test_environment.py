@@ -45,6 +45,7 @@ def test_a_bundle_without_a_capture_says_that_nothing_was_checked() -> None:
     assert "Not checked: the bundle holds no record of a capture." in text
 
 
+@pytest.mark.long
 def test_what_a_paper_leaves_out_is_said_with_the_file_that_holds_it() -> None:
     exchanges = [{**NETWORK["exchanges"][0], "url": f"https://shop.example/{n}"} for n in range(10)]
     case = sample_sealed({**NETWORK, "exchanges": exchanges})

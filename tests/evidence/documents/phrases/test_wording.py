@@ -70,6 +70,7 @@ def test_no_catalogue_holds_a_forbidden_word(language: str) -> None:
         assert not FORBIDDEN.search(f"{key} {text}"), key
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", shown_languages())
 @pytest.mark.parametrize("demonstration", [False, True])
 def test_no_rendered_file_holds_a_forbidden_word(language: str, *, demonstration: bool) -> None:

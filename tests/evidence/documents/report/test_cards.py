@@ -23,10 +23,12 @@ def cards(pdf: bytes) -> str:
     return text_of(pdf)
 
 
+@pytest.mark.long
 def test_many_cases_stand_on_cards_three_to_a_page(pdf: bytes) -> None:
     assert len(reader(pdf).pages) <= AT_LENGTH / 3 + 6
 
 
+@pytest.mark.long
 def test_a_card_says_who_decided_where_it_was_seen_and_who_witnessed_it(cards: str) -> None:
     assert "Not licensed: believed to be used without permission declared" in cards
     assert "existed no later than 2026-11-20 12:00:00 UTC, stated by Example Time Authority" in cards
@@ -47,6 +49,7 @@ def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
     assert digest.hex in cards.replace(" ", "")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cases", [1, AT_LENGTH + 1])
 def test_a_report_says_under_which_decision_was_sealed_and_how_the_places_stand(cases: int, cards: str) -> None:
     facts, pictures = sample_report(cases)

@@ -57,6 +57,7 @@ def test_pages_are_numbered_and_named_after_their_case() -> None:
     assert "Case 2 · prints-and-more.example" in " ".join(pages[4].extract_text().split())
 
 
+@pytest.mark.long
 def test_contents_stand_in_reports_of_more_than_three_cases() -> None:
     few, few_pictures = sample_report(3)
     many, many_pictures = sample_report(4)

@@ -40,6 +40,7 @@ def made(folder: ReportFolder, whole: ReportFacts, volumes: Sequence[Volume] = H
         return folder.put_together(head, volumes, "report")
 
 
+@pytest.mark.long
 def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts) -> None:
     files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
     assert list(files) == [

@@ -164,6 +164,7 @@ def test_a_checkpoint_that_nobody_vouches_for_shows_no_registration(scene: Scene
     assert check.sentence.startswith("unknown witness")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("pipeline", "state"), [("match-4", State.NOT_CHECKED), ("match-5", State.FAILED)], ids=["earlier", "this"]
 )

@@ -69,6 +69,7 @@ def test_what_is_no_pdf_or_is_withheld_is_not_looked_through(said: Callable[...,
     assert str(checks["document:02"].state) == "not checked"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", shown_languages())
 def test_a_sheet_and_a_deposit_record_name_what_a_document_holds(scene: Scene, language: str) -> None:
     facts = with_document(scene.facts, written("script"))
