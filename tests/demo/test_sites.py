@@ -57,6 +57,7 @@ def test_the_same_works_and_seed_give_the_same_bytes_and_the_same_plan(
     assert digests(tmp_path) == digests(root)
 
 
+@pytest.mark.long
 def test_each_edit_is_planted_four_times_and_each_work_twice(built: tuple[Path, Plan]) -> None:
     _, plan = built
     assert Counter(use.edit for use in plan.planted) == dict.fromkeys(EDITS, 4)

@@ -111,6 +111,7 @@ def told(stack: Stack, command: str) -> str:
     return subprocess.run(line, env=environ, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.long
 def test_what_dies_comes_back_although_nobody_reads_what_the_supervisor_says(stack: Stack) -> None:
     before = running_status(stack.config)
     assert before is not None
@@ -124,6 +125,7 @@ def test_what_dies_comes_back_although_nobody_reads_what_the_supervisor_says(sta
     assert stack.process.poll() is None
 
 
+@pytest.mark.long
 def test_a_status_that_cannot_be_read_hides_nothing_from_down(stack: Stack) -> None:
     path = lock_folder(stack.config) / "supervisor.json"
     whole = path.read_bytes()
@@ -198,6 +200,7 @@ def test_a_frozen_redis_is_told_within_seconds_and_its_workers_go_on_when_it_tha
         wait_until(lambda: Crawl.objects.filter(watch=started, state=StepState.DONE).exists(), 120)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_told_ends_nothing_and_is_gone_on_from_when_there_is_room(stack: Stack) -> None:
     if not can_mount():
         pytest.skip("this process may not mount a disk of its own")

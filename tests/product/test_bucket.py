@@ -25,6 +25,7 @@ def away(inline: SyncRunner, s3: S3) -> SyncRunner:
     return SyncRunner(replace(config, blobs_url=s3.url_for(config.data_dir)))
 
 
+@pytest.mark.long
 def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner) -> None:
     register(away.services, owner("studio"), photograph(1))
     services, shown, table = away.services, Digest.of(photograph(1)), away.services.blobs.put(b"a table")
@@ -37,6 +38,7 @@ def test_bytes_are_shown_and_set_aside_and_removed_in_a_bucket(away: SyncRunner)
     assert not (services.config.data_dir / "withheld").exists()
 
 
+@pytest.mark.long
 def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away: SyncRunner, s3: S3) -> None:
     studio = owner("studio")
     register(away.services, studio, photograph(1))
@@ -53,6 +55,7 @@ def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away:
     assert Capture.objects.exists()
 
 
+@pytest.mark.long
 def test_other_processes_find_a_network_s_file_on_this_machine(away: SyncRunner, tmp_path: Path) -> None:
     blobs = away.services.blobs
     digest = blobs.put(b"a network")

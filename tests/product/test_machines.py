@@ -58,6 +58,7 @@ def sent(machine: SyncRunner, *numbers: int) -> Upload:
     return upload
 
 
+@pytest.mark.long
 def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(pair: Pair) -> None:
     web, worker = pair
     upload = sent(web, 1, 2)
@@ -69,6 +70,7 @@ def test_what_one_machine_receives_is_registered_by_another_and_nothing_is_left(
         assert list(machine.services.uploads.idle(-60)) == []
 
 
+@pytest.mark.long
 def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_purge_and_the_sweep_of_one_machine_reach_what_another_has_received(
     assert list(web.services.uploads.room(upload.pk)) == []
 
 
+@pytest.mark.long
 def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_one_records_the_break(pair: Pair) -> None:
     first, second = pair
     grow(first, 2)
@@ -152,6 +155,7 @@ def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
     return SyncRunner(machine.services.config)
 
 
+@pytest.mark.long
 def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pair: Pair) -> None:
     first, second = pair
     loads: list[bytes] = []
@@ -164,6 +168,7 @@ def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pa
     assert len(loads) == 3
 
 
+@pytest.mark.long
 def test_what_is_damaged_in_the_bucket_or_while_it_is_silent_is_measured_again(pair: Pair, s3: S3) -> None:
     first, second = pair
     loads: list[bytes] = []

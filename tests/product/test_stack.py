@@ -125,6 +125,7 @@ def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_captur
         wait_until(lambda: agency.packages.filter(state="done").exists(), 60)
 
 
+@pytest.mark.long
 def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
     def told() -> dict[str, str]:
         rows = patiently(lambda: list(Heartbeat.objects.values_list("name", "queues")))
@@ -145,6 +146,14 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         os.kill(stack.process.pid, signal.SIGCONT)
 
 
+def swept(stack: Stack, left: list[Path]) -> bool:
+    """Whether an upkeep removes folders at once; who doesn't listen yet, just started, hears the next one."""
+    send_upkeep(make_app(stack.config))
+    with suppress(AssertionError):
+        wait_until(lambda: not any(folder.exists() for folder in left), 5)
+    return not any(folder.exists() for folder in left)
+
+
 @pytest.mark.long
 def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Path) -> None:
     ended = request_report(owner("archive"), preparer="Ann")
@@ -159,13 +168,13 @@ def test_each_machine_is_told_to_sweep_its_own_folder(stack: Stack, tmp_path: Pa
     with subprocess.Popen(command, env={**os.environ, **stack.environ, **urls, **other}, cwd=CHECKOUT) as worker:
         try:
             wait_until(lambda: Heartbeat.objects.filter(queues="upkeep", started_at__gt=began).exists(), 60)
-            send_upkeep(make_app(stack.config))
-            wait_until(lambda: not any(folder.exists() for folder in left), 60)
+            assert any(swept(stack, left) for _ in range(12))
         finally:
             worker.terminate()
             assert worker.wait(60) == 0
 
 
+@pytest.mark.long
 def test_nothing_that_runs_or_is_written_is_open_to_others_of_this_machine(stack: Stack) -> None:
     """Its own user's files alone: what is asked with a secret stands in no log, no secret in the list of processes."""
     secret, folder = secrets.token_urlsafe(32), stack.config.data_dir

@@ -50,6 +50,7 @@ def test_eight_slow_clients_are_not_noticed(stack: Stack, kind: str) -> None:
     assert set(told.pages) == {200}
 
 
+@pytest.mark.long
 def test_forty_slow_clients_and_more_requests_than_it_answers_leave_health_and_memory_as_they_are(stack: Stack) -> None:
     port = warmed(stack)
     before = memory(stack)
@@ -75,6 +76,7 @@ def test_three_hundred_slow_clients_leave_health_and_memory_as_they_are(stack: S
     assert memory(stack) - before < 150 * MIB
 
 
+@pytest.mark.long
 def test_a_process_of_the_site_that_dies_comes_back_and_none_outlives_the_first(stack: Stack) -> None:
     port = warmed(stack)
     first, *others = stack.web()
@@ -108,6 +110,7 @@ def accepts(port: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_site_that_cannot_be_loaded_ends_and_says_why(tmp_path: Path) -> None:
     environ = os.environ | {"EXHIBIT_DATA": str(tmp_path), "EXHIBIT_LANGUAGES": "tlh"}
     command = [sys.executable, "-m", "desk.server", "127.0.0.1", "0"]

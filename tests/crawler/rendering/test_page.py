@@ -42,6 +42,7 @@ def shown(crawled: Crawled, site: Site, path: str) -> dict[str, str]:
     return {one.image_url.removeprefix(site.url("")): one.found_in for one in line.sightings}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", PICTURES)
 def test_pictures_that_scripts_show_are_seen(crawled: Crawled, site: Site, path: str) -> None:
     pattern = path.removesuffix(".html")
@@ -50,6 +51,7 @@ def test_pictures_that_scripts_show_are_seen(crawled: Crawled, site: Site, path:
     assert line.render_seconds > 0
 
 
+@pytest.mark.long
 def test_each_picture_is_fetched_once_and_kept_exactly(crawled: Crawled, site: Site) -> None:
     for path, count in PICTURES.items():
         for number in range(1, count + 1):
@@ -59,6 +61,7 @@ def test_each_picture_is_fetched_once_and_kept_exactly(crawled: Crawled, site: S
             assert crawled.bytes_of(crawled.sighting(site.url(picture))) == answer.body  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled: Crawled, site: Site) -> None:
     assert crawled.sighting(site.url("/gallery/2")).context.startswith("Print 2")
     assert crawled.sighting(site.url("/shadow/1")).context.startswith("In the shadow")
@@ -66,6 +69,7 @@ def test_words_beside_a_picture_and_links_of_the_rendered_page_are_kept(crawled:
     assert [link.url for link in line.links] == [site.url("/further")]
 
 
+@pytest.mark.long
 def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawled: Crawled, site: Site) -> None:
     drawn = [
         address for address in shown(crawled, site, "/canvas.html") if address.startswith("data:image/png;sha-256=")
@@ -75,10 +79,12 @@ def test_a_canvas_is_a_picture_unless_it_is_blank_or_drawn_from_elsewhere(crawle
     assert crawled.bytes_of(one).startswith(b"\x89PNG")
 
 
+@pytest.mark.long
 def test_a_page_without_end_is_scrolled_some_way(crawled: Crawled, site: Site) -> None:
     assert 8 < len(shown(crawled, site, "/endless.html")) < 120
 
 
+@pytest.mark.long
 def test_a_page_whose_script_never_ends_is_read_as_served(crawled: Crawled, site: Site) -> None:
     assert shown(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
     counts = crawled.end.counts

@@ -50,6 +50,7 @@ def test_auto_renders_the_pages_that_scripts_make_and_no_other(tmp_path: Path) -
         assert (never.end.counts.rendered, never.end.counts.unrendered) == (0, {})
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others_from_it(tmp_path: Path) -> None:
     with Site() as site:
@@ -63,6 +64,7 @@ def test_pages_whose_rendering_shows_only_what_style_sheets_name_keep_the_others
         assert (crawled.end.counts.rendered, crawled.end.counts.gained) == (1, 0)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path: Path) -> None:
     fill = "for (const n of [1, 2]) { const one = new Image(); one.src = `/fill/${n}`; document.body.append(one) }"
@@ -78,6 +80,7 @@ def test_a_page_with_a_picture_in_its_header_is_rendered_as_one_without(tmp_path
     assert pictures(never, site) == {"/logo.png", "/1.jpg", "/2.jpg"}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each_is_asked_for_once(
     tmp_path: Path,
@@ -99,6 +102,7 @@ def test_scripts_are_read_before_a_page_is_rendered_for_its_looks_alone_and_each
     assert crawled.end.counts.scripts_not_run == 3
 
 
+@pytest.mark.long
 def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Path) -> None:
     with Site() as site:
         page(site, "/script.html", LOREM + '<img src="/1.jpg">' * 9, "1")
@@ -114,6 +118,7 @@ def test_pages_whose_scripts_no_browser_ran_are_counted_and_marked(tmp_path: Pat
     assert crawled.end.counts.scripts_not_run == 3
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None:
     with Site() as site:
@@ -127,6 +132,7 @@ def test_a_spent_budget_leaves_the_other_pages_as_served(tmp_path: Path) -> None
         assert none.end.counts.unrendered == {"budget": len(made)}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(tmp_path: Path) -> None:
     with Site() as site:
@@ -142,12 +148,14 @@ def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(t
         assert wall.sentence.startswith("The page asks visitors to show that they aren't programs.")
 
 
+@pytest.mark.long
 def test_a_wall_that_the_server_puts_up_is_told(tmp_path: Path) -> None:
     with Site() as site:
         site.page("/", CHECK, status=403, headers=(("cf-mitigated", "challenge"),))
         assert rendered(site, tmp_path, "/").refusals == {site.url("/"): "wall"}
 
 
+@pytest.mark.long
 def test_without_a_browser_pages_are_read_as_served_and_the_lack_is_told_once(tmp_path: Path) -> None:
     with Site() as site:
         made = serve_made(site)
@@ -157,6 +165,7 @@ def test_without_a_browser_pages_are_read_as_served_and_the_lack_is_told_once(tm
         assert crawled.errors.count("no page is rendered") == 1
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("browser")
 def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Path) -> None:
     program = tmp_path / "chromium"

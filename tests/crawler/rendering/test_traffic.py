@@ -87,11 +87,13 @@ def test_every_page_was_rendered(world: World) -> None:
     assert (world.crawled.end.counts.rendered, world.crawled.end.counts.unrendered) == (7, {})
 
 
+@pytest.mark.long
 def test_a_private_address_is_not_reached(world: World) -> None:
     assert world.private.seen == []
     assert world.crawled.sighting(world.site.url("/shown/1")).found_in == "rendered"
 
 
+@pytest.mark.long
 def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> None:
     asked = set(world.site.paths())
     refused = {"/beacon", "/posted", "/put", "/socket", "/events", "/window", "/frame", "/worker", "/service.js",
@@ -100,6 +102,7 @@ def test_nothing_is_sent_and_no_other_document_is_asked_for(world: World) -> Non
     assert [one.body for one in world.site.seen if one.body] == []
 
 
+@pytest.mark.long
 def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None:
     asked = world.site.paths()
     assert ("/no/made.js" in asked, "/shown/2" in asked) == (False, False)
@@ -107,6 +110,7 @@ def test_a_script_that_robots_txt_forbids_is_not_asked_for(world: World) -> None
     assert [one.image_url for one in line.sightings] == [world.site.url("/shown/3")]
 
 
+@pytest.mark.long
 def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World) -> None:
     (asked,) = (one for one in world.elsewhere.seen if one.path == "/list.json")
     assert asked.headers["user-agent"].startswith("ExhibitBot/")
@@ -115,19 +119,23 @@ def test_another_site_is_asked_as_the_crawl_asks_and_told_no_secret(world: World
     assert "/robots.txt" in world.elsewhere.paths()
 
 
+@pytest.mark.long
 def test_a_page_makes_no_more_requests_than_it_may(world: World) -> None:
     assert sum(one.startswith("/many/") for one in world.site.paths()) == 20
 
 
+@pytest.mark.long
 def test_where_a_script_wants_to_go_is_a_link(world: World) -> None:
     line = next(line for line in world.crawled.pages if line.url.endswith("/moving.html"))
     assert [link.url for link in line.links] == [world.site.url("/target")]
 
 
+@pytest.mark.long
 def test_a_script_of_several_pages_is_fetched_once_and_each_page_itself_too(world: World) -> None:
     assert world.site.times("/yes.js") == 1
     assert {world.site.times(f"/{name}.html") for name in ("asking", "twice-1", "twice-2")} == {1}
 
 
+@pytest.mark.long
 def test_cookies_of_scripts_stay_in_the_browser(world: World) -> None:
     assert [one for one in world.site.seen if "mine" in one.headers.get("cookie", "")] == []

@@ -194,6 +194,7 @@ def test_interrupted_it_ends_with_what_was_done_and_the_same_command_goes_on(
     assert set(FrontierUrl.objects.values_list("url", flat=True)) == set(urls)
 
 
+@pytest.mark.long
 def test_lists_in_a_bucket_are_copied_once_and_read(cli: Terminal, studio: str, s3: S3) -> None:
     data = cli.desk.services.config.data_dir
     url = s3.url_for(data)
@@ -213,6 +214,7 @@ def test_lists_in_a_bucket_are_copied_once_and_read(cli: Terminal, studio: str, 
     assert all(path.is_relative_to(data / "lists") for path in data.rglob("*.csv"))
 
 
+@pytest.mark.long
 def test_a_bucket_that_refuses_is_told_with_what_to_do(cli: Terminal, studio: str, s3: S3) -> None:
     data = cli.desk.services.config.data_dir
     url = s3.url_for(data)

@@ -89,6 +89,7 @@ def test_whoever_checks_asks_for_a_minimum_of_their_own(alone: Terminal, tmp_pat
     assert "Name a list with --trust that pins so many." in said.replace("\n", " ")
 
 
+@pytest.mark.long
 def test_several_processes_say_of_bundles_in_their_order_what_one_says(
     cli: Terminal, sealed_case: Bundle, folder: Path
 ) -> None:

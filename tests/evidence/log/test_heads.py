@@ -183,7 +183,7 @@ def test_a_head_that_is_replaced_while_it_is_read_was_not_copied(
     assert head.exists()
 
 
-@pytest.fixture(params=["file", "memory", "s3"])
+@pytest.fixture(params=["file", "memory", pytest.param("s3", marks=pytest.mark.long)])
 def machines(request: pytest.FixtureRequest, tmp_path: Path) -> Machines:
     if request.param == "file":
         return lambda name: FileHead(tmp_path / f"{name}.head")
@@ -289,7 +289,7 @@ def test_a_bucket_set_back_with_the_rows_is_noticed_by_the_machine_that_remember
     assert log.checkpoint().size == 6
 
 
-@pytest.mark.parametrize("where", ["memory", "s3"])
+@pytest.mark.parametrize("where", ["memory", pytest.param("s3", marks=pytest.mark.long)])
 def test_a_process_whose_turn_is_over_puts_no_older_head_in_the_place_of_a_newer_one(
     request: pytest.FixtureRequest, tmp_path: Path, where: str
 ) -> None:

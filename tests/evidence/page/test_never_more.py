@@ -119,6 +119,7 @@ def too_much(one: Untruth, path: Path, trust: Trust, said: Told) -> set[str]:
     return more(said, (name for name in states if states[name] == "failed"), is_bundle=outcome != "no-bundle")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "one_in", [pytest.param(24, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
 )

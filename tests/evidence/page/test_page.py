@@ -80,6 +80,7 @@ def cosigned(scene: Scene) -> tuple[Proofs, Trust]:
     return with_cosigner(scene.log, scene.proofs, scene.trust)
 
 
+@pytest.mark.long
 def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Page, bundle: Path) -> None:
     outcome, states = page.check(bundle)
     passed = {name for name, state in states.items() if state == "passed" and not name.startswith("file:")}
@@ -95,6 +96,7 @@ def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Pa
         assert word not in page.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_was_tampered_with_fails_by_name(
     scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], tmp_path: Path, what: str
@@ -108,12 +110,14 @@ def test_what_was_tampered_with_fails_by_name(
     assert (outcome, states[check]) == ("failed", "failed")
 
 
+@pytest.mark.long
 def test_a_file_outside_of_the_sealed_ones_is_held_by_the_bag(page: Page, bundle: Path, tmp_path: Path) -> None:
     for name in ("bag-info.txt", "proofs/anchors/manifest-test-authority.tsr", "verify.py"):
         outcome, states = page.check(packed(tmp_path / "b.zip", flipped(name)(files_of(bundle))))
         assert (outcome, states["bag"]) == ("failed", "failed"), name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "flips", [pytest.param(20, marks=pytest.mark.sample), pytest.param(120, marks=pytest.mark.long)]
 )
@@ -130,6 +134,7 @@ def test_no_byte_of_the_zip_can_be_changed(page: Page, bundle: Path, tmp_path: P
     assert all(states.get("container") != "passed" for _, states in told)
 
 
+@pytest.mark.long
 def test_a_cosignature_counts_as_often_as_the_list_asks(
     scene: Scene, page: Page, cosigned: tuple[Proofs, Trust], bundle: Path, tmp_path: Path
 ) -> None:
@@ -147,6 +152,7 @@ def test_a_cosignature_counts_as_often_as_the_list_asks(
     assert states["anchor:checkpoint-test-witness.cosigned"] == "not checked"
 
 
+@pytest.mark.long
 def test_keys_that_nobody_pinned_are_not_taken_for_somebodys(
     scene: Scene, page: Page, bundle: Path, tmp_path: Path
 ) -> None:
@@ -161,6 +167,7 @@ def test_keys_that_nobody_pinned_are_not_taken_for_somebodys(
     assert "this isn't shown: key, checkpoint" in page.text
 
 
+@pytest.mark.long
 def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, page: Page, bundle: Path) -> None:
     [key] = scene.trust.keys
     for other, outcome, state in (
@@ -173,6 +180,7 @@ def test_a_key_of_somebody_else_or_a_revoked_one_does_not_pass(scene: Scene, pag
     page.pin(scene.trust)
 
 
+@pytest.mark.long
 def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: Page, tmp_path: Path) -> None:
     device, [key] = KeySigner(Ed25519PrivateKey.generate()), scene.trust.keys
     of_device = replace(key, public=device.public_key, use="device")
@@ -191,6 +199,7 @@ def test_counter_signatures_hold_by_the_owners_device_alone(scene: Scene, page: 
     page.pin(scene.trust)
 
 
+@pytest.mark.long
 def test_a_folder_is_read_and_a_zip_packed_anew_is_left_to_be_unpacked(
     page: Page, bundle: Path, tmp_path: Path
 ) -> None:
@@ -212,6 +221,7 @@ def test_a_folder_is_read_and_a_zip_packed_anew_is_left_to_be_unpacked(
     assert "Unpack it and choose the folder that holds bagit.txt" in page.text
 
 
+@pytest.mark.long
 def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
     (tmp_path / "text.zip").write_bytes(b"no ZIP")
     (tmp_path / "folder").mkdir()
@@ -220,12 +230,14 @@ def test_what_is_no_bundle_is_called_so(page: Page, tmp_path: Path) -> None:
         assert page.check(path) == ("no-bundle", {})
 
 
+@pytest.mark.long
 def test_several_bundles_are_checked_one_after_the_other(page: Page, bundle: Path, tmp_path: Path) -> None:
     bad = packed(tmp_path / "bad.zip", flipped("data/work/01.jpg")(files_of(bundle)))
     assert [outcome for outcome, _ in page.check_all([bundle, bad])] == ["holds", "failed"]
     assert page.tab.ask(f"{RESULT}.dataset.outcome") == "failed"
 
 
+@pytest.mark.long
 def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_path: Path) -> None:
     withheld = Withheld(("data/work/01.jpg", "data/work/documents/01.pdf"), "The original is for the court.")
     path = scene.write(tmp_path / "copy.zip", replace(scene.proofs, withheld=withheld))
@@ -234,6 +246,7 @@ def test_a_copy_that_withholds_a_file_says_which(scene: Scene, page: Page, tmp_p
     assert "Sealed files that are withheld from this copy: 2." in page.text
 
 
+@pytest.mark.long
 def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
     page: Page, bundle: Path, tmp_path: Path
 ) -> None:
@@ -251,6 +264,7 @@ def test_pictures_and_the_sheet_are_shown_only_with_their_sealed_bytes(
     assert page.tab.ask(f"{RESULT}.querySelectorAll('a').length") == 0
 
 
+@pytest.mark.long
 def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Path) -> None:
     [sighting] = scene.facts.sightings
     said = replace(
@@ -276,6 +290,7 @@ def test_what_was_sealed_is_shown_as_text(scene: Scene, page: Page, tmp_path: Pa
     assert shown == ["Check an Exhibit bundle", 0]
 
 
+@pytest.mark.long
 def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checked(page: Page, bundle: Path) -> None:
     page.check(bundle)
     told = page.tab.ask(
@@ -294,6 +309,7 @@ def test_each_line_of_the_record_says_whose_word_it_is_and_that_it_is_not_checke
     assert all("checked by" not in said for said in rows.values())
 
 
+@pytest.mark.long
 def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
     assert page.tab.ask("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')") == "refused"
     page.tab.ask(
@@ -303,6 +319,7 @@ def test_nothing_but_the_page_itself_may_run_or_be_fetched(page: Page) -> None:
     assert page.tab.ask("document.title") == "Check an Exhibit bundle"
 
 
+@pytest.mark.long
 def test_without_ed25519_in_the_browser_no_signature_is_said_to_hold(
     browser: Chromium, scene: Scene, bundle: Path, tmp_path: Path
 ) -> None:
@@ -317,6 +334,7 @@ def test_without_ed25519_in_the_browser_no_signature_is_said_to_hold(
     assert states["inclusion"] == "passed"
 
 
+@pytest.mark.long
 def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page, bundle: Path) -> None:
     page.check(bundle)
     nameless = page.tab.ask(
@@ -327,6 +345,7 @@ def test_every_control_can_be_reached_by_the_keyboard_and_has_a_name(page: Page,
     assert page.tab.ask("document.activeElement.getAttribute('aria-label')") == "Verdict"
 
 
+@pytest.mark.long
 def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs, Trust]) -> None:
     _, trust = cosigned
     [witness], [key], plain = trust.cosigners, trust.keys, json.loads(trust.to_json())
@@ -350,6 +369,7 @@ def test_a_trust_list_that_is_none_is_refused(page: Page, cosigned: tuple[Proofs
     assert "from now on" in page.offer(page.trust.to_json())
 
 
+@pytest.mark.long
 def test_a_trust_list_in_which_a_key_has_two_names_is_refused(scene: Scene, page: Page) -> None:
     for what, (trust, lines) in conflicts(scene.trust).items():
         said = page.offer(trust.to_json())

@@ -113,6 +113,7 @@ def test_grey_and_inks_are_told_by_profiles_of_theirs_alone() -> None:
     assert difference(decode(data).pixels[..., 0], np.asarray(photo(*grey.size).convert("L"))) < 1
 
 
+@pytest.mark.long
 def test_no_profile_breaks_what_reads_pictures() -> None:
     chance = random.Random(4)
     profiles = [HIDDEN, *PROFILES.values()]

@@ -35,6 +35,7 @@ def test_a_missing_font_leaves_out_a_further_language_and_fails_the_first(tmp_pa
         in_each_language(services(tmp_path, "zh-hans", "en"), rendered, "a.pdf", "sheet")
 
 
+@pytest.mark.long
 def test_a_picture_is_made_when_it_is_asked_for_and_one_that_is_gone_is_not_there() -> None:
     asked: list[str] = []
 

@@ -91,6 +91,7 @@ def test_one_that_is_ahead_of_restored_rows_is_made_again(inline: SyncRunner, st
     assert FaissIndex(PHASH, folder).sequence < index.sequence
 
 
+@pytest.mark.long
 def test_a_machine_that_lacks_much_writes_it_down_step_by_step(
     machine: Machine, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,7 @@ from tests.assets.badfiles import saved
 from workers.tasks.sync_runner import SyncRunner
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def expiring(request: pytest.FixtureRequest, inline: SyncRunner) -> Services:
     """Forty pictures that matched nothing, and came months ago."""
     config = inline.services.config

@@ -63,6 +63,7 @@ def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, t
     assert list((tmp_path / "big disk").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config) -> None:
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
@@ -72,6 +73,7 @@ def test_a_bucket_is_used_with_the_keys_of_the_data_folder(s3: S3, fresh: Config
     assert not (config.data_dir / "blobs").exists()
 
 
+@pytest.mark.long
 @pytest.mark.django_db
 def test_a_second_installation_is_refused_the_bucket_and_doctor_says_so(s3: S3, fresh: Config, tmp_path: Path) -> None:
     config = replace(fresh, blobs_url=s3.url_for(fresh.data_dir))
@@ -99,7 +101,7 @@ def test_a_bucket_without_its_library_is_said_to_need_it(fresh: Config, monkeypa
     assert "bootstrap.py runtime bucket" in refused.value.hint
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.long)])
 def rooms(request: pytest.FixtureRequest, tmp_path: Path) -> Rooms:
     if request.param == "folder":
         return Rooms(Folder(tmp_path / "uploads"))

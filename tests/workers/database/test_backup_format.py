@@ -15,6 +15,7 @@ __all__ = ["made"]
 pytestmark = pytest.mark.timeout(900)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["blobs/*/*/*", "database-*.dump", "files/secrets/log.key", "backup.json", "blobs-*"])
 @pytest.mark.parametrize("change", ["damaged", "missing"])
 def test_whatever_is_damaged_or_missing_is_named(made: Made, what: str, change: str) -> None:

@@ -56,6 +56,7 @@ def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_wh
         migrations_in(dump, "registry")
 
 
+@pytest.mark.long
 def test_bytes_in_a_bucket_are_in_a_backup_and_come_back_in_another_bucket(
     there: Config, s3: S3, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def nothing(_: Moved) -> None:
     """Told how far it is."""
 
 
+@pytest.mark.long
 def test_bytes_go_into_a_bucket_and_back_with_those_that_were_set_aside(s3: S3, here: Config, tmp_path: Path) -> None:
     url = s3.url_for(here.data_dir)
     blobs, aside = blob_store(here.data_dir), store_at(here, "", WITHHELD)
@@ -72,6 +73,7 @@ def test_what_is_damaged_where_it_lay_is_left_and_what_is_damaged_there_is_writt
     assert there.get(whole) == b"whole"
 
 
+@pytest.mark.long
 def test_a_place_that_is_another_s_or_not_there_is_refused(s3: S3, here: Config, tmp_path: Path) -> None:
     blob_store(here.data_dir).put(b"bytes")
     url = s3.url_for(here.data_dir)

@@ -114,6 +114,7 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
     assert lasting.answers()
 
 
+@pytest.mark.long
 def test_what_is_killed_comes_back(lasting: Product) -> None:
     before = lasting.status.processes
     database = server(lasting, "postgres")

@@ -14,6 +14,7 @@ __all__ = ["chromium", "site"]
 PAGE = "/api/v1/docs"
 
 
+@pytest.mark.long
 def test_every_operation_stands_on_the_page_and_links_lead_to_what_is_there(client: Client, db: None) -> None:
     _about, operations, _things = read(api)
     assert len(operations) > 100

@@ -58,6 +58,7 @@ def test_a_use_that_goes_on_is_captured_as_it_is_served_and_as_it_looks(capturer
     assert site.times("/photo.jpg") == 1
 
 
+@pytest.mark.long
 def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><img src="photo.jpg">')
     site.routes["/photo.jpg"] = Answer(picture(8), media_type="image/jpeg")
@@ -66,6 +67,7 @@ def test_other_bytes_at_the_address_are_not_called_the_image(capturer: BrowserCa
     assert captured.sentence.endswith("The rendered page uses its address at one place.")
 
 
+@pytest.mark.long
 def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserCapturer, site: Site) -> None:
     cookies = ("__Host-a=1; Path=/", "__Secure-b=2", "plain=3; Path=/; HttpOnly; SameSite=Strict", "kept=5; Path=/")
     site.page("/", '<!doctype html><script>document.cookie="kept=4"</script><img src="/old.jpg">')
@@ -80,6 +82,7 @@ def test_cookies_that_a_browser_refuses_leave_no_page_waiting(capturer: BrowserC
     assert "at one place" in captured.sentence
 
 
+@pytest.mark.long
 def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCapturer, site: Site) -> None:
     code = base64.b64encode(PICTURE).decode()
     site.page(
@@ -90,6 +93,7 @@ def test_an_image_inside_the_page_is_found_by_its_digest(capturer: BrowserCaptur
     assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"]
 
 
+@pytest.mark.long
 def test_it_is_told_what_else_the_page_holds(capturer: BrowserCapturer, site: Site) -> None:
     inside = base64.b64encode(picture(8)).decode()
     site.page("/", '<!doctype html><link rel=stylesheet href=s.css><img src="photo.jpg"><img src=other.jpg>')
@@ -98,6 +102,7 @@ def test_it_is_told_what_else_the_page_holds(capturer: BrowserCapturer, site: Si
     assert visit(capturer, site).digests >= {Digest.of(one) for one in (PICTURE, other, picture(8))}
 
 
+@pytest.mark.long
 def test_everything_that_the_page_asked_for_is_in_the_web_archive(
     capturer: BrowserCapturer, site: Site, tmp_path: Path
 ) -> None:
@@ -131,6 +136,7 @@ def test_everything_that_the_page_asked_for_is_in_the_web_archive(
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.long
 def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer, site: Site) -> None:
     first, second = (("Set-Cookie", "first=1; Path=/"), ("Set-Cookie", "second=2; Path=/; HttpOnly"))
     site.routes["/old"] = Answer(
@@ -151,6 +157,7 @@ def test_cookies_and_redirects_work_as_in_any_browser(capturer: BrowserCapturer,
     assert site.times("/deep/shop?q=1") == 1
 
 
+@pytest.mark.long
 def test_a_server_that_gives_a_browser_another_form_of_the_image_has_not_changed_it(
     capturer: BrowserCapturer, site: Site
 ) -> None:
@@ -168,6 +175,7 @@ again = partial(pytest.param, marks=pytest.mark.long)
 """What a visit without a browser tells in the same way."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("page", "image", "outcome", "words"),
     [
@@ -196,6 +204,7 @@ def test_what_happened_is_the_outcome_and_nothing_else(
     assert {"exchange", "network", "screenshot"} <= roles(captured)
 
 
+@pytest.mark.long
 def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
     capturer: BrowserCapturer, site: Site
 ) -> None:
@@ -214,6 +223,7 @@ def test_several_images_of_a_page_share_a_visit_and_each_has_its_own_lines(
     assert (file(one, "captured-image"), file(two, "captured-image")) == (PICTURE, other)
 
 
+@pytest.mark.long
 def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +239,7 @@ def test_what_the_machine_lacks_is_no_outcome_of_a_visit(
     assert visit(capturer, site).outcome == "captured"
 
 
+@pytest.mark.long
 def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: BrowserCapturer, site: Site) -> None:
     for address in (
         "file:///etc/passwd",
@@ -242,6 +253,7 @@ def test_an_address_that_must_not_be_opened_never_reaches_the_browser(capturer: 
         assert (captured.outcome, roles(captured) & {"dom", "screenshot"}) == ("unreachable", set()), address
 
 
+@pytest.mark.long
 def test_a_page_at_which_this_program_fails_is_visited_without_a_browser(
     capturer: BrowserCapturer, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ TRAPS = (
 )
 
 
+@pytest.mark.long
 def test_pages_that_set_traps_for_this_program_are_captured_with_the_browser(
     capturer: BrowserCapturer, site: Site
 ) -> None:

@@ -47,6 +47,7 @@ def places(capturer: BrowserCapturer, html: str) -> list[Place]:
     return capturer.browser.run(look)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("html", "how"),
     [
@@ -69,6 +70,7 @@ def test_the_image_is_found_however_the_page_uses_it(capturer: BrowserCapturer, 
     assert [one.how for one in places(capturer, html)] == [how]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "html",
     [
@@ -83,6 +85,7 @@ def test_what_cannot_be_seen_is_no_place(capturer: BrowserCapturer, html: str) -
     assert places(capturer, html) == []
 
 
+@pytest.mark.long
 def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer: BrowserCapturer, site: Site) -> None:
     site.routes["/frame"] = Answer(status=302, headers=(("Location", "/sub/frame"),))
     site.page("/sub/frame", '<img src="../photo.jpg">')
@@ -98,6 +101,7 @@ def test_a_capture_finds_what_is_loaded_late_led_on_or_served_elsewhere(capturer
         assert [one["how"] for one in record(captured)["rendered"]["image_places"]] == ["shown"], html
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("html", "words"),
     [

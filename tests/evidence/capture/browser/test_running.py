@@ -30,6 +30,7 @@ from tests.assets.processes import wait_until
 from tests.assets.site import Answer, Seen, Site
 
 
+@pytest.mark.long
 def test_the_browser_alone_reaches_nothing(capturer: BrowserCapturer, site: Site) -> None:
     """Without the recorder between, not even the address that the guard allows."""
 

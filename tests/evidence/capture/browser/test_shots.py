@@ -62,6 +62,7 @@ def test_all_images_share_the_time_that_one_may_take(monkeypatch: pytest.MonkeyP
 RED = (214, 0, 42)
 
 
+@pytest.mark.long
 def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><body style="margin:0"><img src="photo.jpg" style="margin:40px 60px" width="480">')
     captured = visit(capturer, site)
@@ -76,6 +77,7 @@ def test_the_place_of_the_image_is_boxed_and_nothing_else_is_changed(capturer: B
     assert plain.convert("RGB").crop(beyond).tobytes() == boxed.crop(beyond).tobytes()
 
 
+@pytest.mark.long
 def test_an_image_below_what_a_screenshot_holds_gets_one_of_its_own(capturer: BrowserCapturer, site: Site) -> None:
     site.page("/", '<!doctype html><body style="margin:0"><div style="height:30000px"></div><img src="photo.jpg">')
     captured = visit(capturer, site)

@@ -72,6 +72,7 @@ for (const make of [
 </script>"""
 
 
+@pytest.mark.long
 def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserCapturer, site: Site) -> None:
     with Site(host="127.0.0.2") as other, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         udp.bind(("127.0.0.1", 0))
@@ -89,6 +90,7 @@ def test_nothing_reaches_the_network_but_through_the_recorder(capturer: BrowserC
     assert site.times("/sw.js") == 0
 
 
+@pytest.mark.long
 def test_a_denied_host_is_asked_for_no_part_of_a_page(capturer: BrowserCapturer, site: Site) -> None:
     with Site() as other:
         beyond = other.url("/").replace("127.0.0.1", "localhost")
