@@ -71,6 +71,7 @@ def test_every_easy_copy_is_found_and_hardly_any_needs_a_person(answers: list[An
     assert said["certain"] >= LEAST[works][0]
 
 
+@pytest.mark.long
 def test_hard_copies_are_found_as_often_as_before(answers: list[Answer], works: int) -> None:
     said = decisions(answers, HARD)
     assert said.total() == 10 * works
@@ -79,6 +80,7 @@ def test_hard_copies_are_found_as_often_as_before(answers: list[Answer], works: 
     assert said["certain"] + said["review"] >= found
 
 
+@pytest.mark.long
 def test_no_picture_is_taken_for_a_work_that_it_does_not_show(answers: list[Answer]) -> None:
     wrong = Counter(decision for answer in answers for decision in answer.others.values())
     assert wrong["certain"] == 0

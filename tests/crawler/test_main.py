@@ -27,6 +27,7 @@ def test_a_crawl_ends_when_nobody_listens_any_more(tmp_path: Path) -> None:
         assert site.times("/49") == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

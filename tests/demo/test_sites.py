@@ -65,6 +65,7 @@ def test_each_edit_is_planted_four_times_and_each_work_twice(built: tuple[Path, 
     assert len({(use.work, use.site) for use in plan.planted}) == len(plan.planted)
 
 
+@pytest.mark.long
 def test_the_sites_hold_some_three_hundred_pictures_each_at_an_address_of_its_own(built: tuple[Path, Plan]) -> None:
     _, plan = built
     groups = (plan.planted, plan.licensed, plan.lookalikes, plan.unrelated, plan.traps)
@@ -73,6 +74,7 @@ def test_the_sites_hold_some_three_hundred_pictures_each_at_an_address_of_its_ow
     assert len(addresses) == len(set(addresses))
 
 
+@pytest.mark.long
 def test_every_copy_opens_and_its_page_or_feed_or_sitemap_names_it(built: tuple[Path, Plan]) -> None:
     root, plan = built
     for use in (*plan.planted, *plan.licensed, *plan.forbidden):
@@ -83,12 +85,14 @@ def test_every_copy_opens_and_its_page_or_feed_or_sitemap_names_it(built: tuple[
         assert any(urlsplit(use.image_url).path in source.read_text() for source in sources), use
 
 
+@pytest.mark.long
 def test_licensed_works_are_not_planted_on_the_site_that_may_use_them(built: tuple[Path, Plan]) -> None:
     _, plan = built
     assert len(plan.licensed) == 8
     assert not {(use.work, use.site) for use in plan.licensed} & {(use.work, use.site) for use in plan.planted}
 
 
+@pytest.mark.long
 def test_one_licence_has_ended_and_names_works_that_are_planted(built: tuple[Path, Plan]) -> None:
     _, plan = built
     (ended,) = (terms for terms in plan.licences if terms.valid_until < "2026")
@@ -96,6 +100,7 @@ def test_one_licence_has_ended_and_names_works_that_are_planted(built: tuple[Pat
     assert set(ended.works) <= on_its_site
 
 
+@pytest.mark.long
 def test_robots_txt_forbids_exactly_the_copies_that_are_listed_as_forbidden(built: tuple[Path, Plan]) -> None:
     root, plan = built
     assert all("Disallow: /members/" in (folder / "robots.txt").read_text() for folder in folders_in(root))
@@ -105,6 +110,7 @@ def test_robots_txt_forbids_exactly_the_copies_that_are_listed_as_forbidden(buil
     assert any("/members/" not in use.page_url for use in plan.forbidden), "one stands on an open page"
 
 
+@pytest.mark.long
 def test_broken_files_are_broken_and_redirects_lead_to_private_addresses(built: tuple[Path, Plan]) -> None:
     root, plan = built
     kinds = Counter(trap.kind for trap in plan.traps)
@@ -122,6 +128,7 @@ def test_broken_files_are_broken_and_redirects_lead_to_private_addresses(built: 
                 load(file)
 
 
+@pytest.mark.long
 def test_sitemap_and_feed_are_well_formed_and_name_pages_of_their_site(built: tuple[Path, Plan]) -> None:
     root, plan = built
     _, walls, notes = plan.sites
@@ -134,12 +141,14 @@ def test_sitemap_and_feed_are_well_formed_and_name_pages_of_their_site(built: tu
     assert all(path_of(root, url).exists() for url in pages + links)
 
 
+@pytest.mark.long
 def test_an_edit_with_another_seed_gives_another_picture() -> None:
     picture, beside = textured(1), [textured(number) for number in (2, 3, 4)]
     for name in ("cropped", "captioned", "watermarked", "screenshot"):
         assert edited(name, picture, beside, 1).data != edited(name, picture, beside, 2).data
 
 
+@pytest.mark.long
 def test_generated_pictures_are_detailed_and_differ_from_one_another() -> None:
     thumbs = [np.asarray(textured(seed, (128, 96)).convert("L"), np.float32) for seed in range(12)]
     assert all(thumb.std() > 8 for thumb in thumbs)
@@ -157,10 +166,12 @@ def twins(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_of_pictures_that_resemble_one_another_one_becomes_a_work(twins: Path) -> None:
     assert [file.name for file in choose_works(twins)] == ["0-small.jpg", "1.jpg", "2.jpg", "3.jpg", "4.jpg"]
 
 
+@pytest.mark.long
 def test_a_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WrongUseError, match="holds 0 pictures"):
         choose_works(tmp_path)
@@ -168,6 +179,7 @@ def test_a_folder_with_too_few_pictures_is_refused_in_a_sentence(tmp_path: Path)
         choose_works(tmp_path / "nowhere")
 
 
+@pytest.mark.long
 def test_shipped_pictures_that_someone_registers_leave_the_other_pictures() -> None:
     shipped = sorted((ASSETS / "lookalikes").iterdir())
     assert set(stock_beside(shipped[:3]).lookalikes) == set(shipped[3:])
@@ -194,6 +206,7 @@ def ask(netloc: str, method: str, path: str, **headers: str) -> tuple[int, http.
     return answer.status, answer.headers, body
 
 
+@pytest.mark.long
 def test_a_known_etag_is_answered_without_bytes(answers: tuple[str, Path]) -> None:
     netloc, _ = answers
     status, headers, body = ask(netloc, "GET", "/a.txt")
@@ -203,6 +216,7 @@ def test_a_known_etag_is_answered_without_bytes(answers: tuple[str, Path]) -> No
     assert ask(netloc, "GET", "/a.txt", If_None_Match='"other"', If_Modified_Since=headers["Last-Modified"])[0] == 200
 
 
+@pytest.mark.long
 def test_head_redirects_and_missing_files_are_answered_as_by_any_server(answers: tuple[str, Path]) -> None:
     netloc, _ = answers
     assert ask(netloc, "HEAD", "/a.txt")[2] == b""
@@ -211,6 +225,7 @@ def test_head_redirects_and_missing_files_are_answered_as_by_any_server(answers:
     assert ask(netloc, "GET", "/nothing")[0] == 404
 
 
+@pytest.mark.long
 def test_nothing_outside_the_folder_is_served(answers: tuple[str, Path]) -> None:
     netloc, root = answers
     (root / "secret.txt").write_text("secret")

@@ -22,6 +22,7 @@ def test_a_helper_that_was_killed_is_started_again() -> None:
     assert (decode(data).pixels == expected).all()
 
 
+@pytest.mark.long
 def test_a_helper_that_stood_still_is_no_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     data = saved(photo(), "PNG")
     expected = decode(data).pixels
@@ -44,6 +45,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("most", [1_000, 200_000], ids=["the file doesn't fit", "its pixels don't"])
 def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(most: int, tmp_path: Path) -> None:
     picture = tmp_path / "good.jpg"

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from exhibit.pictures.decode import decode, helper
 from tests import CHECKOUT
 from tests.assets.badfiles import photo, saved
@@ -27,6 +29,7 @@ def test_what_a_process_frees_is_not_asked_of_the_kernel_again() -> None:
     assert int(told) < 800  # of 80,000 pages of 4 KiB
 
 
+@pytest.mark.long
 def test_the_helper_decodes_a_picture_in_the_memory_of_the_one_before() -> None:
     data = saved(photo(1600, 1200), "JPEG")
     for _ in range(3):

@@ -12,6 +12,7 @@ from tests import CHECKOUT
 from tests.assets.processes import wait_until
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command",
     [

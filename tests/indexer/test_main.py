@@ -98,6 +98,7 @@ def test_match_writes_one_line_for_each_copy(run: tuple[Ran, Path]) -> None:
         assert [len(row) for row in line["transform"]] == [3, 3, 3]
 
 
+@pytest.mark.long
 def test_match_says_what_it_skipped_and_what_cannot_be_matched_safely(
     run: tuple[Ran, Path],
 ) -> None:

@@ -10,6 +10,7 @@ from tests.assets.shop import ANOTHER, COPY, OTHER, Shop, holding, page_with_ano
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRunner, shop: Shop) -> None:
     studio = owner("studio")
     register(services.services, studio, photograph(1))
@@ -28,6 +29,7 @@ def test_a_capture_that_finds_blocked_bytes_keeps_none_of_them(services: SyncRun
     assert not any(bad in path.read_bytes() for path in services.services.config.data_dir.rglob("*") if path.is_file())
 
 
+@pytest.mark.long
 def test_a_capture_keeps_nothing_that_holds_another_picture_that_is_blocked(services: SyncRunner, shop: Shop) -> None:
     page_with_another_inside(shop)
     BlockedDigest.objects.create(digest=Digest.of(ANOTHER), reason="Unlawful.")

@@ -91,6 +91,7 @@ def test_the_python_verifier_names_what_is_wrong_with_each(told: dict[str, Told]
     assert len(CASES) >= 300
 
 
+@pytest.mark.long
 def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(told: dict[str, Told], places: dict[str, Path]) -> None:
     for name, path in places.items():
         here = zipfile.ZipFile(path).namelist() if path.is_file() and not CASES[name].fails else []
@@ -99,6 +100,7 @@ def test_no_bundle_with_a_file_beside_it_is_said_to_have_none(told: dict[str, To
             assert "no other" not in told[name][1]["said"], name
 
 
+@pytest.mark.long
 def test_verify_py_alone_answers_alike(told: dict[str, Told], places: dict[str, Path]) -> None:
     line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
     asked = "\n".join(map(str, places.values()))
@@ -117,6 +119,7 @@ def test_verify_py_alone_answers_alike(told: dict[str, Told], places: dict[str, 
     assert wrong == {}
 
 
+@pytest.mark.long
 def test_nothing_passes_of_a_zip_without_a_bundle_at_its_top(places: dict[str, Path]) -> None:
     verifier = Verifier(load_trust(TRUST))
     for name in NONE:
@@ -127,6 +130,7 @@ def test_nothing_passes_of_a_zip_without_a_bundle_at_its_top(places: dict[str, P
         assert {verdict.outcome for verdict in verdicts} <= {ExitCode.CHECK_FAILED}, name
 
 
+@pytest.mark.long
 def test_a_zip_that_begins_as_another_than_it_ends_is_left_to_the_check_that_refuses_it(
     places: dict[str, Path],
 ) -> None:
@@ -158,6 +162,7 @@ def unpackings(path: Path, to: Path) -> Iterator[tuple[str, Files]]:
     yield "zipfile", unpacked(to / "zipfile")
 
 
+@pytest.mark.long
 def test_every_program_unpacks_what_was_verified(
     told: dict[str, Told], places: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -200,6 +205,7 @@ REAL: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("program", REAL)
 def test_what_real_programs_pack_anew_is_intact_in_all_verifiers(program: str, tmp_path: Path) -> None:
     if program != "shutil" and shutil.which(program.split(maxsplit=1)[0]) is None:
@@ -257,6 +263,7 @@ def trust_lists() -> dict[str, bytes]:
 LEDGER = '{"blocks":[],"chain":1,"development":false,"label":"","name":"x"}'
 
 
+@pytest.mark.long
 def test_trust_lists_that_could_be_read_in_two_ways_are_refused(tmp_path: Path) -> None:
     taken = set()
     for number, (what, data) in enumerate(trust_lists().items()):

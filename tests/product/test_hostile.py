@@ -48,6 +48,7 @@ def site(inline: SyncRunner) -> Iterator[Site]:
         yield running
 
 
+@pytest.mark.long
 def test_documents_with_impossible_contents_keep_their_good_pictures(inline: SyncRunner, site: Site) -> None:
     links = "".join(f"<a href='/{place}'>x</a>" for place in range(len(DOCUMENTS)))
     site.page("/", links)
@@ -61,6 +62,7 @@ def test_documents_with_impossible_contents_keep_their_good_pictures(inline: Syn
     assert_nothing_broke_off()
 
 
+@pytest.mark.long
 def test_impossible_answers_spoil_nothing_else(inline: SyncRunner, site: Site) -> None:
     odd = "".join(f"<img src='/odd-{place}.jpg'>" for place in range(len(ANSWERS)))
     site.page("/", f"<img src='/good.jpg'>{odd}")

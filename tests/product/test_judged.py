@@ -36,6 +36,7 @@ def test_what_is_forged_is_named_and_nothing_else(scene: Scene, bundle: Path, tm
     assert {plain[one] for one in BY_COMMAND & set(plain)} == {"not checked"}
 
 
+@pytest.mark.long
 def test_a_sheet_that_others_are_said_to_have_made_is_no_sheet_for_a_list_that_asks_for_one(
     scene: Scene, bundle: Path, tmp_path: Path
 ) -> None:

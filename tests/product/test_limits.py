@@ -124,6 +124,7 @@ def test_a_picture_that_still_comes_is_not_expired_by_its_first_day(services: Sy
     assert expire_bytes(services.services) == 0
 
 
+@pytest.mark.long
 def test_what_killed_processes_leave_is_swept_and_what_lives_is_left(services: SyncRunner, crawled: Owner) -> None:
     over, under_way = CrawlSlice.objects.get(), 10**6
     spool = services.services.config.data_dir / "spool"
@@ -171,6 +172,7 @@ def test_status_says_that_a_nearly_full_disk_has_stopped_crawling(tmp_path: Path
     assert not alone.run("status", "--json", code=3).answer["disk"]["crawling_stopped"]
 
 
+@pytest.mark.long
 def test_a_disk_that_fills_up_ends_a_slice_and_its_pages_are_visited_later(services: SyncRunner, shop: Shop) -> None:
     for number in range(30):
         shop.page(f"/{number}", OTHER)
@@ -249,6 +251,7 @@ def test_a_folder_whose_reader_dies_again_and_again_is_read_on_from_where_it_cam
     assert (Crawl.objects.get().reason, Sighting.objects.count()) == ("finished", 20)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("folder")
 def test_a_folder_that_a_full_disk_held_back_is_imported_later(
     services: SyncRunner, monkeypatch: pytest.MonkeyPatch
@@ -281,6 +284,7 @@ def test_an_owner_whose_quota_is_used_up_registers_nothing_more(services: SyncRu
     register(services.services, agency, photograph(2))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pages", [1, 2])
 def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner, shop: Shop, pages: int) -> None:
     for number in range(9):
@@ -294,6 +298,7 @@ def test_a_budget_of_pages_is_respected_exactly_over_slices(services: SyncRunner
     assert crawl.slices.count() == min(pages, 2)
 
 
+@pytest.mark.long
 def test_two_hosts_of_one_watch_share_its_budget_of_pages(services: SyncRunner, shop: Shop) -> None:
     with Site(host="127.0.0.8") as site:
         other = Shop(site)

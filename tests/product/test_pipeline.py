@@ -205,6 +205,7 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_
     assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
 
 
+@pytest.mark.long
 def test_a_picture_that_only_looks_alike_opens_no_case(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, allowed_networks=(LOOPBACK,))
     with Site(host="127.0.0.6") as site:

@@ -59,6 +59,7 @@ def test_a_browser_draws_a_page_in_its_sandbox_under_the_profile(open_folder: Pa
     assert "<title>42</title>" in done.stdout, done.stderr[-2000:]
 
 
+@pytest.mark.long
 def test_pictures_are_read_under_the_profile() -> None:
     program = "from demo.stock import ASSETS; from exhibit.pictures.decode import decode, Limits\n"
     program += "print(decode(min((ASSETS / 'works').glob('*.jpg')).read_bytes(), Limits()).pixels.shape)"

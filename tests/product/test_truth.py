@@ -75,6 +75,7 @@ def without_witnesses(inline: SyncRunner) -> None:
     inline.services.config = replace(inline.services.config, anchors=(), languages=("en",))
 
 
+@pytest.mark.long
 def test_a_bundle_says_nothing_of_the_owner_who_watched(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     case = a_case(inline, studio, agency, name="secret-client")
@@ -217,6 +218,7 @@ def test_a_damaged_picture_keeps_no_other_from_being_found(inline: SyncRunner) -
     assert Case.objects.get().case_sightings.get().sighting.picture.digest == Digest.of(good)
 
 
+@pytest.mark.long
 def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: SyncRunner) -> None:
     studio = owner("studio")
     for number in (1, 2):

@@ -71,6 +71,7 @@ def test_a_group_is_cleared_and_taught_in_pieces_and_taken_back(
         decisions.undo_group(inline.services, group, by=ANN)
 
 
+@pytest.mark.long
 def test_only_what_waited_by_then_is_cleared_and_what_others_decide_meanwhile_stays(
     inline: SyncRunner, studio: Owner
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_group_is_taken_back_while_it_is_being_put_aside(
     assert group.state == "done"
 
 
+@pytest.mark.long
 def test_a_licence_that_comes_later_covers_the_open_cases(inline: SyncRunner) -> None:
     studio = owner("studio")
     work = register(inline.services, studio, photograph(1)).work

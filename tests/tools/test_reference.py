@@ -23,6 +23,7 @@ def test_every_command_setting_operation_and_field_is_described(written: dict[st
         assert re.findall(r"^.*(?:\| \?|: \?$|: None$).*$", text, re.MULTILINE) == [], "say in the code what it is"
 
 
+@pytest.mark.long
 def test_links_of_its_pages_lead_somewhere(written: dict[str, str]) -> None:
     for name, text in written.items():
         for target, anchor in LINK.findall(text):

@@ -155,6 +155,7 @@ def made_up_header(bits: int) -> bytes:
     return header
 
 
+@pytest.mark.long
 def test_without_a_node_only_headers_with_the_work_of_the_main_chain_are_believed(
     whole: Files, roots: Path, tmp_path: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_what_is_no_bundle_is_refused_in_words(
     assert "error: " in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_bomb_is_not_unpacked_and_a_folder_around_everything_is_entered(whole: Files, tmp_path: Path) -> None:
     (tmp_path / "bomb.zip").write_bytes(zipped({"bagit.txt": bytes(80 << 20)}))
     with pytest.raises(verify_outside.NoBundleError, match="more than any bundle"):
@@ -214,6 +216,7 @@ def test_what_is_not_given_or_not_installed_is_named(
     assert one.words == "no-such-program isn't installed; the Python library no_such_library isn't installed"
 
 
+@pytest.mark.long
 def test_a_stranger_s_authority_fails(whole: Files, tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl isn't installed")

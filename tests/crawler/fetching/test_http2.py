@@ -94,6 +94,7 @@ def test_a_server_whose_http2_breaks_is_asked_by_http1(tmp_path: Path) -> None:
     assert not found.refusals
 
 
+@pytest.mark.long
 def test_a_picture_too_large_stays_too_large_by_http2(tmp_path: Path) -> None:
     with served(tmp_path) as (site, log):
         targets = [{"url": f"{site}/{number}.jpg", "kind": "image"} for number in (1, 2)]

@@ -43,6 +43,7 @@ def body(sent: bytes, most: int = MOST, **headers: str) -> bytes | str:
         return error.reason
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("coding", PACK)
 def test_each_coding_is_undone_and_told_where_it_is_cut_broken_or_too_large(coding: str) -> None:
     packed = PACK[coding](DATA)

@@ -139,6 +139,7 @@ def test_a_program_may_ask_for_each_event_that_webhooks_are_told_of() -> None:
     assert set(re.findall(r"^\| `([a-z]+\.[a-z-]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)) == set(OFFERED)
 
 
+@pytest.mark.long
 def test_no_two_shapes_have_one_name_in_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes: dict[str, list[object]] = defaultdict(list)
 

@@ -105,6 +105,7 @@ def test_a_file_goes_up(cli: Terminal, studio: str, folder: Path) -> None:
     assert [one["number"] for one in found["works"]] == [1]
 
 
+@pytest.mark.long
 def test_a_file_comes_down_and_that_is_in_the_log(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
     to = folder / "bundle.zip"
     assert cli.run("api", "GET", "cases/1/bundles/1/file", "--output", to).out == ""
@@ -116,6 +117,7 @@ def test_a_file_comes_down_and_that_is_in_the_log(cli: Terminal, sealed_case: Bu
     assert money.startswith("\ufeffdemand,")
 
 
+@pytest.mark.long
 def test_what_is_another_owners_is_not_there(cli: Terminal, case: Case, bob: str) -> None:
     register(cli.desk.services, owner("agency"), photograph(5))
     assert cli.run("api", "GET", "works", "--owner", "agency").answer["items"][0]["number"] == 1
@@ -125,6 +127,7 @@ def test_what_is_another_owners_is_not_there(cli: Terminal, case: Case, bob: str
         assert [one["owner"] for one in cli.run("api", "GET", "/owners", *given).answer["items"]] == ["the-studio"]
 
 
+@pytest.mark.long
 def test_a_member_may_what_the_role_permits(cli: Terminal, case: Case, bob: str) -> None:
     assert cli.run("api", "GET", "cases/1", "--as", bob).answer["number"] == 1
     note = ("POST", "cases/1/notes", "--field", "words=So?", "--as", bob)

@@ -40,6 +40,7 @@ def test_a_case_is_listed_and_shown_with_its_use(cli: Terminal, studio: str) -> 
     assert "has no case 9" in cli.run("case", "show", "9", code=2).err
 
 
+@pytest.mark.long
 def test_a_case_tells_which_other_works_its_picture_shows(cli: Terminal, studio: str) -> None:
     again, services, of = jpeg(Image.open(io.BytesIO(photograph(1))), 70), cli.desk.services, Owner.objects.get()
     for data, title in ((again, "Registered twice"), (photograph(1), "A work")):
@@ -54,6 +55,7 @@ def test_a_case_tells_which_other_works_its_picture_shows(cli: Terminal, studio:
     assert any("also shown  work 1, Registered twice (certain)" in out for out in shown), shown
 
 
+@pytest.mark.long
 def test_decisions_are_made_refused_taken_back_and_made_anew(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     assert cli.run("case", "clear", "1", "--reason", "Not ours.").out == "Cleared: 1.\n"
@@ -84,6 +86,7 @@ def test_a_confirmation_for_a_demonstration_is_sealed_and_says_so(cli: Terminal,
     assert "(a switch for demonstrations)" in cli.run("case", "show", "1").out
 
 
+@pytest.mark.long
 def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_were(
     cli: Terminal, studio: str, tmp_path: Path
 ) -> None:
@@ -100,6 +103,7 @@ def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_we
     assert "retry" not in cli.run("bundle", "get", "1", "--out", tmp_path, code=4).err
 
 
+@pytest.mark.long
 def test_a_case_is_noted_on_disputed_and_settled_by_name(cli: Terminal, studio: str) -> None:
     found_case(cli.desk.services, Owner.objects.get())
     cli.run("api", "POST", "cases/1/notes", "--field", "words=Ask the gallery first.")
@@ -131,6 +135,7 @@ def test_an_archive_is_asked_only_with_a_yes_and_about_what_a_person_confirmed(c
     assert "stated by others search-saw TinEye of the picture, 2019-03-03 look it up https://a.example" in shown
 
 
+@pytest.mark.long
 def test_a_paper_is_written(cli: Terminal, sealed_case: Bundle, folder: Path) -> None:
     papers = "cases/1/bundles/1/papers"
     cli.run("api", "GET", f"{papers}/us-902", "--output", folder / "paper.pdf")

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.assets.command_line import Terminal
 from tests.assets.redrawn import scene
 from tests.assets.rows import copy_of, photograph
 
 
+@pytest.mark.long
 def test_compare_needs_no_server_and_draws(alone: Terminal, folder: Path) -> None:
     work, copy, other = (folder / name for name in ("work.jpg", "copy.jpg", "other.jpg"))
     work.write_bytes(photograph(1))
@@ -25,6 +28,7 @@ def test_compare_needs_no_server_and_draws(alone: Terminal, folder: Path) -> Non
     assert not alone.data.exists()
 
 
+@pytest.mark.long
 def test_what_is_drawn_anew_is_graded_with_a_map(alone: Terminal, folder: Path) -> None:
     scene(1).save(folder / "work.png")
     scene(1, drawn=True).save(folder / "drawn.png")

@@ -36,6 +36,7 @@ def test_a_copy_is_told_with_its_figures_and_proofs_and_nothing_of_it_is_stored(
     assert found["digest"] not in kept
 
 
+@pytest.mark.long
 def test_a_file_that_breaks_off_is_told_as_one(cli: Terminal, studio: str, folder: Path) -> None:
     register(cli.desk.services, Owner.objects.get(), photograph(1), "The First")
     whole = photograph(1)
@@ -45,6 +46,7 @@ def test_a_file_that_breaks_off_is_told_as_one(cli: Terminal, studio: str, folde
     assert "breaks off" not in cli.run("identify", _written(folder, whole)).out
 
 
+@pytest.mark.long
 def test_a_marked_copy_is_told_with_whom_it_was_for_and_what_that_does_not_show(
     cli: Terminal, studio: str, folder: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_what_cannot_be_ingested_is_said(cli: Terminal, studio: str, folder: Pat
     assert not FrontierUrl.objects.exists()
 
 
+@pytest.mark.long
 def test_web_archives_are_read_once_by_a_watch_of_their_own(cli: Terminal, studio: str, folder: Path) -> None:
     listed(folder, "http://a.example/1.jpg,,")
     picture = photograph(1)

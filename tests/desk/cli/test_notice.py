@@ -31,6 +31,7 @@ def test_a_notice_is_listed_shown_and_followed(cli: Terminal, inline: SyncRunner
     assert cli.run("notice", "show", "2", code=2).err
 
 
+@pytest.mark.long
 def test_a_draft_says_what_it_lacks(cli: Terminal, inline: SyncRunner) -> None:
     notices.draft(confirmed(inline), (1,), "dmca", "en", by="Ann")
     assert "Name the addressee." in cli.run("notice", "show", "1").out

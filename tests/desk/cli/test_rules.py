@@ -71,6 +71,7 @@ def test_bytes_are_blocked_once_and_not_registered_any_more(cli: Terminal, studi
     assert failed["reason"] == "blocked"
 
 
+@pytest.mark.long
 def test_a_reported_picture_may_stay_and_is_seen_again(cli: Terminal, studio: str) -> None:
     assert "No member reported" in cli.run("keep", "0" * 64, "--reason", "no", code=2).err
     case = found_case(cli.desk.services, Owner.objects.get())
@@ -83,6 +84,7 @@ def test_a_reported_picture_may_stay_and_is_seen_again(cli: Terminal, studio: st
     assert cli.run("keep", digest, "--reason", "A portrait").out == f"{digest} stays; 1 owner sees it again.\n"
 
 
+@pytest.mark.long
 def test_a_purged_work_is_gone_and_does_not_come_back(cli: Terminal, studio: str, folder: Path) -> None:
     picture = folder / "purged.jpg"
     picture.write_bytes(photograph(78))

@@ -16,6 +16,7 @@ def test_without_anything_running_nothing_is_asked(cli: Terminal) -> None:
     assert cli.run("status", code=3).out.startswith("Exhibit isn't running. Start it: exhibit up\n")
 
 
+@pytest.mark.long
 def test_with_servers_of_ones_own_it_says_what_waits(
     cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch, config: Config
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_receipt_that_is_pending_gives_no_block(inline: SyncRunner) -> None:
     assert own_trust(inline.services, "").ledgers == ()
 
 
+@pytest.mark.long
 def test_the_list_takes_the_certificates_of_its_own_authorities_from_a_trusted_list(
     scene: Scene, tmp_path: Path
 ) -> None:

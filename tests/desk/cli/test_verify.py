@@ -105,6 +105,7 @@ def test_several_processes_say_of_bundles_in_their_order_what_one_says(
     )
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_all_of_its_processes_without_a_trace(tmp_path: Path) -> None:
     pipes = [tmp_path / f"{number}.zip" for number in range(3)]
     for pipe in pipes:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from desk.schemas.downloads import Link, ListedPackage, Package, Report
 from evidence.documents.report.facts import ReportScope
 from evidence.formats.codec import to_plain
@@ -41,6 +43,7 @@ def test_a_report_is_told_with_its_limits_and_the_names_of_its_files() -> None:
     assert (told.volumes, told.files) == (1, ["studio-report-1.csv"])
 
 
+@pytest.mark.long
 def test_a_package_names_its_cases_and_says_whether_it_can_be_taken(inline: SyncRunner) -> None:
     bundle = sealed_bundle(inline)
     row = request_package(bundle.case.owner, [1], "court", by="Ann")

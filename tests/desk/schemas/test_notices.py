@@ -1,5 +1,7 @@
 """Notices as programs are told of them."""
 
+import pytest
+
 from desk.schemas.notices import FullNotice, NoticeLine
 from registry.models import Owner
 from registry.notices import notices
@@ -9,6 +11,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["studio"]
 
 
+@pytest.mark.long
 def test_a_draft_says_what_it_lacks_and_a_signed_one_keeps_its_letter(inline: SyncRunner, studio: Owner) -> None:
     bare = FullNotice.of(inline.services, notices.draft(studio, (1,), "dmca", "en", by="ann@example.org"))
     assert bare.missing

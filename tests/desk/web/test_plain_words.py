@@ -65,6 +65,7 @@ def test_the_api_describes_no_text_that_may_hold_what_acts() -> None:
                 assert not re.search(schema.get("pattern", ""), f"ab{sign}cd"), (where, sign)
 
 
+@pytest.mark.long
 def test_a_program_is_refused_with_what_acts_and_with_half_a_character(studio: Owner, alice: Program) -> None:
     for sign in (*ACTING, "two\nlines"):
         form = {"title": f"Harbour {sign}", "file": file_of("a.jpg", photograph(1))}

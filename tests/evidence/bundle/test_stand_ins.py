@@ -72,6 +72,7 @@ def test_a_reduced_picture_of_something_else_is_found_out(scene: Scene, tmp_path
     assert f"file:{reduced_path(ORIGINAL)}" in failed
 
 
+@pytest.mark.long
 def test_a_large_picture_is_reduced_and_compares_as_before(scene: Scene, tmp_path: Path) -> None:
     file = stand_in("data/work/02.png", encoded(textured(3, (1600, 1200)), "PNG"), scene.blobs)
     info = decode(scene.blobs.get(file.digest)).info

@@ -34,6 +34,7 @@ def test_of_a_long_screenshot_the_part_around_the_first_place_is_shown() -> None
     assert part.crop((0, 0, 1280, 240)).getcolors() == [(1280 * 240, (255, 255, 255))]
 
 
+@pytest.mark.long
 def test_a_line_at_the_end_of_a_page_is_shown_too() -> None:
     part = opened(cutting(boxed(screenshot(8000), [Place("shown", 100, 7900, 300, 90)]), 7900))
     assert part.size == (1280, CUT_HEIGHT)

@@ -55,6 +55,7 @@ def test_members_of_gzip_are_unpacked_in_one_pass_and_count_together() -> None:
     assert room.left == (1 << 20) - 400_000
 
 
+@pytest.mark.long
 def test_what_each_layer_gives_counts() -> None:
     room = Room(1000)
     inner = zlib.compress(bytes(900))

@@ -69,6 +69,7 @@ def bomb() -> bytes:
     return their_zip(("data/a.txt", bytes(100 << 20)), compression=zipfile.ZIP_DEFLATED)
 
 
+@pytest.mark.long
 def test_a_bomb_is_refused_by_its_declared_size(tmp_path: Path) -> None:
     assert "would unpack" in refused(written(tmp_path, bomb()))
 

@@ -30,6 +30,7 @@ from tests.assets.tampering import files_of, packed, rebagged
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_an_entry_reads_back_and_its_path_leads_to_the_checkpoint(scene: Scene) -> None:
     proof = scene.proofs.entry
     assert proof is not None
@@ -104,6 +105,7 @@ def first_time(proofs: Proofs) -> datetime:
     return min(receipt.time for receipt in receipts if receipt.time is not None)
 
 
+@pytest.mark.long
 def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renewed, tmp_path: Path) -> None:
     verdict = Verifier(renewed.scene.trust).verify(renewed.write(tmp_path / "renewed.zip"))
     assert verdict.outcome is ExitCode.DONE

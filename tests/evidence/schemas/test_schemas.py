@@ -57,6 +57,7 @@ def test_the_shipped_trust_list_is_valid_by_its_schema() -> None:
     assert list(validator.iter_errors(json.loads(DEFAULT.read_text("utf-8")))) == []
 
 
+@pytest.mark.long
 def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
     documents = {"facts": to_plain(scene.facts), "manifest": to_plain(scene.sealed.manifest)}
@@ -67,6 +68,7 @@ def test_sealed_files_are_valid_by_their_schemas_and_changed_ones_are_not(tmp_pa
         assert list(validator.iter_errors({**plain, "format": "another"})) != []
 
 
+@pytest.mark.long
 def test_the_page_of_fields_describes_each() -> None:
     text = bundle_fields.page()
     for name, schema in schemas().items():

@@ -11,6 +11,7 @@ from tests.assets.renewals import Renewed
 from tests.assets.tampering import files_of, packed
 
 
+@pytest.mark.long
 def test_every_checkpoint_of_a_renewed_bundle_is_held_against_the_log(renewed: Renewed, tmp_path: Path) -> None:
     seen = checkpoints_in(renewed.write(tmp_path / "renewed.zip"))
     [renewal] = renewed.proofs.renewals

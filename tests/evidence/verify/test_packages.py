@@ -124,6 +124,7 @@ def test_a_bundle_is_none_and_is_checked_as_before(bundle: Path, tmp_path: Path)
         assert [(place.path, place.package) for place in places_of(path)] == [(path, None)]
 
 
+@pytest.mark.long
 def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
     scene: Scene, bundle: Path, broken: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

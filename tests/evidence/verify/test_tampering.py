@@ -97,6 +97,7 @@ def test_a_changed_file_is_named_although_bag_and_zip_were_made_to_fit(
     assert FITTED[name] in failures(Verifier(scene.trust).verify(packed(tmp_path / "fitted.zip", rebagged(files))))
 
 
+@pytest.mark.long
 def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, tmp_path: Path) -> None:
     """New keys, a new log, a new authority and a new chain: everything fits together, and nobody is known."""
     (tmp_path / "forger").mkdir()
@@ -112,6 +113,7 @@ def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, t
     assert "no pinned log signed its checkpoint, nor the bundle's own, which continues it" in registration.sentence
 
 
+@pytest.mark.long
 def test_one_pinned_witness_of_time_is_enough_and_a_log_or_owner_that_nobody_pins_is_not(
     scene: Scene, bundle: Path
 ) -> None:

@@ -119,6 +119,7 @@ def test_no_more_frames_are_decoded_than_pixels_and_time_allow() -> None:
     assert difference(decode(many, few).pixels, PICTURE) > 30
 
 
+@pytest.mark.long
 def test_the_last_frame_of_an_animation_that_ends_stays() -> None:
     frames = {"save_all": True, "append_images": [picture()], "duration": [1000, 40]}
     for kind in ("GIF", "PNG", "WEBP"):

@@ -37,6 +37,7 @@ def hidden(kind: str, **how: object) -> bytes:
     return saved(Image.fromarray(SHUFFLED[np.asarray(LARGE)]), kind, icc_profile=HIDDEN, **how)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "how"),
     [("JPEG", {"quality": 98, "subsampling": 0}), ("PNG", {}), ("WEBP", {"lossless": True, "method": 0}), ("TIFF", {})],
@@ -49,6 +50,7 @@ def test_a_copy_isnt_hidden_by_levels_that_a_profile_puts_in_order(kind: str, ho
     assert difference(decode(data, Limits(profiles=False)).pixels, np.asarray(LARGE)) > 50
 
 
+@pytest.mark.long
 def test_what_earlier_versions_measured_is_read_without_profiles() -> None:
     data = hidden("PNG")
     for pipeline in ("match-1", "match-4", "match-5"):
@@ -75,6 +77,7 @@ def test_a_usual_profile_is_applied_to_what_was_reduced_and_an_odd_one_before() 
         assert difference(half, np.asarray(whole.reduce(2))) < 1
 
 
+@pytest.mark.long
 def test_no_more_than_some_conversions_are_remembered() -> None:
     for gamma in range(40):
         told(rgb_profile(1 + gamma / 40))

@@ -55,6 +55,7 @@ def test_other_formats_are_refused_although_pillow_reads_them(kind: str) -> None
     assert refused.value.reason == "not-a-picture"
 
 
+@pytest.mark.long
 def test_a_reduced_decoding_keeps_the_asked_for_side_and_says_its_scale() -> None:
     for kind in ("JPEG", "PNG", "WEBP"):
         picture = decode(saved(photo(1000, 600), kind), at_least=200)

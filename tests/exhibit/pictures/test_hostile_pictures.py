@@ -83,6 +83,7 @@ def test_a_later_frame_of_another_size_isnt_decoded() -> None:
     assert _peak() < 100
 
 
+@pytest.mark.long
 def test_nobody_decodes_strangers_bytes_by_other_means() -> None:
     rooms = ("exhibit", "registry", "crawler", "indexer", "evidence", "workers", "desk")
     found = {

@@ -58,12 +58,14 @@ def test_each_photograph_counts_once_however_many_files_show_it(outcome: Outcome
     assert f"{COUNT} photographs searched for, 5 of them edited" in outcome.calibration.data
 
 
+@pytest.mark.long
 def test_a_file_that_was_saved_anew_has_nearly_the_same_hash_and_a_stranger_s_is_far(outcome: Outcome) -> None:
     hashes = {shown.path: int.from_bytes(shown.hash) for shown in outcome.photographs}
     near, far = (hashes["03.jpg"] ^ hashes[path] for path in ("other.jpg", "04.jpg"))
     assert near.bit_count() <= NEAR < far.bit_count()
 
 
+@pytest.mark.long
 def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome: Outcome) -> None:
     copies = [one for one in outcome.samples if one.copy]
     assert len(copies) == PLAN.edited * PLAN.edits_each
@@ -73,6 +75,7 @@ def test_copies_and_strangers_are_measured_as_the_product_measures_them(outcome:
     assert all(one.files[0] != one.files[1] and set(one.files) != {"03.jpg", "other.jpg"} for one in strangers)
 
 
+@pytest.mark.long
 def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strangers(outcome: Outcome) -> None:
     certain = next(one for one in outcome.samples if one.copy and one.verification.decision is Decision.CERTAIN)
     found = calibrated(certain.verification, outcome.calibration)
@@ -82,6 +85,7 @@ def test_the_calibration_is_for_the_present_figures_and_tells_copies_from_strang
     assert found.probability > 0.6 > (outcome.calibration.probability(stranger.verification) or 0)
 
 
+@pytest.mark.long
 def test_a_second_run_measures_nothing_and_gives_the_same(
     order: Order, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +135,7 @@ def test_another_network_that_serves_is_what_is_measured_and_named(order: Order,
         file.descriptor().open()
 
 
+@pytest.mark.long
 def test_a_folder_that_is_too_small_is_refused_in_words(order: Order, tmp_path: Path) -> None:
     for seed in range(3):
         (tmp_path / f"{seed}.jpg").write_bytes(jpeg(textured(seed, (160, 120))))
@@ -140,6 +145,7 @@ def test_a_folder_that_is_too_small_is_refused_in_words(order: Order, tmp_path: 
         calibrate(Order(tmp_path / "nowhere", order.scratch, "small", "Small", PLAN), quiet)
 
 
+@pytest.mark.long
 def test_groups_are_read_and_checked(order: Order, tmp_path: Path) -> None:
     path = tmp_path / "same.txt"
     path.write_text("a.jpg; b.jpg\n\nc.jpg\td.jpg\n", "utf-8")
@@ -153,11 +159,13 @@ def test_groups_are_read_and_checked(order: Order, tmp_path: Path) -> None:
         calibrate(replace(order, same=(("gone.jpg", "00.jpg"),)), quiet)
 
 
+@pytest.mark.long
 def test_what_would_be_measured_can_be_asked_first(order: Order) -> None:
     assert "24 files would be read" in foretold(order)
     assert "Nothing was measured" in foretold(order)
 
 
+@pytest.mark.long
 def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
     shown = dict(told(outcome))
     assert shown["certain"].startswith("at most 132,9")
@@ -166,6 +174,7 @@ def test_the_outcome_states_both_bounds_as_they_are(outcome: Outcome) -> None:
     assert json.loads(outcome.calibration.to_json())["bounds"]["certain"]["failed"] == 0
 
 
+@pytest.mark.long
 def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "one.jpg").write_bytes(jpeg(textured(1, (160, 120))))
     assert main(["calibrate", str(tmp_path), "--out", str(tmp_path / "calibration.json")]) == 2
@@ -173,6 +182,7 @@ def test_the_command_alone_refuses_what_is_too_small(tmp_path: Path, capsys: pyt
     assert not (tmp_path / "calibration.json").exists()
 
 
+@pytest.mark.long
 def test_kept_pairs_are_told_beside_the_figures_and_change_none_of_them(outcome: Outcome, tmp_path: Path) -> None:
     kept = KeptPairs(tmp_path)
     ours, stranger = encoded(drawn(1)), encoded(drawn(2), "JPEG")

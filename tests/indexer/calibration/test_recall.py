@@ -37,6 +37,7 @@ def test_pictures_that_are_nearly_the_same_are_no_negatives() -> None:
     assert found.pairs < 3 * (found.references - 1)
 
 
+@pytest.mark.long
 def test_photographs_of_one_picture_are_refused() -> None:
     same = [partial(encoded, PICTURE, "JPEG", quality) for quality in range(60, 82)]
     with pytest.raises(WrongUseError, match="the same picture"):
@@ -62,6 +63,7 @@ class Broken(Indifferent):
         return super().given(ready) * np.nan
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [Indifferent, Broken])
 def test_a_network_that_tells_no_picture_from_another_finds_nothing(kind: type[Descriptor]) -> None:
     photos = [partial(encoded, textured(seed, (240, 180)), "JPEG") for seed in range(22)]

@@ -174,6 +174,7 @@ def test_one_copy_has_no_further_ones(registered: Features, edit: str) -> None:
     assert verify(measured(edited(edit)), registered).further == ()
 
 
+@pytest.mark.long
 def test_strangers_in_the_same_collage_are_at_most_reviewed() -> None:
     one, other = (measured(jpeg(collage_with(textured(seed)))) for seed in (21, 22))
     assert other.low_information == ("collage",)
@@ -189,6 +190,7 @@ def test_strangers_in_the_same_collage_are_at_most_reviewed() -> None:
     ).reasons == ("same-bytes", "collage")
 
 
+@pytest.mark.long
 def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_something_else() -> None:
     sheet = collage_with(textured(22))
     one, same = (measured(jpeg(picture)) for picture in (collage_with(textured(21)), sheet.resize((790, 595))))
@@ -198,6 +200,7 @@ def test_a_collage_that_was_not_recognised_is_told_by_the_panel_that_shows_somet
     assert copy.decision is Decision.CERTAIN
 
 
+@pytest.mark.long
 def test_another_picture_upon_the_same_ground_is_not_certain() -> None:
     one, same, other = (
         measured(jpeg(laid_on(textured(seed, (300, 225)), ground)))
@@ -251,6 +254,7 @@ def drawn_device(shown: Image.Image, body: tuple[int, int, int, int], screen: tu
     return sheet
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("body", "screen"),
     [((100, 60, 700, 490), (150, 100, 650, 440)), ((250, 20, 550, 490), (285, 60, 515, 440))],
@@ -316,6 +320,7 @@ def test_strangers_on_the_same_page_share_nothing_that_counts() -> None:
     assert (again.decision, again.reasons[0]) == (Decision.REVIEW, "page")
 
 
+@pytest.mark.long
 def test_strangers_under_the_same_caption_share_nothing_that_counts() -> None:
     one, other = (measured(jpeg(captioned(textured(seed)))) for seed in (41, 42))
     assert [round(box.top) for box in other.masked] == [360]

@@ -32,6 +32,7 @@ def area(boxes: tuple[Box, ...]) -> float:
     return sum(box.width * box.height for box in boxes)
 
 
+@pytest.mark.long
 def test_a_logo_that_three_works_carry_is_found_where_it_is() -> None:
     works = [measured(with_logo(textured(seed))) for seed in (61, 62, 63)]
     found = marks(works[0], works[1:])
@@ -45,6 +46,7 @@ def test_two_works_are_too_few_for_a_mark() -> None:
     assert marks(works[0], works[1:]) == ()
 
 
+@pytest.mark.long
 def test_works_without_a_mark_have_none() -> None:
     works = [measured(textured(seed)) for seed in (61, 62, 63, 64)]
     assert marks(works[0], works[1:]) == ()

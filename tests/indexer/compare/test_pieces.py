@@ -123,6 +123,7 @@ def exposure(step: float, seed: int) -> Image.Image:
     return Image.fromarray(np.clip(scene + chance.normal(0, 4, scene.shape), 0, 255).astype(np.uint8))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [0.5, 1.0])
 def test_another_exposure_of_a_scene_is_not_certain(step: float) -> None:
     registered, found = (measured(encoded(exposure(*moment))) for moment in ((0, 1), (step, 2)))

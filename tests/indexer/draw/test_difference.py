@@ -9,6 +9,7 @@ from tests.assets.drawn import IDENTITY, MIRRORED, PICTURE, around, drawn, pair,
 from tests.assets.textured import encoded
 
 
+@pytest.mark.long
 def test_a_difference_marks_exactly_what_was_added() -> None:
     found = PICTURE.copy()
     ImageDraw.Draw(found).rectangle((200, 150, 279, 199), fill="white")
@@ -41,6 +42,7 @@ def test_a_difference_forgives_light_colour_size_and_compression() -> None:
         assert changed.mean() < 0.01
 
 
+@pytest.mark.long
 def test_a_difference_shows_a_small_copy_with_a_little_of_its_page() -> None:
     page = Image.new("RGB", (3000, 3000), "white")
     page.paste(PICTURE, (200, 100))

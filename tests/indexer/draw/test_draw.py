@@ -17,6 +17,7 @@ def test_the_same_input_gives_the_same_bytes(view: View) -> None:
     assert draw(view, Pair.of(small, small, laid(IDENTITY))) == draw(view, Pair.of(small, small, laid(IDENTITY)))
 
 
+@pytest.mark.long
 def test_drawings_of_large_pictures_are_at_most_1600_pixels_wide_and_high() -> None:
     large = encoded(PICTURE.resize((1500, 2000)), "JPEG")
     for view in (View.OVERLAY, View.SIDE_BY_SIDE):

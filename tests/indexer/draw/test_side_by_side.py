@@ -16,6 +16,7 @@ def corners(half: NDArray[np.uint8]) -> str:
     return "".join(seen[at] for at in ((False, False), (True, False), (True, True), (False, True)))
 
 
+@pytest.mark.long
 def test_side_by_side_outlines_the_shared_part_in_both_and_magnifies_it_where_it_is_small() -> None:
     whole = drawn(View.SIDE_BY_SIDE, pair(PICTURE, IDENTITY))
     crop = drawn(View.SIDE_BY_SIDE, pair(PICTURE.crop(CROP), CROPPED))
@@ -30,6 +31,7 @@ def test_side_by_side_outlines_the_shared_part_in_both_and_magnifies_it_where_it
     assert (right - left, bottom - top) == pytest.approx((720, 540), abs=4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("found", "transform", "letters"),
     [

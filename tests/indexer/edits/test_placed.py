@@ -31,6 +31,7 @@ def test_halves_stand_beside_one_another() -> None:
     assert sorted(one > 0.99 for one in best(sheet, (360, 540), [(0, 0), (366, 0)])) == [False, True]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [placed.on_background(0.4), placed.inset])
 def test_a_picture_on_another_one_is_small_and_whole(change: Change) -> None:
     made = change(scene())

@@ -62,6 +62,7 @@ def test_insets_are_kept_of_pictures_seen_not_of_works() -> None:
     assert INSET in PICTURE_PARTS - WORK_PARTS
 
 
+@pytest.mark.long
 def test_the_inset_of_a_work_does_not_make_it_like_another_picture_with_the_same_inset(page: Features) -> None:
     stranger = extract(encoded(with_inset(903)))
     assert stranger.inset is not None

@@ -38,6 +38,7 @@ def share_found(boxes: list[Box], picture: Image.Image) -> float:
     return float(np.mean([max((box.likeness(one) for one in among), default=0) > 0.75 for box in boxes]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gap", [6, 12])
 def test_each_of_dozens_of_pictures_is_found_between_gutters(gap: int) -> None:
     picture, boxes = sheet(7, 6, gap)

@@ -82,6 +82,7 @@ def test_only_a_processor_without_vnni_is_told_to_sum_without_overflow(
     assert ("without VNNI" in said) == (not has)
 
 
+@pytest.mark.long
 def test_vectors_are_bit_for_bit_the_same_by_either_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     if not descriptors.has_vnni():
         pytest.skip("this processor has no VNNI")

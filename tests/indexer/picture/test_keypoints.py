@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from indexer.picture.keypoints import Pyramid
@@ -15,6 +16,7 @@ def test_keypoints_lie_where_opencv_finds_them_with_the_same_size() -> None:
     assert (away < 0.25).mean() > 0.8
 
 
+@pytest.mark.long
 def test_a_keypoint_is_the_top_of_the_parabola_through_its_neighbours() -> None:
     pyramid = Pyramid(grey(3))
     found = pyramid.detect(0.01)

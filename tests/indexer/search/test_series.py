@@ -64,6 +64,7 @@ def test_what_lies_on_a_work_in_pieces_gives_way_to_what_lies_there_as_a_whole()
     assert relation_of(in_pieces) is Relation.SERIES
 
 
+@pytest.mark.long
 def test_a_copy_of_one_exposure_lies_less_precisely_on_another() -> None:
     copy = encoded(Image.open(BytesIO(exposure(1))), "JPEG", 60)
     own, other = (compare_pictures(exposure(number), copy) for number in (1, 0))

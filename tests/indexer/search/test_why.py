@@ -70,6 +70,7 @@ def test_a_copy_passes_every_gate_with_the_figures_of_its_own_comparison(shelf: 
     assert explained.sentences == ("It is found.",)
 
 
+@pytest.mark.long
 def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(shelf: Shelf) -> None:
     explained = asked(shelf, textured(77, SIZE))
     assert explained.decision is Decision.NONE
@@ -84,6 +85,7 @@ def test_a_stranger_was_never_compared_and_it_is_said_which_places_were_missing(
     assert explained.sentences[-1] == gate(explained, "glance").sentences[0]  # what the two would have fallen at
 
 
+@pytest.mark.long
 def test_a_copy_that_is_laid_in_pieces_is_told_by_what_they_need(shelf: Shelf) -> None:
     strips = Image.new("RGB", (SIZE[0], SIZE[1] + 60), "white")
     for number, lower in enumerate((40, 5, 60)):
@@ -97,6 +99,7 @@ def test_a_copy_that_is_laid_in_pieces_is_told_by_what_they_need(shelf: Shelf) -
     assert figures(explained, "related")["cover"][0] > 0.5
 
 
+@pytest.mark.long
 def test_what_keeps_a_find_from_being_certain_is_said(shelf: Shelf) -> None:
     explained = asked(shelf, textured(WORK, SIZE).filter(ImageFilter.GaussianBlur(9)))
     assert explained.decision is not Decision.CERTAIN
@@ -106,12 +109,14 @@ def test_what_keeps_a_find_from_being_certain_is_said(shelf: Shelf) -> None:
     assert explained.sentences[2].startswith(FIGURES["odds"])
 
 
+@pytest.mark.long
 def test_of_an_icon_nothing_but_the_hash_is_asked(shelf: Shelf) -> None:
     icon = asked(shelf, textured(WORK, SIZE).resize((44, 33)).rotate(30))
     assert figures(icon, "naming")["side"] == (33, 40, False)
     assert "similarity" not in figures(icon, "naming")
 
 
+@pytest.mark.long
 def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
     plain = Image.linear_gradient("L").resize(SIZE).convert("RGB")
     files = encoded(plain, "JPEG"), encoded(plain.transpose(Image.Transpose.ROTATE_90), "JPEG")
@@ -123,6 +128,7 @@ def test_a_flat_work_is_held_to_nearly_exact_copies() -> None:
     assert [one.name for one in lost.gates] == ["reading", "information"]
 
 
+@pytest.mark.long
 def test_what_cannot_be_read_falls_first() -> None:
     explained = explain(b"no picture", {0: extract(encoded(textured(1)))})
     assert explained.fell is explained.gates[0]
@@ -138,12 +144,14 @@ def test_two_files_alone_are_decided_as_a_pair_is(shelf: Shelf) -> None:
         assert explain(data, {0: work}).examined == compare_alone(extract(data), lambda data=data: data, work)  # type: ignore[misc]
 
 
+@pytest.mark.long
 def test_of_several_pictures_of_a_work_the_one_that_came_farthest_is_told(shelf: Shelf) -> None:
     data = encoded(textured(8, SIZE), "JPEG")
     explained = explain(data, {number: shelf.works[number] for number in (2, 8, 9)}, shelf)
     assert (explained.original, explained.decision) == (8, Decision.CERTAIN)
 
 
+@pytest.mark.long
 def test_what_stood_before_it_is_told(shelf: Shelf) -> None:
     both = Image.new("RGB", (800, 300))
     both.paste(textured(4, SIZE), (0, 0))
@@ -156,12 +164,14 @@ def test_what_stood_before_it_is_told(shelf: Shelf) -> None:
         assert figures(one, "naming")["place"][0] == len(one.before) + 1
 
 
+@pytest.mark.long
 def test_nothing_is_written_where_two_files_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     explain(encoded(textured(1), "JPEG"), {0: extract(encoded(textured(1)))})
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_what_agrees_too_little_to_be_certain_is_told_beside_its_limit(shelf: Shelf) -> None:
     data = encoded(textured(WORK, SIZE), "JPEG")
 

@@ -64,6 +64,7 @@ def test_a_sheet_of_strangers_shows_nothing(shelf: Shelf) -> None:
     assert seen(shelf, encoded(sheet(textured(950)), "JPEG")) == {}
 
 
+@pytest.mark.long
 def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     found = extract(data)
@@ -75,6 +76,7 @@ def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     assert compare_alone(found, lambda: data, shelf.works[8]).decision is Decision.NONE
 
 
+@pytest.mark.long
 def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     other = replace(DESCRIPTOR, name="another", width=3)

@@ -122,6 +122,7 @@ HISTORIES = given(
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
 @settings(max_examples=60, deadline=None)
 @HISTORIES

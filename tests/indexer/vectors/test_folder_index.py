@@ -49,6 +49,7 @@ def test_a_slower_writer_never_undoes_a_faster_one(opened: Opened) -> None:
     assert (slow.sequence, len(slow), opened().sequence) == (5, 5, 5)
 
 
+@pytest.mark.long
 def test_small_segments_become_one_and_nothing_is_left_behind(opened: Opened, tmp_path: Path, space: Space) -> None:
     index = opened()
     for number in range(1, 30):

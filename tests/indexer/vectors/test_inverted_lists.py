@@ -82,6 +82,7 @@ def test_changes_are_answered_as_by_brute_force_before_and_after_they_are_writte
     assert (len(again), check_index(PHASH, tmp_path)) == (len(brute), [])
 
 
+@pytest.mark.long
 def test_few_copies_are_lost_of_those_that_brute_force_finds(
     both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8]
 ) -> None:

@@ -49,6 +49,7 @@ def logged() -> list[str]:
     return [str(row) for row in LogSubmission.objects.values_list("opening__content", flat=True)]
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_only_what_matches_is_learnt(services: Services, live_server: LiveServer) -> None:
     partner = itself(services, live_server.url.replace("localhost", "127.0.0.1"))
@@ -93,6 +94,7 @@ def test_what_several_pictures_have_is_asked_once(services: Services, live_serve
     assert 18 <= row.used - 1 < 2 * 17
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_search_that_ends_early_tells_what_it_found_and_that_it_is_not_complete(
     services: Services, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch

@@ -157,6 +157,7 @@ def test_a_page_beyond_all_limits_is_told_as_such(
 # asking
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_partner_that_runs_sees_the_same(
     services: Services, case: Case, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch

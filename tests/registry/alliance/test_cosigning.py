@@ -189,6 +189,7 @@ def own_signer(services: Services) -> KeySigner:
     return signer
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_log_that_continues_what_was_cosigned_is_well(services: Services, itself: Partner) -> None:
     assert compare_heads(services) == {}
@@ -216,6 +217,7 @@ def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
     return small, large
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("size", [1, 256, 299])
 def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, itself: Partner, size: int) -> None:
@@ -234,6 +236,7 @@ def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, it
     assert LogFork.objects.count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_log_that_shows_less_than_it_has_signed_is_told(services: Services, itself: Partner) -> None:
     cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
@@ -241,6 +244,7 @@ def test_a_log_that_shows_less_than_it_has_signed_is_told(services: Services, it
     assert not LogFork.objects.exists()
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_what_a_partner_makes_up_about_another_accuses_nobody(services: Services, itself: Partner) -> None:
     cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, new_signer()).note)
@@ -248,6 +252,7 @@ def test_what_a_partner_makes_up_about_another_accuses_nobody(services: Services
     assert not LogFork.objects.exists()
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partner) -> None:
     partner_of(new_signer(), "away")
@@ -257,6 +262,7 @@ def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partn
     assert wrong["b"].startswith("Its log has signed two histories.")
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_ones_own_log_that_was_set_back_is_told(services: Services, itself: Partner) -> None:
     cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)

@@ -117,6 +117,7 @@ def success(page: str, **other: object) -> dict[str, object]:
     return {"status": "success", "timestamp": STAMP, "original_url": page, "http_status": 200, **other}
 
 
+@pytest.mark.long
 def test_what_the_archive_tells_is_kept_as_its_word(services: Services, case: Case, archive: Site, shop: Site) -> None:
     forms = saving(archive, PENDING, PENDING, success(shop.url("/page-0")))
     row, said = captured(services, case)
@@ -128,6 +129,7 @@ def test_what_the_archive_tells_is_kept_as_its_word(services: Services, case: Ca
     assert {one.headers["accept"] for one in archive.seen} == {"application/json"}
 
 
+@pytest.mark.long
 def test_the_keys_are_taken_from_their_file_and_are_told_to_nobody_else(
     services: Services,
     case: Case,
@@ -158,6 +160,7 @@ def test_the_keys_are_taken_from_their_file_and_are_told_to_nobody_else(
     assert not [one for one in shop.seen if "authorization" in one.headers]
 
 
+@pytest.mark.long
 def test_keys_follow_no_redirect(services: Services, case: Case, archive: Site) -> None:
     with Site(host="127.0.0.2") as other:
         archive.routes["/save"] = Answer(b"{}", status=302, headers=(("Location", other.url("/save")),))
@@ -175,11 +178,13 @@ def test_whatever_else_it_says_is_told_as_missing(services: Services, case: Case
         assert "<" not in row.sentence
 
 
+@pytest.mark.long
 def test_an_address_is_told_in_ascii(services: Services, case: Case, archive: Site) -> None:
     saving(archive, success("https://a.example/b c?d=é&e=%20"))
     assert record(services, case).address.endswith("/https://a.example/b%20c?d=%C3%A9&e=%20")
 
 
+@pytest.mark.long
 def test_an_archive_that_is_away_is_told_and_stops_nothing(services: Services, case: Case) -> None:
     with Site() as gone:
         address = gone.url("")
@@ -208,6 +213,7 @@ def test_a_slow_archive_is_not_waited_for(
     assert said.missing in {"too-slow", "no-answer"}
 
 
+@pytest.mark.long
 def test_one_that_never_ends_is_too_slow(
     services: Services, case: Case, archive: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +230,7 @@ def test_one_that_never_ends_is_too_slow(
 # who is asked, and when
 
 
+@pytest.mark.long
 def test_nobody_is_asked_unless_the_owner_wants_it_and_the_operator_has_set_one(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
@@ -239,6 +246,7 @@ def test_nobody_is_asked_unless_the_owner_wants_it_and_the_operator_has_set_one(
     assert entries.count() == 4
 
 
+@pytest.mark.long
 def test_no_page_is_made_public_that_a_person_has_not_decided_about(
     services: Services, case: Case, archive: Site
 ) -> None:
@@ -253,6 +261,7 @@ def test_no_page_is_made_public_that_a_person_has_not_decided_about(
     assert archive.seen == []
 
 
+@pytest.mark.long
 def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
     services: Services, case: Case, archive: Site, studio: Owner
 ) -> None:
@@ -264,6 +273,7 @@ def test_neither_is_a_private_source_or_one_of_the_operator_s_networks(
     assert archive.seen == []
 
 
+@pytest.mark.long
 def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     services: Services, studio: Owner, shop: Site, archive: Site
 ) -> None:
@@ -286,6 +296,7 @@ def test_a_place_that_was_visited_before_is_visited_again_when_undoing_is_over(
     assert case.captures.count() == 2
 
 
+@pytest.mark.long
 def test_a_page_of_a_private_and_a_public_sighting_is_told_for_the_public_one_alone(
     services: Services, studio: Owner, archive: Site, shop: Site
 ) -> None:

@@ -222,6 +222,7 @@ def test_the_other_side_gets_digests_of_documents_and_not_the_documents(
     assert by_the_verifier_inside(path, tmp_path).returncode != 1
 
 
+@pytest.mark.long
 def test_a_purged_document_leaves_bundles_and_packages_and_later_seals(
     inline: SyncRunner, bundle: Bundle, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_record_stands_every_check_of_a_bundle_but_those_that_need_trust(
     assert {"file:data/deposit-record.pdf", "sheet"} <= passed
 
 
+@pytest.mark.long
 def test_a_picture_that_was_added_has_an_entry_of_its_own_and_without_one_it_is_not_checked(
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:
@@ -164,6 +165,7 @@ def test_it_is_made_once_for_what_is_declared_and_again_when_that_changes(inline
     assert second.seal_digest != first.seal_digest
 
 
+@pytest.mark.long
 def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_address(
     inline: SyncRunner, work: Work, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """The facts of a case are those of its rows: its places over all crawls, its match, and what its licences cover."""
 
+import pytest
+
 from registry.bundles.facts import gather, places_of, software
 from registry.matches.match import match_pictures
 from registry.models import CaseSighting, Licence
@@ -8,6 +10,7 @@ from tests.assets.rows import bring, claimed_slice, copy_of, found_case, owner, 
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = found_case(inline.services, studio)

@@ -84,6 +84,7 @@ def digests_of(package: Package) -> list[Digest]:
     return [Digest.from_hex(one["digest"]) for one in package.files]
 
 
+@pytest.mark.long
 def test_each_bundle_in_the_zip_can_be_checked_by_itself(
     inline: SyncRunner, sealed: list[Bundle], tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_each_bundle_in_the_zip_can_be_checked_by_itself(
         assert Digest.of_file(path).hex in contents.read_text()
 
 
+@pytest.mark.long
 def test_the_other_side_gets_no_original(inline: SyncRunner, sealed: list[Bundle], tmp_path: Path) -> None:
     package = made(inline, asked(sealed, "other-side"))
     contents, *bundles = unpacked(inline, package, tmp_path)
@@ -112,6 +114,7 @@ def test_the_other_side_gets_no_original(inline: SyncRunner, sealed: list[Bundle
         assert b"The originals stay here." in files["proofs/withheld.json"]
 
 
+@pytest.mark.long
 def test_what_was_made_before_a_process_died_isnt_made_again(
     inline: SyncRunner, sealed: list[Bundle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +138,7 @@ def test_what_was_made_before_a_process_died_isnt_made_again(
     assert written == [1, 0, 2]
 
 
+@pytest.mark.long
 def test_it_waits_for_what_is_being_sealed(inline: SyncRunner, sealed: list[Bundle]) -> None:
     late = sealed[1]
     Bundle.objects.filter(pk=late.pk).update(seal_digest=None, state="todo")
@@ -145,6 +149,7 @@ def test_it_waits_for_what_is_being_sealed(inline: SyncRunner, sealed: list[Bund
     assert len(made(inline, package).files) == 4
 
 
+@pytest.mark.long
 def test_one_that_cant_be_had_says_why_and_is_made_when_asked_again(inline: SyncRunner, sealed: list[Bundle]) -> None:
     late = sealed[1]
     Bundle.objects.filter(pk=late.pk).update(seal_digest=None, state="todo")
@@ -171,6 +176,7 @@ def test_only_what_a_person_confirmed_and_what_is_the_owners_own_is_put_together
     assert not Package.objects.exists()
 
 
+@pytest.mark.long
 def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: SyncRunner, sealed: list[Bundle]) -> None:
     first, second = made(inline, asked(sealed)), made(inline, asked(sealed[:1]))
     shared = digests_of(first)[0]
@@ -194,6 +200,7 @@ def test_a_package_is_removed_with_its_bytes_when_its_time_is_over(inline: SyncR
     assert all(bundle.seal_digest in inline.services.blobs for bundle in sealed)
 
 
+@pytest.mark.long
 def test_what_somebody_put_beside_a_work_outlives_the_package_it_came_from(
     inline: SyncRunner, sealed: list[Bundle]
 ) -> None:
@@ -206,6 +213,7 @@ def test_what_somebody_put_beside_a_work_outlives_the_package_it_came_from(
     assert [digest in inline.services.blobs for digest in digests_of(package)] == [False, False, False, True]
 
 
+@pytest.mark.long
 def test_a_purge_takes_the_bundles_with_the_picture_along(
     inline: SyncRunner, sealed: list[Bundle], tmp_path: Path
 ) -> None:
@@ -222,6 +230,7 @@ def test_a_purge_takes_the_bundles_with_the_picture_along(
         reading_copy(inline.services, package, reading_copies(package)[0]["name"])
 
 
+@pytest.mark.long
 def test_a_purge_while_a_package_is_made_has_those_bundles_made_again(
     inline: SyncRunner, sealed: list[Bundle], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -274,6 +283,7 @@ def test_a_zip_is_made_while_it_is_sent_in_little_memory(inline: SyncRunner, tmp
     assert peak < size // 8
 
 
+@pytest.mark.long
 def test_more_than_a_zip_can_hold_is_refused_with_what_to_do(inline: SyncRunner, sealed: list[Bundle]) -> None:
     package = asked(sealed)
     make_packages(inline.services, [package.pk])

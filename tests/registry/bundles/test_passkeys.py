@@ -116,6 +116,7 @@ def test_a_confirmed_case_carries_its_passkey_into_log_and_bundle(
     refused(confirm, "signed something else", **again, passkey=wish.passkey)  # the next bundle's number is another
 
 
+@pytest.mark.long
 def test_an_answer_is_good_once_for_one_thing_and_for_minutes(inline: SyncRunner, studio: Owner, ann: User) -> None:
     one, other = found(inline, studio), found(inline, studio, 2)
     given = {"services": inline.services, "by": ann.username, "reason": ""}
@@ -197,6 +198,7 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     assert last_details("key")["assertion"]["statement"]["act"] == "revoke"
 
 
+@pytest.mark.long
 def test_a_report_that_purges_nothing_uses_its_answer_up(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     picture = with_a_case(inline, studio, agency)

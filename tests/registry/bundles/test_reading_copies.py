@@ -77,6 +77,7 @@ def test_a_pdf_lies_beside_the_zip_with_the_documents_of_each_bundle(inline: Syn
     assert f"  File: {file['name']}, {file['size']:,} bytes\n  SHA-256 of the file: {file['digest']}\n" in listed
 
 
+@pytest.mark.long
 def test_the_other_side_gets_neither_originals_nor_their_pages(inline: SyncRunner) -> None:
     package = made(inline, asked("other-side"))
     [file] = reading_copies(package)
@@ -149,6 +150,7 @@ def test_a_pdf_that_cant_be_set_leaves_the_zip_as_it_is(inline: SyncRunner, monk
     assert (package.state, reading_copies(package), package.error) == ("done", [], "")
 
 
+@pytest.mark.long
 def test_a_zip_goes_without_a_pdf_at_which_processes_break_off_again_and_again(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["moody"]
 
 
+@pytest.mark.long
 def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirmed(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +65,7 @@ def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_
     assert ran.exit_code == 0, ran.output
 
 
+@pytest.mark.long
 def test_the_sheet_names_the_witnesses_of_the_checkpoint_over_the_crawl(inline: SyncRunner) -> None:
     bundle = asked_bundle(inline)
     sequence_log(inline.services)

@@ -88,6 +88,7 @@ def sealed(inline: SyncRunner, path: Path) -> tuple[dict[str, Check], dict[str, 
     return checks, json.loads(files[FACTS_PATH]), files
 
 
+@pytest.mark.long
 def test_a_match_of_an_earlier_version_is_sealed_with_the_weights_that_decided_it(
     inline: SyncRunner, folder: Path, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_match_of_an_earlier_version_is_sealed_with_the_weights_that_decided_i
     assert not [sentence for sentence in facts["not_checked"] if EARLIER in sentence]
 
 
+@pytest.mark.long
 def test_of_a_version_whose_weights_are_not_kept_the_bundle_says_so_and_its_odds_are_not_checked(
     inline: SyncRunner, folder: Path, tmp_path: Path
 ) -> None:

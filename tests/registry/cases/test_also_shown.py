@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -31,6 +32,7 @@ def two_registrations(at: SyncRunner) -> Owner:
     return studio
 
 
+@pytest.mark.long
 def test_a_case_names_the_other_works_of_its_owner_that_its_picture_shows(inline: SyncRunner) -> None:
     studio = two_registrations(inline)
     first, second = studio.cases.order_by("number")
@@ -41,6 +43,7 @@ def test_a_case_names_the_other_works_of_its_owner_that_its_picture_shows(inline
     }
 
 
+@pytest.mark.long
 def test_neither_what_only_resembles_nor_what_is_removed_is_named(inline: SyncRunner) -> None:
     studio = two_registrations(inline)
     case = studio.cases.get(work__title="The harbour")
@@ -60,6 +63,7 @@ def test_neither_what_only_resembles_nor_what_is_removed_is_named(inline: SyncRu
     assert also_shown([case])[case.pk] == []
 
 
+@pytest.mark.long
 def test_many_cases_are_answered_by_one_question(inline: SyncRunner) -> None:
     two_registrations(inline)
     cases = list(Case.objects.all())

@@ -73,6 +73,7 @@ def answered(services: Services, case: Case) -> ArchiveQuestion:
     return row
 
 
+@pytest.mark.long
 def test_each_capture_is_kept_as_the_word_of_the_archive(
     services: Services, case: Case, site: Site, archive: Archived
 ) -> None:
@@ -102,6 +103,7 @@ def test_each_capture_is_kept_as_the_word_of_the_archive(
     assert row.files[0]["digest"] in str(log.values_list("opening__details", flat=True).last())
 
 
+@pytest.mark.long
 def test_that_it_has_none_is_kept_with_the_time(services: Services, case: Case, archive: Archived) -> None:
     row = answered(services, case)
     assert [(one["of"], one.get("stated")) for one in row.elsewhere] == [("page", None), ("picture", None)]
@@ -109,6 +111,7 @@ def test_that_it_has_none_is_kept_with_the_time(services: Services, case: Case, 
     assert [file["role"] for file in row.files] == ["archive-answers"]
 
 
+@pytest.mark.long
 def test_one_that_asks_for_patience_is_asked_later_and_any_other_answer_is_told(
     services: Services, case: Case, archive: Archived
 ) -> None:
@@ -125,6 +128,7 @@ def test_one_that_asks_for_patience_is_asked_later_and_any_other_answer_is_told(
         assert row.error
 
 
+@pytest.mark.long
 def test_nothing_is_asked_of_a_case_that_no_person_has_confirmed_or_of_private_addresses(
     services: Services, case: Case, site: Site, archive: Archived
 ) -> None:
@@ -148,6 +152,7 @@ def test_nothing_is_asked_of_a_case_that_no_person_has_confirmed_or_of_private_a
     assert not ArchiveQuestion.objects.exists()
 
 
+@pytest.mark.long
 def test_a_picture_that_is_purged_goes_with_what_the_archive_served(
     services: Services, case: Case, archive: Archived
 ) -> None:
@@ -160,6 +165,7 @@ def test_a_picture_that_is_purged_goes_with_what_the_archive_served(
     assert Digest.of(smaller) not in services.blobs
 
 
+@pytest.mark.long
 def test_what_others_state_is_among_the_facts_apart_from_what_was_seen(
     services: Services, case: Case, site: Site, archive: Archived
 ) -> None:

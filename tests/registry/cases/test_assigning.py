@@ -18,6 +18,7 @@ def assigned(studio: Owner) -> dict[int, int | None]:
     return dict(studio.cases.order_by("number").values_list("number", "assigned_to"))
 
 
+@pytest.mark.long
 def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_member_leaves(inline: SyncRunner) -> None:
     studio = cases_of(inline, 3)
     ann, bob = (people.add_member(studio, f"{name}@example.org", "owner", PASSWORD).user.pk for name in ("ann", "bob"))

@@ -50,6 +50,7 @@ def visited(inline: SyncRunner, case: Case) -> Capture:
     return case.captures.get()
 
 
+@pytest.mark.long
 def test_what_was_served_is_kept_byte_by_byte(inline: SyncRunner, case: Case) -> None:
     row = visited(inline, case)
     assert (row.state, row.outcome, row.number) == ("done", "captured", 1)
@@ -61,6 +62,7 @@ def test_what_was_served_is_kept_byte_by_byte(inline: SyncRunner, case: Case) ->
     assert case.events.filter(kind="captured").count() == 1
 
 
+@pytest.mark.long
 def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: Case, site: Site) -> None:
     denylists.deny("127.0.0.1", by="Ann", reason="asked")
     row = visited(inline, case)
@@ -68,6 +70,7 @@ def test_a_host_that_was_denied_since_is_not_visited(inline: SyncRunner, case: C
     assert site.seen == []
 
 
+@pytest.mark.long
 def test_bytes_that_may_not_be_stored_are_left_out_and_that_is_said(inline: SyncRunner, case: Case) -> None:
     denylists.block(Digest.of(COPY), by="Ann", reason="asked")
     row = visited(inline, case)
@@ -99,6 +102,7 @@ def gallery(inline: SyncRunner, site: Site) -> list[Case]:
     return [*studio.cases.order_by("pk")]
 
 
+@pytest.mark.long
 def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_own_record(
     inline: SyncRunner, gallery: list[Case], site: Site
 ) -> None:
@@ -116,6 +120,7 @@ def test_cases_whose_pictures_stand_on_one_page_share_a_visit_and_each_has_its_o
     assert Watch.objects.get().visits_made == 1
 
 
+@pytest.mark.long
 def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_held_back(
     inline: SyncRunner, case: Case, site: Site
 ) -> None:
@@ -131,6 +136,7 @@ def test_what_nobody_asks_for_keeps_to_the_visits_of_a_day_and_a_person_is_not_h
     assert Watch.objects.get().visits_made == 3
 
 
+@pytest.mark.long
 def test_nothing_is_visited_for_a_case_that_is_put_aside_until_it_is_opened_again(
     inline: SyncRunner, case: Case, site: Site
 ) -> None:
@@ -149,6 +155,7 @@ def test_yesterdays_visits_do_not_count(inline: SyncRunner, case: Case) -> None:
     assert Watch.objects.get().visits_made == 1
 
 
+@pytest.mark.long
 def test_what_a_watch_of_another_owner_saw_is_visited_by_the_budget_of_the_cases_owner(
     inline: SyncRunner, case: Case, site: Site
 ) -> None:
@@ -164,6 +171,7 @@ def test_what_a_watch_of_another_owner_saw_is_visited_by_the_budget_of_the_cases
     assert dict(Owner.objects.values_list("slug", "visits_made")) == {"studio": 3, "other": 2}
 
 
+@pytest.mark.long
 def test_a_page_is_visited_when_one_of_the_watches_that_found_something_there_has_visits_left(
     inline: SyncRunner, gallery: list[Case]
 ) -> None:
@@ -174,6 +182,7 @@ def test_a_page_is_visited_when_one_of_the_watches_that_found_something_there_ha
     assert dict(Watch.objects.values_list("name", "visits_made")) == {"watch": 0, "second": 1}
 
 
+@pytest.mark.long
 def test_what_came_of_a_picture_is_recorded_before_the_next_one_is_asked_for(
     inline: SyncRunner, gallery: list[Case], monkeypatch: pytest.MonkeyPatch
 ) -> None:

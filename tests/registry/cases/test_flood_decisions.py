@@ -117,6 +117,7 @@ def test_whoever_comes_second_is_told(inline: SyncRunner, work: Work) -> None:
     assert Owner.objects.get().works.get().changes.count() == 2
 
 
+@pytest.mark.long
 def test_a_step_that_is_not_due_takes_nothing_up(inline: SyncRunner, work: Work) -> None:
     jobs.release(inline.services, [Flood.objects.get().pk])
     inline.run_until_idle()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+import pytest
+
 from exhibit.clock import now
 from registry.accounts import scoped
 from registry.cases.decisions import license_use
@@ -48,6 +50,7 @@ def test_a_removed_work_is_searched_no_more_unless_another_owner_has_it(inline: 
     assert not Case.objects.exists()
 
 
+@pytest.mark.long
 def test_a_work_that_was_removed_can_be_registered_again(inline: SyncRunner) -> None:
     studio = owner("studio")
     remove_work(register(inline.services, studio, photograph(1)).work, by="Ann")
@@ -69,6 +72,7 @@ def test_each_change_tells_what_its_own_licences_did(inline: SyncRunner) -> None
     assert effects_of([elsewhere, here]) == {here.pk: {"licensed": [case.number]}}
 
 
+@pytest.mark.long
 def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
@@ -80,6 +84,7 @@ def test_a_look_that_died_is_gone_on_with_and_tells_nothing_twice(inline: SyncRu
     assert [case.decision for case in Case.objects.order_by("pk")] == ["open", "licensed", "licensed"]
 
 
+@pytest.mark.long
 def test_a_look_that_died_before_it_noted_how_far_it_was_tells_nothing_twice(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

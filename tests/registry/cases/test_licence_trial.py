@@ -13,6 +13,7 @@ from tests.registry.cases.test_ledger import DAY, case_at, looked_at
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
@@ -31,6 +32,7 @@ def test_a_trial_says_what_would_become_of_which_case_and_changes_nothing(inline
     assert try_licences(studio, many).effects == {other.number: "licensed"}
 
 
+@pytest.mark.long
 def test_a_trial_in_pieces_says_what_one_in_one_go_says(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

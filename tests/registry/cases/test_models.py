@@ -24,6 +24,7 @@ def test_a_case_is_one_matter_of_one_owner_and_keeps_what_it_is_about(inline: Sy
             needed.delete()
 
 
+@pytest.mark.long
 def test_a_sighting_loses_its_licence_and_no_more_when_that_goes(inline: SyncRunner) -> None:
     case = found_case(inline.services, owner("studio"))
     licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")

@@ -23,6 +23,7 @@ def test_matching_twice_gives_the_same_rows(inline: SyncRunner) -> None:
     assert (Match.objects.count(), CaseSighting.objects.count(), Capture.objects.count()) == before
 
 
+@pytest.mark.long
 def test_a_matched_picture_that_is_seen_again_extends_its_case(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
@@ -32,6 +33,7 @@ def test_a_matched_picture_that_is_seen_again_extends_its_case(inline: SyncRunne
     assert Case.objects.get().case_sightings.count() == 2
 
 
+@pytest.mark.long
 def test_a_public_sighting_concerns_every_owner_and_a_private_one_only_its_own(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     data = photograph(1)
@@ -43,6 +45,7 @@ def test_a_public_sighting_concerns_every_owner_and_a_private_one_only_its_own(i
     assert {case.owner for case in Case.objects.all()} == {studio, agency}
 
 
+@pytest.mark.long
 def test_a_licence_decides_a_case_and_a_sighting_outside_of_it_takes_that_back(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)

@@ -113,6 +113,7 @@ def test_a_purge_removes_bytes_everywhere_and_blocks_them(
     assert Digest.from_hex(pdf["digest"]) not in services.services.blobs
 
 
+@pytest.mark.long
 def test_a_purge_leaves_no_picture_of_a_registered_work(services: SyncRunner, crawled: Owner, tmp_path: Path) -> None:
     work = crawled.works.get()
     deposit = make_deposit(services.services, work, by="Ann")
@@ -205,6 +206,7 @@ def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not
     )
 
 
+@pytest.mark.long
 def test_damaged_bytes_are_purged_and_so_is_what_lies_aside(
     services: SyncRunner, crawled: Owner, caplog: pytest.LogCaptureFixture
 ) -> None:

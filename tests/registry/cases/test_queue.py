@@ -3,6 +3,8 @@
 import random
 from itertools import product
 
+import pytest
+
 from exhibit.clock import now
 from registry.cases import queue
 from registry.cases.queue import Wanted
@@ -32,6 +34,7 @@ def cases(inline: SyncRunner, studio: Owner, count: int) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_next_case_is_the_one_that_the_queue_lists_next(inline: SyncRunner) -> None:
     studio = owner("studio")
     cases(inline, studio, 40)

@@ -119,6 +119,7 @@ def test_a_case_counts_as_removed_when_all_of_its_places_are(inline: SyncRunner,
     assert case.standing == "removed"
 
 
+@pytest.mark.long
 def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(
     inline: SyncRunner, case: Case, site: Site
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_place_is_visited_again_and_each_visit_is_a_row_of_its_own(
     assert Capture.objects.exclude(next_at=None).count() == 1
 
 
+@pytest.mark.long
 def test_a_place_whose_picture_stays_away_is_not_visited_for_ever(inline: SyncRunner, case: Case, site: Site) -> None:
     site.routes.clear()
     assert [len(visit_again(inline)) for _ in range(4)] == [1, 1, 1, 0]
@@ -171,6 +173,7 @@ def test_asking_twice_gives_the_same_rows(inline: SyncRunner, case: Case) -> Non
     assert case.captures.count() == 2
 
 
+@pytest.mark.long
 def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inline: SyncRunner, case: Case) -> None:
     confirm(inline.services, case, by="ann", reason="")
     assert len(visit_again(inline)) == 1
@@ -186,6 +189,7 @@ def test_a_case_that_is_cleared_is_not_followed_and_one_that_is_confirmed_is(inl
     assert len(visit_again(inline)) == 1
 
 
+@pytest.mark.long
 def test_a_visit_that_failed_is_made_again_after_the_first_pause(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(state="failed", next_at=None, claimed_at=now() - timedelta(days=DAYS - 1))
     assert recaptures.start_due(now(), DAYS) == []

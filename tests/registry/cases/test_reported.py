@@ -106,6 +106,7 @@ def test_what_was_removed_cannot_stay(inline: SyncRunner) -> None:
         let_stay(picture.digest, by="Olga", reason="A portrait.")
 
 
+@pytest.mark.long
 def test_what_a_visit_kept_of_it_is_handed_to_no_member_any_more(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +203,7 @@ def written(inline: SyncRunner, bundle: Bundle, folder: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     picture = with_a_case(inline, studio, agency)
@@ -215,6 +217,7 @@ def test_another_visit_that_met_the_picture_is_handed_out_no_more_either(inline:
     assert is_hidden(studio, visit)
 
 
+@pytest.mark.long
 def test_a_member_cannot_purge_by_a_report_what_another_owners_visit_met(inline: SyncRunner) -> None:
     studio, agency = owner("studio"), owner("agency")
     for one, seed in ((studio, 1), (agency, 2)):

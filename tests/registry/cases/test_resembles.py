@@ -37,6 +37,7 @@ def told() -> list[str]:
     return list(Event.objects.filter(kind=EventKind.CASE_OPENED).values_list("about__party", flat=True))
 
 
+@pytest.mark.long
 def test_nothing_is_captured_sealed_mailed_or_asked_of_anybody(inline: SyncRunner, studio: Owner) -> None:
     see(inline, studio, REDRAWN)
     inline.run_until_idle()
@@ -49,6 +50,7 @@ def test_nothing_is_captured_sealed_mailed_or_asked_of_anybody(inline: SyncRunne
     assert not Bundle.objects.exists()
 
 
+@pytest.mark.long
 def test_one_word_makes_it_a_case_that_stays_one(inline: SyncRunner, studio: Owner) -> None:
     see(inline, studio, REDRAWN)
     decisions.take_out(Case.objects.get(), by="ann")
@@ -62,6 +64,7 @@ def test_one_word_makes_it_a_case_that_stays_one(inline: SyncRunner, studio: Own
     assert Capture.objects.filter(case=case).exists()
 
 
+@pytest.mark.long
 def test_what_is_dismissed_is_learned_and_an_undo_puts_it_back(inline: SyncRunner, studio: Owner) -> None:
     see(inline, studio, REDRAWN)
     see(inline, studio, REDRAWN, host="other.example")
@@ -84,6 +87,7 @@ def test_confirmed_out_of_the_drawer_it_is_told_as_a_case_first(inline: SyncRunn
     assert not Case.objects.get().resembles
 
 
+@pytest.mark.long
 def test_a_copy_at_the_same_place_makes_it_a_case_by_itself(inline: SyncRunner, studio: Owner) -> None:
     see(inline, studio, REDRAWN)
     see(inline, studio, WORK)
@@ -93,6 +97,7 @@ def test_a_copy_at_the_same_place_makes_it_a_case_by_itself(inline: SyncRunner, 
     assert case.shown.match.decision == "certain"
 
 
+@pytest.mark.long
 def test_decided_cases_are_not_asked_about_again_for_what_only_resembles(inline: SyncRunner, studio: Owner) -> None:
     see(inline, studio, WORK)
     clear(Case.objects.get(), by="ann", reason="A quotation.", copies=True)
@@ -100,6 +105,7 @@ def test_decided_cases_are_not_asked_about_again_for_what_only_resembles(inline:
     assert (Case.objects.get().waits, queue.left(studio), drawer(studio)) == (False, 0, [])
 
 
+@pytest.mark.long
 def test_a_licence_for_the_copies_decides_whatever_resembles_beside_them(inline: SyncRunner, studio: Owner) -> None:
     see(inline, studio, WORK)
     licence = studio.licences.create(number=1, licensee="Harbour Prints", valid_from=date(2020, 1, 1))
@@ -109,6 +115,7 @@ def test_a_licence_for_the_copies_decides_whatever_resembles_beside_them(inline:
     assert (case.decision, case.waits, case.resembles) == ("licensed", False, False)
 
 
+@pytest.mark.long
 def test_the_ledger_decides_nothing_in_the_drawer(inline: SyncRunner, studio: Owner) -> None:
     studio.licences.create(number=1, licensee="Harbour Prints", domain="shop.example", valid_from=date(2020, 1, 1))
     see(inline, studio, REDRAWN)
@@ -146,6 +153,7 @@ def test_the_drawer_is_ordered_by_the_odds_that_it_has_to_do_with_the_work(inlin
     assert queue.following(first.case) == second.case.number
 
 
+@pytest.mark.long
 def test_the_fuse_does_not_count_what_only_resembles(inline: SyncRunner, studio: Owner) -> None:
     work = Work.objects.get()
     for place in range(3):

@@ -55,6 +55,7 @@ def test_a_cleared_case_waits_again_when_it_gains_another_picture(inline: SyncRu
     assert waiting(studio) == []
 
 
+@pytest.mark.long
 def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
@@ -66,6 +67,7 @@ def test_a_licensed_case_waits_again_when_nothing_covers_what_it_gains(inline: S
     assert waiting(studio) == ["shop.example"]
 
 
+@pytest.mark.long
 def test_a_confirmed_case_asks_nobody_again(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
@@ -75,6 +77,7 @@ def test_a_confirmed_case_asks_nobody_again(inline: SyncRunner) -> None:
     assert waiting(studio) == []
 
 
+@pytest.mark.long
 def test_a_case_can_be_taken_out_of_the_drawer(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
@@ -85,6 +88,7 @@ def test_a_case_can_be_taken_out_of_the_drawer(inline: SyncRunner) -> None:
     assert waiting(studio) == ["other.example"]
 
 
+@pytest.mark.long
 def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
@@ -101,6 +105,7 @@ def test_a_pair_that_was_cleared_never_asks_again_wherever_it_is_seen(inline: Sy
     assert (learned.case.party, learned.cleared_by) == ("shop.example", "Ann")
 
 
+@pytest.mark.long
 def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
@@ -112,6 +117,7 @@ def test_a_near_same_picture_stays_away_and_another_one_does_not(inline: SyncRun
     assert waiting(studio) == ["copy.example"]
 
 
+@pytest.mark.long
 def test_what_one_owner_learned_is_nothing_to_another(inline: SyncRunner) -> None:
     studio, agency, data = owner("studio"), owner("agency"), photograph(1)
     register(inline.services, studio, data)
@@ -122,6 +128,7 @@ def test_what_one_owner_learned_is_nothing_to_another(inline: SyncRunner) -> Non
     assert (waiting(studio), waiting(agency)) == ([], ["other.example", "shop.example"])
 
 
+@pytest.mark.long
 def test_opening_the_case_again_forgets_what_it_taught(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)
@@ -134,6 +141,7 @@ def test_opening_the_case_again_forgets_what_it_taught(inline: SyncRunner) -> No
     assert waiting(studio) == ["other.example", "shop.example"]
 
 
+@pytest.mark.long
 def test_a_use_that_nobody_minds_teaches_nothing(inline: SyncRunner) -> None:
     studio, data = owner("studio"), photograph(1)
     register(inline.services, studio, data)

@@ -81,6 +81,7 @@ def test_what_another_domain_shows_where_a_canary_leads_is_missed_and_is_a_case(
     assert Case.objects.get(party="127.0.0.6").decision == "open"
 
 
+@pytest.mark.long
 def test_many_canaries_are_asked_for_as_often_as_one(
     work: Work, shop: Shop, django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]]
 ) -> None:
@@ -94,6 +95,7 @@ def test_many_canaries_are_asked_for_as_often_as_one(
     assert [one.canaries for one in coverage_of(begun)] == [0] * 5
 
 
+@pytest.mark.long
 def test_a_canary_counts_from_the_next_crawl_until_it_is_withdrawn(inline: SyncRunner, work: Work) -> None:
     made = watch(work.owner, "http://shop.example/")
 

@@ -69,6 +69,7 @@ def run(inline: SyncRunner, watch: Watch) -> tuple[Crawl, Inquiry]:
     return crawl, crawl.inquiries.get()
 
 
+@pytest.mark.long
 @BOTH
 @pytest.mark.usefixtures("archived")
 def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_and_a_case(
@@ -95,6 +96,7 @@ def test_a_copy_in_an_archive_is_a_sighting_at_the_time_that_the_archive_states_
     assert {one.headers["user-agent"].partition("/")[0] for one in site.seen} == {"ExhibitBot"}
 
 
+@pytest.mark.long
 @BOTH
 def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
     name: str, inline: SyncRunner, studio: Owner, archived: Archived
@@ -106,6 +108,7 @@ def test_bytes_that_dont_fit_the_digest_of_the_index_are_refused(
     assert not Sighting.objects.exists()
 
 
+@pytest.mark.long
 def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
     inline: SyncRunner, studio: Owner, archived: Archived
 ) -> None:
@@ -181,6 +184,7 @@ def test_two_watches_ask_an_archive_one_after_the_other(
     assert row.not_before is not None
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_behind_an_answer_goes_on_with_the_next_page(
     inline: SyncRunner, studio: Owner, archived: Archived, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +227,7 @@ def test_a_domain_that_an_archive_doesnt_give_out_is_told(
     assert (refusal.reason, refusal.url) == ("excluded", "search:wayback?photos.example")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("archived")
 def test_a_host_that_isnt_visited_isnt_taken_from_an_archive_either(
     inline: SyncRunner, studio: Owner, site: Site

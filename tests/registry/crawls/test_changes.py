@@ -319,6 +319,7 @@ def test_of_many_pages_that_never_change_a_run_asks_a_sample_and_each_comes_with
     assert len(set().union(*asked)) == 400
 
 
+@pytest.mark.long
 def test_pages_of_a_weekly_watch_come_within_thirty_days(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     Watch.objects.filter(pk=made.pk).update(interval_seconds=7 * 86_400)
@@ -330,6 +331,7 @@ def test_pages_of_a_weekly_watch_come_within_thirty_days(db: None) -> None:
     assert len(waiting(crawl)) == 94
 
 
+@pytest.mark.long
 def test_where_a_quarter_of_the_sample_has_changed_the_rest_of_its_host_is_asked_in_the_same_run(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     for n in range(400):
@@ -348,6 +350,7 @@ def test_where_a_quarter_of_the_sample_has_changed_the_rest_of_its_host_is_asked
     assert len(waiting(crawl)) == 400
 
 
+@pytest.mark.long
 def test_what_a_site_says_is_unchanged_is_sampled_by_the_days_alone(db: None) -> None:
     made = watch(owner("studio"), f"{HERE}/")
     for n in range(300):

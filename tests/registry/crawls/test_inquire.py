@@ -103,6 +103,7 @@ def test_a_copy_that_a_search_names_becomes_a_private_sighting_and_a_case(
     assert not scoped.cases(stranger).exists()
 
 
+@pytest.mark.long
 def test_the_search_is_sent_a_small_copy_and_the_key(inline: SyncRunner, studio: Owner, site: Site) -> None:
     site.routes[SEARCH] = tineye_answer([])
     run(inline, asking(inline, studio))
@@ -162,6 +163,7 @@ def test_a_search_that_is_busy_is_asked_again_later_and_nothing_is_lost(
     assert (crawl.state, Sighting.objects.count()) == ("done", 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("code", "outcome"), [(402, "quota"), (401, "key")])
 def test_a_key_that_is_used_up_or_refused_ends_the_run_and_says_so(
     inline: SyncRunner, studio: Owner, site: Site, code: int, outcome: str
@@ -171,6 +173,7 @@ def test_a_key_that_is_used_up_or_refused_ends_the_run_and_says_so(
     assert (crawl.state, inquiry.outcome, inquiry.asked) == ("done", outcome, 0)
 
 
+@pytest.mark.long
 def test_a_picture_that_cant_be_searched_for_is_left_out_and_told(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -183,6 +186,7 @@ def test_a_picture_that_cant_be_searched_for_is_left_out_and_told(
     assert "work 1" in Refusal.objects.get().url
 
 
+@pytest.mark.long
 def test_a_picture_whose_bytes_are_lost_is_told_and_the_next_one_is_asked_for(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:
@@ -195,6 +199,7 @@ def test_a_picture_whose_bytes_are_lost_is_told_and_the_next_one_is_asked_for(
     assert (refused.url, refused.sentence) == ("search:tineye?work 1", "The picture can't be sent.")
 
 
+@pytest.mark.long
 def test_a_machine_that_fails_leaves_no_picture_out(
     inline: SyncRunner, studio: Owner, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +240,7 @@ def test_an_answer_that_may_be_another_next_time_is_asked_for_again_and_no_priva
     assert KEY not in inquiry.error
 
 
+@pytest.mark.long
 def test_a_market_is_asked_for_words_page_by_page(inline: SyncRunner, studio: Owner, site: Site) -> None:
     def offers(seen: Seen) -> Answer:
         asked = query(seen)
@@ -249,6 +255,7 @@ def test_a_market_is_asked_for_words_page_by_page(inline: SyncRunner, studio: Ow
     assert visited == {site.url(f"/picture/{words}-{page}.jpg") for words in ("wave", "fuji") for page in range(3)}
 
 
+@pytest.mark.long
 def test_stopping_a_run_ends_what_it_asks(inline: SyncRunner, studio: Owner, site: Site) -> None:
     site.routes[SEARCH] = tineye_error(429, "Too many requests.")
     watch = asking(inline, studio)
@@ -268,6 +275,7 @@ class KilledError(BaseException):
     """The worker is gone."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("later", [0, 1, 4])
 def test_what_was_answered_and_kept_isnt_asked_again_wherever_the_worker_is_killed(
     inline: SyncRunner, studio: Owner, site: Site, later: int
@@ -324,6 +332,7 @@ def test_a_consent_is_for_the_host_that_was_asked_then(inline: SyncRunner, studi
     assert not site.seen
 
 
+@pytest.mark.long
 def test_pages_without_a_picture_are_visited_and_what_they_lead_to_isnt(
     inline: SyncRunner, studio: Owner, site: Site
 ) -> None:

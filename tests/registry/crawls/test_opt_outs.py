@@ -1,5 +1,7 @@
 """Hosts that keep programs out of a watch, and the finds that are known to lie there."""
 
+import pytest
+
 from exhibit.clock import now
 from exhibit.network.addresses import url_key
 from registry.cases import decisions
@@ -14,6 +16,7 @@ def refuse(crawl: Crawl, url: str, reason: str) -> None:
     Refusal.objects.create(crawl=crawl, key=url_key(url), url=url, reason=reason, at=now())
 
 
+@pytest.mark.long
 def test_hosts_are_told_with_how_they_say_so_and_with_the_owners_finds_there(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

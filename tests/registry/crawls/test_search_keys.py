@@ -145,6 +145,7 @@ class KilledError(BaseException):
     """The worker is gone."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("last", "requests"), [('INSERT INTO "registry_searchcharge"', 0), ('"asked" =', 1)])
 def test_what_a_killed_worker_may_have_asked_is_counted_and_asked_for_once_more(
     inline: SyncRunner, studio: Owner, site: Site, last: str, requests: int
@@ -172,6 +173,7 @@ def test_what_a_killed_worker_may_have_asked_is_counted_and_asked_for_once_more(
     assert (crawl.reason, costs(), len(sent(site))) == ("finished", [20_000] * 4, 3 + requests)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("given", [tineye_error(429, "Too many requests."), Answer(b"<h1>Sorry</h1>")])
 def test_a_request_counts_whatever_is_answered(inline: SyncRunner, studio: Owner, site: Site, given: Answer) -> None:
     site.routes[SEARCH] = given

@@ -226,6 +226,7 @@ def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRu
     assert "descriptor" not in names
 
 
+@pytest.mark.long
 def test_a_newer_network_of_the_software_takes_the_place_of_an_older_one(inline: SyncRunner) -> None:
     services = inline.services
     card = replace(read_card(CARD), name=BUILT_IN.card.name, version="0")

@@ -121,6 +121,7 @@ def test_one_s_own_network_runs_without_a_process_of_its_own(inline: SyncRunner,
     assert type(inline.services.descriptors.of(row)) is Descriptor
 
 
+@pytest.mark.long
 def test_a_card_that_lies_about_accuracy_isn_t_used_unless_somebody_wants_it(
     inline: SyncRunner, tmp_path: Path, photos: Path
 ) -> None:

@@ -84,6 +84,7 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
         next(machine)
 
 
+@pytest.mark.long
 def test_bytes_that_lie_here_already_convict_at_once(helped: Helped) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
@@ -101,6 +102,7 @@ def test_bytes_that_lie_here_already_convict_at_once(helped: Helped) -> None:
     assert helped.shop.site.times("/again.jpg") == 2
 
 
+@pytest.mark.long
 def test_another_picture_that_is_served_meanwhile_convicts_nobody_and_is_counted(helped: Helped) -> None:
     helped.shop.image("/0.jpg", photograph(50))
     helped.waiting(["/0.jpg"])
@@ -124,6 +126,7 @@ def test_a_picture_that_is_gone_when_it_is_checked_says_nothing(helped: Helped) 
     assert EdgeResult.objects.get().outcome == "kept"
 
 
+@pytest.mark.long
 def test_a_picture_that_does_not_come_there_is_fetched_here(helped: Helped) -> None:
     helped.waiting(["/late.jpg", "/0.jpg"])
     helped.shop.image("/0.jpg", photograph(50))

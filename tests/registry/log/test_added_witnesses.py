@@ -54,6 +54,7 @@ def amiss(inline: SyncRunner) -> list[str]:
     return [one.name for one in checks(status_of(house), house.config) if not one.ok and "witness" in one.name]
 
 
+@pytest.mark.long
 def test_a_witness_that_is_added_stamps_the_next_head_in_processes_that_run_already(
     inline: SyncRunner, authority: Authority
 ) -> None:

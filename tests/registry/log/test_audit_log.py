@@ -80,6 +80,7 @@ def test_a_bundle_taken_from_the_site_is_an_entry_with_who_took_it_apart(ann: Cl
     assert len(told(EntryType.ACCESS)) == 1
 
 
+@pytest.mark.long
 def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) -> None:
     for _ in range(3):
         assert ann.get("/o/studio/cases/1/").status_code == 200

@@ -89,6 +89,7 @@ FORCED = (
 )
 
 
+@pytest.mark.long
 def test_whatever_was_changed_by_force_is_named(grown: SyncRunner) -> None:
     for statement, words in FORCED:
         with transaction.atomic():

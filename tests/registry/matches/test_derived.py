@@ -47,6 +47,7 @@ def test_nobody_is_told_of_what_is_redrawn_who_has_not_asked(inline: SyncRunner,
     assert not Case.objects.exists()
 
 
+@pytest.mark.long
 def test_who_asks_has_a_case_of_its_own_class_that_nothing_visits(inline: SyncRunner, studio: Owner) -> None:
     asking(studio)
     match_pictures(inline.services, see(inline, studio, REDRAWN))
@@ -62,6 +63,7 @@ def test_who_asks_has_a_case_of_its_own_class_that_nothing_visits(inline: SyncRu
     assert listed[queue.Sure.CERTAIN] == listed[queue.Sure.REVIEW] == []
 
 
+@pytest.mark.long
 def test_another_owner_of_the_same_picture_is_not_told(inline: SyncRunner, studio: Owner) -> None:
     agency = owner("agency")
     register(inline.services, agency, WORK)
@@ -85,6 +87,7 @@ def test_who_asks_no_more_gets_no_further_case(inline: SyncRunner, studio: Owner
     assert not Case.objects.exists()
 
 
+@pytest.mark.long
 def test_a_new_work_that_searches_the_past_decides_alike(inline: SyncRunner, studio: Owner) -> None:
     asking(studio)
     match_pictures(inline.services, see(inline, studio, REDRAWN))
@@ -94,6 +97,7 @@ def test_a_new_work_that_searches_the_past_decides_alike(inline: SyncRunner, stu
     assert (alone.decision, alone.transform, alone.survival) == (told.decision, told.transform, told.survival)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kept", "picture", "then"), [("none", REDRAWN, "resembles"), ("resembles", WORK, "certain")])
 def test_what_a_later_search_finds_beyond_an_earlier_one_counts(
     inline: SyncRunner, studio: Owner, kept: str, picture: bytes, then: str

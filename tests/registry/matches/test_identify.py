@@ -53,6 +53,7 @@ def studio(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
+@pytest.mark.long
 def test_only_the_works_of_the_owner_who_asks_are_searched_and_told(inline: SyncRunner, studio: Owner) -> None:
     services, rival = inline.services, owner("rival")
     register(services, rival, encoded(THEIRS))
@@ -73,6 +74,7 @@ def test_pictures_of_other_owners_leave_no_work_out(inline: SyncRunner, studio: 
     assert found.work.owner == agency
 
 
+@pytest.mark.long
 def test_every_registration_of_a_picture_is_told(inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(HARBOUR, "JPEG", 70), "registered twice")
     found = identify(inline.services, studio, copied(HARBOUR)).works
@@ -174,6 +176,7 @@ def test_two_pictures_of_one_name_are_written_beside_each_other(asked: Asked, tm
     assert {*images[0], *unread[0]} == json_keys("answer of `identify`")
 
 
+@pytest.mark.long
 def test_what_cannot_be_read_is_named_and_the_others_are_answered(asked: Asked, tmp_path: Path) -> None:
     seen, broken = tmp_path / "seen.jpg", tmp_path / "broken.jpg"
     seen.write_bytes(copied(ALLEY))
@@ -192,6 +195,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_answered(asked: Asked, 
     assert "http://10.0.0.1/a.jpg: " in mixed.stderr
 
 
+@pytest.mark.long
 def test_nothing_found_ends_with_1_and_plain_pictures_are_said_to_be_too_plain(asked: Asked, tmp_path: Path) -> None:
     other = tmp_path / "other.jpg"
     other.write_bytes(encoded(textured(50), "JPEG"))

@@ -81,6 +81,7 @@ def test_machines_make_their_indexes_of_the_rows_and_say_the_same(machine: Machi
     assert found_in(there, sheet(5)) == found_in(machine("a third"), sheet(5)) == {"Work 5"}
 
 
+@pytest.mark.long
 def test_one_that_is_ahead_of_restored_rows_is_made_again(inline: SyncRunner, studio: Owner) -> None:
     list(rebuild_indexes(inline.services))
     folder = index_folder(inline.services.config, Collection.WORKS, PHASH)

@@ -3,6 +3,7 @@
 from importlib import import_module
 from io import BytesIO
 
+import pytest
 from django.apps import apps
 from django.template.loader import render_to_string
 from PIL import Image
@@ -22,6 +23,7 @@ def see(inline: SyncRunner, watcher: Owner, *pictures: bytes, name: str = "watch
     return bring(inline.services, planned, epoch, pictures)
 
 
+@pytest.mark.long
 def test_a_copy_on_a_page_opens_a_case_that_is_captured_at_once(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
@@ -33,6 +35,7 @@ def test_a_copy_on_a_page_opens_a_case_that_is_captured_at_once(inline: SyncRunn
     assert Capture.objects.get().case == case
 
 
+@pytest.mark.long
 def test_a_new_work_finds_the_pictures_already_seen(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
@@ -76,6 +79,7 @@ def test_registering_the_same_picture_twice_gives_the_same_work(inline: SyncRunn
     assert (first.work, first.new, again.new) == (again.work, True, False)
 
 
+@pytest.mark.long
 def test_of_the_flat_alone_it_is_said_that_no_match_is_certain(inline: SyncRunner) -> None:
     from demo.pictures import flat
 
@@ -93,6 +97,7 @@ def test_a_picture_that_cannot_be_decoded_is_done_with_its_reason(inline: SyncRu
     assert picture.refusal != ""
 
 
+@pytest.mark.long
 def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunner) -> None:
     studio = owner("studio")
     data = photograph(1)
@@ -112,6 +117,7 @@ def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunne
     assert not render_to_string("web/broken-off.html", {"picture": match.registered}).strip()
 
 
+@pytest.mark.long
 def test_what_was_refused_is_read_once_more_and_little_in_place_keeps_no_probability(
     inline: SyncRunner,
 ) -> None:

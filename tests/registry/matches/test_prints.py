@@ -24,6 +24,7 @@ from workers.tasks.sync_runner import SyncRunner
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.long
 def test_vectors_that_name_too_much_find_nothing_any_more(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two crawled copies are the most that this installation lets fingerprints find; the third ends it."""
     monkeypatch.setattr(prints, "MAX_FOUND", 2)

@@ -35,10 +35,12 @@ def studio(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
+@pytest.mark.long
 def test_every_work_of_which_a_picture_shows_a_piece_is_found(inline: SyncRunner, studio: Owner) -> None:
     assert found_in(inline.services, sheet(4, 9)) == {"Work 4", "Work 9"}
 
 
+@pytest.mark.long
 def test_a_work_that_is_added_is_found_at_once_by_another_process(inline: SyncRunner, studio: Owner) -> None:
     other, asked = Services(inline.services.config), sheet(77)
     assert found_in(other, asked) == set()
@@ -54,6 +56,7 @@ def marked(seed: int) -> bytes:
     return jpeg(under_words(thing(seed)))
 
 
+@pytest.mark.long
 def test_whoever_registers_a_picture_later_takes_nothing_from_it(inline: SyncRunner, studio: Owner) -> None:
     data = marked(1)
     register(inline.services, studio, data)

@@ -257,6 +257,7 @@ def seen_again(inline: SyncRunner, data: bytes) -> None:
     match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host="again.example"))
 
 
+@pytest.mark.long
 def test_what_a_work_that_could_not_search_has_missed_is_found_when_it_is_seen_again(inline: SyncRunner) -> None:
     studio, data = owner("studio"), copy_of(photograph(0))
     bring(inline.services, *claimed_slice(studio), [data])

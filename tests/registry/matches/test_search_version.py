@@ -20,6 +20,7 @@ def studio(inline: SyncRunner) -> Owner:
     return made
 
 
+@pytest.mark.long
 def test_a_picture_that_is_seen_again_is_not_measured_again(inline: SyncRunner, studio: Owner) -> None:
     data = copy_of(photograph(3))
     first, second = claimed_slice(studio, "first"), claimed_slice(studio, "second")
@@ -32,6 +33,7 @@ def test_a_picture_that_is_seen_again_is_not_measured_again(inline: SyncRunner, 
     assert case.case_sightings.count() == 2
 
 
+@pytest.mark.long
 def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes_are_measured(
     inline: SyncRunner, studio: Owner
 ) -> None:
@@ -50,6 +52,7 @@ def test_a_picture_is_searched_for_again_once_works_from_before_there_were_votes
     assert again("fourth") == []
 
 
+@pytest.mark.long
 def test_a_new_version_of_matching_measures_what_it_sees_again(inline: SyncRunner, studio: Owner) -> None:
     data = copy_of(photograph(3))
     match_pictures(inline.services, bring(inline.services, *claimed_slice(studio, "first"), [data]))

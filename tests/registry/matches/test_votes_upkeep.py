@@ -38,6 +38,7 @@ def studio(inline: SyncRunner) -> Owner:
     return Owner.objects.get()
 
 
+@pytest.mark.long
 def test_works_from_before_there_were_votes_are_measured_in_the_background(inline: SyncRunner, studio: Owner) -> None:
     removed, _ = FingerprintRow.objects.filter(part=LOCAL).delete()
     assert removed >= WORKS
@@ -70,6 +71,7 @@ def as_before(folder: Path) -> None:
         header.with_suffix(".lists").unlink()
 
 
+@pytest.mark.long
 def test_an_index_of_the_former_version_is_made_again_when_works_are_looked_for(
     inline: SyncRunner, studio: Owner
 ) -> None:

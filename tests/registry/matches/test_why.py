@@ -28,6 +28,7 @@ def studio(inline: SyncRunner) -> Owner:
     return studio
 
 
+@pytest.mark.long
 def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: Owner) -> None:
     rival = owner("rival")
     register(inline.services, rival, copy_of(photograph(3)))
@@ -41,6 +42,7 @@ def test_only_the_owners_own_works_stand_before_one(inline: SyncRunner, studio: 
     assert lost.fell.name == "glance"  # what is found of another work doesn't answer for this one
 
 
+@pytest.mark.long
 def test_both_are_drawn_also_where_one_lies_on_the_other_nowhere(inline: SyncRunner, studio: Owner) -> None:
     work = studio.works.get(number=1)
     for copy in (copy_of(photograph(1)), photograph(50)):
@@ -78,6 +80,7 @@ def test_a_find_that_another_work_of_a_series_explains_better_is_left_to_a_perso
     assert not held.gates[-1].passed
 
 
+@pytest.mark.long
 def test_a_kept_pair_goes_with_a_purge_and_blocked_bytes_are_not_kept(inline: SyncRunner, studio: Owner) -> None:
     services, work = inline.services, studio.works.get(number=1)
     copies = [copy_of(photograph(1)), photograph(50)]

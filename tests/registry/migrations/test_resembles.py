@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import pytest
 from django.apps import apps
 from django.db import connection
 
@@ -19,6 +20,7 @@ migration = import_module("registry.migrations.0083_resembles")
 REDRAWN = encoded(scene(1, drawn=True))
 
 
+@pytest.mark.long
 def test_derived_matches_get_their_new_name_and_their_open_cases_lie_in_the_drawer(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, encoded(scene(1)))

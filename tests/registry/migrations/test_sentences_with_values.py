@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import pytest
 from django.apps import apps
 from django.db import connection
 from django.db.models import TextField
@@ -21,6 +22,7 @@ NOTES = ('"Not mine," he said.', "[urgent] Look at this.", "{see below}")
 QUOTE = '{"text": "Licensed.", "values": {}}'
 
 
+@pytest.mark.long
 def test_what_rows_had_in_english_is_known_by_template_and_values(inline: SyncRunner) -> None:
     case = found_case(inline.services, owner("studio"))
     capture = Capture.objects.create(case=case, sighting=case.case_sightings.get().sighting, sentence=GONE)

@@ -22,6 +22,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
+@pytest.mark.long
 def test_no_notice_is_begun_signed_or_mailed_while_an_agency_is_asked(studio: Owner, inline: SyncRunner) -> None:
     case = studio.cases.get(number=1)
     draft, finished = begun(studio), begun(studio)

@@ -103,6 +103,7 @@ def test_a_wrong_credit_code_stops_a_letter_to_china(studio: Owner) -> None:
     assert "unified social credit code" in gaps(row, items_of(row))[0]
 
 
+@pytest.mark.long
 def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio, "ccb")
     given = {**SENDER, **FILED}
@@ -121,6 +122,7 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
     assert notices.notice(studio, row.number).due_what == "ccb-service"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["de", "fr"])
 def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entered(
     studio: Owner, inline: SyncRunner, language: str

@@ -32,6 +32,7 @@ def keep_page(inline: SyncRunner, page: str) -> None:
     Capture.objects.filter(case__number=1).update(state="done", outcome="captured", files=[file])
 
 
+@pytest.mark.long
 def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answered(
     studio: Owner, inline: SyncRunner
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answere
     assert send_by_mail(inline.services, notices.notice(studio, row.number), by="ann").to == "agent@shop.example"
 
 
+@pytest.mark.long
 def test_words_about_other_pictures_of_the_page_keep_nothing_from_being_signed(
     studio: Owner, inline: SyncRunner
 ) -> None:

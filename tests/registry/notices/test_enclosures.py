@@ -29,6 +29,7 @@ def names(row: Notice) -> list[str]:
     return [file["name"] for file in row.files]
 
 
+@pytest.mark.long
 def test_deposit_records_go_with_it_where_they_are_chosen(studio: Owner, inline: SyncRunner) -> None:
     made = make_deposit(inline.services, Case.objects.get(number=1).work, by="ann")
     row = begun(studio, "dsa")
@@ -43,6 +44,7 @@ def test_deposit_records_go_with_it_where_they_are_chosen(studio: Owner, inline:
     assert found[0].startswith(b"%PDF-")
 
 
+@pytest.mark.long
 @needs_chinese
 def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio: Owner, inline: SyncRunner) -> None:
     told = {"name": "Ann Example", "code": "9144030071526726XG", "organisation": "某某公司"}
@@ -73,6 +75,7 @@ def test_a_business_licence_goes_to_china_only_and_stays_as_it_was_signed(studio
     assert file_of(inline.services, row, "business-licence.png") == (LICENCE, "image/png")
 
 
+@pytest.mark.long
 def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio, "dsa", "en", 1)
     until, file = now() + timedelta(days=9), {"name": "a", "media_type": "b", "digest": "00", "size": 1}

@@ -134,6 +134,7 @@ def test_where_no_licence_was_entered_a_notice_says_that_none_was_searched(studi
     assert (text.count("cover no such use"), text.count("No licence of this work had been entered on ")) == (1, 1)
 
 
+@pytest.mark.long
 def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_recorded_with_it(
     studio: Owner, inline: SyncRunner
 ) -> None:
@@ -163,6 +164,7 @@ def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_re
     assert [point.kind for point in check(inline.services, [Case.objects.get(number=1)])[1].points] == ["earlier"]
 
 
+@pytest.mark.long
 def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio)
     read = read_mark(letter(row))
@@ -178,6 +180,7 @@ def test_only_what_was_read_is_signed_with_the_name_that_stands_in_it(studio: Ow
         notices.fill(row, {"further": "x"}, ["further"])
 
 
+@pytest.mark.long
 def test_what_is_signed_is_kept_byte_by_byte_and_logged_for_each_case(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     text, pdf = file_of(inline.services, row, "notice.txt"), file_of(inline.services, row, "notice.pdf")
@@ -216,6 +219,7 @@ def test_a_place_that_was_found_gone_is_not_listed(studio: Owner) -> None:
     assert gaps(row, items_of(row)) == ["Case 1: the last visits found the picture gone at every place."]
 
 
+@pytest.mark.long
 def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio: Owner, inline: SyncRunner) -> None:
     work = Case.objects.get(number=1).work
     work.author_died, work.first_publication = 1900, "1890"

@@ -37,6 +37,7 @@ def taken(inline: SyncRunner, row: Notice) -> bytes:
     return b"".join(packet(inline.services, notices.notice(row.owner, row.number))[0])
 
 
+@pytest.mark.long
 @needs_chinese
 def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inline: SyncRunner) -> None:
     bundle = sealed_bundle(inline)

@@ -1,9 +1,12 @@
 """What a page says of a licence, a credit or a permission."""
 
+import pytest
+
 from registry.notices.page_claims import read_page, stated_in
 from tests.registry.notices.test_claims import PAGE
 
 
+@pytest.mark.long
 def test_a_page_states_a_licence_near_the_picture_or_elsewhere_and_comments_state_nothing() -> None:
     _text, stated = read_page(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2")
     assert [(one.what, one.name, one.near) for one in stated] == [

@@ -47,6 +47,7 @@ def sent(inline: SyncRunner, mail: NoticeMail) -> NoticeMail:
     return mail
 
 
+@pytest.mark.long
 def test_the_bytes_that_are_kept_are_those_that_the_server_took(inline: SyncRunner, waiting: Waiting) -> None:
     with mail_server() as server:
         mail = sent(inline, waiting(server))
@@ -58,6 +59,7 @@ def test_the_bytes_that_are_kept_are_those_that_the_server_took(inline: SyncRunn
     assert (mail.state, row.state) == ("done", "sent")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("answer", ["550 5.1.1 Nobody of that name", "554 5.7.1 Not from you"])
 def test_a_mail_that_is_refused_is_given_up_and_sent_again_when_somebody_asks(
     inline: SyncRunner, waiting: Waiting, answer: str
@@ -70,6 +72,7 @@ def test_a_mail_that_is_refused_is_given_up_and_sent_again_when_somebody_asks(
         assert (again.pk, sent(inline, again).state, len(server.mails)) == (mail.pk, "done", 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "behaviour",
     [{"to_recipient": "451 4.7.1 Come back in ten minutes"}, {"after_data": "452 4.3.1 No room"}, {"greets": False}],
@@ -89,6 +92,7 @@ def test_a_server_that_does_not_take_it_now_is_asked_again_without_end(
         assert not NoticeMail.objects.exists()
 
 
+@pytest.mark.long
 def test_a_mail_that_waits_does_not_leave_while_a_case_rests(
     inline: SyncRunner, waiting: Waiting, studio: Owner
 ) -> None:
@@ -110,6 +114,7 @@ def test_a_mail_that_waits_does_not_leave_while_a_case_rests(
         assert (sent(inline, mail).state, len(server.mails)) == ("done", 1)
 
 
+@pytest.mark.long
 def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_that_it_has_not_left(
     inline: SyncRunner, waiting: Waiting
 ) -> None:
@@ -133,6 +138,7 @@ def test_a_mail_whose_answer_nobody_heard_is_not_sent_again_until_a_person_says_
         notices.never_left(row, by="Ann")
 
 
+@pytest.mark.long
 def test_a_mail_that_has_left_after_all_is_kept_with_its_bytes(inline: SyncRunner, waiting: Waiting) -> None:
     with mail_server(after_data="") as server:
         sent(inline, waiting(server))
@@ -149,6 +155,7 @@ def test_the_server_of_these_tests_speaks_the_protocol() -> None:
     assert server.mails == [b"Subject: x\r\n\r\n.a line that begins with a point\r\n"]
 
 
+@pytest.mark.long
 def test_a_notice_that_shows_what_was_reported_since_does_not_leave_and_is_signed_anew_without_it(
     inline: SyncRunner, waiting: Waiting, studio: Owner
 ) -> None:
@@ -170,6 +177,7 @@ def test_a_notice_that_shows_what_was_reported_since_does_not_leave_and_is_signe
         assert sent(inline, again).state == "done"
 
 
+@pytest.mark.long
 def test_a_purge_takes_signed_papers_along_that_show_the_picture(
     inline: SyncRunner, waiting: Waiting, studio: Owner
 ) -> None:
@@ -185,6 +193,7 @@ def test_a_purge_takes_signed_papers_along_that_show_the_picture(
             file_of(inline.services, row, name)
 
 
+@pytest.mark.long
 def test_a_mail_leaves_once_with_the_signed_bytes(
     studio: Owner, inline: SyncRunner, mailoutbox: list[EmailMessage]
 ) -> None:
@@ -217,6 +226,7 @@ def test_what_a_person_has_sent_meanwhile_does_not_leave_again(
     assert not NoticeMail.objects.exists()
 
 
+@pytest.mark.long
 def test_a_signature_is_taken_back_as_long_as_the_mail_waits_and_given_anew(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     send_by_mail(inline.services, row, by="ann@example.org")

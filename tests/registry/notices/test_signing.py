@@ -49,6 +49,7 @@ def test_pages_are_read_before_the_notice_is_held(
     assert held == [outside] * 2
 
 
+@pytest.mark.long
 def test_what_was_signed_is_kept_with_its_digest_and_leaves_as_one_mail(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     text, pdf = (file_of(inline.services, row, name) for name in ("notice.txt", "notice.pdf"))

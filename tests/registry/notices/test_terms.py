@@ -17,6 +17,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["inline", "stage", "studio", "two_cases"]
 
 
+@pytest.mark.long
 def test_a_counter_notice_pauses_the_cases_until_it_is_resolved(studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     notices.sent_by_hand(row, by="Ann")

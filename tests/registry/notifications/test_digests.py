@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from django.core.mail import EmailMultiAlternatives
 
 from registry.accounts import devices
@@ -22,6 +23,7 @@ def pages(mail: EmailMultiAlternatives) -> list[str]:
     return [link.path for link in found if link is not None]
 
 
+@pytest.mark.long
 def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = found_case(inline.services, studio)
@@ -64,6 +66,7 @@ def test_a_mail_shows_what_waits_and_is_not_sent_for_what_was_decided_meanwhile(
     assert "/o/studio/works/1/" in pages(held)
 
 
+@pytest.mark.long
 def test_a_mail_tells_party_by_party_how_sure_how_much_since_when_and_counts_the_rest(inline: SyncRunner) -> None:
     studio = owner("studio")
     case = found_case(inline.services, studio)

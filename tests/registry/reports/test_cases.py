@@ -3,6 +3,7 @@
 import io
 import shutil
 
+import pytest
 from PIL import Image
 
 from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
@@ -74,6 +75,7 @@ def test_what_is_kept_of_a_work_goes_with_its_picture_and_a_whole_folder_may_go(
     assert not [*(services.config.data_dir / "drawings").rglob("*.jpg")]
 
 
+@pytest.mark.long
 def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(inline: SyncRunner) -> None:
     bundle = asked_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])
@@ -91,6 +93,7 @@ def test_a_case_that_was_sealed_and_opened_again_keeps_its_seal_in_the_report(in
     assert (third.earlier, third.facts.decision.by) == (True, "Bob")
 
 
+@pytest.mark.long
 def test_a_sealed_case_says_how_its_place_stands_since(inline: SyncRunner) -> None:
     bundle = asked_bundle(inline)
     seal_bundles(inline.services, [bundle.pk])

@@ -47,6 +47,7 @@ def numbers_in(inline: SyncRunner, report: Report) -> list[str]:
     return [case["facts"]["number"] for case in plain["cases"]]
 
 
+@pytest.mark.long
 def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, studio: Owner) -> None:
     report = request_report(studio, preparer="Ann")
     make_reports(inline.services, [report.pk])
@@ -63,6 +64,7 @@ def test_all_cases_stand_in_volumes_and_once_in_the_data(inline: SyncRunner, stu
     assert not (inline.services.config.data_dir / "reports" / str(report.pk)).exists()
 
 
+@pytest.mark.long
 def test_a_report_whose_time_is_over_is_gone_on_with(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

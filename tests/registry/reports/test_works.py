@@ -87,6 +87,7 @@ def test_a_place_that_was_seen_twice_is_one_and_days_limit_places(inline: SyncRu
     assert looked_for(studio, limited, "UTC", {1}, [], now()).places == 1
 
 
+@pytest.mark.long
 def test_what_was_looked_at_is_counted_and_holds_until_the_last_crawl_ended(inline: SyncRunner, studio: Owner) -> None:
     part, epoch = claimed_slice(studio, "second")
     bring(inline.services, part, epoch, [photograph(7), photograph(8)], host="other.example")

@@ -51,6 +51,7 @@ def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(
     assert held_up() == {}
 
 
+@pytest.mark.long
 def test_a_disk_without_room_for_an_index_holds_nothing_up(
     inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

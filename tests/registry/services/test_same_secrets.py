@@ -48,6 +48,7 @@ def copied(config: Config, to: Config) -> Config:
     return to
 
 
+@pytest.mark.long
 def test_a_machine_without_the_secrets_makes_none_and_is_told_where_to_take_them_from(
     first: Config, machine: Machine
 ) -> None:

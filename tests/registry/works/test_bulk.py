@@ -75,6 +75,7 @@ def test_undo_gives_back_what_nobody_has_changed_since(inline: SyncRunner, studi
             bulk.undo(inline.services, other, by="Ann")
 
 
+@pytest.mark.long
 def test_many_works_are_changed_by_their_step_in_portions(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

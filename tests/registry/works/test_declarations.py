@@ -58,6 +58,7 @@ def test_what_cannot_be_declared_is_refused(inline: SyncRunner, studio: Owner) -
     assert not work.changes.exists()
 
 
+@pytest.mark.long
 def test_a_deposit_record_after_a_change_rests_on_the_entry_of_the_change(inline: SyncRunner, studio: Owner) -> None:
 
     work = register(inline.services, studio, photograph(1)).work

@@ -142,6 +142,7 @@ def test_many_copies_of_one_owner_hide_nobody(inline: SyncRunner, monkeypatch: p
     assert answer.owners == 3
 
 
+@pytest.mark.long
 def test_a_picture_of_two_works_names_both(inline: SyncRunner) -> None:
     opened(inline, Owner.objects.get(), encoded(ALLEY), "alley")
     sheet = Image.new("RGB", (980, 360), "white")

@@ -81,6 +81,7 @@ def test_an_ending_that_is_sold_to_everybody_names_no_country() -> None:
     ]
 
 
+@pytest.mark.long
 def test_the_likeliest_licence_is_proposed_first(inline: SyncRunner) -> None:
     studio = owner("studio")
     first, other = (register(inline.services, studio, photograph(seed)).work for seed in (1, 2))

@@ -51,6 +51,7 @@ def test_a_reseller_and_an_invoice_are_filled_in_where_the_ledger_lacks_them(inl
     assert ([row.number for row in change.licences.all()], change.by, change.state) == ([1], "Ann", "done")
 
 
+@pytest.mark.long
 def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
@@ -78,6 +79,7 @@ def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunne
         end_licence(licence, now().date(), by="Ann", reason="Again")
 
 
+@pytest.mark.long
 def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))
@@ -92,6 +94,7 @@ def test_a_changed_licence_lets_go_of_some_cases_and_takes_others(inline: SyncRu
     assert change_licence(licence, new, by="Ann", reason="") is None
 
 
+@pytest.mark.long
 def test_a_use_that_a_person_licensed_is_asked_about_again_after_the_licence_has_ended(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

@@ -38,6 +38,7 @@ def test_of_a_picture_without_caption_or_mark_nothing_is_told(inline: SyncRunner
     assert kinds(WorkPicture.objects.get()) == []
 
 
+@pytest.mark.long
 def test_the_third_work_with_a_mark_shows_it_on_all_three(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, marked(1))

@@ -47,6 +47,7 @@ def resized(data: bytes, side: int) -> bytes:
     return jpeg(picture.resize((side, side * picture.height // picture.width)))
 
 
+@pytest.mark.long
 def test_what_is_no_work_is_proposed_in_its_largest_size_and_nothing_there_is_a_case(
     inline: SyncRunner, studio: Owner
 ) -> None:
@@ -64,6 +65,7 @@ def test_what_is_no_work_is_proposed_in_its_largest_size_and_nothing_there_is_a_
     assert studio.cases.get().party == "shop.example"
 
 
+@pytest.mark.long
 def test_what_is_chosen_goes_the_way_of_an_upload_and_what_is_dismissed_does_not_come_again(
     inline: SyncRunner, studio: Owner
 ) -> None:

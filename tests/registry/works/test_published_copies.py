@@ -72,6 +72,7 @@ def test_what_was_made_without_the_mark_carries_none(inline: SyncRunner, work: W
     assert told(inline, work.owner, photograph(50)) == (0, [])
 
 
+@pytest.mark.long
 def test_of_marks_that_one_picture_carries_each_is_told_the_surest_first(inline: SyncRunner, work: Work) -> None:
     first, second = (opened(copied(inline, work, recipient=name)) for name in (HERON, WREN))
     answer = identify(inline.services, work.owner, jpeg(Image.blend(first, second, 0.5)))
@@ -123,6 +124,7 @@ def test_no_mark_is_looked_for_where_the_registered_bytes_are_gone(inline: SyncR
     assert told(inline, work.owner, data) == (0, [])
 
 
+@pytest.mark.long
 def test_a_signed_copy_is_known_by_its_bytes_with_the_key_and_the_log(inline: SyncRunner, work: Work) -> None:
     pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
     data = copied(inline, work, signed=True, recipient=HERON)

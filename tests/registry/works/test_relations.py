@@ -138,6 +138,7 @@ def test_of_a_series_the_exposure_that_was_copied_is_certain_and_the_other_left_
     assert Case.objects.count() == 2
 
 
+@pytest.mark.long
 def test_without_the_other_exposure_nothing_changes(inline: SyncRunner) -> None:
     studio = owner("studio")
     registered(inline, studio, exposure(0))

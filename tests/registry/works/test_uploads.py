@@ -43,6 +43,7 @@ def studio(db: None) -> Owner:
     return owner("studio")
 
 
+@pytest.mark.long
 def test_of_many_files_the_broken_ones_are_named_and_the_rest_are_registered_once(
     inline: SyncRunner, studio: Owner
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_full_disk_takes_nothing_and_says_so(inline: SyncRunner, studio: Owner
     assert not upload.files.exists()
 
 
+@pytest.mark.long
 def test_files_whose_worker_died_are_taken_by_another(inline: SyncRunner, studio: Owner) -> None:
     upload = begun(studio)
     uploads.receive(inline.services, upload, [sent(f"{n}.jpg", photograph(n)) for n in range(3)])

@@ -47,6 +47,7 @@ def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_on
     assert {path: path.stat().st_ino for path in kept} == kept
 
 
+@pytest.mark.long
 def test_what_isnt_whole_leaves_no_file(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
@@ -54,6 +55,7 @@ def test_what_isnt_whole_leaves_no_file(made: Made, monkeypatch: pytest.MonkeyPa
     assert list(made.folder.glob("never*")) == []
 
 
+@pytest.mark.long
 def test_a_file_of_any_length_is_whole(made: Made) -> None:
     settings = made.config.data_dir / "exhibit.toml"
     for more in range(0, 10_240, 2048):  # a TAR file ends at a multiple of ten kilobytes
@@ -63,6 +65,7 @@ def test_a_file_of_any_length_is_whole(made: Made) -> None:
     settings.write_text(SETTINGS)
 
 
+@pytest.mark.long
 def test_without_keys_there_are_none_in_it(made: Made) -> None:
     told = made.back_up("without", keys=False)
     assert told.left_out == ("secrets/",)
@@ -70,6 +73,7 @@ def test_without_keys_there_are_none_in_it(made: Made) -> None:
     assert all(key not in stream.read() for _, stream in members(made.folder / "without"))
 
 
+@pytest.mark.long
 def test_joined_counts_that_the_site_shows_are_in_it(made: Made) -> None:
     shown = made.config.data_dir / "joined.json"
     shown.write_bytes(b"{}")
@@ -78,12 +82,14 @@ def test_joined_counts_that_the_site_shows_are_in_it(made: Made) -> None:
     shown.unlink()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["backup", "../data/backup", "..", "."])
 def test_the_data_folder_and_its_backup_dont_lie_one_within_the_other(made: Made, where: str) -> None:
     with pytest.raises(WrongUseError, match="one within the other"):
         back_up(made.services, made.config.data_dir / where, keys=True, tell=nothing)
 
 
+@pytest.mark.long
 def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(made: Made) -> None:
     place = made.folder / "home"
     letter = place / "files" / "letter.txt"
@@ -97,6 +103,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_stays_as_it_is(made: 
     assert (place / "photo.jpg").exists()
 
 
+@pytest.mark.long
 def test_nobody_else_reads_a_backup_in_a_folder_that_others_may_read(made: Made) -> None:
     place = made.folder / "open"
     place.mkdir()

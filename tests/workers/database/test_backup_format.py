@@ -30,6 +30,7 @@ def test_whatever_is_damaged_or_missing_is_named(made: Made, what: str, change: 
         verify_backup(place)
 
 
+@pytest.mark.long
 def test_what_is_no_backup_is_said(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="isn't a whole backup"):
         verify_backup(tmp_path)

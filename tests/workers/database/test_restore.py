@@ -133,6 +133,7 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
         work_goes_on(quick, own, open_folder)
 
 
+@pytest.mark.long
 def test_a_backup_of_too_early_a_version_is_refused_before_anything_is_put_back(
     open_folder: Path, members: Members, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,6 +197,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
     assert not (cli.data / "log.head").exists()
 
 
+@pytest.mark.long
 def test_it_is_refused_where_there_are_rows(made: Made) -> None:
     assert "There are rows" in made.cli.run("restore", made.folder / "backup", code=2).err
 
@@ -217,6 +219,7 @@ def test_an_interrupted_restore_goes_on_and_settings_that_are_there_stay(made: M
     assert (cli.data / "exhibit.toml.restored").read_text() == SETTINGS
 
 
+@pytest.mark.long
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +233,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_written(
     assert made.told.database > 1_000_000
 
 
+@pytest.mark.long
 def test_a_damaged_backup_isnt_restored(made: Made) -> None:
     place = made.folder / "damaged.tar"
     data = (made.folder / "all.tar").read_bytes()
@@ -240,6 +244,7 @@ def test_a_damaged_backup_isnt_restored(made: Made) -> None:
     assert not (cli.data / "blobs").exists()
 
 
+@pytest.mark.long
 def test_a_backup_that_leads_out_of_the_data_folder_is_refused(made: Made) -> None:
     told = json.loads((made.folder / "backup" / DESCRIPTION).read_bytes())
     [part] = [one for one in told["files"] if one["name"] == "files/exhibit.toml"]

@@ -1,5 +1,7 @@
 """How far work is that goes on in the background."""
 
+import pytest
+
 from registry.matches import votes_upkeep
 from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import rebuild_indexes
@@ -21,6 +23,7 @@ def test_what_takes_long_says_how_far_it_is_until_it_is_done(inline: SyncRunner)
     ]
 
 
+@pytest.mark.long
 def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: SyncRunner) -> None:
     studio = owner("studio")
     damaged, _ = (register(inline.services, studio, photograph(seed)).work.pictures.get() for seed in (1, 2))

@@ -54,6 +54,7 @@ def test_what_a_damaged_index_is_needed_for_makes_it_again_and_is_not_held_up(
     assert UploadFile.objects.get().outcome == "registered"
 
 
+@pytest.mark.long
 def test_without_room_for_caches_work_goes_on_and_it_is_said_once(
     inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ from workers.pipeline.meter import metered
 from workers.tasks.sync_runner import SyncRunner
 
 
+@pytest.mark.long
 def test_what_a_step_takes_is_added_up_day_by_day(inline: SyncRunner) -> None:
     studio = owner("studio")
     register(inline.services, studio, photograph(1))

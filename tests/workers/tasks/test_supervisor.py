@@ -165,6 +165,7 @@ def test_servers_of_another_command_are_used_and_replaced_when_they_are_killed(o
             assert product.process.wait(30) == 0
 
 
+@pytest.mark.long
 def test_it_stops_in_time_with_nothing_left(lasting: Product) -> None:
     begun = time.monotonic()
     assert stop_running(lasting.config)

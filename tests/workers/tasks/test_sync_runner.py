@@ -13,6 +13,7 @@ def waiting(inline: SyncRunner) -> list[int]:
     return bring(inline.services, *claimed_slice(owner("studio")), [photograph(seed) for seed in (1, 2)])
 
 
+@pytest.mark.long
 def test_it_works_until_something_is_so_or_nothing_is_due(inline: SyncRunner, waiting: list[int]) -> None:
     inline.run_until(lambda: Picture.objects.filter(state="done").exists())
     assert set(Picture.objects.values_list("state", flat=True)) == {"done"}

@@ -171,6 +171,7 @@ def test_where_nothing_waits_four_questions_are_asked_and_redis_none(
     assert asked == []
 
 
+@pytest.mark.long
 def test_what_a_person_waits_for_goes_through_its_own_queue_although_its_message_was_lost(told: Told) -> None:
     case = found_case(told, owner("studio"))
     captures = list(case.captures.values_list("pk", flat=True))

@@ -38,6 +38,7 @@ def test_whoever_gives_a_strange_name_is_nobody(db: None, name: object) -> None:
     assert answer.status_code == 403
 
 
+@pytest.mark.long
 def test_no_token_opens_it(scene_of_programs: Scene) -> None:
     member = program(scene_of_programs.studio, "alice")
     for client in (member.client, Client()):

@@ -47,6 +47,7 @@ def test_a_token_that_only_reads_opens_nothing(scene_of_programs: Scene) -> None
     assert reads.send("DELETE", "/works/1/public")[0] == 403
 
 
+@pytest.mark.long
 def test_anybody_is_told_what_a_picture_is_to_an_opened_work(work: Work) -> None:
     told = asked(CROPPED).json()
     (claim,) = told["claims"]

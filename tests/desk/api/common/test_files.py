@@ -1,5 +1,7 @@
 """Files that programs take: each is an entry of the log first."""
 
+import pytest
+
 from exhibit.digests import Digest
 from registry.models import LogSubmission, Report
 from tests.assets.desk_scene import Scene, scene
@@ -8,6 +10,7 @@ from tests.assets.programs import ROOT, Program, decider, scene_of_programs
 __all__ = ["decider", "scene", "scene_of_programs"]
 
 
+@pytest.mark.long
 def test_what_is_taken_is_an_entry_of_the_log(scene_of_programs: Scene, decider: Program) -> None:
     taken = LogSubmission.objects.filter(type="access")
     before = taken.count()

@@ -137,6 +137,7 @@ def test_each_request_and_each_answer_has_an_example_that_fits() -> None:
     assert seen > 500
 
 
+@pytest.mark.long
 def test_the_document_is_made_once() -> None:
     assert api.get_openapi_schema() is api.get_openapi_schema()
     assert next(iter(api.get_openapi_schema(path_prefix="/elsewhere/")["paths"])).startswith("/elsewhere/")

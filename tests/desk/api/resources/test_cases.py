@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from PIL import Image
 
 from registry.cases import triage
@@ -35,6 +36,7 @@ def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, dec
     assert Case.objects.get(number=1).decision == "open"
 
 
+@pytest.mark.long
 def test_a_decision_is_disputed_settled_and_noted(scene_of_programs: Scene, decider: Program) -> None:
     assert decider.post("/cases/1/dispute", {"reason": "Wrong"})[0] == 409  # it is open
     decider.post("/cases/1/decisions", {"decision": "cleared", "reason": "Ours", "copies": True})

@@ -63,6 +63,7 @@ def test_no_operation_signs_sends_or_answers_for_the_signer(program: Program, st
     assert program.send("PATCH", "/notices/1", {"purpose": "commercial"})[0] == 400
 
 
+@pytest.mark.long
 def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner, inline: SyncRunner) -> None:
     row = signed(inline, begun(studio))
     assert program.send("PATCH", "/notices/1", {"fee": "1"})[0] == 422

@@ -1,5 +1,7 @@
 """Works that come in portions through the API, with a table."""
 
+import pytest
+
 from exhibit.types import Json
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import choose
@@ -10,6 +12,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["alice", "studio"]
 
 
+@pytest.mark.long
 def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     table = b"file,title,author\na.jpg,Harbour,A. Example\nmissing.jpg,Nothing,\n"
     status, upload = alice.form("/uploads", {"announced": "3", "rights": "Mine", "table": file_of("w.csv", table)})

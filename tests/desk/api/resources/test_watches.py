@@ -177,6 +177,7 @@ def test_a_key_for_a_search_is_kept_by_owners_alone_and_stands_nowhere(
     assert not any(key in str((one.content, one.details)) for one in LogOpening.objects.all())
 
 
+@pytest.mark.long
 def test_money_and_picked_works_are_set_estimated_and_told(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     for number in (1, 2):
         register(inline.services, studio, photograph(number))

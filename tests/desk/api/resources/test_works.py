@@ -55,6 +55,7 @@ def test_a_picture_is_registered_once_and_can_be_looked_at(studio: Owner, alice:
     assert alice.get(f"/works/{made.json()['number']}")[0] == 404
 
 
+@pytest.mark.long
 def test_copies_for_publishing_come_as_a_zip(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     register(inline.services, studio, photograph(1), "Harbour")
     wanted = {"licence_url": "https://studio.example/licences", "no_training": True}
@@ -89,6 +90,7 @@ def test_a_disk_without_room_takes_no_work(studio: Owner, alice: Program, inline
     assert not Work.objects.exists()
 
 
+@pytest.mark.long
 def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: Program, inline: SyncRunner) -> None:
     register(inline.services, studio, photograph(1), "Harbour")
     register(inline.services, owner("agency"), photograph(2), "Theirs")
@@ -225,6 +227,7 @@ def test_works_are_registered_by_fingerprints_alone(studio: Owner, alice: Progra
     assert (status, refused["reason"]) == (422, "fingerprints")
 
 
+@pytest.mark.long
 def test_works_stated_in_one_file_are_read_together(
     studio: Owner, alice: Program, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:

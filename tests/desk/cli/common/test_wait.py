@@ -63,6 +63,7 @@ def test_a_command_looks_again_when_the_database_has_restarted() -> None:
     assert looks == [0, 1, 2]
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_wait_cleanly_and_the_next_run_goes_on_at_once(cli: Terminal, studio: str, shop: Shop) -> None:
     sent, go_on = threading.Event(), threading.Event()
 

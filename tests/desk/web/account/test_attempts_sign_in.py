@@ -102,6 +102,7 @@ def test_choosing_a_language_leads_nowhere_else(db: None, where: str) -> None:
     assert answer.headers["Location"] == "/"
 
 
+@pytest.mark.long
 def test_another_address_in_a_header_does_not_make_tries_uncounted(ann: User) -> None:
     """Guessing a password behind ever new X-Forwarded-For."""
     for number in range(40):

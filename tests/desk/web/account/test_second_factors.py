@@ -51,6 +51,7 @@ def test_a_security_key_of_somebody_else_is_not_there(ann: User) -> None:
     assert Authenticator.objects.filter(pk=key.pk).exists()
 
 
+@pytest.mark.long
 def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
     try_in(client, ann.email)
@@ -77,6 +78,7 @@ def test_a_second_factor_is_asked_for_and_its_secret_lies_encrypted(ann: User, b
     assert not signed_in(third)
 
 
+@pytest.mark.long
 def test_a_code_is_good_once_the_one_that_added_the_authenticator_too(ann: User, browser: Callable[[], Client]) -> None:
     client = browser()
     try_in(client, ann.email)

@@ -108,6 +108,7 @@ def test_cookies_are_for_the_site_alone_and_no_script_reads_the_session(
     assert set(client.cookies) == {"sessionid", "csrftoken", "device"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("url", "secure"), [("https://exhibit.example", True), ("http://exhibit.example", False), ("", False)]
 )

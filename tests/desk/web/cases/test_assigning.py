@@ -74,6 +74,7 @@ def test_a_case_is_assigned_on_its_own_page_on_a_phone_without_a_script(site: Si
     expect(page.locator("#assigned strong")).to_have_text("Nobody")
 
 
+@pytest.mark.long
 def test_a_queue_offers_only_what_there_is_to_choose_from(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     use_house(monkeypatch, inline.services)
     studio = cases_of(inline, 1)

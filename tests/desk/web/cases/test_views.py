@@ -202,6 +202,7 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
     assert did("report") == "The picture has been reported and is no longer shown to anybody here."
 
 
+@pytest.mark.long
 def test_one_press_asks_an_archive_and_says_before_what_it_learns(
     studio: Owner, ann: Client, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

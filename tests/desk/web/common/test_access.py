@@ -206,6 +206,7 @@ def test_a_reviewer_does_everything_but_what_is_for_owners(scene: Scene) -> None
     assert rita.get(scene.addresses()["webhook"]).status_code == 403  # what was sent to it is for owners too
 
 
+@pytest.mark.long
 def test_what_is_told_by_an_address_of_its_own_is_told_to_whoever_has_it_and_to_nobody_else(scene: Scene) -> None:
     secret = {
         "link": scene.link_token,

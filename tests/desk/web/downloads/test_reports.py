@@ -83,6 +83,7 @@ def desk(inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return once(inline, Desk)
 
 
+@pytest.mark.long
 def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:
     register(desk.inline.services, desk.studio, photograph(3), "Nowhere")
     page = desk.client.get("/o/studio/downloads/new-report").content.decode()
@@ -101,6 +102,7 @@ def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:
     assert [work["title"] for work in desk.plain(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
 
 
+@pytest.mark.long
 def test_a_report_has_what_was_asked_for_and_nothing_else(desk: Desk) -> None:
     assert desk.listed() == ["1", "2"]
     assert desk.listed(watch="watch-2") == ["2"]

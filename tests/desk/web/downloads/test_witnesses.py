@@ -105,6 +105,7 @@ def test_answers_for_many_bundles_are_those_for_each_and_cost_the_same(
         answers_of(rows)
 
 
+@pytest.mark.long
 def test_a_witness_is_expected_when_it_took_that_long_lately(inline: SyncRunner) -> None:
     bundle = sealed_bundle(inline)
     inline.run_until_idle()
@@ -124,6 +125,7 @@ def test_a_witness_is_expected_when_it_took_that_long_lately(inline: SyncRunner)
     assert silent.silent_since is not None
 
 
+@pytest.mark.long
 def test_a_case_tells_how_many_witnesses_have_answered_and_which_are_qualified_by_whose_word(bundle: Bundle) -> None:
     text = shown(bundle)
     assert "Witnessed: 1 of 3 witnesses have answered in full, 1 needed." in text

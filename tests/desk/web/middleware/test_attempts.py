@@ -310,6 +310,7 @@ def test_many_accept_one_invitation_and_one_comes_in(scene: Scene) -> None:
         invitations.accept(row, charlie)
 
 
+@pytest.mark.long
 def test_a_cookie_is_for_this_host_and_tls_alone_behind_tls() -> None:
     """Cookies under ``https``: read from the settings in a process of its own."""
     import os

@@ -62,6 +62,7 @@ def test_nothing_about_fair_use_is_chosen_before_the_signer_chooses(ann: Client)
     assert 'class="sign"' not in ann.get(f"{PAGE}1/").content.decode()
 
 
+@pytest.mark.long
 def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: Owner) -> None:
     like = Case.objects.get(number=1)
     works = Work.objects.bulk_create(

@@ -298,6 +298,7 @@ def test_an_own_wording_is_saved_and_a_broken_one_explained(ann: Client, studio:
     assert "Dear Sir or Madam" in ann.get(f"{PAGE}1/").content.decode()
 
 
+@pytest.mark.long
 def test_a_signed_filing_offers_its_zip_to_its_owner_alone(studio: Owner, ann: Client, inline: SyncRunner) -> None:
     row, address = filing(studio), f"{PAGE}1/"
     assert f"{address}packet" not in ann.get(address).content.decode()

@@ -82,6 +82,7 @@ def send_due(inline: SyncRunner) -> list[Any]:
     return mail.outbox[before:]
 
 
+@pytest.mark.long
 def test_a_mail_has_the_picture_and_one_link_to_each_case(inline: SyncRunner, studio: Owner) -> None:
     ann = member(studio, "ann")
     mail_choices.choose(studio, ann, HowOften.AT_ONCE, by="Ann")
@@ -115,6 +116,7 @@ def test_a_notice_that_is_due_is_told_with_its_day_in_the_readers_form(inline: S
     assert "/o/studio/notices/4/" in pages(sent.body)
 
 
+@pytest.mark.long
 def test_an_answer_to_a_notice_is_told_at_once_whatever_else_waits_for_the_morning(
     inline: SyncRunner, studio: Owner
 ) -> None:
@@ -188,6 +190,7 @@ def test_pictures_stay_out_of_the_mail_of_whoever_blurs_them(inline: SyncRunner,
     assert "cid:" not in sent.alternatives[0].content
 
 
+@pytest.mark.long
 def test_a_picture_that_was_reported_is_not_in_the_mail(inline: SyncRunner, studio: Owner) -> None:
     mail_choices.choose(studio, member(studio, "ann"), HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
@@ -200,6 +203,7 @@ def test_a_picture_that_was_reported_is_not_in_the_mail(inline: SyncRunner, stud
     assert (own[:5], named[:7]) == ("work-", "case-2-")
 
 
+@pytest.mark.long
 def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inline: SyncRunner, studio: Owner) -> None:
     ann, bob = member(studio, "ann"), member(studio, "bob")
     User.objects.filter(pk=bob.pk).update(blurs=True)

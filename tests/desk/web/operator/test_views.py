@@ -237,6 +237,7 @@ def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own
     assert try_again(own.enqueue, "seal") == try_again(own.enqueue, "match") == 0
 
 
+@pytest.mark.long
 def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
     client, told = person(staff=True), []
     own.enqueue = lambda job, ids, **_: told.append((job.name, list(ids)))
@@ -259,6 +260,7 @@ def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
     assert "There is no step" in client.post("/operator/retry", {"step": "x"}, follow=True).content.decode()
 
 
+@pytest.mark.long
 def test_what_nobody_can_mend_is_left_as_it_is_and_told_no_more(own: Services) -> None:
     make_well()
     client = person(staff=True)

@@ -138,6 +138,7 @@ def test_an_entry_is_corrected_by_another_and_stays(studio: Owner, ann: Client) 
     assert "Received</dt><dd>250.00 EUR</dd>" in words(ann, "/o/studio/demands/")
 
 
+@pytest.mark.long
 def test_what_cant_be_asked_is_refused_with_a_sentence(studio: Owner, ann: Client) -> None:
     Case.objects.filter(number=2).update(decision="open")
     for change, said in (

@@ -97,6 +97,7 @@ def test_what_is_no_picture_is_explained(work: Work, data: bytes, said: str) -> 
     assert 'role="alert"' in words(answer)
 
 
+@pytest.mark.long
 def test_a_file_may_be_larger_than_other_requests_of_strangers_and_no_larger_than_is_said(work: Work) -> None:
     padded = photograph(1) + b"\x00" * (3 * 1024 * 1024)
     assert brought(padded).status_code == 200

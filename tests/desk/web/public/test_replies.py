@@ -160,6 +160,7 @@ def test_a_scan_of_20_mb_is_taken_and_a_refusal_says_what_is_too_large_and_by_ho
     assert row.replies.count() == 2
 
 
+@pytest.mark.long
 def test_only_who_has_a_letter_may_send_as_much_and_not_without_end(sent: tuple[Notice, str]) -> None:
     def answer(path: str) -> int:
         scan = SimpleUploadedFile("scan.pdf", b"MZ\0" + bytes(1_100_000))
@@ -234,6 +235,7 @@ def test_who_says_that_it_was_taken_down_has_the_places_visited_again_and_decide
         begun(studio)
 
 
+@pytest.mark.long
 def test_what_was_seen_after_somebody_said_that_it_was_taken_down_is_told_to_both_sides(
     sent: tuple[Notice, str], studio: Owner, inline: SyncRunner
 ) -> None:
@@ -298,6 +300,7 @@ def test_a_visit_that_is_under_way_is_none_after_the_answer(sent: tuple[Notice, 
     assert [(one.case.number, one.number) for one in Capture.objects.filter(state="todo")] == [(1, 2)]
 
 
+@pytest.mark.long
 def test_a_wrong_answer_is_taken_back_until_somebody_has_read_it(sent: tuple[Notice, str], studio: Owner) -> None:
     row, path = sent
     client = Client()

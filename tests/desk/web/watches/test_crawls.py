@@ -19,6 +19,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["ann", "shop", "studio"]
 
 
+@pytest.mark.long
 def test_the_progress_asks_for_itself_until_the_run_has_ended_and_all_is_compared(
     inline: SyncRunner, ann: Client, shop: Watch
 ) -> None:
@@ -130,6 +131,7 @@ def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") ->
     return crawl
 
 
+@pytest.mark.long
 def test_that_all_was_fetched_is_said_only_where_it_is_true(ann: Client, shop: Watch) -> None:
     """Whatever was left out takes the sentence away: scripts, depth, a budget, and what nobody has counted."""
     whole: dict[str, object] = {"pages": 3, "scripts_not_run": 0}

@@ -150,6 +150,7 @@ def test_only_owners_keep_keys_and_viewers_make_no_watch(studio: Owner, services
     assert viewer.get(f"{PAGE}tineye/watch").status_code == 403
 
 
+@pytest.mark.long
 def test_what_a_watch_costs_is_said_before_it_is_made_and_what_it_cost_after(ann: Client, studio: Owner) -> None:
     ann.post(f"{PAGE}market/key", {"key": KEY})
     page = flat(ann.get(PAGE).content.decode())

@@ -69,6 +69,7 @@ def test_what_cannot_be_saved_is_explained_and_kept_in_the_form(
     assert 'value="Studio &amp; Co"' in page.content.decode()
 
 
+@pytest.mark.long
 def test_a_doubt_is_shown_until_a_reason_is_given_and_the_reason_stays(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_member_asks_and_sees_the_grade_and_the_map(ann: Client, inline: SyncR
     }
 
 
+@pytest.mark.long
 def test_to_others_the_switch_and_the_map_do_not_exist(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, encoded(scene(1)))
     match_pictures(inline.services, see(inline, studio, encoded(scene(1), "JPEG")))

@@ -152,6 +152,7 @@ def test_counts_stand_beside_what_can_be_shown_only(ann: Client, inline: SyncRun
     assert "Protection may be over on the dates entered: European Union." in ann.get(at("works")).content.decode()
 
 
+@pytest.mark.long
 def test_all_that_match_are_changed_and_undone_as_one(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     work = register(inline.services, studio, photograph(1), "A harbour").work
     many(work, 60)
@@ -194,6 +195,7 @@ def test_only_what_is_the_owners_is_changed(ann: Client, inline: SyncRunner, stu
     assert BulkEdit.objects.count() == 1
 
 
+@pytest.mark.long
 def test_a_collection_is_made_shown_renamed_and_removed(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     for number in range(3):
         register(inline.services, studio, photograph(number), f"W{number}")

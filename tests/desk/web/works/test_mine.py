@@ -34,6 +34,7 @@ def web(inline: SyncRunner) -> Iterator[Web]:
         yield shop
 
 
+@pytest.mark.long
 def test_an_address_is_fetched_when_the_form_is_sent_and_not_before_and_nothing_is_kept(
     ann: Client, inline: SyncRunner, studio: Owner, web: Web
 ) -> None:

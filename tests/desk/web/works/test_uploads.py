@@ -85,6 +85,7 @@ def test_works_that_show_the_same_are_counted_once_for_an_upload_and_told_on_the
     assert "Works that show the same" not in ann.get(at("work", Work.objects.get(title="b").number)).content.decode()
 
 
+@pytest.mark.long
 def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(at("add-works"), {"table": file("works.csv", b"file,title\na.jpg,Harbour\n")}, headers=script).json()
@@ -103,6 +104,7 @@ def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client
     assert not Upload.objects.exists()
 
 
+@pytest.mark.long
 def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: SyncRunner) -> None:
     script = {"Accept": "application/json"}
     to = ann.post(at("add-works"), {"announced": "3"}, headers=script).json()

@@ -31,6 +31,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["ann", "site", "studio"]
 
 
+@pytest.mark.long
 def test_copies_for_publishing_are_downloaded_from_the_page_of_a_work(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
@@ -144,6 +145,7 @@ def test_the_page_of_a_work_tells_of_its_caption_and_its_mark(inline: SyncRunner
     assert "Other works of this owner share 4% of it" in shown
 
 
+@pytest.mark.long
 def test_pages_say_of_a_picture_that_was_only_stated_that_it_isnt_held_here(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:

@@ -18,6 +18,7 @@ from workers.tasks.sync_runner import SyncRunner
 __all__ = ["ann", "site", "studio"]
 
 
+@pytest.mark.long
 def test_the_page_tells_the_gates_and_keeps_nothing(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(1))
     assert at("why", 1) in ann.get(at("work", 1)).content.decode()

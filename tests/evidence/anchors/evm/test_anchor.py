@@ -30,6 +30,7 @@ ANVIL_KEY = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784
 """The first account of every anvil; it is in anvil's own documentation and holds nothing."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fork", FORKS)
 def test_a_receipt_is_complete_when_enough_blocks_lie_above(fork: str) -> None:
     chain = EvmChain([ACCOUNT.address], fork)
@@ -57,6 +58,7 @@ def test_a_chain_without_fees_and_with_a_seal_in_its_headers_is_served() -> None
     assert chain.chain.get_vm().state.get_balance(ACCOUNT.address) == 0
 
 
+@pytest.mark.long
 def test_other_code_finds_the_same_log_by_the_same_proof(kept: Receipt) -> None:
     proof = json.loads(kept.proof)
     header = bytes.fromhex(proof["header"])

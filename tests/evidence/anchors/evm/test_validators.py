@@ -22,6 +22,7 @@ from tests.assets.stamp_kinds import bundle_of
 from tests.assets.tampering import packed
 
 
+@pytest.mark.long
 def test_a_signer_is_whose_key_signed_by_another_library() -> None:
     for number in range(1, 25):
         digest = hashlib.sha256(bytes([number])).digest()

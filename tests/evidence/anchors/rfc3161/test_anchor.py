@@ -56,6 +56,7 @@ def test_openssl_accepts_the_reply_with_every_revocation_list(receipt: Receipt, 
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode != 0
 
 
+@pytest.mark.long
 @needs_openssl
 def test_the_documented_commands_check_a_stamp_in_an_unpacked_bundle(tmp_path: Path) -> None:
     scene = make_scene(tmp_path / "scene")

@@ -35,6 +35,7 @@ def test_a_reply_whose_certificates_are_out_of_order_verifies(authority: Authori
     assert rfc3161.verify_reply(swapped, DIGEST, [authority.root_pem]) == receipt.time
 
 
+@pytest.mark.long
 def test_a_changed_byte_in_a_certificate_that_the_chain_needs_is_noticed(
     authority: Authority, receipt: Receipt
 ) -> None:

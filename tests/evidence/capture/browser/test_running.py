@@ -152,6 +152,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.long
 def test_a_browser_ends_with_its_worker_however_suddenly_that_is(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ORPHAN]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:

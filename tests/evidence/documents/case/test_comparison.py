@@ -54,6 +54,7 @@ def test_the_sheet_states_likelihood_ratio_prior_calibration_and_bound_and_no_pr
     assert FITTING.digest.hex in text.replace(" ", "")
 
 
+@pytest.mark.long
 def test_the_sheet_says_what_resembles_means_and_the_odds_in_one_row() -> None:
     case = sample_case()
     [match] = case.matches
@@ -150,6 +151,7 @@ def with_odds(case: CaseFacts) -> CaseFacts:
     return replace(case, matches=(replace(match, verification=replace(match.verification, related=8.99)),))
 
 
+@pytest.mark.long
 def test_figures_of_a_case_that_no_bundle_holds_are_checked_by_nobody() -> None:
     report, pictures = sample_report(1)
     [case] = report.cases

@@ -40,6 +40,7 @@ def test_an_open_case_says_that_nobody_has_decided() -> None:
     assert "Open: no person has decided" in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("language", "covers", "words"),
     [
@@ -85,6 +86,7 @@ def test_a_long_list_says_how_much_of_it_is_shown() -> None:
     assert "The first 40 of 50 are listed here; the attached data holds all." in text
 
 
+@pytest.mark.long
 def test_a_case_without_a_bundle_is_not_said_to_be_sealed() -> None:
     sealed = "sealed in the bundle. From them anyone can compute again"
     assert sealed in text_of(render_exhibit_sheet(sample_case(), sample_pictures(), "en"))

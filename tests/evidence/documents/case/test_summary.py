@@ -50,6 +50,7 @@ def test_a_judge_reads_who_claims_what_how_it_was_found_how_alike_who_decided_an
     assert places == sorted(places)
 
 
+@pytest.mark.long
 def test_a_clerk_reads_five_lines_each_with_whose_word_it_is() -> None:
     text = first_page(sample_case())
     page, _, rest = text.partition(" Page https://www.prints-and-more.example/")

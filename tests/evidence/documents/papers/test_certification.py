@@ -28,6 +28,7 @@ def test_the_certification_names_system_digests_and_both_forms_of_the_declaratio
     assert "2026-11-18 11:46:55 UTC" in text
 
 
+@pytest.mark.long
 def test_the_certification_says_of_crawls_and_captures_what_each_of_them_does() -> None:
     text = paper("us-902")
     assert (

@@ -58,6 +58,7 @@ def test_each_page_of_a_sheet_and_of_a_deposit_record_names_the_facts_that_it_is
         assert [page for page in shown if Digest.of(facts.to_json()).hex not in page] == []
 
 
+@pytest.mark.long
 def test_a_sheet_says_which_entries_its_witnesses_have_seen_and_that_receipts_of_the_seal_come_later() -> None:
     case = sample_case()
     witnessed = " ".join(text_of(render_exhibit_sheet(replace(case, witnesses=sample_witnesses()), {}, "en")).split())

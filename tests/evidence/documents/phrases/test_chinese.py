@@ -88,6 +88,7 @@ def chinese(case: CaseFacts) -> CaseFacts:
     )
 
 
+@pytest.mark.long
 def test_no_english_of_the_softwares_stands_in_a_chinese_sheet() -> None:
     case = chinese(with_probability(sample_case()))
     text = text_of(render_exhibit_sheet(case, sample_pictures(), "zh-Hans"))
@@ -97,6 +98,7 @@ def test_no_english_of_the_softwares_stands_in_a_chinese_sheet() -> None:
     assert half_width_in(text) == []
 
 
+@pytest.mark.long
 def test_no_english_of_the_softwares_stands_in_a_chinese_report() -> None:
     report, pictures = sample_report(1)
     facts = chinese(with_probability(report.cases[0].facts))
@@ -171,6 +173,7 @@ def test_a_persons_own_words_stay_as_they_are() -> None:
     assert CHINESE.told("The page is there. Bob says otherwise.") == "页面存在。 Bob says otherwise."
 
 
+@pytest.mark.long
 def test_a_sheet_with_no_licences_never_says_that_they_cover_no_such_use() -> None:
     case = sample_case()
     case = replace(case, licence_check=replace(case.licence_check, searched=0))

@@ -96,6 +96,7 @@ def _texts(pdf: bytes) -> list[str]:
     return [" ".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
 
 
+@pytest.mark.long
 def test_every_page_has_its_number_and_the_list_and_bookmarks_lead_to_each_piece(sealed: Sealed, pdf: bytes) -> None:
     reader, texts = pypdf.PdfReader(io.BytesIO(pdf)), _texts(pdf)
     first = next(number for number, text in enumerate(texts) if "Exhibit 1 · page" in text)
@@ -122,6 +123,7 @@ def _flat(outline: list[Any]) -> list[pypdf.generic.Destination]:
     return [found for one in outline for found in (_flat(one) if isinstance(one, list) else [one])]
 
 
+@pytest.mark.long
 def test_cover_and_dividers_name_the_sealed_bundle_and_what_isnt_shown(sealed: Sealed, pdf: bytes) -> None:
     texts, seal = _texts(pdf), Digest.of(sealed.manifest.to_json()).hex
     cover = texts[0]
@@ -149,6 +151,7 @@ def test_nothing_of_the_files_would_run_and_the_same_gives_the_same_bytes(sealed
     assert again == pdf
 
 
+@pytest.mark.long
 def test_what_is_added_stands_below_the_frame_and_never_on_it(pdf: bytes) -> None:
     reader = pypdf.PdfReader(io.BytesIO(pdf))
     page = reader.pages[next(number for number, text in enumerate(_texts(pdf)) if "Page 2 of the deed" in text)]
@@ -184,6 +187,7 @@ def test_an_exhibit_has_room_for_so_many_pages_and_so_much_time_and_says_what_it
     assert sum("no time" in said for said in one.left_out) == 7
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no Chinese font here")
 def test_a_chinese_one_is_chinese_with_a_list_of_evidence_to_be_signed() -> None:
     sealed = Sealed(chinese(sample_case()), "zh-Hans")

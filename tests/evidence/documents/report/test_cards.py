@@ -35,6 +35,7 @@ def test_a_card_says_who_decided_where_it_was_seen_and_who_witnessed_it(cards: s
     assert "Searched at 2026-11-20 11:00:00 UTC: none covers such a use" in cards
 
 
+@pytest.mark.long
 def test_the_list_of_cases_tells_the_page_of_each(cards: str) -> None:
     listed = re.findall(r"Not licensed: believed to be used without permission 1 (\d+)", cards)
     assert len(listed) == AT_LENGTH + 1
@@ -42,6 +43,7 @@ def test_the_list_of_cases_tells_the_page_of_each(cards: str) -> None:
     assert len(set(listed)) == math.ceil(len(listed) / 3)
 
 
+@pytest.mark.long
 def test_a_digest_on_a_card_is_broken_instead_of_cut(cards: str) -> None:
     digest = sample_report(1)[0].cases[0].seal
     assert digest is not None

@@ -4,6 +4,8 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from evidence.documents.report.facts import AT_LENGTH, RefusalCount, Volume, json_parts, write_report_json
 from tests.assets.documents_sample import sample_coverage, sample_report
 
@@ -26,6 +28,7 @@ def test_few_cases_have_pages_of_their_own_in_every_volume_alike() -> None:
     assert not replace(report, volume=of_many).at_length
 
 
+@pytest.mark.long
 def test_the_report_json_is_canonical_and_names_its_format() -> None:
     facts, _ = sample_report(2)
     plain = json.loads(facts.to_json())
@@ -35,6 +38,7 @@ def test_the_report_json_is_canonical_and_names_its_format() -> None:
     assert plain["cases"][0]["witnesses"][1]["development"] is True
 
 
+@pytest.mark.long
 def test_what_is_written_in_parts_is_what_is_written_at_once() -> None:
     for number in (0, 1, 5):
         facts, _ = sample_report(number)

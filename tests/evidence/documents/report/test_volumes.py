@@ -19,6 +19,7 @@ from tests.assets.reports import render_report_csv, render_report_pdf, render_re
 HALVES = (Volume(1, 2, 1, 4), Volume(2, 2, 3, 4))
 
 
+@pytest.mark.long
 def test_volumes_follow_one_another_and_there_is_always_one() -> None:
     assert volumes_of(0) == (Volume(1, 1, 1, 0),)
     assert volumes_of(IN_A_VOLUME) == (Volume(1, 1, 1, IN_A_VOLUME),)
@@ -55,6 +56,7 @@ def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts
     assert files["report.xlsx"] == render_report_xlsx(whole)
 
 
+@pytest.mark.long
 def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whole: ReportFacts) -> None:
     files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
     second = files["report-volume-2.pdf"]
@@ -64,12 +66,14 @@ def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whol
     assert attached == expected.to_json()
 
 
+@pytest.mark.long
 def test_a_report_of_one_volume_is_the_report_itself(tmp_path: Path, whole: ReportFacts) -> None:
     (pdf,) = [one for one in made(ReportFolder(tmp_path, ["en"]), whole, volumes_of(4)) if one.name.endswith(".pdf")]
     assert pdf.name == "report.pdf"
     assert pdf.path.read_bytes() == render_report_pdf(whole, sample_report(4)[1], "en")
 
 
+@pytest.mark.long
 def test_whoever_goes_on_finds_what_was_made_and_how_it_was_begun(tmp_path: Path, whole: ReportFacts) -> None:
     facts, pictures = sample_report(4)
     with ReportFolder(tmp_path, ["en"]) as first:
@@ -85,6 +89,7 @@ def test_whoever_goes_on_finds_what_was_made_and_how_it_was_begun(tmp_path: Path
     assert files[0].path.read_bytes() == whole.to_json()
 
 
+@pytest.mark.long
 def test_a_volume_whose_pdf_is_missing_counts_as_not_made(tmp_path: Path) -> None:
     with ReportFolder(tmp_path, ["en"]) as folder:
         assert not folder.is_made(HALVES[0])
@@ -92,6 +97,7 @@ def test_a_volume_whose_pdf_is_missing_counts_as_not_made(tmp_path: Path) -> Non
         assert not folder.is_made(HALVES[0])
 
 
+@pytest.mark.long
 def test_a_language_without_a_font_is_left_out_unless_it_is_the_first(tmp_path: Path, whole: ReportFacts) -> None:
     with only_embedded_fonts():
         files = made(ReportFolder(tmp_path, ["en", "zh-Hans"]), whole, volumes_of(4))

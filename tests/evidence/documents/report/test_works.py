@@ -41,6 +41,7 @@ def report(cases: int = 2) -> ReportFacts:
     return replace(sample_report(cases)[0], looked=LOOKED, works=WORKS, scope=ReportScope(every_work=True))
 
 
+@pytest.mark.long
 def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
     assert [work.standing for work in WORKS] == [
         "found", "not-found", "unsafe", "waiting", "unlisted", "not-found",
@@ -59,6 +60,7 @@ def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
     assert "not used" not in text
 
 
+@pytest.mark.long
 @needs_chinese
 def test_it_is_told_in_chinese_and_not_at_all_unless_it_was_asked_for() -> None:
     facts, pictures = sample_report(2)
@@ -69,6 +71,7 @@ def test_it_is_told_in_chinese_and_not_at_all_unless_it_was_asked_for() -> None:
     assert b'"looked"' not in facts.to_json()
 
 
+@pytest.mark.long
 def test_works_in_volumes_are_put_together_in_each_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volumes, "WORKS_IN_A_VOLUME", 3)
     whole, pictures = report(), sample_report(2)[1]

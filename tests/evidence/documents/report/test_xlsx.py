@@ -76,6 +76,7 @@ def test_what_looks_like_a_formula_stays_the_text_that_it_is(text: str) -> None:
         assert b"<f" not in archive.read("xl/worksheets/sheet1.xml")
 
 
+@pytest.mark.long
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_file(text: str) -> None:
     shown = column(opened(render_report_xlsx(with_context(text))), "context")[0]

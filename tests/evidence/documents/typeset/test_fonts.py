@@ -18,6 +18,7 @@ def test_chinese_without_a_font_is_refused_with_the_way_to_get_one(pictures: Map
         render_exhibit_sheet(sample_case(), pictures, "zh-Hans")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not installed_fonts().chinese, reason="no font with Chinese characters is installed")
 def test_the_chinese_documents_speak_chinese(pictures: Mapping[str, bytes]) -> None:
     facts, by_case = sample_report(1)

@@ -19,6 +19,7 @@ from tests.assets.witnesses import LABEL
 from tests.evidence.verify.test_tampering import failures
 
 
+@pytest.mark.long
 def test_receipts_and_log_of_another_bundle_do_not_help(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = make_scene(tmp_path / "other", seed=3)
