@@ -31,8 +31,8 @@ test: check ## lint, types, imports and all tests but the long ones
 test-long: setup ## the long tests: walks through the site in a browser, kills and races, every forgery, whole days at the desk
 	$(VENV)/python tools/run_tests.py -m "long or hypothesis" --hypothesis-profile=long $(TESTS)
 
-test-all: check ## what both look at, in one run: without the samples that `make test` takes of long tests
-	$(VENV)/python tools/run_tests.py -m "not sample" --hypothesis-profile=long $(TESTS)
+test-all: check ## lint, types, imports and all tests
+	$(VENV)/python tools/run_tests.py -m "long or not long" --hypothesis-profile=long $(TESTS)
 
 check: setup ## lint, types, imports, and whether all tests can be collected
 	$(VENV)/ruff check .

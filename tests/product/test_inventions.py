@@ -38,13 +38,11 @@ def failed(told: Told) -> set[str]:
     return {check for check, state in told[1].items() if state == "failed"}
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(4, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
-)
-def made(request: pytest.FixtureRequest, scene: Scene, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """One kind in so many where it lies, the list that trusts the deceiver, and what the Python verifier says."""
+@pytest.fixture(scope="module")
+def made(scene: Scene, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Each kind where it lies, the list that trusts the deceiver, and what the Python verifier says."""
     folder, whole, found = tmp_path_factory.mktemp("inventions"), files_of(bundle), {}
-    for number, (name, (invention, _)) in list(enumerate(KINDS.items()))[:: request.param]:
+    for number, (name, (invention, _)) in enumerate(KINDS.items()):
         files, trust = forged(scene, whole, invention)
         path = packed(folder / f"{number}.zip", files)
         found[name] = (path, trust, by_python(path, trust))

@@ -33,19 +33,17 @@ from workers.tasks.sync_runner import SyncRunner
 from workers.tasks.tick import tick
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "rounds", [pytest.param(5, marks=pytest.mark.sample), pytest.param(15, marks=pytest.mark.long)]
-)
-def test_a_work_and_a_picture_that_arrive_together_are_matched(rounds: int, config: Config, tmp_path: Path) -> None:
+def test_a_work_and_a_picture_that_arrive_together_are_matched(config: Config, tmp_path: Path) -> None:
     fingerprints.forget_cached_spaces()
     studio = owner("studio")
     # two houses, as two processes would have them: each with indexes of its own over the same rows and bytes
     one, other = (SyncRunner(replace(config, data_dir=tmp_path)).services for _ in range(2))
     planned, epoch = claimed_slice(studio)
     with ThreadPoolExecutor(2) as pool:
-        for number in range(rounds):
+        for number in range(15):
             data = photograph(number)
             waiting = bring(one, planned, epoch, [copy_of(data)], host=f"site-{number}.example")
             start = threading.Barrier(2)

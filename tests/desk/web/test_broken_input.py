@@ -16,9 +16,7 @@ from tests.assets.programs import program, scene_of_programs
 
 __all__ = ["scene", "scene_of_programs"]
 BROKEN, BODIES = broken_files(), broken_bodies()
-PARTS = pytest.mark.parametrize(
-    "parts", [pytest.param(20, marks=pytest.mark.sample), pytest.param(10, marks=pytest.mark.long)]
-)
+PARTS, PARTS_OF_FILES = 10, 3
 """Each door meets one of so many parts of what is broken, each part the doors in turn."""
 
 
@@ -48,15 +46,15 @@ def doors_of_files(scene: Scene) -> Iterator[tuple[str, Client, str, str]]:
                     yield f"{operation['operationId']} {field}", client, address, field
 
 
-@pytest.mark.parametrize("parts", [pytest.param(5, marks=pytest.mark.sample), pytest.param(3, marks=pytest.mark.long)])
-def test_no_file_makes_a_door_fail(scene_of_programs: Scene, parts: int) -> None:
+@pytest.mark.long
+def test_no_file_makes_a_door_fail(scene_of_programs: Scene) -> None:
     assert len(BROKEN) >= 50
     doors = list(doors_of_files(scene_of_programs))
     assert len(doors) >= 9
     failed = []
     for place, (door, client, address, field) in enumerate(doors):
         client.raise_request_exception = False
-        for what, data in list(BROKEN.items())[place % parts :: parts]:
+        for what, data in list(BROKEN.items())[place % PARTS_OF_FILES :: PARTS_OF_FILES]:
             file = io.BytesIO(data)
             file.name = "a.xlsx"
             other = {"title": "A"} if door.startswith("add_work ") else {}
@@ -69,8 +67,7 @@ def test_no_file_makes_a_door_fail(scene_of_programs: Scene, parts: int) -> None
 
 
 @pytest.mark.long
-@PARTS
-def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, parts: int) -> None:
+def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene) -> None:
     client = program(scene_of_programs.studio, "alice").client
     client.raise_request_exception = False
     operations = [
@@ -87,7 +84,7 @@ def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, pa
             start, _, rest = address.partition("{")
             address = f"{start}1{rest.partition('}')[2]}"
         for number, (what, (kind, body)) in enumerate(BODIES.items()):
-            if (number + place) % (parts // 2 if kind == "application/json" else parts):
+            if (number + place) % (PARTS // 2 if kind == "application/json" else PARTS):
                 continue
             with transaction.atomic():
                 answer = client.generic(method.upper(), address, body, content_type=kind)
@@ -99,8 +96,7 @@ def test_no_body_makes_an_operation_of_the_api_fail(scene_of_programs: Scene, pa
 
 
 @pytest.mark.long
-@PARTS
-def test_no_body_makes_a_page_of_the_site_fail(scene: Scene, parts: int) -> None:
+def test_no_body_makes_a_page_of_the_site_fail(scene: Scene) -> None:
     assert len(BODIES) >= 35
     addresses = list(scene.addresses().values())
     addresses += [f"/d/{scene.link_token}", f"/d/{scene.link_token}/a.zip", "/sign-in/", "/sign-up/", "/language"]
@@ -110,7 +106,7 @@ def test_no_body_makes_a_page_of_the_site_fail(scene: Scene, parts: int) -> None
     failed = []
     for place, address in enumerate(addresses):
         for number, (what, (kind, body)) in enumerate(BODIES.items()):
-            if (number + place) % parts:
+            if (number + place) % PARTS:
                 continue
             with transaction.atomic():
                 answer = scene.alice.generic("POST", address, body, content_type=kind)

@@ -23,8 +23,7 @@ OFTEN = [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")]
 RARELY = [(PHONE, "light", "en"), (TABLET, "dark", "en"), (DESKTOP, "dark", "zh-CN")]
 LOOK = ("size", "scheme", "language")
 SHARED = 7
-"""In `make test` each look sees one page of so many, and no two looks the same; in `make test-long` the usual ones see
-all, and the others a third each."""
+"""Pages of which one is looked at with long words in Latin letters; each is with Chinese ones, which break anywhere."""
 IN_CHINESE = """() => {
   const left = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
@@ -59,14 +58,6 @@ NO_VALUE = re.compile(r"(^|[:：·] ?)(None|nan|NaN|undefined)( ?·|$)|\[object 
 """What stands where a value should."""
 
 
-@pytest.mark.sample
-@pytest.mark.parametrize(LOOK, OFTEN)
-def test_pages_of_every_subject_can_be_used_and_read(
-    site: Site, size: tuple[int, int], scheme: str, language: str
-) -> None:
-    look_at(site, size, scheme, language, OFTEN.index((size, scheme, language)), SHARED)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(LOOK, OFTEN)
 def test_every_page_can_be_used_and_read(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
@@ -87,14 +78,12 @@ def test_pages_can_be_used_and_read_in_firefox(site: Site) -> None:
     look_at(site, PHONE, "light", "zh-CN", 1, len(RARELY))
 
 
-@pytest.mark.parametrize(
-    "step", [pytest.param(SHARED, marks=pytest.mark.sample), pytest.param(1, marks=pytest.mark.long)]
-)
-def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site, step: int) -> None:
+@pytest.mark.long
+def test_a_wide_screen_has_short_lines_and_paper_has_nothing_to_press(site: Site) -> None:
     scene = once(site.inline, Asking)
     alice = site.signed_in(scene.ann, size=WIDE, scheme="dark")
     wrong = []
-    for address in pages(scene.alice, [*general(), *scene.addresses().values()][3::step]):
+    for address in pages(scene.alice, [*general(), *scene.addresses().values()][3:]):
         page = alice.open(address)
         alice.fits()
         wrong += [(address, line) for line in page.evaluate(LONG_LINES, MAX_CHARACTERS)]
@@ -129,7 +118,8 @@ NAMES = {
 """Columns of words that people, files and sites choose."""
 
 
-@pytest.mark.parametrize(("letter", "step"), [("W", SHARED), pytest.param("字", 1, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("letter", "step"), [("W", SHARED), ("字", 1)])
 def test_what_people_name_without_a_blank_stays_on_a_phones_screen(site: Site, letter: str, step: int) -> None:
     scene, beyond = once(site.inline, Asking), []
     alice = site.signed_in(scene.ann, size=PHONE)
@@ -178,7 +168,8 @@ def look_at(site: Site, size: tuple[int, int], scheme: str, language: str, first
     assert not wrong, "\n".join(map(str, wrong))
 
 
-@pytest.mark.parametrize(LOOK, [OFTEN[0], *(pytest.param(*look, marks=pytest.mark.long) for look in OFTEN[1:])])
+@pytest.mark.long
+@pytest.mark.parametrize(LOOK, OFTEN)
 def test_what_nobody_and_a_stranger_see_can_be_used_and_read(
     site: Site, size: tuple[int, int], scheme: str, language: str
 ) -> None:

@@ -52,7 +52,8 @@ def shop(site: Site) -> Iterator[Shop]:
         yield running
 
 
-@pytest.mark.parametrize("size", [PHONE, pytest.param(DESKTOP, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("size", [PHONE, DESKTOP])
 def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path: Path, size: tuple[int, int]) -> None:
     clicks, ann = Clicks(), site.nobody(size=size)
     page = ann.open(reverse("invitation", args=[invitations.invite_operator(by="")]))
@@ -90,9 +91,8 @@ def test_from_the_first_link_to_the_first_find(site: Site, shop: Shop, tmp_path:
     expect(panel).to_have_count(0)  # once something is decided it is gone
 
 
-@pytest.mark.parametrize(
-    "look", [Look(size=PHONE, scheme="dark"), pytest.param(Look(language="zh-CN"), marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("look", [Look(size=PHONE, scheme="dark"), Look(language="zh-CN")])
 def test_a_sample_is_added_tried_and_taken_away(site: Site, look: Look) -> None:
     studio = owner("studio")
     register(site.services, studio, photograph(1))

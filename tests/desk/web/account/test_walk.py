@@ -229,7 +229,8 @@ def test_from_an_invitation_to_a_changed_role(site: Site, language: str, size: t
     look(dora)
 
 
-@pytest.mark.parametrize(LOOK, [LOOKS[0], pytest.param(*LOOKS[1], marks=pytest.mark.long)], ids=["zh", "en"])
+@pytest.mark.long
+@BOTH
 def test_a_token_is_made_after_the_password(site: Site, language: str, size: tuple[int, int], scheme: str) -> None:
     people.add_member(owner("studio"), "ann@example.org", "owner", PASSWORD, by="test")
     ann = site.signed_in(User.objects.get(), size=size, language=language, scheme=scheme)

@@ -21,11 +21,12 @@ SMALL = """(least) => [...document.querySelectorAll('main :is(a, button, input:n
 """What is too small for a thumb."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("width", "language", "words"),
     [
         (360, "en", ("Not licensed", "Undo", "Cleared: not a copy")),
-        pytest.param(390, "zh-CN", ("未获许可", "撤销", "已排除：不是复制件"), marks=pytest.mark.long),
+        (390, "zh-CN", ("未获许可", "撤销", "已排除：不是复制件")),
     ],
 )
 def test_finds_are_decided_by_one_tap_each_and_the_last_one_is_taken_back(

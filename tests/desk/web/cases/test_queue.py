@@ -50,9 +50,10 @@ def settled(of: Visitor, left: int) -> None:
     expect(of.page.locator("#left strong")).to_have_text(str(left), timeout=90_000)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "scheme", "language"),
-    [(PHONE, "dark", "zh-CN"), pytest.param(DESKTOP, "light", "en", marks=pytest.mark.long)],
+    [(PHONE, "dark", "zh-CN"), (DESKTOP, "light", "en")],
 )
 def test_the_queue_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
     ann = site.member(cases_of(site, 2), size=size, scheme=scheme, language=language)
@@ -119,13 +120,13 @@ def follow(of: Visitor) -> list[tuple[str, list[int]]]:
     return sent
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)  # a busy machine takes minutes for some hundred decisions
 @pytest.mark.parametrize(
     ("count", "pause"),
     [
-        pytest.param(75, 30, marks=pytest.mark.sample),
-        pytest.param(20, 200, marks=pytest.mark.long),
-        pytest.param(100, 30, marks=pytest.mark.long),
+        (20, 200),
+        (100, 30),
     ],
 )
 def test_no_key_is_lost_however_fast_they_come_and_each_decides_the_next_case_in_order(

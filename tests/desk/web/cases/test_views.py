@@ -232,11 +232,13 @@ def test_one_press_asks_an_archive_and_says_before_what_it_learns(
     assert next((one.of, one.stated, one.same) for one in full.elsewhere) == ("picture", "2019-03-03T10:15:02Z", False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "scheme", "language"),
     [
         (PHONE, "dark", "zh-CN"),
-        *(pytest.param(*look, marks=pytest.mark.long) for look in ((PHONE, "light", "en"), (DESKTOP, "dark", "zh-CN"))),
+        (PHONE, "light", "en"),
+        (DESKTOP, "dark", "zh-CN"),
         (DESKTOP, "dark", "en"),
     ],
 )
@@ -275,7 +277,8 @@ def test_the_found_picture_lies_where_it_was_taken_from(site: Site) -> None:
     expect(page.locator(".drawing")).to_have_attribute("src", ending("points.jpg"))
 
 
-@pytest.mark.parametrize("engine", ["chromium", pytest.param("firefox", marks=pytest.mark.long)], indirect=True)
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ["chromium", "firefox"], indirect=True)
 def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(site: Site) -> None:
     studio = with_a_case(site.inline)
     ann = site.member(studio, size=PHONE)

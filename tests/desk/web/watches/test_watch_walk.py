@@ -23,7 +23,8 @@ def shop(site: Site) -> Iterator[Shop]:
         yield running
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), pytest.param(DESKTOP, "light", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
 def test_a_pasted_address_becomes_a_watch_whose_run_is_followed(
     site: Site, shop: Shop, size: tuple[int, int], scheme: str
 ) -> None:

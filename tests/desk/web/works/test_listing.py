@@ -213,7 +213,8 @@ def test_a_collection_is_made_shown_renamed_and_removed(ann: Client, inline: Syn
     assert scoped.works(studio).count() == 3
 
 
-@pytest.mark.parametrize("look", [{}, pytest.param({"size": PHONE}, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("look", [{}, {"size": PHONE}])
 def test_works_are_chosen_changed_and_undone_in_a_browser(site: Site, studio: Owner, look: dict[str, object]) -> None:
     for number in range(4):
         register(site.services, studio, photograph(number), f"W{number}")

@@ -102,7 +102,8 @@ def test_a_work_tells_where_it_was_seen_in_few_queries_however_much_there_is(
         assert len(asked) <= 30, (address, len(asked))
 
 
-@pytest.mark.parametrize("look", [{"size": PHONE}, pytest.param({"scheme": "dark"}, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("look", [{"size": PHONE}, {"scheme": "dark"}])
 def test_the_pages_of_works_are_sound_in_a_browser(site: Site, studio: Owner, look: dict[str, object]) -> None:
     credited(site.inline, studio)
     visitor = site.member(studio, **look)  # type: ignore[arg-type]
