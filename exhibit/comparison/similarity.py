@@ -3,7 +3,7 @@
 This is the reference definition; a faster one has to agree with it within 0.01. In full:
 
 1. Grey: ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, uint8 (ITU-R BT.601 luma).
-2. Scale ``s = 192 / max(width, height)`` of the registered picture; its small form has ``max(1, floor(s · side + ½))``
+2. Scale ``s = 192 / max(width, height)`` of the registered picture, at most 1; its small form has ``max(1, floor(s · side + ½))``
    pixels a side. Both pictures are resized by Pillow's ``BILINEAR`` resampling: a triangle filter whose support grows
    with the reduction, centred by ``(i + ½) / factor - ½``, so each side has a factor of its own.
 3. The found picture is resized first, by the scale that the transform has at its centre (``√|det J|`` of the Jacobian
@@ -64,7 +64,7 @@ def laid_on(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Seq
 
     The arguments are those of :func:`dense_similarity`.
     """
-    small, to_small = resized(_grey(registered), LONG_SIDE / max(registered.shape[:2]))
+    small, to_small = resized(_grey(registered), min(1.0, LONG_SIDE / max(registered.shape[:2])))
     matrix = np.asarray(transform, np.float64)
     reduced, to_reduced = resized(_grey(found), min(1.0, scale_at_centre(to_small @ matrix, found.shape)))
     size = (small.shape[1], small.shape[0])
@@ -120,7 +120,7 @@ def side_needed(found: Size, registered: Size, transform: ArrayLike) -> int:
     Sizes are width and height in full. Raises ``ValueError`` or ``ArithmeticError`` where the transform is none.
     """
     short, long = sorted(found)
-    scale = LONG_SIDE / max(registered) * scale_at_centre(np.asarray(transform, np.float64), found[::-1])
+    scale = min(1.0, LONG_SIDE / max(registered)) * scale_at_centre(np.asarray(transform, np.float64), found[::-1])
     return min(math.ceil(long * min(1.0, scale)), round(MOST_NEEDED * max(1.0, long / (2 * short))))
 
 

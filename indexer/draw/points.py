@@ -60,7 +60,10 @@ def matched_details(pair: Pair) -> tuple[Floats, Floats]:
     for matches in correspondences(found, registered, (mirrored,)):
         here = moved(matches.found.astype(np.float64), np.linalg.inv(matches.frame))
         there = moved(matches.registered.astype(np.float64), np.linalg.inv(_scaling(registered)))
-        missed = np.linalg.norm(moved(_laid(pair, here, there), _scaling(registered)) - matches.registered, axis=1)
+        laid, missed = _laid(pair, here, there), np.full(len(here), np.inf)
+        known = np.isfinite(laid).all(axis=1)
+        off = moved(laid[known], _scaling(registered)) - matches.registered[known]
+        missed[known] = np.linalg.norm(off, axis=1)
         agrees = missed <= TOLERANCE
         chosen = _spread(there[agrees], missed[agrees], pair)
         order = _reading_order(there[agrees][chosen])
@@ -75,7 +78,10 @@ def _measured(data: bytes, limits: Limits) -> Features:
 
 
 def _laid(pair: Pair, found: Floats, registered: Floats) -> Floats:
-    """Where points of the found picture lie on the registered one, by the piece that their partners lie in."""
+    """Where points of the found picture lie on the registered one, by the piece that their partners lie in.
+
+    Infinity for those whose partners lie in none.
+    """
     if not pair.first.pieces:
         return moved(found, pair.first.transform)
     places = np.full_like(found, np.inf)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from exhibit.comparison.similarity import dense_similarity
 from exhibit.pictures.decode import decode
@@ -24,6 +24,14 @@ def test_the_fast_dense_check_agrees_with_its_definition(registered: Features, e
     fast = dense_agreement(found, registered, transform).share
     slow = dense_similarity(decode(data).pixels, np.asarray(PICTURE), transform)
     assert fast == pytest.approx(slow, abs=0.03)
+
+
+def test_the_two_agree_of_a_work_that_is_smaller_than_their_frame() -> None:
+    work, copy = (textured(31, (128, 96)).filter(blur) for blur in (ImageFilter.GaussianBlur(0), ImageFilter.EMBOSS))
+    shift = np.array([[0.99, 0.005, 1.4], [-0.01, 0.99, -1.0], [0, 0, 1]])
+    fast = dense_agreement(measured(encoded(copy)), measured(encoded(work)), shift).share
+    assert 0.1 < fast < 0.9
+    assert fast == pytest.approx(dense_similarity(np.asarray(copy), np.asarray(work), shift), abs=0.03)
 
 
 def beneath(patch: Image.Image) -> Features:

@@ -1,9 +1,12 @@
 import numpy as np
 from PIL import Image, ImageOps
 
+from exhibit.types import Piece
 from indexer.draw.draw import View
+from indexer.draw.pair import Pair
 from indexer.draw.points import MAX_POINTS, matched_details
-from tests.assets.drawn import IDENTITY, MIRRORED, PICTURE, drawn, pair
+from tests.assets.drawn import DATA, IDENTITY, MIRRORED, PICTURE, drawn, laid, pair
+from tests.assets.textured import encoded
 
 
 def test_numbered_points_are_the_same_details_in_both() -> None:
@@ -14,6 +17,13 @@ def test_numbered_points_are_the_same_details_in_both() -> None:
     assert apart.min() > 30
     spread = registered.max(axis=0) - registered.min(axis=0)
     assert (spread > np.array([480, 360]) * 0.6).all()
+
+
+def test_details_outside_all_pieces_have_no_number() -> None:
+    left = Piece((0, 0, 240, 360), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
+    _, registered = matched_details(Pair.of(encoded(PICTURE), DATA, laid(IDENTITY, pieces=[left])))
+    assert len(registered) >= 10
+    assert registered[:, 0].max() < 240
 
 
 def test_points_of_pictures_without_common_details_are_just_the_pictures() -> None:
