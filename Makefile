@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all check types collected up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long test-all check types collected imports files up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,7 @@ test-all: check ## lint, types, imports and all tests
 check: setup ## lint, types, imports, and whether all tests can be collected
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	@$(MAKE) --no-print-directory --jobs=2 types collected
-	$(CHECK_ENV) $(VENV)/lint-imports
-	$(VENV)/djhtml --check --tabwidth 2 desk/web/templates
-	$(VENV)/hadolint Dockerfile
-	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(MAKE) --no-print-directory --jobs=2 types collected imports files
 
 types:
 	$(CHECK_ENV) $(VENV)/mypy $(wildcard $(CODE))
@@ -49,6 +45,14 @@ types:
 # each process of a run would compile all tests anew where nobody has before
 collected:
 	@mkdir -p var && $(VENV)/python -m pytest --collect-only -qqq >var/collected.txt || { cat var/collected.txt; exit 1; }
+
+imports:
+	$(CHECK_ENV) $(VENV)/lint-imports
+
+files:
+	$(VENV)/djhtml --check --tabwidth 2 desk/web/templates
+	$(VENV)/hadolint Dockerfile
+	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 up: setup ## the product for daily use, until Ctrl-C
 	@$(VENV)/python -m desk up

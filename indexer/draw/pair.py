@@ -192,18 +192,21 @@ def _laid(
 ) -> tuple[Pixels, NDArray[np.bool_]]:
     """What of a source lies within an outline, laid onto another picture, where ``edge`` is the same outline.
 
-    It is reduced first to the size in which it is drawn, so that nothing shimmers.
+    It is reduced first to the size in which it is drawn, so that nothing shimmers. A piece of a bent copy may lie
+    or reach beyond the source.
     """
     mask = np.zeros(onto.size[::-1], np.uint8)
-    if not len(outline):
+    piece = with_margin(box_around(outline), 0.02, source.frame)
+    if not len(outline) or min(piece.width, piece.height) < 1:
         return np.zeros_like(onto.pixels), mask > 0
     cv2.fillConvexPoly(mask, np.round(moved(edge, onto.matrix) * 16).astype(np.int32), 1, shift=4)
     middle = np.eye(3)
     middle[:2, 2] = outline.mean(axis=0)
     scale = scale_at_centre(onto.matrix @ transform @ middle, (1, 1))
-    piece = with_margin(box_around(outline), 0.02, source.frame)
     reduced = source.shown(piece, (ceil(piece.width), ceil(piece.height)), min(1.0, max(scale, 1e-3)))
     matrix = onto.matrix @ transform @ np.linalg.inv(reduced.matrix)
+    there = np.ones(reduced.pixels.shape[:2], np.uint8)
+    mask &= cv2.warpPerspective(there, matrix, onto.size, flags=cv2.INTER_NEAREST)
     return cv2.warpPerspective(reduced.pixels, matrix, onto.size, borderMode=cv2.BORDER_REPLICATE), mask > 0
 
 
