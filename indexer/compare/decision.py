@@ -8,7 +8,7 @@ afterwards (``indexer.search.series``).
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -322,6 +322,31 @@ def laid(said: Told, transform: NDArray[np.float64], found: Features, registered
         overlap_work=round(work, 4),
         overlap_picture=round(picture, 4),
     )
+
+
+def weighed_as_stated(said: Told, works: int = 0) -> Told:
+    """The same, with the stated similarity among the figures where these say that a part agrees more than the whole.
+
+    A picture within another may show a work cut: of the whole work, which a verifier sees, less agrees then. The odds
+    that are stated follow from the figures that are. ``works`` are those among which the pair was named.
+    """
+    name = "pieces_dense" if said.pieces else "dense"
+    figure = said.figures.get(name)
+    left_out = (
+        NEGATIVE in said.reasons or said.figures.get("hamming") == NOT_COMPARED
+    )  # parts don't count, or are others
+    if figure is None or figure <= said.dense or left_out:
+        return said
+    figures: dict[str, Any] = {**said.figures, name: said.dense}
+    answers = shipped().decide(Figures(**figures), works)
+    if answers.decision is Decision.NONE:
+        return unrelated(said)
+    return replace(said, figures=figures, related=_rounded(answers.related), exposure=_rounded(answers.exposure))
+
+
+def unrelated(said: Told) -> Told:
+    """A verification that finds nothing of the work."""
+    return replace(said, decision=Decision.NONE, transform=None, overlap_work=0.0, overlap_picture=0.0, reasons=())
 
 
 def matrix_of(transform: NDArray[np.float64]) -> Matrix:

@@ -287,7 +287,7 @@ class Search(Generic[Key]):
                 one = compare(self.found, registered, self.count)
                 if work in loud and one.glance:
                     one = verify(self.found, registered, self.count)
-                self._keep(work, state_agreement(one, self.found, self.load, registered, self.limits))
+                self._keep(work, state_agreement(one, self.found, self.load, registered, self.limits, self.count))
 
     def look_within(self) -> None:
         """Compare each picture within the picture with the works that it resembles, as if it had been found alone."""

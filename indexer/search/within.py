@@ -11,7 +11,7 @@ from exhibit.comparison.similarity import side_needed
 from exhibit.pictures.decode import Limits, decode
 from exhibit.ports import VectorIndex
 from exhibit.types import Decision, Matrix, Piece, Verification
-from indexer.compare.decision import WEAK, WEAK_DENSE, Told, laid, matrix_of, verify
+from indexer.compare.decision import WEAK, WEAK_DENSE, Told, laid, matrix_of, unrelated, verify, weighed_as_stated
 from indexer.compare.dense import dense_agreement
 from indexer.layout.orientation import Box
 from indexer.layout.regions import MAX_REGIONS, regions
@@ -95,7 +95,7 @@ def verified_within(
     """Compare a part with a registered picture that was named among so many works; what is stated is of the whole."""
     said = verify(part.features, registered, works)
     if said.decision is Decision.NONE or said.transform is None:
-        return replace(said, decision=Decision.NONE, transform=None, overlap_work=0.0, overlap_picture=0.0, reasons=())
+        return unrelated(said)
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
     transform = np.array(_shifted(said.transform, shift))
     shown = replace(
@@ -103,22 +103,21 @@ def verified_within(
         further=tuple(_shifted(further, shift) for further in said.further),
         pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces),
     )
-    return hold_back_weak(
-        _with_agreement(shown, _with_enough_pixels(shown, found, load, registered, limits), registered)
-    )
+    return _with_agreement(shown, _with_enough_pixels(shown, found, load, registered, limits), registered, works)
 
 
 def state_agreement(
-    said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits
+    said: Told, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
 ) -> Told:
     """What is said of a pair, with the share that agrees as whoever recomputes it from both files sees it.
 
-    The grey picture, from which all else is measured, shows blurred what is small in the found one.
+    The grey picture, from which all else is measured, shows blurred what is small in the found one. ``works`` are those
+    among which the pair was named.
     """
     if said.transform is None or said.decision is Decision.NONE or found.digest == registered.digest:
         return said
     whole = _with_enough_pixels(said, found, load, registered, limits)
-    return hold_back_weak(said if whole is found else _with_agreement(said, whole, registered))
+    return hold_back_weak(said) if whole is found else _with_agreement(said, whole, registered, works)
 
 
 def hold_back_weak(said: Told) -> Told:
@@ -137,9 +136,9 @@ def _with_enough_pixels(
     return found if side <= max(found.grey_size) else extract(load(), limits, Detail(side=side, parts=False))
 
 
-def _with_agreement(said: Told, whole: Features, registered: Features) -> Told:
+def _with_agreement(said: Told, whole: Features, registered: Features, works: int) -> Told:
     share = dense_agreement(whole, registered, np.array(said.transform), pieces=said.pieces).share
-    return replace(said, dense=round(share, 4))
+    return hold_back_weak(weighed_as_stated(replace(said, dense=round(share, 4)), works))
 
 
 def _shifted(transform: Matrix, shift: NDArray[np.float64]) -> Matrix:

@@ -20,13 +20,18 @@ def work() -> Image.Image:
     return Image.open(BytesIO(WORK)).convert("RGB")
 
 
-def in_sheet() -> bytes:
+def in_sheet(tile: tuple[int, int] = (380, 284)) -> bytes:
     """One of dozens of pictures in rows."""
     sheet = Image.new("RGB", (2460, 1880), "white")
     for place in range(36):
         shown = work() if place == 23 else textured(800 + place)
-        sheet.paste(ImageOps.fit(shown, (380, 284)), (24 + 404 * (place % 6), 24 + 308 * (place // 6)))
+        sheet.paste(ImageOps.fit(shown, tile), (24 + 404 * (place % 6), 24 + 308 * (place // 6)))
     return encoded(sheet, "JPEG")
+
+
+def cut_in_sheet() -> bytes:
+    """The same, of which each tile shows the middle of a picture: its sides would lie beside the tile."""
+    return in_sheet((330, 284))
 
 
 def in_strip() -> bytes:
@@ -39,7 +44,7 @@ def in_strip() -> bytes:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("made", [in_sheet, in_strip])
+@pytest.mark.parametrize("made", [in_sheet, cut_in_sheet, in_strip])
 def test_a_bundle_about_a_work_that_is_small_in_the_picture_passes(
     inline: SyncRunner, tmp_path: Path, made: object
 ) -> None:
