@@ -30,6 +30,7 @@ from bench import (  # noqa: E402 - after the threads are set
     reports,
     retrieval,
     retroactive,
+    sealed,
     tampering,
     whole,
     witnesses,
@@ -54,6 +55,7 @@ EXAMPLES = """examples:
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
+  python -m bench sealed --photos ~/photos --works 5
   python -m bench witnesses log
   python -m bench rendering decoding hostile-pictures blind
   python -m bench idle --minutes 10
@@ -137,6 +139,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
     "evidence": lambda o: evidence.measure(o.bundles, o.cases),
     "witnesses": lambda o: witnesses.measure(o.stamps),
     "log": lambda _: log.measure(),
+    "sealed": lambda o: [
+        ("sealed", "Bundles of what is found", sealed.measure(o.files, o.works or sealed.WORKS, o.seed))
+    ],
     "tampering": lambda o: [("tampering", f"{o.changes:,} changes", tampering.measure(o.changes, o.seed))],
     "blind": lambda o: [("blind", "Copies that agree in a part of the hash", blind.measure(o.files))],
     "matching": lambda o: measure_matching(_choice(o), o.out, o.jobs),
@@ -176,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--works",
         type=int,
-        help="1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, 100 for matching unless given",
+        help="2 for sealed, 1,000 for whole, 101 for retroactive, 100,000 for crowd and memory, else 100 unless given",
     )
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--changes", type=int, default=10_000, help="of bundles, for tampering")

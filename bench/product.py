@@ -232,6 +232,36 @@ class Product:
 
         keep_up(self.services)
 
+    def failed_of(self, work: bytes, copy: bytes, name: str, folder: Path) -> Iterator[list[str]]:
+        """Register a work for an owner of this name, see a copy, and seal a bundle of each case that it opens.
+
+        Gives the checks of each bundle that fail, in words. Nobody visits the page, and no witness is asked.
+        """
+        from dataclasses import replace
+
+        from evidence.verdict.result import State
+        from registry.cases.decisions import confirm
+        from registry.crawls import crawling
+        from registry.crawls.slice import opening
+        from registry.matches.match import match_pictures
+        from registry.models import Capture, Owner
+        from tests.assets.rows import bring, claimed_slice, register
+        from tests.assets.sealed import sealed, verified
+
+        services = self._inline.services
+        services.config = replace(services.config, anchors=(), languages=("en",))
+        slug = f"owner-{Owner.objects.count()}"
+        owner = Owner.objects.create(slug=slug, name=name)
+        register(services, owner, work)
+        planned, epoch = claimed_slice(owner, slug)
+        match_pictures(services, bring(services, planned, epoch, [copy]))
+        Capture.objects.update(state="failed")
+        crawling.finish_slice(planned.pk, epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
+        for case in owner.cases.order_by("number"):
+            confirm(services, case, by="Ann", reason="A copy.")
+            verdict = verified(self._inline, sealed(self._inline, case.bundles.get()), folder)
+            yield [f"{one.name}: {one.sentence}" for one in verdict.checks if one.state is State.FAILED]
+
     def report(self, most: int) -> None:
         """Make the report over the first cases; the others are taken out of it as cleared."""
         from registry.models import Case

@@ -1,0 +1,81 @@
+"""Whether what is found can be shown to others: copies of every kind, each confirmed, sealed and verified.
+
+A bundle that an honest installation seals and its own verifier fails is worse than none.
+"""
+
+import random
+import sys
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from bench.common import Row
+from bench.edited import opened
+from bench.primitives import PRIMITIVES, composed
+from bench.product import visiting
+from indexer.edits import EDITS, apply
+
+WORKS = 2
+BESIDE = 8
+"""Photographs that stand beside and behind copies."""
+CHAINS, LENGTH = 6, 2
+STRENGTHS = (0.3, 0.6, 0.9)
+COUNTED = ("copies", "cases", "pass")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of a work.
+
+    Attributes:
+        family: of what was done to it.
+        name: what that was.
+        data: the file.
+    """
+
+    family: str
+    name: str
+    data: bytes
+
+
+def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
+    """By family: copies, those that opened a case, bundles that pass; what fails is named on standard error.
+
+    Each copy has an owner of its own, so that no case holds another back.
+    """
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    shuffled = random.Random(seed).sample(list(photos), len(photos))
+    if len(shuffled) < works + BESIDE:
+        raise SystemExit(f"{works} works and {BESIDE} photos beside them are needed: --photos DIR")
+    with visiting("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
+        for number, path in enumerate(shuffled[:works]):
+            for copy in copies(path, shuffled[-BESIDE:], seed):
+                count = told[copy.family]
+                count["copies"] += 1
+                for failed in product.failed_of(path.read_bytes(), copy.data, f"{number}-{copy.name}", Path(folder)):
+                    count["cases"] += 1
+                    count["pass"] += not failed
+                    for said in failed:
+                        print(f"{path.name}, {copy.name}: {said}", file=sys.stderr)
+    return [{"family": family, **{name: count[name] for name in COUNTED}} for family, count in told.items()]
+
+
+def copies(path: Path, others: Sequence[Path], seed: int) -> Iterator[Copy]:
+    """A photograph as every edit, every operation and some chains of these leave it."""
+    chance = random.Random(f"{seed}:{path.name}")
+    picture, beside = opened(path), [opened(other) for other in others]
+    for name in EDITS:
+        yield Copy("edits", name, apply(name, picture, beside, chance.randrange(10**6)).data)
+    work, strangers = np.asarray(picture), [np.asarray(other) for other in beside]
+    chosen = [([one], 1) for one in PRIMITIVES.values()] + [([*PRIMITIVES.values()], LENGTH)] * CHAINS
+    for number, (among, length) in enumerate(chosen):
+        lot = zlib.crc32(f"{seed}:{path.name}:{number}".encode())
+        made = composed(work, strangers, among, lot, length=length, strength=chance.choice(STRENGTHS))
+        if made is not None:
+            family = among[0].family if length == 1 else "chains"
+            yield Copy(family, among[0].name if length == 1 else f"chain {number}", made.data)
