@@ -3,9 +3,10 @@
 This is the reference definition; a faster one has to agree with it within 0.01. In full:
 
 1. Grey: ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, uint8 (ITU-R BT.601 luma).
-2. Scale ``s = 192 / max(width, height)`` of the registered picture, at most 1; its small form has ``max(1, floor(s · side + ½))``
-   pixels a side. Both pictures are resized by Pillow's ``BILINEAR`` resampling: a triangle filter whose support grows
-   with the reduction, centred by ``(i + ½) / factor - ½``, so each side has a factor of its own.
+2. Scale ``s = 192 / max(width, height)`` of the registered picture, at most 1; its small form has
+   ``max(1, floor(s · side + ½))`` pixels a side. Both pictures are resized by Pillow's ``BILINEAR`` resampling: a
+   triangle filter whose support grows with the reduction, centred by ``(i + ½) / factor - ½``, so each side has a
+   factor of its own.
 3. The found picture is resized first, by the scale that the transform has at its centre (``√|det J|`` of the Jacobian
    ``J`` there, times ``s``), at most 1; then it is warped into the small registered frame as ``warp.warp``
    defines it, with the transform between the small frames.
