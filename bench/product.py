@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from registry.models import Owner
     from registry.services.services import Services
 
 BATCH = 32
@@ -232,32 +233,39 @@ class Product:
 
         keep_up(self.services)
 
-    def failed_of(self, work: bytes, copy: bytes, name: str, folder: Path) -> Iterator[list[str]]:
-        """Register a work for an owner of this name, see a copy, and seal a bundle of each case that it opens.
-
-        Gives the checks of each bundle that fail, in words. Nobody visits the page, and no witness is asked.
-        """
+    def owner_of(self, work: bytes) -> "Owner":
+        """An owner of one work, no case of which another one holds back; nobody asks a witness."""
         from dataclasses import replace
 
+        from registry.models import Owner
+        from tests.assets.rows import register
+
+        services = self.services
+        services.config = replace(services.config, anchors=(), languages=("en",), flood_floor=1_000_000)
+        owner = Owner.objects.create(slug=f"owner-{Owner.objects.count()}", name="An owner")
+        register(services, owner, work)
+        return owner
+
+    def failed_of(self, owner: "Owner", copy: bytes, host: str, folder: Path) -> Iterator[list[str]]:
+        """See a copy at a host that nobody can visit, and confirm, seal and verify each case that it opens.
+
+        Gives the checks that fail, in words, of each bundle.
+        """
         from evidence.verdict.result import State
         from registry.cases.decisions import confirm
         from registry.crawls import crawling
         from registry.crawls.slice import opening
         from registry.matches.match import match_pictures
-        from registry.models import Capture, Owner
-        from tests.assets.rows import bring, claimed_slice, register
+        from registry.models import Capture
+        from tests.assets.rows import bring, claimed_slice
         from tests.assets.sealed import sealed, verified
 
-        services = self._inline.services
-        services.config = replace(services.config, anchors=(), languages=("en",))
-        slug = f"owner-{Owner.objects.count()}"
-        owner = Owner.objects.create(slug=slug, name=name)
-        register(services, owner, work)
-        planned, epoch = claimed_slice(owner, slug)
-        match_pictures(services, bring(services, planned, epoch, [copy]))
+        services, known = self.services, set(owner.cases.values_list("pk", flat=True))
+        planned, epoch = claimed_slice(owner, host)
+        match_pictures(services, bring(services, planned, epoch, [copy], f"{host}.invalid"))
         Capture.objects.update(state="failed")
         crawling.finish_slice(planned.pk, epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
-        for case in owner.cases.order_by("number"):
+        for case in owner.cases.exclude(pk__in=known):
             confirm(services, case, by="Ann", reason="A copy.")
             verdict = verified(self._inline, sealed(self._inline, case.bundles.get()), folder)
             yield [f"{one.name}: {one.sentence}" for one in verdict.checks if one.state is State.FAILED]

@@ -25,6 +25,8 @@ BESIDE = 8
 """Photographs that stand beside and behind copies."""
 CHAINS, LENGTH = 6, 2
 STRENGTHS = (0.3, 0.6, 0.9)
+EVERY = 25
+"""Copies after which it is said how far it is."""
 COUNTED = ("copies", "cases", "pass")
 
 
@@ -44,20 +46,20 @@ class Copy:
 
 
 def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
-    """By family: copies, those that opened a case, bundles that pass; what fails is named on standard error.
-
-    Each copy has an owner of its own, so that no case holds another back.
-    """
+    """By family: copies, those that opened a case, bundles that pass; what fails is named on standard error."""
     told: dict[str, Counter[str]] = defaultdict(Counter)
     shuffled = random.Random(seed).sample(list(photos), len(photos))
     if len(shuffled) < works + BESIDE:
         raise SystemExit(f"{works} works and {BESIDE} photos beside them are needed: --photos DIR")
     with visiting("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
-        for number, path in enumerate(shuffled[:works]):
-            for copy in copies(path, shuffled[-BESIDE:], seed):
+        for path in shuffled[:works]:
+            owner = product.owner_of(path.read_bytes())
+            for number, copy in enumerate(copies(path, shuffled[-BESIDE:], seed)):
                 count = told[copy.family]
                 count["copies"] += 1
-                for failed in product.failed_of(path.read_bytes(), copy.data, f"{number}-{copy.name}", Path(folder)):
+                if number % EVERY == 0:
+                    print(f"{path.name}: {number} copies", file=sys.stderr)
+                for failed in product.failed_of(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
                     count["cases"] += 1
                     count["pass"] += not failed
                     for said in failed:
