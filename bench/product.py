@@ -267,7 +267,12 @@ class Product:
         crawling.finish_slice(planned.pk, epoch, counts={"reason": "finished"}, suspect=False, opening=opening)
         for case in owner.cases.exclude(pk__in=known):
             confirm(services, case, by="Ann", reason="A copy.")
-            verdict = verified(self._inline, sealed(self._inline, case.bundles.get()), folder)
+            bundle = case.bundles.get()
+            try:
+                verdict = verified(self._inline, sealed(self._inline, bundle), folder)
+            except AssertionError:
+                yield [f"not sealed: {bundle.error}"]
+                continue
             yield [f"{one.name}: {one.sentence}" for one in verdict.checks if one.state is State.FAILED]
 
     def report(self, most: int) -> None:

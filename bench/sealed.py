@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from bench.common import Row
+from bench.common import Progress, Row
 from bench.edited import opened
 from bench.primitives import PRIMITIVES, composed
 from bench.product import visiting
@@ -25,8 +25,6 @@ BESIDE = 8
 """Photographs that stand beside and behind copies."""
 CHAINS, LENGTH = 6, 2
 STRENGTHS = (0.3, 0.6, 0.9)
-EVERY = 25
-"""Copies after which it is said how far it is."""
 COUNTED = ("copies", "cases", "pass")
 
 
@@ -51,14 +49,14 @@ def measure(photos: Sequence[Path], works: int, seed: int) -> list[Row]:
     shuffled = random.Random(seed).sample(list(photos), len(photos))
     if len(shuffled) < works + BESIDE:
         raise SystemExit(f"{works} works and {BESIDE} photos beside them are needed: --photos DIR")
+    progress = Progress("copies", works * (len(EDITS) + len(PRIMITIVES) + CHAINS))
     with visiting("127.0.0.1") as product, TemporaryDirectory(prefix="exhibit-bench-") as folder:
         for path in shuffled[:works]:
             owner = product.owner_of(path.read_bytes())
             for number, copy in enumerate(copies(path, shuffled[-BESIDE:], seed)):
+                progress(sum(count["copies"] for count in told.values()))
                 count = told[copy.family]
                 count["copies"] += 1
-                if number % EVERY == 0:
-                    print(f"{path.name}: {number} copies", file=sys.stderr)
                 for failed in product.failed_of(owner, copy.data, f"{owner.slug}-{number}", Path(folder)):
                     count["cases"] += 1
                     count["pass"] += not failed

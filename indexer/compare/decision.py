@@ -339,14 +339,16 @@ def weighed_as_stated(said: Told, works: int = 0) -> Told:
         return said
     figures: dict[str, Any] = {**said.figures, name: said.dense}
     answers = shipped().decide(Figures(**figures), works)
+    again = replace(said, figures=figures, related=_rounded(answers.related), exposure=_rounded(answers.exposure))
     if answers.decision is Decision.NONE:
-        return unrelated(said)
-    return replace(said, figures=figures, related=_rounded(answers.related), exposure=_rounded(answers.exposure))
+        return unrelated(again)
+    return replace(again, decision=min(said.decision, answers.decision, key=lambda one: one.sureness))
 
 
 def unrelated(said: Told) -> Told:
     """A verification that finds nothing of the work."""
-    return replace(said, decision=Decision.NONE, transform=None, overlap_work=0.0, overlap_picture=0.0, reasons=())
+    nowhere: Told = replace(said, transform=None, overlap_work=0.0, overlap_picture=0.0, further=(), pieces=())
+    return replace(nowhere, decision=Decision.NONE, reasons=())
 
 
 def matrix_of(transform: NDArray[np.float64]) -> Matrix:

@@ -138,8 +138,9 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     proofs = _Proofs(services, checkpoint_covering(services, logged) if sealed and logged else None)
     sightings: list[SightingFacts] = []
     files: list[ContentFile] = []
+    visits: set[int] = set()
     for number, place in enumerate(places, 1):
-        captures, of_place = _captures(case, place, number)
+        captures, of_place = _captures(case, place, number, visits)
         elsewhere, answers = elsewhere_of(case, place, number)
         sighting = replace(_sighting(case, place, number, captures, proofs), elsewhere=elsewhere)
         if sealed and sighting.picture.digest not in gone:
@@ -353,10 +354,18 @@ def _sighting(
     )
 
 
-def _captures(case: Case, place: Place, number: int) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
-    keys = {"page_key": place.first.page_key, "image_key": place.first.image_key}
+def _captures(
+    case: Case, place: Place, number: int, stated: set[int]
+) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
+    """The visits that looked for the picture of this place, of those that aren't stated yet, whose rows are given.
+
+    An address may have served several pictures in turn: what a visit came to is said of the one that it looked for.
+    """
+    first = place.first
+    visits = Capture.objects.filter(case=case, state="done", page_key=first.page_key, image_key=first.image_key)
     facts, files = [], []
-    for row in Capture.objects.filter(case=case, state="done", **keys).order_by("number"):
+    for row in visits.filter(sighting__picture=first.picture_id).exclude(pk__in=stated).order_by("number"):
+        stated.add(row.pk)
         folder = f"{sealing.sighting_folder(number)}/capture-{row.number}"
         of_row = [
             ContentFile(f"{folder}/{file['name']}", file["role"], file["media_type"], Digest.from_hex(file["digest"]))

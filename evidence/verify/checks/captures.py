@@ -152,12 +152,11 @@ def _check_all(numbers: Sequence[str], agreed: set[str], shown: set[str]) -> Che
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     named: set[str] = set()
-    visits: dict[Digest, SightingFacts] = {}
+    visits: set[Digest] = set()
     every = [(sighting, number, of) for sighting in facts.sightings for number, of in enumerate(sighting.captures, 1)]
     for place, (sighting, number, stated) in enumerate(every):
         numbers = f"{sighting.number:02d}-{number}"
         name = f"capture:{numbers}"
-        records = _records(inspection, stated)
         if place >= MAX_CAPTURES:
             yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are looked at.")
         elif not stated.files and stated.image is None:
@@ -168,17 +167,12 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             yield not_checked(name, EARLIER)
         elif not named.isdisjoint(stated.files):
             yield failed(name, "It names a file of another visit.")
-        elif any(not _share_a_visit(visits[one], sighting) for one in records if one in visits):
+        elif not visits.isdisjoint(_records(inspection, stated)):
             yield failed(name, "It has the record of another visit.")
         else:
             yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
         named.update(stated.files)
-        visits.update(dict.fromkeys(records, sighting))
-
-
-def _share_a_visit(one: SightingFacts, other: SightingFacts) -> bool:
-    """Whether one visit may stand for two sightings: other bytes were seen at the same address of the same page."""
-    return one.number != other.number and (one.page_url, one.image_url) == (other.page_url, other.image_url)
+        visits.update(_records(inspection, stated))
 
 
 def _records(inspection: Inspection, stated: CaptureFacts) -> set[Digest]:
