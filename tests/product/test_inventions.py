@@ -49,29 +49,24 @@ def made(scene: Scene, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
     return found
 
 
-@pytest.mark.long
 def test_there_are_many_and_each_has_a_name_of_its_own() -> None:
     assert len(KINDS) == sum(map(len, FAMILIES.values())) >= 350
 
 
-@pytest.mark.long
 def test_each_that_is_named_is_of_one_kind() -> None:
     assert {name: kinds.kinds_of(name) for name in kinds.named() if len(kinds.kinds_of(name)) != 1} == {}
     assert len(kinds.NEW) >= 50
 
 
-@pytest.mark.long
 def test_what_a_deceiver_leaves_alone_is_complete(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     files, trust = forged(scene, files_of(bundle), Invention())
     assert by_python(packed(tmp_path / "b.zip", files), trust)[0] == "complete"
 
 
-@pytest.mark.long
 def test_python_names_each_by_the_checks_of_the_table(made: Made) -> None:
     assert {name: failed(told) for name, (_, _, told) in made.items() if failed(told) != named(name)} == {}
 
 
-@pytest.mark.long
 def test_the_command_names_what_has_to_be_made_again(made: Made) -> None:
     wrong = {}
     for name in (name for name in made if "?" in KINDS[name][1]):
@@ -82,7 +77,6 @@ def test_the_command_names_what_has_to_be_made_again(made: Made) -> None:
     assert wrong == {}
 
 
-@pytest.mark.long
 def test_verify_py_alone_answers_alike(made: Made) -> None:
     paths = {str(path): name for name, (path, _, _) in made.items()}
     line = [sys.executable, "-I", "-c", EACH, str(LIGHT)]
@@ -97,7 +91,6 @@ def test_verify_py_alone_answers_alike(made: Made) -> None:
     assert wrong == {}
 
 
-@pytest.mark.long
 def test_what_an_entry_without_an_owner_declares_and_the_facts_leave_out_fails_in_no_verifier(
     scene: Scene, bundle: Path, tmp_path: Path
 ) -> None:

@@ -43,7 +43,6 @@ def in_strip() -> bytes:
     return encoded(strip, "JPEG")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("made", [in_sheet, cut_in_sheet, in_strip])
 def test_a_bundle_about_a_work_that_is_small_in_the_picture_passes(
     inline: SyncRunner, tmp_path: Path, made: object

@@ -39,7 +39,6 @@ def seen(shelf: Shelf, data: bytes) -> dict[int, Verification]:
     return {work: said for work, said in compared if said.decision is not Decision.NONE}
 
 
-@pytest.mark.long
 def test_one_of_dozens_of_pictures_is_found_where_it_lies(shelf: Shelf) -> None:
     page = sheet(textured(7, SIZE))
     [(work, said)] = seen(shelf, encoded(page, "JPEG")).items()
@@ -51,7 +50,6 @@ def test_one_of_dozens_of_pictures_is_found_where_it_lies(shelf: Shelf) -> None:
     assert said.overlap_picture == pytest.approx(CELL[0] * CELL[1] / (page.width * page.height), rel=0.05)
 
 
-@pytest.mark.long
 def test_what_is_stated_is_what_the_whole_picture_gives(shelf: Shelf) -> None:
     page = sheet(textured(7, SIZE).crop((60, 0, 400, 300)))
     said = seen(shelf, encoded(page))[7]
@@ -59,12 +57,10 @@ def test_what_is_stated_is_what_the_whole_picture_gives(shelf: Shelf) -> None:
     assert said.dense == pytest.approx(dense_similarity(np.asarray(page), work, said.transform or ()), abs=0.02)
 
 
-@pytest.mark.long
 def test_a_sheet_of_strangers_shows_nothing(shelf: Shelf) -> None:
     assert seen(shelf, encoded(sheet(textured(950)), "JPEG")) == {}
 
 
-@pytest.mark.long
 def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     found = extract(data)
@@ -76,7 +72,6 @@ def test_a_pair_is_compared_as_a_search_would(shelf: Shelf) -> None:
     assert compare_alone(found, lambda: data, shelf.works[8]).decision is Decision.NONE
 
 
-@pytest.mark.long
 def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     other = replace(DESCRIPTOR, name="another", width=3)
@@ -85,7 +80,6 @@ def test_what_other_networks_described_is_left_out(shelf: Shelf) -> None:
     assert compare_alone(found, lambda: data, replace(work, space=other)).decision is Decision.NONE
 
 
-@pytest.mark.long
 def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_looks(shelf: Shelf) -> None:
     wall = textured(960, (1300, 950))
     wall.paste(textured(7, SIZE).resize((150, 113), Image.Resampling.LANCZOS), (700, 420))
@@ -98,7 +92,6 @@ def test_two_pictures_that_somebody_names_are_compared_closer_than_a_search_look
     assert compare_pictures(encoded(textured(7, SIZE)), sheeted).decision is Decision.CERTAIN
 
 
-@pytest.mark.long
 def test_a_strip_is_looked_through_stretch_by_stretch(shelf: Shelf) -> None:
     strip = Image.new("RGB", (640, 5200), "white")
     for place in range(16):
@@ -111,7 +104,6 @@ def test_a_strip_is_looked_through_stretch_by_stretch(shelf: Shelf) -> None:
     assert seen(shelf, encoded(strip.crop((0, 0, 640, 3500)), "JPEG")) == {}
 
 
-@pytest.mark.long
 def test_nothing_is_certain_that_a_verifier_takes_for_unlike(shelf: Shelf) -> None:
     data = encoded(sheet(textured(7, SIZE)), "JPEG")
     said = seen(shelf, data)[7]

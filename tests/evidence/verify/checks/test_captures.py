@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from evidence.verify.verifier import Verifier
 from tests.assets.bundles import Scene
 from tests.assets.judged import FORGED
@@ -14,7 +12,6 @@ CAPTURE = "capture:01-1"
 NAMES = [name for name, (_, wanted) in FORGED.items() if CAPTURE in wanted]
 
 
-@pytest.mark.long
 def test_each_forgery_is_found_out(scene: Scene, bundle: Path, tmp_path: Path) -> None:
     whole = files_of(bundle)
     told = {}
