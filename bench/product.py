@@ -269,10 +269,11 @@ class Product:
             confirm(services, case, by="Ann", reason="A copy.")
             bundle = case.bundles.get()
             try:
-                verdict = verified(self._inline, sealed(self._inline, bundle), folder)
+                sealed(self._inline, bundle)
             except AssertionError:
                 yield [f"not sealed: {bundle.error}"]
                 continue
+            verdict = verified(self._inline, bundle, folder)
             yield [f"{one.name}: {one.sentence}" for one in verdict.checks if one.state is State.FAILED]
 
     def report(self, most: int) -> None:
