@@ -18,7 +18,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
-from registry.cases import history, opening
+from registry.cases import history, opening, recaptures
 from registry.db.rows import next_number, write
 from registry.log.log import submit
 from registry.log.proofs import best_covering, proofs_of
@@ -191,5 +191,6 @@ def request_bundle(case: Case) -> Bundle:
     number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     opening.first_captures((case, row.sighting) for row in rows)
+    recaptures.catch_up(case)
     case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget holds back what a person asks for
     return Bundle.objects.create(case=case, number=number)

@@ -52,6 +52,7 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
     if disk_is_full(services, share=0.5):
         steps.hold_up(Capture, claimed, NEARLY_FULL)
         return
+    recaptures.look_for_the_newest(claimed)
     pages: dict[tuple[int, str], list[Capture]] = defaultdict(list)
     for row in (
         Capture.objects.filter(pk__in=claimed)

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
+from exhibit.types import Decision
 from registry.db.rows import write
-from registry.models import Capture, Case, Sighting, StepState
+from registry.models import UNFINISHED, Capture, Case, CaseSighting, Sighting, StepState
 
 MAX_PAUSE = 8
 """How many times the first pause the longest is."""
@@ -113,6 +116,28 @@ def visit_again(case: Case, moment: datetime) -> None:
         if last.state == StepState.DOING or standing_of(last.outcome) is not Standing.REMOVED:
             about = {"sighting_id": last.sighting_id, "page_key": last.page_key, "image_key": last.image_key}
             Capture.objects.get_or_create(case=case, number=last.number + 1, **about, defaults={"not_before": moment})
+
+
+def look_for_the_newest(ids: Iterable[int]) -> None:
+    """Have visits look for the picture that their case saw at the place last: an address serves other ones in time."""
+    Capture.objects.filter(pk__in=ids).update(sighting=Coalesce(Subquery(_seen_there("sighting")), "sighting"))
+
+
+def catch_up(case: Case) -> None:
+    """Ask for one more visit to each place where a later picture was seen than the last visit looked for."""
+    rows = Capture.objects.filter(case=case).annotate(newest=Subquery(_seen_there("sighting__picture")))
+    last = rows.select_related("sighting").order_by("page_key", "image_key", "-number")
+    for row in last.distinct("page_key", "image_key"):
+        if row.state not in UNFINISHED and row.newest not in {None, row.sighting.picture_id}:
+            follow(row)
+
+
+def _seen_there(what: str) -> QuerySet[CaseSighting, Any]:
+    """What the case of a capture saw last at its place, but for what merely resembles the work or has a licence."""
+    there = {f"sighting__{key}": OuterRef(key) for key in ("page_key", "image_key")}
+    rows = CaseSighting.objects.filter(**there, case=OuterRef("case"), licence=None)
+    rows = rows.exclude(match__decision=Decision.RESEMBLES)
+    return rows.order_by(F("sighting__last_seen").desc(nulls_last=True), "-sighting").values(what)[:1]
 
 
 def _due(moment: datetime, days: int) -> Q:

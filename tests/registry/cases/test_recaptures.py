@@ -3,21 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from django.db.models import F
+from PIL import Image
 
 from exhibit.clock import now
 from exhibit.config.config import Config
+from exhibit.digests import Digest
 from registry.cases import history, recaptures
 from registry.cases.capture import capture_sightings
 from registry.cases.decisions import clear, confirm
 from registry.cases.recaptures import Standing, next_visit
 from registry.matches import fingerprints
 from registry.matches.match import match_pictures
-from registry.models import Capture, Case
-from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
+from registry.models import Capture, Case, Licence, Owner
+from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
@@ -207,3 +210,43 @@ def test_the_tick_starts_what_is_due(inline: SyncRunner, case: Case) -> None:
     Capture.objects.update(next_at=now() - timedelta(seconds=1))
     inline.run_until_idle()
     assert list(case.captures.order_by("number").values_list("number", "state")) == [(1, "done"), (2, "done")]
+
+
+def serve_another(inline: SyncRunner, site: Site) -> bytes:
+    """Have the place serve another copy, which a second crawl sees there."""
+    other = jpeg(Image.open(BytesIO(photograph(1))), quality=40)
+    site.routes["/image-0.jpg"] = Answer(other, media_type="image/jpeg")
+    planned, epoch = claimed_slice(Owner.objects.get(), "later")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [other], host=f"127.0.0.1:{site.port}"))
+    return other
+
+
+def looked_for(case: Case, number: int) -> Digest:
+    return case.captures.get(number=number).sighting.picture.digest
+
+
+def test_a_visit_looks_for_the_picture_that_was_seen_at_its_place_last(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    other = serve_another(inline, site)
+    visit_again(inline)
+    assert (standing_of(case), looked_for(case, 2)) == ("online", Digest.of(other))
+
+
+def test_a_visit_does_not_look_for_a_picture_with_a_licence(inline: SyncRunner, case: Case, site: Site) -> None:
+    other = serve_another(inline, site)
+    licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")
+    case.case_sightings.filter(sighting__picture__digest=Digest.of(other)).update(licence=licence)
+    visit_again(inline)
+    assert (standing_of(case), looked_for(case, 2)) == ("changed", looked_for(case, 1))
+
+
+def test_who_confirms_has_the_picture_looked_for_that_came_after_the_visit(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    other = serve_another(inline, site)
+    confirm(inline.services, case, by="ann", reason="")
+    capture_sightings(inline.services, list(case.captures.filter(state="todo").values_list("pk", flat=True)))
+    assert looked_for(case, 2) == Digest.of(other)
+    recaptures.catch_up(case)
+    assert case.captures.count() == 2

@@ -74,7 +74,7 @@ def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
     sighting = replace(case.sightings[0], captures=(), slice=None)
     text = text_of(render_exhibit_sheet(replace(case, work=work, sightings=(sighting,)), {}, "en"))
     assert "Author not stated" in text
-    assert "not checked: no capture was made" in text
+    assert "not checked: no visit looked for this picture" in text
     assert "This picture is not part of this document." in text
 
 
