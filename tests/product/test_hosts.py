@@ -97,11 +97,12 @@ with transaction.atomic(), connection.cursor() as cursor:
 def _run(root: Path, names: list[str], lost: str = "", comes: str = "", *, milvus: bool = False) -> Left:
     """The demonstration's watches on machines, one of which is lost in the middle while another one comes.
 
-    Some works are registered after all was seen: they search the archive, in Milvus or on a machine.
+    Some works are registered after all was seen: they search the archive, in Milvus or on a machine. A machine that is
+    alone keeps its bytes in its folder.
     """
     root.mkdir(mode=0o755)
     with hosts_in(root) as hosts:
-        environ = {**_services(hosts), **(_milvus(hosts) if milvus else {})}
+        environ = {**_services(hosts), **(_store(hosts) if lost else {}), **(_milvus(hosts) if milvus else {})}
         plan = _sites(hosts)
         config = load_config({"EXHIBIT_DATA": str(hosts["db"].folder / "data")})
         take_schema(config)
@@ -144,23 +145,30 @@ def _database(host: Host) -> dict[str, str]:
 
 
 def _services(hosts: Hosts) -> Environ:
-    """Switch on what all share; returns what each machine is told."""
-    database, store = hosts.add("db", 1), hosts.add("s3", 2)
+    """Switch on the database; returns what each machine is told."""
+    database = hosts.add("db", 1)
+    return {
+        **QUICK,
+        **_database(database),
+        "EXHIBIT_DATA": str(database.disk / "data"),
+        "EXHIBIT_ALLOWED_NETWORKS": NETWORK,
+        "EXHIBIT_CAPTURE_BROWSER": "none",
+        "EXHIBIT_WORKERS": "1",
+    }
+
+
+def _store(hosts: Hosts) -> Environ:
+    """Switch on an object store for the bytes of all; returns what each machine is told."""
+    store = hosts.add("s3", 2)
     port, own_port, _ = store.start({}, "-m", "tests.assets.swift_server", str(store.disk / "srv"), store.address)
     made = f"import requests; requests.put('http://{store.address}:{own_port}/v1/AUTH_test/bytes').raise_for_status()"
     store.run({}, "-c", made)
     return {
-        **QUICK,
-        **_database(database),
-        "EXHIBIT_DATA": str(store.disk / "data"),
         "EXHIBIT_BLOBS_URL": "s3://bytes/exhibit",
         "AWS_ENDPOINT_URL": f"http://{store.address}:{port}",
         "AWS_ACCESS_KEY_ID": USER,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_ALLOW_HTTP": "true",
-        "EXHIBIT_ALLOWED_NETWORKS": NETWORK,
-        "EXHIBIT_CAPTURE_BROWSER": "none",
-        "EXHIBIT_WORKERS": "1",
     }
 
 

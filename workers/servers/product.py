@@ -19,7 +19,7 @@ ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 
-KEPT_WARM = "120"
+KEPT_WARM = "60"
 """Seconds, or up to twice as many, that a worker's processes stay after the last message, with what they loaded."""
 _WEB = (sys.executable, "-m", "desk.server")
 _WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
