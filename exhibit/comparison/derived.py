@@ -29,11 +29,13 @@ def survival(shown: Grey, mask: Mask, work: Grey) -> tuple[str, ...]:
 
     The mask says where the picture shows something.
     """
+    down, across = (max(1, round(CELLS * side / max(work.shape))) for side in work.shape)
+    if min(work.shape) < WINDOW:  # no window lies within
+        return tuple([PLAIN * int(across)] * int(down))
     first, second = blurred(shown, mask), blurred(work, mask)
     whole = _around(mask.astype(np.float64), MARGIN) > (2 * MARGIN + 1) ** 2 - 0.5
     alike = np.where(whole, _alike(_edges(first, whole), _edges(second, whole)), 0)
     textured, agreeing = windows(first, second, mask)
-    down, across = (max(1, round(CELLS * side / max(work.shape))) for side in work.shape)
     rows, columns = (
         ((2 * np.arange(side) + 1) * n) // (2 * side) for side, n in zip(work.shape, (down, across), strict=True)
     )

@@ -145,6 +145,7 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         outcomes = [captured.outcome, *recaptures.outcomes_before(row, captured.finished, pause)]
         Capture.objects.filter(pk=row.pk).update(
             **columns(captured, "method", "outcome", "sentence"),
+            sighting=row.sighting_id,  # that was looked for, whoever claimed the row since
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,

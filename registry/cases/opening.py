@@ -10,7 +10,7 @@ from django.db.models import Case as DatabaseCase, Max, When
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.types import Decision, Verification
-from registry.cases import history, triage
+from registry.cases import history, recaptures, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
 from registry.cases.ledger import apply_ledger
 from registry.cases.record_decision import LEDGER, Decider, announce, by_person, record_decision
@@ -209,11 +209,13 @@ def _extend(
     for case in aside:
         if case.waits:  # more than a resemblance came
             announce(case)
-    return first_captures(
-        (row.case, row.sighting)
-        for (_, matter), row in zip(matters, rows, strict=True)
+    wanted = [
+        (key, (row.case, row.sighting))
+        for (key, matter), row in zip(matters, rows, strict=True)
         if row.licence_id is None and matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner]
-    )
+    ]
+    again = recaptures.come_back(seen for key, seen in wanted if key in there)
+    return [*first_captures(seen for _, seen in wanted), *again]
 
 
 def _given(case: Case, sighting: Sighting) -> Licence | None:

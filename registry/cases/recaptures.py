@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from exhibit.types import Decision
 from registry.db.rows import write
-from registry.models import UNFINISHED, Capture, Case, CaseSighting, Sighting, StepState
+from registry.models import UNFINISHED, BytesState, Capture, Case, CaseSighting, Sighting, StepState
 
 MAX_PAUSE = 8
 """How many times the first pause the longest is."""
@@ -70,13 +68,14 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
 
 
 def outcomes_before(capture: Capture, finished: datetime, days: int) -> list[str]:
-    """The outcomes of the earlier visits to a capture's place, the last one first.
+    """The outcomes of the earlier visits that looked for a capture's picture at its place, the last one first.
 
     Of those less than so many days apart the last counts: however often somebody asks for a look, a place isn't given
     up sooner.
     """
     place = {"case_id": capture.case_id, "page_key": capture.page_key, "image_key": capture.image_key}
     earlier = Capture.objects.filter(**place, number__lt=capture.number, state=StepState.DONE)
+    earlier = earlier.filter(sighting__picture=capture.sighting.picture_id)
     counted, since = [], finished
     for outcome, ended in earlier.order_by("-number").values_list("outcome", "finished_at"):
         if ended is None or since - ended >= timedelta(days=days):
@@ -120,24 +119,61 @@ def visit_again(case: Case, moment: datetime) -> None:
 
 def look_for_the_newest(ids: Iterable[int]) -> None:
     """Have visits look for the picture that their case saw at the place last: an address serves other ones in time."""
-    Capture.objects.filter(pk__in=ids).update(sighting=Coalesce(Subquery(_seen_there("sighting")), "sighting"))
+    rows = list(Capture.objects.filter(pk__in=ids).select_related("sighting"))
+    there = _seen_last(CaseSighting.objects.filter(sighting__page_key__in={row.page_key for row in rows}), rows)
+    for row in rows:
+        picture = there.get((row.case_id, *place_of(row)), row.sighting.picture_id)
+        if picture != row.sighting.picture_id:
+            seen = Sighting.objects.filter(case_sightings__case=row.case_id, picture=picture)
+            seen = seen.filter(page_key=row.page_key, image_key=row.image_key)
+            shown = seen.order_by(F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk")
+            write(row, sighting=shown.first())
 
 
 def catch_up(case: Case) -> None:
     """Ask for one more visit to each place where a later picture was seen than the last visit looked for."""
-    rows = Capture.objects.filter(case=case).annotate(newest=Subquery(_seen_there("sighting__picture")))
-    last = rows.select_related("sighting").order_by("page_key", "image_key", "-number")
-    for row in last.distinct("page_key", "image_key"):
-        if row.state not in UNFINISHED and row.newest not in {None, row.sighting.picture_id}:
+    rows = Capture.objects.filter(case=case).select_related("sighting").defer("files", "digests")
+    last = rows.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key")
+    there = _seen_last(CaseSighting.objects.all(), last)
+    for row in last:
+        picture = there.get((row.case_id, *place_of(row)), row.sighting.picture_id)
+        if row.state not in UNFINISHED and picture != row.sighting.picture_id:
             follow(row)
 
 
-def _seen_there(what: str) -> QuerySet[CaseSighting, Any]:
-    """What the case of a capture saw last at its place, but for what merely resembles the work or has a licence."""
-    there = {f"sighting__{key}": OuterRef(key) for key in ("page_key", "image_key")}
-    rows = CaseSighting.objects.filter(**there, case=OuterRef("case"), licence=None)
-    rows = rows.exclude(match__decision=Decision.RESEMBLES)
-    return rows.order_by(F("sighting__last_seen").desc(nulls_last=True), "-sighting").values(what)[:1]
+def come_back(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
+    """Ask for a visit to each place that the last one found without the picture and a crawl with one since.
+
+    Returns captures that wait now.
+    """
+    places = {(case.pk, *place_of(sighting)): sighting for case, sighting in seen}
+    if not places:
+        return []
+    done = Capture.objects.filter(case__in={case for case, _, _ in places}, case__decision__in=FOLLOWED)
+    done = done.filter(page_key__in={page for _, page, _ in places}).defer("files", "digests")
+    again = []
+    for last in done.order_by("case_id", "page_key", "image_key", "-number").distinct(
+        "case_id", "page_key", "image_key"
+    ):
+        sighting = places.get((last.case_id, *place_of(last)))
+        if sighting is None or sighting.last_seen is None or last.finished_at is None:
+            continue
+        if standing_of(last.outcome) is Standing.REMOVED and last.finished_at < sighting.last_seen:
+            again.append(follow(last))
+    return again
+
+
+def _seen_last(among: QuerySet[CaseSighting], at: Iterable[Capture]) -> dict[tuple[int, bytes, bytes], int]:
+    """The picture that each case saw last at each place, by the primary keys of both.
+
+    But for what merely resembles the work, has a licence, or was compared by its fingerprints alone.
+    """
+    place = ("case_id", "sighting__page_key", "sighting__image_key")
+    rows = among.filter(case__in={row.case_id for row in at}, licence=None)
+    rows = rows.exclude(match__decision=Decision.RESEMBLES).exclude(match__registered__bytes_state=BytesState.NEVER)
+    rows = rows.order_by(*place, F("sighting__last_seen").desc(nulls_last=True), "-sighting").distinct(*place)
+    found = rows.values_list(*place, "sighting__picture")
+    return {(case, bytes(page), bytes(image)): picture for case, page, image, picture in found}
 
 
 def _due(moment: datetime, days: int) -> Q:
@@ -153,6 +189,13 @@ def standings(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], tuple[St
     """How each place of a case stands that has been visited, with the last visit to it, by all its captures."""
     done = sorted((row for row in captures if row.state == StepState.DONE), key=lambda row: row.number)
     return {place_of(row): (standing_of(row.outcome), row) for row in done}
+
+
+def visits_for(case: Case, captures: Iterable[Capture]) -> dict[tuple[bytes, bytes, int], tuple[Standing, Capture]]:
+    """By the place and the primary key of each picture of a case, the last visit that looked for it, and its result."""
+    sought = dict(case.captures.values_list("pk", "sighting__picture"))
+    done = sorted((row for row in captures if row.state == StepState.DONE), key=lambda row: row.number)
+    return {(*place_of(row), sought[row.pk]): (standing_of(row.outcome), row) for row in done}
 
 
 @dataclass(frozen=True, slots=True)

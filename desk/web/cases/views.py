@@ -91,7 +91,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     prefetch_related_objects([row], "captures", QUESTIONS, SEEN)
     row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda one: one.pk)
-    standings = recaptures.standings(captures)
+    visits = recaptures.visits_for(row, captures)
     places = places_of(rows)
     matches = _matches(row, [row.match for row in rows])
     ledger = ledger_of(owner.pk)
@@ -111,7 +111,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         **_archive(row, places, decides=decides),
         "more_places": len(newest) > ROWS,
         "places": [
-            (place, licences[place.first.pk], standings.get(recaptures.place_of(place.first))) for place in places
+            (place, licences[place.first.pk], visits.get((*recaptures.place_of(place.first), place.first.picture_id)))
+            for place in places
         ],
         "matches": [
             (match, cases.figures(match), further_in_words(len(match.further)), remarks_of(match.reasons))

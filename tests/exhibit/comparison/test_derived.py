@@ -52,6 +52,14 @@ def test_a_plain_part_of_the_work_tells_nothing() -> None:
     assert grade(rows) == 5
 
 
+@pytest.mark.parametrize("height", [200, 60, 40, 10, 1])
+def test_a_strip_that_is_lower_than_a_window_tells_nothing(height: int) -> None:
+    strip = WORK.resize((960, height))
+    rows = _map(strip, strip)
+    assert [len(row) for row in rows] == [12] * max(1, height // 80)
+    assert (set("".join(rows)) == {"-"}) == (height < 200)
+
+
 @pytest.mark.parametrize(
     ("signs", "expected"),
     [

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -13,13 +14,15 @@ from PIL import Image
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
+from exhibit.ports import Captured
 from registry.cases import history, recaptures
 from registry.cases.capture import capture_sightings
 from registry.cases.decisions import clear, confirm
+from registry.cases.opening import open_cases
 from registry.cases.recaptures import Standing, next_visit
 from registry.matches import fingerprints
 from registry.matches.match import match_pictures
-from registry.models import Capture, Case, Licence, Owner
+from registry.models import Capture, Case, Licence, Match, Owner, Picture, Sighting
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
@@ -216,13 +219,24 @@ def serve_another(inline: SyncRunner, site: Site) -> bytes:
     """Have the place serve another copy, which a second crawl sees there."""
     other = jpeg(Image.open(BytesIO(photograph(1))), quality=40)
     site.routes["/image-0.jpg"] = Answer(other, media_type="image/jpeg")
-    planned, epoch = claimed_slice(Owner.objects.get(), "later")
-    match_pictures(inline.services, bring(inline.services, planned, epoch, [other], host=f"127.0.0.1:{site.port}"))
+    see(inline, site, other)
     return other
 
 
-def looked_for(case: Case, number: int) -> Digest:
-    return case.captures.get(number=number).sighting.picture.digest
+def see(inline: SyncRunner, site: Site, data: bytes) -> list[int]:
+    """Have a further crawl see a picture at the place; returns the captures that wait."""
+    studio = Owner.objects.get()
+    planned, epoch = claimed_slice(studio, f"later-{studio.watches.count()}")
+    match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host=f"127.0.0.1:{site.port}"))
+    found = Picture.objects.get(digest=Digest.of(data))
+    open_cases(fuse=inline.services.fuse, found=[found.pk])
+    return list(Capture.objects.filter(state="todo").values_list("pk", flat=True))
+
+
+def looked_for(case: Case) -> Digest:
+    """What the last visit looked for."""
+    digest: Digest = case.captures.latest("number").sighting.picture.digest
+    return digest
 
 
 def test_a_visit_looks_for_the_picture_that_was_seen_at_its_place_last(
@@ -230,15 +244,34 @@ def test_a_visit_looks_for_the_picture_that_was_seen_at_its_place_last(
 ) -> None:
     other = serve_another(inline, site)
     visit_again(inline)
-    assert (standing_of(case), looked_for(case, 2)) == ("online", Digest.of(other))
+    assert (standing_of(case), looked_for(case)) == ("online", Digest.of(other))
+    first, second = (row.sighting_id for row in case.captures.order_by("number"))
+    places = recaptures.visits_for(case, case.captures.all())
+    assert [row.sighting_id for _, row in places.values()] == [first, second]
 
 
-def test_a_visit_does_not_look_for_a_picture_with_a_licence(inline: SyncRunner, case: Case, site: Site) -> None:
+@pytest.mark.parametrize("moment", [THEN, None])
+def test_what_an_archive_saw_there_long_ago_is_not_looked_for(
+    inline: SyncRunner, case: Case, site: Site, moment: datetime | None
+) -> None:
     other = serve_another(inline, site)
-    licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")
-    case.case_sightings.filter(sighting__picture__digest=Digest.of(other)).update(licence=licence)
+    Sighting.objects.filter(picture__digest=Digest.of(other)).update(first_seen=moment, last_seen=moment)
+    before = looked_for(case)
     visit_again(inline)
-    assert (standing_of(case), looked_for(case, 2)) == ("changed", looked_for(case, 1))
+    assert (standing_of(case), looked_for(case)) == ("changed", before)
+
+
+def test_a_visit_does_not_look_for_a_picture_with_a_licence_or_that_only_resembles(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    first, licensed = looked_for(case), serve_another(inline, site)
+    licence = Licence.objects.create(owner=case.owner, number=1, licensee="A shop")
+    case.case_sightings.filter(sighting__picture__digest=Digest.of(licensed)).update(licence=licence)
+    alike = jpeg(Image.open(BytesIO(photograph(1))), quality=50)
+    see(inline, site, alike)
+    Match.objects.filter(found__digest=Digest.of(alike)).update(decision="resembles")
+    visit_again(inline)
+    assert (standing_of(case), looked_for(case)) == ("changed", first)
 
 
 def test_who_confirms_has_the_picture_looked_for_that_came_after_the_visit(
@@ -247,6 +280,40 @@ def test_who_confirms_has_the_picture_looked_for_that_came_after_the_visit(
     other = serve_another(inline, site)
     confirm(inline.services, case, by="ann", reason="")
     capture_sightings(inline.services, list(case.captures.filter(state="todo").values_list("pk", flat=True)))
-    assert looked_for(case, 2) == Digest.of(other)
+    assert list(case.captures.order_by("number").values_list("outcome", flat=True)) == ["captured", "captured"]
+    assert looked_for(case) == Digest.of(other)
     recaptures.catch_up(case)
     assert case.captures.count() == 2
+
+
+def test_a_place_where_a_crawl_sees_a_picture_again_is_visited_though_it_was_given_up(
+    inline: SyncRunner, case: Case, site: Site
+) -> None:
+    served = dict(site.routes)
+    site.routes.clear()
+    while visit_again(inline):
+        pass
+    assert (standing_of(case), case.captures.latest("number").next_at) == ("removed", None)
+    site.routes.update(served)
+    waiting = see(inline, site, copy_of(photograph(1)))
+    assert len(waiting) == 1
+    capture_sightings(inline.services, waiting)
+    assert standing_of(case) == "online"
+    assert see(inline, site, copy_of(photograph(1))) == []
+
+
+def test_a_visit_that_took_so_long_that_another_began_is_said_of_what_it_looked_for(
+    inline: SyncRunner, case: Case, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, first = type(inline.services.capturer), case.captures.get().sighting_id
+    visit = kind.capture_all
+
+    def slowly(*about: Any) -> list[Captured]:  # noqa: ANN401 - as it is called
+        came = list(visit(*about))
+        serve_another(inline, site)
+        Capture.objects.filter(state="doing").update(sighting=Sighting.objects.latest("pk"))  # who claims it does so
+        return came
+
+    monkeypatch.setattr(kind, "capture_all", slowly)
+    visit_again(inline)
+    assert (standing_of(case), case.captures.get(number=2).sighting_id) == ("online", first)
