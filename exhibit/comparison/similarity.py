@@ -22,10 +22,15 @@ This is the reference definition; a faster one has to agree with it within 0.01.
 
 A picture may be decoded smaller before, down to :func:`side_needed`: with fewer pixels a work that is small in it would
 be compared blurred.
+
+Where little of the registered picture is shared, so few windows lie within that an alignment can be found by which any
+other picture agrees in most of them. :func:`shared_closely` looks at that part alone, with as many pixels as a whole
+picture is compared with.
 """
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -60,12 +65,14 @@ def dense_similarity(found: Pixels, registered: Pixels, transform: ArrayLike, pi
     return agreement(*laid_on(found, registered, transform, pieces))[0]
 
 
-def laid_on(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()) -> Laid:
+def laid_on(
+    found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = (), side: float = LONG_SIDE
+) -> Laid:
     """The found picture in the small frame of the registered one, where it shows something, and the registered one.
 
-    The arguments are those of :func:`dense_similarity`.
+    The arguments are those of :func:`dense_similarity`, and the frame's long side in pixels.
     """
-    small, to_small = resized(_grey(registered), min(1.0, LONG_SIDE / max(registered.shape[:2])))
+    small, to_small = resized(_grey(registered), min(1.0, side / max(registered.shape[:2])))
     matrix = np.asarray(transform, np.float64)
     reduced, to_reduced = resized(_grey(found), min(1.0, scale_at_centre(to_small @ matrix, found.shape)))
     size = (small.shape[1], small.shape[0])
@@ -73,6 +80,36 @@ def laid_on(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Seq
     if pieces:
         return *_in_pieces(reduced, pieces, to_small, back, size), small
     return *warp(reduced, to_small @ matrix @ back, size), small
+
+
+def shared_closely(
+    found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()
+) -> tuple[float, int]:
+    """The similarity, and how many windows are textured, of the part of the registered picture that is shared.
+
+    It is cut out of the registered picture and compared as a picture of its own; its frame is smaller than usual where
+    the found picture would be enlarged in it. The arguments are those of :func:`dense_similarity`.
+    """
+    _, mask, _ = laid_on(found, registered, transform, pieces)
+    down, across = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    if not down.size:
+        return 0.0, 0
+    sides = [length / small for length, small in zip(registered.shape, mask.shape, strict=False)]
+    top, bottom = math.floor(down[0] * sides[0]), math.ceil((down[-1] + 1) * sides[0])
+    left, right = math.floor(across[0] * sides[1]), math.ceil((across[-1] + 1) * sides[1])
+    part = registered[top:bottom, left:right]
+    shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
+    moved = shift @ np.asarray(transform, np.float64)
+    cut = [_moved(piece, shift) for piece in pieces]
+    side = max(part.shape[:2]) / max(1.0, scale_at_centre(moved, found.shape))
+    return agreement(*laid_on(found, part, moved, cut, min(LONG_SIDE, side)))
+
+
+def _moved(piece: Piece, shift: Floats) -> Piece:
+    west, north, east, south = piece.box
+    x, y = float(shift[0, 2]), float(shift[1, 2])
+    matrix = (shift @ np.asarray(piece.transform, np.float64)).tolist()
+    return replace(piece, box=(west + x, north + y, east + x, south + y), transform=matrix)
 
 
 def _in_pieces(grey: Grey, pieces: Sequence[Piece], to_small: Floats, back: Floats, size: Size) -> tuple[Grey, Mask]:

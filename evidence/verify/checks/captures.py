@@ -29,7 +29,8 @@ from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, end
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from evidence.verify.checks.surroundings import expect_surroundings, expect_undisturbed
 from exhibit.digests import Digest
-from exhibit.errors import NotFoundError, UnreadablePictureError
+from exhibit.entries import canonical
+from exhibit.errors import ExhibitError, NotFoundError, UnreadablePictureError
 from exhibit.network.addresses import host_of, origin_of, with_letters
 from exhibit.pictures.decode import Limits, decode, inspect
 
@@ -157,6 +158,7 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     for place, (sighting, number, stated) in enumerate(every):
         numbers = f"{sighting.number:02d}-{number}"
         name = f"capture:{numbers}"
+        recorded = set(_records(inspection, stated)) if place < MAX_CAPTURES else set()
         if place >= MAX_CAPTURES:
             yield not_checked(name, f"Only the first {MAX_CAPTURES} captures are looked at.")
         elif not stated.files and stated.image is None:
@@ -167,18 +169,26 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             yield not_checked(name, EARLIER)
         elif not named.isdisjoint(stated.files):
             yield failed(name, "It names a file of another visit.")
-        elif not visits.isdisjoint(_records(inspection, stated)):
+        elif not visits.isdisjoint(recorded):
             yield failed(name, "It has the record of another visit.")
         else:
             yield from _check_capture(inspection, facts, sighting, stated, numbers, place)
         named.update(stated.files)
-        visits.update(_records(inspection, stated))
+        visits.update(recorded)
 
 
-def _records(inspection: Inspection, stated: CaptureFacts) -> set[Digest]:
-    """The digests of what a visit recorded of its surroundings: of two visits they differ, if only in their times."""
-    files = (inspection.manifest.file(path) for path in stated.files)
-    return {file.sha256 for file in files if file is not None and file.role == "network"}
+def _records(inspection: Inspection, stated: CaptureFacts) -> Iterator[Digest]:
+    """The digests of what a visit recorded of its surroundings: of two visits they differ, if only in their times.
+
+    However the same is written, it has one digest.
+    """
+    for path in stated.files:
+        file = inspection.manifest.file(path)
+        if file is not None and file.role == "network":
+            try:
+                yield Digest.of(canonical(parse_json(inspection.read(path, MAX_WARC), what=path)))
+            except (ExhibitError, ValueError):
+                yield file.sha256
 
 
 def _check_capture(

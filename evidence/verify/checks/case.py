@@ -38,12 +38,14 @@ from evidence.verify.checks.remade import Makers, check_remade, is_sheet
 from exhibit.comparison.derived import survival
 from exhibit.comparison.pieces import hang_together
 from exhibit.comparison.similarity import (
+    LONG_SIDE,
     Laid,
     agreement,
     is_sloping,
     laid_on,
     pixels_within,
     scale_at_centre,
+    shared_closely,
     side_needed,
 )
 from exhibit.comparison.warp import overlaps, turn
@@ -67,10 +69,19 @@ MAP_TOLERANCE = 0.1  # share of the cells of a map of what survives that may dif
 LEAST_DENSE, LEAST_PART, LEAST_TEXTURED = 0.5, 0.4, 100
 """By which the product itself calls no pair certain: less similarity, a smaller share of both pictures than this that
 the one shows of the other, fewer windows with texture in it. They are applied to what is computed here."""
-LEAST_SIDE = 40
+LEAST_SIDE = 64
 """Pixels of the shorter side of a registered picture, below which windows are so few that half of them may agree by
-chance: of 700 pairs of made strangers they did in nine at 24 pixels, in one at 32 and in none at 40.
+chance, or by an alignment that was sought for it: for works of 41 pixels one was found in five of eight pairs of
+strangers.
 """
+LEAST_SHARED, MANY_SHARED, SURELY = 800, 3000, 0.8
+"""Of a work that is small, or little of which is shared: textured windows of what is shared, looked at closely, from
+which it shows something, and from which half of them are enough; in fewer windows so much has to agree. Alignments
+that were sought for strangers (19) reached .58 at most, or too few; crops of 3 to 10% agree in .9 of 1,600 and more.
+"""
+LEAST_IN_PIECES = 0.7
+"""Similarity of a copy that lies in pieces: of real ones hardly any agrees in less than .66, and strangers that are cut
+into small pieces agree in .58 at most where these hang together."""
 BEFORE_PARTS = frozenset({"match-1", "match-2", "match-3", "match-4", "match-5"})
 """Versions of the comparison that hadn't all three limits; those that nobody knows have."""
 WITH_ODDS = frozenset({"match-6", "match-7", "match-8"})
@@ -86,9 +97,9 @@ HOLDING = frozenset(
 MAX_COPIES, LEAST_FURTHER = 8, 0.25
 """So many copies of one picture are looked for in another, and what each of them agrees in at least."""
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
-LEAST_TOGETHER = 0.3
-"""Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
-apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
+LEAST_TOGETHER = 0.65
+"""Share of the edges of adjoining pieces that have to lie at one place of the found picture, too: those of a copy that
+was taken apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
 MORE_PIXELS = 2.0
 BY_BROWSERS = ""  # no earlier version of the comparison: pictures as browsers show them
 MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
@@ -538,7 +549,6 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         expect(near, f"The alignment covers {work:.3f} and {picture:.3f} of the pictures, not as sealed.")
         laid = _laid(sealed, pictures, pixels)
         dense, textured = agreement(*laid)
-        together = hang_together(sealed.pieces)
         if sealed.survival:
             _expect_survival(sealed.survival, survival(*laid))
         for copy in sealed.further[:MAX_COPIES]:
@@ -553,26 +563,48 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
     share = min(1.0, float(laid[1].mean()) / max(work, AREA_TOLERANCE)) if sealed.pieces else 1.0
     unlike, small = dense < LEAST_DENSE - TOLERANCE, share * max(work, picture) < LEAST_PART - AREA_TOLERANCE
     plain, held = textured < LEAST_TEXTURED, sealed.pipeline not in BEFORE_PARTS
-    tiny = min(sizes[1]) < LEAST_SIDE
-    few = f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree in half"
-    why = few if tiny else "they share too small a part"
-    why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else why
+    why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else ""
     if sealed.decision is Decision.CERTAIN and (unlike or (held and (small or plain))):
-        raise FormatError(f"{words}: {why}, and it was sealed as certain.")
-    if together < LEAST_TOGETHER:
-        why = f"only {together:.0%} of the pieces that adjoin one another lie side by side in the found picture"
-    if unlike or (small and plain) or tiny or together < LEAST_TOGETHER:
-        told += f" But {why}: that one shows the other isn't shown by it."
-        return replace(not_checked(name, told), similarity=dense, part=part, share=share * work)
-    if sealed.decision is Decision.NONE:
+        raise FormatError(f"{words}: {why or 'they share too small a part'}, and it was sealed as certain.")
+    why = why or ("they share too small a part" if small and plain else _scattered(sealed.pieces, dense))
+    if not why and (max(sizes[1]) < LONG_SIDE or laid[1].mean() < LEAST_PART - AREA_TOLERANCE):
+        why = _by_chance(sizes[1], *shared_closely(pixels[0], pixels[1], *_as_decoded(sealed, pictures, pixels)))
+    if sealed.decision is Decision.NONE and not why:
         return replace(not_checked(name, f"{told} But the comparison itself found nothing."), similarity=dense)
-    remarks = [*_more_pixels(pictures, every[-1])]
+    check = not_checked(name, f"{told} But {why}: that one shows the other isn't shown by it.")
+    remarks = tuple(_to_be_known(sealed, pictures, every[-1], laid))
+    return replace(
+        check if why else passed(name, told), similarity=dense, part=part, share=share * work, remarks=remarks
+    )
+
+
+def _to_be_known(sealed: Verification, pictures: Pictures, transform: Floats, laid: Laid) -> Iterator[str]:
+    """What a reader is to know of two pictures, besides how far they agree."""
+    yield from _more_pixels(pictures, transform)
     if twice := len(sealed.further) - len({*sealed.further} - {sealed.transform}):
         words = f"{twice} of {len(sealed.further)} further copies"
-        remarks.append(f"{words} in {pictures[0].file} stand where another does")
+        yield f"{words} in {pictures[0].file} stand where another does"
     if is_sloping(laid):
-        remarks.append(f"{pictures[1].file} and what was found share hardly more than a slope of brightness")
-    return replace(passed(name, told), similarity=dense, part=part, share=share * work, remarks=tuple(remarks))
+        yield f"{pictures[1].file} and what was found share hardly more than a slope of brightness"
+
+
+def _scattered(pieces: Sequence[Piece], dense: float) -> str:
+    """That pieces may have been chosen one by one to fit, in words; empty where they weren't."""
+    if (together := hang_together(pieces)) < LEAST_TOGETHER:
+        return f"only {together:.0%} of the edges between the pieces lie at one place of the found picture"
+    return f"laid in pieces, they agree in {dense:.2f}" if pieces and dense < LEAST_IN_PIECES - TOLERANCE else ""
+
+
+def _by_chance(size: tuple[int, int], dense: float, textured: int) -> str:
+    """That what two pictures share may agree by chance, in words; empty where it may not."""
+    if min(size) < LEAST_SIDE:
+        return (
+            f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree in half"
+        )
+    if textured < LEAST_SHARED:
+        return f"what they share has only {textured} windows with texture in it, looked at closely"
+    least = SURELY if textured < MANY_SHARED else LEAST_DENSE
+    return f"what they share agrees in {dense:.2f}, looked at closely" if dense < least - TOLERANCE else ""
 
 
 def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]) -> float:
@@ -629,10 +661,15 @@ def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[
 
 def _laid(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> Laid:
     """The found picture in the frame of the registered one, as they were decoded, by the sealed alignment."""
+    return laid_on(pixels[0], pixels[1], *_as_decoded(sealed, pictures, pixels))
+
+
+def _as_decoded(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels]) -> tuple[Floats, list[Piece]]:
+    """The sealed alignment, whole and in pieces, between two pictures as they were decoded."""
     found, registered = map(_to_decoded, pictures, pixels)
     back = np.asarray(np.linalg.inv(found), np.float64)
     pieces = [_decoded_piece(piece, registered, back) for piece in sealed.pieces]
-    return laid_on(pixels[0], pixels[1], registered @ np.asarray(sealed.transform, np.float64) @ back, pieces)
+    return registered @ np.asarray(sealed.transform, np.float64) @ back, pieces
 
 
 def _expect_survival(stated: Sequence[str], seen: Sequence[str]) -> None:

@@ -446,6 +446,23 @@ def cut(jpeg: bytes, share: float) -> bytes:
     return jpeg[: int(len(jpeg) * share)]
 
 
+ON_A_SPECK: Matrix = (
+    (0.581784, 3.066404, 532.494019),
+    (1.42636, 0.041859, 277.375061),
+    (0.002819, 0.005744, 1.0),
+)
+"""By which a stranger agrees in 81% of 105 windows, found by trying."""
+
+
+def visited_twice(facts: Facts, files: Files, _scene: Scene) -> None:
+    """The visit stands twice, its record the second time with a blank behind it."""
+    [capture] = facts["sightings"][0]["captures"]
+    again = {**capture, "files": [path.replace("capture-1", "capture-2") for path in capture["files"]]}
+    for path, other in zip(capture["files"], again["files"], strict=True):
+        files[other] = files[path] + (b" " if path.endswith("network.json") else b"")
+    facts["sightings"][0]["captures"] = [capture, again]
+
+
 KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     # the work and its registration
     "a work registered when its copy had been found": (
@@ -691,6 +708,26 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a whole picture said to break off": (
         fact("sightings.0.picture.incomplete", TRUE),
         {"line:pictures": "is said to break off"},
+    ),
+    "a stranger laid on a speck of the work": (
+        also(
+            of_work(encoded(textured(1).resize((600, 450)), "JPEG")),
+            seen(STRANGER),
+            compared(ON_A_SPECK),
+        ),
+        {"match:01": "not checked", "says:match:01": "looked at closely"},
+    ),
+    "a registered picture of few pixels": (
+        also(
+            of_work(encoded(textured(1).resize((60, 90)), "PNG")),
+            seen(WORK),
+            compared(((0.375, 0, 0), (0, 0.75, 0), (0, 0, 1))),
+        ),
+        {"match:01": "not checked", "says:match:01": "less than 64 pixels wide"},
+    ),
+    "one visit told twice, and written otherwise": (
+        visited_twice,
+        {"capture:01-2": "failed", "says:capture:01-2": "record of another visit"},
     ),
     "more detail in the copy than in the original": (
         also(

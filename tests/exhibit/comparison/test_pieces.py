@@ -43,3 +43,14 @@ def test_few_pieces_may_lie_apart_and_many_may_not() -> None:
     assert hang_together(apart) == 0.0
     assert hang_together([]) == 1.0
     assert hang_together(grid(21)[: MAX_PIECES + 1]) == 0.0
+
+
+def test_gaps_and_dust_dont_make_pieces_that_lie_anywhere_hang_together() -> None:
+    places = np.random.default_rng(1).uniform(-300, 300, (36, 2))
+    free = []
+    for piece, (x, y) in zip(grid(6), places.tolist(), strict=True):
+        left, top, right, bottom = piece.box
+        free.append(Piece((left, top, right - 1, bottom - 1), ((1.0, 0.0, x), (0.0, 1.0, y), (0.0, 0.0, 1.0))))
+    dust = [Piece((x / 100, 0, (x + 1) / 100, 0.01), free[0].transform) for x in range(100)]
+    assert hang_together(free) < 0.1
+    assert hang_together([*free, *dust]) < 0.1

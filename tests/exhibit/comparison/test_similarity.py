@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
-from exhibit.comparison.similarity import dense_similarity
+from exhibit.comparison.similarity import dense_similarity, shared_closely
 from exhibit.errors import WrongUseError
 from tests.assets.badfiles import saved
 
@@ -54,6 +54,18 @@ def test_edits_of_tone_and_compression_stay_like_it() -> None:
         ImageEnhance.Contrast(SCENE).enhance(0.5),
     ):
         assert dense_similarity(_array(edited), _array(SCENE), IDENTITY) > 0.9
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.4])
+def test_a_small_part_is_like_itself_looked_at_closely(factor: float) -> None:
+    work = _scene(1, 1600, 1200)
+    part = work.crop((700, 500, 1000, 720))
+    small = part.resize((round(300 * factor), round(220 * factor)))
+    away = (1 / factor - 1) / 2
+    transform = np.array([[1 / factor, 0, 700 + away], [0, 1 / factor, 500 + away], [0, 0, 1]])
+    agreeing, windows = shared_closely(_array(_recompressed(small)), _array(work), transform)
+    assert agreeing > 0.9
+    assert windows > 1600
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
