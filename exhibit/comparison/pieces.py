@@ -16,30 +16,40 @@ GAP = 0.9
 MAX_PIECES, FEW = 400, 3
 
 
-def hang_together(pieces: Sequence[Piece]) -> float:
-    """The share of the edges between adjoining pieces, by length, that lie at one place of the found picture.
+def hang_together(pieces: Sequence[Piece], seen: Sequence[int]) -> float:
+    """Whether adjoining pieces show their common edge at one place of the found picture: a share from 0 to 1.
 
-    1 for a few pieces none of which adjoins another one, 0 for many such ones, and for more than anybody lays.
+    The least of two: of all edges, each as heavy as the smaller of both pieces, and of what is shown, in pieces that
+    hang together with another one. 1 for hardly any pieces none of which adjoins another one, 0 for more than these,
+    and for more than anybody lays.
+
+    Args:
+        pieces: in which a picture is laid on another one.
+        seen: pixels that each of them shows, where no other lies over it. What shows none doesn't count.
     """
+    counts = np.array(seen, np.float64)
     if len(pieces) > MAX_PIECES:
         return 0.0
-    boxes = np.array([piece.box for piece in pieces], np.float64).reshape(-1, 4)
-    first, second = np.triu_indices(len(pieces), 1)
+    boxes = np.array([piece.box for piece in pieces], np.float64).reshape(-1, 4)[counts > 0]
+    matrices = np.array([piece.transform for piece in pieces], np.float64).reshape(-1, 3, 3)[counts > 0]
+    counts = counts[counts > 0]
+    first, second = np.triu_indices(len(boxes), 1)
     one, other = boxes[first], boxes[second]
     low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
     sides, shared = np.minimum(one[:, 2:] - one[:, :2], other[:, 2:] - other[:, :2]), high - low
     meets, along = (shared <= TOUCHING * sides) & (-shared <= GAP * sides), shared >= ALONG * sides
-    adjoining = meets & along[:, ::-1]
-    adjoin = adjoining.any(axis=1)
+    adjoin = (meets & along[:, ::-1]).any(axis=1)
     if not adjoin.any():
-        return float(len(pieces) < FEW)
-    common = np.where(adjoining, shared[:, ::-1], 0).max(axis=1)[adjoin]
-    back = np.linalg.inv(np.array([piece.transform for piece in pieces], np.float64))
+        return float(len(boxes) < FEW)
+    first, second = first[adjoin], second[adjoin]
+    back: Floats = np.asarray(np.linalg.inv(matrices), np.float64)
     edges = np.stack([low, high], axis=1)[adjoin]
-    here, there = (_mapped(back[which[adjoin]], edges) for which in (first, second))
+    here, there = (_mapped(back[which], edges) for which in (first, second))
     length = np.minimum(*(np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) for ends in (here, there)))
-    apart = np.linalg.norm(here - there, axis=2).max(axis=1)
-    return float(np.sum(common * (apart <= NEAR * length + 1)) / common.sum())
+    at_one_place = np.linalg.norm(here - there, axis=2).max(axis=1) <= NEAR * length + 1
+    heavy = np.minimum(counts[first], counts[second])
+    hanging = np.union1d(first[at_one_place], second[at_one_place])
+    return float(min(heavy[at_one_place].sum() / heavy.sum(), counts[hanging].sum() / counts.sum()))
 
 
 def _mapped(matrices: Floats, points: Floats) -> Floats:

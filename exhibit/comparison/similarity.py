@@ -152,7 +152,7 @@ def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
     return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
 
 
-def side_needed(found: Size, registered: Size, transform: ArrayLike) -> int:
+def side_needed(found: Size, registered: tuple[float, float], transform: ArrayLike) -> int:
     """Long side of the found picture, pixels, with which nothing has to be enlarged in step 3, as far as that goes.
 
     Sizes are width and height in full. Raises ``ValueError`` or ``ArithmeticError`` where the transform is none.

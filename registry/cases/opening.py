@@ -209,13 +209,17 @@ def _extend(
     for case in aside:
         if case.waits:  # more than a resemblance came
             announce(case)
-    wanted = [
-        (key, (row.case, row.sighting))
+    uses = [
+        (key, row, matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner])
         for (key, matter), row in zip(matters, rows, strict=True)
-        if row.licence_id is None and matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner]
+        if row.licence_id is None and matter.decision != Decision.RESEMBLES
     ]
-    again = recaptures.come_back(seen for key, seen in wanted if key in there)
-    return [*first_captures(seen for _, seen in wanted), *again]
+    confirmed = Case.Decision.CONFIRMED
+    again = [row for key, row, likely in uses if key in there and (likely or row.case.decision == confirmed)]
+    return [
+        *first_captures((row.case, row.sighting) for _, row, likely in uses if likely),
+        *recaptures.visit_where_seen_again((row.case, row.sighting) for row in again),
+    ]
 
 
 def _given(case: Case, sighting: Sighting) -> Licence | None:

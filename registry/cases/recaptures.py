@@ -141,12 +141,14 @@ def catch_up(case: Case) -> None:
             follow(row)
 
 
-def come_back(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
-    """Ask for a visit to each place that the last one found without the picture and a crawl with one since.
+def visit_where_seen_again(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
+    """Ask for a visit to each place from which the picture had gone at the last one, and where a crawl saw one since.
 
     Returns captures that wait now.
     """
-    places = {(case.pk, *place_of(sighting)): sighting for case, sighting in seen}
+    dated = [(case, sighting) for case, sighting in seen if sighting.last_seen is not None]
+    dated.sort(key=lambda pair: pair[1].last_seen or pair[0].opened_at)
+    places = {(case.pk, *place_of(sighting)): sighting for case, sighting in dated}
     if not places:
         return []
     done = Capture.objects.filter(case__in={case for case, _, _ in places}, case__decision__in=FOLLOWED)
@@ -195,7 +197,7 @@ def visits_for(case: Case, captures: Iterable[Capture]) -> dict[tuple[bytes, byt
     """By the place and the primary key of each picture of a case, the last visit that looked for it, and its result."""
     sought = dict(case.captures.values_list("pk", "sighting__picture"))
     done = sorted((row for row in captures if row.state == StepState.DONE), key=lambda row: row.number)
-    return {(*place_of(row), sought[row.pk]): (standing_of(row.outcome), row) for row in done}
+    return {(*place_of(row), sought.get(row.pk, 0)): (standing_of(row.outcome), row) for row in done}
 
 
 @dataclass(frozen=True, slots=True)

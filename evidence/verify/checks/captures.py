@@ -182,13 +182,12 @@ def _records(inspection: Inspection, stated: CaptureFacts) -> Iterator[Digest]:
 
     However the same is written, it has one digest.
     """
-    for path in stated.files:
-        file = inspection.manifest.file(path)
-        if file is not None and file.role == "network":
-            try:
-                yield Digest.of(canonical(parse_json(inspection.read(path, MAX_WARC), what=path)))
-            except (ExhibitError, ValueError):
-                yield file.sha256
+    files = [file for path in dict.fromkeys(stated.files) if (file := inspection.manifest.file(path)) is not None]
+    for file in [file for file in files if file.role == "network"][:1]:
+        try:
+            yield Digest.of(canonical(parse_json(inspection.read(file.path, MAX_WARC), what=file.path)))
+        except (ExhibitError, ValueError):
+            yield file.sha256
 
 
 def _check_capture(

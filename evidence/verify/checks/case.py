@@ -1,6 +1,7 @@
 """Checks of the case itself: facts against the sealed files, what crawls recorded, matches computed anew, the rest."""
 
 import json
+import math
 import operator
 import re
 from collections import Counter
@@ -20,7 +21,7 @@ from evidence.formats.codec import FormatError, parse_canonical, to_plain
 from evidence.formats.container import read_all
 from evidence.log import merkle
 from evidence.log.proofs import LogProof, SightingRecord, SliceProof, record_leaf
-from evidence.verdict.result import Check, checked, expect, failed, not_checked, passed, second
+from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
 from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictures, some
@@ -74,8 +75,8 @@ LEAST_SIDE = 64
 chance, or by an alignment that was sought for it: for works of 41 pixels one was found in five of eight pairs of
 strangers.
 """
-LEAST_SHARED, MANY_SHARED, SURELY = 800, 3000, 0.8
-"""Of a work that is small, or little of which is shared: textured windows of what is shared, looked at closely, from
+LEAST_SHARED, MANY_SHARED, LEAST_IN_FEW = 800, 3000, 0.8
+"""Of what is little of a work, or has few pixels: textured windows of what is shared, looked at closely, from
 which it shows something, and from which half of them are enough; in fewer windows so much has to agree. Alignments
 that were sought for strangers (19) reached .58 at most, or too few; crops of 3 to 10% agree in .9 of 1,600 and more.
 """
@@ -98,8 +99,8 @@ MAX_COPIES, LEAST_FURTHER = 8, 0.25
 """So many copies of one picture are looked for in another, and what each of them agrees in at least."""
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
 LEAST_TOGETHER = 0.65
-"""Share of the edges of adjoining pieces that have to lie at one place of the found picture, too: those of a copy that
-was taken apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
+"""Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
+apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
 MORE_PIXELS = 2.0
 BY_BROWSERS = ""  # no earlier version of the comparison: pictures as browsers show them
 MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
@@ -491,23 +492,27 @@ def _recomputed_closely(
     name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder
 ) -> Check:
     """What both pictures give as they are usually decoded, else with as many pixels as what is small in one needs."""
-    one = match.verification
+    one, check, problem = match.verification, None, None
     shown = [pixels_of(file, one.pipeline, AT_LEAST).pixels for file in files]
-    first, second = ((picture.width, picture.height) for picture in pictures)
     try:
-        return _recomputed(name, match, pictures, files, shown)
-    except FormatError:
-        with np.errstate(all="ignore"):
-            needed = side_needed(first, second, one.transform or ())
-        if needed <= max(shown[0].shape[:2]):
-            raise
+        check = _recomputed(name, match, pictures, files, shown)
+    except FormatError as error:
+        problem = error
+    first, second = ((picture.width, picture.height) for picture in pictures)
+    with np.errstate(all="ignore"):
+        part = math.sqrt(min(1.0, max(AREA_TOLERANCE, one.overlap_work)))
+        needed = side_needed(first, (second[0] * part, second[1] * part), one.transform or ())
+    if needed > max(shown[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
         shown[0] = pixels_of(files[0], one.pipeline, needed).pixels
-        if max(shown[0].shape[:2]) < needed and files[0] == pictures[0].file:
-            raise  # it has another size than is stated
-        if max(shown[0].shape[:2]) < needed:
+        if max(shown[0].shape[:2]) >= needed:
+            return _recomputed(name, match, pictures, files, shown)
+        if problem is not None and files[0] != pictures[0].file:  # else it has another size than is stated
             words = f"{files[0]} has too few pixels to compute the similarity anew: {needed} a side are needed."
             return not_checked(name, words)
-    return _recomputed(name, match, pictures, files, shown)
+    if problem is not None:
+        raise problem
+    assert check is not None
+    return check
 
 
 def _same_bytes(match: MatchFacts, pictures: Pictures) -> str:
@@ -554,7 +559,9 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
         for copy in sealed.further[:MAX_COPIES]:
             alike = agreement(*_laid(replace(sealed, transform=copy, pieces=()), pictures, pixels))[0]
             expect(alike >= LEAST_FURTHER - TOLERANCE, "The match states a further copy where none is seen.")
-        part = _part_in_pieces(sealed.pieces, laid[1], sizes) if sealed.pieces else max(work, picture)
+        seen = _seen_of(sealed.pieces, laid[1], sizes[1])
+        part = _part_in_pieces(sealed.pieces, seen, laid[1], sizes) if sealed.pieces else max(work, picture)
+        why_not = _scattered(sealed.pieces, seen, dense) or _by_chance(sealed, pictures, pixels, laid)
     words = f"sealed similarity {sealed.dense:.3f}, recomputed {dense:.3f}"
     problem = f"The pictures and the alignment don't give the sealed figure: {words}."
     expect(abs(dense - sealed.dense) <= TOLERANCE, problem)
@@ -566,19 +573,17 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
     why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else ""
     if sealed.decision is Decision.CERTAIN and (unlike or (held and (small or plain))):
         raise FormatError(f"{words}: {why or 'they share too small a part'}, and it was sealed as certain.")
-    why = why or ("they share too small a part" if small and plain else _scattered(sealed.pieces, dense))
-    if not why and (max(sizes[1]) < LONG_SIDE or laid[1].mean() < LEAST_PART - AREA_TOLERANCE):
-        why = _by_chance(sizes[1], *shared_closely(pixels[0], pixels[1], *_as_decoded(sealed, pictures, pixels)))
+    why = why or ("they share too small a part" if small and plain else why_not)
     if sealed.decision is Decision.NONE and not why:
         return replace(not_checked(name, f"{told} But the comparison itself found nothing."), similarity=dense)
     check = not_checked(name, f"{told} But {why}: that one shows the other isn't shown by it.")
-    remarks = tuple(_to_be_known(sealed, pictures, every[-1], laid))
+    remarks = tuple(_remarks(sealed, pictures, every[-1], laid))
     return replace(
         check if why else passed(name, told), similarity=dense, part=part, share=share * work, remarks=remarks
     )
 
 
-def _to_be_known(sealed: Verification, pictures: Pictures, transform: Floats, laid: Laid) -> Iterator[str]:
+def _remarks(sealed: Verification, pictures: Pictures, transform: Floats, laid: Laid) -> Iterator[str]:
     """What a reader is to know of two pictures, besides how far they agree."""
     yield from _more_pixels(pictures, transform)
     if twice := len(sealed.further) - len({*sealed.further} - {sealed.transform}):
@@ -588,46 +593,59 @@ def _to_be_known(sealed: Verification, pictures: Pictures, transform: Floats, la
         yield f"{pictures[1].file} and what was found share hardly more than a slope of brightness"
 
 
-def _scattered(pieces: Sequence[Piece], dense: float) -> str:
+def _scattered(pieces: Sequence[Piece], seen: Sequence[int], dense: float) -> str:
     """That pieces may have been chosen one by one to fit, in words; empty where they weren't."""
-    if (together := hang_together(pieces)) < LEAST_TOGETHER:
-        return f"only {together:.0%} of the edges between the pieces lie at one place of the found picture"
+    if pieces and not (together := hang_together(pieces, seen)) >= LEAST_TOGETHER:
+        return f"only {together:.0%} of the pieces show their edges at one place of the found picture"
     return f"laid in pieces, they agree in {dense:.2f}" if pieces and dense < LEAST_IN_PIECES - TOLERANCE else ""
 
 
-def _by_chance(size: tuple[int, int], dense: float, textured: int) -> str:
-    """That what two pictures share may agree by chance, in words; empty where it may not."""
-    if min(size) < LEAST_SIDE:
-        return (
-            f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree in half"
-        )
+def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels], laid: Laid) -> str:
+    """That what two pictures share may agree by chance, in words; empty where it may not.
+
+    It is looked at closely where it is little of the registered picture, or has few pixels in one of both.
+    """
+    if min(pictures[1].width, pictures[1].height) < LEAST_SIDE:
+        return f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree so"
+    transform, pieces = _as_decoded(sealed, pictures, pixels)
+    frame = min(1.0, LONG_SIDE / max(pixels[1].shape[:2]))
+    enlarged = frame * scale_at_centre(transform, pixels[0].shape) > 1
+    small = max(pictures[1].width, pictures[1].height) < LONG_SIDE
+    if not (enlarged or small or laid[1].mean() < LEAST_PART - AREA_TOLERANCE):
+        return ""
+    dense, textured = shared_closely(pixels[0], pixels[1], transform, pieces)
     if textured < LEAST_SHARED:
         return f"what they share has only {textured} windows with texture in it, looked at closely"
-    least = SURELY if textured < MANY_SHARED else LEAST_DENSE
+    least = LEAST_IN_FEW if textured < MANY_SHARED else LEAST_DENSE
     return f"what they share agrees in {dense:.2f}, looked at closely" if dense < least - TOLERANCE else ""
 
 
-def _part_in_pieces(pieces: Sequence[Piece], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]) -> float:
-    """The share that pieces show of the registered picture, or of the found one where that is more.
-
-    Where one lies over another, the upper one alone shows something.
-    """
-    (found_width, found_height), (width, height) = sizes
-    across, down = mask.shape[1] / width, mask.shape[0] / height
+def _seen_of(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, int]) -> list[int]:
+    """Pixels of the small registered picture that each piece shows. Where one lies over another, the upper one does."""
+    across, down = mask.shape[1] / size[0], mask.shape[0] / size[1]
     scaling = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
     upper = np.full(mask.shape, len(pieces))
     for number, piece in enumerate(pieces):
         left, top, right, bottom = pixels_within(piece.box, scaling, (mask.shape[1], mask.shape[0]))
         upper[top:bottom, left:right] = number
-    counts = np.bincount(upper.ravel(), minlength=len(pieces) + 1)
+    counts: list[int] = np.bincount(upper[mask], minlength=len(pieces) + 1)[: len(pieces)].tolist()
+    return counts
+
+
+def _part_in_pieces(
+    pieces: Sequence[Piece], seen: Sequence[int], mask: NDArray[np.bool_], sizes: Sequence[tuple[int, int]]
+) -> float:
+    """The share that pieces show of the registered picture, or of the found one where that is more."""
+    (found_width, found_height), (width, height) = sizes
+    pixel = mask.shape[0] * mask.shape[1] / (width * height)
     area = 0.0
-    for piece, count in zip(pieces, counts.tolist(), strict=False):
+    for piece, count in zip(pieces, seen, strict=True):
         west, north, east, south = piece.box
         corners = np.array([[west, north, 1], [east, north, 1], [east, south, 1], [west, south, 1]])
         there = corners @ np.linalg.inv(np.asarray(piece.transform, np.float64)).T
         x, y = (there[:, axis] / there[:, 2] for axis in (0, 1))
-        seen = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
-        area += count / (across * down) * seen if np.isfinite(seen) else 0.0
+        shown = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2 / max((east - west) * (south - north), 1.0)
+        area += count / pixel * shown if np.isfinite(shown) else 0.0
     return max(float(mask.mean()), min(1.0, area / (found_width * found_height)))
 
 
