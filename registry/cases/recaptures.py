@@ -193,11 +193,14 @@ def standings(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], tuple[St
     return {place_of(row): (standing_of(row.outcome), row) for row in done}
 
 
-def visits_for(case: Case, captures: Iterable[Capture]) -> dict[tuple[bytes, bytes, int], tuple[Standing, Capture]]:
-    """By the place and the primary key of each picture of a case, the last visit that looked for it, and its result."""
-    sought = dict(case.captures.values_list("pk", "sighting__picture"))
-    done = sorted((row for row in captures if row.state == StepState.DONE), key=lambda row: row.number)
-    return {(*place_of(row), sought.get(row.pk, 0)): (standing_of(row.outcome), row) for row in done}
+def visits_for(captures: Iterable[tuple[Capture, int]]) -> dict[tuple[bytes, bytes, int], tuple[Standing, Capture]]:
+    """By place and picture the last visit that looked for it, and its result.
+
+    Captures are given with the primary key of the picture that each looked for, and so are pictures.
+    """
+    done = [(row, picture) for row, picture in captures if row.state == StepState.DONE]
+    done.sort(key=lambda pair: pair[0].number)
+    return {(*place_of(row), picture): (standing_of(row.outcome), row) for row, picture in done}
 
 
 @dataclass(frozen=True, slots=True)

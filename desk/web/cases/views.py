@@ -91,7 +91,8 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     prefetch_related_objects([row], "captures", QUESTIONS, SEEN)
     row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda one: one.pk)
-    visits = recaptures.visits_for(row, captures)
+    shown = {one.sighting_id: one.sighting.picture_id for one in row.case_sightings.all()}
+    visits = recaptures.visits_for((one, shown.get(one.sighting_id, 0)) for one in captures)
     places = places_of(rows)
     matches = _matches(row, [row.match for row in rows])
     ledger = ledger_of(owner.pk)

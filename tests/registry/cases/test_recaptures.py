@@ -246,7 +246,7 @@ def test_a_visit_looks_for_the_picture_that_was_seen_at_its_place_last(
     visit_again(inline)
     assert (standing_of(case), looked_for(case)) == ("online", Digest.of(other))
     first, second = (row.sighting_id for row in case.captures.order_by("number"))
-    places = recaptures.visits_for(case, case.captures.all())
+    places = recaptures.visits_for((row, row.sighting.picture_id) for row in case.captures.all())
     assert [row.sighting_id for _, row in places.values()] == [first, second]
 
 
