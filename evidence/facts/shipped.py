@@ -20,6 +20,7 @@ CALIBRATIONS = frozenset(
         "d0f3c7b9eba076e973e7ac04a2c4bada91fe5b1fde3f7e80426e25331bd569b5",  # default-2026-11f, match-6
         "865a15f644ad6f4d2de69243c7dcb3f4e19d544d92367c2f16c5c66dc25eaf29",  # default-2026-11g, match-7
         "da0abea70f1d168a223a741075a7aae77ce8d2c5c66def2ba163161a840b4e7a",  # default-2026-11h, match-8
+        "f9151e841857e1439c7f6caa0f228670b711be86c0012288fd6d25dba9014396",  # default-2026-11i, match-9
     }
 )
 WEIGHINGS = frozenset(
@@ -27,6 +28,7 @@ WEIGHINGS = frozenset(
         "969ade744462693703b2fc284b3b5ca47d7c598d45c13aef452ffb06802a1cba",  # match-6
         "6f7d2ce6510c44013b440dd7645b9ae31c59fe0ca7408fafb932e3f7f408a6e6",  # match-7
         "8635099168e9cbfdfe42ef07a6ae50cca1495bcbfccdf143c49785956e1efe50",  # match-8
+        "3fbe9bee257c8582d607b5235ab32e7dd9ae65ea2686ec561d41e3c6849e8c2e",  # match-9
     }
 )
 

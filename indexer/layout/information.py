@@ -14,9 +14,9 @@ COMPOSED = frozenset({COLLAGE, PAGE})
 FLAT = frozenset({"flat", "tiny"})
 """Reasons for which only nearly exact copies are matched at all, and each goes to a person."""
 MIN_QUALITY = 50
-MANY_KEYPOINTS = 200
+MANY_KEYPOINTS = 180
 """From so many a picture can be told apart by its details, though its hash sees little: a field in fog, a desert."""
-MIN_KEYPOINTS = 60
+MIN_KEYPOINTS = 54
 TINY_SIDE = 64
 BAND = 24
 """Grey levels that count as one tone."""

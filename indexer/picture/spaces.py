@@ -2,7 +2,7 @@
 
 from exhibit.types import Metric, Space
 
-PIPELINE = "match-8"
+PIPELINE = "match-9"
 """Version of everything that the figures of a match depend on: raise it when a parameter, a model or a rule changes."""
 
 PHASH = Space(

@@ -85,10 +85,11 @@ LEAST_IN_PIECES = 0.7
 """Similarity of a copy that lies in pieces: of real ones hardly any agrees in less than .66, and strangers that are cut
 into small pieces agree in .58 at most where these hang together."""
 BEFORE_PARTS = frozenset({"match-1", "match-2", "match-3", "match-4", "match-5"})
-"""Versions of the comparison that hadn't all three limits; those that nobody knows have."""
-WITH_ODDS = frozenset({"match-6", "match-7", "match-8"})
+"""Versions of the comparison that hadn't all three limits, nor odds; those that nobody knows have."""
+OURS = "match-"
+"""What the name of each of our versions begins with."""
 WITHOUT_ODDS = {Decision.REVIEW: "low-information", Decision.RESEMBLES: "derived"}
-"""Versions of the comparison that state odds, and for which reasons of pairs with other bytes they don't."""
+"""For which reasons no odds of pairs with other bytes are stated."""
 HOLDING = frozenset(
     {
         "low-information", "collage", "page", "negative", "mark", "hash", "series", "derived", "imprecise",
@@ -467,7 +468,7 @@ def _expect_decided(match: MatchFacts) -> None:
         return
     held = sorted(HOLDING.intersection(one.reasons))
     expect(one.decision is not Decision.CERTAIN or not held, f"It was sealed as certain, and held back: {held[:3]}.")
-    if one.pipeline in WITH_ODDS and one.related is None and match.work_picture != match.picture:
+    if one.pipeline.startswith(OURS) and one.related is None and match.work_picture != match.picture:
         reason = WITHOUT_ODDS.get(one.decision, "")
         problem = f"{one.pipeline} states odds of such a match, and there are none."
         expect(one.decision is Decision.NONE or reason in one.reasons, problem)

@@ -550,6 +550,7 @@ MATCHED: dict[str, tuple[Invention | Lie, Expected]] = {
     "one pair as two matches": (match_twice, {"facts": FAILS}),
     "a match in which the program found nothing": (compared(decision="none"), {"match:01": "not checked"}),
     "certain by a version that states odds, without any": (compared(pipeline="match-8"), {"match:01": FAILS}),
+    "certain by a version that nobody knows, without any": (compared(pipeline="match-77"), {"match:01": FAILS}),
     "certain, and held back by its own reasons": (
         compared(reasons=("low-information", "collage")), {"match:01": FAILS}
     ),

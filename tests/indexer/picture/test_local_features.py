@@ -1,9 +1,10 @@
-"""Quick local features: where they lie, which way they point, and that pictures without any do no harm."""
+"""Local features: where they lie, which way they point, and that pictures without any do no harm."""
 
 import numpy as np
 import pytest
 
-from indexer.picture.local_features import MIRROR, QUICK_KEYPOINTS, quick_features
+from indexer.layout.single_thread import cv2
+from indexer.picture.local_features import CONTRAST, MIRROR, QUICK_KEYPOINTS, local_features, quick_features
 from tests.assets.sift import SIZE, grey
 
 
@@ -17,6 +18,20 @@ def test_a_mirrored_picture_has_the_mirrored_descriptors() -> None:
     assert len(pairs) > len(mirrored) * 0.6
     unlike = [np.linalg.norm(mirrored.units[one] - straight.units[other, MIRROR]) for one, other in pairs]
     assert np.median(unlike) < 0.2
+
+
+def test_all_of_them_are_those_that_opencv_finds_and_describes() -> None:
+    picture = grey(4)
+    opencv = cv2.SIFT_create(contrastThreshold=CONTRAST, enable_precise_upscale=True)
+    keypoints, theirs = opencv.detectAndCompute(picture, None)
+    ours = local_features(picture, SIZE, len(keypoints))
+    near = np.linalg.norm(np.array([one.pt for one in keypoints])[:, None] - ours.points, axis=2) < 0.3
+    found = near.any(axis=1)
+    roots = np.sqrt(theirs / theirs.sum(axis=1, keepdims=True))  # of unit length
+    alike = np.where(near, roots @ ours.units.T, -1).max(axis=1)
+    assert len(keypoints) > 300
+    assert found.mean() > 0.8
+    assert np.median(alike[found]) > 0.98
 
 
 def test_another_picture_in_between_changes_nothing() -> None:

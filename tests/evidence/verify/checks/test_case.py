@@ -180,7 +180,7 @@ def test_what_an_earlier_version_measured_of_an_animation_isnt_held_against_what
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("pipeline", ["match-5", "match-6", "match-7", "match-8"])
+@pytest.mark.parametrize("pipeline", ["match-5", "match-6", "match-7", "match-8", "match-9"])
 def test_a_picture_with_a_profile_is_read_as_the_version_did_that_compared_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: str
 ) -> None:
