@@ -146,21 +146,22 @@ def visit_where_seen_again(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
 
     Returns captures that wait now.
     """
-    dated = [(case, sighting) for case, sighting in seen if sighting.last_seen is not None]
-    dated.sort(key=lambda pair: pair[1].last_seen or pair[0].opened_at)
-    places = {(case.pk, *place_of(sighting)): sighting for case, sighting in dated}
-    if not places:
+    latest: dict[tuple[int, bytes, bytes], datetime] = {}
+    for case, sighting in seen:
+        if sighting.last_seen is not None:
+            at = (case.pk, *place_of(sighting))
+            latest[at] = max(sighting.last_seen, latest.get(at, sighting.last_seen))
+    if not latest:
         return []
-    done = Capture.objects.filter(case__in={case for case, _, _ in places}, case__decision__in=FOLLOWED)
-    done = done.filter(page_key__in={page for _, page, _ in places}).defer("files", "digests")
+    cases, pages = {case for case, _, _ in latest}, {page for _, page, _ in latest}
+    done = Capture.objects.filter(case__in=cases, page_key__in=pages, case__decision__in=FOLLOWED)
+    place = ("case_id", "page_key", "image_key")
     again = []
-    for last in done.order_by("case_id", "page_key", "image_key", "-number").distinct(
-        "case_id", "page_key", "image_key"
-    ):
-        sighting = places.get((last.case_id, *place_of(last)))
-        if sighting is None or sighting.last_seen is None or last.finished_at is None:
+    for last in done.defer("files", "digests").order_by(*place, "-number").distinct(*place):
+        seen_at = latest.get((last.case_id, *place_of(last)))
+        if seen_at is None or last.finished_at is None or last.finished_at >= seen_at:
             continue
-        if standing_of(last.outcome) is Standing.REMOVED and last.finished_at < sighting.last_seen:
+        if standing_of(last.outcome) is Standing.REMOVED:
             again.append(follow(last))
     return again
 
