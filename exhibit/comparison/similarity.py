@@ -24,8 +24,9 @@ A picture may be decoded smaller before, down to :func:`side_needed`: with fewer
 be compared blurred.
 
 Where little of the registered picture is shared, so few windows lie within that an alignment can be found by which any
-other picture agrees in most of them. :func:`shared_closely` looks at that part alone, with as many pixels as a whole
-picture is compared with.
+other picture agrees in most of them. :func:`laid_closely` looks at that part alone, with as many pixels as a whole
+picture is compared with. And an edge agrees with any other one along its whole length: of windows in which gradients
+cross (a corner, a texture) :func:`crossing_agreement` asks as well.
 """
 
 import math
@@ -46,6 +47,7 @@ MOST_NEEDED = 4096
 WINDOW = 12
 MIN_VARIANCE = 9.0
 MIN_CORRELATION = 0.6
+CROSSING = 0.1
 MOST, SLOPE = 0.95, 0.5
 """Share of the pixels of a slope of brightness whose level is so near the mean of their neighbours."""
 _RADIUS = 4
@@ -82,18 +84,15 @@ def laid_on(
     return *warp(reduced, to_small @ matrix @ back, size), small
 
 
-def shared_closely(
-    found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece] = ()
-) -> tuple[float, int]:
-    """The similarity, and how many windows are textured, of the part of the registered picture that is shared.
+def laid_closely(found: Pixels, registered: Pixels, transform: ArrayLike, pieces: Sequence[Piece], mask: Mask) -> Laid:
+    """As :func:`laid_on`, of the part of the registered picture alone that the mask of that says is shared.
 
-    It is cut out of the registered picture and compared as a picture of its own; its frame is smaller than usual where
-    the found picture would be enlarged in it. The arguments are those of :func:`dense_similarity`.
+    It is cut out of the registered picture and taken for a picture of its own; its frame is smaller than usual where
+    the found picture would be enlarged in it.
     """
-    _, mask, _ = laid_on(found, registered, transform, pieces)
     down, across = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not down.size:
-        return 0.0, 0
+        return laid_on(found, registered, transform, pieces)
     sides = [length / small for length, small in zip(registered.shape, mask.shape, strict=False)]
     top, bottom = math.floor(down[0] * sides[0]), math.ceil((down[-1] + 1) * sides[0])
     left, right = math.floor(across[0] * sides[1]), math.ceil((across[-1] + 1) * sides[1])
@@ -102,7 +101,7 @@ def shared_closely(
     moved = shift @ np.asarray(transform, np.float64)
     cut = [_moved(piece, shift) for piece in pieces]
     side = max(part.shape[:2]) / max(1.0, scale_at_centre(moved, found.shape))
-    return agreement(*laid_on(found, part, moved, cut, min(LONG_SIDE, side)))
+    return laid_on(found, part, moved, cut, min(LONG_SIDE, side))
 
 
 def _moved(piece: Piece, shift: Floats) -> Piece:
@@ -188,6 +187,29 @@ def agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
     textured, agree = windows(blurred(warped, mask), blurred(small, mask), mask)
     count = int(textured.sum())
     return (float(int(agree.sum()) / count) if count else 0.0), count
+
+
+def crossing_agreement(warped: Grey, mask: Mask, small: Grey) -> tuple[float, int]:
+    """What :func:`agreement` gives of windows alone in which gradients cross, and how many of these agree.
+
+    Of the textured windows in which they do in either picture, those count that agree and in which they do in both.
+    """
+    pictures = blurred(warped, mask), blurred(small, mask)
+    textured, agree = windows(*pictures, mask)
+    if not textured.size:
+        return 0.0, 0
+    inner = window_sums(np.pad(mask.astype(np.float64), 1), 3) > 8.5
+    first, second = (_gradients_cross(picture, inner) for picture in pictures)
+    count, among = int((agree & first & second).sum()), int((textured & (first | second)).sum())
+    return (count / among if among else 0.0), count
+
+
+def _gradients_cross(picture: Floats, inner: Mask) -> Mask:
+    """In which windows the smaller eigenvalue of the summed gradients' tensor is beyond a tenth of the larger one."""
+    down, across = (gradient * inner for gradient in np.gradient(picture))
+    xx, xy, yy = (window_sums(product) for product in (across * across, across * down, down * down))
+    larger = (xx + yy + np.sqrt((xx - yy) ** 2 + 4 * xy * xy)) / 2
+    return np.asarray(xx + yy - larger > CROSSING * np.maximum(larger, 1e-9))
 
 
 def is_sloping(laid: Laid) -> bool:

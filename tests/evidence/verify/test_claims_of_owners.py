@@ -454,6 +454,14 @@ ON_A_SPECK: Matrix = (
 """By which a stranger agrees in 81% of 105 windows, found by trying."""
 
 
+def horizon(above: int, below: int, seed: int, left: int) -> bytes:
+    """Sky and sea without anything else in them but a small picture of something."""
+    picture = Image.new("RGB", (480, 360), (above, above, above))
+    picture.paste((below, below, below), (0, 180, 480, 360))
+    picture.paste(textured(seed).resize((48, 36)), (left, 60))
+    return encoded(picture, "PNG")
+
+
 def visited_twice(facts: Facts, files: Files, _scene: Scene) -> None:
     """The visit stands twice, its record the second time with a blank behind it."""
     [capture] = facts["sightings"][0]["captures"]
@@ -716,6 +724,14 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
             compared(ON_A_SPECK),
         ),
         {"match:01": "not checked", "says:match:01": "looked at closely"},
+    ),
+    "another picture with an edge in the same place": (
+        also(
+            of_work(horizon(220, 60, 1, 40)),
+            seen(horizon(170, 90, 9, 300)),
+            compared(STILL),
+        ),
+        {"match:01": "not checked", "says:match:01": "more than an edge in one direction"},
     ),
     "a registered picture of few pixels": (
         also(

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
-from exhibit.comparison.similarity import dense_similarity, shared_closely
+from exhibit.comparison.similarity import agreement, crossing_agreement, dense_similarity, laid_closely, laid_on
 from exhibit.errors import WrongUseError
 from tests.assets.badfiles import saved
 
@@ -63,9 +63,28 @@ def test_a_small_part_is_like_itself_looked_at_closely(factor: float) -> None:
     small = part.resize((round(300 * factor), round(220 * factor)))
     away = (1 / factor - 1) / 2
     transform = np.array([[1 / factor, 0, 700 + away], [0, 1 / factor, 500 + away], [0, 0, 1]])
-    agreeing, windows = shared_closely(_array(_recompressed(small)), _array(work), transform)
+    pixels = _array(_recompressed(small)), _array(work)
+    laid = laid_closely(*pixels, transform, (), laid_on(*pixels, transform)[1])
+    agreeing, windows = agreement(*laid)
     assert agreeing > 0.9
     assert windows > 1600
+    assert crossing_agreement(*laid)[0] > 0.8
+
+
+def test_an_edge_agrees_with_any_other_but_not_where_gradients_cross() -> None:
+    sea, shelf = Image.new("L", (480, 360), 220), Image.new("L", (480, 360), 160)
+    sea.paste(40, (0, 180, 480, 360))
+    shelf.paste(90, (0, 180, 480, 360))
+    shelf.paste(0, (40, 60, 70, 90))
+    laid = laid_on(_array(shelf.convert("RGB")), _array(sea.convert("RGB")), IDENTITY)
+    assert agreement(*laid)[0] > 0.6
+    assert crossing_agreement(*laid) == (0.0, 0)
+
+
+def test_of_a_copy_as_much_agrees_where_gradients_cross() -> None:
+    agreeing, windows = crossing_agreement(*laid_on(_array(_recompressed(SCENE)), _array(SCENE), IDENTITY))
+    assert agreeing > 0.9
+    assert windows > 1000
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
