@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Timer
+from threading import Event, Timer
 from typing import NoReturn
 
 from django.db import Error, connection
@@ -128,23 +128,28 @@ def rhythm_of(services: Services) -> Rhythm:
 
 def keep_time(services: Services) -> NoReturn:
     """Keep the rhythm while it is this process's turn, until it is told to end; any number of processes may do so."""
-    signal.signal(signal.SIGTERM, _end)
+    told = Event()
+    signal.signal(signal.SIGTERM, lambda *_: _end(told))
     rhythm, turn = rhythm_of(services), Turn(running.TICK)
     try:
-        while True:
+        while not told.is_set():
             if _done(turn.is_ours):
-                time.sleep(rhythm.turn())
+                pause = rhythm.turn()
             else:
                 _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
-                time.sleep(STAND_BY_SECONDS)
+                pause = STAND_BY_SECONDS
+            if not told.is_set():
+                time.sleep(pause)
     finally:
         connection.close()  # what was begun is broken off
         with contextlib.suppress(Error):
             turn.end()
+    sys.exit(0)
 
 
-def _end(*_: object) -> NoReturn:
+def _end(told: Event) -> NoReturn:
     """End, at the latest after some seconds: who was asked once isn't asked again when its parent has died."""
+    told.set()
     latest = Timer(
         END_SECONDS, os._exit, (0,)
     )  # a callback may swallow the exit, and a server that has gone hold it up

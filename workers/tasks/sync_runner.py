@@ -3,6 +3,9 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from django.db import InterfaceError, OperationalError
 
 from exhibit.config.config import Config
 from registry.db import steps
@@ -53,5 +56,6 @@ class SyncRunner:
                 job(self.services, ids)
         except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
             if job.model:
-                steps.break_off(job.rows, ids, error)
+                with suppress(OperationalError, InterfaceError):  # what ended the step may have ended the connection
+                    steps.break_off(job.rows, ids, error)
             raise

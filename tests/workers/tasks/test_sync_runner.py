@@ -1,6 +1,9 @@
 """Working everything off in this process."""
 
+from contextlib import suppress
+
 import pytest
+from django.db import OperationalError, connection
 
 from exhibit.files.blobs import FolderBlobStore
 from registry.models import Picture
@@ -31,3 +34,19 @@ def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, waiting: 
     with pytest.raises(IsADirectoryError):
         inline.run_until_idle()
     assert set(Picture.objects.values_list("state", "error")) == {("todo", "The step broke off: IsADirectoryError.")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_interrupt_that_costs_the_connection_stays_an_interrupt(
+    inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_asked: object) -> None:
+        with suppress(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("registry.matches.match._match", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        inline.run_until_idle()
+    connection.close()
+    assert set(Picture.objects.values_list("state", flat=True)) == {"doing"}  # until it is seen that nobody does it

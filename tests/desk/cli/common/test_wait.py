@@ -106,6 +106,6 @@ def test_a_process_of_its_own_ends_with_130_when_it_is_interrupted(open_folder: 
         finally:
             waiting.kill()
             go_on.set()
-        assert (waiting.returncode, out) == (130, "")
+        assert (waiting.returncode, out) == (130, ""), err
         assert err.splitlines()[-1] == "Interrupted."
         assert "Traceback" not in err
