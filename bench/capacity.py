@@ -32,7 +32,7 @@ from exhibit.pictures.decode import Limits
 from exhibit.types import Fingerprint, Sighting, Space
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import extract
-from indexer.picture.spaces import CENTRE, DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
+from indexer.picture.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
 from indexer.search.past import WorkQueries, search_past, work_queries
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import rebuild_index
@@ -56,9 +56,9 @@ RECEIVED = (
     ("last-modified", "Tue, 03 Mar 2026 08:12:44 GMT"), ("server", "nginx"), ("accept-ranges", "bytes"),
     ("date", "Tue, 24 Nov 2026 17:00:00 GMT"), ("strict-transport-security", "max-age=63072000"),
 )  # fmt: skip
-PARTS = ((PHASH.id, WHOLE), (DESCRIPTOR.id, WHOLE), (DESCRIPTOR.id, CENTRE))
-Vectors = tuple[Iterator[NDArray[Any]], Iterator[NDArray[Any]], Iterator[NDArray[Any]]]
-"""Hashes, and descriptors of the whole and the centre."""
+SPACES = (PHASH.id, DESCRIPTOR.id)
+Vectors = tuple[Iterator[NDArray[Any]], Iterator[NDArray[Any]]]
+"""Hashes and descriptors."""
 
 
 class Rows:
@@ -145,8 +145,8 @@ class Rows:
 
         digests = dict(Picture.objects.filter(pk__in=pictures).values_list("pk", "digest"))
         rows = [
-            (picture, Fingerprint(digests[picture], space, part, vector.tobytes()))
-            for (space, part), of in zip(PARTS, self._vectors, strict=True)
+            (picture, Fingerprint(digests[picture], space, WHOLE, vector.tobytes()))
+            for space, of in zip(SPACES, self._vectors, strict=True)
             for picture, vector in zip(pictures, islice(of, len(pictures)), strict=True)
         ]
         fingerprints.keep_fingerprints((PHASH, DESCRIPTOR), rows)
@@ -160,14 +160,14 @@ SOURCES, EDITED = 400, 15
 
 
 def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> Iterator[Row]:
-    """Sizes and times for so many pictures, each with one hash and two descriptors."""
+    """Sizes and times for so many pictures, each with one hash and one descriptor."""
     asking = [queries_of(path) for path in photos[:ASKING]]
     sources = photos[-SOURCES:]
     known, real = real_hashes(sources, EDITED), described(sources)
     for size in sizes:
         made: dict[str, tuple[Space, Iterable[NDArray[Any]], int]] = {
             "hashes": (PHASH, (rows for _, rows in entries_of(known, size)), size),
-            "descriptors": (DESCRIPTOR, chain(mixed(real, size, 1), mixed(real, size, 2)), 2 * size),
+            "descriptors": (DESCRIPTOR, mixed(real, size, 1), size),
         }
         row: dict[str, object] = {"pictures": size}
         with tempfile.TemporaryDirectory(prefix="exhibit-indexes-", dir=out.parent) as name:
@@ -181,7 +181,7 @@ def measure_indexes(photos: Sequence[Path], sizes: Sequence[int], out: Path) -> 
 def queries_of(path: Path) -> WorkQueries:
     """What a photograph searches everything seen with, if it were a work."""
     data = path.read_bytes()
-    return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())[0]
+    return work_queries(data, extract(data, Limits(), descriptor=BUILT_IN), BUILT_IN, Limits())
 
 
 def searched(asking: Sequence[WorkQueries], hashes: FaissIndex, descriptors: FaissIndex) -> dict[str, float]:
@@ -225,13 +225,11 @@ SAMPLE, WARM_UP = 120, 20
 """Real pictures that are matched at each size, and at the beginning."""
 AT_ONCE = 2_000
 LARGEST_ERROR = 0.2
-DESCRIPTORS = 2
-"""Of each picture: the whole and the centre."""
 
 
 def _pieces(pictures: float) -> Iterator[tuple[float, int]]:
     """Rows and cells of each segment of the descriptors of so many pictures, when all are written in one go."""
-    left, most = DESCRIPTORS * pictures, most_rows(DESCRIPTOR)
+    left, most = pictures, most_rows(DESCRIPTOR)
     while left > 0:
         yield min(left, most), cell_count(DESCRIPTOR, int(min(left, most)))
         left -= most
@@ -426,7 +424,6 @@ def _vectors(photos: Sequence[Path], count: int) -> Vectors:
     return (
         (row for _, batch in entries_of(hashes, count) for row in batch),
         chain.from_iterable(mixed(real, count, 1)),
-        chain.from_iterable(mixed(real, count, 2)),
     )
 
 

@@ -23,7 +23,7 @@ from bench.whole import WORKS_AT_ONCE, make_works, processor_seconds
 from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
 from indexer.picture.descriptor import BUILT_IN
-from indexer.picture.spaces import CENTRE, DESCRIPTOR, PHASH, WHOLE
+from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE
 
 if TYPE_CHECKING:
     from psycopg import Cursor
@@ -127,8 +127,7 @@ def _put_in(photos: Sequence[Path], count: int) -> None:
         _copy_pictures(cursor, first, count)
         hashes = (rows for _, rows in entries_of(known, count))
         _copy_vectors(cursor, PHASH.id, WHOLE, first, hashes)
-        for part, seed in ((WHOLE, 1), (CENTRE, 2)):
-            _copy_vectors(cursor, DESCRIPTOR.id, part, first, mixed(real, count, seed))
+        _copy_vectors(cursor, DESCRIPTOR.id, WHOLE, first, mixed(real, count, 1))
         cursor.execute("ANALYZE registry_picture, registry_fingerprintrow")
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('registry_picture', 'id'), (SELECT max(id) FROM registry_picture)),"

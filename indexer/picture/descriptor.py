@@ -3,7 +3,7 @@
 ``python -m indexer.picture.descriptor`` is the helper in which networks of somebody else run.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -353,28 +353,38 @@ BUILT_IN = Descriptor(
 and not much else for one upside down (.78), so that two of the eight orientations are asked for besides the upright."""
 
 
-def parts_described(pixels: NDArray[np.uint8], panels: Iterable[Box], descriptor: Descriptor) -> NDArray[np.float32]:
-    """The descriptors of a picture's centre and of its panels, rectangles in its pixels: float32, a row for each."""
-    return descriptor.vectors([centre(pixels), *(_inside(pixels, box) for box in panels)])
-
-
-def tiles(pixels: NDArray[np.uint8], descriptor: Descriptor = BUILT_IN) -> NDArray[np.float32]:
-    """The descriptors of the four quarters of a picture, float32, a row for each."""
-    height, width = pixels.shape[:2]
-    high, wide = max(1, round(height * TILE_SHARE)), max(1, round(width * TILE_SHARE))
-    corners = [(0, 0), (0, width - wide), (height - high, 0), (height - high, width - wide)]
-    return descriptor.vectors([pixels[top : top + high, left : left + wide] for top, left in corners])
-
-
 def centre(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The middle part of a picture, which is described besides the whole."""
+    """The middle part of a picture."""
     height, width = pixels.shape[:2]
     high, wide = max(1, round(height * CENTRE_SHARE)), max(1, round(width * CENTRE_SHARE))
     top, left = (height - high) // 2, (width - wide) // 2
     return pixels[top : top + high, left : left + wide]
 
 
-def _inside(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+def crops(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """The middle of a picture and its four quarters: what may be left of it."""
+    height, width = pixels.shape[:2]
+    high, wide = max(1, round(height * TILE_SHARE)), max(1, round(width * TILE_SHARE))
+    corners = [(0, 0), (0, width - wide), (height - high, 0), (height - high, width - wide)]
+    return [centre(pixels), *(pixels[top : top + high, left : left + wide] for top, left in corners)]
+
+
+def on_grounds(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """A picture amid plain grounds: what a page, a wall or a frame shows of it."""
+    height, width = pixels.shape[:2]
+    grounds = ((0.4, np.full(3, 255)), (0.65, pixels.reshape(-1, 3).mean(axis=0)), (0.4, np.zeros(3)))
+    laid = []
+    for share, colour in grounds:
+        ground = np.empty((round(height / share), round(width / share), 3), np.uint8)
+        ground[:] = colour.astype(np.uint8)
+        top, left = (ground.shape[0] - height) // 2, (ground.shape[1] - width) // 2
+        ground[top : top + height, left : left + width] = pixels
+        laid.append(ground)
+    return laid
+
+
+def rectangle(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    """The rectangle of a picture, in its pixels, one pixel at least."""
     left, top = round(box.left), round(box.top)
     return pixels[top : max(top + 1, round(box.bottom)), left : max(left + 1, round(box.right))]
 

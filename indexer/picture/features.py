@@ -21,7 +21,7 @@ from indexer.layout.panels import content_box, panels
 from indexer.layout.regions import MIN_WHOLE
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import BUILT_IN, Descriptor, parts_described
+from indexer.picture.descriptor import BUILT_IN, Descriptor, rectangle
 from indexer.picture.local_features import (
     HALF_TURN,
     LocalFeatures,
@@ -30,7 +30,6 @@ from indexer.picture.local_features import (
 )
 from indexer.picture.perceptual_hash import orientation_hashes, quality, shrink
 from indexer.picture.spaces import (
-    CENTRE,
     DESCRIPTOR,
     INSET,
     LOCAL,
@@ -112,7 +111,7 @@ class Features:
     later_local: Lazy[LocalFeatures] = field(repr=False)
     later_quick: Lazy[LocalFeatures] = field(repr=False)
     later_whole: Lazy[NDArray[np.float32]] = field(repr=False)
-    later_embeddings: Lazy[NDArray[np.float32]] = field(repr=False)
+    later_within: Lazy[NDArray[np.float32]] = field(repr=False)
     later_low_information: Lazy[tuple[str, ...]] = field(repr=False)
     later_masked: Lazy[tuple[Box, ...]] = field(repr=False)
     space: Space = DESCRIPTOR  # of the embeddings
@@ -148,9 +147,9 @@ class Features:
 
     @cached_property
     def embeddings(self) -> Mapping[str, NDArray[np.float32]]:
-        """Descriptors of unit length, float32, by part: ``whole``, ``centre``, the panels and the inset."""
-        parts = (WHOLE, CENTRE, *self._names_within)
-        return dict(zip(parts, self.later_embeddings.value, strict=True))
+        """Descriptors of unit length, float32, by part: ``whole``, the panels and the inset."""
+        parts = dict(zip(self._names_within, self.later_within.value, strict=True)) if self.within else {}
+        return {WHOLE: self.embedding, **parts}
 
     @property
     def is_icon(self) -> bool:
@@ -314,9 +313,7 @@ def _measured(
         later_local=local,
         later_quick=Lazy(lambda: quick_features(grey, size)),
         later_whole=described,
-        later_embeddings=Lazy(
-            lambda: np.concatenate([described.value[None], parts_described(pixels, reduced, descriptor)])
-        ),
+        later_within=Lazy(lambda: descriptor.vectors([rectangle(pixels, box) for box in reduced])),
         later_low_information=little,
         later_masked=Lazy(lambda: masked_boxes(grey, little.value, size)),
         space=descriptor.space,

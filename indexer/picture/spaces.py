@@ -54,7 +54,6 @@ ROOTSIFT = Space(
 
 WHOLE = "whole"
 TRIMMED = "trimmed"
-CENTRE = "centre"
 PANELS = tuple(f"panel-{number}" for number in range(1, 10))
 """Pictures within the picture (:mod:`indexer.layout.panels`), the largest first."""
 INSET = "inset"
@@ -65,5 +64,5 @@ LOCAL = "local"
 WORK_PARTS = frozenset({WHOLE, TRIMMED, LOCAL})
 """Parts that belong into an index of registered works: what is searched *for* is always a whole work."""
 
-PICTURE_PARTS = frozenset({WHOLE, TRIMMED, CENTRE, *PANELS, INSET})
+PICTURE_PARTS = frozenset({WHOLE, TRIMMED, *PANELS, INSET})
 """Parts that belong into an index of pictures seen: a work may fill only a part of what was found."""

@@ -5,7 +5,7 @@ many parts of itself, in as many orientations as differ. Several works share one
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -16,8 +16,8 @@ from exhibit.ports import VectorIndex
 from exhibit.types import Hit
 from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
-from indexer.picture.descriptor import Descriptor, parts_described, tiles
-from indexer.picture.features import NORMAL, Features, Lazy
+from indexer.picture.descriptor import Descriptor, crops, on_grounds
+from indexer.picture.features import NORMAL, Features
 from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns
 
 WHOLE_WITHIN = 90
@@ -31,27 +31,22 @@ class WorkQueries:
     """What one work searches with."""
 
     hashes: NDArray[np.uint8]  # of the work and of what is within it, in all orientations, uint8, shape (8n, 32)
-    descriptors: NDArray[np.float32]  # float32, one row a part and orientation; first those of the embeddings
+    descriptors: NDArray[np.float32]  # float32, one row a view; first those of the embeddings
 
 
-def work_queries(
-    data: bytes, features: Features, descriptor: Descriptor, limits: Limits
-) -> tuple[WorkQueries, Features]:
+def work_queries(data: bytes, features: Features, descriptor: Descriptor, limits: Limits) -> WorkQueries:
     """What a work searches the past with, by its bytes and the features that this descriptor measured of it.
 
-    The whole in the orientations that the network tells apart, and upright its middle, its quarters and the pictures
-    within it. With it come the features, in which the embeddings are at hand from now on.
+    The whole in the orientations that the network tells apart, and upright the pictures within it, its middle, its
+    quarters, and the whole amid plain grounds.
 
     Raises ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
     """
     pixels = at_most(decode(data, limits, at_least=NORMAL.side).pixels, NORMAL.side, cv2.INTER_LINEAR)
     small = descriptor.for_turning(pixels)
-    across, down = pixels.shape[1] / features.info.width, pixels.shape[0] / features.info.height
-    parts = parts_described(pixels, [box.scaled(across, down) for box in features.within], descriptor)
-    embeddings = np.concatenate([features.embedding[None], parts])
-    turned = descriptor.vectors([oriented(small, orientation) for orientation in descriptor.turned])
-    views = np.concatenate([embeddings, tiles(pixels, descriptor), turned])
-    return WorkQueries(features.hash_variants, views), replace(features, later_embeddings=Lazy(lambda: embeddings))
+    turned = [oriented(small, orientation) for orientation in descriptor.turned]
+    views = descriptor.vectors([*turned, *crops(pixels), *on_grounds(pixels)])
+    return WorkQueries(features.hash_variants, np.concatenate([[*features.embeddings.values()], views]))
 
 
 def oriented(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

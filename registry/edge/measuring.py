@@ -18,7 +18,7 @@ from exhibit.pictures import decode
 from exhibit.types import Fingerprint
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import Features, extract
-from indexer.picture.spaces import CENTRE, PANELS, PHASH, PIPELINE, TRIMMED, WHOLE
+from indexer.picture.spaces import PANELS, PHASH, PIPELINE, TRIMMED, WHOLE
 from registry.crawls.child import crawl_child
 from registry.services.services import contact_fields
 
@@ -29,7 +29,7 @@ SPACE = BUILT_IN.space
 """Of the descriptors that contributors bring: no other network is on their machines."""
 MEASURED_WITH = f"{PIPELINE} {SPACE.id}"
 """What both sides have to measure with: the version of the pipeline, and the network that describes pictures."""
-HASHES, DESCRIPTORS = (WHOLE, TRIMMED, *PANELS), (WHOLE, CENTRE, *PANELS)
+HASHES, DESCRIPTORS = (WHOLE, TRIMMED, *PANELS), (WHOLE, *PANELS)
 """Names of as many parts as a picture has at most; an inset goes by the name of a panel."""
 ORIENTATIONS = 8
 UNIT = 0.01
@@ -78,7 +78,7 @@ class Measured:
         if (len(self.vectors) == 0) != (len(other.vectors) == 0):
             return False
         rows = len(self.hashes) if len(self.hashes) == len(other.hashes) else ORIENTATIONS
-        some = len(self.vectors) if len(self.vectors) == len(other.vectors) else 2  # the whole and its centre
+        some = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # the whole
         bits = np.bitwise_count(self.hashes[:rows] ^ other.hashes[:rows]).sum(axis=1)
         apart = ((self.vectors[:some] - other.vectors[:some]) ** 2).sum(axis=1) / 2
         return bool((bits <= HASH_APART).all() and (apart <= VECTOR_APART).all())

@@ -130,7 +130,8 @@ def registered_features(services: Services, digest: Digest) -> Features:
 def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
     """What a registered picture searches all pictures ever seen with, and what was measured of it."""
     features = _features_of(services, known)
-    return work_queries(services.blobs.get(features.digest), features, services.descriptors.serving, services.limits)
+    data, serving = services.blobs.get(features.digest), services.descriptors.serving
+    return work_queries(data, features, serving, services.limits), features
 
 
 def _features_of(services: Services, known: RegisteredPicture) -> Features:

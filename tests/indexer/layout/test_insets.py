@@ -8,7 +8,7 @@ from indexer.compare.nearest_hash import nearest_hash
 from indexer.layout.insets import inset
 from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract
-from indexer.picture.spaces import CENTRE, INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
+from indexer.picture.spaces import INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
 from indexer.search.candidates import hash_candidates
 from indexer.vectors.brute import BruteForceIndex
 from tests.assets.textured import PLACE, SMALL, collage_with, encoded, textured, with_inset
@@ -49,7 +49,7 @@ def page() -> Features:
 
 @pytest.mark.long
 def test_an_inset_has_a_descriptor_and_a_hash_by_which_its_work_is_found(page: Features) -> None:
-    assert tuple(page.embeddings) == (WHOLE, CENTRE, INSET)
+    assert tuple(page.embeddings) == (WHOLE, INSET)
     assert page.inset is not None
     index = BruteForceIndex(PHASH)
     works = [extract(encoded(textured(seed, (640, 480)))) for seed in (5, 6)]
