@@ -96,11 +96,11 @@ def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
         return [follow(last) for last in due[:most]]
 
 
-def follow(last: Capture) -> int:
+def follow(last: Capture, not_before: datetime | None = None) -> int:
     """Ask for the visit that follows the last one to a place, once, whoever asks; returns its primary key."""
     Capture.objects.filter(pk=last.pk).update(next_at=None)
     place = {"case_id": last.case_id, "page_key": last.page_key, "image_key": last.image_key}
-    fresh = {"sighting_id": last.sighting_id}
+    fresh = {"sighting_id": last.sighting_id, "not_before": not_before}
     again, _ = Capture.objects.get_or_create(**place, number=last.number + 1, defaults=fresh)
     return again.pk
 
@@ -110,11 +110,11 @@ def visit_again(case: Case, moment: datetime) -> None:
 
     One that waits already counts; one that is under way doesn't, for the page may have been loaded before.
     """
-    begun = Capture.objects.filter(case=case, state__in=(StepState.DONE, StepState.DOING))
-    for last in begun.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key"):
-        if last.state == StepState.DOING or standing_of(last.outcome) is not Standing.REMOVED:
-            about = {"sighting_id": last.sighting_id, "page_key": last.page_key, "image_key": last.image_key}
-            Capture.objects.get_or_create(case=case, number=last.number + 1, **about, defaults={"not_before": moment})
+    rows = Capture.objects.filter(case=case).order_by("page_key", "image_key", "-number")
+    for last in rows.distinct("page_key", "image_key"):
+        removed = last.state == StepState.DONE and standing_of(last.outcome) is Standing.REMOVED
+        if last.state != StepState.TODO and not removed:
+            follow(last, moment)
 
 
 def look_for_the_newest(ids: Iterable[int]) -> None:

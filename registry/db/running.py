@@ -89,12 +89,18 @@ class Listener:
         self._at = float("-inf")
 
     def silent(self, heard: Mapping[str, datetime], at: float) -> set[str]:
-        """Those of whom nothing new was heard for :data:`SILENT`, at a moment of the listener's monotonic clock."""
+        """Those of whom nothing new was heard for :data:`SILENT`, at a moment of the listener's monotonic clock.
+
+        Nobody as long as nothing is heard of anybody: they can't be asked, as without a broker, and work on.
+        """
         known = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
         fresh = {name: (last, at) for name, last in heard.items()}
         self._heard = fresh | {name: old for name, old in known.items() if old[0] == heard.get(name)}
         self._at = at
-        return {name for name, (_, since) in self._heard.items() if at - since > SILENT.total_seconds()}
+        silent = {name for name, (_, since) in self._heard.items() if at - since > SILENT.total_seconds()}
+        if silent and silent == self._heard.keys():
+            silent, self._heard = set(), fresh
+        return silent
 
 
 _listener = Listener()

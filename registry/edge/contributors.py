@@ -10,6 +10,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
+from registry.crawls import revisits
 from registry.db.rows import there
 from registry.log import audit_log
 from registry.matches import fingerprints as vectors
@@ -86,12 +87,20 @@ def _drop(row: Contributor) -> int:
     return sent.update(outcome=Outcome.DROPPED, state=StepState.DONE, hashes=b"", vectors=b"")
 
 
-def visit_here(results: QuerySet[EdgeResult]) -> None:
-    """Put the addresses of results back into the frontier, where only our own crawler takes them.
+def visit_here(results: QuerySet[EdgeResult]) -> set[int]:
+    """Have the addresses of results fetched here, by crawls that only our own crawler works off; returns these.
 
-    A crawl that had worked off all of its addresses goes on.
+    A crawl that is under way takes its own back. For one that has ended the owner's crawl of what was seen before asks.
+    Inside a transaction.
     """
     back = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
-    ended = Crawl.objects.filter(pk__in=back.values("crawl"), state=StepState.DONE, watch__removed_at=None)
-    ended.filter(reason="finished").update(state=StepState.DOING, reason="", finished_at=None)
-    back.update(state=FrontierUrl.State.PENDING, slice=None)
+    crawls = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch")
+    asked = set()
+    for crawl in crawls.filter(pk__in=back.values("crawl"), watch__removed_at=None).order_by("pk"):
+        of_it = back.filter(crawl=crawl)
+        if crawl.state == StepState.DOING and not crawl.reason:
+            of_it.update(state=FrontierUrl.State.PENDING, slice=None)
+            asked.add(crawl.pk)
+        else:
+            asked.add(revisits.visit(crawl.watch.owner_id, of_it.values_list("page_url", "url")).pk)
+    return asked

@@ -52,6 +52,7 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
     services.indexes.refresh(Collection.WORKS)
     verdicts = _checked(services, [row for row in rows if row.drawn], said) | _known_otherwise(rows, said)
     here = _resembling(services, said)
+    crawls = {row.target.crawl_id for row in rows if row.target is not None}
     for number in sorted({row.contributor_id for row in rows}):
         with transaction.atomic():
             contributor = Contributor.objects.select_for_update(no_key=True).get(pk=number)
@@ -61,11 +62,11 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
             if leases.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
                 continue
             again = EdgeResult.objects.filter(pk__in=[row.pk for row in theirs if row.pk in here])
-            visit_here(again)
+            crawls |= visit_here(again)
             again.update(outcome=Outcome.HERE)
             _keep(services, [row for row in theirs if row.pk not in here], said)
             steps.finish(EdgeResult, [row.pk for row in theirs])
-    services.enqueue(jobs.plan, sorted({row.target.crawl_id for row in rows if row.target is not None}))
+    services.enqueue(jobs.plan, sorted(crawls))
 
 
 def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from django.utils.timezone import localdate
+
 from evidence.documents.phrases.wording import percent
-from exhibit.clock import now
 from exhibit.network.addresses import with_letters
 from exhibit.periods import days_of, earliest, latest
 from exhibit.types import SeenElsewhere
@@ -211,7 +212,7 @@ def parts_of(text: str) -> list[str]:
 def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
     """The notice as it would be sent today."""
     items = items_of(notice) if items is None else items
-    words, day = wording(notice.owner, notice.kind, notice.language), now().date()
+    words, day = wording(notice.owner, notice.kind, notice.language), localdate()
     values = _values(notice, items, words, day)
     statements = {name: re.sub("  +", " ", filled(text, values)).strip() for name, text in words.statements.items()}
     everything = {**values, **statements}

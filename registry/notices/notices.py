@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case as Choice, Exists, OuterRef, QuerySet, Subquery, When
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -284,7 +285,7 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ())
     with alone_with(row) as held:
         if held.state != State.SIGNED:
             return
-        due = due_after(held.kind, State.SENT, now().date(), reply_days(held.fields))
+        due = due_after(held.kind, State.SENT, localdate(), reply_days(held.fields))
         write(held, state=State.SENT, sent_at=now(), files=[*held.files, *files], **_columns(due))
         keep_event(held, "sent", by=by, words=how)
         for case in cases_of(held):
@@ -303,7 +304,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
     with alone_with(row) as held:
         if held.state in (State.DRAFT, State.SIGNED, State.DISCARDED) or held.sent_at is None:
             raise WrongUseError(_("Notice %(number)d hasn't been sent.") % {"number": held.number})
-        if not held.sent_at.date() - timedelta(days=1) <= day <= now().date() + timedelta(days=1):
+        if not localdate(held.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
             raise WrongUseError(_("The day lies before the notice was sent, or in the future."))
         if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
             runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # the time to complain

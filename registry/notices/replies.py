@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.template.defaultfilters import filesizeformat
 from django.utils.formats import number_format
+from django.utils.timezone import localdate
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -220,7 +221,7 @@ def see(row: Notice, *, by: str) -> None:
             return
         held.replies.filter(seen_at=None).update(seen_at=now(), seen_by=by)
         if held.due_what == "reminder" and held.due_on is not None:
-            write(held, due_on=held.due_on + timedelta(days=(now().date() - unseen[0].at.date()).days))
+            write(held, due_on=held.due_on + timedelta(days=(localdate() - localdate(unseen[0].at)).days))
         keep_event(held, "reply seen", by=by)
         for case in cases_of(held):
             audit_log.noted(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.timezone import localdate
 
-from exhibit.clock import now
 from registry.models import EventKind, Notice, NoticeReply, Owner
 from registry.notifications import events
 
@@ -51,7 +51,7 @@ def due(of: Owner, today: date) -> QuerySet[Notice]:
 def tell_due() -> None:
     """Write down once of each due day that it nears, for mails and webhooks."""
     untold = ~Q(told_due=F("due_on")) | Q(told_due=None)
-    for row in Notice.objects.filter(due_soon(now().date()), untold).select_related("owner").order_by("pk")[:500]:
+    for row in Notice.objects.filter(due_soon(localdate()), untold).select_related("owner").order_by("pk")[:500]:
         with transaction.atomic():
             told = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
             if told and row.due_on is not None:

@@ -1,6 +1,7 @@
 """How long the bytes of what matched nothing are kept; their digests, fingerprints and small pictures stay."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -19,6 +20,8 @@ from registry.services.services import Services
 LOGGER = logging.getLogger(__name__)
 TO_DECIDE = timedelta(days=90)
 """How long what is proposed as a work waits for a person; seen again later, it is proposed again."""
+SECONDS = 240.0
+"""After so long the rest waits for the next hour: other upkeep is behind it."""
 TOGETHER = 32
 """Pictures whose bytes are read and removed at once."""
 _ENDED = [models.StepState.DONE, models.StepState.FAILED]
@@ -46,7 +49,10 @@ def expire_bytes(services: Services) -> int:
     old = stored.filter(~kept, first_seen__lt=limit)
     total = left = last = 0
     cause: Exception | None = None
-    while batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:TOGETHER]):
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until and (
+        batch := list(old.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:TOGETHER])
+    ):
         last = batch[-1]
         try:
             expired, failed = _expire(services, old.filter(pk__in=batch))

@@ -326,19 +326,29 @@ def test_a_row_that_asks_too_much_of_the_machine_is_soon_tried_alone(studio_pict
         steps.break_off(Picture, studio_pictures[:1], MemoryError())
 
 
-def test_rows_of_a_machine_that_is_gone_are_free_when_it_is_silent(
-    studio_pictures: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("pauses", "unheard"),
+    [
+        ((0, 30, 30, 300, 30, 30, 30, 2), 0),  # the long one is a pause of whoever listens
+        ((0, *[30] * 7, 2), 5),  # for some of them no broker carries what is asked
+    ],
+)
+def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
+    pauses: tuple[int, ...], unheard: int, studio_pictures: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
     steps.claim(Picture, studio_pictures, timedelta(minutes=10))
     rows.update(claimed_by="elsewhere|pid:[1]|7|7")
-    running.beat("worker-background@elsewhere")
+    for host in ("elsewhere", "another"):
+        running.beat(f"worker-background@{host}")
     Heartbeat.objects.update(seen_at=now() - timedelta(days=1))  # by a clock that nobody else has
     moment = time.monotonic()
     monkeypatch.setattr(running, "time", SimpleNamespace(monotonic=lambda: moment))
     states: list[str] = []
-    for pause in (0, 30, 30, 300, 30, 30, 30, 2):  # the long one is a pause of whoever listens
+    for number, pause in enumerate(pauses):
         moment += pause
+        if number >= unheard:
+            running.beat("worker-background@another")
         jobs.release_ended()
         states += rows.values_list("state", flat=True).distinct()
-    assert states == [*["doing"] * 7, "todo"]
+    assert states == [*["doing"] * (len(pauses) - 1), "todo"]

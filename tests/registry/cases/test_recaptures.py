@@ -302,6 +302,21 @@ def test_a_place_where_a_crawl_sees_a_picture_again_is_visited_though_it_was_giv
     assert see(inline, site, copy_of(photograph(1))) == []
 
 
+@pytest.mark.parametrize("state", ["todo", "failed"])
+def test_who_asks_for_a_look_gets_one_though_a_visit_for_a_later_picture_was_put_off_or_failed(
+    inline: SyncRunner, case: Case, site: Site, state: str
+) -> None:
+    serve_another(inline, site)
+    last = case.captures.get()
+    waiting = Capture.objects.get(pk=recaptures.follow(last))
+    recaptures.look_for_the_newest([waiting.pk])
+    waiting.refresh_from_db()
+    assert waiting.sighting_id != last.sighting_id
+    Capture.objects.filter(pk=waiting.pk).update(state=state)
+    recaptures.visit_again(case, now())
+    assert list(case.captures.filter(state="todo").values_list("number", flat=True)) == [2 if state == "todo" else 3]
+
+
 def test_a_visit_that_took_so_long_that_another_began_is_said_of_what_it_looked_for(
     inline: SyncRunner, case: Case, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

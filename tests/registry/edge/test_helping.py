@@ -7,7 +7,7 @@ from exhibit.errors import NotFoundError, RefusedError
 from registry.crawls import denylists
 from registry.crawls.plan import plan_crawls
 from registry.edge import leases
-from registry.models import Case, Contributor, CrawlSlice, EdgeResult, FrontierUrl, HostLease, Picture, Sighting
+from registry.models import Case, Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, HostLease, Picture, Sighting
 from tests.assets.helped import Helped, helped
 from tests.assets.rows import copy_of, photograph, register
 
@@ -40,6 +40,21 @@ def test_what_a_machine_finds_becomes_a_case_that_this_installation_has_seen_its
     row.refresh_from_db()
     assert (row.pictures, row.checked, row.wrong) == (5, 1, 0)
     assert row.seconds > 0
+
+
+@pytest.mark.long
+def test_what_a_machine_found_is_fetched_here_though_its_crawl_has_ended_meanwhile(helped: Helped) -> None:
+    register(helped.inline.services, helped.studio, photograph(1))
+    helped.inline.run_until_idle()
+    helped.shop.image("/copy.jpg", copy_of(photograph(1)))
+    crawl = helped.waiting(["/copy.jpg"])
+    _, machine = helped.invited()
+    assert next(machine) == 1
+    Crawl.objects.update(state="done", reason="budget-pages", finished_at=now())
+    helped.inline.run_until_idle()
+    assert Case.objects.count() == 1
+    (sighting,) = Sighting.objects.all()
+    assert (sighting.image_url, sighting.crawl_id == crawl.pk) == (helped.shop.url("/copy.jpg"), False)
 
 
 @pytest.mark.long

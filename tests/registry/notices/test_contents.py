@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+from django.utils import timezone
 
 from exhibit.clock import now
 from exhibit.types import SeenElsewhere, SeenKind
@@ -39,6 +40,12 @@ def test_a_letter_lists_each_case_with_its_places_and_lacks_nothing(studio: Owne
         assert words in made.text
     assert made.text != made.signed
     assert us_unregistered(items) == [1, 2]
+
+
+def test_a_letter_bears_the_day_of_the_installation(studio: Owner) -> None:
+    row, moment = begun(studio), now()
+    with timezone.override("Etc/GMT+12" if moment.hour < 12 else "Pacific/Kiritimati"):
+        assert letter(row).day == timezone.localdate(moment) != moment.date()
 
 
 @pytest.mark.parametrize(
