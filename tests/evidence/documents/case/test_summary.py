@@ -74,7 +74,7 @@ def test_a_clerk_reads_five_lines_each_with_whose_word_it_is() -> None:
         (("",), "The picture was not shown when", "nobody visited the page again after the find"),
         (
             ("captured", "page-gone"),
-            "Not every visit showed the picture",
+            "Not every picture was seen at a later visit",
             "of these sightings: 2",
         ),
     ],
