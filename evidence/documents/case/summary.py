@@ -171,5 +171,5 @@ def _box(facts: CaseFacts, wording: Wording) -> tuple[Callout, ...]:
         told.append(wording.say("summary.box_line", n=sighting.number, met=met))
     if len(without) > MAX_TOLD:
         told.append(wording.say("summary.box_more", n=len(without) - MAX_TOLD))
-    title = "summary.box" if len(without) == len(facts.sightings) else "summary.box_some"
-    return (Callout(wording.say(title), wording.say("document.sentences").join(told)),)
+    title = "box_some" if len(without) < len(facts.sightings) else "box" if _visits(facts) else "box_unvisited"
+    return (Callout(wording.say(f"summary.{title}"), wording.say("document.sentences").join(told)),)
