@@ -19,12 +19,19 @@ def rfc3339(moment: datetime) -> str:
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """The inverse of :func:`rfc3339`; raises ``ValueError`` on anything without a zone."""
+    """The inverse of :func:`rfc3339`; raises ``ValueError`` without a zone, or outside the years 1000 to 9999."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         message = f"{text!r} has no zone"
         raise ValueError(message)
-    return moment.astimezone(UTC)
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    if moment.year < 1000:
+        message = f"{text!r} is of a year that has less than 4 digits"
+        raise ValueError(message)
+    return moment
 
 
 def is_recent(moment: datetime, within: timedelta) -> bool:

@@ -185,7 +185,7 @@ _NUMBERS: dict[Any, tuple[tuple[type, ...], str]] = {
 }
 _MINIMUM = {Count: 0, Number: 1}
 _TEXTS: dict[Any, Callable[[str], Any]] = {
-    datetime: lambda text: parse_rfc3339(text if text >= "1000" else ""),
+    datetime: parse_rfc3339,
     Digest: Digest.from_hex,
     bytes: bytes.fromhex,
     Bytes32: lambda text: Digest.from_hex(text).raw,

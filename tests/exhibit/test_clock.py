@@ -22,6 +22,14 @@ def test_a_time_without_a_zone_is_neither_written_nor_read() -> None:
         parse_rfc3339("2026-11-20T09:30:00")
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "1000-01-01T00:00:00+14:00"]
+)
+def test_a_time_that_could_not_be_written_again_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"out of range|4 digits"):
+        parse_rfc3339(text)
+
+
 def test_what_a_clock_far_ahead_has_dated_is_not_recent() -> None:
     within, moment = timedelta(minutes=10), now()
     assert is_recent(moment - timedelta(minutes=9), within)
