@@ -87,9 +87,15 @@ def remove_browser(user: User, number: int) -> None:
 
 
 def skip_earlier(user: User, owner: Owner) -> None:
-    """Tell whoever becomes a member of an owner nothing of what was found before."""
-    newest = events.newest(owner)
-    user.push_browsers.filter(told_until__lt=newest).update(told_until=newest)
+    """Tell whoever becomes a member of an owner nothing of what was found before.
+
+    But for what was found since something of another owner that is still to be told: a browser is told in order.
+    """
+    newest = events.settled(owner).order_by("-pk").values_list("pk", flat=True).first() or 0
+    for row in user.push_browsers.filter(told_until__lt=newest):
+        waiting = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
+        until = newest if waiting is None else waiting.pk - 1
+        user.push_browsers.filter(pk=row.pk, told_until__lt=until).update(told_until=until)
 
 
 def with_news(moment: datetime | None = None) -> Q:
@@ -100,9 +106,13 @@ def with_news(moment: datetime | None = None) -> Q:
 
 def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
     """The openings of cases of which a browser wasn't told, oldest first: event, owner, and the case's number."""
+    return list(_openings(row).filter(events.is_settled()).values_list("pk", "owner", "about__case"))
+
+
+def _openings(row: PushBrowser) -> QuerySet[Event]:
+    """The openings of cases, oldest first, of which a browser wasn't told, those too that are too young for that."""
     theirs = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
-    found = theirs.filter(events.is_settled(), pk__gt=row.told_until).order_by("pk")
-    return list(found.values_list("pk", "owner", "about__case"))
+    return theirs.filter(pk__gt=row.told_until).order_by("pk")
 
 
 def _tell(what: str, row: PushBrowser) -> None:

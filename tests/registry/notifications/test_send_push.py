@@ -128,6 +128,20 @@ def test_a_message_leads_to_where_its_numbers_are_seen_and_tells_nothing_from_be
     ]
 
 
+def test_whoever_joins_an_owner_is_still_told_what_another_owner_found_before(
+    inline: SyncRunner, studio: Owner, ann: User, push_service: PushService
+) -> None:
+    browser, agency = push_service.subscriber(), owner("agency")
+    added(inline, ann, browser)
+    found(agency, 1, 2)
+    found(studio, 1)
+    found(agency, 3)
+    people.add_member(agency, ann.email, "reviewer", None, by="test")
+    inline.run_until_idle()
+    ((_, _, body),) = push_service.got
+    assert json.loads(browser.read(body))["title"] == "2 new finds"  # the agency's third came behind what waits
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_browser_to_which_nothing_can_be_sent_for_days_is_left_in_peace_and_says_why(
