@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.oprf import Answering, Blinded
 from exhibit.clock import rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
@@ -143,7 +144,7 @@ def search(services: Services, partner: Partner) -> Search:
     try:
         done = _search(services, partner, count)
         count["found"] = len(done.found)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, WrongUseError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, FormatError, WrongUseError) as error:
         raise ServiceMissingError(f"The partner {partner.name} answers nonsense: {type(error).__name__}.") from error
     finally:
         if count["points"]:
@@ -216,7 +217,7 @@ def _open(
             inner = bytes(one ^ other for one, other in zip(covered, cover, strict=True))
             record = records[position] if (position := int.from_bytes(inner[:2], "big")) < len(records) else b""
             try:
-                told = json.loads(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt))
+                told = parse_json(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt), what="the record")
             except InvalidTag:
                 raise ValueError from None
             exact = element.startswith(b"digest")

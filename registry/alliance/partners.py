@@ -10,10 +10,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
-from evidence.log.notes import parse_cosigner_key, parse_verifier_key
+from evidence.log.notes import check_name, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import now, rfc3339
 from exhibit.config.anchors import short_name
-from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError, passes
 from registry.db.rows import there, write
 from registry.log import audit_log
 from registry.models import Agreement, Partner, PartnerCall
@@ -39,7 +39,9 @@ def named(name: str) -> Partner:
 
 
 def of_log(origin: str) -> Partner | None:
-    """The partner whose log has this name, if there is one."""
+    """The partner whose log has this name, if there is one; whatever a stranger gives may be asked for."""
+    if not passes(check_name, origin, WrongUseError):
+        return None
     return next((row for row in active().filter(log_key__startswith=f"{origin}+") if row.origin == origin), None)
 
 
@@ -114,8 +116,8 @@ def forget_calls() -> None:
 
 
 def looked_at(row: Partner, fault: str) -> None:
-    """Note how a partner's log was when it was compared."""
-    Partner.objects.filter(pk=row.pk).update(looked_at=now(), fault=fault)
+    """Note how a partner's log was when it was compared, unless it has another key by now."""
+    Partner.objects.filter(pk=row.pk, log_key=row.log_key).update(looked_at=now(), fault=fault)
 
 
 def agree(partner: Partner, fields: Iterable[str], until: datetime, queries: int, *, by: str) -> Agreement:

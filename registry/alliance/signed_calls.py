@@ -15,6 +15,7 @@ from typing import Any
 
 import requests
 
+from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import holds
 from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_key
 from exhibit.clock import now, parse_rfc3339, rfc3339
@@ -73,13 +74,13 @@ def send(
     try:
         with session_for(services, partner.url, seconds) as session:
             answer = session.post(address, body, headers=headers, allow_redirects=False)
-            told = json.loads(read_limited(answer, MAX_ANSWER, seconds))
-    except (requests.RequestException, ValueError, RecursionError) as error:
+            told = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer")
+    except (requests.RequestException, FormatError) as error:
         raise ServiceMissingError(f"The partner {partner.name} doesn't answer: {type(error).__name__}.") from error
     if not isinstance(told, dict) or answer.status_code >= requests.codes.server_error:
         raise ServiceMissingError(f"The partner {partner.name} can't answer now ({answer.status_code}).")
     if not answer.ok:
-        said = str(told.get("detail", answer.status_code))[:300]
+        said = one_line(str(told.get("detail", answer.status_code)))[:300]
         raise RefusedError(f"The partner {partner.name} says: {said}", reason="partner")
     return told
 
@@ -111,13 +112,13 @@ def receive(
     Raises ``RefusedError`` for whatever it can't be, and ``ConflictError`` for one that came before.
     """
     try:
-        asked = json.loads(body)
+        asked = parse_json(body, what="the request")
         sender, receiver, nonce = (str(asked[name]) for name in ("from", "to", "nonce"))
         apart = abs(parse_rfc3339(str(asked["at"])) - now())
         meant = receiver == services.log.origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (FormatError, ValueError, KeyError, TypeError):
         raise RefusedError("This isn't a partner's request.", reason="partner") from None
-    partner = partners.of_log(sender[:200]) if sender.isprintable() else None
+    partner = partners.of_log(sender)
     signed = bytes.fromhex(signature) if _SIGNED.fullmatch(signature) else b""
     if partner is None or not holds(parse_verifier_key(partner.log_key)[1], signed, HEAD + body):
         raise RefusedError("No partner here has signed this.", reason="partner")
@@ -163,9 +164,9 @@ def own_card(services: Services) -> dict[str, str]:
 def read_card(services: Services, data: bytes) -> Card:
     """Another's card; raises ``WrongUseError`` for what isn't one, or for this installation's own."""
     try:
-        plain = json.loads(data)
+        plain = parse_json(data, what="the card", limit=MAX_CARD)
         card = Card(**{name: str(value) for name, value in plain.items()})
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (FormatError, ValueError, TypeError, AttributeError):
         hint = "Its operator makes it: exhibit partner card"
         raise WrongUseError("This isn't the card of an installation.", hint=hint) from None
     if parse_verifier_key(card.log)[0] == services.log.origin:

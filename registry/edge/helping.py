@@ -12,6 +12,7 @@ import requests
 from urllib3.util import Retry
 
 from crawler.formats.job import Kind, Target
+from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import FileSigner
 from exhibit.config.config import Config, made_data_dir
 from exhibit.digests import Digest
@@ -71,8 +72,8 @@ def _post(session: requests.Session, address: str, body: Mapping[str, Any], sign
     headers = {"Content-Type": "application/json", SIGNATURE: signer.sign(HEAD + data).hex()}
     try:
         answer = session.post(address, data, headers=headers, allow_redirects=False)
-        told: dict[str, Any] = dict(json.loads(read_limited(answer, MAX_ANSWER)))
-    except (requests.RequestException, ValueError, TypeError) as error:
+        told: dict[str, Any] = dict(parse_json(read_limited(answer, MAX_ANSWER), what="the answer"))
+    except (requests.RequestException, FormatError, ValueError, TypeError) as error:
         hint = "The same command goes on where this ended."
         raise ServiceMissingError(f"{address} doesn't answer: {type(error).__name__}.", hint=hint) from error
     if answer.status_code == requests.codes.not_found:

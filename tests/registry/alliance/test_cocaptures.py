@@ -270,7 +270,11 @@ def test_a_fault_of_our_own_is_not_the_partners(services: Services, case: Case, 
         asking.join(replace(visit, files=files))
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b"[]", b"junk", b'{"statement": 1}', b'{"sequence": NaN}', b'{"path":' + b"[" * 970 + b"]" * 970 + b"}"],
+    ids=lambda body: body[:20].decode(),
+)
 def test_nonsense_is_told(services: Services, case: Case, shop: Site, body: bytes) -> None:
     shop.routes["/api/v1/alliance/capture"] = Answer(body, "application/json")
     partners.set_captures(partner_of(new_signer(), url=shop.url("")), ask=True, by="operator")

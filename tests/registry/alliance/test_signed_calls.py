@@ -14,6 +14,7 @@ from registry.alliance import partners
 from registry.alliance.signed_calls import HEAD, ask, receive
 from registry.services.services import Services
 from tests.assets.partners import new_signer, partner_of
+from tests.assets.site import Answer, Site
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -48,6 +49,7 @@ def test_a_request_of_a_partner_is_let_in_once(services: Services, signer: KeySi
         {"to": "c.example/log"},
         {"call": "other"},
         {"at": "2020-01-01T00:00:00.000000Z"},
+        {"at": "0001-01-01T00:00:00+14:00"},
         {"nonce": "short"},
         {"from": "nobody.example/log"},
     ],
@@ -90,6 +92,26 @@ def test_installations_ask_each_other(services: Services, live_server: LiveServe
     partners.revoke(itself, by="operator", reason="")
     with pytest.raises(RefusedError, match="signed"):
         ask(services, itself, "heads", {})
+
+
+@pytest.mark.parametrize(
+    "said", [b'{"heads":' + b"[" * 64 + b"]" * 64 + b"}", b'{"heads": "\\ud800"}', b'{"heads": 1e999}', b"[]"]
+)
+def test_an_answer_is_plain_json_of_a_few_levels(services: Services, signer: KeySigner, said: bytes) -> None:
+    with Site() as site:
+        site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json")
+        row = partner_of(signer, url=site.url(""))
+        with pytest.raises(ServiceMissingError):
+            ask(services, row, "heads", {})
+
+
+def test_what_a_partner_says_against_a_request_is_one_line(services: Services, signer: KeySigner) -> None:
+    with Site() as site:
+        said = b'{"detail": "Not\\u0000\\n now"}'
+        site.routes["/api/v1/alliance/heads"] = Answer(said, "application/json", status=403)
+        row = partner_of(signer, url=site.url(""))
+        with pytest.raises(RefusedError, match="The partner b says: Not now"):
+            ask(services, row, "heads", {})
 
 
 def test_a_partner_that_is_away_is_told(services: Services, signer: KeySigner) -> None:

@@ -1,15 +1,21 @@
 """A machine that helps: from the invitation to a case, with everything that happens in between."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from exhibit.clock import now
-from exhibit.errors import NotFoundError, RefusedError
+from exhibit.errors import NotFoundError, RefusedError, ServiceMissingError
 from registry.crawls import denylists
 from registry.crawls.plan import plan_crawls
 from registry.edge import leases
+from registry.edge.helping import helping
 from registry.models import Case, Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, HostLease, Picture, Sighting
 from tests.assets.helped import Helped, helped
 from tests.assets.rows import copy_of, photograph, register
+from tests.assets.site import Answer, Site
+from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["helped"]
 
@@ -215,3 +221,11 @@ def test_an_address_on_the_machines_own_network_is_refused_there(helped: Helped)
     assert next(machine) == 0
     assert EdgeResult.objects.get().outcome == "nothing"
     assert helped.shop.site.times("/0.jpg") == 0
+
+
+def test_an_answer_without_an_end_to_its_brackets_is_told(inline: SyncRunner, tmp_path: Path) -> None:
+    config = replace(inline.services.config, data_dir=tmp_path, allowed_networks=("127.0.0.0/8",))
+    with Site() as site:
+        site.routes["/api/v1/edge/leases"] = Answer(b"[" * 100_000, "application/json")
+        with pytest.raises(ServiceMissingError, match="doesn't answer: FormatError"):
+            next(helping(config, site.url(""), "token"))
