@@ -129,7 +129,8 @@ def proven(index: int, size: int, path: Sequence[bytes], value: bytes, *, whole:
         begin, end = (begin, middle) if index < middle else (middle, end)
     if whole and begin:
         value, path = (path[0], path[1:]) if path else (value, path)
-    if not 0 <= index < size or len(path) != len(siblings):
+    are_hashes = all(len(one) == HASH_BYTES for one in (value, *path))  # or bytes move from one to the next unseen
+    if not 0 <= index < size or len(path) != len(siblings) or not are_hashes:
         return {}
     shown = {(begin, end): value}
     for (first, last), sibling in zip(reversed(siblings), path, strict=True):

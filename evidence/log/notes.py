@@ -24,7 +24,7 @@ _TIME, _SIGNATURE = 8, 64
 _LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 _NAME = re.compile(r"[!-*,-~]{1,200}")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\ud800-\udfff]")
 _SIGNATURE_LINE = re.compile(r"— (\S+) (\S+)")
 
 

@@ -6,10 +6,11 @@ with those tiles that show whether it continues all of them. A log that has sign
 cosigned until it shows that one too. Proofs of forks travel: who has one hands it on with the heads.
 """
 
+import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -17,16 +18,17 @@ from typing import Any
 
 import requests
 from django.db import transaction
+from django.db.models import BigIntegerField
 
 from evidence.log import merkle
 from evidence.log.notes import MAX_NOTE, cosign, parse_note, strict_base64, verify_note
 from evidence.log.tiles import HEIGHT, WIDTH, Tile, tile_path
 from exhibit.clock import now
-from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
+from exhibit.errors import ExhibitError, IntegrityError, RefusedError, ServiceMissingError
 from exhibit.ports import SignedCheckpoint
 from exhibit.sentences import Sentence, following
 from registry.alliance import partners, signed_calls
-from registry.db.rows import write
+from registry.db.rows import alone_with, write
 from registry.log import audit_log
 from registry.models import LogFork, Partner, WitnessedHead
 from registry.services.services import Services
@@ -38,20 +40,22 @@ _OLD = re.compile("old (0|[1-9][0-9]{0,18})")
 UNEXPLAINED = "The log has signed a larger head elsewhere, and doesn't show what stands under it."
 FORKED = Sentence("Its log has signed two histories.")
 OTHER_HEAD = Sentence("It has cosigned a head that this installation's log doesn't hold.")
+SILENT = Sentence("It doesn't tell which heads it has cosigned.")
 SECONDS, ALL_SECONDS = 10.0, 60.0
 """For one answer of a partner's site, and for all that is asked of it at once."""
 MAX_HEADS = 1000
 MAX_FORKS = 100
 Known = Sequence[tuple[str, str]]
 """Heads of one log, each with the name of who has cosigned it."""
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a partner says of logs: the heads that it cosigned last, and proofs of forks, as plain JSON."""
+    """What a partner says of logs: the heads that it cosigned last; or why that can't be read, in a sentence."""
 
     heads: Sequence[str] = ()
-    forks: Sequence[Mapping[str, Any]] = ()
+    fault: str = ""
 
 
 class NotCosignedError(ExhibitError):
@@ -72,11 +76,11 @@ def add_checkpoint(services: Services, body: bytes) -> str:
     partner = partners.of_log(note.origin)
     if partner is None:
         raise NotCosignedError("The log isn't known here.", HTTPStatus.NOT_FOUND)
-    try:
-        head = verify_note(text, partner.log_key)
-    except IntegrityError as error:
-        raise NotCosignedError(error.message, HTTPStatus.FORBIDDEN) from error
-    with transaction.atomic():
+    with alone_with(partner) as partner:
+        try:
+            head = verify_note(text, partner.log_key)
+        except IntegrityError as error:
+            raise NotCosignedError(error.message, HTTPStatus.FORBIDDEN) from error
         known = _held(partner)
         root, refusal = bytes(known.root) or merkle.EMPTY_ROOT, None
         if has_forked(note.origin):
@@ -137,7 +141,8 @@ def _read(body: bytes) -> tuple[int, list[bytes], str]:
     except (UnicodeDecodeError, IntegrityError):
         raise broken from None
     good = [step for step in path if step is not None and len(step) == merkle.HASH_BYTES]
-    if match is None or not separator or len(good) < len(path) or len(path) > MAX_PATH or int(match[1]) > size:
+    fits = len(good) == len(path) <= MAX_PATH and size <= BigIntegerField.MAX_BIGINT
+    if match is None or not separator or not fits or int(match[1]) > size:
         raise broken
     return int(match[1]), good, text
 
@@ -179,17 +184,16 @@ def compare_heads(services: Services) -> dict[str, str]:
     """
     there = list(partners.active())
     told = {partner.name: _told_by(services, partner) for partner in there}
-    for name, said in told.items():
-        for fork in said.forks[:MAX_FORKS]:
-            _take_fork(fork, name)
     wrong, here = {}, heads_seen()
     for partner in there:
         known = [(name, note) for name, said in told.items() for note in _of(partner.origin, said.heads)]
         known += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
         own = _of(services.log.origin, told[partner.name].heads)
-        theirs, unexplained = _look(services, partner, known)
-        write(partner, unexplained=unexplained)
-        fault = following(theirs, _own_fault(services, own))
+        with _faults_of(partner) as faults:
+            theirs, unexplained = _look(services, partner, known)
+            _keep_unexplained(partner, unexplained)
+            faults.extend((theirs, _own_fault(services, own)))
+        fault = following(*faults) or told[partner.name].fault  # one that is away is told to be so once
         partners.looked_at(partner, fault)
         if fault:
             wrong[partner.name] = fault
@@ -200,20 +204,52 @@ def _of(origin: str, notes: Sequence[str]) -> list[str]:
     return [note for note in notes if note.partition("\n")[0] == origin]
 
 
-def _told_by(services: Services, partner: Partner) -> Told:
+@contextmanager
+def _faults_of(partner: Partner) -> Iterator[list[str]]:
+    """Where to put what is wrong with a partner; what breaks off within is put there, and stops nothing else."""
+    faults: list[str] = []
     try:
-        told = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
-    except ExhibitError:  # it is told when its own log is looked at
-        return Told()
-    notes, forks = told.get("heads"), told.get("forks")
-    return Told(
-        [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else [],
-        [fork for fork in forks[:MAX_FORKS] if isinstance(fork, dict)] if isinstance(forks, list) else [],
-    )
+        yield faults
+    except ExhibitError as error:
+        faults.append(error.message)
+    except Exception as error:  # whatever it has told: others are looked at, and it is known whom it comes from
+        LOGGER.exception("Comparing heads with the partner %s broke off", partner.name)
+        faults.append(Sentence("Comparing heads with it broke off: %(why)s.", why=type(error).__name__))
 
 
-def _take_fork(fork: Mapping[str, Any], source: str) -> None:
+def _keep_unexplained(partner: Partner, note: str) -> None:
+    """Keep the largest head that isn't explained, unless that or the key changed while the log was looked at."""
+    with alone_with(partner) as row:
+        as_read = (row.log_key, row.unexplained) == (partner.log_key, partner.unexplained)
+        if as_read and (not note or parse_note(note).size > _size_cosigned(row)):
+            write(row, unexplained=note)
+
+
+def _size_cosigned(partner: Partner) -> int:
+    return WitnessedHead.objects.filter(origin=partner.origin).values_list("size", flat=True).first() or 0
+
+
+def _told_by(services: Services, partner: Partner) -> Told:
+    """Which heads a partner has cosigned; the proofs of forks that it hands on are kept."""
+    heads: list[str] = []
+    with _faults_of(partner) as faults:
+        try:
+            told = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
+        except RefusedError as error:
+            if error.reason != "partner":
+                raise
+            return Told()  # it witnesses nothing of this installation, and needn't
+        notes, forks = told.get("heads"), told.get("forks")
+        heads += [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else []
+        for fork in forks[:MAX_FORKS] if isinstance(forks, list) else []:
+            _take_fork(fork, partner.name)
+    return Told(heads, following(SILENT, *faults) if faults else "")
+
+
+def _take_fork(fork: object, source: str) -> None:
     """Keep a proof that a partner hands on, once it is known to be one: nobody has to be believed for that."""
+    if not isinstance(fork, dict):
+        return
     known, other, steps = (fork.get(name) for name in ("known", "other", "path"))
     if not (
         isinstance(known, str) and isinstance(other, str) and isinstance(steps, list) and len(steps) <= MAX_PATH + 1
@@ -248,7 +284,7 @@ def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]
     seen = _signed(partner, known)
     if has_forked(partner.origin) or _two_of_a_size(partner, seen):
         return FORKED, ""
-    cosigned = WitnessedHead.objects.filter(origin=partner.origin).values_list("size", flat=True).first() or 0
+    cosigned = _size_cosigned(partner)
     largest = max((head for _, head in seen), key=lambda head: head.size, default=None)
     unexplained = largest.note if largest and largest.size > cosigned else ""
     try:

@@ -70,6 +70,12 @@ def test_text_that_is_no_note_is_refused_with_a_sentence(text: str) -> None:
         parse_note(text)
 
 
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_a_note_that_has_no_bytes_or_no_place_in_a_table_is_refused(character: str) -> None:
+    with pytest.raises(IntegrityError, match="isn't a signed note"):
+        verify_note(NOTE.replace("\n\n", f"\n{character}\n\n"), VKEY)
+
+
 def test_a_note_by_an_unknown_key_is_told_apart_from_a_wrong_one() -> None:
     forged = sign_note("example.org/log", 7, ROOT, OTHER).note
     with pytest.raises(UnknownWitnessError):

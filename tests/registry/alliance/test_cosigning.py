@@ -18,7 +18,7 @@ from evidence.log.append_only import Log
 from evidence.log.notes import cosigned_at, cosigner_key, parse_note, sign_note
 from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
-from registry.alliance import partners
+from registry.alliance import cosigning, partners
 from registry.alliance.cosigning import (
     NotCosignedError,
     add_checkpoint,
@@ -88,6 +88,8 @@ def test_a_first_head_that_no_log_can_have_is_refused(services: Services) -> Non
     partner = partner_of(signer)
     impossible = sign_note(partner.origin, 0, b"\x01" * 32, signer).note
     assert refused(services, b"old 0\n\n" + impossible.encode()) == (HTTPStatus.CONFLICT, 0)
+    beyond = sign_note(partner.origin, 1 << 63, b"\x01" * 32, signer).note
+    assert refused(services, b"old 0\n\n" + beyond.encode()) == (HTTPStatus.BAD_REQUEST, None)
     assert not LogFork.objects.exists()  # there is no other head that it contradicts
 
 
@@ -317,6 +319,89 @@ def test_two_histories_of_one_size_are_found_though_the_log_shows_nothing(servic
     assert refused(services, f"old 5\n\n{head_of(rogue, 5, key, 1)}".encode()) == (HTTPStatus.FORBIDDEN, None)
 
 
+def forged_for(vkey: str, character: str) -> str:
+    """A head that nobody has signed, under the name of a key, with a character that has no place in one."""
+    name, identity, _ = vkey.split("+", 2)
+    line = base64.b64encode(bytes.fromhex(identity) + bytes(64)).decode()
+    return f"{name}\n5\n{base64.b64encode(bytes(32)).decode()}\n{character}\n\n— {name} {line}\n"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_what_one_partner_makes_up_hides_no_fork_of_another(services: Services, character: str) -> None:
+    with Site() as friend, Site() as site, Site() as odd:
+        key, rogue = rogue_and_friend(friend, site)
+        partner_of(new_signer(), "a", odd.url("").rstrip("/"))
+        cosigned(rogue, head_of(rogue, 5, key, 1))
+        told_by(friend, head_of(rogue, 5, key, 2))
+        made_up = [forged_for(vkey, character) for vkey in (rogue.log_key, services.log.vkey())]
+        lie = {"known": f"x{character}", "other": "", "path": []}
+        told_by(odd, *made_up, forks=[lie, {**lie, "known": made_up[0], "other": made_up[0]}])
+        assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")
+    assert not Partner.objects.filter(looked_at=None).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_breaks_the_comparison_is_told_and_the_others_are_looked_at(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, look = log_of(tmp_path), cosigning._look
+
+    def broken(services: Services, partner: Partner, known: cosigning.Known) -> tuple[str, str]:
+        if partner.name == "a":
+            raise LookupError
+        return look(services, partner, known)
+
+    monkeypatch.setattr(cosigning, "_look", broken)
+    with Site() as site:
+        partner_of(new_signer(), "a")
+        partners.add("b", site.url("").rstrip("/"), log.vkey(), cosigner_key("b/w", new_signer().public_key), by="")
+        site.routes["/log/checkpoint"] = Answer(log.checkpoint().note.encode())
+        told_by(site)
+        assert compare_heads(services) == {"a": "Comparing heads with it broke off: LookupError."}
+        site.routes["/api/v1/alliance/heads"] = Answer(b'"\\ud800"', "application/json")
+        assert compare_heads(services)["b"].startswith("It doesn't tell which heads it has cosigned.")
+        told_no = Answer(b'{"detail": "No partner here has signed this."}', "application/json", status=403)
+        site.routes["/api/v1/alliance/heads"] = told_no  # whom it doesn't work with
+        assert "b" not in compare_heads(services)
+    assert "LookupError" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_head_that_is_explained_while_others_are_asked_stays_explained(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, look = log_of(tmp_path), cosigning._look
+    with Site() as friend:
+        partner_of(new_signer(), "friend", friend.url("").rstrip("/"))
+        keys = log.vkey(), cosigner_key("honest/witness", new_signer().public_key)
+        row = partners.add("honest", "http://127.0.0.1:9", *keys, by="")
+        add_checkpoint(services, grown(log, 3, 0))
+        body = grown(log, 4, 3)
+        told_by(friend, body.decode().partition("\n\n")[2])
+
+        def brought_meanwhile(services: Services, partner: Partner, known: cosigning.Known) -> tuple[str, str]:
+            found = look(services, partner, known)
+            if partner == row:
+                add_checkpoint(services, body)
+            return found
+
+        def another_key_meanwhile(services: Services, partner: Partner, known: cosigning.Known) -> tuple[str, str]:
+            found = look(services, partner, known)
+            if partner == row:
+                partner_of(new_signer(), "honest")
+            return found
+
+        monkeypatch.setattr(cosigning, "_look", brought_meanwhile)
+        compare_heads(services)
+        assert add_checkpoint(services, grown(log, 2, 7))
+        told_by(friend, sign_note(log.origin, 20, b"\x02" * 32, log._signer).note)
+        monkeypatch.setattr(cosigning, "_look", another_key_meanwhile)
+        compare_heads(services)
+    row.refresh_from_db()
+    assert (row.unexplained, row.fault, row.looked_at is None) == ("", "", False)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_cosigned_while_a_larger_head_is_unexplained(services: Services, tmp_path: Path) -> None:
     log = log_of(tmp_path)
@@ -363,6 +448,8 @@ def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services
     large = log.checkpoint().note
     path = {size: [step.hex() for step in log.consistency(size, 300)] for size in (256, 299)}
     path[256].insert(0, log.root(256).hex())
+    honest, (first, second, *rest) = sign_note(log.origin, 256, log.root(256), log._signer).note, path[256]
+    moved = [first[:-2], first[-2:] + second, *rest]  # the same bytes are hashed
     lies = [
         {"known": true, "other": large, "path": path[299]},  # both are true
         {"known": small[299], "other": large, "path": path[299][:-1]},
@@ -372,6 +459,7 @@ def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services
         {"known": small[299], "other": other.checkpoint().note, "path": path[299]},
         {"known": small[299], "other": small[299], "path": []},
         {"known": 7, "other": None, "path": {}},
+        {"known": honest, "other": large, "path": moved},
         {"known": small[299], "other": large, "path": ["zz", 7]},
     ]
     with Site() as friend, Site() as site:
