@@ -287,7 +287,7 @@ const half = (number) => Math.floor(number / 2);
 async function rootsOf(node, index, last, path) {
   let [whole, part] = [node, node];
   for (const beside of path) {
-    if (last === 0) return null;
+    if (last === 0 || beside.length !== 32) return null;
     if (index % 2 || index === last) {
       [whole, part] = [await nodeHash(beside, whole), await nodeHash(beside, part)];
       for (; index && index % 2 === 0; index /= 2) last = half(last);
@@ -318,7 +318,7 @@ async function isContinued(old, fresh, path) {
 /** A checkpoint as read (C2SP tlog-checkpoint), its signatures not yet checked. */
 function parseNote(text) {
   const isNote = (holds) => must(holds, "The checkpoint isn't a signed note with a name, a size and a root.");
-  isNote(typeof text === "string" && text.length <= MAX_NOTE && !/[\x00-\x09\x0b-\x1f]/.test(text));
+  isNote(typeof text === "string" && text.length <= MAX_NOTE && !/[\x00-\x09\x0b-\x1f\ud800-\udfff]/u.test(text));
   const place = text.lastIndexOf("\n\n");
   isNote(place >= 0 && text.endsWith("\n") && place + 2 < text.length);
   const body = text.slice(0, place + 1);

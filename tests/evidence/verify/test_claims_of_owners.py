@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from evidence.bundle.bag import WITHHELD_PATH
 from evidence.capture.surroundings import describe
@@ -454,6 +454,20 @@ ON_A_SPECK: Matrix = (
 """By which a stranger agrees in 81% of 105 windows, found by trying."""
 
 
+def around(picture: Image.Image) -> bytes:
+    """A large picture of something else that shows another as small as a thumbnail."""
+    large = Image.new("RGB", (1200, 1000), "white")
+    large.paste(picture, (200, 100))
+    return encoded(large, "PNG")
+
+
+def corner(size: tuple[int, int], at: tuple[int, int], dark: int, bright: int, soft: float) -> bytes:
+    """Plain ground with a soft corner of another plain thing, which reaches to the right and to the bottom."""
+    picture = Image.new("L", size, dark)
+    picture.paste(bright, (*at, *size))
+    return encoded(picture.filter(ImageFilter.GaussianBlur(soft)).convert("RGB"), "PNG")
+
+
 def horizon(above: int, below: int, seed: int, left: int) -> bytes:
     """Sky and sea without anything else in them but a small picture of something."""
     picture = Image.new("RGB", (480, 360), (above, above, above))
@@ -732,6 +746,18 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
             compared(STILL),
         ),
         {"match:01": "not checked", "says:match:01": "more than an edge in one direction"},
+    ),
+    "another thing with a corner laid on that of a small work": (
+        also(
+            of_work(corner((72, 72), (28, 28), 60, 210, 0.8)),
+            seen(corner((400, 300), (228, 128), 90, 190, 1.4)),
+            compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0))),
+        ),
+        {"match:01": "not checked", "says:match:01": "more than an edge in one direction"},
+    ),
+    "a work on a speck of a large picture": (
+        also(seen(around(textured(1))), compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0)))),
+        {"line:pictures": "image.jpg shows the work"},
     ),
     "a registered picture of few pixels": (
         also(
