@@ -1,12 +1,17 @@
 """Backups, made while Exhibit runs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, open_desk
+from desk.cli.common.frame import examples, finish, open_desk
 from desk.cli.common.options import PLACE, json_option
 from desk.cli.common.show import counted, echo_json, note, say
+from exhibit.errors import ExitCode
+
+if TYPE_CHECKING:
+    from workers.database.backup_format import Description
 
 
 @click.command("backup", epilog=examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
@@ -17,7 +22,7 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     """Write everything that can't be made again to PLACE, a folder or a file NAME.tar, and read it again.
 
     Exhibit may run meanwhile. Into a folder, only what is new is copied; after an interruption the same command goes
-    on, and until its end the earlier backup stays whole.
+    on, and until its end the earlier backup stays whole. Ends with 4 when stored bytes have changed and it lacks them.
     """
     desk = open_desk()
     from workers.database import backup
@@ -25,12 +30,23 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
     made = backup.back_up(desk.services, place, keys=not without_keys, tell=note)
     if as_json:
         log = {"origin": made.log.origin, "entries": made.log.entries, "root": made.log.root}
-        kept = [part.name for part in made.files]
+        kept = [f"files/{part.path}" for part in made.files]
         shown = {"place": str(place), "made_at": made.made_at, "blobs": made.blobs, "files": kept, "log": log}
-        echo_json({**shown, "left_out": list(made.left_out)})
-        return
-    say(f"Written and read again: {place}. {counted(made.log.entries, 'entry', 'entries')} of the log.")
+        echo_json({**shown, "left_out": list(made.left_out), "damaged": list(made.damaged)})
+    else:
+        _say(made, place, keys=not without_keys)
+    if made.damaged:
+        finish(ExitCode.INCOMPLETE)
+
+
+def _say(made: "Description", place: Path, *, keys: bool) -> None:
+    said = "Written and read again, but incomplete" if made.damaged else "Written and read again"
+    say(f"{said}: {place}. {counted(made.log.entries, 'entry', 'entries')} of the log.")
     for name in made.left_out:
         say(f"Not in it: {name}")
-    if not without_keys:
+    for digest in made.damaged:
+        say(f"Not in it, for its bytes have changed or can't be read: {digest}")
+    if made.damaged:
+        say("Keep earlier backups. Look at the disk, put these files back from one, or bring the same pictures again.")
+    if keys:
         say("It holds the keys: whoever reads it can sign as your owners.")

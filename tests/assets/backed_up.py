@@ -72,7 +72,8 @@ class Made:
         self.back_up("all.tar")
         self.answers = answers(self.services)
 
-    def back_up(self, name: str, *, keys: bool = True) -> Description:
+    def back_up(self, name: str | Path, *, keys: bool = True) -> Description:
+        """Into a place beside the data folder, or anywhere."""
         return back_up(self.services, self.folder / name, keys=keys, tell=nothing)
 
 

@@ -1,14 +1,16 @@
 """Making a backup while the product runs: the rows of one moment, then the bytes, then what says that it is whole."""
 
+import errno
 import io
 import os
 import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -19,8 +21,10 @@ from exhibit import __version__
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD
-from exhibit.digests import Digest
+from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.files.blobs import BlobStore
+from exhibit.files.durable import settle, settle_path
 from exhibit.files.locks import alone
 from indexer.calibration.kept import FOLDER as BENCHMARK
 from registry.crawls.search_services import own_mappings
@@ -28,7 +32,6 @@ from registry.log.accuracy import JOINED
 from registry.models import LogCheckpoint, LogEntry
 from registry.services.services import Services
 from workers.database.backup_format import (
-    BLOBS,
     DESCRIPTION,
     FILES,
     Description,
@@ -42,8 +45,9 @@ from workers.database.dumping import dump_rows
 
 Tell = Callable[[str], None]
 _LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"
-_MADE = re.compile(rf"({_LISTED}|blobs/[0-9a-f]{{2}}/[0-9a-f]{{2}}/[0-9a-f]{{64}})(\.partial)?")
-"""What a backup's folder holds beside its description and files of the data folder; nothing else is ever removed."""
+_BLOB = r"blobs/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}"
+_MADE = re.compile(rf"({_LISTED}|{_BLOB}|files/.+-[0-9a-f]{{16}})(\.partial)?")
+"""What a backup's folder holds beside its description; nothing else is ever removed but what an earlier one named."""
 _BEGUN = ".backup-"
 _TOP = re.compile(
     rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_BEGUN)}.*|lost\+found"
@@ -55,9 +59,10 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
     """Write a backup and read it again; the product may run meanwhile.
 
     The rows are those of one moment. The bytes are copied afterwards, so every row finds its bytes, save those that
-    expired or were purged in between. A folder, made if missing, is kept up: bytes that it has aren't copied again, an
-    interrupted backup goes on, and the earlier one stays whole until the new one is. A TAR file appears when it is
-    whole. Without the secrets (``keys``) nothing can be sealed after a restore.
+    expired or were purged in between, and those that are damaged, which the description names. A folder, made if
+    missing, is kept up: bytes that it has and that are whole aren't copied again, an interrupted backup goes on, and
+    the earlier one stays whole until the new one is. A TAR file appears when it is whole. Without the secrets
+    (``keys``) nothing can be sealed after a restore.
 
     Raises ``WrongUseError`` when the place can't be used, ``IntegrityError`` when what was written isn't what is there:
     a failing disk.
@@ -79,25 +84,25 @@ def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Descr
 
 
 def _write(services: Services, target: "_Folder | _Tar", *, keys: bool, tell: Tell) -> Description:
-    made_at = rfc3339(now())
+    made_at, data = rfc3339(now()), services.config.data_dir
     with tempfile.TemporaryDirectory(dir=target.beside, prefix=_BEGUN) as folder:
-        dump, listed = Path(folder) / "dump", Path(folder) / "listed"
+        draft, listed = Path(folder) / "draft", Path(folder) / "listed"
         tell("Writing the rows down.")
-        log, database = _dump(services, dump)
-        rows = _part(f"database-{Digest.of_file(dump).hex[:16]}.dump", dump)
-        _add_file(target, rows.name, dump)
+        log, database = _dump(services, draft)
+        rows = _add(target, draft, "database-", ".dump")
         files, left_out = _files(services.config, keys=keys)
         parts = []
         for path in files:
-            name = FILES + path.relative_to(services.config.data_dir).as_posix()
-            parts.append(_part(name, path))
-            _add_file(target, name, path)
+            inside, mode = path.relative_to(data).as_posix(), path.stat().st_mode & 0o777
+            shutil.copyfile(path, draft)
+            parts.append(replace(_add(target, draft, f"{FILES}{inside}-"), mode=mode, path=inside))
         tell("Copying the bytes.")
-        count = _blobs(services, target, listed)
+        count, damaged = _blobs(services.blobs, target, draft, listed)
         tell(f"{count:,} pictures and other files.")
-        list_part = _part(f"blobs-{Digest.of_file(listed).hex[:16]}.txt", listed)
-        _add_file(target, list_part.name, listed)
-    return Description(made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(left_out), database)
+        list_part = _add(target, listed, "blobs-", ".txt")
+    return Description(
+        made_at, __version__, rows, list_part, count, tuple(parts), log, tuple(left_out), database, tuple(damaged)
+    )
 
 
 def _dump(services: Services, to: Path) -> tuple[LogState, int]:
@@ -132,26 +137,59 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     return inside, left_out if keys else [*left_out, "secrets/"]
 
 
-def _blobs(services: Services, target: "_Folder | _Tar", listed: Path) -> int:
-    """Copy all exact bytes and list their digests; what expires at this moment is left out."""
-    blobs, count = services.blobs, 0
+def _blobs(blobs: BlobStore, target: "_Folder | _Tar", draft: Path, listed: Path) -> tuple[int, list[str]]:
+    """Copy all exact bytes and list their digests; what expires at this moment is left out.
+
+    Those that are damaged where they lie are taken from the earlier backup at the same place. Returns how many there
+    are, and the digests of those that are whole in neither.
+    """
+    count, damaged = 0, []
     with listed.open("w", encoding="ascii") as file:
         for digest in sorted(blobs, key=attrgetter("hex")):
+            name = blob_name(digest.hex)
+            sources = (_stored(blobs, digest), target.had(name))
             try:
-                target.add(blob_name(digest.hex), blobs.size(digest), partial(blobs.open, digest))
+                held = target.holds(name, digest.hex)
+                whole = held or any(_copied(source, digest, draft) for source in sources)
             except NotFoundError:
                 continue
+            if not whole:
+                damaged.append(digest.hex)
+                continue
+            if not held:
+                target.take(draft, name)
             file.write(f"{digest.hex}\n")
             count += 1
-    return count
+    return count, damaged
 
 
-def _add_file(target: "_Folder | _Tar", name: str, path: Path) -> None:
-    target.add(name, path.stat().st_size, lambda: path.open("rb"))
+def _copied(source: Iterable[bytes], digest: Digest, to: Path) -> bool:
+    """Write bytes into a file; whether they are those of a digest."""
+    seen = sha256()
+    with to.open("wb") as file:
+        for piece in source:
+            seen.update(piece)
+            file.write(piece)
+    return seen.digest() == digest.raw
 
 
-def _part(name: str, path: Path) -> Part:
-    return Part(name, Digest.of_file(path).hex, path.stat().st_size, path.stat().st_mode & 0o777)
+def _stored(blobs: BlobStore, digest: Digest) -> Iterator[bytes]:
+    """What the disk still gives of exact bytes; raises ``OSError`` when all of it is gone."""
+    try:
+        with blobs.open(digest) as stream:
+            yield from iter(lambda: stream.read(CHUNK), b"")
+    except OSError as error:
+        if error.errno == errno.ESTALE:
+            raise
+
+
+def _add(target: "_Folder | _Tar", path: Path, begin: str, end: str = "") -> Part:
+    """Bring a file into the backup under a name by what it holds: no name of an earlier backup gets other bytes."""
+    digest, size = Digest.of_file(path).hex, path.stat().st_size
+    name = f"{begin}{digest[:16]}{end}"
+    if not target.holds(name, digest):
+        target.take(path, name)
+    return Part(name, digest, size)
 
 
 @contextmanager
@@ -183,26 +221,38 @@ class _Folder:
     def __init__(self, place: Path) -> None:
         self.beside = place
         self._named: set[str] = set()
+        self._whole: set[str] = set()
         self._earlier = _files_of(place / DESCRIPTION)
 
-    def add(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> None:
-        made = self.beside / name
+    def holds(self, name: str, digest: str) -> bool:
+        """Whether a file is there with these bytes; it is read. One with others stays until better ones come."""
         self._named.add(name)
-        if name.startswith(BLOBS) and made.is_file() and made.stat().st_size == size:
-            return
+        with suppress(OSError):  # there is none, or the disk can't read it any more
+            if Digest.of_file(self.beside / name).hex == digest:
+                self._whole.add(name)
+                return True
+        return False
+
+    def had(self, name: str) -> Iterator[bytes]:  # noqa: ARG002 - as a TAR file has it
+        """Nothing that it doesn't hold."""
+        return iter(())
+
+    def take(self, path: Path, name: str) -> None:
+        """Give a file of this disk a name."""
+        made = self.beside / name
         made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        aside = made.with_name(made.name + ".partial")
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # whoever may read the folder
-        with os.fdopen(handle, "wb") as to, opened() as file:
-            shutil.copyfileobj(file, to)
-        aside.replace(made)
+        path.chmod(0o600)  # whoever may read the folder
+        path.replace(made)
 
     def publish(self, description: Description) -> None:
         os.sync()
-        verify_written(self.beside, description)
+        verify_written(self.beside, description, self._whole)
         aside = self.beside / (DESCRIPTION + ".partial")
-        aside.write_bytes(description.to_json())
+        with aside.open("wb") as file:
+            file.write(description.to_json())
+            settle(file)
         aside.replace(self.beside / DESCRIPTION)
+        settle_path(self.beside)
         for path in list(self.beside.rglob("*")):  # of an earlier backup, or of one that was broken off
             name = path.relative_to(self.beside).as_posix()
             if path.is_file() and name not in self._named and (_MADE.fullmatch(name) or name in self._earlier):
@@ -224,17 +274,32 @@ class _Tar:
         self.beside = place.parent
         self._place, self._partial, self._file, self._tar = place, partial, file, tar
 
-    def add(self, name: str, size: int, opened: Callable[[], BinaryIO]) -> None:
-        with opened() as file:
-            told = tarfile.TarInfo(name)
-            told.size, told.mode = size, 0o600
-            self._tar.addfile(told, file)
+    def holds(self, name: str, digest: str) -> bool:  # noqa: ARG002 - as a folder has it
+        """It begins empty."""
+        return False
+
+    def had(self, name: str) -> Iterator[bytes]:
+        """What an earlier backup at this place has under a name, which this one takes the place of."""
+        with suppress(OSError, tarfile.TarError, KeyError), tarfile.open(self._place, "r:") as earlier:
+            stream = earlier.extractfile(name)
+            if stream is not None:
+                yield from iter(lambda: stream.read(CHUNK), b"")
+
+    def take(self, path: Path, name: str) -> None:
+        with path.open("rb") as file:
+            self._append(name, path.stat().st_size, file)
+        path.unlink()
 
     def publish(self, description: Description) -> None:
         data = description.to_json()
-        self.add(DESCRIPTION, len(data), lambda: io.BytesIO(data))
+        self._append(DESCRIPTION, len(data), io.BytesIO(data))
         self._tar.close()
         self._file.flush()  # closing the archive leaves the file open, and its last blocks in memory
         os.sync()
         verify_written(self._partial, description)
         self._partial.replace(self._place)
+
+    def _append(self, name: str, size: int, file: BinaryIO) -> None:
+        told = tarfile.TarInfo(name)
+        told.size, told.mode = size, 0o600
+        self._tar.addfile(told, file)

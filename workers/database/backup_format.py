@@ -4,14 +4,16 @@ backup.json               says what belongs to it; it is written last, so a back
 database-HASH.dump        the rows, as pg_dump writes them (custom format)
 blobs-HASH.txt            the digests of the exact bytes, one a line
 blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
-files/…                   of the data folder: exhibit.toml, searches/, benchmark/, secrets/, what the settings name
+files/…-HASH              of the data folder: exhibit.toml, searches/, benchmark/, secrets/, what the settings name
+
+HASH is the beginning of the SHA-256 of what a file holds. In ``exhibit-backup/1`` files of the data folder have none.
 """
 
 import hashlib
 import json
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set as AbstractSet
 from dataclasses import asdict, dataclass
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
@@ -20,7 +22,7 @@ from typing import Any
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 
-FORMAT = "exhibit-backup/1"
+FORMAT, EARLIER = "exhibit-backup/2", "exhibit-backup/1"
 DESCRIPTION = "backup.json"
 BLOBS, FILES = "blobs/", "files/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -29,12 +31,13 @@ _HINT = "Make another backup, or take an earlier one."
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a backup: its name in it, its SHA-256 in hexadecimal digits, its bytes, and its mode."""
+    """A file of a backup: its name in it, its SHA-256 in hexadecimal digits, its bytes, its mode, where it belongs."""
 
     name: str
     digest: str
     size: int
     mode: int = 0o600
+    path: str = ""  # in the data folder, where it is a file of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Description:
     log: LogState
     left_out: tuple[str, ...]  # files that the settings name and that lie elsewhere, or that were to be left out
     database: int = 0  # bytes that the rows took there; 0 where the backup doesn't say
+    damaged: tuple[str, ...] = ()  # digests of exact bytes that had changed, or couldn't be read, and aren't in it
 
     def to_json(self) -> bytes:
         """As it stands in the backup."""
@@ -70,13 +74,14 @@ def parse_description(data: bytes) -> Description:
     """The inverse of :meth:`Description.to_json`; raises ``IntegrityError`` for anything else."""
     try:
         told: dict[str, Any] = json.loads(data)
-        if told.pop("format") != FORMAT:
+        if told.pop("format") not in {FORMAT, EARLIER}:
             raise IntegrityError("This backup is of another version.", hint="Restore it with the version that made it.")
         parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**part) for part in told.pop("files"))
-        log, left_out = LogState(**told.pop("log")), tuple(told.pop("left_out"))
+        files = tuple(Part(**{"path": part["name"].removeprefix(FILES), **part}) for part in told.pop("files"))
+        log = LogState(**told.pop("log"))
+        left_out, damaged = tuple(told.pop("left_out")), tuple(told.pop("damaged", ()))
         rows, listed = parts["rows"], parts["listed"]
-        return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out)
+        return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"The backup's {DESCRIPTION} can't be read.", hint=_HINT) from error
 
@@ -123,9 +128,12 @@ def verify_backup(place: Path) -> Description:
     return found.description
 
 
-def verify_written(place: Path, description: Description) -> None:
-    """Read what was written of a backup whose description comes last; raises as :func:`verify_backup` does."""
-    _hold_against(_read(place), description)
+def verify_written(place: Path, description: Description, whole: AbstractSet[str] = frozenset()) -> None:
+    """Read what was written of a backup whose description comes last; raises as :func:`verify_backup` does.
+
+    ``whole`` names exact bytes that were read just now and aren't read once more.
+    """
+    _hold_against(_read(place, whole), description)
 
 
 @dataclass(slots=True)
@@ -138,11 +146,14 @@ class _Found:
     description: Description | None = None
 
 
-def _read(place: Path) -> _Found:
+def _read(place: Path, whole: AbstractSet[str] = frozenset()) -> _Found:
     found = _Found({}, set(), {})
     try:
         for name, stream in members(place):
-            _note(found, name, stream)
+            if name in whole and name.startswith(BLOBS):
+                found.blobs.add(bytes.fromhex(name.rpartition("/")[2]))
+            else:
+                _note(found, name, stream)
     except (tarfile.TarError, EOFError) as error:  # it ends within a file
         raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
     except OSError as error:
@@ -179,9 +190,9 @@ def _hold_against(found: _Found, description: Description) -> None:
         raise IntegrityError(sentence, hint=_HINT)
 
 
-def inside(name: str) -> PurePosixPath:
-    """The path of a file of the data folder, below it; raises ``IntegrityError`` for a name that leads out of it."""
-    path = PurePosixPath(name.removeprefix(FILES))
+def inside(part: Part) -> PurePosixPath:
+    """The path of a file of the data folder, below it; raises ``IntegrityError`` for one that leads out of it."""
+    path = PurePosixPath(part.path)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise IntegrityError(f"The backup names a file outside of the data folder: {name!r}.", hint=_HINT)
+        raise IntegrityError(f"The backup names a file outside of the data folder: {part.path!r}.", hint=_HINT)
     return path

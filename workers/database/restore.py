@@ -18,7 +18,16 @@ from exhibit.files.locks import FileLock, alone
 from exhibit.machine import files_left
 from registry.configuration import load_config
 from registry.services.stores import log_head, objects_of, store_at
-from workers.database.backup_format import BLOBS, Description, LogState, bytes_of, inside, members, verify_backup
+from workers.database.backup_format import (
+    BLOBS,
+    Description,
+    LogState,
+    blob_name,
+    bytes_of,
+    inside,
+    members,
+    verify_backup,
+)
 from workers.database.dumping import is_empty, migrations_in, restore_rows
 from workers.servers.embedded import lock_folder
 from workers.servers.keeper import ensure_servers
@@ -146,7 +155,7 @@ def _staged(made: Path, place: Path, description: Description) -> Path:
     Returns where the dump lies.
     """
     parts = {part.name: part for part in (description.rows, *description.files)}
-    paths = {name: made / "files" / inside(name) for name in parts}
+    paths = {part.name: made / "files" / inside(part) for part in description.files}
     paths[description.rows.name] = dump = made / "dump"
     made.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -195,7 +204,8 @@ def _bytes_back(config: Config, place: Path) -> None:
         if name.startswith(BLOBS):
             with piece.open("wb") as file:
                 shutil.copyfileobj(stream, file)
-            blobs.put_file(piece)
+            if blob_name(Digest.of_file(piece).hex) == name:  # else it belongs to none, and is damaged
+                blobs.put_file(piece)
 
 
 def _files_back(config: Config) -> bool:

@@ -1,6 +1,8 @@
 """A backup that is made while things go on, and put back elsewhere: the same log and answers, no second history."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -9,12 +11,13 @@ from exhibit.errors import WrongUseError
 from tests.assets.backed_up import SETTINGS, Made, made, nothing
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up
-from workers.database.backup_format import members, verify_backup
+from workers.database.backup_format import DESCRIPTION, EARLIER, blob_name, members, verify_backup
 from workers.servers.embedded import EmbeddedServers
 
 __all__ = ["made"]
 
 pytestmark = pytest.mark.timeout(900)
+PICTURE = b"a picture"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,27 +27,103 @@ def _running(made: Made, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def picture(made: Made) -> Iterator[str]:
+    """The name of exact bytes, in a backup and in the data folder, which a test damages."""
+    digest = made.services.blobs.put(PICTURE)
+    yield blob_name(digest.hex)
+    made.services.blobs.remove(digest)
+
+
+def change(path: Path, data: bytes) -> None:
+    path.chmod(0o600)
+    path.write_bytes(data)
+
+
+def make_unreadable(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def in_the_earlier_format(place: Path) -> None:
+    told = json.loads((place / DESCRIPTION).read_bytes()) | {"format": EARLIER}
+    del told["damaged"], told["rows"]["path"], told["listed"]["path"]
+    for part in told["files"]:
+        name = f"files/{part.pop('path')}"
+        (place / part["name"]).rename(place / name)
+        part["name"] = name
+    (place / DESCRIPTION).write_text(json.dumps(told))
+
+
 @pytest.mark.long
+@pytest.mark.parametrize("convert", [lambda _: None, in_the_earlier_format], ids=["this format", "earlier format"])
 def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(
-    made: Made, monkeypatch: pytest.MonkeyPatch
+    made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, convert: Callable[[Path], None]
 ) -> None:
-    place = made.folder / "kept"
-    earlier = made.back_up("kept")
+    place, settings = tmp_path / "kept", made.config.data_dir / "exhibit.toml"
+    made.back_up(place)
+    convert(place)
+    earlier = verify_backup(place)
     kept = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
-    made.services.blobs.put(b"something new")
+    made.services.blobs.put(str(place).encode())
     with monkeypatch.context() as patched:
         patched.setattr("workers.database.backup._blobs", lambda *_: 1 // 0)
+        settings.write_text("retention_days = 7\n")
         with pytest.raises(ZeroDivisionError):
-            made.back_up("kept")
+            made.back_up(place)
+        settings.write_text(SETTINGS)
     assert verify_backup(place) == earlier
     stray = place / "blobs" / "ab" / "cd" / ("ab" * 32)
     stray.parent.mkdir(parents=True, exist_ok=True)
     stray.write_bytes(b"purged since")
-    later = made.back_up("kept")
+    later = made.back_up(place)
     assert (verify_backup(place), later.blobs) == (later, earlier.blobs + 1)
     assert len(list(place.glob("database-*"))) == 1
+    assert [path.read_text() for path in place.glob("files/exhibit.toml*")] == [SETTINGS]
     assert not stray.exists()
     assert {path: path.stat().st_ino for path in kept} == kept
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["good", "good.tar"])
+def test_a_damaged_file_takes_the_place_of_no_good_copy(made: Made, picture: str, name: str) -> None:
+    made.back_up(name)
+    change(made.config.data_dir / picture, PICTURE[:-1])
+    told = made.back_up(name)
+    assert (verify_backup(made.folder / name), told.damaged) == (told, ())
+    assert [stream.read() for member, stream in members(made.folder / name) if member == picture] == [PICTURE]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["lacking", "lacking.tar"])
+@pytest.mark.parametrize("spoil", [lambda path: change(path, PICTURE[:-1]), make_unreadable], ids=["cut", "unreadable"])
+def test_a_file_that_is_damaged_everywhere_is_named_and_all_else_is_in_the_backup(
+    made: Made, tmp_path: Path, picture: str, name: str, spoil: Callable[[Path], None]
+) -> None:
+    place = tmp_path / name
+    spoil(made.config.data_dir / picture)
+    told = made.back_up(place)
+    assert (verify_backup(place), told.damaged) == (told, (Path(picture).name,))
+    assert picture not in {member for member, _ in members(place)}
+    made.services.blobs.put(PICTURE)
+    healed = made.back_up(place)
+    assert (verify_backup(place), healed.damaged, healed.blobs) == (healed, (), told.blobs + 1)
+
+
+@pytest.mark.long
+def test_a_copy_that_has_changed_in_the_backup_is_made_anew_and_stays_while_there_is_no_better_one(
+    made: Made, picture: str
+) -> None:
+    copy = made.folder / "rotten" / picture
+    made.back_up("rotten")
+    change(copy, PICTURE.swapcase())
+    told = made.back_up("rotten")
+    assert (verify_backup(made.folder / "rotten"), copy.read_bytes()) == (told, PICTURE)
+    change(copy, PICTURE.swapcase())
+    change(made.config.data_dir / picture, PICTURE[:-1])
+    told = made.back_up("rotten")
+    assert (verify_backup(made.folder / "rotten"), told.damaged) == (told, (copy.name,))
+    assert copy.read_bytes() == PICTURE.swapcase()
 
 
 @pytest.mark.long
@@ -77,8 +156,9 @@ def test_without_keys_there_are_none_in_it(made: Made) -> None:
 def test_joined_counts_that_the_site_shows_are_in_it(made: Made) -> None:
     shown = made.config.data_dir / "joined.json"
     shown.write_bytes(b"{}")
-    made.back_up("with-joined")
-    assert (made.folder / "with-joined" / "files" / "joined.json").read_bytes() == b"{}"
+    told = made.back_up("with-joined")
+    [name] = [part.name for part in told.files if part.path == "joined.json"]
+    assert (made.folder / "with-joined" / name).read_bytes() == b"{}"
     shown.unlink()
 
 

@@ -33,7 +33,7 @@ from tests.assets.processes import processes_of, wait_until
 from tests.assets.stack import connected_to
 from workers.database import restore
 from workers.database.backup import log_state
-from workers.database.backup_format import DESCRIPTION, members as members_of
+from workers.database.backup_format import DESCRIPTION, blob_name, members as members_of
 from workers.database.restore import put_back
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
@@ -198,6 +198,22 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
 
 
 @pytest.mark.long
+def test_what_was_damaged_is_said_when_the_backup_is_made_and_when_it_is_restored(made: Made) -> None:
+    digest, rotten, place = made.services.blobs.put(b"a picture"), b"A picture", made.folder / "lacking"
+    stored = made.config.data_dir / blob_name(digest.hex)
+    stored.chmod(0o600)
+    stored.write_bytes(rotten)
+    told = made.cli.ask("backup", place, code=4)
+    made.services.blobs.remove(digest)
+    assert told["damaged"] == [digest.hex]
+    (place / blob_name(digest.hex)).parent.mkdir(parents=True, exist_ok=True)
+    (place / blob_name(digest.hex)).write_bytes(rotten)
+    cli = CommandLine(made.folder / "lacks")
+    assert digest.hex in cli.run("restore", place, code=4).out
+    assert len(list((cli.data / "blobs").glob("*/*/*"))) == told["blobs"]
+
+
+@pytest.mark.long
 def test_it_is_refused_where_there_are_rows(made: Made) -> None:
     assert "There are rows" in made.cli.run("restore", made.folder / "backup", code=2).err
 
@@ -247,13 +263,13 @@ def test_a_damaged_backup_isnt_restored(made: Made) -> None:
 @pytest.mark.long
 def test_a_backup_that_leads_out_of_the_data_folder_is_refused(made: Made) -> None:
     told = json.loads((made.folder / "backup" / DESCRIPTION).read_bytes())
-    [part] = [one for one in told["files"] if one["name"] == "files/exhibit.toml"]
-    part["name"] = "files/../../evil"
+    [part] = [one for one in told["files"] if one["path"] == "exhibit.toml"]
+    part["path"] = "../../evil"
     tar = made.folder / "hostile.tar"
     with tarfile.open(tar, "w") as file:
         for name, stream in members_of(made.folder / "backup"):
             data = json.dumps(told).encode() if name == DESCRIPTION else stream.read()
-            inner = tarfile.TarInfo("files/../../evil" if name == "files/exhibit.toml" else name)
+            inner = tarfile.TarInfo(name)
             inner.size = len(data)
             file.addfile(inner, io.BytesIO(data))
     cli = CommandLine(made.folder / "victim" / "data")
