@@ -76,24 +76,20 @@ LEAST_SIDE = 64
 chance, or by an alignment that was sought for it: for works of 41 pixels one was found in five of eight pairs of
 strangers.
 """
-LEAST_SHARED, MANY_SHARED, LEAST_IN_FEW = 800, 8000, 0.85
+LEAST_SHARED, SOME_SHARED, MANY_SHARED, CLOSELY, CORNERS = 800, 3000, 8000, (0.85, 0.6), 400
 """Of what is little of a work, or has few pixels: textured windows of what is shared, looked at closely, from
-which it shows something, and from which half of them are enough; in fewer windows so much has to agree. Of works
-72 pixels wide a speck of any larger picture is found, in seconds, that agrees in .58 of 3,400 windows, and in a
-minute one of a smooth picture that agrees in .75 of 3,700; of 788 copies of small works, crops and enlarged ones that
-were looked at so, one has less than .8 of fewer than 8,000.
+which it shows something, and from which half of them are enough; in fewer windows so much of them has to agree, and of
+those in which gradients cross; in the fewest so many of these. For works 72 pixels wide a speck of any larger picture
+is found, in seconds, that agrees in .58 of 3,400 windows, and in a minute one of a smooth picture that agrees in .75 of
+3,700 and in .46 of those that cross. One soft corner laid on another has 116 of these, and four corners lie on any
+other four. Of 850 copies of small works, crops and enlarged ones two have less than .8, three less than .55 of those that
+cross, and none fewer than 496 of these in so few windows.
 """
 LEAST_CROSSING, MANY_CROSSING, LEAST_IN_MANY = 100, 1000, 0.3
 """Agreeing windows in which gradients cross, from which a picture shows something, and from which so much of all such
 windows is enough; of fewer, half as of all windows. By 71 alignments by which strangers agree along single edges, found
 by seconds of search each, at most 330 such windows agree, and .26 of all; of 1,476 copies that the product finds, by
 edits, single changes and chains, five have less, one of them certain.
-"""
-LEAST_CROSSING_CLOSELY, SOME_SHARED, CORNERS = 0.6, 3000, 400
-"""The same of what is looked at closely: so much of all such windows, and where fewer have texture so many of them at
-least, since one soft corner has some 130, and four of them lie on any other four. The specks above have .46 at most,
-a corner laid on a drawing's .74 of 116; of the 788 copies one has less than .55, and none of so few windows less
-than 496.
 """
 LITTLE_OF_FOUND = 0.02
 """Share of the found picture, below which it is remarked that it shows no more of the work."""
@@ -635,21 +631,21 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
     enlarged = frame * scale_at_centre(transform, pixels[0].shape) > 1
     enlarged = enlarged or laid[1].sum() > sealed.overlap_picture * pixels[0].shape[0] * pixels[0].shape[1]
     small = max(pictures[1].width, pictures[1].height) < LONG_SIDE
-    fewest, closely = LEAST_CROSSING, bool(enlarged or small or laid[1].mean() < LEAST_PART - AREA_TOLERANCE)
-    if closely:
+    if not (enlarged or small or laid[1].mean() < LEAST_PART - AREA_TOLERANCE):
+        dense, crossing = crossing_agreement(*laid)
+        fewest, least = LEAST_CROSSING, LEAST_DENSE - TOLERANCE if crossing < MANY_CROSSING else LEAST_IN_MANY
+    else:
         laid = laid_closely(pixels[0], pixels[1], transform, pieces, laid[1])
         dense, textured = agreement(*laid)
         if textured < LEAST_SHARED:
             return f"what they share has only {textured} windows with texture in it, looked at closely"
-        least = LEAST_IN_FEW if textured < MANY_SHARED else LEAST_DENSE
+        least, least_crossing = CLOSELY if textured < MANY_SHARED else (LEAST_DENSE, LEAST_DENSE)
         if dense < least - TOLERANCE:
             return f"what they share agrees in {dense:.2f}, looked at closely"
-        fewest = CORNERS if textured < SOME_SHARED else LEAST_CROSSING
-    dense, crossing = crossing_agreement(*laid)
+        dense, crossing = crossing_agreement(*laid)
+        fewest, least = CORNERS if textured < SOME_SHARED else LEAST_CROSSING, least_crossing - TOLERANCE
     if crossing < fewest:
         return f"only {crossing} windows agree in which there is more than an edge in one direction"
-    least = LEAST_DENSE - TOLERANCE if crossing < MANY_CROSSING else LEAST_IN_MANY
-    least = LEAST_CROSSING_CLOSELY - TOLERANCE if closely else least
     words = f"where there is more than an edge in one direction, they agree in {dense:.2f}"
     return words if dense < least else ""
 
