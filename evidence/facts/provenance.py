@@ -73,7 +73,7 @@ def authors_of(manifest: bytes) -> tuple[str, ...]:
     """Whom a manifest's assertions name as author, creator or credit: schema.org's, IPTC's and Dublin Core's words."""
     try:
         plain = _mapping(json.loads(manifest or b"{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     active = _mapping(_mapping(plain.get("manifests")).get(str(plain.get("active_manifest"))))
     named: list[str] = []

@@ -243,7 +243,7 @@ def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
     """What the browser didn't send because it is too large."""
     try:
         return [(str(name), int(size)) for name, size in json.loads(request.POST.get("left_out", "[]"))][:MAX_LEFT_OUT]
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return []
 
 

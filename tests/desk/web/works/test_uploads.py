@@ -112,7 +112,7 @@ def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: Sy
     given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": names}
     assert ann.post(to["files"], given, headers=script).status_code == 200
     ann.post(to["files"], {"left_out": json.dumps([["huge.tif", 10**9]])}, headers=script)
-    ann.post(to["files"], {"names": "[" * 9000, "left_out": "nonsense"}, headers=script)
+    ann.post(to["files"], {"names": "[" * 9000, "left_out": '[["a.tif", Infinity]]'}, headers=script)
     ann.post(to["close"], headers=script)
     here = ann.get(to["received"]).json()["files"]
     assert sorted(here) == [["shoot/a.jpg", len(photograph(1))], ["shoot/b.jpg", len(photograph(2))]]
