@@ -82,8 +82,8 @@ which it shows something, and from which half of them are enough; in fewer windo
 those in which gradients cross; in the fewest so many of these. For works 72 pixels wide a speck of any larger picture
 is found, in seconds, that agrees in .58 of 3,400 windows, and in a minute one of a smooth picture that agrees in .75 of
 3,700 and in .46 of those that cross. One soft corner laid on another has 116 of these, and four corners lie on any
-other four. Of 850 copies of small works, crops and enlarged ones two have less than .8, three less than .55 of those that
-cross, and none fewer than 496 of these in so few windows.
+other four. Of 850 copies of small works, crops and enlarged ones two have less than .8, three less than .55 of those
+that cross, and none fewer than 496 of these in so few windows.
 """
 LEAST_CROSSING, MANY_CROSSING, LEAST_IN_MANY = 100, 1000, 0.3
 """Agreeing windows in which gradients cross, from which a picture shows something, and from which so much of all such
