@@ -38,7 +38,7 @@ class EdgeResult(requests.Given):
     target: Row = Field(examples=[71])
     sha256: str = Field("", pattern="^([0-9a-f]{64})?$", description="Of the exact bytes.", examples=["9f" * 32])
     hashes: Hex = Field("", description="In all orientations, 32 bytes each, of the whole and its parts.")
-    vectors: Hex = Field("", description="Descriptors of whole, centre and parts: float32, little endian.")
+    vectors: Hex = Field("", description="Descriptors of the whole and of pictures within: float32, little endian.")
 
 
 class EdgeDelivery(requests.Given):
