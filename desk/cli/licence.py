@@ -12,9 +12,13 @@ from desk.cli.common.show import counted, echo_json, listed, note, say, short, t
 
 if TYPE_CHECKING:
     from desk.schemas import licences as schemas
+    from registry.works.licences import NewLicence
     from registry.works.spreadsheets import Understood
 
 ORDERS = ("day-month", "month-day")
+WORDS = ("licensee", "works", "where", "from", "until", "reason")
+FEW = 5
+"""Licences that a dry run shows."""
 licence_command = click.Group("licence", help="Uses that are permitted: what they cover is recorded, and is no case.")
 
 
@@ -61,7 +65,7 @@ def import_licences(
     if dry_run:
         told = [{"heading": one.text, "column": one.column, "first": one.example} for one in understood.headings]
         answer = {"read_as": table_words.read_as(understood), "columns": told, "licences": len(read.licences)}
-        tell(answer, lambda: _show_understood(understood, len(read.licences)), as_json=as_json)
+        tell(answer, lambda: _show_understood(understood, read.licences), as_json=as_json)
         return
     renamed = [one for one in understood.headings if one.column != one.text.strip().lower()]
     if understood.likely or renamed:
@@ -84,7 +88,7 @@ def import_licences(
         say(f"They cover case {', '.join(map(str, decided))}.")
 
 
-def _show_understood(understood: "Understood", count: int) -> None:
+def _show_understood(understood: "Understood", read: "Sequence[NewLicence]") -> None:
     from desk.texts import uploads as table_words
 
     say(table_words.read_as(understood))
@@ -92,7 +96,10 @@ def _show_understood(understood: "Understood", count: int) -> None:
         note(doubt)
     lines = [(short(one.text), one.column or "not used", short(one.example)) for one in understood.headings]
     table(("heading", "understood as", "first field"), lines)
-    say(f"{counted(count, 'licence')} read, nothing is kept.")
+    say(f"{counted(len(read), 'licence')} read, nothing is kept.")
+    if read:
+        say("As the first would stand in the ledger:" if len(read) > FEW else "As it would stand in the ledger:")
+        table(WORDS, [_words(licence, [work.number for work in licence.works]) for licence in read[:FEW]])
 
 
 @licence_command.command("list", epilog=examples("exhibit licence list", "exhibit licence list --json"))
@@ -105,13 +112,16 @@ def list_licences(*, named: str | None, as_json: bool) -> None:
     from registry.accounts import scoped
 
     found = schemas.Licence.from_rows(scoped.licences(owner).prefetch_related("works"))
-    columns = ("licence", "licensee", "works", "where", "from", "until", "reason")
+    columns = ("licence", *WORDS)
     nothing = "There is no licence yet. Import some: exhibit licence import FILE"
     listed("licences", found, columns, _line, nothing=nothing, as_json=as_json)
 
 
 def _line(licence: "schemas.Licence") -> list[object]:
-    works = ", ".join(map(str, licence.works)) or "all"
+    return [licence.number, *_words(licence, licence.works)]
+
+
+def _words(licence: "schemas.Licence | NewLicence", numbers: Sequence[int]) -> list[object]:
     where = " ".join(filter(None, (licence.domain, licence.account, licence.url_pattern)))
-    days = (licence.valid_from, licence.valid_until)
-    return [licence.number, short(licence.licensee), works, where, *days, short(licence.reason)]
+    works, days = ", ".join(map(str, numbers)) or "all", (licence.valid_from, licence.valid_until)
+    return [short(licence.licensee), works, where, *days, short(licence.reason)]

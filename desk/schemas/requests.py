@@ -299,7 +299,7 @@ class NewLicence(Given):
 
     licensee: Name = Field(examples=["Example Shop Ltd"])
     works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
-    domain: str = Field("", max_length=253, pattern=f"^[^{ACTING}{SPACES}/]*$", examples=["shop.example"])
+    domain: str = Field("", max_length=253, pattern=IN_LINE, description="No address.", examples=["shop.example"])
     url_pattern: Long = Field("", description="`*` stands for any characters.")
     account: str = Field("", max_length=200, pattern=CLEAN, description="On the platform `domain`.")
     territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])

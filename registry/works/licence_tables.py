@@ -145,7 +145,7 @@ def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[
         domain, address = address, ""
     licence = NewLicence(
         licensee=row["licensee"],
-        domain=domain.lower(),
+        domain=domain,
         url_pattern=address,
         valid_from=first,
         valid_until=last,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError, passes
-from exhibit.network.addresses import host_of
+from exhibit.network.addresses import read_url
 from registry.db.rows import alone_with, columns
 from registry.log import audit_log
 from registry.models import LedgerChange, Licence, Owner, StepState, Work
@@ -203,13 +203,23 @@ def _key(row: Licence, works: Iterable[int]) -> Key:
 
 
 def _domain(given: str) -> str:
-    text = given.strip().lower()
+    """A domain in its normal form; an address counts as its host only where it says nothing else."""
+    text = given.strip()
     if not text:
         return ""
-    name = host_of(text if "//" in text else f"https://{text}").removeprefix("*.").strip(".")
-    if not _DOMAIN.fullmatch(name) and not passes(ip_address, name.strip("[]")):
-        said = _("“%(given)s” isn't a domain.") % {"given": given.strip()[:100]}
+    read = read_url(text if _SCHEME.match(text) else f"https://{text}")
+    name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
+    if read is None or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
+        said = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
         raise WrongUseError(said, hint=_("Write shop.example, without a path."))
+    if read.href != f"{read.protocol}//{read.hostname}/" or read.hostname.startswith("*"):
+        said = _("“%(given)s” says more than a domain.") % {"given": text[:100]}
+        pattern = f"{read.host.removeprefix('*.')}{read.pathname.rstrip('/*')}/*"
+        hint = _(
+            "Write %(name)s for the whole site with the hosts below it. For a part of it leave the domain empty and "
+            "write a url_pattern, such as %(pattern)s."
+        )
+        raise WrongUseError(said, hint=hint % {"name": name, "pattern": pattern[:200]})
     return name
 
 

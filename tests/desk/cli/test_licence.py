@@ -41,15 +41,16 @@ def test_an_open_case_that_a_licence_covers_is_named(cli: Terminal, studio: str,
 
 def test_a_table_of_customers_is_shown_before_it_is_kept(cli: Terminal, studio: str, folder: Path) -> None:
     table = folder / "customers.csv"
-    table.write_bytes("Customer;Discount;Domain;From\nMüller;7;shop.example;01/02/2026\n".encode("cp1252"))
+    table.write_bytes("Customer;Discount;Domain;From\nMüller;7;https://Shop.example/;01/02/2026\n".encode("cp1252"))
     ran = cli.run("licence", "import", table, "--dry-run", code=2)
     assert "may be 2026-02-01 or 2026-01-02" in ran.err
     days = ("--days", "day-month")
     ran = cli.run("licence", "import", table, "--dry-run", *days)
     assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
         "Read as Windows-1252, parted by semicolons.", "heading understood as first field", "Customer licensee Müller",
-        "Discount not used 7", "Domain domain shop.example", "From valid_from 01/02/2026",
-        "1 licence read, nothing is kept.",
+        "Discount not used 7", "Domain domain https://Shop.example/", "From valid_from 01/02/2026",
+        "1 licence read, nothing is kept.", "As it would stand in the ledger:",
+        "licensee works where from until reason", "Müller all shop.example 2026-02-01",
     ]  # fmt: skip
     assert "a likely one only" in ran.err
     assert cli.ask("licence", "import", table, "--dry-run", *days)["columns"][1]["column"] == ""
@@ -61,3 +62,13 @@ def test_a_table_of_customers_is_shown_before_it_is_kept(cli: Terminal, studio: 
     assert "Customer: licensee; Discount: not used; Domain: domain; From: valid_from." in ran.err
     (licence,) = cli.ask("licence", "list")["licences"]
     assert (licence["licensee"], licence["valid_from"]) == ("Müller", "2026-02-01")
+
+
+def test_what_says_more_than_a_domain_licenses_nothing(cli: Terminal, studio: str, folder: Path) -> None:
+    table = folder / "licences.csv"
+    table.write_text("licensee,domain\nOther,http://shop.example:81/sellers/other/\n", "utf-8")
+    for asked in ((), ("--dry-run",)):
+        said = cli.run("licence", "import", table, *asked, code=2).err
+        assert "licences.csv, line 2: “http://shop.example:81/sellers/other/” says more than a domain." in said
+        assert "write a url_pattern, such as shop.example:81/sellers/other/*." in said
+    assert cli.ask("licence", "list") == {"licences": []}

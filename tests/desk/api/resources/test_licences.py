@@ -26,6 +26,8 @@ def test_a_licence_is_tried_added_and_changed(program: Program, studio: Owner) -
     assert (status, changed["domain"]) == (200, "other.example")
     assert studio.ledger_changes.filter(kind="changed", reason="Moved.").exists()
     assert program.send("PUT", "/licences/1", {"licensee": "The shop"})[0] == 422
+    status, refused = program.post("/licences", {**new, "domain": "shop.example/sellers"})
+    assert (status, "url_pattern, such as shop.example/sellers/*" in refused["hint"]) == (422, True)
 
 
 def test_a_table_of_licences_is_read_as_was_chosen_for_its_headings(program: Program, studio: Owner) -> None:

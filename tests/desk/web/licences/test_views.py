@@ -46,7 +46,7 @@ def field(page: str, name: str) -> str:
 
 
 def test_a_licence_is_tried_then_saved_and_the_case_says_why(ann: Client, studio: Owner, inline: SyncRunner) -> None:
-    words = {"licensee": "Harbour Prints", "domain": "https://shop.example/about", "reason": "Order 7"}
+    words = {"licensee": "Harbour Prints", "domain": "https://shop.example/", "reason": "Order 7"}
     page = ann.post(f"{LEDGER}new", words).content.decode()
     assert "1 open case would be licensed." in page
     assert not Licence.objects.exists()
