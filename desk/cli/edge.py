@@ -113,9 +113,9 @@ def check_account(*, file: Path, key: str, as_json: bool) -> None:
 
     Without --key it is held against the key that it names itself: compare that with what its operator says.
     """
-    from registry.edge import taking
+    from registry.edge import accounts
 
-    account = taking.read_account(read_file(file, taking.MAX_BYTES), key)
+    account = accounts.read_account(read_file(file, accounts.MAX_BYTES), key)
     only_json(account, asked=as_json)
     columns = ("name", "slices", "pictures", "seconds", "since", "until")
     table(

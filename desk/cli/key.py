@@ -28,7 +28,8 @@ key_command = click.Group("key", help="Keys that sign for owners, and device key
 @json_option
 def list_keys(*, named: str | None, as_json: bool) -> None:
     """List all keys, those too that are used no more."""
-    owner = None if named is None else open_desk().owner(named)
+    desk = open_desk()
+    owner = None if named is None else desk.owner(named)
     from desk.schemas import log as schemas
     from registry.log import keys as key_rows
 

@@ -79,7 +79,8 @@ def change_password(*, email: str, generate: bool) -> None:
 @json_option
 def list_users(*, named: str | None, as_json: bool) -> None:
     """List who may sign in, with their roles."""
-    owner = None if named is None else open_desk().owner(named)
+    desk = open_desk()
+    owner = None if named is None else desk.owner(named)
     from registry import models
 
     members = models.Membership.objects if owner is None else owner.memberships

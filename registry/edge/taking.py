@@ -9,24 +9,21 @@ from typing import Any
 
 from django.db import transaction
 
-from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import holds, is_sound_point
-from evidence.log.notes import parse_verifier_key
 from exhibit.clock import now, rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.errors import ConflictError, IntegrityError, RefusedError, WrongUseError
+from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import Json
 from registry import jobs
 from registry.edge import contributors, leases
+from registry.edge.accounts import FORMAT
 from registry.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
 from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, StepState
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
 SIGNED = re.compile("[0-9a-f]{128}")
-FORMAT = "exhibit-edge-account/1"
-MAX_BYTES = 4 << 20
 
 
 def hand_out(
@@ -96,25 +93,3 @@ def _slices(contributor: int) -> int:
     if EdgeResult.objects.filter(contributor=contributor, outcome=EdgeResult.Outcome.DROPPED).exists():
         return 0
     return CrawlSlice.objects.filter(contributor=contributor, state=StepState.DONE).count()
-
-
-def read_account(data: bytes, key: str = "") -> dict[str, Json]:
-    """An account whose signature holds, by the log's ``key`` where it is given, else by the one that it names.
-
-    Raises ``WrongUseError`` for what isn't an account, ``IntegrityError`` for one that was changed or signed otherwise.
-    """
-    try:
-        plain = parse_json(data, what="The account", limit=MAX_BYTES)
-        signature, named = bytes.fromhex(plain.pop("signature")), str(plain["key"])
-        sound = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
-        signed = canonical(plain)
-    except (FormatError, ValueError, TypeError, KeyError, AttributeError):
-        sound = False
-    if not sound:
-        hint = "The installation's operator makes one: exhibit edge account"
-        raise WrongUseError("This isn't an account of contributors.", hint=hint)
-    if key and key != named:
-        raise IntegrityError(f"The account is signed with another key: {named}")
-    if not holds(parse_verifier_key(named)[1], signature, signed):
-        raise IntegrityError("The account was changed after it was signed, or isn't by the key that it names.")
-    return dict(plain)

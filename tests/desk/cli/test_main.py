@@ -1,10 +1,15 @@
 """The command line as a whole: its overview, and how errors end."""
 
+import ast
 import errno
+import inspect
+import json
+import os
 import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +139,43 @@ def test_the_overview_comes_at_once_and_loads_neither_django_nor_pictures() -> N
     run = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert time.monotonic() - begun < 5
+
+
+def loaded_without_a_desk(block: list[ast.stmt]) -> Iterator[str]:
+    """What the statements of a command import before, or without, having servers and Django set up."""
+    for statement in block:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield ast.unparse(statement)
+        inner = [each for name in ("body", "orelse", "finalbody") for each in getattr(statement, name, [])]
+        yield from loaded_without_a_desk(inner)
+        maybe = any(isinstance(one, ast.IfExp) for one in ast.walk(statement))
+        if not inner and not maybe and "open_desk()" in ast.unparse(statement):
+            return
+
+
+def test_what_commands_load_without_a_desk_needs_no_django() -> None:
+    loads = dict[str, list[str]]()
+    for _section, name, command in all_commands():
+        (made,) = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(command.callback)))).body  # type: ignore[arg-type]
+        assert isinstance(made, ast.FunctionDef)
+        loads[name] = list(loaded_without_a_desk(made.body))
+    program = """if True:
+        import json, sys
+        failed = []
+        for name, lines in json.load(sys.stdin).items():
+            try:
+                exec("\\n".join(lines), {})
+            except Exception as error:
+                failed.append(f"{name}: {error}")
+        sys.exit(" ".join(failed) or 0)
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=CHECKOUT, input=json.dumps(loads), env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stderr) == (0, "")
+    assert any(loads.values())
 
 
 def test_a_setting_that_is_none_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

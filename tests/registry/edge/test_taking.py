@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from exhibit.errors import ExhibitError
-from registry.edge.taking import FORMAT, read_account, signed_account
+from registry.edge.accounts import FORMAT, read_account
+from registry.edge.taking import signed_account
 from registry.models import Contributor
 from tests.assets.helped import Helped, helped
 from tests.assets.rows import photograph

@@ -1,0 +1,33 @@
+"""Accounts of what contributors have done, as whoever is handed one checks it: without rows and servers."""
+
+from evidence.formats.codec import FormatError, parse_json
+from evidence.keys.ed25519 import holds
+from evidence.log.notes import parse_verifier_key
+from exhibit.entries import canonical
+from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.types import Json
+
+FORMAT = "exhibit-edge-account/1"
+MAX_BYTES = 4 << 20
+
+
+def read_account(data: bytes, key: str = "") -> dict[str, Json]:
+    """An account whose signature holds, by the log's ``key`` where it is given, else by the one that it names.
+
+    Raises ``WrongUseError`` for what isn't an account, ``IntegrityError`` for one that was changed or signed otherwise.
+    """
+    try:
+        plain = parse_json(data, what="The account", limit=MAX_BYTES)
+        signature, named = bytes.fromhex(plain.pop("signature")), str(plain["key"])
+        sound = plain["format"] == FORMAT and all(row["name"] for row in plain["contributors"])
+        signed = canonical(plain)
+    except (FormatError, ValueError, TypeError, KeyError, AttributeError):
+        sound = False
+    if not sound:
+        hint = "The installation's operator makes one: exhibit edge account"
+        raise WrongUseError("This isn't an account of contributors.", hint=hint)
+    if key and key != named:
+        raise IntegrityError(f"The account is signed with another key: {named}")
+    if not holds(parse_verifier_key(named)[1], signature, signed):
+        raise IntegrityError("The account was changed after it was signed, or isn't by the key that it names.")
+    return dict(plain)
