@@ -73,7 +73,7 @@ def _line(case: "schemas.Case") -> list[object]:
     match = "certain" if "certain" in matches else ", ".join(sorted(matches))
     sealed = sum(bundle.seal is not None for bundle in case.bundles)
     title, decided = short(f"{case.work.number}: {case.work.title}", 40), cases.decision_in_words(case.decision)
-    return [case.number, title, case.party or "(files)", match, len(case.uses), decided, sealed]
+    return [case.number, title, case.party or "(files)", match, case.places, decided, sealed]
 
 
 @case_command.command("show", epilog=examples("exhibit case show 3"))
@@ -139,11 +139,12 @@ def _show_use(desk: Desk, use: "schemas.Use") -> None:
     alike = f"{use.match}: {use.dense:.0%} of the textured blocks agree, {counted(use.inliers, 'point')}"
     if use.by_fingerprints:
         alike = f"{use.match}: by fingerprints alone. Compare your picture: exhibit case look --picture FILE"
+    seen = [moment(when, desk.zone) for when in (use.first_seen, use.last_seen) if when]
     fields(
         ("page", use.page_url),
         ("image", use.image_url),
         ("file", BREAKS_OFF if use.incomplete else ""),
-        ("seen", moment(use.last_seen, desk.zone) or use.period or "not known when"),
+        ("seen", " – ".join(dict.fromkeys(seen)) or use.period or "not known when"),
         ("match", alike),
         *(("odds", words) for words in wording.odds_in_words(use.related, use.exposure)),
         ("false alarms", _false_alarms(use)),

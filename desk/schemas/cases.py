@@ -10,9 +10,10 @@ from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, He
 from desk.schemas.evidence import Bundle
 from desk.schemas.notices import ClaimCheck
 from evidence.facts.case import ElsewhereFacts
+from exhibit.periods import earliest, latest
 from exhibit.types import Decision, SeenKind
 from registry import models
-from registry.bundles.facts import QUESTIONS, elsewhere_of, places_of, rows_of
+from registry.bundles.facts import QUESTIONS, elsewhere_of, place_key, places_of, rows_of
 from registry.bundles.sentences import PRINTS
 from registry.cases import recaptures
 from registry.cases.also_shown import also_shown
@@ -50,6 +51,7 @@ class CaseLine(Answer):
     )
     agency: str = Field(description="The agency that was asked last whether it sold a licence.", examples=[""])
     asked_at: Moment | None = Field(description="Since when its answer is awaited: until then no notice goes out.")
+    places: int = Field(description="Different images on different pages.", examples=[2])
     standing: str = Field(description="Of its places: `online`, `hidden`, `changed`, `unseen`; `removed` when all are.")
 
 
@@ -73,14 +75,12 @@ class Calibration(Answer):
 
 
 class Use(Answer):
-    """A match at a place."""
+    """A match at a place, covered by one licence or by none, over all runs that saw it."""
 
     page_url: str = Field(alias="sighting.page_url")
     image_url: str = Field(alias="sighting.image_url")
-    first_seen: Moment | None = Field(
-        alias="sighting.first_seen", description="Null where an archive states no moment.", examples=[NOON]
-    )
-    last_seen: Moment | None = Field(alias="sighting.last_seen", examples=[NOON])
+    first_seen: Moment | None = Field(description="Null where an archive states no moment.", examples=[NOON])
+    last_seen: Moment | None = Field(examples=[NOON])
     period: str = Field(
         alias="sighting.period",
         description="Such as `2016-01`, where an archive states that in place of a moment.",
@@ -107,6 +107,21 @@ class Use(Answer):
     rotation: int = Field(alias="match.rotation")
     probability: float | None = Field(alias="match.probability")
     calibration: Annotated[Calibration | None, From(lambda row: Calibration.of(row.match))]
+
+    @classmethod
+    def of_case(cls, row: models.Case) -> list[Self]:
+        """The uses of a case, in the order in which they were found."""
+        grouped: dict[tuple[object, ...], list[models.CaseSighting]] = {}
+        for one in sorted(row.case_sightings.all(), key=lambda one: one.pk):
+            grouped.setdefault((*place_key(one.sighting), one.match_id, one.licence_id), []).append(one)
+        return [
+            cls.from_row(
+                of_use[0],
+                first_seen=earliest(one.sighting.first_seen for one in of_use),
+                last_seen=latest(one.sighting.last_seen for one in of_use),
+            )
+            for of_use in grouped.values()
+        ]
 
 
 class Capture(Answer):
@@ -139,7 +154,7 @@ class CaseEvent(Answer):
 class Case(CaseLine):
     """A case with its uses and bundles."""
 
-    uses: list[Use] = Field(alias="case_sightings")
+    uses: Annotated[list[Use], From(Use.of_case)]
     bundles: list[Bundle]
 
 

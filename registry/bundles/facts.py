@@ -254,16 +254,20 @@ def rows_of(case: Case, *, sealed: bool) -> list[CaseSighting]:
     return unlicensed or list(every)
 
 
+def place_key(sighting: Sighting) -> tuple[bytes, bytes, int, str | None]:
+    """What the sightings of one place have in common: page, image, picture, and the period where no moment is known."""
+    without = None if sighting.last_seen is not None else sighting.period
+    return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, without
+
+
 def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
     """The different places of a case, in the order of the rows: page, image and picture, over all crawls.
 
     What an archive states without a moment stands apart: it is neither the first nor the last sighting.
     """
-    grouped: dict[tuple[bytes, bytes, int, str | None], dict[int, Sighting]] = {}
+    grouped: dict[tuple[object, ...], dict[int, Sighting]] = {}
     for sighting in (row.sighting for row in rows):
-        without = None if sighting.last_seen is not None else sighting.period
-        place = bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, without
-        grouped.setdefault(place, {})[sighting.pk] = sighting
+        grouped.setdefault(place_key(sighting), {})[sighting.pk] = sighting
     return [
         Place(tuple(sorted(group.values(), key=lambda row: (row.last_seen or row.crawl.started_at, row.pk))))
         for group in grouped.values()

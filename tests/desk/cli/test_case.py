@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from desk.cli.common.frame import person
+from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.types import SeenElsewhere, SeenKind
 from indexer.picture.features import extract
@@ -16,6 +17,7 @@ from registry.cases import decisions
 from registry.crawls.elsewhere import kept
 from registry.matches.match import match_pictures
 from registry.models import ArchiveQuestion, Bundle, CrawlSlice, Owner, Picture, Sighting
+from registry.works.licences import NewLicence, keep_licences
 from registry.works.stated import register_stated
 from tests.assets.command_line import Terminal
 from tests.assets.rows import bring, claimed_slice, copy_of, found_case, jpeg, photograph, register
@@ -38,6 +40,30 @@ def test_a_case_is_listed_and_shown_with_its_use(cli: Terminal, studio: str) -> 
     assert "work      1: A work" in shown
     assert "Opened: shop.example shows what may be a copy of work 1." in shown
     assert "has no case 9" in cli.run("case", "show", "9", code=2).err
+
+
+def test_a_place_that_several_runs_saw_is_one_use(cli: Terminal, studio: str) -> None:
+    services, of = cli.desk.services, Owner.objects.get()
+    case = found_case(services, of)
+    for name in ("second", "third"):
+        match_pictures(services, bring(services, *claimed_slice(of, name), [copy_of(photograph(1))]))
+    rows = case.case_sightings.order_by("pk")
+    assert rows.count() == 3
+    Sighting.objects.filter(pk=rows[0].sighting_id).update(
+        first_seen="2026-11-01T12:00Z", last_seen="2026-11-01T12:00Z"
+    )
+    (told,) = cli.ask("case", "list")["cases"]
+    (use,) = told["uses"]
+    assert (told["places"], use["first_seen"][:10]) == (1, "2026-11-01")
+    assert use["last_seen"] == rfc3339(rows[2].sighting.last_seen)
+    line = " ".join(cli.run("case", "list").out.splitlines()[1].split())
+    assert line == "1 1: A work shop.example certain 1 open 0"
+    shown = cli.run("case", "show", "1").out
+    assert (shown.count("image "), "2026-11-01 12:00 UTC – " in shown) == (1, True)
+    licence = keep_licences(of, [NewLicence("A", domain="shop.example")])[0][0]
+    rows.filter(pk=rows[0].pk).update(licence=licence)  # as when it ended after the first run
+    told = cli.ask("case", "show", "1")
+    assert ([one["licence"] for one in told["uses"]], told["places"]) == ([1, None], 1)
 
 
 @pytest.mark.long
