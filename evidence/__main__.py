@@ -21,6 +21,7 @@ from evidence.verify.split_views import SplitView, split_views
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
 from exhibit.interrupts import hear_interrupts
+from exhibit.plain import printable
 
 EXAMPLES = """examples:
   python -m evidence verify bundle.zip
@@ -136,24 +137,19 @@ def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
     """What one path or bundle came to, for a reader."""
     if isinstance(result, Verdict):
         return table(result)
-    return _printable(f"{_line(one.file)}\n{result.message}\n{result.hint}".strip())
+    return printable(f"{_line(one.file)}\n{result.message}\n{result.hint}".strip())
 
 
 def summary(found: Sequence[Place | Refused], results: Sequence[Verdict | ExhibitError]) -> str:
     """A line for each bundle, and one for all."""
     words = [word_of(result).replace("-", " ") for result in results]
     lines = [f"{word:<10}  {_line(one.file)}" for one, word in zip(found, words, strict=True)]
-    return _printable("\n".join([*lines, in_all(words)]))
-
-
-def _printable(text: str) -> str:
-    """The text without what a terminal would obey."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+    return printable("\n".join([*lines, in_all(words)]))
 
 
 def _line(text: str) -> str:
     """A name that somebody else gave, in one line."""
-    return _printable(text).replace("\n", "\ufffd")
+    return printable(text).replace("\n", "\ufffd")
 
 
 def _accuracy(options: argparse.Namespace) -> ExitCode:
@@ -194,7 +190,7 @@ def accuracy_table(verdict: AccuracyVerdict) -> str:
         lines.append(f"{check.name:<12}{MARKS[check.state]:<13}{check.sentence}{label}")
     if verdict.accuracy is not None:
         lines += ["", in_words(verdict.accuracy)]
-    return _printable("\n".join(lines))
+    return printable("\n".join(lines))
 
 
 def table(verdict: Verdict) -> str:
@@ -224,13 +220,13 @@ def table(verdict: Verdict) -> str:
         state = MARKS[grade.state] if grade.required or grade.state is State.PASSED else "not shown, not asked for"
         lines.append(f"{grade.name:<{column}}  {state:<11}  {grade.by}".rstrip())
     text = "\n".join([*lines, "", verdict.sentence, f"Trust list of {verdict.trust_dated}."])
-    return _printable(text)
+    return printable(text)
 
 
 def split_table(split: SplitView) -> str:
     """A contradiction between two heads, with both signed notes."""
     notes = "\n\n".join(f"{_line(view.bundle)}:\n{view.note}" for view in split.views)
-    return _printable(f"{_line(split.sentence)}\n\n{notes}")
+    return printable(f"{_line(split.sentence)}\n\n{notes}")
 
 
 def account_line(one: Contradiction) -> str:

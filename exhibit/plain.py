@@ -1,6 +1,7 @@
 """Texts that people give, without what acts on terminals, mails and tables or shows other words than are there."""
 
 import re
+import unicodedata
 
 _ACTING = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
 _ACTS = re.compile(f"[{_ACTING}]")
@@ -9,6 +10,15 @@ _ACTS = re.compile(f"[{_ACTING}]")
 def plain(text: str) -> str:
     """A text without control characters, changes of its direction and halves of characters; lines stay lines."""
     return _ACTS.sub("", text)
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: what would act there or is unseen is replaced; lines and spaces of every width stay."""
+    return "".join(sign if _is_seen(sign) else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def _is_seen(sign: str) -> bool:
+    return sign.isprintable() or sign == "\n" or unicodedata.category(sign) == "Zs"
 
 
 def decoded(data: bytes) -> str:

@@ -6,8 +6,9 @@ import click
 
 from desk.cli.common.frame import examples, finish
 from desk.cli.common.options import json_option
-from desk.cli.common.show import clean, echo_json
+from desk.cli.common.show import echo_json
 from exhibit.errors import ExitCode
+from exhibit.plain import printable
 from registry.configuration import load_config
 
 
@@ -26,8 +27,8 @@ def doctor_command(*, as_json: bool) -> None:
     else:
         for check in checks:
             mark = "ok     " if check.ok else "MISSING" if check.needed else "without"
-            click.echo(clean(f"{mark}  {check.name}: {check.sentence}"))
+            click.echo(printable(f"{mark}  {check.name}: {check.sentence}"))
             if check.remedy:
-                click.echo(clean(f"         {check.remedy}"))
+                click.echo(printable(f"         {check.remedy}"))
     if any(check.needed and not check.ok for check in checks):
         finish(ExitCode.SERVICE_MISSING)

@@ -15,9 +15,10 @@ import click
 
 from desk.cli.common.frame import Desk, examples, finish, open_desk, person
 from desk.cli.common.options import AT_LEAST_1, THERE, json_option, owner_option
-from desk.cli.common.show import clean, counted, note, say, short, size, table, tell
+from desk.cli.common.show import counted, note, say, short, size, table, tell
 from exhibit.config.secrets import secret_path
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.plain import printable
 from exhibit.types import Json
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
         ended = bool(read.problem or read.row.whole)
         if live or ended or time.monotonic() - told > TOLD_EVERY:
             told = time.monotonic()
-            text = clean(f"{read.path.name}: {_so_far(read)}")
+            text = printable(f"{read.path.name}: {_so_far(read)}")
             click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
         if writer:
             writer.writerows((read.path.name, reason, url, line.REASONS[reason]) for reason, url in left_out)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from exhibit.clock import rfc3339
+from exhibit.plain import printable
 
 if TYPE_CHECKING:
     from desk.schemas.base import Answer
@@ -89,23 +90,18 @@ def told(row: object, *names: str) -> Iterator[tuple[str, object]]:
 
 def say(text: str) -> None:
     """Print a sentence in which strangers' words may stand."""
-    click.echo(clean(text))
+    click.echo(printable(text))
 
 
 def note(text: str) -> None:
     """Print a remark on standard error."""
-    click.echo(clean(text), err=True)
+    click.echo(printable(text), err=True)
 
 
 def tracked(items: Sequence[T], label: str) -> Iterator[T]:
     """The items one by one, with a bar on standard error when there are more than a few."""
     with click.progressbar(items, label=label, file=sys.stderr, hidden=len(items) <= FEW) as bar:
         yield from bar
-
-
-def clean(text: str) -> str:
-    """Replace characters that would act on a terminal; texts come from strangers' pages."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -138,7 +134,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else clean(str(value)).replace("\n", " ")
+    return f"{value:,}" if isinstance(value, int) else printable(str(value)).replace("\n", " ")
 
 
 def _padded(text: str, width: int, right: bool) -> str:  # noqa: FBT001 - one of a row's three lists
