@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import Desk, examples, finish, open_desk, person
-from desk.cli.common.options import AT_LEAST_1, THERE, json_option, reason_option
+from desk.cli.common.frame import Desk, ask, examples, finish, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, THERE, json_option, reason_option, yes_option
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
@@ -50,7 +50,9 @@ def log_status(*, as_json: bool) -> None:
     if as_json:
         echo_json(told)
     else:
-        signed = "" if newest is None else f"{newest.size} entries, {moment(newest.made_at, desk.zone)}"
+        signed = (
+            "" if newest is None else f"{counted(newest.size, 'entry', 'entries')}, {moment(newest.made_at, desk.zone)}"
+        )
         waiting = told["waiting"] or ""
         fields(("name", log.origin), ("entries", told["entries"]), ("waiting", waiting), ("signed head", signed))
         fields(*[("public key", vkey) for vkey in log.vkeys()])
@@ -199,12 +201,14 @@ def begin_new_origin(*, reason: str, name: str) -> None:
 @log_command.command(
     "erase",
     epilog=examples(
-        'exhibit log erase 17 --reason "asked for by mail"', 'exhibit log erase 17 23 40 --reason "asked for by mail"'
+        'exhibit log erase 17 --reason "asked for by mail"',
+        'exhibit log erase 17 23 40 --reason "asked for by mail" --yes',
     ),
 )
 @click.argument("sequences", nargs=-1, required=True, type=click.IntRange(min=0))
 @reason_option
-def erase_entries(*, sequences: tuple[int, ...], reason: str) -> None:
+@yes_option
+def erase_entries(*, sequences: tuple[int, ...], reason: str, yes: bool) -> None:
     """Erase for good what the entries SEQUENCES commit to; they stay, tell nothing, and the log stays whole.
 
     Bundles made from then on can't show what was erased.
@@ -212,6 +216,8 @@ def erase_entries(*, sequences: tuple[int, ...], reason: str) -> None:
     open_desk()
     from registry.log import log as log_rows
 
+    if not yes:
+        ask(f"Erase what these entries open to: {', '.join(map(str, sequences))}? This can't be undone.")
     erased = log_rows.erase_openings(sequences, by=person(), reason=reason)
     before = sorted({*sequences} - {*erased})
     if erased:

@@ -54,8 +54,11 @@ def test_what_is_not_there_is_said(cli: Terminal, logged: None, folder: Path) ->
 
 
 def test_what_an_entry_opens_to_is_erased_once_and_the_log_stays_whole(cli: Terminal, logged: None) -> None:
-    assert cli.run("log", "erase", "0", "--reason", "asked for").out == "Erased what these entries open to: 0.\n"
-    assert cli.run("log", "erase", "0", "--reason", "asked for").out == "Erased before: 0.\n"
+    erase = ("log", "erase", "0", "--reason", "asked for")
+    assert "Add --yes." in cli.run(*erase, code=2).err
+    assert "(erased)" not in cli.run("log", "list", "--last", "100").out
+    assert cli.run(*erase, "--yes").out == "Erased what these entries open to: 0.\n"
+    assert cli.run(*erase, "--yes").out == "Erased before: 0.\n"
     assert "(erased)" in cli.run("log", "list", "--last", "100").out
     assert cli.ask("log", "verify")["erased"] == 1
 
