@@ -1,6 +1,7 @@
 """Outside witnesses: how they have answered lately, and making the contract that a chain's anchor needs."""
 
 import time
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -132,7 +133,7 @@ def deploy_contract(*, name: str, transaction: str | None) -> None:
     until = time.monotonic() + PATIENCE
     while (made := anchor.deployed(sent)) is None:
         if time.monotonic() > until:
-            hint = f"Look again later: exhibit anchor deploy {name} --transaction {sent}"
+            hint = f"Look again later: exhibit anchor deploy {quote(name)} --transaction {sent}"
             raise ServiceMissingError("The transaction isn't in a block yet.", hint=hint)
         time.sleep(PAUSE)
     say(f'contract = "{address.to_checksum_address(made)}"')

@@ -95,7 +95,7 @@ def add_watch(*, name: str, named: str | None, as_json: bool, **given: Json) -> 
     only_json(schemas.Watch.from_row(watch), asked=as_json)
     first = moment(watch.next_run_at, desk.zone)
     say(f"Added watch {watch.number}, {watch.name}. Its first run: {first}.")
-    say(f"Sooner: exhibit watch run {watch.name}" + ("" if desk.workers_run else " --wait"))
+    say(f"Sooner: exhibit watch run {quote(watch.name)}" + ("" if desk.workers_run else " --wait"))
     if own:
         say(f"What it proposes: {PROPOSED}")
     _note_missing_keys(desk, watch)
@@ -252,7 +252,7 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
 
     watch = scoped.watch(owner, name)
     if watch.paused and not revisits.is_past(watch):
-        raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {name}")
+        raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {quote(name)}")
     under_way = watching.crawl_under_way(watch)
     crawl = plan.start_now(desk.services, watch, everything=everything)
     if joined := under_way == crawl:
@@ -428,7 +428,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
     newest = scoped.crawls(owner).filter(watch=watch)
     row = newest.first() if number is None else scoped.crawl(owner, watch.number, number)
     if row is None:
-        raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {watch.name} --wait")
+        raise NotFoundError(f"{watch.name} hasn't run yet.", hint=f"exhibit watch run {quote(watch.name)} --wait")
     one = schemas.ShownCrawl.from_row(row, refusals=schemas.Refusal.of(row))
     only_json(one, asked=as_json)
     fields(
@@ -436,7 +436,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
         ("started", moment(row.started_at, desk.zone)),
         ("ended", f"{moment(row.finished_at, desk.zone)} ({row.reason})" if row.finished_at else "under way"),
         ("pages", f"{one.pages:,}"),
-        ("pictures", f"{one.pictures:,} at {one.sightings:,} places"),
+        ("pictures", f"{one.pictures:,} at {counted(one.sightings, 'place')}"),
         ("not yet matched", f"{one.waiting:,}" if one.waiting else ""),
         *(("waits for", f"{host}, until {moment(at, desk.zone)}") for host, at in one.waits_for.items()),
         ("without a picture", ", ".join(f"{n:,} {reason}" for reason, n in scoped.passed_counts(row).items())),
@@ -491,7 +491,7 @@ def pause_watch(*, name: str, named: str | None) -> None:
     from registry.crawls import watching
 
     watching.pause(scoped.watch(owner, name), by=person())
-    say(f"{name} is paused. Go on: exhibit watch resume {name}")
+    say(f"{name} is paused. Go on: exhibit watch resume {quote(name)}")
 
 
 @watch_command.command("resume", epilog=examples("exhibit watch resume shop"))

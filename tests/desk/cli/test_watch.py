@@ -96,6 +96,15 @@ def test_a_watch_runs_at_the_time_of_day_that_is_said(cli: Terminal, studio: str
     assert "Say the time of day, too." in cli.run(*alone, code=2).err
 
 
+def test_a_hint_that_is_a_command_can_be_copied_into_a_shell(cli: Terminal, studio: str, folder: Path) -> None:
+    name = "My shop & Co"
+    added = cli.run("watch", "add", name, "--folder", folder).out
+    assert "Sooner: exhibit watch run 'My shop & Co' --wait" in added
+    assert "exhibit watch run 'My shop & Co' --wait" in cli.run("watch", "show", name, code=2).err
+    assert "Go on: exhibit watch resume 'My shop & Co'" in cli.run("watch", "pause", name).out
+    assert "Resume it first: exhibit watch resume 'My shop & Co'" in cli.run("watch", "run", name, code=2).err
+
+
 def test_a_watch_is_changed_stopped_and_deleted(cli: Terminal, studio: str, folder: Path) -> None:
     own = ("--owner", studio)
     (folder / "words.txt").write_text("wave\n# not this\nfuji\n", "utf-8")
