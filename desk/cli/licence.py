@@ -82,7 +82,8 @@ def import_licences(
         licences = schemas.Licence.from_rows(kept)
         echo_json({"licences": licences, "new": new, "cases_licensed": decided})
         return
-    known = f"; {len(kept) - new:,} were there already" if new < len(kept) else ""
+    old = len(kept) - new
+    known = f"; {old:,} {'was' if old == 1 else 'were'} there already" if old else ""
     say(f"{counted(new, 'licence')} added{known}.")
     if decided:
         say(f"They cover case {', '.join(map(str, decided))}.")

@@ -163,7 +163,8 @@ def _tell(
     from indexer.compare import wording
 
     new = sum(work.new for work in works)
-    known = f"; {len(works) - new:,} were registered already" if new < len(works) else ""
+    old = len(works) - new
+    known = f"; {old:,} {'was' if old == 1 else 'were'} registered already" if old else ""
     say(f"{counted(new, 'work')} registered{known}.")
     for work in works:
         if work.flags:

@@ -39,6 +39,7 @@ def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studi
 def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "again.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)
+    assert cli.run("work", "add", folder).out == "0 works registered; 1 was registered already.\n"
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (folder / "flat.jpg").write_bytes(jpeg(flat()))
     answer = cli.ask("work", "add", folder, "--owner", studio, code=4)
