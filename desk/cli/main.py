@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -137,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _say("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        error.show()
+        _in_plain_words(error).show()
         return int(ExitCode.WRONG_USE)
     except ExhibitError as error:
         _reraise_when_debugging()
@@ -162,6 +163,25 @@ def _run(arguments: Sequence[str] | None) -> int:
         raise
     sys.stdout.flush()
     return code if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _in_plain_words(error: click.ClickException) -> click.ClickException:
+    """An error that says what an option or argument takes, where the library says so in words of its own."""
+    if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or error.param is None:
+        return error
+    expected = _expected(error.param.type)
+    return click.BadParameter(expected, error.ctx, error.param) if expected else error
+
+
+def _expected(kind: "click.ParamType[Any]") -> str:
+    if isinstance(kind, click.DateTime):
+        return "Give a day such as 2026-01-31."
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return ""
+    number = "whole number" if isinstance(kind, click.IntRange) else "number"
+    least = "" if kind.min is None else f" from {kind.min}" + ("" if kind.max is not None else " up")
+    most = "" if kind.max is None else f" to {kind.max}"
+    return f"Give a {number}{least}{most}."
 
 
 def _unforeseen(error: Exception) -> int:

@@ -23,6 +23,20 @@ _SIGN = f"[^{ACTING}\\u0009\\u000a\\u000d]"
 IN_LINE = f"^{_SIGN}*$"
 IN_LINE_SOMETHING = f"^{_SIGN}*[^{ACTING}{SPACES}]{_SIGN}*$"
 YEAR = "^([0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?)?$"
+DOMAIN = f"^[^{ACTING}{SPACES}]*$"
+URL = "^https?://[!-~]+$"
+AMOUNT = "^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$"
+IN_WORDS = {
+    CLEAN: "Text without control characters.",
+    SOMETHING: "Text without control characters, and not only spaces.",
+    IN_LINE: "One line of text without control characters.",
+    IN_LINE_SOMETHING: "One line of text without control characters, and not only spaces.",
+    YEAR: "A year, month or day such as 2026, 2026-01 or 2026-01-31.",
+    DOMAIN: "A domain such as shop.example.",
+    URL: "An address that begins with http:// or https:// and has no spaces.",
+    AMOUNT: "An amount with its currency, such as 5 USD.",
+}
+"""What has to be given where one of these patterns stands, for whoever gave something else."""
 RENDERING = ("render", "render_pages", "render_seconds")
 LIMITS = ("pages", "images", "bytes", "seconds", "depth", "visits", "searches", "money", "money_month", *RENDERING)
 
@@ -31,11 +45,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETH
 Short = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
 Said = Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)]
-Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern="^https?://[!-~]+$")]
+Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern=URL)]
 Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
 SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
-Amount = Annotated[str, Field(max_length=20, pattern="^([0-9]{1,9}([.][0-9]{1,6})? ?[A-Z]{3})?$", examples=["5 USD"])]
+Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT, examples=["5 USD"])]
 
 
 class OfferedKind(StrEnum):
@@ -299,7 +313,7 @@ class NewLicence(Given):
 
     licensee: Name = Field(examples=["Example Shop Ltd"])
     works: list[Number] = Field([], max_length=10_000, description="Numbers; empty for all works, now and later.")
-    domain: str = Field("", max_length=253, pattern=IN_LINE, description="No address.", examples=["shop.example"])
+    domain: str = Field("", max_length=253, pattern=DOMAIN, description="No address.", examples=["shop.example"])
     url_pattern: Long = Field("", description="`*` stands for any characters.")
     account: str = Field("", max_length=200, pattern=CLEAN, description="On the platform `domain`.")
     territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])

@@ -1,7 +1,7 @@
 """Every error of the API is a problem document (RFC 9457), whoever raises it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from desk.schemas.requests import IN_WORDS
 from exhibit.errors import ConflictError, ExhibitError, NotFoundError, RefusedError, ServiceMissingError, WrongUseError
 from exhibit.types import Json
 
@@ -29,6 +30,15 @@ _REFUSED = {
     "disk": HTTPStatus.INSUFFICIENT_STORAGE,
     **dict.fromkeys(("agreement", "partner", "visits"), HTTPStatus.FORBIDDEN),
 }
+
+
+_EXPECTED = {
+    "extra_forbidden": "There is no such field.",
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "A day such as 2026-01-31."),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "A whole number."),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "Either true or false."),
+}
+"""By the kinds of errors that pydantic names."""
 
 
 class Problem(Exception):  # noqa: N818 - the name of the standard
@@ -115,5 +125,13 @@ def _known(_: HttpRequest, error: ExhibitError) -> HttpResponse:
 
 def _invalid(_: HttpRequest, error: ValidationError) -> HttpResponse:
     """What was wrong with the request: where, and what; values aren't repeated."""
-    errors = [{"where": "/".join(map(str, wrong["loc"])), "detail": wrong["msg"]} for wrong in error.errors]
+    errors = [{"where": "/".join(map(str, wrong["loc"])), "detail": _expected(wrong)} for wrong in error.errors]
     return problem(HTTPStatus.BAD_REQUEST, "The request isn't what the OpenAPI document says.", errors=errors)
+
+
+def _expected(wrong: Mapping[str, Any]) -> str:
+    """What should have been given, in plain words; else what the library says."""
+    if wrong["type"] == "string_pattern_mismatch":
+        pattern = wrong["ctx"]["pattern"]
+        return IN_WORDS.get(pattern, f"Text of the form that the OpenAPI document says: {pattern}")
+    return _EXPECTED.get(wrong["type"], str(wrong["msg"]))

@@ -55,7 +55,9 @@ def test_a_place_that_several_runs_saw_is_one_use(cli: Terminal, studio: str) ->
     (told,) = cli.ask("case", "list")["cases"]
     (use,) = told["uses"]
     assert (told["places"], use["first_seen"][:10]) == (1, "2026-11-01")
-    assert use["last_seen"] == rfc3339(rows[2].sighting.last_seen)
+    last = rows[2].sighting.last_seen
+    assert last is not None
+    assert use["last_seen"] == rfc3339(last)
     line = " ".join(cli.run("case", "list").out.splitlines()[1].split())
     assert line == "1 1: A work shop.example certain 1 open 0"
     shown = cli.run("case", "show", "1").out

@@ -104,6 +104,10 @@ def test_wrong_use_ends_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]
         (["work", "lsit"], "No such command 'lsit'. Did you mean 'list'?"),
         (["work", "list", "--jsno"], "Did you mean one of: '--in', '--json', '--sort'?"),
         (["xyzzy"], "No such command 'xyzzy'.\n"),
+        (["report", "make", "--from", "2026-13-01"], "Invalid value for '--from': Give a day such as 2026-01-31."),
+        (["case", "confirm", "abc"], "Invalid value for 'NUMBERS...': Give a whole number from 1 up."),
+        (["log", "list", "--last", "0"], "Invalid value for '--last': Give a whole number from 1 to 100000."),
+        (["case", "confirm"], "Missing argument 'NUMBERS...'.\n"),
         (["work", "list", "--owner", "\x1b[2J"], "A control character or half a character stands in what was typed."),
     ):
         assert main(words) == ExitCode.WRONG_USE

@@ -37,3 +37,23 @@ def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: 
     assert (broken.status_code, broken.headers["Content-Type"]) == (400, PROBLEM)
     form = alice.client.post(ROOT + "/reports", b"title=x", content_type="application/x-www-form-urlencoded")
     assert (form.status_code, form.headers["Content-Type"]) == (415, PROBLEM)
+
+
+def test_what_is_wrong_with_a_request_is_said_in_words_and_without_patterns(studio: Owner, alice: Program) -> None:
+    given = {
+        "licensee": "A\x07",
+        "works": ["x"],
+        "valid_from": "2026-13-01",
+        "valid_till": "",
+        "territories": ["Germany"],
+    }
+    answer = alice.client.post(ROOT + "/licences", json.dumps(given), content_type="application/json")
+    assert answer.status_code == 400
+    told = {one["where"].rpartition("/new/")[2]: one["detail"] for one in answer.json()["errors"]}
+    assert told == {
+        "licensee": "One line of text without control characters, and not only spaces.",
+        "works/0": "A whole number.",
+        "valid_from": "A day such as 2026-01-31.",
+        "valid_till": "There is no such field.",
+        "territories/0": "Text of the form that the OpenAPI document says: ^[A-Z]{2}$",
+    }
