@@ -15,7 +15,8 @@ from crawler.formats.lines import EndLine, PageLine, RefusalLine, image_line
 from crawler.reading.found import plain
 from crawler.state.crawl import Crawl
 from exhibit.digests import Digest
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import ExitCode, RefusedError, WrongUseError
+from exhibit.files.regular import open_regular
 from exhibit.reasons import Reason
 from exhibit.types import Fetched, Untyped
 
@@ -131,10 +132,14 @@ def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
 
 def _file(crawl: Crawl, path: Path) -> PageLine | RefusalLine:
     uri = path.absolute().as_uri()
-    if path.is_symlink() or not path.is_file():
-        return RefusalLine(url=uri, reason=Reason.LINK, sentence="Links and special files in a folder aren't read.")
-    with path.open("rb") as stream:
-        data = stream.read(crawl.job.limits.max_picture_bytes + 1)
+    special = RefusalLine(url=uri, reason=Reason.LINK, sentence="Links and special files in a folder aren't read.")
+    if path.is_symlink():
+        return special
+    try:
+        with open_regular(path) as stream:
+            data = stream.read(crawl.job.limits.max_picture_bytes + 1)
+    except RefusedError:
+        return special
     return _line(crawl, uri, data, plain(path.stem))
 
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk.cli.common.files import Given, made_folder, pictures_in, read_picture, written_whole
+from desk.cli.common.files import (
+    Given,
+    made_folder,
+    passed_over,
+    passed_over_in_words,
+    pictures_in,
+    read_picture,
+    written_whole,
+)
 from desk.cli.common.frame import Desk, examples, finish, open_desk, person, taken
 from desk.cli.common.options import AT_LEAST_1, FILE, THERE, json_option, out_option, owner_option, together
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
@@ -76,14 +84,15 @@ def add_works(
     By such a file (.json) works are registered without their pictures. What is found by fingerprints goes to review.
 
     A file that can't be registered is named with the reason, the others are registered, and the command ends with 4.
-    A picture that is registered already stays the same work.
+    A picture that is registered already stays the same work, and says what it said.
 
     Columns of the table: file (needed), title, author, holder, credit, created, first_publication, rights,
     registrations (office|number|date, several with ; between).
     """
-    files = pictures_in(paths)
+    files, left = pictures_in(paths), passed_over(paths)
     if not files:
-        raise WrongUseError("There are no pictures there.", hint="Name files, or folders that hold pictures.")
+        said = f" {passed_over_in_words(left)}" if left else ""
+        raise WrongUseError(f"There are no pictures there.{said}", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
     from registry.works import registration, tables, uploads
@@ -104,7 +113,8 @@ def add_works(
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
     without_file = tables.lines_without(declared, names)
     answer = {"works": works, "failed": failed, "lines_without_file": without_file}
-    tell(answer, lambda: _tell(works, failed, without_file), as_json=as_json)
+    answer |= {"lines_unused": _unused(registered, declared), "passed_over": left}
+    tell(answer, lambda: _tell(answer), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
@@ -152,16 +162,26 @@ def _shapes(registered: "Sequence[tuple[str, registration.RegistrationResult]]")
 def _new_work(file: Given, declared: "Mapping[str, DeclaredWork]", *, metadata: bool) -> "registration.NewWork":
     from registry.works import registration, tables
 
-    name = tables.plain_name(file.name)
-    line = declared.get(name) or declared.get(tables.plain_name(file.path.name))
-    return registration.NewWork(line or DeclaredWork(), name, metadata)
+    line = tables.line_about(declared, file.name)
+    return registration.NewWork(line or DeclaredWork(), tables.plain_name(file.name), metadata)
 
 
-def _tell(
-    works: "Sequence[schemas.AddedWork]", failed: Sequence[Mapping[str, Any]], without_file: Sequence[str]
-) -> None:
+def _unused(
+    registered: "Sequence[tuple[str, registration.RegistrationResult]]", declared: "Mapping[str, DeclaredWork]"
+) -> list[dict[str, Any]]:
+    """Lines that say something else than a work that was registered already, and in which columns."""
+    from registry.works import tables
+
+    known = [(name, result.work) for name, result in registered if not result.new]
+    lines = [(name, work, line) for name, work in known if (line := tables.line_about(declared, name)) is not None]
+    found = [(name, work.number, tables.differing(line, work.declared)) for name, work, line in lines]
+    return [{"file": name, "work": number, "columns": columns} for name, number, columns in found if columns]
+
+
+def _tell(answer: Mapping[str, Any]) -> None:
     from indexer.compare import wording
 
+    works: Sequence[schemas.AddedWork] = answer["works"]
     new = sum(work.new for work in works)
     old = len(works) - new
     known = f"; {old:,} {'was' if old == 1 else 'were'} registered already" if old else ""
@@ -169,16 +189,34 @@ def _tell(
     for work in works:
         if work.flags:
             say(f"  {work.file} {wording.held_back_in_words(work.flags)}.")
-        for sentence in (*_masked(work), *_warned(work, work.remarks)):
+        for sentence in (*_cut(work), *_masked(work), *_warned(work, work.remarks)):
             say(f"  {work.file}: {sentence}")
     if any(work.remarks for work in works):
         say("  Answer that on the page of the work before you rely on it.")
-    for other in failed:
+    for other in answer["failed"]:
         note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
+    without_file: Sequence[str] = answer["lines_without_file"]
     for file in without_file[:LINES_SHOWN]:
         note(f"  {file}: stands in the table, and no such file was named.")
     if len(without_file) > LINES_SHOWN:
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
+    if answer["lines_unused"]:
+        _tell_unused(answer["lines_unused"])
+    if answer["passed_over"]:
+        note(f"  {passed_over_in_words(answer['passed_over'])}")
+
+
+def _tell_unused(unused: Sequence[Mapping[str, Any]]) -> None:
+    """Say which lines of a table weren't used, and how to declare what they say."""
+    lines = counted(len(unused), "line of the table wasn't used", "lines of the table weren't used")
+    note(f"  {lines}: what is declared of a registered work stays as it is.")
+    for line in unused[:LINES_SHOWN]:
+        note(f"  {line['file']}: work {line['work']} says something else in {', '.join(line['columns'])}.")
+    if len(unused) > LINES_SHOWN:
+        note(f"  and {counted(len(unused) - LINES_SHOWN, 'line')} more.")
+    work = unused[0]["work"]
+    note(f"  Change it by exhibit work change {work} --set FIELD=VALUE; a title or registrations on the work's page, or")
+    note(f"  by exhibit api PATCH works/{work} --field title=TITLE.")
 
 
 @work_command.command(
@@ -246,6 +284,11 @@ def show_work(*, number: int, named: str | None, as_json: bool) -> None:
         *(("search of the past", past.search_in_words(search)) for search in one.search),
         *(("seen before", seen["sentence"] or "Is asked for again.") for seen in one.seen_before),
     )
+
+
+def _cut(work: "schemas.Work") -> list[str]:
+    said = "The file breaks off or is damaged: copies are looked for by what there is of it."
+    return [said for picture in work.pictures if picture.incomplete]
 
 
 def _masked(work: "schemas.Work") -> list[str]:

@@ -319,7 +319,7 @@ class _Pieces(io.RawIOBase):
 def open_store(url: str, keys: Path) -> ObjectStore:
     """What is asked at a URL; keys are those of the environment and, before them, of a file of the data folder."""
     try:
-        given = tomllib.loads(keys.read_text("utf-8")) if keys.exists() else {}
+        given = tomllib.loads(keys.read_text("utf-8-sig")) if keys.exists() else {}
         client = {name: os.environ[f"AWS_{name.upper()}"] for name in _OF_CLIENT if f"AWS_{name.upper()}" in os.environ}
         client |= {name: given.pop(name) for name in _OF_CLIENT & given.keys()}
         options: ClientConfig = {**_CLIENT, **client}  # type: ignore[typeddict-item]  # the library looks at them

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
+from exhibit.files.regular import open_regular
 from exhibit.pictures.decode import Limits
 from registry.services.services import Services
 
@@ -38,6 +39,7 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
     services = Services(config)
     network = services.descriptors.serving_file(config.data_dir)
     leave = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, leave)
     rest = iter(files)
     under_way: deque[Future[None]] = deque()
@@ -56,14 +58,18 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
         yield wait
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+        for child in multiprocessing.active_children():  # nobody waits for what one of them may still be at
+            if child not in others:
+                child.kill()
 
 
 def _measure(data_dir: Path, limits: Limits, network: "DescriptorFile | None", file: Path) -> None:
     from indexer.search.cache import FeatureCache
 
     with suppress(ExhibitError, OSError):
-        if file.stat().st_size <= limits.max_bytes:
-            data = file.read_bytes()
+        with open_regular(file) as opened:
+            data = opened.read(limits.max_bytes + 1)
+        if len(data) <= limits.max_bytes:
             cache = FeatureCache(data_dir / "features", 1, limits, _descriptor(network))
             cache.get(Digest.of(data), lambda: data)
 

@@ -36,7 +36,7 @@ from registry.works.registration import (
     waiting_searches,
     work_of,
 )
-from registry.works.tables import plain_name
+from registry.works.tables import line_about
 
 
 def register_stated(
@@ -81,9 +81,8 @@ def register_all(
     What is declared of a file stands under its plain name, with or without folders.
     """
     for one in told:
-        line = declared.get(plain_name(one.file)) or declared.get(plain_name(PurePosixPath(one.file).name))
         try:
-            yield one.file, register_stated(services, owner, one, line)
+            yield one.file, register_stated(services, owner, one, line_about(declared, one.file))
         except RefusedError as error:
             yield one.file, error
 

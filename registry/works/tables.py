@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError, passes
+from exhibit.plain import one_line
 from exhibit.types import DeclaredWork
 from registry.works.spreadsheets import MAX_BYTES, Chosen, as_named, read_lines
 
@@ -91,6 +92,19 @@ def plain_name(name: str) -> str:
 def lines_without(declared: Iterable[str], names: Iterable[str]) -> list[str]:
     """Files of a table that aren't among these names, whether it names them with their folders or without."""
     return sorted(set(declared) - {plain_name(one) for name in names for one in (name, PurePosixPath(name).name)})
+
+
+def line_about(declared: Mapping[str, DeclaredWork], name: str) -> DeclaredWork | None:
+    """What a table declares of a file, by its path below the folder or its own name."""
+    return declared.get(plain_name(name)) or declared.get(plain_name(PurePosixPath(name).name))
+
+
+def differing(line: DeclaredWork, declared: DeclaredWork) -> list[str]:
+    """Columns in which a line says something else than what is declared; an empty field says nothing."""
+    said, before = line.columns(), declared.columns()
+    pairs = {column: (said[name], before[name]) for column, name in _DECLARED.items() if said[name]}
+    pairs = {column: (one_line(a), one_line(b)) if isinstance(a, str) else (a, b) for column, (a, b) in pairs.items()}
+    return [column for column, (new, old) in pairs.items() if new != old]
 
 
 def registration(text: str) -> dict[str, str] | None:

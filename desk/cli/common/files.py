@@ -2,17 +2,28 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.errors import RefusedError, WrongUseError
+from exhibit.files.regular import open_regular
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ico", ".avif"}
 )
+
+
+_BESIDE_PICTURES = frozenset(
+    {".xmp", ".aae", ".thm", ".csv", ".xlsx", ".xls", ".ods", ".numbers", ".json", ".txt", ".md", ".rtf", ".doc"}
+    | {".docx", ".odt", ".pdf", ".html", ".htm", ".xml", ".log", ".db", ".ini", ".lnk", ".url", ".lrcat", ".cos"}
+)
+"""Endings of what lies beside pictures, and what nobody takes for one."""
+_NAMES_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +36,57 @@ class Given:
 
 def pictures_in(paths: Sequence[Path]) -> list[Given]:
     """Files in a stable order, each once: named ones whatever they are called, of folders those named like pictures."""
+    return _each_once(chain.from_iterable(_pictures(path) for path in paths))
+
+
+def passed_over(paths: Sequence[Path]) -> list[str]:
+    """Names of the files in folders that :func:`pictures_in` leaves out, and that a person may take for pictures."""
+    known = PICTURE_SUFFIXES | _BESIDE_PICTURES
+    below = chain.from_iterable(_below(path) for path in paths if path.is_dir())
+    return [file.name for file in _each_once(file for file in below if file.path.suffix.lower() not in known)]
+
+
+def passed_over_in_words(names: Sequence[str]) -> str:
+    """What was passed over, by ending, with the first names, and what to do."""
+    endings = Counter(Path(name).suffix[1:].upper() for name in names)
+    kinds = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in sorted(endings.items()))
+    more = f" and {len(names) - _NAMES_TOLD:,} more" if len(names) > _NAMES_TOLD else ""
+    were = "1 file was" if len(names) == 1 else f"{len(names):,} files were"
+    hint = "In folders only JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF are looked for, by the ending of the name."
+    return f"{were} passed over: {kinds} ({', '.join(names[:_NAMES_TOLD])}{more}). {hint}"
+
+
+def _pictures(path: Path) -> Iterator[Given]:
+    if path.is_dir():
+        yield from (file for file in _below(path) if file.path.suffix.lower() in PICTURE_SUFFIXES)
+    else:
+        yield Given(path, path.name)
+
+
+def _each_once(files: Iterable[Given]) -> list[Given]:
     found: dict[Path, Given] = {}
-    for path in paths:
-        for file in _below(path) if path.is_dir() else [Given(path, path.name)]:
-            found.setdefault(file.path.resolve(), file)
+    for file in files:
+        found.setdefault(file.path.resolve(), file)
     return list(found.values())
 
 
 def _below(folder: Path) -> Iterator[Given]:
-    """Hidden files and folders are left out, and links to folders aren't followed."""
+    """All files; hidden files and folders are left out, and links to folders aren't followed."""
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            path = Path(here) / name
-            if path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
+            if not name.startswith("."):
+                path = Path(here) / name
                 yield Given(path, path.relative_to(folder).as_posix())
 
 
 def read_picture(path: Path, most: int) -> bytes:
     """A file's bytes; raises ``RefusedError`` where it is no regular file, can't be read or has more bytes."""
     try:
-        if not path.is_file():
-            raise RefusedError("It isn't a file.", reason="not-a-file")
-        if path.stat().st_size > most:
-            raise RefusedError(f"It has more than {most:,} bytes.", reason="too-many-bytes")
-        return path.read_bytes()
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > most:
+                raise RefusedError(f"It has more than {most:,} bytes.", reason="too-many-bytes")
+            return file.read()
     except OSError as error:
         raise RefusedError(f"It can't be read: {error.strerror}.", reason="unreadable") from error
 

@@ -36,6 +36,27 @@ def test_works_come_from_folders_with_what_a_table_declares(cli: Terminal, studi
     assert "has no work 99" in cli.run("work", "show", "99", code=2).err
 
 
+def test_what_is_passed_over_cut_off_or_declared_in_vain_is_told(cli: Terminal, studio: str, folder: Path) -> None:
+    works, table = folder / "works", folder / "t.csv"
+    works.mkdir()
+    (works / "a.jpg").write_bytes(photograph(1))
+    (works / "half.jpg").write_bytes(photograph(2)[:-9_000])
+    for name in ("IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending", "Thumbs.db", "a.xmp", ".hidden"):
+        (works / name).write_bytes(photograph(3))
+    first = cli.run("work", "add", works, "--owner", studio)
+    assert "half.jpg: The file breaks off or is damaged" in first.out
+    told = "4 files were passed over: 1 without an ending, 1 CR2, 2 HEIC (IMG_1.HEIC, IMG_2.heic, IMG_3.CR2, noending)."
+    assert told in first.err
+    table.write_text("file,title,author,holder\na.jpg,My title,Ann,\nhalf.jpg,half,,\n", "utf-8")
+    again = cli.run("work", "add", works, "--owner", studio, "--csv", table)
+    assert "1 line of the table wasn't used" in again.err
+    assert "a.jpg: work 1 says something else in title, author." in again.err
+    answer = cli.ask("work", "add", works, "--owner", studio, "--csv", table)
+    assert answer["lines_unused"] == [{"file": "a.jpg", "work": 1, "columns": ["title", "author"]}]
+    assert answer["passed_over"] == ["IMG_1.HEIC", "IMG_2.heic", "IMG_3.CR2", "noending"]
+    assert answer["works"][0]["title"] == "a"
+
+
 def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "again.jpg").write_bytes(photograph(1))
     cli.run("work", "add", folder)

@@ -1,5 +1,8 @@
 """Many works are measured ahead of their registration."""
 
+import multiprocessing
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +41,23 @@ def test_many_works_are_measured_ahead_with_the_network_that_serves(
             wait()
     measured = [path.parent.parent.name for path in (services.config.data_dir / "features").rglob("*.npz")]
     assert measured == [f"{PIPELINE}-colours@1"] * len(given)
+
+
+def test_pipes_are_left_alone_and_no_process_outlives_an_interrupt(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(prefetch, "WORTH_IT", 1)
+    config, others = replace(inline.services.config, workers=1), multiprocessing.active_children()
+    os.mkfifo(pipe := tmp_path / "x.jpg")
+    with pytest.raises(KeyboardInterrupt), measured_ahead(config, [pipe]) as wait:
+        wait()
+        children = [child for child in multiprocessing.active_children() if child not in others]
+        for child in children:
+            os.kill(child.pid or 0, signal.SIGSTOP)
+        raise KeyboardInterrupt
+    for child in children:
+        child.join(20)
+    assert [child.exitcode for child in children] == [-signal.SIGKILL]
 
 
 def test_for_a_few_works_no_process_is_started(config: Config, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which files a command is about."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ def test_folders_give_their_pictures_and_named_files_count_as_they_are(tmp_path:
 def test_a_file_is_refused_before_it_is_read_when_it_is_too_large_or_no_file(tmp_path: Path) -> None:
     large = tmp_path / "large.jpg"
     large.write_bytes(b"12345")
+    os.mkfifo(pipe := tmp_path / "pipe.jpg")
     assert read_picture(large, 5) == b"12345"
-    for path, most, reason in ((large, 4, "too-many-bytes"), (Path("/dev/zero"), 4, "not-a-file")):
+    others = [(path, 4, "not-a-file") for path in (Path("/dev/zero"), pipe, tmp_path, tmp_path / "missing.jpg")]
+    for path, most, reason in ((large, 4, "too-many-bytes"), *others):
         with pytest.raises(RefusedError) as raised:
             read_picture(path, most)
         assert raised.value.reason == reason
