@@ -389,6 +389,9 @@ def _not_a_picture(data: bytes) -> UnreadablePictureError:
             Sentence("The picture is damaged, or of a kind that can't be read."), reason="broken"
         )
     kind = kind_of(data)
+    if kind == "an HTML page":
+        hint = Sentence("Save the picture itself from it, or name the picture's own address.")
+        return UnreadablePictureError(Sentence("This is a web page, no picture."), reason="not-a-picture", hint=hint)
     sentence = Sentence("These bytes aren't a picture that can be read.") if kind is None else f"This is {kind}."
     return UnreadablePictureError(
         sentence, reason="not-a-picture", hint=Sentence("Pictures are %(formats)s.", formats=", ".join(FORMATS))

@@ -29,9 +29,11 @@ _BRANDS = {
     b"mif1": "a HEIF picture",
     b"crx ": "a raw photograph",
 }
+_MARKUP = re.compile(
+    rb"(?P<drawing><svg[\s>])|<(?:!doctype html|html|head|body|script|title|meta|div|p[\s>])", re.IGNORECASE
+)
+"""What stands first tells: pages hold drawings, and drawings hold scripts and titles."""
 _TEXTS = (
-    (re.compile(rb"<svg[\s>]", re.IGNORECASE), "an SVG drawing"),
-    (re.compile(rb"<!doctype html|<html|<head|<body|<script", re.IGNORECASE), "an HTML page"),
     (re.compile(rb"\A\s*<\?xml"), "an XML document"),
     (re.compile(rb"\A\s*[\[{]\s*(\"|\]|\}|\{|\[)"), "JSON"),
 )
@@ -46,6 +48,8 @@ def kind_of(data: bytes) -> str | None:
             return kind
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "a video")
+    if markup := _MARKUP.search(head):
+        return "an SVG drawing" if markup["drawing"] else "an HTML page"
     for pattern, kind in _TEXTS:
         if pattern.search(head):
             return kind

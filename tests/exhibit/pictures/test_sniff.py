@@ -10,7 +10,7 @@ from tests.assets.badfiles import (
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("error_page.jpg", "HTML"), ("drawing.svg", "SVG"), ("document.jpg", "PDF"), ("video.jpg", "video"),
+    [("error_page.jpg", "web page"), ("drawing.svg", "SVG"), ("document.jpg", "PDF"), ("video.jpg", "video"),
      ("answer.jpg", "JSON")],
 )  # fmt: skip
 def test_a_refusal_says_what_the_bytes_are(name: str, word: str) -> None:
@@ -24,6 +24,9 @@ def test_bytes_of_no_picture_are_named_by_how_they_begin() -> None:
     assert kind_of(b"\0\0\0\x18ftypmp42") == "a video"
     assert kind_of(b"\xef\xbb\xbf<?xml version='1.0'?><note/>") == "an XML document"
     assert kind_of(b"<?xml version='1.0'?><svg xmlns=''>") == "an SVG drawing"
+    assert kind_of(b"<svg><title>x</title><script/></svg>") == "an SVG drawing"
+    assert kind_of(b"<!doctype html><title>x</title><p>hello<svg></svg>") == "an HTML page"
+    assert kind_of(b"<p>hello<svg></svg>") == "an HTML page"
     assert kind_of(b' {"a": 1}') == "JSON"
     assert kind_of(b"{no JSON") is None
     assert kind_of(b"") is None

@@ -93,7 +93,7 @@ def test_works_of_others_are_not_told_and_strangers_do_not_ask(
         ("", "The address can&#x27;t be read."),
         ("http://127.0.0.7:1/a.jpg", "127.0.0.7 can&#x27;t be reached."),
         ("/gone.jpg", "There is nothing at this address."),
-        ("/", "This is an HTML page."),
+        ("/", "This is a web page, no picture."),
     ],
 )
 def test_what_cannot_be_fetched_is_said(ann: Client, web: Web, url: str, words: str) -> None:
