@@ -261,10 +261,12 @@ def _data_dir(environ: Mapping[str, str]) -> Path:
 
 def _from_file(path: Path) -> dict[str, tuple[str, object]]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} isn't text in UTF-8.", hint="Save it again, with the encoding UTF-8.") from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}.") from error
     names = {field.name: field.name for field in fields(Config) if field.name != "data_dir"}
     return _by_field(table, names, f" in {path}")

@@ -29,7 +29,7 @@ def fixed(environ: Mapping[str, str] = os.environ) -> set[str]:
 def written(folder: Path) -> dict[str, str]:
     """What the file of a data folder says of them now, whatever runs; nothing where it can't be read."""
     try:
-        table = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        table = tomllib.loads((folder / FILE_NAME).read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
         return {}
     return {name: table[name] for name in WRITABLE if isinstance(table.get(name), str)}
@@ -54,7 +54,7 @@ def write_settings(folder: Path, given: Mapping[str, str]) -> None:
     """
     values, path = {name: checked(name, value) for name, value in given.items()}, folder / FILE_NAME
     try:
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        before = path.read_text(encoding="utf-8-sig") if path.exists() else ""
         kept, top = [], True
         for line in before.splitlines(keepends=True):
             top = top and not line.lstrip().startswith("[")

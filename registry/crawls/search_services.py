@@ -69,7 +69,7 @@ def read_file(path: Path) -> Service:
 
 @cache
 def _read(path: Path, changed: int) -> Service:  # noqa: ARG001 - part of the key
-    return read_service(path.read_text(encoding="utf-8"))
+    return read_service(path.read_text(encoding="utf-8-sig"))
 
 
 def words_of(text: str) -> list[str]:

@@ -193,7 +193,7 @@ def shipped_laws() -> dict[str, Law]:
 def prices_in(path: Path) -> Prices:
     """A file of prices; raises ``WrongUseError`` where one is missing or can't be."""
     try:
-        return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8")))
+        return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8-sig")))
     except (OSError, ValueError) as error:  # what pydantic, TOML and UTF-8 raise is a ValueError
         told = f"{path} isn't a file of prices. {error}"
         raise WrongUseError(told, hint=f"Copy {PRICES}, and change its figures.") from error

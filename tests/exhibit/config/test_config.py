@@ -69,6 +69,15 @@ def test_a_setting_of_an_earlier_version_is_passed_over(tmp_path: Path) -> None:
     assert loaded(tmp_path, "index_cache_bytes = 5\nworkers = 3", EXHIBIT_INDEX_CACHE_BYTES="7").workers == 3
 
 
+def test_a_file_that_windows_saved_is_read_or_its_encoding_is_said(tmp_path: Path) -> None:
+    (tmp_path / "exhibit.toml").write_text("web_port = 8091", "utf-8-sig")
+    assert load_config({"EXHIBIT_DATA": str(tmp_path)}).web_port == 8091
+    (tmp_path / "exhibit.toml").write_text("web_port = 8091", "utf-16")
+    with pytest.raises(ConfigError, match=r"exhibit\.toml isn't text in UTF-8") as raised:
+        load_config({"EXHIBIT_DATA": str(tmp_path)})
+    assert "Save it again" in raised.value.hint
+
+
 def test_a_file_that_is_not_toml_stops_with_its_place(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exhibit\.toml can't be read.*line 1"):
         loaded(tmp_path, "workers: 2")
