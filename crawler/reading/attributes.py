@@ -18,7 +18,7 @@ _ANY_ADDRESS = frozenset({
 """Where lazy loaders keep the address of an ``img``, whatever it looks like."""
 _NOT_ADDRESSES = re.compile(
     r"^(?:href|src|alt|title|id|class|name|value|type|content|itemprop|property|download|accept|placeholder|resource|"
-    r"longdesc|about|aria-.*|[:@*[].*|v-.*|x-.*)$|title|caption|tooltip|"
+    r"longdesc|about|srcdoc|aria-.*|[:@*[].*|v-.*|x-.*)$|title|caption|tooltip|"
     r"(?:^|-)(?:alt|name|filename|label|desc(?:ription)?|text|width|height|size|index|count|id|href|link)$",
     re.IGNORECASE,
 )

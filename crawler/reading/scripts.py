@@ -148,14 +148,15 @@ def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
     extruct reads the scripts; here the objects are searched. A script that can't be read is left out: pages are full of
     broken ones.
     """
+    found: list[tuple[str, str]] = []
+    published: set[str] = set()
+    said = [one for one in root.iter("script") if (one.get("type") or "").strip().lower() == "application/ld+json"]
+    if not said:
+        return found, published
     from extruct.jsonld import JsonLdExtractor  # noqa: PLC0415 - takes 0.7 s to load, and few pages need it
 
     extractor = JsonLdExtractor()
-    found: list[tuple[str, str]] = []
-    published: set[str] = set()
-    for script in root.iter("script"):
-        if (script.get("type") or "").strip().lower() != "application/ld+json":
-            continue
+    for script in said:
         script.set("type", "application/ld+json")
         try:
             items = extractor.extract_items(script)  # one by one: it stops at the first broken script

@@ -1,7 +1,7 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -24,6 +24,8 @@ Element: TypeAlias = Any
 _AROUND = 160
 _TITLE_LENGTH = 300
 _MAX_ATTRIBUTES = 1_000
+_MAX_FRAMES = 3
+"""Within one another, of those whose page stands in the page itself."""
 _ASIDE = re.compile(
     r"<!--.*?(?:-->|\Z)|(?P<tag><(?P<name>script|style|textarea|title|xmp)\b[^<>]*+>).*?(?:(?=</(?P=name))|\Z)",
     re.IGNORECASE | re.DOTALL,
@@ -83,6 +85,17 @@ def read_page(
     the page is written in, and counts for its addresses. Raises ``RefusedError`` when a tag has more attributes than
     anybody writes: the parser compares each with all others.
     """
+    roots = _parsed(text)
+    reader = _Reader(_base(roots[0], url), url, token.lower(), encoding)
+    reader.read(roots)
+    reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
+    for attributes_of_link in _links_of(link, url):
+        _read_link(reader, attributes_of_link)
+    return reader.document(roots[0])
+
+
+def _parsed(text: str) -> list[Element]:
+    """The trees of HTML: what stands behind ``</html>`` becomes one of its own. Raises as :func:`read_page`."""
     if _CROWDED.search(_ASIDE.sub(lambda match: match["tag"] or "", text)):
         sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
         raise RefusedError(sentence, reason=Reason.UNREADABLE)
@@ -94,20 +107,7 @@ def read_page(
         root = None
     if root is None:
         root = etree.Element("html")
-    roots = [root, *root.itersiblings()]  # what stands behind </html> becomes a tree of its own
-    reader = _Reader(_base(root, url), url, token.lower(), encoding)
-    for tree in roots:
-        reader.walk(tree)
-        images, published = scripts.in_json_ld(tree) if b"ld+json" in data else ((), set())
-        for address, words in images:
-            reader.image(address, "json-ld", plain(words))
-        reader.dates |= published
-        for address in scripts.images_of(tree):
-            reader.image(address, "script")
-    reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
-    for attributes_of_link in _links_of(link, url):
-        _read_link(reader, attributes_of_link)
-    return reader.document(root)
+    return [root, *root.itersiblings()]
 
 
 def refresh_address(content: str) -> str | None:
@@ -170,6 +170,35 @@ class _Reader:
         self.needs_scripts = self.scripts_show = False
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
+        self.frames = 0  # around what is read now
+
+    def read(self, roots: Sequence[Element]) -> None:
+        """Read the trees of a page, or of what it shows in a frame."""
+        for tree in roots:
+            self.walk(tree)
+            images, published = scripts.in_json_ld(tree)
+            for address, words in images:
+                self.image(address, "json-ld", plain(words))
+            self.dates |= published
+            for address in scripts.images_of(tree):
+                self.image(address, "script")
+
+    def frame(self, text: str) -> None:
+        """Read the page that stands in a frame's ``srcdoc`` (HTML, 4.8.5): its addresses count from this page's base.
+
+        Frames within frames are read to a few levels; one that no parser should get is left out.
+        """
+        if not text or self.frames == _MAX_FRAMES:
+            return
+        try:
+            roots = _parsed(text)
+        except RefusedError:
+            return
+        base, self.base = self.base, _base(roots[0], self.base)
+        self.frames += 1
+        self.read(roots)
+        self.frames -= 1
+        self.base = base
 
     def walk(self, root: Element) -> None:
         for event, element in etree.iterwalk(root, events=("start", "end")):
@@ -340,6 +369,7 @@ def _read_anchor(reader: _Reader, element: Element) -> None:
 
 
 def _read_frame(reader: _Reader, element: Element) -> None:
+    reader.frame(element.get("srcdoc") or "")
     reader.link(element.get("src") or "", Kind.PAGE)
     reader.link(element.get("data-src") or "", Kind.PAGE)
 

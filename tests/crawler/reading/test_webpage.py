@@ -76,6 +76,23 @@ def test_a_preloaded_sheet_is_a_sheet_and_a_late_frame_a_page() -> None:
     ]
 
 
+def test_a_frame_s_own_page_is_read_from_the_base_of_its_page_a_few_levels_deep() -> None:
+    def framed(page: str) -> str:
+        return f'<iframe srcdoc="{escape(page)}"></iframe>'
+
+    inner = "<base href='/d/'><img src=2.jpg><a href=p>x</a>"
+    page = f"<base href='/c/'>{framed('<img src=1.jpg>' + framed(inner))}<img src=3.jpg>"
+    document = read_page(page, HERE)
+    assert [one.url for one in document.images] == [f"http://example.org/{name}.jpg" for name in ("c/1", "d/2", "c/3")]
+    assert [one.url for one in document.links] == ["http://example.org/d/p"]
+    deep = "<img src=9.jpg>"
+    for _ in range(4):
+        deep = framed(deep)
+    assert images(deep) == []
+    crowded = framed(f"<p {' '.join(f'a{n}' for n in range(2_000))}><img src=1.jpg>")
+    assert images(crowded + "<img src=2.jpg>") == [("http://example.org/a/2.jpg", "img")]
+
+
 @pytest.mark.parametrize("attribute", ["x{}", "x", "x{}=y", "x='{}>'", "<a", "x = 'y'"])
 def test_a_tag_with_more_attributes_than_anybody_writes_is_refused(attribute: str) -> None:
     def page(number: int) -> str:
