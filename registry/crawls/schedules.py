@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from exhibit.clock import SLACK, now
 from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
 from registry.crawls import changes, inquiries
 from registry.crawls.crawling import ARCHIVE, BULK, HAND, PAST, SEARCH, NewUrl, add_urls
 from registry.db.rows import next_number, write
@@ -98,7 +99,13 @@ def kept(watch: Watch) -> TimeOfDay | None:
 
 
 def first_run(every: timedelta, when: TimeOfDay) -> datetime:
-    """The first time of a schedule from now on; several a day run at others, too."""
+    """The first time of a schedule from now on; several a day run at others, too.
+
+    Raises ``WrongUseError`` for runs that wouldn't be at that time on each of their days.
+    """
+    if every % DAY and DAY % every:
+        sentence = Sentence("A time of day is for runs that lie whole days apart, or of which a whole number is a day.")
+        raise WrongUseError(sentence, hint=Sentence("Let it run every 6 hours, every day or every 7 days."))
     moment = now()
     today = moment.astimezone(when.zone).date()
     if every < DAY:

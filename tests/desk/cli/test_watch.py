@@ -94,6 +94,9 @@ def test_a_watch_runs_at_the_time_of_day_that_is_said(cli: Terminal, studio: str
     assert "Only a watch that runs each week has a monday." in cli.run(*daily, code=2).err
     alone = ("watch", "add", "more", "--folder", folder, "--weekday", "monday")
     assert "Say the time of day, too." in cli.run(*alone, code=2).err
+    odd = ("watch", "add", "more", "--folder", folder, "--at", "02:30", "--every")
+    assert "A time of day is for runs that lie whole days apart" in cli.run(*odd, "36h", code=2).err
+    cli.run(*odd, "6h")
 
 
 def test_a_hint_that_is_a_command_can_be_copied_into_a_shell(cli: Terminal, studio: str, folder: Path) -> None:

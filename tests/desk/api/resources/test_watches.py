@@ -80,6 +80,7 @@ def test_a_watch_runs_at_the_time_of_day_that_is_said_where_it_is_that_time(alic
     for wrong in (
         {"weekday": "sunday"},
         {"at": "02:30", "time_zone": "X"},
+        {"at": "02:30", "every_seconds": 129_600},
         {"at": "02:30", "time_zone": "Europe/Bern"},
     ):
         assert alice.send("PATCH", "/watches/1", wrong)[0] == 422
