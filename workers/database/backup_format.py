@@ -26,6 +26,9 @@ FORMAT, EARLIER = "exhibit-backup/2", "exhibit-backup/1"
 DESCRIPTION = "backup.json"
 BLOBS, FILES = "blobs/", "files/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_BEGINNINGS = (".backup-", "database-", "blobs-", FILES)
+"""Of the names of files that only a backup has."""
+_NAME_ONE = "Name the folder or the TAR file that `exhibit backup` wrote."
 _HINT = "Make another backup, or take an earlier one."
 
 
@@ -122,6 +125,8 @@ def verify_backup(place: Path) -> Description:
     """
     found = _read(place)
     if found.description is None:
+        if not found.blobs and not any(name.startswith(_BEGINNINGS) for name in found.digests):
+            raise IntegrityError(f"{place} isn't a backup: nothing of one is in it.", hint=_NAME_ONE)
         hint = "It was interrupted: the same command goes on." if place.is_dir() else _HINT
         raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
     _hold_against(found, found.description)

@@ -6,11 +6,16 @@ from tests.assets.command_line import Terminal
 
 
 def test_what_is_no_backup_is_named_and_nothing_is_made(cli: Terminal, folder: Path) -> None:
-    (folder / "empty").mkdir()
+    for name in ("photos", "begun/blobs/ab"):
+        (folder / name).mkdir(parents=True)
+    (folder / "photos" / "a.jpg").write_bytes(b"\xff\xd8\xff")
+    (folder / "begun" / "database-0123456789abcdef.dump.partial").touch()
     (folder / "text.tar").write_text("no archive")
-    for place in (folder / "empty", folder / "text.tar"):
-        ran = cli.run("restore", place, code=None)
+    said = {"photos": "isn't a backup: ", "begun": "isn't a whole backup: ", "text.tar": "no whole TAR"}
+    for name, words in said.items():
+        ran = cli.run("restore", folder / name, code=None)
         assert ran.code in (1, 2), ran
-        assert place.name in ran.err, ran
+        assert name in ran.err, ran
+        assert words in ran.err, ran
     assert "does not exist" in cli.run("restore", folder / "missing", code=2).err
     assert {one.name for one in cli.data.iterdir()} <= {"locks"}

@@ -32,7 +32,7 @@ def test_whatever_is_damaged_or_missing_is_named(made: Made, what: str, change: 
 
 @pytest.mark.long
 def test_what_is_no_backup_is_said(tmp_path: Path) -> None:
-    with pytest.raises(IntegrityError, match="isn't a whole backup"):
+    with pytest.raises(IntegrityError, match="isn't a backup"):
         verify_backup(tmp_path)
     (tmp_path / "a.tar").write_bytes(b"no archive at all")
     with pytest.raises(IntegrityError, match="no whole TAR"):
