@@ -12,6 +12,7 @@ from exhibit.browser.program import OFF, find_browser
 from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.errors import ExhibitError
+from exhibit.files.locks import shared
 from registry.notifications.mail import mail_folder, sender
 from registry.services import stores
 from registry.services.anchors import anchor_of
@@ -26,6 +27,7 @@ from workers.operations.checks import (
     search_check,
     witnesses_check,
 )
+from workers.servers.embedded import lock_folder
 from workers.servers.keeper import are_kept
 from workers.servers.postgres import database_answers, database_time, postgres_programs
 from workers.servers.processes import service_user
@@ -70,9 +72,10 @@ def _examine_rows(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig
     """What the rows say, and the witnesses that were added in them, as far as they can be asked."""
     if not _secrets(config).ok:  # the rows are for those who have them
         return (), ()
-    if database_answers(config):
-        return examine_house(config)
-    return ((_silent_database(config),) if are_kept(config) else ()), ()
+    with shared(lock_folder(config) / "users.lock"):  # embedded servers that are just stopping have stopped then
+        if database_answers(config):
+            return examine_house(config)
+        return ((_silent_database(config),) if are_kept(config) else ()), ()
 
 
 def examine_house(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:

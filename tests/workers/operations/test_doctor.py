@@ -1,5 +1,6 @@
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -14,12 +15,14 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config.config import Config
+from exhibit.files.locks import FileLock
 from registry.configuration import load_config
 from tests.assets.clocks import set_clock
 from tests.assets.local_witness import running_witness
 from workers.operations import doctor
 from workers.operations.checks import Check
 from workers.operations.doctor import examine, examine_all
+from workers.servers.embedded import lock_folder
 
 __all__ = ["set_clock"]
 
@@ -46,6 +49,19 @@ def test_what_is_missing_comes_with_a_remedy(fresh: Config, monkeypatch: pytest.
         check = found(fresh)[name]
         assert (check.ok, check.needed) == (False, False)
         assert "apt-get install" in check.remedy
+
+
+def test_servers_that_are_just_stopping_are_no_fault_and_silent_ones_are(fresh: Config) -> None:
+    locks = lock_folder(fresh)
+    users, servers = FileLock(locks / "users.lock"), FileLock(locks / "servers.lock")
+    assert [lock.take() for lock in (users, servers)] == [True, True]  # as a keeper has them that stops
+    stopped = threading.Timer(0.5, lambda: (servers.release(), users.release()))
+    stopped.start()
+    assert "database" not in {check.name for check in examine_all(fresh)}
+    stopped.join()
+    assert servers.take()
+    assert [check.ok for check in examine_all(fresh) if check.name == "database"] == [False]
+    servers.release()
 
 
 def test_a_nearly_full_disk_is_said(fresh: Config) -> None:
