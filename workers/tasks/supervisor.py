@@ -278,9 +278,9 @@ def _migrate(config: Config, asked: Sequence[int]) -> None:
 
 
 def _say(sentence: str) -> None:
-    """A line for the log; one that the disk doesn't take, or that nobody reads any more, is dropped."""
+    """A line for the log, with its time; one that the disk doesn't take, or that nobody reads any more, is dropped."""
     with contextlib.suppress(OSError):
-        print(sentence, file=sys.stderr, flush=True)
+        print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
 
 
 def _kill_session(process: "subprocess.Popen[bytes]") -> None:
