@@ -215,8 +215,8 @@ def _tell_unused(unused: Sequence[Mapping[str, Any]]) -> None:
     if len(unused) > LINES_SHOWN:
         note(f"  and {counted(len(unused) - LINES_SHOWN, 'line')} more.")
     work = unused[0]["work"]
-    note(f"  Change it by exhibit work change {work} --set FIELD=VALUE; a title or registrations on the work's page, or")
-    note(f"  by exhibit api PATCH works/{work} --field title=TITLE.")
+    note(f"  To declare it anew: exhibit work change {work} --set FIELD=VALUE")
+    note(f"  Titles and registrations: exhibit api PATCH works/{work} --field title=TITLE, or the page of the work")
 
 
 @work_command.command(
