@@ -52,8 +52,8 @@ def passed_over_in_words(names: Sequence[str]) -> str:
     kinds = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in sorted(endings.items()))
     more = f" and {len(names) - _NAMES_TOLD:,} more" if len(names) > _NAMES_TOLD else ""
     were = "1 file was" if len(names) == 1 else f"{len(names):,} files were"
-    hint = "In folders only JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF are looked for, by the ending of the name."
-    return f"{were} passed over: {kinds} ({', '.join(names[:_NAMES_TOLD])}{more}). {hint}"
+    taken = "Of folders JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF are read, by the endings of their names"
+    return f"{were} passed over: {kinds} ({', '.join(names[:_NAMES_TOLD])}{more}). {taken}: export or rename others."
 
 
 def _pictures(path: Path) -> Iterator[Given]:

@@ -2,6 +2,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -55,7 +56,10 @@ def test_servers_that_are_just_stopping_are_no_fault_and_silent_ones_are(fresh: 
     locks = lock_folder(fresh)
     users, servers = FileLock(locks / "users.lock"), FileLock(locks / "servers.lock")
     assert [lock.take() for lock in (users, servers)] == [True, True]  # as a keeper has them that stops
-    stopped = threading.Timer(0.5, lambda: (servers.release(), users.release()))
+    held = ExitStack()
+    held.callback(users.release)
+    held.callback(servers.release)
+    stopped = threading.Timer(0.5, held.close)
     stopped.start()
     assert "database" not in {check.name for check in examine_all(fresh)}
     stopped.join()
