@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -104,6 +105,9 @@ def test_it_comes_up_and_says_what_runs(lasting: Product) -> None:
     assert lasting.answers()
     assert status.pid == lasting.process.pid
     assert {child.name for child in services(lasting.config)} == set(status.processes)
+    said = (lasting.config.data_dir.parent / "said").read_text().splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S", line) for line in said), said
+    assert said
 
 
 def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
