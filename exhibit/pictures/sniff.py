@@ -48,6 +48,8 @@ def kind_of(data: bytes) -> str | None:
             return kind
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12], "a video")
+    if b"\0" in head:  # no text, whatever a picture's metadata may quote
+        return None
     if markup := _MARKUP.search(head):
         return "an SVG drawing" if markup["drawing"] else "an HTML page"
     for pattern, kind in _TEXTS:

@@ -26,6 +26,7 @@ def test_bytes_of_no_picture_are_named_by_how_they_begin() -> None:
     assert kind_of(b"<?xml version='1.0'?><svg xmlns=''>") == "an SVG drawing"
     assert kind_of(b"<svg><title>x</title><script/></svg>") == "an SVG drawing"
     assert kind_of(b"<!doctype html><title>x</title><p>hello<svg></svg>") == "an HTML page"
+    assert kind_of(b"\xff\xd8\xff\xe0\0\x10JFIF\0 about <p>a page</p><html>") is None
     assert kind_of(b"<p>hello<svg></svg>") == "an HTML page"
     assert kind_of(b' {"a": 1}') == "JSON"
     assert kind_of(b"{no JSON") is None
