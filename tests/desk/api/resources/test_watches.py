@@ -75,14 +75,15 @@ def test_a_watch_runs_at_the_time_of_day_that_is_said_where_it_is_that_time(alic
     hourly = alice.send("PATCH", "/watches/1", {"every_seconds": 21_600})[1]
     assert (hourly["at"], hourly["weekday"], hourly["time_zone"]) == (None, None, "")
     outside = {"at": "02:30", "time_zone": "../Berlin"}
-    for wrong in ({"at": "25:00"}, {"at": "2:30"}, {"weekday": "someday"}, outside):
-        assert alice.send("PATCH", "/watches/1", wrong)[0] == 400
-    for wrong in (
+    for badly in ({"at": "25:00"}, {"at": "2:30"}, {"weekday": "someday"}, outside):
+        assert alice.send("PATCH", "/watches/1", badly)[0] == 400
+    unfit: list[dict[str, str | int]] = [
         {"weekday": "sunday"},
         {"at": "02:30", "time_zone": "X"},
         {"at": "02:30", "every_seconds": 129_600},
         {"at": "02:30", "time_zone": "Europe/Bern"},
-    ):
+    ]
+    for wrong in unfit:
         assert alice.send("PATCH", "/watches/1", wrong)[0] == 422
 
 
