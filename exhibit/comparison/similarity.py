@@ -50,6 +50,8 @@ MIN_CORRELATION = 0.6
 CROSSING = 0.1
 MOST, SLOPE = 0.95, 0.5
 """Share of the pixels of a slope of brightness whose level is so near the mean of their neighbours."""
+ENLARGED = 0.75
+"""Share of the pixels shown that are enlarged by no more than what :func:`enlargement` says."""
 _RADIUS = 4
 
 Grey = NDArray[np.uint8]
@@ -88,7 +90,7 @@ def laid_closely(found: Pixels, registered: Pixels, transform: ArrayLike, pieces
     """As :func:`laid_on`, of the part of the registered picture alone that the mask of that says is shared.
 
     It is cut out of the registered picture and taken for a picture of its own; its frame is smaller than usual where
-    the found picture would be enlarged in it.
+    more than a quarter of what is shown would be enlarged in it.
     """
     down, across = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     if not down.size:
@@ -100,7 +102,7 @@ def laid_closely(found: Pixels, registered: Pixels, transform: ArrayLike, pieces
     shift = np.array([[1.0, 0, -left], [0, 1, -top], [0, 0, 1]])
     moved = shift @ np.asarray(transform, np.float64)
     cut = [_moved(piece, shift) for piece in pieces]
-    side = max(part.shape[:2]) / max(1.0, scale_at_centre(moved, found.shape))
+    side = max(part.shape[:2]) / max(1.0, enlargement(registered.shape, mask, transform, pieces))
     return laid_on(found, part, moved, cut, min(LONG_SIDE, side))
 
 
@@ -149,6 +151,27 @@ def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
     """By how much lengths grow at the centre of a picture of this shape; 1 where that isn't finite."""
     depth = float(transform[2] @ np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2, 1]))
     return float(np.sqrt(abs(np.linalg.det(transform) / depth**3))) if depth else 1.0
+
+
+def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, pieces: Sequence[Piece]) -> float:
+    """By how much lengths grow from the found picture to the registered one, of this shape, where that is shown.
+
+    The mask is that of :func:`laid_on`. Of its pixels, each by what it is laid with, three quarters grow by no more; 0
+    without any.
+    """
+    size = (mask.shape[1], mask.shape[0])
+    across, down = size[0] / registered[1], size[1] / registered[0]
+    to_small = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    x, y = (np.arange(size[0]) + 0.5) / across - 0.5, (np.arange(size[1]) + 0.5) / down - 0.5
+    grown = np.zeros(mask.shape)
+    laid: list[tuple[tuple[int, int, int, int], ArrayLike]] = [((0, 0, *size), transform)]
+    if pieces:
+        laid = [(pixels_within(piece.box, to_small, size), piece.transform) for piece in pieces]
+    for (left, top, right, bottom), matrix in laid:
+        back = np.linalg.inv(np.asarray(matrix, np.float64))
+        depth = back[2, 0] * x[left:right] + back[2, 1] * y[top:bottom, None] + back[2, 2]
+        grown[top:bottom, left:right] = np.sqrt(np.abs(depth**3 / np.linalg.det(back)))
+    return float(np.quantile(grown[mask], ENLARGED)) if mask.any() else 0.0
 
 
 def side_needed(found: Size, registered: tuple[float, float], transform: ArrayLike) -> int:

@@ -43,6 +43,7 @@ from exhibit.comparison.similarity import (
     Laid,
     agreement,
     crossing_agreement,
+    enlargement,
     is_sloping,
     laid_closely,
     laid_on,
@@ -628,7 +629,7 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
         return f"the registered picture is less than {LEAST_SIDE} pixels wide or high, where strangers may agree so"
     transform, pieces = _as_decoded(sealed, pictures, pixels)
     frame = min(1.0, LONG_SIDE / max(pixels[1].shape[:2]))
-    enlarged = frame * scale_at_centre(transform, pixels[0].shape) > 1
+    enlarged = frame * enlargement(pixels[1].shape, laid[1], transform, pieces) > 1
     enlarged = enlarged or laid[1].sum() > sealed.overlap_picture * pixels[0].shape[0] * pixels[0].shape[1]
     small = max(pictures[1].width, pictures[1].height) < LONG_SIDE
     if not (enlarged or small or laid[1].mean() < LEAST_PART - AREA_TOLERANCE):

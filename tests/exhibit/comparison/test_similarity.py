@@ -5,8 +5,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance
 
-from exhibit.comparison.similarity import agreement, crossing_agreement, dense_similarity, laid_closely, laid_on
+from exhibit.comparison.similarity import (
+    agreement,
+    crossing_agreement,
+    dense_similarity,
+    enlargement,
+    laid_closely,
+    laid_on,
+)
 from exhibit.errors import WrongUseError
+from exhibit.types import Piece
 from tests.assets.badfiles import saved
 
 IDENTITY = np.eye(3)
@@ -85,6 +93,23 @@ def test_of_a_copy_as_much_agrees_where_gradients_cross() -> None:
     agreeing, windows = crossing_agreement(*laid_on(_array(_recompressed(SCENE)), _array(SCENE), IDENTITY))
     assert agreeing > 0.9
     assert windows > 1000
+
+
+def _scraps(side: int, factor: float) -> list[Piece]:
+    """The scene in squares, each of which shows a speck of another picture, so many times enlarged."""
+    boxes = [(x, y, x + side, y + side) for y in range(0, 360, side) for x in range(0, 480, side)]
+    return [Piece(box, ((factor, 0, box[0] - 90), (0, factor, box[1] - 90), (0, 0, 1))) for box in boxes]
+
+
+def test_what_is_enlarged_is_told_by_what_lays_it() -> None:
+    found, whole = _array(_scene(2)), np.ones((144, 192), np.bool_)
+    assert enlargement(found.shape, whole, np.diag([3.0, 0.75, 1.0]), ()) == pytest.approx(1.5)
+    assert enlargement(found.shape, whole, IDENTITY, _scraps(40, 15.0)) == pytest.approx(15)
+    sloping, depth = np.linalg.inv(np.array([[1.0, 0, 0], [0, 1, 0], [0.04, 0, 1]])), 1 + 0.04 * 480 * 0.75
+    assert enlargement(found.shape, whole, sloping, ()) == pytest.approx(depth**1.5, rel=0.02)
+    laid = laid_closely(found, _array(SCENE), IDENTITY, _scraps(40, 15.0), whole)
+    assert max(laid[1].shape) == 480 / 15
+    assert agreement(*laid)[1] < 800
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
