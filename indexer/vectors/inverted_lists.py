@@ -35,7 +35,7 @@ ROWS_A_LIST = 4_000
 """Few enough for a core's second cache, enough that the call for each list costs little."""
 FIRST_REACH, NEXT_REACH = 90, 24
 """Bits within which a search without a limit looks at first, and by how many it goes on."""
-CELLS_FROM = 100_000
+CELLS_FROM = 50_000
 """Rows from which a segment has cells: an exhaustive scan of fewer takes at most 6 ms a descriptor on one core."""
 LOOKED_INTO, LOOKED_INTO_BY_NEW_WORKS = 16, 64
 """Cells that a search looks into; the second for those who want many answers, such as a new work."""
