@@ -143,8 +143,12 @@ def resized(grey: Grey, factor: float) -> tuple[Grey, Floats]:
     size = (max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5)))
     is_so = size == (width, height)
     small = grey if is_so else np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
-    across, down = size[0] / width, size[1] / height
-    return small, np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    return small, scaling_of(size[0] / width, size[1] / height)
+
+
+def scaling_of(across: float, down: float) -> Floats:
+    """The 3×3 matrix that carries coordinates over when each side of a picture is resized by a factor of its own."""
+    return np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
 
 
 def scale_at_centre(transform: Floats, shape: tuple[int, ...]) -> float:
@@ -161,7 +165,7 @@ def enlargement(registered: tuple[int, ...], mask: Mask, transform: ArrayLike, p
     """
     size = (mask.shape[1], mask.shape[0])
     across, down = size[0] / registered[1], size[1] / registered[0]
-    to_small = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    to_small = scaling_of(across, down)
     x, y = (np.arange(size[0]) + 0.5) / across - 0.5, (np.arange(size[1]) + 0.5) / down - 0.5
     grown = np.zeros(mask.shape)
     laid: list[tuple[tuple[int, int, int, int], ArrayLike]] = [((0, 0, *size), transform)]

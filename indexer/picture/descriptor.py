@@ -371,15 +371,11 @@ def crops(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 
 def on_grounds(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     """A picture amid plain grounds: what a page, a wall or a frame shows of it."""
-    height, width = pixels.shape[:2]
-    grounds = ((0.4, np.full(3, 255)), (0.65, pixels.reshape(-1, 3).mean(axis=0)), (0.4, np.zeros(3)))
     laid = []
-    for share, colour in grounds:
-        ground = np.empty((round(height / share), round(width / share), 3), np.uint8)
-        ground[:] = colour.astype(np.uint8)
-        top, left = (ground.shape[0] - height) // 2, (ground.shape[1] - width) // 2
-        ground[top : top + height, left : left + width] = pixels
-        laid.append(ground)
+    for share, colour in ((0.4, (255, 255, 255)), (0.65, pixels.reshape(-1, 3).mean(axis=0)), (0.4, (0, 0, 0))):
+        down, across = (round(length / share) - length for length in pixels.shape[:2])
+        sides = (down // 2, down - down // 2, across // 2, across - across // 2)
+        laid.append(cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_CONSTANT, value=[int(level) for level in colour]))
     return laid
 
 

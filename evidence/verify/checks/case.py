@@ -49,6 +49,7 @@ from exhibit.comparison.similarity import (
     laid_on,
     pixels_within,
     scale_at_centre,
+    scaling_of,
     side_needed,
 )
 from exhibit.comparison.warp import overlaps, turn
@@ -653,8 +654,7 @@ def _by_chance(sealed: Verification, pictures: Pictures, pixels: Sequence[Pixels
 
 def _seen_of(pieces: Sequence[Piece], mask: NDArray[np.bool_], size: tuple[int, int]) -> list[int]:
     """Pixels of the small registered picture that each piece shows. Where one lies over another, the upper one does."""
-    across, down = mask.shape[1] / size[0], mask.shape[0] / size[1]
-    scaling = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    scaling = scaling_of(mask.shape[1] / size[0], mask.shape[0] / size[1])
     upper = np.full(mask.shape, len(pieces))
     for number, piece in enumerate(pieces):
         left, top, right, bottom = pixels_within(piece.box, scaling, (mask.shape[1], mask.shape[0]))
@@ -764,5 +764,4 @@ def _decoded(inspection: Inspection, file: str, pipeline: str, at_least: int) ->
 def _to_decoded(picture: PictureFacts, pixels: Pixels) -> NDArray[np.float64]:
     """From pixel coordinates of the full picture to those of the decoded one; centres of pixels are whole numbers."""
     height, width = pixels.shape[:2]
-    across, down = width / picture.width, height / picture.height
-    return np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2], [0.0, 0.0, 1.0]])
+    return scaling_of(width / picture.width, height / picture.height)
