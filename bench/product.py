@@ -90,14 +90,26 @@ class Product:
         """Search everything seen for new works, a process for each core."""
         _in_processes(_search, waiting)
 
-    def past(self, waiting: Sequence[int]) -> tuple[int, float]:
-        """In how many of these works a copy was found, and how many pictures seen resemble one of them, in the mean."""
+    def unsearched(self, waiting: Sequence[int]) -> list[int]:
+        """Those of these registered pictures that haven't been compared with all that they resemble."""
+        from registry.models import WorkPicture
+
+        return list(
+            WorkPicture.objects.filter(pk__in=waiting, state="todo").order_by("pk").values_list("pk", flat=True)
+        )
+
+    def past(self, waiting: Sequence[int]) -> dict[str, float]:
+        """In how many of these works a copy was found; how many pictures seen resemble one, and were compared with it.
+
+        The latter two in the mean.
+        """
         from registry.models import Match, WorkPicture
 
         rows = WorkPicture.objects.filter(pk__in=waiting)
         matches = Match.objects.filter(registered__in=rows.values("picture")).exclude(decision="none")
-        alike = [row.progress["alike"] for row in rows]
-        return matches.values("registered").distinct().count(), sum(alike) / len(alike)
+        told = {name: [row.progress.get(name, 0) for row in rows] for name in ("alike", "compared")}
+        means = {name: sum(counts) / len(counts) for name, counts in told.items()}
+        return {"found": matches.values("registered").distinct().count(), **means}
 
     def seen(self, data: bytes) -> int:
         """Keep a picture as a crawl would; returns its row, which waits for its step."""

@@ -1,11 +1,13 @@
 """New works against pictures seen before: one, a hundred, then as many as are asked for, from files to what was found.
 
 The pictures seen are rows made of real fingerprints (:mod:`bench.retrieval`, and mixtures of real descriptors), put in
-by binary COPY; among them are real copies of a hundred works, brought in by a crawl of a folder. All goes through the
-steps. Nobody has the bytes of the rows that are made: how many of them resemble a work is counted, not compared.
+by binary COPY; among them are real copies of a hundred works and photographs of strangers, brought in by a crawl of a
+folder. All goes through the steps. Nobody has the bytes of the rows that are made: how many of them resemble a work is
+counted, not compared; of the strangers that do, both.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -38,6 +40,8 @@ OWN = 0.8
 """How much of a made descriptor is one real descriptor's; the rest is another's."""
 SOURCES, EDITED = 400, 15
 """Photographs whose hashes and descriptors the others are mixed of, and how many show which bits of hashes change."""
+STRANGERS = 3_000
+"""Photographs besides those that are seen with their bytes, at most."""
 AT_ONCE = 20_000
 MIX_SPREAD = 0.03
 REGISTERED = 10_000
@@ -58,9 +62,13 @@ def measure(photos: Sequence[Path], pictures: int, works: int = WORKS) -> list[R
         from bench.product import Product  # noqa: PLC0415 - needs the environment of this run
 
         made = make_works(Path(name), photos, works)
-        copies = _copies(Path(name), made.works[:WORKS])
+        seen = _copies(Path(name), made.works[:WORKS])
+        strangers = made.others[SOURCES : SOURCES + STRANGERS]
+        for path in strangers:
+            shutil.copyfile(path, seen / f"stranger-{path.name}")
+        print(f"{len(strangers):,} strangers are seen with their bytes", file=sys.stderr, flush=True)
         with Product() as product:
-            product.crawl(copies)
+            product.crawl(seen)
             product.match(product.waiting())
             _put_in(made.others, pictures)
             return list(_searched(product, made.works, pictures))
@@ -85,24 +93,32 @@ def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Itera
     for collection in Collection:
         services.indexes.refresh(collection)
     what = f"take {pictures:,} pictures and {min(REGISTERED, pictures):,} works into the indexes"
-    yield {"what": what, "works": 0, **_spent(began), "found": "", "alike": ""}
+    nothing: Row = {"found": "", "alike": "", "compared": ""}
+    yield {"what": what, "works": 0, **_spent(began), **nothing}
     portions = [works[:1], works[1:WORKS]]
     portions += [works[start : start + WORKS_AT_ONCE] for start in range(WORKS, len(works), WORKS_AT_ONCE)]
     for portion in portions:
         together = len(portion) > WORKS
         began = _now()
         waiting = product.register_all(portion) if together else product.register_files(portion)
-        yield {"what": "register", "works": len(portion), **_spent(began), "found": "", "alike": ""}
+        yield {"what": "register", "works": len(portion), **_spent(began), **nothing}
+        search = product.search_all if together else product.search
         began = _now()
-        (product.search_all if together else product.search)(waiting)
-        spent, (found, alike) = _spent(began), product.past(waiting)
-        yield {"what": "search everything seen", "works": len(portion), **spent, "found": found, "alike": alike}
+        search(waiting)
+        spent = _spent(began)
+        what = "search everything seen, and compare what resembles each most"
+        yield {"what": what, "works": len(portion), **spent, **product.past(waiting)}
+        began = _now()
+        while left := product.unsearched(waiting):
+            search(left)
+        spent = _spent(began)
+        yield {"what": "compare the rest", "works": len(portion), **spent, **product.past(waiting)}
     new = works[0].read_bytes() + b" "  # a work of its own, whose copy waits
     waiting_copy = product.seen(new + b" ")
     began = _now()
     product.add(new)
     found = product.match_one(waiting_copy)
-    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), "found": found, "alike": ""}
+    yield {"what": "register a work and match a copy of it", "works": 1, **_spent(began), **nothing, "found": found}
 
 
 def _now() -> tuple[float, float]:

@@ -63,6 +63,7 @@ class Job:
     model: str = ""  # of its rows, by name; none where the tick looks for no rows
     owner: str = ""  # the way from a row to its owner, where it has one
     batch: int = 1  # rows in one message
+    fresh_first: bool = False  # rows that were put off come behind those that weren't
     asked: Mapping[str, Any] = field(default_factory=dict)  # rows that a person waits for go through a queue of theirs
     slow: bool = False  # its rows take hours by their nature
     settled: Mapping[str, Any] = field(default_factory=dict)  # any suffices: failed rows that need no operator
@@ -134,7 +135,15 @@ def register(services: "Services", ids: Sequence[int]) -> None:
     import_uploads(services, ids)
 
 
-@_job(gettext_noop("new works, to be compared with what was seen before"), MATCH, "WorkPicture", "work__owner", batch=4)
+@_job(
+    gettext_noop("new works, to be compared with what was seen before"),
+    MATCH,
+    "WorkPicture",
+    "work__owner",
+    batch=4,
+    fresh_first=True,
+    slow=True,
+)
 def search(services: "Services", ids: Sequence[int]) -> None:
     """Search what was ever seen for new works."""
     from registry.matches.search_past import search_pictures

@@ -36,6 +36,8 @@ def search_in_words(search: Mapping[str, Any]) -> str:
         told.append(_("%(expired)s had expired, %(asked)s of them asked for again") % counts)
     if search["state"] == "failed":
         told.append(_("given up"))
+    elif not over and search["state"] == "todo" and "at_once" in search:
+        told.append(_("the less alike follow when every new work has got so far"))
     elif not over:
         told.append(_("under way"))
     together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(told)}

@@ -18,12 +18,18 @@ from indexer.layout.scaling import at_most
 from indexer.layout.single_thread import cv2
 from indexer.picture.descriptor import Descriptor, crops, on_grounds
 from indexer.picture.features import NORMAL, Features
+from indexer.picture.spaces import PHASH
 from indexer.search.candidates import DESCRIPTOR_WITHIN, Candidate, asked, in_turns
 
 WHOLE_WITHIN = 90
 """Bits within which the hash of a work is looked at."""
 WHOLE_NEAREST, PART_NEAREST = 2_000, 200
 """Pictures for the hash of a work, and for each descriptor."""
+
+PROMISING_BITS, PROMISING_WITHIN = 80, 0.4
+"""Bits, and 1 − cosine, within which a picture is compared first: 43 of a million strangers lie there for a work in the
+mean, and 3,100 within 90 and .6. Of 1,384 copies that are found when they are compared 87% do, and 94%.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,11 @@ def search_past(works: Sequence[WorkQueries], hashes: VectorIndex, descriptors: 
         list(in_turns(_nearest(hashes.space.id, by_hash), _nearest(descriptors.space.id, by_descriptor)))
         for by_hash, by_descriptor in zip(hashed, described, strict=True)
     ]
+
+
+def is_promising(candidate: Candidate) -> bool:
+    """Whether a work resembles a picture so much that it is compared first."""
+    return candidate.distance <= (PROMISING_BITS if candidate.space == PHASH.id else PROMISING_WITHIN)
 
 
 def _nearest(space: str, found: Iterable[list[Hit]]) -> list[Candidate]:

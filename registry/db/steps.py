@@ -45,16 +45,24 @@ def due(stale_after: timedelta, moment: datetime | None = None) -> Q:
 
 
 def due_ids(
-    model: type[Claimable], stale_after: timedelta, limit: int, owner: str = "", only: Mapping[str, object] = ALL
+    model: type[Claimable],
+    stale_after: timedelta,
+    limit: int,
+    owner: str = "",
+    only: Mapping[str, object] = ALL,
+    *,
+    fresh_first: bool = False,
 ) -> list[int]:
     """The oldest rows that a step may take now, or of these some only; ``owner`` is the way from a row to its owner.
 
-    Of each owner the first row comes, then of each the second, and so on.
+    Of each owner the first row comes, then of each the second, and so on. With ``fresh_first`` rows that were put off
+    come behind those that weren't, the one put off first before the others.
     """
-    rows = model._default_manager.filter(due(stale_after), **only).order_by("pk")
+    order = [F("not_before").asc(nulls_first=True), F("pk").asc()] if fresh_first else [F("pk").asc()]
+    rows = model._default_manager.filter(due(stale_after), **only).order_by(*order)
     if owner:
-        turn = Window(RowNumber(), partition_by=F(owner), order_by="pk")
-        rows = rows.annotate(turn=turn).order_by("turn", "pk")
+        turn = Window(RowNumber(), partition_by=F(owner), order_by=order)
+        rows = rows.annotate(turn=turn).order_by("turn", *order)
     return list(rows.values_list("pk", flat=True)[:limit])
 
 

@@ -14,7 +14,7 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
 from indexer.search.candidates import Candidate, distinct
-from indexer.search.past import WorkQueries, search_past
+from indexer.search.past import WorkQueries, is_promising, search_past
 from registry import jobs
 from registry.cases import opening
 from registry.crawls import revisits
@@ -31,8 +31,9 @@ from registry.works.marks import RegisteredPicture, registered
 MAX_PICTURES = 2000  # pictures that are verified for one new work
 MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones
 MAX_SMALL = 500  # pictures without bytes whose small copies are looked at for one new work
+MAX_AT_ONCE = 50  # pictures that are compared with one new work before other new works have had as many
 KEPT_TOGETHER = 50  # comparisons that are recorded together: what one break-off costs at most
-SECONDS = 240.0
+SECONDS = 60.0
 """After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
 NOT_NEAR = 256
 
@@ -46,6 +47,7 @@ class Sought:
     features: Features
     queries: WorkQueries
     distances: dict[int, int] = field(default_factory=dict)  # best first: bits or, beyond 256, by descriptor alone
+    promising: set[int] = field(default_factory=set)  # of these
     left_out: set[int] = field(default_factory=set)  # resemble it too, and couldn't be compared or were too many
 
 
@@ -53,8 +55,9 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
     """Search the pictures already seen for each new picture of a work, and open the cases that follow.
 
     1. Claim; measure the works; search both indexes for all of them at once. Note what each is to its owner's others.
-    2. Compare each with the pictures that it resembles, from stored bytes. What was compared is kept now and then, so
-       that a search that is broken off goes on where it was.
+    2. Compare each with the few pictures that it resembles much, from stored bytes, and open the cases: a hundredth of
+       the comparisons finds nine tenths. The others have their turn once every work has got so far. What was compared
+       is kept now and then, so that a search that is broken off goes on where it was.
     3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
        are asked for again where they were seen (:mod:`registry.crawls.revisits`), and so is what contributors measured.
 
@@ -125,6 +128,8 @@ def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vec
     bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
     nearest = distinct(candidates, named.get, MAX_PICTURES)
     work.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
+    resembles_much = {named[hit] for hit in candidates if is_promising(hit)}
+    work.promising = {picture for picture in work.distances if picture in resembles_much}
     work.left_out = {picture for picture in named.values() if picture is not None} - work.distances.keys()
     _tell(work, vectors=vectors, alike=len(work.distances))
 
@@ -137,29 +142,47 @@ def _search(services: Services, work: Sought, until: float) -> None:
     states = [BytesState.STORED, BytesState.EXPIRED]
     rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
-    for start in range(0, len(stored), KEPT_TOGETHER):
-        some = stored[start : start + KEPT_TOGETHER]
+    at_once = [picture for picture in stored if picture.pk in work.promising][:MAX_AT_ONCE]
+    is_first = "at_once" not in work.row.progress and len(at_once) < len(stored)
+    chosen = at_once if is_first else stored
+    for start in range(0, len(chosen), KEPT_TOGETHER):
+        some = chosen[start : start + KEPT_TOGETHER]
         _compare(services, work, some)
         _tell(work, compared=len(known) + start + len(some))
         if time.monotonic() > until:
             steps.wait(WorkPicture, work.row.pk, now())
             return
+    if is_first:
+        with transaction.atomic():
+            captures = _open_cases(services, work)
+            _tell(work, at_once=len(chosen))
+            steps.wait(WorkPicture, work.row.pk, now())
+        services.enqueue(jobs.capture, captures)
+        return
     gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
     seen = revisits.seen_by(work.row.work.owner_id, gone)
     expired = [rows[pk] for pk in gone if pk in seen]
     again = list(_worth_asking(services, work, expired))
     contributed = leases.places([pk for pk in gone if pk not in seen][:MAX_AGAIN])
     with transaction.atomic():
-        shown = opening.found_to_show(work.row.picture_id)
-        opening.lock_pictures({*shown, *work.left_out})
-        Picture.objects.filter(pk__in=work.left_out).update(searched="")
-        captures = opening.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
+        captures = _open_cases(services, work)
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         if contributed:
             revisits.visit(work.row.work.owner_id, contributed)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
     services.enqueue(jobs.capture, captures)
+
+
+def _open_cases(services: Services, work: Sought) -> list[int]:
+    """Open the cases of what was found, and note what has to be searched for when it is seen again.
+
+    Inside a transaction; returns captures that wait.
+    """
+    shown = opening.found_to_show(work.row.picture_id)
+    opening.lock_pictures({*shown, *work.left_out})
+    Picture.objects.filter(pk__in=work.left_out).update(searched="")
+    return opening.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
 
 
 def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:

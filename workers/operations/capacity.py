@@ -51,7 +51,7 @@ class Own:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A figure that may grow with a number n: ``fixed + each * n + thousand * (n / 1000) ** power``."""
+    """A figure that may grow with a number n: ``fixed + each * n + thousand * (n / 1000) ** power``, up to ``most``."""
 
     name: str
     says: str
@@ -61,6 +61,7 @@ class Law:
     each: float = 0.0
     thousand: float = 0.0
     power: float = 0.0
+    most: float = math.inf  # it is never more
     upto: float = math.inf  # n up to which it was measured
     by: str = ""  # the command that measured it
     on: str = ""  # which day, ISO 8601
@@ -74,7 +75,7 @@ class Law:
 
     def _law(self, works: float, pictures: float) -> float:
         n = {"works": works, "pictures": pictures}.get(self.of, 0)
-        return self.fixed + self.each * n + (self.thousand * (n / 1000) ** self.power if n else 0)
+        return min(self.most, self.fixed + self.each * n + (self.thousand * (n / 1000) ** self.power if n else 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,8 @@ def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]
     yield Stage("works", new * at["register"] / HOUR_MS, disk_gib=features, store_gib=files, requests=new * bucket)
     index = pictures * at["archive"] / GIB
     yield Stage("pictures seen", pictures * at["take_in"] / HOUR_MS, memory_gib=index, disk_gib=index)
-    yield Stage("new works", new * at["search"] / HOUR_MS)
+    yield Stage("new works", new * (at["search"] + at["at_once"]) / HOUR_MS)
+    yield Stage("new works, the rest", new * at["rest"] / HOUR_MS)
     yield Stage("rows", pictures * at["keep"] / HOUR_MS, disk_gib=(pictures * at["rows"] + at["wal"]) / GIB)
     bundles, files = cases * at["evidence"] / GIB, cases * at["case_files"]
     yield Stage("evidence", cases * at["capture"] / HOUR_MS, store_gib=bundles, requests=files * bucket)

@@ -112,7 +112,8 @@ def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> No
     if job.rows in news.WITH_NEWS:
         rows = news.due(job.rows, services.stale_after, limit)
     else:
-        rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, job.only(task))
+        only = job.only(task)
+        rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, only, fresh_first=job.fresh_first)
     services.enqueue(job, rows, asked=task != job.name)
 
 

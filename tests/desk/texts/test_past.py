@@ -12,6 +12,11 @@ def test_how_far_a_search_of_the_past_is() -> None:
         ({"state": "failed"}, "Given up."),
         ({"state": "done", "alike": 0}, "No picture seen before resembles it."),
         ({"state": "todo", "alike": 1200, "compared": 7}, "1,200; 7 compared, under way."),
+        (
+            {"state": "todo", "alike": 1200, "compared": 7, "at_once": 7},
+            "1,200; 7 compared, the less alike follow when every new work has got so far.",
+        ),
+        ({"state": "doing", "alike": 1200, "compared": 57, "at_once": 7}, "1,200; 57 compared, under way."),
         ({"state": "failed", "alike": 2}, "2; 0 compared, given up."),
         (
             {"state": "done", "alike": 3, "compared": 2, "expired": 1, "asked_again": 1},

@@ -19,6 +19,8 @@ from exhibit.types import Decision, Verification
 from indexer.picture.spaces import PIPELINE
 from registry.cases.opening import keep_matches
 from registry.crawls import revisits
+from registry.db.steps import due_ids
+from registry.jobs import JOBS
 from registry.matches import fingerprints
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
@@ -201,6 +203,30 @@ def test_a_search_that_takes_long_lets_others_go_first_and_ends_later(
         search_pictures(inline.services, [pk])
         kept.append((WorkPicture.objects.get().state, Match.objects.count(), Case.objects.count()))
     assert kept == [("todo", 1, 0), ("todo", 2, 0), ("done", 2, 1)]
+
+
+def test_of_each_new_work_the_likeliest_pictures_are_compared_before_the_rest_of_any(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.matches.search_past.MAX_AT_ONCE", 1)
+    studio = owner("studio")
+    planned, epoch = claimed_slice(studio)
+    pictures = [Image.open(BytesIO(photograph(seed))) for seed in range(2)]
+    bring(inline.services, planned, epoch, [jpeg(one, quality=quality) for one in pictures for quality in (50, 80)])
+    inline.run_until_idle()
+    for seed in range(2):
+        register(inline.services, studio, photograph(seed), f"Work {seed}")
+    job = JOBS["search"]
+    seen = []
+    for _ in range(3):
+        for ids in job.batches(due_ids(job.rows, LONG_AGO, 1, job.owner, fresh_first=job.fresh_first)):
+            job(inline.services, ids)
+        seen.append(sorted(Match.objects.values_list("registered__work_pictures__work__title", flat=True)))
+    assert seen == [["Work 0"], ["Work 0", "Work 1"], ["Work 0", "Work 0", "Work 1"]]
+    assert Case.objects.count() == 2
+    inline.run_until_idle()
+    assert sorted(row.case_sightings.count() for row in Case.objects.all()) == [2, 2]
+    assert {row.progress["compared"] for row in WorkPicture.objects.all()} == {2}
 
 
 @pytest.mark.long

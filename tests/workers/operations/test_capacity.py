@@ -38,6 +38,7 @@ def test_a_figure_grows_by_its_law_and_in_proportion_to_what_was_counted_here() 
     law = Law("match", "match", "ms", of="works", fixed=10, each=0.5, thousand=2, power=2, upto=5000)
     assert law.at(works=2000, pictures=7) == 10 + 1000 + 2 * 4
     assert law.at(works=0, pictures=7) == 10
+    assert replace(law, most=500).at(works=2000, pictures=7) == 500
     counted = replace(law, own=Own(value=24.0, counted=1000, since="2026-11-01", works=0, pictures=9))
     assert counted.at(works=2000, pictures=7) == pytest.approx(2.4 * 1018)
 
