@@ -338,9 +338,11 @@ def _match(services: "Services", waiting: Sequence[int]) -> None:
 
 
 def _search(services: "Services", waiting: Sequence[int]) -> None:
-    from registry.matches.search_past import search_pictures
+    from registry.jobs import JOBS
 
-    search_pictures(services, waiting)
+    job = JOBS["search"]
+    for ids in job.batches(waiting):  # as its messages come: of too many at once the last ones would be put off
+        job(services, ids)
 
 
 def _register(services: "Services", paths: Sequence[Path]) -> None:

@@ -66,10 +66,11 @@ class Conversion:
         return ImageCms.applyTransform(picture, self._transform) or picture
 
 
-def conversion_of(picture: Image.Image, data: bytes) -> Conversion | None:
+def conversion_of(picture: Image.Image, data: bytes, *, exact: bool = False) -> Conversion | None:
     """What makes the levels of an opened picture sRGB; ``None`` where nothing does, or nothing changes.
 
-    A profile that Chromium passes over, too, is none; so is one beyond 16 MiB.
+    A profile that Chromium passes over, too, is none; so is one beyond 16 MiB. LittleCMS' quick conversion is taken
+    where it differs little from the exact one, unless that is asked for.
     """
     if picture.format not in _PROFILED:
         return None
@@ -78,33 +79,33 @@ def conversion_of(picture: Image.Image, data: bytes) -> Conversion | None:
         profile = _told_by_png(picture.info.get("gamma"), picture.info.get("chromaticity"))
     if not isinstance(profile, bytes) or len(profile) > _LARGEST:
         return None
-    key = hashlib.sha256(profile).digest()
+    key = (hashlib.sha256(profile).digest(), exact)
     if key not in _known:
         while len(_known) >= _KEPT:
             del _known[next(iter(_known))]
-        _known[key] = _conversion(profile)
+        _known[key] = _conversion(profile, exact=exact)
     known = _known[key]
     return known if known is not None and known.fits(picture.mode) else None
 
 
-_known: dict[bytes, Conversion | None] = {}
+_known: dict[tuple[bytes, bool], Conversion | None] = {}
 
 
 def _counts(profile: Untyped) -> bool:
     return isinstance(profile, bytes) and _as_chromium_reads(profile) is not None
 
 
-def _conversion(profile: bytes) -> Conversion | None:
+def _conversion(profile: bytes, *, exact: bool) -> Conversion | None:
     """``None`` for a profile that is broken, or whose levels are those of sRGB."""
     read = _as_chromium_reads(profile)
     if read is None:
         return None
     mode, has_table, told = read
     try:
-        quick, exact = (_transform(told, mode, flags) for flags in (0, _EXACT))
+        quick, whole = (_transform(told, mode, flags) for flags in (0, _EXACT))
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
-    chosen = quick if _apart(mode, quick, exact) <= _ROUGH else exact
+    chosen = whole if exact or _apart(mode, quick, whole) > _ROUGH else quick
     if has_table or mode == "L":
         return Conversion(mode, smooth=False, _transform=chosen)
     ramps = _ramps()

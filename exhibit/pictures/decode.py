@@ -38,6 +38,8 @@ class Limits:
     seconds: float = 10.0  # of processor time, for opening and decoding
     profiles: bool = True
     """Whether colours are those that a profile or gamma in the file gives, as people see them, or levels as stored."""
+    exact: bool = False  # whether every profile is followed exactly, which takes long where it is a table
+    dark: bool = False  # whether transparent pictures stand on black instead of white
 
     def of_pipeline(self, pipeline: str) -> "Limits":
         """The same for what this version of the comparison measured: ``match-5`` and earlier applied no profile."""

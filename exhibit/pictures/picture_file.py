@@ -86,7 +86,7 @@ def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedP
         long_side = max(info.width, info.height)
         enough = (factor for factor in _REDUCTIONS if at_least is not None and long_side // factor >= at_least)
         reduction = next(enough, 1)
-        colours = conversion_of(picture, data) if limits.profiles else None
+        colours = conversion_of(picture, data, exact=limits.exact) if limits.profiles else None
         if picture.format in _JPEG and (colours is None or colours.smooth):
             picture.draft(None, (max(1, picture.width // reduction), max(1, picture.height // reduction)))
             reduction = 1
@@ -350,16 +350,17 @@ class _Frames:
         return self._pixels()
 
     def _pixels(self) -> NDArray[np.uint8]:
-        """Those of the frame at hand, on white, or on black where nothing is seen of it on white."""
+        """Those of the frame at hand on its ground, or on the other one where nothing is seen of it on that."""
         if self._picture.format in _JPEG:  # a few bytes may hold a scan over all pixels: check the time often
             self._picture.decodermaxblock = _PIECE  # type: ignore[attr-defined]
         picture, incomplete = loaded(self._picture)
         self._incomplete |= incomplete
         self._stream.check()
-        pixels = rgb_pixels(picture, self._reduction, colours=self._colours)
+        ground = 0 if self._limits.dark else 255
+        pixels = rgb_pixels(picture, self._reduction, ground, self._colours)
         if picture.has_transparency_data and is_flat(pixels):
-            on_black = rgb_pixels(picture, self._reduction, 0, self._colours)
-            return pixels if is_flat(on_black) else on_black
+            otherwise = rgb_pixels(picture, self._reduction, 255 - ground, self._colours)
+            return pixels if is_flat(otherwise) else otherwise
         return pixels
 
 

@@ -59,6 +59,7 @@ from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.network.addresses import origin_of
 from exhibit.periods import days_of, earliest
 from exhibit.pictures.decode import DecodedPicture, decode
+from exhibit.pictures.readings import other_readings
 from exhibit.types import Decision, Piece, Verification
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
@@ -463,7 +464,8 @@ def _compared(
     if pixels_of is None:
         return not_checked(name, f"Only the first {MAX_COMPUTED} matches are computed anew.")
     try:
-        return _warped(name, match, pictures, [_shown(inspection, picture) for picture in pictures], pixels_of)
+        files = [_shown(inspection, picture) for picture in pictures]
+        return _as_others_read(_warped(name, match, pictures, files, pixels_of), inspection, files)
     except (WrongUseError, ArithmeticError, ValueError) as error:
         raise FormatError("The alignment can't be applied.") from error
     except FormatError:
@@ -502,6 +504,21 @@ def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], 
             return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
         raise
     return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))
+
+
+def _as_others_read(found: Check, inspection: Inspection, files: list[str]) -> Check:
+    """The same, unless one of the files shows another picture to programs that read it otherwise."""
+    if found.state is not State.PASSED:
+        return found
+    remarks = list(found.remarks)
+    for file in dict.fromkeys(files):
+        for reading in other_readings(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS):
+            if not reading.usual:
+                why = f"{file} shows, or may show, another picture {reading.words}"
+                told = f"{found.sentence} But {why}: that one shows the other isn't shown by it."
+                return replace(not_checked(found.name, told), similarity=found.similarity)
+            remarks.append(f"{file} shows another picture {reading.words}")
+    return replace(found, remarks=tuple(remarks))
 
 
 def _recomputed_closely(

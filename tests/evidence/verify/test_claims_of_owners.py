@@ -57,6 +57,7 @@ from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, Lie, forged
 from tests.assets.corpus.inventing import fact, kept, moved, stated, twice
 from tests.assets.passkeys import KEY
+from tests.assets.read_otherwise import by_colours, by_ground
 from tests.assets.resealing import Facts
 from tests.assets.tampering import files_of, packed, packed_bytes, zipped
 from tests.assets.whole_case import MANIFEST_FILE, whole_case
@@ -754,6 +755,18 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
             compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0))),
         ),
         {"match:01": "not checked", "says:match:01": "more than an edge in one direction"},
+    ),
+    "a found picture that is another one without its profile": (
+        also(seen(by_colours(textured(1), textured(9))), compared(STILL)),
+        {"match:01": "not checked", "says:match:01": "pass over what it says of its colours"},
+    ),
+    "a registered picture that is another one without its profile": (
+        also(of_work(by_colours(textured(1), textured(9))), compared()),
+        {"match:01": "not checked", "says:match:01": "data/work/01.jpg shows, or may show, another picture"},
+    ),
+    "a found picture that is another one on a dark page": (
+        also(seen(by_ground(textured(1), textured(9))), compared(STILL)),
+        {"line:pictures": "another picture on a dark page"},
     ),
     "a work on a speck of a large picture": (
         also(seen(around(textured(1))), compared(((1.0, 0.0, -200.0), (0.0, 1.0, -100.0), (0.0, 0.0, 1.0)))),

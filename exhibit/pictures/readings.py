@@ -1,0 +1,109 @@
+"""Whether a picture's file shows the same picture however it is read.
+
+Programs differ in which of a file's statements they follow: whether and how a colour profile counts, on which ground
+something transparent stands, which of two statements holds. What shows one picture to whoever follows them and another
+one to others, or on a dark page, may be made so on purpose. Which program is right isn't asked here.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from exhibit.comparison.similarity import Grey, blurred, laid_on, windows
+from exhibit.pictures.decode import Limits, decode
+
+AT_LEAST = 512
+"""Pixels of the longer side that are left when a file is decoded."""
+SHOWS_SOMETHING, ALIKE = 0.05, 0.5
+"""Share of all windows from which a reading shows something, and of these from which it shows the same."""
+_PNG, _JPEG, _AVIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"ftyp"
+_ONCE = frozenset({b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"acTL", b"eXIf"})
+_BEFORE_PIXELS = frozenset({b"PLTE", b"tRNS", b"acTL"})
+_PROFILE, _SCAN, _APP2 = b"ICC_PROFILE\0", 0xDA, 0xE2
+_CUT = b"\0\0\0\x28clap"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A way to read a file by which it shows, or may show, another picture than the one that is compared."""
+
+    words: str  # that go on from "another picture"
+    usual: bool = False  # whether honest files are often so: emblems that are made for one ground
+
+
+def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
+    """The ways to read a file by which it shows another picture than by these limits; none for nearly all.
+
+    Windows are those of :mod:`exhibit.comparison.similarity`; dark for light is the same picture. Raises as
+    :func:`exhibit.pictures.decode.decode`.
+    """
+    if odd := statements_in_doubt(data):
+        yield Reading(f"to programs that take otherwise what it says twice or out of place ({odd})")
+    shown = decode(data, limits, at_least=AT_LEAST)
+    for reading, read in (
+        (Reading("to programs that pass over what it says of its colours"), replace(limits, profiles=False)),
+        (Reading("to programs that follow its colour profile exactly"), replace(limits, exact=True)),
+        (Reading("on a dark page, where another ground shows through", usual=True), replace(limits, dark=True)),
+    ):
+        other = decode(data, read, at_least=AT_LEAST)
+        if not np.array_equal(other.pixels, shown.pixels):
+            back = np.diag([shown.scale / other.scale, shown.scale / other.scale, 1.0])
+            laid, _, small = laid_on(other.pixels, shown.pixels, back)
+            if _shows_another(laid, small):
+                yield reading
+
+
+def _shows_another(reading: Grey, shown: Grey) -> bool:
+    mask = np.ones(shown.shape, np.bool_)
+    one, other = blurred(reading, mask), blurred(shown, mask)
+    textured, _ = windows(one, one, mask)
+    if textured.sum() <= SHOWS_SOMETHING * textured.size:
+        return False
+    alike = windows(one, other, mask)[1] | windows(one, 255 - other, mask)[1]
+    return bool((alike & textured).sum() < ALIKE * textured.sum())
+
+
+def statements_in_doubt(data: bytes) -> str:
+    """What a file states twice or out of place, so that programs differ in what holds; empty for nearly all.
+
+    The chunks of a PNG (third edition, table 7), the segments of a JPEG's profile (ICC.1:2022, B.4), and a rectangle to
+    which an AVIF is cut (``clap``, ISO/IEC 23008-12), which not all follow.
+    """
+    try:
+        if data.startswith(_PNG):
+            return _doubtful_chunk(data)
+        if data.startswith(_JPEG):
+            return "" if _is_sound(list(_profile_segments(data))) else "ICC_PROFILE"
+    except (struct.error, IndexError):
+        return ""
+    return "clap" if data[4:8] == _AVIF and _CUT in data else ""
+
+
+def _doubtful_chunk(data: bytes) -> str:
+    seen, place = Counter[bytes](), len(_PNG)
+    while place + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, place)
+        seen[kind] += 1
+        twice, late = kind in _ONCE and seen[kind] > 1, kind in _BEFORE_PIXELS and seen[b"IDAT"] > 0
+        if twice or late or (kind == b"PLTE" and seen[b"tRNS"]):
+            return str(kind, "ascii")
+        place += 12 + size
+    return ""
+
+
+def _profile_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The number of each segment of a profile before the first scan, and of how many it says that it is one."""
+    place = 2
+    while data[place] == 0xFF and data[place + 1] != _SCAN:
+        (size,) = struct.unpack_from(">H", data, place + 2)
+        inside = place + 4
+        if data[place + 1] == _APP2 and data.startswith(_PROFILE, inside):
+            yield data[inside + len(_PROFILE)], data[inside + len(_PROFILE) + 1]
+        place += 2 + size
+
+
+def _is_sound(segments: list[tuple[int, int]]) -> bool:
+    return sorted(segments) == [(number + 1, len(segments)) for number in range(len(segments))]

@@ -1,0 +1,66 @@
+"""Files that show one picture to some programs and another one to others."""
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.assets.profiles import lab, rgb_profile, srgb_curve, table_profile
+
+Levels = NDArray[np.uint8]
+
+
+def by_colours(shown: Image.Image, stored: Image.Image, kind: str = "PNG") -> bytes:
+    """The levels, as they are stored, show one picture; a profile in which only their lower halves count the other."""
+    levels = (_grey(stored) & 0xF0) | (_grey(shown) >> 4)
+    curve = srgb_curve()[(np.arange(256) & 15) * 17]
+    return _saved(np.repeat(levels[..., None], 3, 2), kind, lossless=True, icc_profile=rgb_profile(curve))
+
+
+def by_exactness(quick: Image.Image, exact: Image.Image) -> bytes:
+    """A profile whose table is black in a few nodes, where every second node is passed over in a hurry."""
+    nodes, begin = 65, 29
+
+    def lab_of(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+        places = np.rint(grid * (nodes - 1)).astype(int)
+        narrow = ((places == begin) | (places == begin + 2)).all(axis=1)
+        return lab(np.where(narrow[:, None], 0.0, grid))
+
+    coarse, fine = (_grey(one) > np.median(_grey(one)) for one in (quick, exact))
+    levels = np.rint((begin - 1 + 2 * coarse + fine) * 255 / (nodes - 1)).astype(np.uint8)
+    profile = table_profile(b"RGB ", lab_of, nodes)
+    return _saved(np.repeat(levels[..., None], 3, 2), "WEBP", lossless=True, icc_profile=profile)
+
+
+def by_ground(white: Image.Image, black: Image.Image) -> bytes:
+    """A transparent picture: another one on white than on black."""
+    light, dark = 128 + _grey(white) // 2, _grey(black) // 2
+    alpha = 255 - (light - dark)
+    colour = np.minimum(255, dark.astype(int) * 255 // np.maximum(alpha, 1)).astype(np.uint8)
+    return _saved(np.dstack([colour, colour, colour, alpha]), "PNG")
+
+
+def with_chunk_again(data: bytes, kind: bytes, inside: bytes, before: bytes = b"IDAT") -> bytes:
+    """A PNG with one chunk more, before the first of another kind."""
+    chunk = struct.pack(">I", len(inside)) + kind + inside + struct.pack(">I", zlib.crc32(kind + inside))
+    place = data.index(before) - 4
+    return data[:place] + chunk + data[place:]
+
+
+def with_misnumbered_profile(picture: Image.Image) -> bytes:
+    """A JPEG whose one segment of a profile says that it is the second of one."""
+    data = _saved(np.asarray(picture.convert("RGB")), "JPEG", icc_profile=rgb_profile(2.2))
+    return data.replace(b"ICC_PROFILE\0\1\1", b"ICC_PROFILE\0\2\1", 1)
+
+
+def _grey(picture: Image.Image) -> Levels:
+    return np.asarray(picture.convert("L"))
+
+
+def _saved(pixels: Levels, kind: str, **options: object) -> bytes:
+    out = BytesIO()
+    Image.fromarray(pixels).save(out, kind, **options)
+    return out.getvalue()
