@@ -12,12 +12,25 @@ os.environ.setdefault("EXHIBIT_DATA", str(Path("var/check").resolve()))  # setti
 django.setup()
 
 from desk.api.api import api  # noqa: E402 - Django has to be set up first
-from desk.api.common.openapi import FORM, JSON, is_file  # noqa: E402
+from desk.api.common.openapi import FORM, JSON, Schema, is_file  # noqa: E402
 from desk.cli.api import BELOW, OPERATIONS  # noqa: E402
 
 OWNER = "/owners/{owner}/"
+NO_TEXT = ("integer", "number", "boolean")
 OF_MACHINES = ("/edge/", "/alliance/", "/owners/{owner}/passkeys")
 """What contributors and partners sign, and what a browser is asked: nobody calls it by hand."""
+
+
+def typed(schema: Schema) -> list[str]:
+    """Names of the fields of a JSON body that take numbers or truth values, or lists of them."""
+    if "$ref" in schema:
+        schema = api.get_openapi_schema()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return [name for name, field in schema.get("properties", {}).items() if not _kinds(field).isdisjoint(NO_TEXT)]
+
+
+def _kinds(field: Schema) -> set[str]:
+    parts = [*field.get("anyOf", ()), *([field["items"]] if "items" in field else ())]
+    return {field.get("type", ""), *(kind for part in parts for kind in _kinds(part))}
 
 
 def table() -> dict[str, dict[str, Any]]:
@@ -37,6 +50,7 @@ def table() -> dict[str, dict[str, Any]]:
                 "form": [name for name in form if not is_file(form[name])],
                 "files": [name for name in form if is_file(form[name])],
                 "json": JSON in takes,
+                "typed": typed(takes.get(JSON, {}).get("schema", {})),
                 "file": any(kind != JSON for kind in answer.get("content", {})),
             }
             found[f"{method.upper()} {path.removeprefix(OWNER)}"] = {name: is_ for name, is_ in said.items() if is_}

@@ -7,12 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
 from desk.api.alliance import calls, opened
 from desk.api.common.auth import READ
 from desk.api.common.openapi import FORM, JSON, described, is_file
+from desk.api.common.parsing import Parser
 from desk.api.common.problems import Problem, tell_problems
 from desk.api.common.reference import Pages
 from desk.api.common.rendering import Renderer
@@ -36,6 +38,8 @@ from exhibit.types import Untyped
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
 what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists come in pieces: ask again with `cursor`."""
+NOTHING = (b"", b"{}", b"null")
+"""Bodies that say nothing, for operations that take none."""
 _TYPED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -47,11 +51,15 @@ class Api(NinjaAPI):
         assert request.resolver_match is not None
         path = _TYPED.sub(r"{\1}", f"/{request.resolver_match.route}")
         operation = self._operations[path][str(request.method).lower()]
-        known = [parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"]
+        known = {asked["name"]: asked["schema"] for asked in operation["parameters"] if asked["in"] == "query"}
         _check_names("query", request.GET, known)
+        _check_once("query", request.GET, known)
         takes = operation.get("requestBody", {}).get("content", {})
         if takes and request.content_type not in takes:
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send it with the Content-Type {next(iter(takes))}.")
+        if not takes and _has_body(request):
+            sentence = "This operation takes no body; what it takes stands in its address. Send it without one."
+            raise Problem(HTTPStatus.BAD_REQUEST, sentence)
         if FORM in takes:
             _check_form(request, takes[FORM]["schema"]["properties"])
         return super().create_temporal_response(request)
@@ -86,6 +94,25 @@ def _check_names(where: str, given: Iterable[str], known: Collection[str]) -> No
         raise Problem(HTTPStatus.BAD_REQUEST, f"The {where} names {unknown[0]!r}; known here: {named}.")
 
 
+def _check_once(where: str, given: MultiValueDict[str, Any], fields: Mapping[str, Any]) -> None:
+    """Raise a problem where one comes several times that isn't a list: all but the last would be lost."""
+    for name in given:
+        if (times := len(given.getlist(name))) > 1 and not _is_list(fields[name]):
+            sentence = f"The {where}'s {name!r} comes {times} times, and one is taken: send each by itself."
+            raise Problem(HTTPStatus.BAD_REQUEST, sentence)
+
+
+def _is_list(field: Mapping[str, Any]) -> bool:
+    return field.get("type") == "array" or any(map(_is_list, field.get("anyOf", ())))
+
+
+def _has_body(request: HttpRequest) -> bool:
+    """Whether anything is said in it: clients that always send JSON or a form send an empty one."""
+    if request.method == "POST" and request.content_type == FORM:
+        return bool(request.POST or request.FILES)
+    return request.body.strip() not in NOTHING
+
+
 def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
     """Raise a problem where a form names what isn't known, a text comes as a file, or a file's name as a text."""
     _check_names("form", [*request.POST, *request.FILES], fields)
@@ -94,10 +121,19 @@ def _check_form(request: HttpRequest, fields: Mapping[str, Any]) -> None:
         if name in (request.POST if name in files else request.FILES):
             kind = "a file" if name in files else "a text"
             raise Problem(HTTPStatus.BAD_REQUEST, f"Send the form's {name!r} as {kind}.")
+    _check_once("form", request.POST, fields)
+    _check_once("form", request.FILES, fields)
 
 
 api = Api(
-    title="Exhibit", version="1", description=WORDS, docs=Pages(), auth=READ, urls_namespace="api", renderer=Renderer()
+    title="Exhibit",
+    version="1",
+    description=WORDS,
+    docs=Pages(),
+    auth=READ,
+    urls_namespace="api",
+    renderer=Renderer(),
+    parser=Parser(),
 )
 tell_problems(api)
 for resource in (

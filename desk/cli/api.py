@@ -52,6 +52,7 @@ class Operation:
         form: names of texts in its form.
         files: names of files in its form.
         json: whether it takes JSON.
+        typed: names of fields of its JSON that aren't texts, but numbers or truth values, or lists of them.
         file: whether its answer is a file.
     """
 
@@ -62,6 +63,7 @@ class Operation:
     form: Sequence[str] = ()
     files: Sequence[str] = ()
     json: bool = False
+    typed: Sequence[str] = ()
     file: bool = False
 
     @property
@@ -251,7 +253,20 @@ def _body(found: Operation, given: dict[str, Any], body: str | None, files: Mapp
     if not (found.json or found.form or found.files):
         return Body()
     said = {name: given.pop(name) for name in list(given) if name not in found.asks}
-    return Body(text=json.dumps(said)) if found.json else Body(form={**said, **files})
+    if not found.json:
+        return Body(form={**said, **files})
+    return Body(text=json.dumps({name: _typed(value) if name in found.typed else value for name, value in said.items()}))
+
+
+def _typed(value: str | list[str]) -> object:
+    """The number, the truth value or nothing that a text says; any other text is for the API to refuse."""
+    if isinstance(value, list):
+        return [_typed(one) for one in value]
+    try:
+        meant = json.loads(value)
+    except ValueError:
+        return value
+    return value if isinstance(meant, str | list | dict) else meant
 
 
 def _json(text: str) -> str:

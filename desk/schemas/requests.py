@@ -1,11 +1,13 @@
 """What requests bring. Unknown fields are refused, so that a mistyped one isn't taken for nothing."""
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, Strict
+from pydantic_core import PydanticKnownError
 
 from exhibit.types import CaseDecision
 from registry.cases.flood_decisions import Answer
@@ -40,13 +42,27 @@ IN_WORDS = {
 RENDERING = ("render", "render_pages", "render_seconds")
 LIMITS = ("pages", "images", "bytes", "seconds", "depth", "visits", "searches", "money", "money_month", *RENDERING)
 
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _iso(value: object) -> object:
+    if isinstance(value, date) or (isinstance(value, str) and _DATE.fullmatch(value)):
+        return value
+    raise PydanticKnownError("date_type")
+
+
 Title = Annotated[str, Field(min_length=1, max_length=500, pattern=IN_LINE_SOMETHING)]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=IN_LINE_SOMETHING)]
 Short = Annotated[str, Field(max_length=300, pattern=IN_LINE)]
 Long = Annotated[str, Field(max_length=1_000, pattern=CLEAN)]
 Said = Annotated[str, Field(min_length=1, max_length=1_000, pattern=SOMETHING)]
 Url = Annotated[str, Field(min_length=8, max_length=2_000, pattern=URL)]
-Number = Annotated[int, Field(ge=1, le=2_147_483_647)]
+Whole = Annotated[int, Strict()]
+"""A whole number, and no text or truth value that could be read as one: of bodies, where JSON tells them apart."""
+Number = Annotated[Whole, Field(ge=1, le=2_147_483_647)]
+Flag = Annotated[bool, Strict()]
+Date = Annotated[date, BeforeValidator(_iso)]
+"""A day as ISO 8601 writes it, and no moment or number of seconds."""
 Day = Annotated[str, Field(max_length=10, pattern=YEAR)]
 SearchName = Annotated[str, Field(min_length=1, max_length=60, pattern="^[A-Za-z0-9_-]+$", examples=["tineye"])]
 Amount = Annotated[str, Field(max_length=20, pattern=AMOUNT, examples=["5 USD"])]
@@ -166,27 +182,27 @@ class NewSource(Given):
 class WatchLimits(Given):
     """What a run of a watch may spend, and how it treats sites; what isn't said stays as it is."""
 
-    pages: int | None = Field(None, ge=1, le=1_000_000, description="Pages of a run at most.")
-    images: int | None = Field(None, ge=1, le=10_000_000, description="Pictures of a run at most.")
-    bytes: int | None = Field(None, ge=1_000_000, le=10**12, description="Bytes of a run at most.")
-    seconds: int | None = Field(None, ge=60, le=2_592_000, description="How long a run takes at most.")
-    depth: int | None = Field(None, ge=0, le=50, description="Links followed from a source.")
-    visits: int | None = Field(
+    pages: Whole | None = Field(None, ge=1, le=1_000_000, description="Pages of a run at most.")
+    images: Whole | None = Field(None, ge=1, le=10_000_000, description="Pictures of a run at most.")
+    bytes: Whole | None = Field(None, ge=1_000_000, le=10**12, description="Bytes of a run at most.")
+    seconds: Whole | None = Field(None, ge=60, le=2_592_000, description="How long a run takes at most.")
+    depth: Whole | None = Field(None, ge=0, le=50, description="Links followed from a source.")
+    visits: Whole | None = Field(
         None, ge=0, le=1_000_000, description="Visits for evidence a day (UTC) that nobody asked for, at most."
     )
-    searches: int | None = Field(None, ge=1, le=100_000, description="Searches of a run at most.")
+    searches: Whole | None = Field(None, ge=1, le=100_000, description="Searches of a run at most.")
     money: Amount | None = Field(None, description="What the searches of a run cost at most; empty for no limit.")
     money_month: Amount | None = Field(None, description="The same of a calendar month (UTC).")
     render: Literal["never", "auto", "always"] | None = Field(
         None, description="Which pages a browser renders: none, those where that promises pictures, or all."
     )
-    render_pages: int | None = Field(
+    render_pages: Whole | None = Field(
         None, ge=0, le=1_000_000, description="Pages of a run that a browser renders at most."
     )
-    render_seconds: int | None = Field(
+    render_seconds: Whole | None = Field(
         None, ge=0, le=2_592_000, description="Seconds of a run that the browser takes for them at most."
     )
-    delay: float | None = Field(None, ge=0.5, le=60, description="Least seconds between requests.")
+    delay: Annotated[float, Strict()] | None = Field(None, ge=0.5, le=60, description="Least seconds between requests.")
 
     @property
     def budget(self) -> dict[str, Any]:
@@ -244,12 +260,12 @@ class NewWatch(WatchLimits, WatchTimes):
     until: Stated | None = Field(None, description="The last one, likewise.")
     words: Words = []
     works: Works = []
-    newest: bool = Field(default=False, description="A run begins with the newest work, not where the last one ended.")
-    own: bool = Field(
+    newest: Flag = Field(default=False, description="A run begins with the newest work, not where the last one ended.")
+    own: Flag = Field(
         default=False,
         description="The sources are your own places: pictures there are proposed as works, and no finds.",
     )
-    every_seconds: int = Field(86_400, ge=60, le=315_360_000)
+    every_seconds: Whole = Field(86_400, ge=60, le=315_360_000)
 
 
 class WatchChange(WatchLimits, WatchTimes):
@@ -261,9 +277,9 @@ class WatchChange(WatchLimits, WatchTimes):
     )
     words: Words | None = None
     works: Works | None = None
-    newest: bool | None = None
-    own: bool | None = Field(None, description="Whether the sources are your own places.")
-    every_seconds: int | None = Field(None, ge=60, le=315_360_000, examples=[604_800])
+    newest: Flag | None = None
+    own: Flag | None = Field(None, description="Whether the sources are your own places.")
+    every_seconds: Whole | None = Field(None, ge=60, le=315_360_000, examples=[604_800])
 
 
 class NewSearchKey(Given):
@@ -277,7 +293,7 @@ class NewSearchPrice(Given):
 
     amount: Annotated[Amount, Field(min_length=4)]
     requests: Number = Field(1, description="So many cost it.")
-    free: int = Field(0, ge=0, le=10**9, description="Requests of a calendar month without a price.")
+    free: Whole = Field(0, ge=0, le=10**9, description="Requests of a calendar month without a price.")
 
 
 class NewLook(Given):
@@ -317,8 +333,8 @@ class NewLicence(Given):
     url_pattern: Long = Field("", description="`*` stands for any characters.")
     account: str = Field("", max_length=200, pattern=CLEAN, description="On the platform `domain`.")
     territories: list[Annotated[str, Field(pattern="^[A-Z]{2}$")]] = Field([], max_length=250, examples=[["CN", "DE"]])
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Date | None = None
+    valid_until: Date | None = None
     reason: Long = ""
     reseller: str = Field("", max_length=200, pattern=IN_LINE, description="The agency that sold it, if one did.")
     invoice: str = Field("", max_length=100, pattern=IN_LINE, description="The number of the invoice.")
@@ -335,13 +351,13 @@ class LicenceTrial(Given):
 
     licences: list[NewLicence] = Field(min_length=1, max_length=1_000, description="4 MiB altogether.")
     instead_of: Number | None = Field(None, description="The licence whose words they would replace.")
-    after: int = Field(0, ge=0, le=2_147_483_647, description="The field `next` of the answer before.")
+    after: Whole = Field(0, ge=0, le=2_147_483_647, description="The field `next` of the answer before.")
 
 
 class LastDay(Given):
     """The end of a licence."""
 
-    day: date = Field(examples=["2026-12-31"])
+    day: Date = Field(examples=["2026-12-31"])
     reason: Long
 
 
@@ -375,7 +391,7 @@ class NewDecision(Given):
     decision: CaseDecision = Field(examples=["confirmed"], description="`open` opens a decided case again.")
     reason: Long = Field("", examples=["No permission was given."])
     licence: Number | None = Field(None, description="The licence that permits it, when `licensed`.")
-    copies: bool = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")
+    copies: Flag = Field(default=False, description="When `cleared`: they are copies, and nothing is wrong with them.")
     passkey: Passkey | None = Field(None, description="When `confirmed`, and the owner has that signed.")
 
 
@@ -487,7 +503,7 @@ class NoticeFields(Given):
     )
     smaller: Literal["", "yes", "no"] = Field("", description="Whether the Board is asked for a smaller claim.")
     fee: Line = Field("", description="Of an offer.")
-    reply_days: int = Field(14, ge=1, le=365, description="Of an offer or a formal demand.")
+    reply_days: Whole = Field(14, ge=1, le=365, description="Of an offer or a formal demand.")
     further: Long = Field("", description="The sender's own words, below the rest.")
 
 
@@ -500,5 +516,5 @@ class NewNoticeEvent(Given):
     """What became of a notice."""
 
     what: Happened = Field(examples=["removed"])
-    day: date | None = Field(None, description="On which day; today, if absent.")
+    day: Date | None = Field(None, description="On which day; today, if absent.")
     words: Long = ""

@@ -20,7 +20,7 @@ from workers import wiring
 
 router = Router(tags=["edge"])
 Hex = Annotated[str, Field(max_length=30_000, pattern="^([0-9a-f]{2})*$")]
-Row = Annotated[int, Field(ge=1, le=2**53 - 1)]
+Row = Annotated[requests.Whole, Field(ge=1, le=2**53 - 1)]
 
 
 class LeaseRequest(requests.Given):

@@ -100,7 +100,7 @@ OWNER = "/owners/{slug:owner}"
 class NewLink(requests.Given):
     """A link for somebody outside."""
 
-    days: int = Field(7, ge=1, le=links.MAX_DAYS, description="For which it holds.")
+    days: requests.Whole = Field(7, ge=1, le=links.MAX_DAYS, description="For which it holds.")
     note: str = Field("", max_length=200, pattern=requests.IN_LINE, examples=["For the court clerk"])
     password: str = Field("", max_length=200, pattern=requests.CLEAN, description="Asked for besides.")
 

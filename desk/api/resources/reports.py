@@ -1,6 +1,5 @@
 """Reports."""
 
-from datetime import date
 from enum import StrEnum
 
 from django.http.response import HttpResponseBase
@@ -45,15 +44,15 @@ class NewReport(requests.Given):
     title: str = Field("", max_length=200, pattern=requests.IN_LINE, examples=["November"])
     watch: str = Field("", max_length=200, pattern=requests.IN_LINE, description="The name of one.")
     works: list[requests.Number] = Field([], max_length=MAX_WORKS, description="Their numbers; all when empty.")
-    every_work: bool = Field(default=False, description="Whether each work is named, with or without finds.")
+    every_work: requests.Flag = Field(default=False, description="Whether each work is named, with or without finds.")
     decisions: list[CaseDecision] = Field(
         [CaseDecision.OPEN, CaseDecision.CONFIRMED, CaseDecision.LICENSED],
         min_length=1,
         max_length=4,
         description="Cases with one of these are listed.",
     )
-    first: date | None = Field(None, examples=["2026-11-01"])
-    last: date | None = Field(None, examples=["2026-11-30"])
+    first: requests.Date | None = Field(None, examples=["2026-11-01"])
+    last: requests.Date | None = Field(None, examples=["2026-11-30"])
     formats: list[Format] = Field(list(Format), min_length=1, max_length=4)
     languages: list[requests.Language] = Field(
         [], max_length=2, description="Of the PDFs; the installation's when empty."

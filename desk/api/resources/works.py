@@ -77,7 +77,7 @@ class Changes(requests.Given):
     title: requests.Title | None = Field(None, examples=["Harbour at dawn"])
     author: requests.Short | None = Field(None, examples=["A. Example"])
     author_kind: Work.AuthorKind | None = None
-    author_died: int | None = Field(None, ge=0, le=9_999, description="The year; 0 for none.")
+    author_died: requests.Whole | None = Field(None, ge=0, le=9_999, description="The year; 0 for none.")
     holder: requests.Short | None = None
     credit: requests.Short | None = None
     rights: requests.Long | None = None
@@ -86,7 +86,7 @@ class Changes(requests.Given):
     medium: Work.Medium | None = None
     registrations: Annotated[list[requests.OfficialRegistration], Field(max_length=50)] | None = None
     reason: requests.Long = Field("", examples=["The name was misspelt."])
-    version: int | None = Field(
+    version: requests.Whole | None = Field(
         None,
         ge=0,
         le=2_147_483_647,
@@ -274,8 +274,8 @@ class Publishing(requests.Given):
     licence_url: str = Field(
         "", max_length=MAX_ADDRESS, pattern="^(https?://[!-~]+)?$", description="Where a licence is to be had."
     )
-    no_training: bool = Field(default=False, description="Data mining and training of models aren't allowed.")
-    sign: bool = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
+    no_training: requests.Flag = Field(default=False, description="Data mining and training of models aren't allowed.")
+    sign: requests.Flag = Field(default=False, description="Credentials (C2PA) that the owner's key signs.")
     mark_for: requests.Short = Field("", description="For whom the copies are marked invisibly; encoded anew, then.")
 
 

@@ -7,12 +7,12 @@ from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Moment
 from desk.schemas.parties.parties import PartyNamed
-from desk.schemas.requests import Given, Long, Name, Number, Said, Short
+from desk.schemas.requests import Date, Given, Long, Name, Number, Said, Short, Whole
 from registry.parties import invoices
 from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 
 UNIT = "In the currency's smallest unit: cents of EUR, whole JPY."
-Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
+Amount = Annotated[Whole, Field(ge=0, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="By ISO 4217.", examples=["EUR"])]
 EntryKind = Literal["asked", "agreed", "received"]
 
@@ -170,8 +170,8 @@ class NewEntry(Given):
 
     kind: EntryKind = Field(examples=["received"])
     amount: Amount
-    day: date | None = Field(None, description="On which day; today, if absent.")
-    due_on: date | None = None
+    day: Date | None = Field(None, description="On which day; today, if absent.")
+    due_on: Date | None = None
     words: Long = ""
     corrects: Number | None = Field(None, description="The entry of the same kind in whose place it stands; say why.")
 
@@ -189,7 +189,7 @@ class NewDemand(PartyNamed):
     basis: Long = Field(
         "", description="On what the amount rests; the fee in words, if absent.", examples=["Usual fee"]
     )
-    due_on: date | None = None
+    due_on: Date | None = None
 
 
 class NewFee(Given):
@@ -212,8 +212,8 @@ class NewFeeTable(Given):
 class NewInstalment(Given):
     """What of an invoice is to be paid by a day."""
 
-    day: date
-    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
+    day: Date
+    amount: Annotated[Whole, Field(ge=1, le=MAX_AMOUNT, description=UNIT, examples=[120050])]
 
 
 class NewInvoice(Given):

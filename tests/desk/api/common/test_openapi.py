@@ -11,26 +11,41 @@ from ninja.responses import NinjaJSONEncoder
 from pydantic import TypeAdapter, ValidationError
 
 from desk.api.api import api
-from desk.api.common.openapi import FORM, example_of, is_file
+from desk.api.common.openapi import FORM, JSON, example_of, is_file
 from desk.api.common.problems import MEDIA_TYPE
 from desk.api.resources.reports import Format
 from desk.schemas import requests
 from evidence.documents.report.volumes import FORMATS
 from evidence.facts.case import LANGUAGES
 from exhibit.plain import plain
+from registry.edge import contributors
 from registry.models import Notice
 from registry.notices.notices import HAPPENED
 from tests.assets.desk_scene import Scene, scene
-from tests.assets.programs import file_of, program, scene_of_programs
+from tests.assets.programs import ROOT, Program, alice, file_of, program, scene_of_programs, studio
 from tests.assets.rows import photograph
 
-__all__ = ["scene", "scene_of_programs"]
+__all__ = ["alice", "scene", "scene_of_programs", "studio"]
 FORMS = {
     one["operationId"]: (path, one["requestBody"]["content"][FORM]["schema"])
     for path, operations in api.get_openapi_schema()["paths"].items()
     for one in operations.values()
     if FORM in one.get("requestBody", {}).get("content", {})
 }
+BODIES = {
+    (path, method): one["requestBody"]["content"][JSON]["schema"]
+    for path, operations in api.get_openapi_schema()["paths"].items()
+    for method, one in operations.items()
+    if JSON in one.get("requestBody", {}).get("content", {})
+}
+NAMED = api.get_openapi_schema()["components"]["schemas"]
+OTHERWISE: dict[str, list[object]] = {
+    "integer": [True, "1", 1.5],
+    "number": [True, "1"],
+    "boolean": ["true", "t", 1, 0],
+    "date": [0, 1767225600, "1767225600", "2026-01-31T00:00:00Z", "2026-01-31T00:00:00+02:00", True],
+}
+"""What JSON says in other words, or of another kind."""
 Form = dict[str, Any]
 CHARACTERS = [chr(code) for code in range(0x3100)]
 
@@ -82,6 +97,44 @@ def test_a_form_with_one_thing_wrong_is_refused(operation: str, scene_of_program
     for name in (name for name, field in schema["properties"].items() if is_file(field)):
         empty = client.post(address, whole(schema) | {name: file_of("harbour.jpg", b"")})
         assert empty.status_code in (202, 422), name
+
+
+def mistyped(schema: Form) -> Iterator[object]:
+    """Values with one thing of another type each."""
+    if "$ref" in schema:
+        schema = NAMED[schema["$ref"].rpartition("/")[2]]
+    for choice in schema.get("anyOf", ()):
+        yield from mistyped(choice)
+    for name, field in schema.get("properties", {}).items():
+        yield from ({**example_of(schema, NAMED), name: wrong} for wrong in mistyped(field))
+    if "items" in schema:
+        yield from ([wrong] for wrong in mistyped(schema["items"]))
+    yield from OTHERWISE.get(schema.get("format", schema.get("type", "")), ())
+
+
+def test_no_value_of_another_type_is_taken_for_what_the_document_says(scene_of_programs: Scene) -> None:
+    clients = {"/owners": program(scene_of_programs.studio, "alice").client}
+    clients["/edge"] = Program(contributors.invite("Ann", by="operator")[1]).client
+    taken, seen = [], 0
+    for (path, method), schema in BODIES.items():
+        client = clients.get(path.removeprefix("/api/v1")[: path.removeprefix("/api/v1").find("/", 1)])
+        for wrong in mistyped(schema) if client else ():  # what partners send is signed, and read by the same types
+            address = re.sub(r"{\w+}", "1", path.replace("{owner}", "studio"))
+            answer = client.generic(method, address, json.dumps(wrong), content_type=JSON)
+            taken += [(path, method, wrong)] if answer.status_code != 400 else []
+            seen += 1
+    assert taken == []
+    assert seen > 200
+
+
+def test_a_number_is_whole_however_it_is_written(alice: Program) -> None:
+    new = {"licensee": "Example Shop Ltd", "domain": "shop.example", "works": ["N"]}
+    for number, status in (("1.0", 404), ("1e3", 404), ("1.5", 400), ("true", 400), ('"1"', 400), ("1e999", 400)):
+        text = json.dumps(new).replace('"N"', number)
+        answer = alice.client.post(ROOT + "/licences", text, content_type=JSON)
+        assert answer.status_code == status, number
+        if status == 400:
+            assert answer.json()["errors"] == [{"where": "body/new/works/0", "detail": "A whole number."}], number
 
 
 def test_the_forms_are_those_that_bring_files() -> None:
