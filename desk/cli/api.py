@@ -255,7 +255,9 @@ def _body(found: Operation, given: dict[str, Any], body: str | None, files: Mapp
     said = {name: given.pop(name) for name in list(given) if name not in found.asks}
     if not found.json:
         return Body(form={**said, **files})
-    return Body(text=json.dumps({name: _typed(value) if name in found.typed else value for name, value in said.items()}))
+    return Body(
+        text=json.dumps({name: _typed(value) if name in found.typed else value for name, value in said.items()})
+    )
 
 
 def _typed(value: str | list[str]) -> object:

@@ -463,8 +463,7 @@ def change_works(*, numbers: tuple[int, ...], named: str | None, as_json: bool, 
     finding = {name: asked[name] for name in ("match", "only", "within")}
     if (any(finding.values()) or asked["everything"]) == bool(numbers):
         raise WrongUseError("Say which works.", hint="Name their numbers, or find them with --match, --only or --in.")
-    chosen = found_works(owner, **finding)
-    chosen = chosen.filter(number__in=numbers) if numbers else chosen
+    chosen = bulk.numbered(owner, numbers) if numbers else found_works(owner, **finding)
     ((what, value),) = wanted
     made = bulk.edit_many(desk.services, owner, chosen, what, value, by=person(), reason=asked["reason"])
     _tell_change(desk, made, as_json=as_json)

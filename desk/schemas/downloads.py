@@ -6,8 +6,8 @@ from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
-from exhibit.clock import now
 from registry import models
+from registry.bundles import links
 from registry.bundles.packages import languages_without, reading_copies
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ class Link(Answer):
     created_at: Moment = Field(examples=[NOON])
     expires_at: Moment = Field(examples=["2026-11-27T12:00:00.000000Z"])
     revoked_at: Moment | None
-    holds: Annotated[bool, From(lambda row: row.revoked_at is None and row.expires_at > now())]
+    holds: Annotated[bool, From(links.holds)] = Field(
+        description="Whether it leads anywhere: neither over nor revoked, and what it leads to is still there."
+    )
     downloads: int
     last_used_at: Moment | None
 

@@ -333,7 +333,9 @@ class UploadFile(Answer):
         description="`registered`, `known` or `refused`; empty while it waits.", examples=["registered"]
     )
     reason: str = Field(description="Why it was refused, a stable word.")
-    why: Annotated[str, From(upload_words.why)]
+    why: Annotated[str, From(upload_words.why)] = Field(
+        description="Why it was refused; or in what its line of the table says something else than a known work."
+    )
     what_to_do: Annotated[str, From(upload_words.what_to_do)]
     work: int | None = Field(alias="work.number", examples=[12])
 

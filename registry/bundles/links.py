@@ -71,6 +71,12 @@ def live(rows: QuerySet[DownloadLink]) -> QuerySet[DownloadLink]:
     return rows.filter(there, revoked_at=None, expires_at__gt=now())
 
 
+def holds(link: DownloadLink) -> bool:
+    """Whether a link is one of those that :func:`live` finds."""
+    to = link.package or link.report
+    return link.revoked_at is None and link.expires_at > now() and to is not None and to.removed_at is None
+
+
 def revoke_link(owner: Owner, number: int, *, by: str) -> None:
     """Take a link back: from now on it leads nowhere. A second time changes nothing. Raises ``NotFoundError``."""
     with transaction.atomic():

@@ -125,6 +125,10 @@ def _cases(notice: Notice) -> list[Case]:
     return [row.case for row in notice.notice_cases.select_related("case__owner")]
 
 
+MEDIA_TYPES = ("text/plain", "application/pdf", "message/rfc822", "image/jpeg", "image/png")
+"""Of the files of notices: what was signed, the mail that left, and what is enclosed."""
+
+
 def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
     """One of the signed files of a notice with its media type; nothing when it has no such file.
 

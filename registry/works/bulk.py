@@ -13,9 +13,10 @@ from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
-from exhibit.errors import ConflictError, WrongUseError
+from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork, Json
 from registry import jobs
+from registry.accounts import scoped
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
@@ -33,6 +34,15 @@ MAX_LENGTHS = {"author": 300, "holder": 300, "credit": 300}
 """Characters of fields that are shorter than others."""
 PORTION = 200
 """Works of one transaction; so many at most are changed before the call returns."""
+
+
+def numbered(owner: Owner, numbers: Iterable[int]) -> QuerySet[Work]:
+    """The owner's works with these numbers; raises ``NotFoundError`` that names those that aren't there."""
+    wanted = set(numbers)
+    found = scoped.works(owner).filter(number__in=wanted)
+    if missing := sorted(wanted - set(found.values_list("number", flat=True))):
+        raise NotFoundError(f"{owner.name} has no work {', '.join(map(str, missing))}.")
+    return found
 
 
 def edit_many(

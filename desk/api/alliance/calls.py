@@ -90,7 +90,9 @@ class PointsRequest(PartnerRequest):
 class IndexRequest(PartnerRequest):
     """The page of the index that follows."""
 
-    after: requests.Whole = Field(ge=0, le=2**62, description="The `next` of the page before; 0 at first.", examples=[0])
+    after: requests.Whole = Field(
+        ge=0, le=2**62, description="The `next` of the page before; 0 at first.", examples=[0]
+    )
 
 
 class Points(Answer):

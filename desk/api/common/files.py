@@ -9,6 +9,7 @@ from django.utils.http import content_disposition_header
 from ninja import Path
 
 from desk.api.common.auth import Call, of
+from desk.schemas.requests import CLEAN
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.types import Json
@@ -18,7 +19,7 @@ from registry.models import Notice, Package
 from registry.notices.packet import packet, packet_name
 from workers import wiring
 
-FileName = Annotated[str, Path(max_length=200)]
+FileName = Annotated[str, Path(max_length=200, pattern=CLEAN)]
 SANDBOX = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; sandbox"
 """Should somebody open a file in a browser: nothing in it may do anything."""
 

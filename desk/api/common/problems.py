@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -19,6 +20,7 @@ ROOT = "/api/"
 RETRY_SECONDS = "5"
 
 _DETAILS: dict[int, str] = {
+    HTTPStatus.BAD_REQUEST: "The request can't be read. Let your HTTP library put it together, headers and all.",
     HTTPStatus.NOT_FOUND: "There is nothing here.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address doesn't take that method; the header Allow names those it takes.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send less at once.",
@@ -26,6 +28,14 @@ _DETAILS: dict[int, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Something that is needed doesn't answer; try again.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here. Tell the operator if it happens again.",
 }
+_BROKEN_FORM = (
+    "The form can't be read: the boundary in its Content-Type is missing or wrong, or a part of it is broken. "
+    "Let your HTTP library make the form and set the Content-Type."
+)
+_NO_SUCH_HOST = (
+    "The site doesn't answer under the host that this request names. Use the address at which people open it, or have "
+    "the operator name the host in `allowed_hosts`."
+)
 _REFUSED = {
     "disk": HTTPStatus.INSUFFICIENT_STORAGE,
     **dict.fromkeys(("agreement", "partner", "visits"), HTTPStatus.FORBIDDEN),
@@ -90,6 +100,7 @@ def tell_problems(api: NinjaAPI) -> None:
         ExhibitError: _known,
         ValidationError: _invalid,
         Http404: lambda _, _e: problem(HTTPStatus.NOT_FOUND),
+        MultiPartParserError: lambda _, _e: problem(HTTPStatus.BAD_REQUEST, _BROKEN_FORM),
         AuthenticationError: lambda _, _e: problem(HTTPStatus.UNAUTHORIZED),
         HttpError: lambda _, e: problem(e.status_code, str(e)),
         **dict.fromkeys(too_much, lambda _, _e: problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)),
@@ -107,13 +118,22 @@ def as_problems(answer: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[
             return response
         if response.status_code >= HTTPStatus.BAD_REQUEST and response.headers.get("Content-Type") != MEDIA_TYPE:
             kept = {name: response.headers[name] for name in ("Allow", "Retry-After") if name in response.headers}
-            response = problem(response.status_code, headers=kept)
+            detail = _NO_SUCH_HOST if _names_no_host_of_ours(request) else ""
+            response = problem(response.status_code, detail, headers=kept)
         response.headers.setdefault("Cache-Control", "no-store")
         for name, value in getattr(request, "api_headers", {}).items():
             response.headers.setdefault(name, value)
         return response
 
     return answered
+
+
+def _names_no_host_of_ours(request: HttpRequest) -> bool:
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return True
+    return False
 
 
 def _known(_: HttpRequest, error: ExhibitError) -> HttpResponse:

@@ -15,7 +15,8 @@ from desk.schemas import requests
 from desk.schemas.base import Piece
 from desk.schemas.parties import demands as schemas
 from evidence.documents.report.volumes import FORMATS
-from registry.models import Fee
+from exhibit.errors import WrongUseError
+from registry.models import Fee, Owner
 from registry.parties import demands, invoices
 from registry.parties.invoices import NAME, Due, invoice_pdf
 from registry.parties.periods import period_named, sums
@@ -48,9 +49,17 @@ def list_demands(
 def begin_demand(request: Call, owner: str, new: schemas.NewDemand) -> schemas.Demand:
     """Write down that money is asked of a party for confirmed cases. It is the owner's own book; nothing is sent."""
     to, about = of(request), new.model_dump(exclude={"fee_table", "fee"})
-    fee = demands.fee(to, new.fee_table or 0, new.fee or 0) if new.fee_table or new.fee else None
-    about |= {"fee": fee, "currency": new.currency or ""}
+    about |= {"fee": _fee(to, new), "currency": new.currency or ""}
     return schemas.Demand.from_row(demands.begin(to, demands.NewDemand(**about), by=request.auth.by))
+
+
+def _fee(to: Owner, new: schemas.NewDemand) -> Fee | None:
+    if new.fee_table is None and new.fee is None:
+        return None
+    if new.fee_table is None or new.fee is None:
+        missing = "fee_table" if new.fee_table is None else "fee"
+        raise WrongUseError(f"`{missing}` is missing.", hint="A fee is named by its table and its line.")
+    return demands.fee(to, new.fee_table, new.fee)
 
 
 @router.get(DEMANDS + "/ledger", openapi_extra=file_of("text/csv", FORMATS["xlsx"]))

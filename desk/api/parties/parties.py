@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from ninja import Query, Router
+from ninja import Path, Query, Router
 
 from desk.api.common.auth import WRITE, Call, of
 from desk.api.common.idempotency import once
@@ -16,6 +16,7 @@ from workers import wiring
 router = Router(tags=["parties"])
 PARTIES = "/owners/{slug:owner}/parties"
 Words = Annotated[str, Query(max_length=260, pattern=requests.CLEAN, description="Only those with this in their name.")]
+Name = Annotated[str, Path(max_length=260, pattern=requests.CLEAN)]
 Skip = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
@@ -41,6 +42,6 @@ def look_up_party(request: Call, owner: str, named: schemas.PartyNamed) -> schem
 
 
 @router.get(PARTIES + "/{path:party}", response=schemas.Party)
-def get_party(request: Call, owner: str, party: str) -> schemas.Party:
+def get_party(request: Call, owner: str, party: Name) -> schemas.Party:
     """One party with its cases, works, places, notices, contacts, and what registries said of it."""
     return schemas.Party.of(of(request), party)

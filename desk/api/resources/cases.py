@@ -211,6 +211,8 @@ def _wish(request: Call, new: requests.NewDecision) -> Wish:
 
 def _decided(outcome: Outcome) -> schemas.CaseLine:
     row = outcome.case
+    if outcome.refusal is not None and row.decision == CaseDecision.OPEN:
+        raise outcome.refusal
     if not outcome.done:
         by = f" by {row.decided_by}" if row.decided_by else ""
         hint = "Look at it again. Reopen it first, with a reason, if that was wrong."

@@ -88,7 +88,7 @@ def get_reply_file(request: Call, owner: str, number: int, reply: int, file: int
     return download(bytes(found.data), found.name, "application/octet-stream")
 
 
-@router.get(ONE + "/files/{name}", openapi_extra=file_of("application/octet-stream"))
+@router.get(ONE + "/files/{name}", openapi_extra=file_of(*signing.MEDIA_TYPES))
 def get_notice_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """Exact bytes of what was signed or sent."""
     row = notices.notice(of(request), number)

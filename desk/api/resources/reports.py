@@ -14,6 +14,7 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
 from evidence.documents.report.facts import ReportScope
+from evidence.documents.report.volumes import FORMATS
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision
 from registry import jobs
@@ -97,7 +98,7 @@ def remove(request: Call, owner: str, number: int) -> None:
     remove_report(wiring.services(), scoped.report(of(request), number), by=request.auth.by)
 
 
-@router.get(ONE + "/files/{name}", openapi_extra=file_of("application/octet-stream"))
+@router.get(ONE + "/files/{name}", openapi_extra=file_of(*FORMATS.values()))
 def get_report_file(request: Call, owner: str, number: int, name: FileName) -> HttpResponseBase:
     """One file of a report."""
     row = scoped.report(of(request), number)

@@ -121,7 +121,7 @@ def list_files(
         rows = upload.files.filter(outcome="").exclude(state="failed")
     else:
         rows = upload.files.all() if only is None else upload.files.filter(outcome=UploadFile.Outcome(only.value))
-    return page(rows.select_related("work"), schemas.UploadFile, cursor, limit)
+    return page(rows.select_related("work", "line"), schemas.UploadFile, cursor, limit)
 
 
 @router.get(ONE + "/lines", response=Piece[schemas.UploadLine], operation_id="list_lines_without_files")

@@ -173,7 +173,7 @@ def change_works(request: Call, owner: str, new: requests.BulkChange) -> BulkEdi
     if (new.works is None) == (new.match is None):
         raise WrongUseError("Say which works: either `works` or `match`.")
     if (match := new.match) is None:
-        chosen = scoped.works(of(request)).filter(number__in=new.works or ())
+        chosen = bulk.numbered(of(request), new.works or ())
     else:
         chosen = searching.search(of(request), match.q, match.only or "", match.upload, match.collection)
     what = "rights_statement" if new.what == requests.BulkField.RIGHTS else new.what.value

@@ -7,7 +7,7 @@ from itertools import count, zip_longest
 from typing import Any, TypeVar
 
 from django.contrib import messages
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -202,8 +202,13 @@ def _lines(row: Upload) -> Iterator[str]:
     writer = csv.writer(Echo(), lineterminator="\r\n")
     yield "\ufeff"
     yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do")])
-    for one in _by_parts(row.files.annotate(work_number=F("work__number")).order_by("name", "pk")):
-        told = (upload_words.result(one), one.work_number or "", upload_words.why(one), upload_words.what_to_do(one))
+    for one in _by_parts(row.files.select_related("work", "line").order_by("name", "pk")):
+        told = (
+            upload_words.result(one),
+            one.work.number if one.work else "",
+            upload_words.why(one),
+            upload_words.what_to_do(one),
+        )
         yield writer.writerow([uncomputed(one.name), *told])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in _by_parts(missing.order_by("file", "pk").values_list("file", flat=True)):

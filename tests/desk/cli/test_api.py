@@ -78,6 +78,19 @@ def test_a_field_that_is_repeated_is_a_list(cli: Terminal, studio: str) -> None:
     assert cli.run("api", "GET", f"webhooks/{made['number']}").answer["kinds"] == ["case.opened", "case.decided"]
 
 
+def test_a_field_of_json_is_a_number_or_a_truth_value_where_it_takes_one(cli: Terminal, case: Case) -> None:
+    limits = ("--field", "pages=200", "--field", "delay=1.5", "--field", "newest=true")
+    watch = ("POST", "watches", "--json", '{"name": "shop", "sources": [{"url": "https://shop.example/"}]}')
+    cli.run("api", *watch)
+    changed = cli.run("api", "PATCH", "watches/1", *limits, "--field", "works=1", "--field", "works=1").answer
+    assert (changed["budget"]["pages"], changed["newest"], changed["works"]) == (200, True, [1])
+    cli.run("api", "PATCH", "watches/1", "--field", "name=42")
+    assert cli.run("api", "GET", "watches/1").answer["name"] == "42"
+    wrong = cli.run("api", "PATCH", "watches/1", "--field", "pages=many", "--field", "newest=yes", code=2).err
+    assert "body/new/pages: A whole number." in wrong
+    assert "body/new/newest: Either true or false." in wrong
+
+
 def test_a_request_that_is_wrong_ends_with_2_and_says_where(cli: Terminal, case: Case) -> None:
     wrong = cli.run("api", "POST", "cases/1/notes", code=2)
     assert (wrong.out, "body/new/words: Field required" in wrong.err) == ("", True)
@@ -88,6 +101,7 @@ def test_a_request_that_is_wrong_ends_with_2_and_says_where(cli: Terminal, case:
         (("POST", "cases/1/notes", "--field", "words"), "Write NAME=TEXT."),
         (("POST", "cases/1/notes", "--file", "a.jpg"), "takes no file"),
         (("GET", "cases/1", "--json", "{}"), "takes no JSON"),
+        (("POST", "works", "--file", OPERATIONS, "--file", OPERATIONS), "'file' comes 2 times, and one is taken"),
         (("POST", "works", "--file", "nowhere.jpg"), "nowhere.jpg can't be read"),
         (("GET",), "Say which path."),
         (("GET", "cases/one"), "There is nothing here."),

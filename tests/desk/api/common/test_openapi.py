@@ -112,6 +112,31 @@ def mistyped(schema: Form) -> Iterator[object]:
     yield from OTHERWISE.get(schema.get("format", schema.get("type", "")), ())
 
 
+def test_what_is_no_list_comes_once(scene_of_programs: Scene) -> None:
+    client = program(scene_of_programs.studio, "alice").client
+    for path, schema in FORMS.values():
+        address = path.replace("{owner}", "studio").replace("{number}", "1")
+        for name in (name for name, field in schema["properties"].items() if field["type"] != "array"):
+            one, twice = whole(schema), whole(schema)
+            twice[name] = [one[name], filled(schema["properties"][name])]
+            answer = client.post(address, twice)
+            assert answer.status_code == 400, (path, name)
+            assert f"'{name}' comes 2 times" in answer.json()["detail"], (path, name)
+    assert client.get(f"{ROOT}/cases?decision=open&decision=confirmed").status_code == 400
+
+
+def test_texts_in_addresses_say_which_they_are() -> None:
+    vague = [
+        (path, one["name"])
+        for path, operations in api.get_openapi_schema()["paths"].items()
+        for operation in operations.values()
+        for one in operation["parameters"]
+        if one["in"] == "path" and one["schema"].get("type") == "string" and one["name"] not in ("owner", "service")
+        if not {"pattern", "enum"} & set(one["schema"])
+    ]
+    assert vague == [], "owners and services are slugs by their routes"
+
+
 def test_no_value_of_another_type_is_taken_for_what_the_document_says(scene_of_programs: Scene) -> None:
     clients = {"/owners": program(scene_of_programs.studio, "alice").client}
     clients["/edge"] = Program(contributors.invite("Ann", by="operator")[1]).client

@@ -9,9 +9,10 @@ from django.test import RequestFactory
 from desk.api.common.problems import as_problems
 from desk.schemas.base import Problem
 from registry.models import Owner
-from tests.assets.programs import PROBLEM, ROOT, Program, alice, studio
+from tests.assets.desk_scene import Scene, scene
+from tests.assets.programs import PROBLEM, ROOT, Program, alice, decider, scene_of_programs, studio
 
-__all__ = ["alice", "studio"]
+__all__ = ["alice", "decider", "scene", "scene_of_programs", "studio"]
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,46 @@ def test_a_body_that_is_too_large_or_no_json_is_a_problem(studio: Owner, alice: 
     assert (broken.status_code, broken.headers["Content-Type"]) == (400, PROBLEM)
     form = alice.client.post(ROOT + "/reports", b"title=x", content_type="application/x-www-form-urlencoded")
     assert (form.status_code, form.headers["Content-Type"]) == (415, PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"--x\r\n"),
+        ("multipart/form-data; boundary=" + "x" * 300, b"--x\r\n"),
+        ("multipart/form-data; boundary=\xe4", b"--x\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="title"\r\n'
+            b"Content-Transfer-Encoding: base64\r\n\r\n=a\r\n--x--\r\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("path", ["/works", "/cases/1/undo"])
+def test_a_form_that_cant_be_read_is_said_to_be_broken(
+    studio: Owner, alice: Program, path: str, content_type: str, body: bytes
+) -> None:
+    answer = alice.client.generic("POST", ROOT + path, body, content_type=content_type)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
+    assert "Let your HTTP library make the form" in answer.json()["detail"]
+
+
+def test_a_host_that_nobody_named_is_refused_with_what_to_do(studio: Owner, alice: Program) -> None:
+    answer = alice.client.get(ROOT + "/cases", headers={"Host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, PROBLEM)
+    assert "`allowed_hosts`" in answer.json()["detail"]
+
+
+def test_a_body_that_nobody_reads_is_refused_unless_it_says_nothing(scene_of_programs: Scene, decider: Program) -> None:
+    for body in (b"", b"{}", b" {}\n", b"null"):
+        answer = decider.client.generic("POST", ROOT + "/cases/1/undo", body, content_type="application/json")
+        assert answer.status_code == 409, body
+    assert decider.client.post(ROOT + "/cases/1/undo").status_code == 409  # an empty form
+    for body in (b'{"reason": "Ours"}', b"[]", b"reason=Ours"):
+        for method, path in (("POST", "/cases/1/undo"), ("DELETE", "/works/1"), ("GET", "/works")):
+            answer = decider.client.generic(method, ROOT + path, body, content_type="application/json")
+            assert (answer.status_code, "no body" in answer.json()["detail"]) == (400, True), (method, body)
+    assert decider.client.post(ROOT + "/cases/1/undo", {"reason": "Ours"}).status_code == 400
 
 
 def test_what_is_wrong_with_a_request_is_said_in_words_and_without_patterns(studio: Owner, alice: Program) -> None:

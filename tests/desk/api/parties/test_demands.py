@@ -63,6 +63,9 @@ def test_what_cant_be_is_refused(program: Program, studio: Owner) -> None:
         {"basis": ""},
     ):
         assert program.post("/demands", NEW | change)[0] in (400, 422), change
+    for given, missing in (({"fee_table": 1}, "fee"), ({"fee": 1}, "fee_table")):
+        status, told = program.post("/demands", NEW | given)
+        assert (status, told["detail"]) == (422, f"`{missing}` is missing.")
     assert program.get("/demands")[1]["items"] == []
 
 

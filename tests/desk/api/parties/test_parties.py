@@ -24,6 +24,7 @@ def test_parties_are_listed_and_shown(program: Program, studio: Owner) -> None:
     assert one["contacts"][0]["email"] == "agent@shop.example"
     assert program.get("/parties/zoo.example/seller")[0] == 200
     assert program.get("/parties/nobody.example")[0] == 404
+    assert program.get("/parties/%00")[0] == 400
     assert program.get("/outcomes") == (200, {"items": []})
 
 

@@ -32,6 +32,10 @@ def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, dec
     Membership.objects.filter(user__username="bob@example.org").update(role=Role.REVIEWER)
     assert program(scene_of_programs.studio, "bob").post("/cases/1/undo", {})[0] == 409
     assert other.post("/cases/1/undo", {})[1]["decision"] == "open"  # the same person, and the same name of the token
+    status, open_already = other.post("/cases/1/undo", {})
+    assert (status, open_already["detail"]) == (409, "Case 1 is open, or was decided by somebody else.")
+    assert "hint" not in open_already
+    assert other.post("/cases/1/decisions", {"decision": "open"})[1]["detail"] == "Case 1 is open."
     assert decider.post("/cases/decisions", {"cases": [1, 99], "decision": "confirmed"})[0] == 404
     assert Case.objects.get(number=1).decision == "open"
 

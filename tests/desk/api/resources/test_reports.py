@@ -39,11 +39,17 @@ def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Sc
     Report.objects.filter(number=1).update(state="done")
     status, link = decider.post("/reports/1/links", {"days": 7, "note": "Clerk", "password": "open sesame"})
     assert (status, link["report"], link["has_password"]) == (201, 1, True)
+    assert decider.get("/links")[1]["items"][-1]["holds"]
     assert "open sesame" not in json.dumps(link)
     assert Client().get(link["address"].replace("http://127.0.0.1:8080", "")).status_code == 200
     assert "address" not in decider.get("/links")[1]["items"][-1]
     assert decider.client.delete(f"{ROOT}/links/{link['number']}").status_code == 204
     assert not decider.get("/links")[1]["items"][-1]["holds"]
+    Report.objects.filter(number=2).update(state="done", files=Report.objects.get(number=1).files)
+    decider.post("/reports/2/links", {})
+    assert decider.get("/links")[1]["items"][-1]["holds"]
+    assert decider.client.delete(ROOT + "/reports/2").status_code == 204
+    assert not decider.get("/links")[1]["items"][-1]["holds"], "what it led to is gone"
     assert decider.client.delete(ROOT + "/reports/1").status_code == 204
     assert decider.get("/reports/1")[0] == 404
     assert not KeptAnswer.objects.exists()

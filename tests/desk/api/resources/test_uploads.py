@@ -6,7 +6,7 @@ from exhibit.types import Json
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import choose
 from tests.assets.programs import Program, alice, file_of, studio
-from tests.assets.rows import owner, photograph
+from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["alice", "studio"]
@@ -37,6 +37,25 @@ def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inli
     assert alice.get("/works?only=authorless")[1]["items"] == []
     work = alice.get("/works/1")[1]
     assert (work["title"], work["author"], work["rights"]) == ("Harbour", "A. Example", "Mine")
+
+
+def test_a_line_about_a_work_that_is_registered_already_is_told_not_to_be_taken(
+    studio: Owner, alice: Program, inline: SyncRunner
+) -> None:
+    register(inline.services, studio, photograph(1), "Harbour")
+    register(inline.services, studio, photograph(2), "Bridge")
+    table = b"file,title,author\na.jpg,Port,A. Example\nb.jpg,Bridge,\n"
+    alice.form("/uploads", {"table": file_of("w.csv", table)})
+    portion = [file_of("a.jpg", photograph(1)), file_of("b.jpg", photograph(2))]
+    alice.form("/uploads/1/files", {"files": portion})
+    alice.post("/uploads/1/close", {})
+    inline.run_until_idle()
+    files = {row["name"]: row for row in alice.get("/uploads/1/files?only=known")[1]["items"]}
+    assert files["a.jpg"]["why"].endswith("The table says something else in: title, author.")
+    assert "page of the work" in files["a.jpg"]["what_to_do"]
+    assert (files["b.jpg"]["why"], files["b.jpg"]["what_to_do"]) == ("", "")
+    alice.send("PATCH", "/works/1", {"title": "Port", "author": "A. Example"})
+    assert alice.get("/uploads/1/files?only=known")[1]["items"][0]["why"] == ""
 
 
 def test_a_table_that_cannot_be_read_begins_nothing_until_a_member_has_said_what_it_holds(

@@ -248,7 +248,10 @@ def test_many_works_are_changed_at_once_and_that_is_undone(studio: Owner, alice:
     _, made = alice.post("/works/changes", given)
     assert (made["number"], made["changed"], made["works"], made["state"]) == (1, 2, 2, "done")
     assert Work.objects.get(title="Tower").rights_statement == ""
-    alice.post("/works/changes", {"works": [2, 99], "what": "put", "value": "Towers"})
+    missed = alice.post("/works/changes", {"works": [2, 99, 98], "what": "put", "value": "Towers"})
+    assert (missed[0], missed[1]["detail"]) == (404, "Studio has no work 98, 99.")
+    assert alice.get("/collections")[1]["items"] == []
+    alice.post("/works/changes", {"works": [2], "what": "put", "value": "Towers"})
     (row,) = alice.get("/collections")[1]["items"]
     assert (row["name"], row["works"]) == ("Towers", 1)
     (work,) = alice.get("/works?collection=1")[1]["items"]

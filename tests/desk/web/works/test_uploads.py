@@ -64,6 +64,13 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert refused[:2] == ["c.txt", "not registered"]
     assert refused[4].startswith("Export it as JPEG")
     assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file arrived."]
+    Work.objects.update(title="Parrots")
+    ann.post(at("add-works"), {"files": [file("a.jpg", photograph(1))], "table": file("works.csv", table)})
+    inline.run_until_idle()
+    again = ann.get(at("upload-results", 2)).getvalue().decode("utf-8-sig")
+    known = next(csv.reader(again.splitlines()[1:]))
+    assert known[:3] == ["a.jpg", "was registered before", "1"]
+    assert known[3].endswith("The table says something else in: title.")
 
 
 @pytest.mark.long
