@@ -52,26 +52,27 @@ def result(row: UploadFile) -> str:
 
 def why(row: UploadFile) -> str:
     """Why a file isn't registered, or what its line says that a registered work doesn't; empty else."""
-    if columns := _unused(row):
+    if columns := not_taken(row):
         said = _("What is declared of a registered work stays as it is. The table says something else in: %(columns)s.")
-        return said % {"columns": _(", ").join(str(COLUMNS[column]) for column in columns)}
+        return said % {"columns": columns}
     reason = _reason(row)
     return str(WHY.get(reason) or row.error or reason) if reason else ""
 
 
 def what_to_do(row: UploadFile) -> str:
     """What helps."""
-    if _unused(row):
+    if not_taken(row):
         return _("Declare it anew on the page of the work, if the table is right.")
     reason = _reason(row)
     return str(WHAT_TO_DO.get(reason) or _("Ask the operator.")) if reason else ""
 
 
-def _unused(row: UploadFile) -> list[str]:
+def not_taken(row: UploadFile) -> str:
     """Columns in which a file's line says something else than the work that was registered already."""
     if row.outcome != UploadFile.Outcome.KNOWN or row.line is None or row.work is None:
-        return []
-    return differing(declared_in(row.line.declared), row.work.declared)
+        return ""
+    columns = differing(declared_in(row.line.declared), row.work.declared)
+    return _(", ").join(str(COLUMNS[column]) for column in columns)
 
 
 def _reason(row: UploadFile) -> str:

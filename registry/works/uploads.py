@@ -200,6 +200,12 @@ def lines_without_files(upload: Upload) -> QuerySet[UploadLine]:
     return upload.lines.filter(~Exists(UploadFile.objects.filter(line=OuterRef("pk")))).order_by("file")
 
 
+def known_with_lines(upload: Upload) -> QuerySet[UploadFile]:
+    """Files of works that were registered already and of which the table has a line, by name."""
+    rows = upload.files.filter(outcome=UploadFile.Outcome.KNOWN).exclude(line=None).exclude(work=None)
+    return rows.select_related("work", "line").order_by("name", "pk")
+
+
 def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
     """File and count of lines that declared several works, since files in different folders have one name."""
     rows = upload.files.filter(outcome=UploadFile.Outcome.REGISTERED).exclude(line=None).order_by("line__file")

@@ -24,7 +24,7 @@ from desk.web.works.listing import Card, cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
-from registry.models import ColumnMapping, Owner, Upload, UploadLine
+from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading, works as searching
 from registry.works.column_mappings import Columns
 from registry.works.spreadsheets import HeadingsError, uncomputed
@@ -37,6 +37,7 @@ MAX_LEFT_OUT = 1_000
 """Files that one portion may name as too large."""
 
 LINES_SHOWN = 100
+LINES_LOOKED_AT = 1_000  # for one page; the results as CSV have them all
 BROUGHT_SHOWN = 24
 """Works that the page of an upload shows of those it brought."""
 JSON = "application/json"
@@ -133,6 +134,7 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "given_up": row.files.filter(state="failed").exists(),
         "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
+        "not_taken": _not_taken(row),
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         **_limits(),
     }
@@ -148,6 +150,12 @@ def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     if far.done and request.headers.get("HX-Request"):
         answer.headers["HX-Refresh"] = "true"  # the page has more to say now
     return answer
+
+
+def _not_taken(row: Upload) -> list[tuple[UploadFile, str]]:
+    """Files of which the table says something else than their works, and in which columns."""
+    looked_at = [(one, upload_words.not_taken(one)) for one in uploading.known_with_lines(row)[:LINES_LOOKED_AT]]
+    return [(one, columns) for one, columns in looked_at if columns][:LINES_SHOWN]
 
 
 def _brought(row: Upload) -> list[Card]:

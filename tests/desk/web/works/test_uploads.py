@@ -67,6 +67,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     Work.objects.update(title="Parrots")
     ann.post(at("add-works"), {"files": [file("a.jpg", photograph(1))], "table": file("works.csv", table)})
     inline.run_until_idle()
+    assert "a.jpg</a>: title</li>" in ann.get(at("upload", 2)).content.decode()
     again = ann.get(at("upload-results", 2)).getvalue().decode("utf-8-sig")
     known = next(csv.reader(again.splitlines()[1:]))
     assert known[:3] == ["a.jpg", "was registered before", "1"]
