@@ -38,8 +38,8 @@ from exhibit.types import Untyped
 
 WORDS = """What the site of this installation does, for programs. Every address of an owner begins with its short name;
 what belongs to somebody else isn't there. Times are RFC 3339 in UTC. Lists that take `cursor` come in pieces: ask again
-with it; parties take `skip`, and the few short lists without either come whole. In a PATCH, null is as good as nothing:
-such a field stays as it is."""
+with it; parties take `skip`, and the few short lists without either come whole. In a PATCH, null is as good as nothing
+where it may stand: the field stays as it is."""
 NOTHING = (b"", b"{}", b"null")
 """Bodies that say nothing, for operations that take none."""
 _TYPED = re.compile(r"<(?:\w+:)?(\w+)>")

@@ -86,8 +86,8 @@ def test_a_field_of_json_is_a_number_or_a_truth_value_where_it_takes_one(cli: Te
     assert changed["budget"]["pages"] == 200
     decided = ("--field", "cases=1", "--field", "cases=1", "--field", "decision=cleared", "--field", "copies=true")
     assert cli.run("api", "POST", "cases/decisions", *decided).answer["outcomes"][0]["done"]
-    cli.run("api", "PATCH", "watches/1", "--field", "name=42")
-    assert cli.run("api", "GET", "watches/1").answer["name"] == "42"
+    cli.run("api", "POST", "cases/1/notes", "--field", "words=42")
+    assert '"42"' in json.dumps(cli.ask("case", "show", "1")["history"]), "a text stays one"
     wrong = cli.run("api", "PATCH", "watches/1", "--field", "pages=many", "--field", "newest=yes", code=2).err
     assert "body/new/pages: A whole number." in wrong
     assert "body/new/newest: Either true or false." in wrong

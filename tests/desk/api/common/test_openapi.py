@@ -109,7 +109,7 @@ def mistyped(schema: Form) -> Iterator[object]:
         yield from ({**example_of(schema, NAMED), name: wrong} for wrong in mistyped(field))
     if "items" in schema:
         yield from ([wrong] for wrong in mistyped(schema["items"]))
-    yield from OTHERWISE.get(schema.get("format", schema.get("type", "")), ())
+    yield from OTHERWISE.get(str(schema.get("format", schema.get("type"))), ())
 
 
 def test_what_is_no_list_comes_once(scene_of_programs: Scene) -> None:
@@ -138,13 +138,14 @@ def test_texts_in_addresses_say_which_they_are() -> None:
 
 
 def test_no_value_of_another_type_is_taken_for_what_the_document_says(scene_of_programs: Scene) -> None:
-    clients = {"/owners": program(scene_of_programs.studio, "alice").client}
-    clients["/edge"] = Program(contributors.invite("Ann", by="operator")[1]).client
+    alice = program(scene_of_programs.studio, "alice").client
+    ann = Program(contributors.invite("Ann", by="operator")[1]).client
     taken, seen = [], 0
     for (path, method), schema in BODIES.items():
-        client = clients.get(path.removeprefix("/api/v1")[: path.removeprefix("/api/v1").find("/", 1)])
-        for wrong in mistyped(schema) if client else ():  # what partners send is signed, and read by the same types
-            address = re.sub(r"{\w+}", "1", path.replace("{owner}", "studio"))
+        if "/alliance/" in path:  # what partners send is signed, and read by the same types
+            continue
+        client, address = ann if "/edge/" in path else alice, re.sub(r"{\w+}", "1", path.replace("{owner}", "studio"))
+        for wrong in mistyped(schema):
             answer = client.generic(method, address, json.dumps(wrong), content_type=JSON)
             taken += [(path, method, wrong)] if answer.status_code != 400 else []
             seen += 1

@@ -4,12 +4,9 @@ import json
 
 from django.test import Client
 
-from registry.models import (
-    DownloadLink,
-    KeptAnswer,
-    Report,
-    Scope,
-)
+from desk.api.api import api
+from evidence.documents.report.volumes import FORMATS
+from registry.models import DownloadLink, KeptAnswer, Report, Scope
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, decider, program, scene_of_programs
 
@@ -53,6 +50,21 @@ def test_a_report_is_limited_made_again_linked_and_removed(scene_of_programs: Sc
     assert decider.client.delete(ROOT + "/reports/1").status_code == 204
     assert decider.get("/reports/1")[0] == 404
     assert not KeptAnswer.objects.exists()
+
+
+def test_files_of_reports_are_of_the_types_that_the_document_names(scene_of_programs: Scene, decider: Program) -> None:
+    row = Report.objects.get(number=1)
+    (kept, *_) = row.files
+    made = [{**kept, "name": f"a.{end}", "media_type": media_type} for end, media_type in FORMATS.items()]
+    Report.objects.filter(pk=row.pk).update(files=made)
+    path = "/api/v1/owners/{owner}/reports/{number}/files/{name}"
+    named = set(api.get_openapi_schema()["paths"][path]["get"]["responses"][200]["content"])
+    told = set()
+    for file in made:
+        answer = decider.client.get(f"{ROOT}/reports/1/files/{file['name']}")
+        assert answer.getvalue()
+        told.add(answer.headers["Content-Type"])
+    assert told == named
 
 
 def test_only_who_may_send_makes_links(scene_of_programs: Scene) -> None:
