@@ -76,6 +76,10 @@ def test_what_became_of_a_notice_is_written_down(program: Program, studio: Owner
     before = LogSubmission.objects.filter(type="access").count()
     answer = program.client.get(f"{ROOT}/notices/1/files/notice.txt")
     assert answer.content.decode() == told["text"]
+    path = "/api/v1/owners/{owner}/notices/{number}/files/{name}"
+    content = api.get_openapi_schema()["paths"][path]["get"]["responses"][200]["content"]
+    kept = {file["media_type"] for file in Notice.objects.get().files}
+    assert kept | {answer.headers["Content-Type"]} <= set(content)
     assert LogSubmission.objects.filter(type="access").count() == before + 1
     assert program.get("/notices/1/files/nothing.txt")[0] == 404
 
