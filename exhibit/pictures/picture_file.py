@@ -7,10 +7,11 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
   decompression bomb is refused by its header. The time limit holds between the pieces that a decoder asks for.
 - What a browser shows is measured; a test holds that against Chromium. Where browsers show nothing (TIFF), it is what
   the file means.
-- The EXIF orientation is applied; one that can't be read is ignored.
+- The EXIF orientation is applied, but in a WebP, and an AVIF's own turns; one that can't be read is ignored.
+- What a PNG tells twice counts as it is told first. Of an icon's largest pictures the one with most bits is taken.
 - Colours are those of sRGB: profiles and a PNG's gamma are applied as browsers do (``pictures.colours``), unless levels
   are asked for as they are stored.
-- Transparent pictures stand on white; one of which nothing can be seen there, on black. 16-bit grey keeps its upper
+- Transparent pictures stand on white; one of which nothing can be seen there, in any pixel, on black. 16-bit grey keeps its upper
   8 bits, in a TIFF those of its range.
 - Of an animation the frame that stands longest is taken: frames that look alike count together, those of one colour
   don't. A PNG's picture that isn't part of its animation is never shown. ``Animation`` says how long each frame stands.
@@ -54,13 +55,18 @@ for _key, _how in list(TiffImagePlugin.OPEN_INFO.items()):
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
 _TILE_SIDES = (322, 323)
 _JPEG = ("JPEG", "MPO")
+_TURNED = (*_JPEG, "PNG")
 _ICON, _ICON_HEADER, _ICON_ENTRY = b"\0\0\1\0", 6, 16
+_TOLD_ONCE = frozenset({b"acTL", b"eXIf"})
 _PNG, _PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE = 254, 255
 _PIECE = 1024
-_ALIKE = 8.0
-"""Levels by which the mean colours of fields may differ in frames that show the same."""
-_LOOKED_THROUGH = 2  # so many times the most pixels of one picture in all frames together
+_COARSE, _ALIKE, _ALIKE_FINELY = 8, 8.0, 4.0
+"""So many fields a side may differ by so many levels in frames that show the same, whose finer fields differ by fewer
+on average: of those a dithered frame may move each, and another picture moves many."""
+_LOOKED_THROUGH = 240_000_000
+"""Pixels of all frames together: whatever the limits are, so that whoever checks a picture sees the same frame."""
+_WHITE, _BLACK = 255, 0
 _REDUCTIONS = (8, 4, 2)
 _COST = {"WEBP": 2.0, "GIF": 2.0, "TIFF": 2.0, "AVIF": 3.0}  # memory for each pixel, beside 7.5 bytes for the others
 _PROGRESSIVE_COST = 1.5
@@ -126,12 +132,13 @@ class _TimedBytes(BytesIO):
 @contextmanager
 def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBytes]]:
     """The opened picture within its limits; whatever is raised within the block is an ``UnreadablePictureError``."""
-    stream = _TimedBytes(data, limits.seconds)
+    stream = _TimedBytes(_told_once(data), limits.seconds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             if data.startswith(_ICON):
                 _check_icon(stream, limits)
+                stream = _TimedBytes(_best_of_icon(data), limits.seconds)
             with Image.open(stream, formats=FORMATS) as picture:
                 _check_size(picture, limits)
                 if picture.format == "TIFF":
@@ -147,6 +154,38 @@ def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedByt
             raise _not_a_picture(data) from error
         except Exception as error:  # a decoder that is fed hostile bytes may raise anything
             raise _broken(error) from error
+
+
+def _told_once(data: bytes) -> bytes:
+    """A PNG's bytes without what it tells again before its pixels: browsers take what comes first, Pillow what comes
+    last, or it takes an animation for a still picture."""
+    place, told, parts, kept = len(_PNG), set[bytes](), list[bytes](), 0
+    while data.startswith(_PNG) and place + 8 <= len(data):
+        (size,) = struct.unpack_from(">I", data, place)
+        kind, after = data[place + 4 : place + 8], place + 12 + size
+        if kind == b"IDAT":
+            break
+        if kind in _TOLD_ONCE and kind in told:
+            parts.append(data[kept:place])
+            kept = after
+        told.add(kind)
+        place = after
+    return b"".join((*parts, data[kept:])) if parts else data
+
+
+def _best_of_icon(data: bytes) -> bytes:
+    """An icon file whose directory has the one picture that browsers show: of the largest the one with most bits."""
+    (count,) = struct.unpack_from("<H", data, len(_ICON))
+    end = min(len(data), _ICON_HEADER + count * _ICON_ENTRY)
+    entries = [data[place : place + _ICON_ENTRY] for place in range(_ICON_HEADER, end - _ICON_ENTRY + 1, _ICON_ENTRY)]
+    best = max(entries, key=_size_and_bits, default=b"")
+    return data[: len(_ICON)] + struct.pack("<H", len(entries[:1])) + best + data[_ICON_HEADER + len(best) :]
+
+
+def _size_and_bits(entry: bytes) -> tuple[int, int]:
+    """Of an entry in an icon's directory: pixels, and bits of each, by its number of colours where it tells none."""
+    width, height, colours, bits = struct.unpack("<BBBx2xH8x", entry)
+    return (width or 256) * (height or 256), bits or ((colours or 256) - 1).bit_length()
 
 
 def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
@@ -225,10 +264,13 @@ def _info(picture: Image.Image, stream: _TimedBytes) -> PictureInfo:
 def _orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1 to 8: the first entry of its tag in the first directory, when that is one short number.
 
-    1 for TIFF, which Pillow turns by itself, and for what can't be read.
+    1 for TIFF, which Pillow turns by itself, for WebP, which browsers don't turn, and for what can't be read. An AVIF's
+    is that of its properties ``irot`` and ``imir``, which Pillow puts in place of the EXIF block's.
     """
+    if picture.format == "AVIF":
+        return int(picture.getexif().get(_ORIENTATION_TAG, 1))
     raw = picture.info.get("exif")
-    if picture.format == "TIFF" or not isinstance(raw, bytes):
+    if picture.format not in _TURNED or not isinstance(raw, bytes):
         return 1
     raw = raw.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(raw[:4])
@@ -265,13 +307,17 @@ class _Frames:
         self._reduction, self._colours = reduction, colours
         self._size, self._incomplete = picture.size, False
         pixels = picture.width * picture.height
-        self._reach = min(_frames(picture), _LOOKED_THROUGH * limits.max_pixels // pixels)
+        self._reach = min(_frames(picture), _LOOKED_THROUGH // pixels)
         """Frames that may be decoded, since each is built upon those before it."""
 
     def shown(self) -> tuple[NDArray[np.uint8], bool]:
         """The pixels of the frame that stands longest, and whether its file breaks off or is damaged."""
         told = animation_of(self._stream.getbuffer(), self._picture.format or "")
-        begin = int(told.hidden and _frames(self._picture) > 1)
+        begin = int(told.hidden)
+        if begin and _frames(self._picture) == 1:
+            raise UnreadablePictureError(
+                Sentence("The picture's animation is damaged: what it shows can't be told."), reason="broken"
+            )
         if begin:
             self._picture.seek(begin)
         first = self._pixels()
@@ -295,7 +341,7 @@ class _Frames:
                 return pixels
             shown = seconds[number] if number < len(seconds) else 0.0
             seen = fields(pixels)
-            like = (one for one in groups if np.abs(one.fields - seen).max() <= _ALIKE)
+            like = (one for one in groups if _alike(one.fields, seen))
             if (group := next(like, None)) is None:
                 groups.append(_Group(number, seen, shown))
             else:
@@ -342,12 +388,20 @@ class _Frames:
             if self._stream.half_over:
                 return None
             self._picture.seek(place)
-            if self._picture.size != self._size:
+            if self._picture.size != self._size and not self._has_grown():
                 if place == number or self._picture.format == "GIF":
                     return None
                 continue
             _check_size(self._picture, self._limits)
         return self._pixels()
+
+    def _has_grown(self) -> bool:
+        """Whether this is a GIF with a frame beyond its screen, which browsers cut off, that may be decoded."""
+        try:
+            _check_size(self._picture, self._limits)
+        except UnreadablePictureError:
+            return False
+        return self._picture.format == "GIF"
 
     def _pixels(self) -> NDArray[np.uint8]:
         """Those of the frame at hand on its ground, or on the other one where nothing is seen of it on that."""
@@ -356,12 +410,19 @@ class _Frames:
         picture, incomplete = loaded(self._picture)
         self._incomplete |= incomplete
         self._stream.check()
-        ground = 0 if self._limits.dark else 255
-        pixels = rgb_pixels(picture, self._reduction, ground, self._colours)
-        if picture.has_transparency_data and is_flat(pixels):
-            otherwise = rgb_pixels(picture, self._reduction, 255 - ground, self._colours)
-            return pixels if is_flat(otherwise) else otherwise
-        return pixels
+        if picture.size != self._size:
+            picture = picture.crop((0, 0, *self._size))
+        ground, other = (_BLACK, _WHITE) if self._limits.dark else (_WHITE, _BLACK)
+        if picture.has_transparency_data and is_flat(picture, ground, self._colours):
+            ground = ground if is_flat(picture, other, self._colours) else other
+        return rgb_pixels(picture, self._reduction, ground, self._colours)
+
+
+def _alike(first: NDArray[np.float32], second: NDArray[np.float32]) -> bool:
+    """Whether the fields of two frames show the same."""
+    away = first - second
+    coarse = away.reshape(_COARSE, len(away) // _COARSE, _COARSE, -1, 3).mean(axis=(1, 3))
+    return bool(np.abs(coarse).max() <= _ALIKE and np.abs(away).mean() <= _ALIKE_FINELY)
 
 
 def _frames(picture: Image.Image) -> int:

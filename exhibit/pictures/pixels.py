@@ -1,6 +1,6 @@
 """From any of Pillow's modes to 8-bit RGB on one ground, strip by strip so that large pictures need little memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ from PIL import Image, ImageCms
 from exhibit.pictures.colours import Conversion
 
 _STRIP_PIXELS = 1 << 20
-_SAMPLED, _FLAT = 256, 2.0
-_FIELDS = 8
+_FLAT = 2
+_FIELDS = 32
 _SAMPLED_ROWS = 512
 _PHOTOMETRIC, _LARGEST_SAMPLE, _WHITE_IS_ZERO = 262, 281, 0
 _OF_FLOATS = (1.0, 255.0, 65535.0)
@@ -31,20 +31,26 @@ def rgb_pixels(
     What is transparent lets the ``ground`` through, a grey level. ``colours`` make the levels sRGB.
     """
     picture.load()
-    levels, width, height = _levels(picture), *picture.size
+    width, height = picture.size
     out = np.empty((-(-height // reduction), -(-width // reduction), 3), np.uint8)
-    rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
     late = colours if _may_wait(colours, picture) and reduction > 1 else None  # fewer pixels to convert
+    start = 0
+    for strip in _strips(picture, reduction, ground, None if late else colours):
+        reduced = strip.reduce(reduction) if reduction > 1 else strip
+        if late:
+            reduced = late.shown(reduced)
+        out[start : start + reduced.height] = np.asarray(reduced)
+        start += reduced.height
+    return out
+
+
+def _strips(picture: Image.Image, reduction: int, ground: int, colours: Conversion | None) -> Iterator[Image.Image]:
+    """The picture as RGB in full size, from above: in strips, of which all but the last can be reduced so much."""
+    levels, (width, height) = _levels(picture), picture.size
+    rows = max(1, _STRIP_PIXELS // width // reduction) * reduction
     for top in range(0, height, rows):
         strip = picture if rows >= height else picture.crop((0, top, width, min(height, top + rows)))
-        strip = _rgb(strip, ground, levels, None if late else colours)
-        if reduction > 1:
-            strip = strip.reduce(reduction)
-        if late:
-            strip = late.shown(strip)
-        start = top // reduction
-        out[start : start + strip.height] = np.asarray(strip)
-    return out
+        yield _rgb(strip, ground, levels, colours)
 
 
 def _may_wait(colours: Conversion | None, picture: Image.Image) -> bool:
@@ -53,10 +59,14 @@ def _may_wait(colours: Conversion | None, picture: Image.Image) -> bool:
 
 
 def fields(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The mean colours of eight by eight fields, of at most 256 pixels a side, shape (8, 8, 3); levels."""
-    step = max(1, max(pixels.shape) // _SAMPLED)
-    small = Image.fromarray(np.ascontiguousarray(pixels[::step, ::step]))
-    return np.asarray(small.resize((_FIELDS, _FIELDS), Image.Resampling.BOX), np.float32)
+    """The mean colours of 32 by 32 fields, shape (32, 32, 3); levels."""
+    height = len(pixels)
+    means = np.empty((_FIELDS, _FIELDS, 3), np.float32)
+    for row in range(_FIELDS):  # one by one: Pillow needs more memory for pixels than they have here
+        top = row * height // _FIELDS
+        band = Image.fromarray(np.ascontiguousarray(pixels[top : max(top + 1, (row + 1) * height // _FIELDS)]))
+        means[row] = np.asarray(band.resize((_FIELDS, 1), Image.Resampling.BOX))[0]
+    return means
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
@@ -65,10 +75,22 @@ def is_blank(pixels: NDArray[np.uint8]) -> bool:
     return bool((pixels[:1] == first).all() and (pixels == first).all())
 
 
-def is_flat(pixels: NDArray[np.uint8]) -> bool:
-    """Whether nothing can be seen: of at most 256 pixels a side, the levels deviate by less than 2 from their mean."""
-    step = max(1, max(pixels.shape) // _SAMPLED)
-    return bool(pixels[::step, ::step].std() < _FLAT)
+def is_flat(picture: Image.Image, ground: int = 255, colours: Conversion | None = None) -> bool:
+    """Whether nothing can be seen of it on this ground: its levels deviate by less than 2 from their mean."""
+    picture.load()
+    of_each, number = np.zeros(256, np.int64), 3 * picture.width * picture.height
+    for strip in _strips(picture, 1, ground, colours):
+        of_each += np.array(strip.histogram(), np.int64).reshape(3, 256).sum(axis=0)
+        if _deviating(of_each) >= _FLAT**2 * number:  # and what follows adds to it
+            return False
+    return True
+
+
+def _deviating(of_each: NDArray[np.int64]) -> float:
+    """The sum of squared deviations from the mean, of so many of each level."""
+    levels = np.arange(len(of_each))
+    number, total, squares = (int(of_each @ levels**power) for power in range(3))
+    return squares - total**2 / number
 
 
 def _rgb(strip: Image.Image, ground: int, levels: "Levels | None", colours: Conversion | None) -> Image.Image:

@@ -108,6 +108,88 @@ def split_into_many() -> bytes:
     return saved(card(), "GIF", save_all=True, append_images=frames, duration=[200] + [40] * 30, loop=0)
 
 
+def played(kind: str, times: list[int], plays: int, *, last: bool = False, **options: object) -> bytes:
+    """The picture and a card, in this order or (``last``) the other, played so often as the format's word says."""
+    first, second = (card(), picture()) if last else (picture(), card())
+    return saved(first, kind, save_all=True, append_images=[second], duration=times, loop=plays, **options)
+
+
+def with_frame_beyond_screen() -> bytes:
+    """A GIF of a card and of a picture that goes on to the right of the screen, and below it."""
+    larger = Image.new("RGB", (_SIZE[0] + 40, _SIZE[1] + 30), (200, 30, 30))
+    larger.paste(picture())
+    whole = saved(larger.quantize(256), "GIF")
+    palette, place = whole[13 : 13 + 768], whole.index(b"\x2c", 13 + 768)
+    frame = whole[place : place + 9] + bytes([whole[place + 9] | 0x87]) + palette + whole[place + 10 :]
+    begin = saved(card(), "GIF", duration=CARD, loop=0)[:-1]
+    return begin + b"\x21\xf9\x04\x04" + struct.pack("<H", MINUTE // 10) + b"\0\0" + frame
+
+
+def again(data: bytes, kind: bytes, content: bytes | None = None) -> bytes:
+    """A PNG with a chunk of this kind, or of its own once more, behind the one that it has."""
+    place = data.index(kind) - 4
+    end = place + 12 + int.from_bytes(data[place : place + 4])
+    content = data[place + 8 : end - 4] if content is None else content
+    return data[:end] + png((kind, content))[8:] + data[end:]
+
+
+def with_box(data: bytes, kind: bytes, content: bytes) -> bytes:
+    """An AVIF with a box behind its first one: all of its pixels begin at one place, and are told so."""
+    box = struct.pack(">I4s", 8 + len(content), kind) + content
+    pixels, size = data.index(b"mdat") + 4, int.from_bytes(data[:4])
+    data = data.replace(struct.pack(">I", pixels), struct.pack(">I", pixels + len(box)))
+    return data[:size] + box + data[size:]
+
+
+def with_times_in_free_box() -> bytes:
+    """An AVIF that says in a box that nobody reads how long its frames would stand."""
+    words = b"mdhd" + bytes(12) + struct.pack(">II", 1000, 0) + b"stts" + bytes(4)
+    return with_box(animated("AVIF", 1, quality=90), b"free", words + struct.pack(">5I", 2, 1, MINUTE, 1, CARD))
+
+
+def with_edits(data: bytes, flags: int, length: int | None = None) -> bytes:
+    """An AVIF whose track says otherwise whether its edits are repeated, and how long it is."""
+    made = bytearray(data)
+    made[made.index(b"elst") + 7] = flags
+    if length is not None:
+        struct.pack_into(">Q", made, made.index(b"tkhd") + 32, length)
+    return bytes(made)
+
+
+def with_fewer_times() -> bytes:
+    """An AVIF of four frames whose track tells the times of two: the last holds for the others."""
+    frames = [card(), picture(), picture(), picture()]
+    data = saved(frames[0], "AVIF", save_all=True, append_images=frames[1:], duration=[500, 200, 300, 400], quality=90)
+    place = data.index(b"stts") + 8
+    return data[:place] + struct.pack(">5I", 2, 1, 500, 1, 300) + data[place + 20 :]
+
+
+def alike_in_fields() -> tuple[Image.Image, Image.Image]:
+    """Two pictures that are the same in the mean of each of 8 × 8 fields."""
+    fields = np.indices((_SIZE[1], _SIZE[0])) // (_SIZE[1] // 8 // 2)
+    stripes = np.asarray(picture()).astype(int) // 2 + 40, np.where(fields % 2 == 0, 24, -24)
+    return tuple(Image.fromarray((stripes[0] + one[..., None]).astype(np.uint8)) for one in stripes[1])  # type: ignore[return-value]
+
+
+def with_another_alike() -> bytes:
+    """An APNG of a picture that stands a moment and one of the same fields, which stands in four frames."""
+    shown, other = alike_in_fields()
+    frames = [shown.copy() for _ in range(4)]
+    for number, frame in enumerate(frames):
+        frame.putpixel((number, 0), (255, 0, number))
+    return saved(other, "PNG", save_all=True, append_images=frames, duration=[CARD, *[2500] * 4], loop=0)
+
+
+def icon(*pictures: tuple[int, int, Image.Image]) -> bytes:
+    """An icon of pictures, each with the bits and the number of colours that its directory tells."""
+    head, body = struct.pack("<HHH", 0, 1, len(pictures)), b""
+    for bits, colours, shown in pictures:
+        data, place = saved(shown, "PNG"), 6 + 16 * len(pictures) + len(body)
+        head += struct.pack("<4BHHII", *(side % 256 for side in shown.size), colours, 0, 1, bits, len(data), place)
+        body += data
+    return head + body
+
+
 def adam7(*, palette: bool = False) -> bytes:
     """An interlaced PNG (PNG, third edition, 8): Pillow writes none."""
     shown = picture().quantize(64) if palette else picture()
@@ -196,6 +278,12 @@ def _turned(kind: str, orientation: int) -> bytes:
     return saved(picture(), kind, exif=exif, lossless=True)
 
 
+def _turned_twice(first: int, second: int) -> bytes:
+    told = Image.Exif()
+    told[0x0112] = second
+    return again(_turned("PNG", first), b"eXIf", told.tobytes().removeprefix(b"Exif\0\0"))
+
+
 def _broken(name: str, kind: str, whole: Callable[[], bytes], **how: float) -> Iterator[OddPicture]:
     for label, share in how.items():
         change = zeroed if label.startswith("zero") else cut
@@ -223,6 +311,11 @@ def _stills() -> Iterator[OddPicture]:
     for orientation in (2, 3, 5, 6, 8):
         yield OddPicture(f"turned-{orientation}", jpeg, partial(with_orientation, picture(), orientation))
     yield OddPicture("turned-png", of_png, partial(_turned, "PNG", 6))
+    yield OddPicture("turned-png-twice", of_png, partial(_turned_twice, 6, 1))
+    yield OddPicture("turned-png-second", of_png, partial(_turned_twice, 1, 6))
+    for orientation in (3, 6):
+        yield OddPicture(f"turned-webp-{orientation}", "image/webp", partial(_turned, "WEBP", orientation))
+        yield OddPicture(f"turned-avif-{orientation}", "image/avif", partial(_turned, "AVIF", orientation), tolerance=3)
     yield from _broken("png", of_png, partial(saved, picture(), "PNG"), cut99=0.99, cut60=0.6, cut20=0.2)
     yield from _broken("png-grey", of_png, partial(saved, picture().convert("L"), "PNG"), cut60=0.6)
     yield from _broken("png-palette", of_png, partial(saved, picture().quantize(64), "PNG"), cut60=0.6)
@@ -254,6 +347,18 @@ def _stills() -> Iterator[OddPicture]:
         yield OddPicture(f"bmp-{bits}-top-down", bmp, partial(bitmap, bits, down=True))
     yield OddPicture("bmp-alpha", bmp, partial(bitmap, 32, alpha=True))
     yield OddPicture("icon", "image/x-icon", _icon)
+    square, other = picture().resize((64, 64)), card().resize((64, 64))
+    icons = {
+        "8-and-32": ((8, 0, other), (32, 0, square)),
+        "32-and-24": ((32, 0, square), (24, 0, other)),
+        "0-and-32": ((0, 0, other), (32, 0, square)),
+        "4-and-0-of-256": ((4, 0, other), (0, 0, square)),
+        "4-and-0-of-4": ((0, 4, other), (4, 0, square)),
+        "of-same-bits": ((32, 0, square), (32, 0, other)),
+        "small-with-more": ((32, 0, other.resize((32, 32))), (8, 0, square)),
+    }
+    for name, pictures in icons.items():
+        yield OddPicture(f"icon-{name}", "image/x-icon", partial(icon, *pictures))
 
 
 def _animations() -> Iterator[OddPicture]:
@@ -270,6 +375,23 @@ def _animations() -> Iterator[OddPicture]:
     yield OddPicture("apng-hidden", "image/png", hidden_default, frame=0)
     yield OddPicture("apng-hidden-5-cards", "image/png", partial(hidden_default, 5), frame=5)
     yield OddPicture("gif-split", "image/gif", split_into_many, frame=1)
+    for kind, plays in (("GIF", 65_535), ("PNG", 2**31 - 1), ("WEBP", 65_535)):
+        how = {"lossless": True} if kind == "WEBP" else {}
+        media = f"image/{kind.lower()}"
+        yield OddPicture(f"{kind.lower()}-loops", media, partial(played, kind, [5000, CARD], plays, **how), frame=0)
+        yield OddPicture(f"{kind.lower()}-ends", media, partial(played, kind, [5000, CARD], 2, last=True, **how), frame=1)
+    yield OddPicture(
+        "webp-anim-behind",
+        "image/webp",
+        lambda: played("WEBP", [5000, CARD], 0, lossless=True) + b"ANIM" + struct.pack("<IIH", 6, 0, 1),
+        frame=0,
+    )
+    yield OddPicture("avif-times-in-free-box", "image/avif", with_times_in_free_box, frame=1, tolerance=3)
+    once = partial(lambda: with_edits(played("AVIF", [2000, CARD], 0, last=True, quality=90), 0))
+    yield OddPicture("avif-plays-once", "image/avif", once, frame=1, tolerance=3)
+    yield OddPicture("avif-fewer-times", "image/avif", with_fewer_times, frame=1, tolerance=3)
+    yield OddPicture("apng-told-twice", "image/png", lambda: again(hidden_default(), b"acTL"), frame=0)
+    yield OddPicture("gif-beyond-screen", "image/gif", with_frame_beyond_screen, frame=1)
     for kind in ("GIF", "PNG"):
         behind = partial(lambda kind: animated(kind, 3, last=False)[:-60], kind)
         yield OddPicture(f"{kind.lower()}-cut-behind", f"image/{kind.lower()}", behind, incomplete=True, frame=0)
@@ -387,6 +509,63 @@ def _coloured() -> Iterator[OddPicture]:
 def _told(*chunks: tuple[bytes, bytes]) -> bytes:
     return png_with(saved(picture(), "PNG"), *chunks)
 
+
+def _swapped_chunks(data: bytes, first: bytes, second: bytes) -> bytes:
+    begin, middle = data.index(first) - 4, data.index(second) - 4
+    end = middle + 12 + int.from_bytes(data[middle : middle + 4])
+    return data[:begin] + data[middle:end] + data[begin:middle] + data[end:]
+
+
+def _told_frames(number: int) -> bytes:
+    """An APNG of four frames behind a still picture that says it has so many."""
+    data = hidden_default(2)
+    place = data.index(b"acTL") - 4
+    return data[:place] + png((b"acTL", struct.pack(">II", number, 0)))[8:] + data[place + 20 :]
+
+
+def looped(*blocks: bytes, behind: bool = False) -> bytes:
+    """A GIF of two frames with these extensions before the first, or before the second."""
+    data = played("GIF", [5000, CARD], 0)
+    at = data.index(b"\x21\xff\x0bNETSCAPE2.0")
+    data = data[:at] + data[at + 19 :]
+    place = data.index(b"\x21\xf9\x04", data.index(b"\x21\xf9\x04") + 1) if behind else data.index(b"\x21\xf9\x04")
+    return data[:place] + b"".join(b"\x21\xff\x0b" + block + b"\0" for block in blocks) + data[place:]
+
+
+def _told_again_in_webp() -> bytes:
+    data = played("WEBP", [5000, CARD], 0)
+    place, word = data.index(b"ANMF"), b"ANIM" + struct.pack("<IIH", 6, 0, 1)
+    return data[:4] + struct.pack("<I", len(data) - 8 + len(word)) + data[8:place] + word + data[place:]
+
+
+def _odd_times() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
+    for kind in ("GIF", "PNG", "WEBP"):
+        for plays in (0, 1, 5, 30):
+            yield f"{kind.lower()}-plays-{plays}", kind, partial(played, kind, [5000, CARD], plays)
+    once, for_ever = (b"NETSCAPE2.0\3\1" + struct.pack("<H", number) for number in (1, 0))
+    yield "gif-no-word", "GIF", looped
+    yield "gif-two-words", "GIF", partial(looped, once, for_ever)
+    yield "gif-two-words-turned", "GIF", partial(looped, for_ever, once)
+    yield "gif-word-behind", "GIF", partial(looped, for_ever, behind=True)
+    yield "gif-other-word", "GIF", partial(looped, b"ANIMEXTS1.0\3\1\1\0")
+    yield "gif-buffered", "GIF", partial(looped, b"NETSCAPE2.0\5\2\0\0\0\0")
+    yield "gif-buffered-for-ever", "GIF", partial(looped, for_ever, b"NETSCAPE2.0\5\2\0\0\0\0")
+    for number in (0, 2, 9, 0x80000000, 0x80000001):
+        yield f"png-of-{number}", "PNG", partial(_told_frames, number)
+    yield "png-told-twice", "PNG", lambda: again(hidden_default(2), b"acTL", struct.pack(">II", 2, 1))
+    yield "png-told-behind-a-frame", "PNG", lambda: _swapped_chunks(animated("PNG", 2), b"acTL", b"fcTL")
+    yield "webp-told-twice", "WEBP", _told_again_in_webp
+    yield "avif", "AVIF", partial(animated, "AVIF", 2)
+    yield "avif-fewer-times", "AVIF", with_fewer_times
+    yield "avif-times-in-free-box", "AVIF", with_times_in_free_box
+    for name, flags, length in (("once", 0, None), ("three-times", 1, 3 * 2020 - 5), ("long", 1, 31 * 2020)):
+        make = partial(lambda *how: with_edits(played("AVIF", [2000, CARD], 0), *how), flags, length)
+        yield f"avif-{name}", "AVIF", make
+    yield "avif-no-word", "AVIF", lambda: played("AVIF", [2000, CARD], 0).replace(b"edts", b"free")
+
+
+ODD_TIMES = tuple(_odd_times())
+"""Animations whose times, and how often they play, are held against Chromium's: name, format, how it is made."""
 
 ODD_PICTURES = (*_stills(), *_animations(), *_coloured())
 

@@ -11,11 +11,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.pictures.animation import AFTER_END, animation_of
+from exhibit.pictures import picture_file
+from exhibit.pictures.animation import AFTER_END, ENDS_WITHIN, animation_of
 from exhibit.pictures.decode import Limits, decode
 from tests.assets.badfiles import difference, saved
 from tests.assets.browser import CHROMIUM, Tab, running_tab
-from tests.assets.odd_pictures import ODD_PICTURES, OddPicture, animated, card, cut, hidden_default, picture
+from tests.assets.odd_pictures import (
+    ODD_PICTURES,
+    ODD_TIMES,
+    OddPicture,
+    alike_in_fields,
+    animated,
+    card,
+    cut,
+    hidden_default,
+    picture,
+    with_another_alike,
+)
 
 SHOW = """
 const bytes = (packed) => Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
@@ -39,6 +51,20 @@ const frame = async (packed, type, frameIndex) => {
   await Promise.all([decoder.tracks.ready, decoder.completed.catch(() => 0)]);
   const { image } = await decoder.decode({ frameIndex });
   return drawn(image, image.displayWidth, image.displayHeight);
+};
+"""
+
+TIMES = """
+const times = async (packed, type) => {
+  const data = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+  const decoder = new ImageDecoder({ data, type });
+  await Promise.all([decoder.tracks.ready, decoder.completed]);
+  const { animated, frameCount, repetitionCount } = decoder.tracks.selectedTrack;
+  const seconds = [];
+  for (let frameIndex = 0; animated && frameIndex < frameCount; frameIndex += 1) {
+    seconds.push((await decoder.decode({ frameIndex })).image.duration / 1e6);
+  }
+  return [seconds, repetitionCount === Infinity ? null : repetitionCount + 1];
 };
 """
 
@@ -95,6 +121,24 @@ def test_every_odd_file_is_measured_as_chromium_shows_it(tmp_path: Path) -> None
             decode(cut_off[kind])
 
 
+@pytest.mark.long
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_times_and_playings_of_animations_are_chromiums(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><script>{TIMES}</script>", encoding="utf-8")
+    ours, theirs = {}, {}
+    with running_tab(tmp_path / "profile") as tab:
+        tab.open(page.as_uri())
+        for name, kind, make in ODD_TIMES:
+            data = make()
+            seconds, plays = tab.ask(f"times('{base64.b64encode(data).decode()}', 'image/{kind.lower()}')")
+            if plays is not None and len(seconds) > 1 and plays * sum(seconds) <= ENDS_WITHIN:
+                seconds[-1] += AFTER_END
+            theirs[name] = [round(one, 3) for one in seconds]
+            ours[name] = [round(one, 3) for one in animation_of(data, kind).seconds]
+    assert ours == theirs
+
+
 PICTURE = np.asarray(picture())
 
 
@@ -112,11 +156,22 @@ def test_a_frame_behind_those_that_are_looked_through_is_measured_where_it_stand
     assert difference(decode(many, Limits(max_frames=2)).pixels, PICTURE) < 10
 
 
-def test_no_more_frames_are_decoded_than_pixels_and_time_allow() -> None:
+def test_no_more_frames_are_decoded_than_pixels_and_time_allow(monkeypatch: pytest.MonkeyPatch) -> None:
     many = animated("GIF", 40)
-    few = Limits(max_pixels=5 * 240 * 160)  # ten frames of this size, since each is built upon the earlier ones
-    assert difference(decode(many, few).pixels, np.asarray(card())) < 60
-    assert difference(decode(many, few).pixels, PICTURE) > 30
+    monkeypatch.setattr(picture_file, "_LOOKED_THROUGH", 10 * 240 * 160)  # ten frames: each is built upon earlier ones
+    few = picture_file.decode(many, Limits())
+    assert difference(few.pixels, np.asarray(card())) < 60
+    assert difference(few.pixels, PICTURE) > 30
+
+
+def test_which_frame_counts_doesnt_hang_on_the_limits_of_who_looks() -> None:
+    few = Limits(max_pixels=5 * 240 * 160)
+    assert difference(decode(animated("GIF", 40), few).pixels, PICTURE) < 10
+
+
+def test_frames_that_are_alike_in_the_mean_of_large_fields_alone_dont_count_together() -> None:
+    shown, _other = alike_in_fields()
+    assert difference(decode(with_another_alike()).pixels, np.asarray(shown)) < 1
 
 
 @pytest.mark.long

@@ -40,6 +40,21 @@ def test_a_picture_of_which_only_dark_pages_show_anything_stands_on_black() -> N
     assert (decode(saved(same, "PNG")).pixels == 255).all()
 
 
+@pytest.mark.parametrize("step", [4, 2])
+def test_every_pixel_is_asked_whether_anything_is_seen_on_white(step: int) -> None:
+    grey = np.asarray(photo(1024, 768).convert("L")) if step == 4 else np.full((768, 1024), 240, np.uint8)
+    levels, opaque = np.zeros_like(grey), 255 - grey
+    levels[::step, ::step] = 255  # seen on black alone
+    opaque[::step, ::step] = np.linspace(0, 255, 1024 // step).astype(np.uint8)
+    data = saved(Image.merge("LA", (Image.fromarray(levels), Image.fromarray(opaque))), "PNG")
+    on_white = grey.copy()
+    on_white[::step, ::step] = 255
+    assert np.array_equal(decode(data).pixels[..., 0], on_white)
+    for reduction in (2, 4):
+        seen = decode(data, at_least=1024 // reduction).pixels[..., 0]
+        assert np.abs(seen - np.asarray(Image.fromarray(on_white).reduce(reduction), float)).max() <= 1
+
+
 @pytest.mark.long
 def test_large_transparent_pictures_are_the_same_strip_by_strip() -> None:
     picture = photo(1500, 1400).convert("RGBA")
