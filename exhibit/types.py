@@ -82,6 +82,9 @@ class PictureInfo:
     incomplete: bool | None = field(default=None, compare=False)
     """Whether the file breaks off or is damaged within its pixels; ``None`` where they weren't decoded."""
 
+    was_turned: bool = field(default=False, compare=False)
+    """Whether earlier states turned it as EXIF says, which browsers don't (a WebP)."""
+
     @property
     def was_read_otherwise(self) -> bool:
         """Whether ``match-4`` and earlier versions may have measured another picture of such a file."""

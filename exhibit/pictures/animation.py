@@ -180,7 +180,7 @@ class _Track:
         scale = next((_long(box, 20 if box[0] else 12) for box in reversed(self._of(b"mdhd"))), 0) or 1
         left, units, stated = min(self._samples(), MAX_FRAMES), 0, list[float]()
         for box in self._of(b"stts"):
-            for count, units in _rows(box, ">II"):  # noqa: B007 - the last ones are used below
+            for count, units in _rows(box, ">II"):
                 stated += repeat(units / scale, min(count, left - len(stated)))
         return [*stated, *repeat(units / scale, left - len(stated))]
 

@@ -11,8 +11,8 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
 - What a PNG tells twice counts as it is told first. Of an icon's largest pictures the one with most bits is taken.
 - Colours are those of sRGB: profiles and a PNG's gamma are applied as browsers do (``pictures.colours``), unless levels
   are asked for as they are stored.
-- Transparent pictures stand on white; one of which nothing can be seen there, in any pixel, on black. 16-bit grey keeps its upper
-  8 bits, in a TIFF those of its range.
+- Transparent pictures stand on white; one of whose pixels nothing can be seen there, on black. 16-bit grey keeps its
+  upper 8 bits, in a TIFF those of its range.
 - Of an animation the frame that stands longest is taken: frames that look alike count together, those of one colour
   don't. A PNG's picture that isn't part of its animation is never shown. ``Animation`` says how long each frame stands.
 - Of a TIFF the first page is taken that isn't a reduced copy of another one.
@@ -138,7 +138,7 @@ def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedByt
         try:
             if data.startswith(_ICON):
                 _check_icon(stream, limits)
-                stream = _TimedBytes(_best_of_icon(data), limits.seconds)
+                _keep_best(stream)
             with Image.open(stream, formats=FORMATS) as picture:
                 _check_size(picture, limits)
                 if picture.format == "TIFF":
@@ -157,8 +157,10 @@ def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedByt
 
 
 def _told_once(data: bytes) -> bytes:
-    """A PNG's bytes without what it tells again before its pixels: browsers take what comes first, Pillow what comes
-    last, or it takes an animation for a still picture."""
+    """A PNG's bytes without what it tells again before its pixels, of which browsers take what comes first.
+
+    Pillow takes what comes last, and an animation that is told twice for a still picture.
+    """
     place, told, parts, kept = len(_PNG), set[bytes](), list[bytes](), 0
     while data.startswith(_PNG) and place + 8 <= len(data):
         (size,) = struct.unpack_from(">I", data, place)
@@ -171,21 +173,6 @@ def _told_once(data: bytes) -> bytes:
         told.add(kind)
         place = after
     return b"".join((*parts, data[kept:])) if parts else data
-
-
-def _best_of_icon(data: bytes) -> bytes:
-    """An icon file whose directory has the one picture that browsers show: of the largest the one with most bits."""
-    (count,) = struct.unpack_from("<H", data, len(_ICON))
-    end = min(len(data), _ICON_HEADER + count * _ICON_ENTRY)
-    entries = [data[place : place + _ICON_ENTRY] for place in range(_ICON_HEADER, end - _ICON_ENTRY + 1, _ICON_ENTRY)]
-    best = max(entries, key=_size_and_bits, default=b"")
-    return data[: len(_ICON)] + struct.pack("<H", len(entries[:1])) + best + data[_ICON_HEADER + len(best) :]
-
-
-def _size_and_bits(entry: bytes) -> tuple[int, int]:
-    """Of an entry in an icon's directory: pixels, and bits of each, by its number of colours where it tells none."""
-    width, height, colours, bits = struct.unpack("<BBBx2xH8x", entry)
-    return (width or 256) * (height or 256), bits or ((colours or 256) - 1).bit_length()
 
 
 def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
@@ -208,6 +195,24 @@ def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
             continue
         _check_size(picture, limits)
     stream.seek(0)
+
+
+def _keep_best(stream: _TimedBytes) -> None:
+    """Leave one picture in an icon's directory, which browsers show: of the largest the one with most bits."""
+    with stream.getbuffer() as data:
+        (count,) = struct.unpack_from("<H", data, len(_ICON))
+        end = min(len(data), _ICON_HEADER + count * _ICON_ENTRY)
+        places = range(_ICON_HEADER, end - _ICON_ENTRY + 1, _ICON_ENTRY)
+        entries = [bytes(data[place : place + _ICON_ENTRY]) for place in places]
+        if entries:
+            struct.pack_into("<H", data, len(_ICON), 1)
+            data[_ICON_HEADER : _ICON_HEADER + _ICON_ENTRY] = max(entries, key=_size_and_bits)
+
+
+def _size_and_bits(entry: bytes) -> tuple[int, int]:
+    """Of an entry in an icon's directory: pixels, and bits of each, by its number of colours where it tells none."""
+    width, height, colours, bits = struct.unpack("<3Bx2xH8x", entry)
+    return (width or 256) * (height or 256), bits or ((colours or 256) - 1).bit_length()
 
 
 def _check_size(picture: Image.Image, limits: Limits) -> None:
@@ -258,19 +263,24 @@ def _info(picture: Image.Image, stream: _TimedBytes) -> PictureInfo:
         width, height = height, width
     frames = _frames(picture)
     stream.check()
-    return PictureInfo(width, height, picture.format or "", frames)
+    was_turned = picture.format == "WEBP" and _exif_orientation(picture) > 1
+    return PictureInfo(width, height, picture.format or "", frames, was_turned=was_turned)
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8: the first entry of its tag in the first directory, when that is one short number.
+    """How to turn it, 1 to 8 as in EXIF; 1 for TIFF, which Pillow turns by itself.
 
-    1 for TIFF, which Pillow turns by itself, for WebP, which browsers don't turn, and for what can't be read. An AVIF's
-    is that of its properties ``irot`` and ``imir``, which Pillow puts in place of the EXIF block's.
+    An AVIF's is that of its properties ``irot`` and ``imir``, which Pillow puts in place of what its EXIF block says.
     """
     if picture.format == "AVIF":
         return int(picture.getexif().get(_ORIENTATION_TAG, 1))
+    return _exif_orientation(picture) if picture.format in _TURNED else 1
+
+
+def _exif_orientation(picture: Image.Image) -> int:
+    """The first entry of its tag in the first directory, when that is one short number; 1 for what can't be read."""
     raw = picture.info.get("exif")
-    if picture.format not in _TURNED or not isinstance(raw, bytes):
+    if not isinstance(raw, bytes):
         return 1
     raw = raw.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(raw[:4])

@@ -347,6 +347,10 @@ def _stills() -> Iterator[OddPicture]:
         yield OddPicture(f"bmp-{bits}-top-down", bmp, partial(bitmap, bits, down=True))
     yield OddPicture("bmp-alpha", bmp, partial(bitmap, 32, alpha=True))
     yield OddPicture("icon", "image/x-icon", _icon)
+    yield from _icons()
+
+
+def _icons() -> Iterator[OddPicture]:
     square, other = picture().resize((64, 64)), card().resize((64, 64))
     icons = {
         "8-and-32": ((8, 0, other), (32, 0, square)),
@@ -379,7 +383,8 @@ def _animations() -> Iterator[OddPicture]:
         how = {"lossless": True} if kind == "WEBP" else {}
         media = f"image/{kind.lower()}"
         yield OddPicture(f"{kind.lower()}-loops", media, partial(played, kind, [5000, CARD], plays, **how), frame=0)
-        yield OddPicture(f"{kind.lower()}-ends", media, partial(played, kind, [5000, CARD], 2, last=True, **how), frame=1)
+        make = partial(played, kind, [5000, CARD], 2, last=True, **how)
+        yield OddPicture(f"{kind.lower()}-ends", media, make, frame=1)
     yield OddPicture(
         "webp-anim-behind",
         "image/webp",

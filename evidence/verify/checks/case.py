@@ -24,7 +24,7 @@ from evidence.log.proofs import LogProof, SightingRecord, SliceProof, record_lea
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
-from evidence.verify.checks.contents import LIMITS, READ_OTHERWISE, check_pictures, some
+from evidence.verify.checks.contents import LIMITS, check_pictures, some, was_read_otherwise
 from evidence.verify.checks.credentials import check_credentials
 from evidence.verify.checks.decision import check_confirmed, check_decision
 from evidence.verify.checks.documents import check_documents
@@ -500,7 +500,7 @@ def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], 
         if unlike := _unlike_in_browsers(match, pictures, shown, seen):
             return replace(not_checked(name, unlike), similarity=found.similarity)
     except FormatError:
-        if one in READ_OTHERWISE and any(picture.info.was_read_otherwise for picture in shown):
+        if any(was_read_otherwise(picture.info, one) for picture in shown):
             return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
         raise
     return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))

@@ -167,7 +167,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
                 unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
             read = LIMITS.of_pipeline(facts.software.pipeline)
             wrong = _unlike(inspection, stated, info, stand_in if left >= 0 else "", read)
-            if wrong and info.was_read_otherwise and facts.software.pipeline in READ_OTHERWISE:
+            if wrong and was_read_otherwise(info, facts.software.pipeline):
                 unread = f"{file}: {facts.software.pipeline} read another picture from it than is shown of it."
             elif wrong:
                 return failed("pictures", wrong)
@@ -179,6 +179,11 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
         return replace(not_checked("pictures", unread), remarks=tuple(several))
     words = f"{len(every)} pictures have the formats and sizes that the facts state."
     return replace(passed("pictures", words), remarks=tuple(several))
+
+
+def was_read_otherwise(info: PictureInfo, pipeline: str) -> bool:
+    """Whether this version of the comparison, or an earlier state of it, may have measured another picture."""
+    return info.was_turned or (info.was_read_otherwise and pipeline in READ_OTHERWISE)
 
 
 def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str, read: Limits) -> str:
