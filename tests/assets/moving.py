@@ -39,6 +39,24 @@ def first_frame(facts: CaseFacts, pipeline: str) -> CaseFacts:
     return replace(facts, matches=(match,), software=replace(facts.software, pipeline=pipeline), calibrations=())
 
 
+def turned_by_exif(seed: int) -> bytes:
+    """A copy as ``bundles.found_bytes`` makes it, in a WebP whose EXIF block says to turn it, which browsers don't."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(Image.open(BytesIO(found_bytes(seed))), "WEBP", lossless=True, exif=exif)
+
+
+def as_turned(facts: CaseFacts) -> CaseFacts:
+    """What earlier states made of ``turned_by_exif``."""
+    [match], [sighting] = facts.matches, facts.sightings
+    width, height = sighting.picture.width, sighting.picture.height
+    clockwise = np.array(match.verification.transform) @ [[0, 1, 0], [-1, 0, height - 1], [0, 0, 1]]
+    turned = replace(sighting, picture=replace(sighting.picture, width=height, height=width))
+    transform = tuple(tuple(map(float, row)) for row in clockwise)
+    measured = replace(match.verification, transform=transform, rotation=-90)
+    return replace(facts, sightings=(turned,), matches=(replace(match, verification=measured),))
+
+
 def profiled(seed: int) -> bytes:
     """A copy as ``bundles.found_bytes`` makes it, in levels that have changed places, with a profile that undoes it."""
     shown, stored = np.asarray(Image.open(BytesIO(found_bytes(seed))).convert("RGB")), shuffle()

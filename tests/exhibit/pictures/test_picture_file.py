@@ -20,6 +20,7 @@ from tests.assets.badfiles import (
     saved,
     with_orientation,
 )
+from tests.assets.odd_pictures import again, hidden_default
 
 PHOTO = np.asarray(photo())
 
@@ -62,6 +63,13 @@ def test_the_first_frame_with_content_is_taken() -> None:
     picture = decode(blank_then_photo())
     assert picture.info.frames == 2
     assert difference(picture.pixels, PHOTO) < 20
+
+
+def test_an_animation_behind_a_still_picture_that_cant_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_file, "_TOLD_ONCE", frozenset())  # then Pillow sees the still picture alone
+    with pytest.raises(UnreadablePictureError, match="animation is damaged") as refused:
+        picture_file.decode(again(hidden_default(), b"acTL"), Limits())
+    assert refused.value.reason == "broken"
 
 
 def test_damage_behind_a_good_frame_takes_nothing_from_it() -> None:

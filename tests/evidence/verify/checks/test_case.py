@@ -17,7 +17,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError
 from tests.assets.bundles import CALIBRATION, Scene, logged, make_scene, resealed
 from tests.assets.folder_log import FolderLogStore
-from tests.assets.moving import as_measured_by, first_frame, moving, profiled
+from tests.assets.moving import as_measured_by, as_turned, first_frame, moving, profiled, turned_by_exif
 from tests.evidence.verify.test_tampering import failures
 
 
@@ -177,6 +177,21 @@ def test_what_an_earlier_version_measured_of_an_animation_isnt_held_against_what
         bundle = resealed(scene, facts).write(tmp_path / f"{expected}.zip")
         checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
         assert checks["match:01"].state is expected, checks["match:01"].sentence
+
+
+@pytest.mark.long
+def test_a_webp_that_an_earlier_state_turned_isnt_held_against_what_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.assets.bundles.found_bytes", turned_by_exif)
+    scene = make_scene(tmp_path)
+    for facts, expected in ((scene.facts, State.PASSED), (as_turned(scene.facts), State.NOT_CHECKED)):
+        bundle = resealed(scene, facts).write(tmp_path / f"{expected}.zip")
+        checks = {check.name: check for check in Verifier(scene.trust).verify(bundle).checks}
+        assert {name: checks[name].state for name in ("pictures", "match:01")} == {
+            "pictures": expected,
+            "match:01": expected,
+        }, (checks["pictures"].sentence, checks["match:01"].sentence)
 
 
 @pytest.mark.long
