@@ -172,7 +172,7 @@ class _Track:
     def is_shown(self) -> bool:
         """Whether it has a number and samples of pictures, and is no auxiliary of another one."""
         number = any(_long(box, 20 if box[0] else 12) for box in self._of(b"tkhd"))
-        pictures = any(bytes(box[12:16]) == _AV1 for box in self._of(b"stsd"))
+        pictures = any(kind == _AV1 for box in self._of(b"stsd") for kind, _inside in _boxes(box[8:]))
         return number and pictures and self._chunks > 0 and not any(_long(box, 0) for box in self._of(b"auxl"))
 
     def seconds(self) -> list[float]:

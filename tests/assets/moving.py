@@ -50,10 +50,10 @@ def as_turned(facts: CaseFacts) -> CaseFacts:
     """What earlier states made of ``turned_by_exif``."""
     [match], [sighting] = facts.matches, facts.sightings
     width, height = sighting.picture.width, sighting.picture.height
-    clockwise = np.array(match.verification.transform) @ [[0, 1, 0], [-1, 0, height - 1], [0, 0, 1]]
     turned = replace(sighting, picture=replace(sighting.picture, width=height, height=width))
-    transform = tuple(tuple(map(float, row)) for row in clockwise)
-    measured = replace(match.verification, transform=transform, rotation=-90)
+    (a, b, c), (d, e, f), last = match.verification.transform or HALF_MIRRORED
+    clockwise = (-b, a, c + b * (height - 1)), (-e, d, f + e * (height - 1)), last
+    measured = replace(match.verification, transform=clockwise, rotation=-90)
     return replace(facts, sightings=(turned,), matches=(replace(match, verification=measured),))
 
 
