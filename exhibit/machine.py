@@ -34,6 +34,8 @@ SENTENCES = {
 CACHE_RESERVE = 64 * 1024**2
 """Bytes that caches leave free for what can't be made again."""
 FILES_RESERVE = 10_000
+_SEGMENT, _FILES = 16 * 1024**2, 16
+"""Bytes of PostgreSQL's log of changes, and files, without which servers don't go on."""
 _OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
 """What a firewall or a connection says, too, but never with a file's name."""
 DATABASE_SILENT = Sentence("The database doesn't answer.")
@@ -88,6 +90,12 @@ def _of_database(error: "psycopg.Error") -> str:
         return DATABASE_FULL
     gone = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not state
     return DATABASE_SILENT if gone or state.startswith(_DATABASE_DOWN) else ""
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk of a path takes hardly anything more: what a database makes at a time doesn't fit."""
+    files = files_left(path)
+    return shutil.disk_usage(path).free < _SEGMENT or (files is not None and files < _FILES)
 
 
 def files_left(path: Path) -> int | None:

@@ -123,6 +123,12 @@ def setup(requirements: str) -> None:
     wanted = fingerprint(requirements)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return
+    if os.geteuid() == 0 and (closed := closed_above(Path(sys.executable))):
+        print(
+            f"make setup: {sys.executable} lies below {closed}, which is closed to other users: none but root can run "
+            "Exhibit then. For a user of its own remove .venv and name another: make setup PYTHON=/usr/bin/python3",
+            file=sys.stderr,
+        )
     uv = find_uv()
     print(f"Setting up .venv with Python {platform.python_version()} …", flush=True)
     stamp.unlink(missing_ok=True)
@@ -132,6 +138,11 @@ def setup(requirements: str) -> None:
     unpack_redis(uv)
     stamp.write_text(wanted, encoding="ascii")
     print("Ready.", flush=True)
+
+
+def closed_above(program: Path) -> Path | None:
+    """The first folder above a program, wherever links lead, that users other than its own can't pass."""
+    return next((folder for folder in reversed(program.resolve().parents) if not folder.stat().st_mode & 0o001), None)
 
 
 def audit(options: list[str]) -> None:

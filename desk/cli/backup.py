@@ -1,6 +1,6 @@
 """Backups, made while Exhibit runs."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
@@ -8,6 +8,7 @@ import click
 from desk.cli.common.frame import examples, finish, open_desk
 from desk.cli.common.options import PLACE, json_option
 from desk.cli.common.show import counted, echo_json, note, say
+from exhibit.config.secrets import MASTER_KEY, NEXT_MASTER_KEY
 from exhibit.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -34,12 +35,12 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
         shown = {"place": str(place), "made_at": made.made_at, "blobs": made.blobs, "files": kept, "log": log}
         echo_json({**shown, "left_out": list(made.left_out), "damaged": list(made.damaged)})
     else:
-        _say(made, place, keys=not without_keys)
+        _say(made, place)
     if made.damaged:
         finish(ExitCode.INCOMPLETE)
 
 
-def _say(made: "Description", place: Path, *, keys: bool) -> None:
+def _say(made: "Description", place: Path) -> None:
     said = "Written and read again, but incomplete" if made.damaged else "Written and read again"
     say(f"{said}: {place}. {counted(made.log.entries, 'entry', 'entries')} of the log.")
     for name in made.left_out:
@@ -48,5 +49,12 @@ def _say(made: "Description", place: Path, *, keys: bool) -> None:
         say(f"Not in it, for its bytes have changed or can't be read: {digest}")
     if made.damaged:
         say("Keep earlier backups. Look at the disk, put these files back from one, or bring the same pictures again.")
-    if keys:
-        say("It holds the keys: whoever reads it can sign as your owners.")
+    if held := {path.name for part in made.files if (path := PurePosixPath(part.path)).parts[0] == "secrets"}:
+        say(f"It holds {_power(held)}")
+
+
+def _power(held: set[str]) -> str:
+    """What whoever has these secrets can do, as the end of a sentence."""
+    if held & {MASTER_KEY, NEXT_MASTER_KEY}:
+        return "the keys: whoever reads it can sign as your owners."
+    return f"secrets ({', '.join(sorted(held))}), but not the master key: nothing is sealed with it alone."

@@ -16,7 +16,7 @@ import click
 from desk.cli.common.frame import Desk, examples, finish, open_desk, person
 from desk.cli.common.options import AT_LEAST_1, THERE, json_option, owner_option
 from desk.cli.common.show import counted, note, say, short, size, table, tell
-from exhibit.config.secrets import secret_path
+from exhibit.config.secrets import BUCKET, secret_path
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.plain import printable
 from exhibit.types import Json
@@ -113,7 +113,7 @@ def _fetched(desk: Desk, url: str) -> Path:
 
     config = desk.services.config
     folder = files.folder_for(url, config.data_dir / "lists")
-    for name, count in files.fetch(url, folder, secret_path(config, "bucket.toml")):
+    for name, count in files.fetch(url, folder, secret_path(config, BUCKET)):
         note(f"{name}: {size(count)}")
     return folder
 

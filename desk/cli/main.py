@@ -1,5 +1,6 @@
 """The command line as a whole: its commands, loaded when they are used, and how errors end."""
 
+import errno
 import importlib
 import os
 import sys
@@ -73,6 +74,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "block": "Never store certain bytes, or list those blocked.",
     },
 }
+_OF_FILES = {errno.EROFS, errno.EACCES, errno.EPERM}
 MODULES = dict.fromkeys(("deny", "allow", "block", "keep", "purge"), "rules")
 """Where a command is that has no module of its name."""
 COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
@@ -190,11 +192,18 @@ def _unforeseen(error: Exception) -> int:
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
         return _say(f"The database doesn't answer: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
     if fault := machine_fault(error):
-        return _say(fault, ExitCode.SERVICE_MISSING)
+        return _say(fault + _of_file(error), ExitCode.SERVICE_MISSING)
     if name == "DataError":  # a length or a character that no column takes: what was typed, in almost every case
         return _say(f"What was given can't be kept: {said[0] if said else name}.", ExitCode.WRONG_USE)
     sentence = f"This shouldn't have happened: {name}{': ' + said[0] if said else ''}."
     return _say(f"{sentence}\nEXHIBIT_DEBUG=true shows where.", ExitCode.CHECK_FAILED)
+
+
+def _of_file(error: BaseException | None) -> str:
+    """Which file may not be read or written, where that is what fails."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in _OF_FILES and error.filename):
+        error = error.__cause__
+    return "" if error is None else f" It is {error.filename}."  # type: ignore[attr-defined]
 
 
 def _reraise_when_debugging() -> None:

@@ -14,6 +14,7 @@ from registry.configuration import load_config
 if TYPE_CHECKING:
     from workers.database import restore
 
+KEYS = "Put the secrets back that the backup lacks, or use other keys: exhibit key rotate"
 AFTER = """\
 The log goes on, but it signs nothing yet. A backup is older than what outside witnesses may have seen since, and the
 log must never sign other entries under numbers that it has signed before. Only you can know whether it has:
@@ -42,7 +43,7 @@ def restore_command(*, place: Path, as_json: bool) -> None:
     if as_json:
         log = {"origin": done.log.origin, "entries": done.log.entries, "root": done.log.root}
         shown = {"made_at": done.description.made_at, "blobs": done.description.blobs, "log": log}
-        lacking = {"damaged": list(done.description.damaged)}
+        lacking = {"damaged": list(done.description.damaged), "closed_keys": done.closed_keys}
         echo_json({**shown, **lacking, "settings_aside": done.settings_aside, "stopped": done.stopped})
     else:
         _say(done)
@@ -61,5 +62,7 @@ def _say(done: "restore.Restored") -> None:
         say(f"Not in the backup, for its bytes had changed or couldn't be read: {digest}")
     if done.description.damaged:
         say("Put these files back from another backup, or bring the same pictures again.")
+    if done.closed_keys:
+        say(f"No seal can be made: owners' keys don't open. {done.closed_keys} {KEYS}")
     if done.stopped:
         say(AFTER)

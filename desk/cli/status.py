@@ -10,9 +10,10 @@ from desk.cli.common.frame import examples, finish, open_desk, workers_run
 from desk.cli.common.options import json_option
 from desk.cli.common.show import fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
-from exhibit.errors import ExitCode
+from exhibit.errors import ExitCode, ServiceMissingError
+from exhibit.machine import DATABASE_SILENT
 from registry import jobs
-from registry.configuration import load_config
+from registry.configuration import config_or_fault
 
 
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
@@ -20,18 +21,20 @@ from registry.configuration import load_config
 def status_command(*, as_json: bool) -> None:
     """Say what runs, what waits, and how far long work is. Starts nothing.
 
-    Ends with 3 when nothing runs, or the database doesn't answer.
+    Ends with 3 when nothing runs, or the database doesn't answer; with 2 where a setting is wrong, which is said after
+    what is known without the settings.
     """
     from workers.operations import checks
     from workers.servers import postgres
     from workers.tasks import supervisor
 
-    config = load_config()
+    config, fault = config_or_fault()
     status, disk = supervisor.running_status(config), checks.disk_check(config)
     given = bool(config.database_url and config.redis_url)
-    silent = (status is not None or given) and not postgres.database_answers(config)
-    asked = not silent and (status is not None or given)
-    work = _work() if asked else {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
+    asked = fault is None and (status is not None or given)
+    silent = asked and not postgres.database_answers(config)
+    work, why = _work_or_why() if asked and not silent else (_NOTHING, "")
+    silent = silent or bool(why)
     workers = workers_run(config)
     answer: dict[str, Any] = {
         "running": workers,
@@ -43,9 +46,22 @@ def status_command(*, as_json: bool) -> None:
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
-    tell(answer, lambda: _show_status(answer), as_json=as_json)
+    tell(answer, lambda: _show_status(answer, why, ZoneInfo(config.time_zone)), as_json=as_json)
+    if fault is not None:
+        raise fault
     if not workers or silent:
         finish(ExitCode.SERVICE_MISSING)
+
+
+_NOTHING: dict[str, Any] = {"waiting": {}, "held_up": {}, "background": [], "log_stopped": ""}
+
+
+def _work_or_why() -> tuple[dict[str, Any], str]:
+    """What the rows say, or nothing and why they can't be asked."""
+    try:
+        return _work(), ""
+    except ServiceMissingError as error:
+        return _NOTHING, str(error)
 
 
 def _work() -> dict[str, Any]:
@@ -61,14 +77,14 @@ def _work() -> dict[str, Any]:
     }
 
 
-def _show_status(answer: dict[str, Any]) -> None:
+def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     if not answer["running"]:
         say("Exhibit isn't running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
-    started = answer["started"] and moment(parse_rfc3339(answer["started"]), ZoneInfo(load_config().time_zone))
+    started = answer["started"] and moment(parse_rfc3339(answer["started"]), zone)
     fields(("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"]))
     if answer["database_silent"]:
-        say("The database doesn't answer: what waits can't be told.")
+        say(f"{why or DATABASE_SILENT} What waits can't be told.")
     if answer["disk"]["crawling_stopped"]:
         say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
     if answer["log_stopped"]:

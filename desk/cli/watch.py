@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli import watch_options as options
-from desk.cli.common.frame import Desk, ask, examples, finish, open_desk, person
+from desk.cli.common.frame import Desk, ask, check_crawling, examples, finish, open_desk, person
 from desk.cli.common.options import AT_LEAST_1, json_option, owner_option, yes_option
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, note, only_json, say, table, tell
 from desk.cli.common.wait import work_until
@@ -254,6 +254,7 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
     if watch.paused and not revisits.is_past(watch):
         raise WrongUseError(f"The watch {name} is paused.", hint=f"Resume it first: exhibit watch resume {quote(name)}")
     under_way = watching.crawl_under_way(watch)
+    check_crawling(desk.config)
     crawl = plan.start_now(desk.services, watch, everything=everything)
     if joined := under_way == crawl:
         later = " The next one asks for everything." if everything else ""
@@ -275,6 +276,7 @@ def look_at_page(*, url: str, named: str | None, wait: bool, as_json: bool) -> N
     owner = desk.owner(named)
     from registry.crawls import looks
 
+    check_crawling(desk.config)
     crawl = looks.look(desk.services, owner, url, by=person())
     _tell_run(desk, crawl, joined=False, wait=wait, as_json=as_json)
 

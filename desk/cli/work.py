@@ -15,7 +15,7 @@ from desk.cli.common.files import (
     read_picture,
     written_whole,
 )
-from desk.cli.common.frame import Desk, examples, finish, open_desk, person, taken
+from desk.cli.common.frame import Desk, examples, finish, no_room, open_desk, person, taken
 from desk.cli.common.options import AT_LEAST_1, FILE, THERE, json_option, out_option, owner_option, together
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
@@ -95,10 +95,11 @@ def add_works(
         raise WrongUseError(f"There are no pictures there.{said}", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
-    from registry.works import registration, tables, uploads
+    from registry.works import registration, tables
     from registry.works.column_mappings import Columns
 
-    uploads.check_disk(desk.services)
+    if hint := no_room(desk.config):
+        raise RefusedError("There is no room left on the disk.", reason="disk", hint=hint)
     of = desk.owner(named)
     columns = Columns(of, ColumnMapping.Kind.WORKS)
     declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file), columns) if csv_file else {}

@@ -18,13 +18,14 @@ from exhibit.config.anchors import AnchorConfig, Kinds, read_anchors
 from exhibit.config.values import setting
 from exhibit.errors import ConfigError
 
-__all__ = ["FILE_NAME", "AnchorConfig", "Config", "environment_name", "made_data_dir", "read_config"]
+__all__ = ["FILE_NAME", "AnchorConfig", "Config", "bare_config", "environment_name", "made_data_dir", "read_config"]
 
 FILE_NAME = "exhibit.toml"
 
 _GIB = 1024**3
 _MIB = 1024**2
 _PREFIX = "EXHIBIT_"
+_HINT = "docs/operator.md says how settings are written; `make reference` lists them all."
 _FORMER = {"index_cache_bytes"}
 """Settings of earlier versions, which are passed over."""
 _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
@@ -225,9 +226,29 @@ def read_config(environ: Mapping[str, str], kinds: Kinds) -> Config:
         except ValueError as error:
             raise ConfigError(
                 f"{where} can't be used: {error}.",
-                hint="docs/operator.md says how settings are written; `make reference` lists them all.",
+                hint=_HINT,
             ) from None
-    return Config(data_dir=data_dir, **checked)
+    config = Config(data_dir=data_dir, **checked)
+    for name, fault in _lacking(config).items():
+        if fault:
+            raise ConfigError(f"{given[name][0]} can't be used: {fault}.", hint=_HINT)
+    return config
+
+
+def _lacking(config: Config) -> dict[str, str]:
+    """What settings need besides themselves and isn't there, by their names; empty texts where nothing lacks."""
+    roots = config.data_dir / config.passkey_roots
+    found = not config.passkey_roots or roots.is_file() or any(roots.glob("*.pem"))
+    return {
+        "sign_up": "open needs a mail_url" if config.sign_up == "open" and not config.mail_url else "",
+        "passkey_roots": "" if found else f"{roots} is no file, and no folder with *.pem",
+        "passkey_aaguids": "it needs passkey_roots" if config.passkey_aaguids and not config.passkey_roots else "",
+    }
+
+
+def bare_config(environ: Mapping[str, str]) -> Config:
+    """The data folder alone, all else as where nothing is set: for what goes on though a setting is wrong."""
+    return Config(data_dir=_data_dir(environ))
 
 
 def made_data_dir(config: Config) -> Path:

@@ -11,7 +11,27 @@ MASTER_KEY, SECRET_KEY, LOG_KEY = "master_key", "secret_key", "log.key"
 NEXT_MASTER_KEY = "master_key.next"
 REDIS_PASSWORD = "redis_password"  # noqa: S105 - the name of its file
 INSTALLATION = "installation"
+BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS = "bucket.toml", "milvus_token", "web_archive_keys"
+_KEYS = (MASTER_KEY, NEXT_MASTER_KEY, SECRET_KEY, LOG_KEY)
+_MOUNTABLE = (*_KEYS, REDIS_PASSWORD, INSTALLATION, BUCKET, MILVUS_TOKEN, WEB_ARCHIVE_KEYS)
 _BYTES = 32
+
+
+def check_mount(config: Config) -> None:
+    """Raise ``ConfigError`` where the folder of the setting isn't there, or is the empty one below a lost mount.
+
+    What lies there would be made anew in the data folder, and open nothing.
+    """
+    if config.secrets_dir and not all_mounted(config):
+        folder = Path(config.secrets_dir)
+        state = "holds none" if folder.is_dir() else "isn't there"
+        hint = "Mount it, or correct EXHIBIT_SECRETS_DIR; without that setting they are in secrets/ of the data folder."
+        raise ConfigError(f"The folder of secrets {folder} {state}.", hint=hint)
+
+
+def all_mounted(config: Config) -> list[Path]:
+    """The files of all secrets that lie in the folder of the setting."""
+    return [path for name in _MOUNTABLE if (path := mounted(config, name)) is not None]
 
 
 def mounted(config: Config, name: str) -> Path | None:
@@ -82,6 +102,7 @@ def _kept(config: Config, name: str) -> bytes:
     try:
         return _read(path)
     except FileNotFoundError:
+        check_mount(config)
         made_data_dir(config)
         path.parent.mkdir(exist_ok=True)
         path.parent.chmod(0o700)

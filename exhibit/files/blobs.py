@@ -190,7 +190,7 @@ class Folder:
     def __init__(self, root: Path, made: Path | None = None) -> None:
         self.root = root
         self._incoming = root / "incoming"
-        if made is None or not made.exists() or any(root.glob("??")):
+        if made is None or not (made.exists() and is_empty(root)):
             root.mkdir(mode=0o700, exist_ok=True)  # what lies here is for nobody else on this machine
             self._incoming.mkdir(exist_ok=True)
             with suppress(OSError):  # it only reads
@@ -334,6 +334,16 @@ class _ReadAhead:
             digest = next(iter(self._left))
             del self._left[digest]
             self._coming[digest] = self._pool.submit(self._get, digest)
+
+
+def is_empty(root: Path) -> bool:
+    """Whether a folder of exact bytes isn't there, or holds none: where it was made, that one has gone."""
+    return not any(root.glob("??"))
+
+
+def has_gone(root: Path, made: Path) -> bool:
+    """Whether a folder of exact bytes that was made isn't there any more, as where its disk isn't mounted."""
+    return made.exists() and is_empty(root) and not (root / "incoming").is_dir()
 
 
 def verified(data: bytes, digest: Digest) -> bytes:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import FormatError, parse_json
 from evidence.verify.checks.cocaptures import expect_web_archive
-from exhibit.config.secrets import secret_path
+from exhibit.config.secrets import WEB_ARCHIVE_KEYS, secret_path
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.addresses import host_of, origin_of, port_of
 from exhibit.network.guard import Guard
@@ -106,7 +106,7 @@ def _save(services: Services, page: str, came: list[WebArchive], until: float) -
 
 def _call(services: Services, until: float, method: str, path: str, form: Any = None) -> dict[str, Any]:  # noqa: ANN401
     archive, seconds = services.config.web_archive_url, max(0.1, until - time.monotonic())
-    file = secret_path(services.config, "web_archive_keys")
+    file = secret_path(services.config, WEB_ARCHIVE_KEYS)
     keys = os.environ.get("WEB_ARCHIVE_KEYS") or (file.read_text("utf-8") if file.exists() else "")
     headers = {"Accept": "application/json"} | ({"Authorization": f"LOW {keys.strip()}"} if keys else {})
     with session_for(services, archive, seconds) as session:

@@ -14,9 +14,9 @@ from evidence.keys.at_rest import encrypt_again
 from evidence.keys.documents import DocumentKey as UnlockedDocumentKey, generate_document_key, unlock_document_key
 from evidence.keys.ed25519 import KeySigner, generate_sealing_key, unlock
 from exhibit.clock import now
-from exhibit.config.secrets import adopt_next_master_key, master_keys, next_master_key
+from exhibit.config.secrets import MASTER_KEY, adopt_next_master_key, master_keys, next_master_key, secret_path
 from exhibit.entries import EntryType
-from exhibit.errors import IntegrityError
+from exhibit.errors import ConfigError, IntegrityError
 from exhibit.sentences import Sentence
 from registry.bundles import passkeys
 from registry.bundles.passkeys import Act, Answer
@@ -56,6 +56,22 @@ def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
         return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
 
     return _with_master_keys(services, key, unlocked)
+
+
+def closed_keys(services: Services) -> str:
+    """Why owners' sealing keys in use can't be opened here; empty when they can. Makes no secret.
+
+    After a loss those that were changed since open, and the others don't: the newest and the oldest are tried.
+    """
+    used = SealingKey.objects.filter(revoked_at=None, retired_at=None)
+    for key in {key.pk: key for key in (used.order_by("pk").first(), used.order_by("-pk").first()) if key}.values():
+        if not secret_path(services.config, MASTER_KEY).exists():
+            return Sentence("The master key isn't here.")
+        try:
+            signer_of(services, key)
+        except (IntegrityError, ConfigError) as error:
+            return error.message
+    return ""
 
 
 def still_counts(key: SealingKey) -> None:

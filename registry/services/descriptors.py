@@ -1,5 +1,6 @@
 """The networks of one process: which serves, which is being brought into use, by the rows as last looked at."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -25,8 +26,8 @@ class SwitchedError(ExhibitError):
 class Descriptors:
     """Networks by their rows, with their files among the blobs."""
 
-    def __init__(self, blobs: BlobStore) -> None:
-        self._blobs = blobs
+    def __init__(self, blobs: Callable[[], BlobStore]) -> None:
+        self._blobs = blobs  # asked for when they are needed: rows are told of while their place is away
         self._choice: DescriptorChoice | None = None
         self._made: dict[int, Descriptor] = {}
 
@@ -36,7 +37,7 @@ class Descriptors:
             return
         self._choice = descriptors.choice_with()
         if self._choice is None:
-            start_shipped(self._blobs)
+            start_shipped(self._blobs())
             self._choice = descriptors.choice_with()
 
     @property
@@ -92,11 +93,11 @@ class Descriptors:
 
     def _file(self, digest: Digest, folder: Path) -> Path:
         """Where a network lies on this machine; a copy in a folder where the bytes lie in a bucket."""
-        if isinstance(self._blobs, FolderBlobStore):
-            return self._blobs.path(digest)
+        if isinstance(blobs := self._blobs(), FolderBlobStore):
+            return blobs.path(digest)
         here = FolderBlobStore(folder)
         if not here.is_whole(digest):
-            here.put(self._blobs.get(digest))
+            here.put(blobs.get(digest))
         return here.path(digest)
 
     def _make(self, row: DescriptorModel) -> Descriptor:
@@ -104,7 +105,7 @@ class Descriptors:
             return BUILT_IN
         card, digest = card_of(row.card), row.digest
         kind = Descriptor if row.shared is None else GuardedDescriptor  # somebody else's runs in a process of its own
-        return kind(card, space_of(card, digest), lambda: self._blobs.get(digest))
+        return kind(card, space_of(card, digest), lambda: self._blobs().get(digest))
 
 
 def start_shipped(blobs: BlobStore) -> None:

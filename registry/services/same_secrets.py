@@ -1,7 +1,7 @@
 """Whether this machine has the secrets that its installation uses: the database keeps a fingerprint of each.
 
-With an embedded database there is one machine, and nothing is asked. With one of your own, other machines may use it:
-a secret that one of them lacks isn't made anew there, and nothing is encrypted under another master key.
+With an embedded database there is one machine, and the database isn't asked. With one of your own, other machines may
+use it: a secret that one of them lacks isn't made anew there, and nothing is encrypted under another master key.
 """
 
 from contextlib import suppress
@@ -10,7 +10,15 @@ from hashlib import sha256
 import psycopg
 
 from exhibit.config.config import Config
-from exhibit.config.secrets import LOG_KEY, MASTER_KEY, NEXT_MASTER_KEY, SECRET_KEY, master_key, secret_path
+from exhibit.config.secrets import (
+    LOG_KEY,
+    MASTER_KEY,
+    NEXT_MASTER_KEY,
+    SECRET_KEY,
+    check_mount,
+    master_key,
+    secret_path,
+)
 from exhibit.errors import ConfigError, ServiceMissingError
 from registry.services.addresses import SECONDS_TO_CONNECT
 
@@ -21,9 +29,11 @@ _HINT = "Take it from a machine that has it, with all of secrets/, or name the f
 def check_secrets(config: Config) -> None:
     """Hold the secrets that are here against those that the installation uses; before anything is made or opened.
 
-    Raises ``ConfigError`` for one that is another or isn't here. Without a ``secret_key``, which is asked for at once,
-    nothing is begun while the database can't be asked whether there is one: ``ServiceMissingError``.
+    Raises ``ConfigError`` for one that is another or isn't here, or where their folder is missing. Without a
+    ``secret_key``, which is asked for at once, nothing is begun while the database can't be asked whether there is one:
+    ``ServiceMissingError``.
     """
+    check_mount(config)
     if not config.database_url:
         return
     here = {name: _fingerprint(config, name) for name in NAMES}

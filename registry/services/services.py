@@ -102,7 +102,7 @@ class Services:
         """The networks that describe pictures."""
         from registry.services.descriptors import Descriptors  # loads OpenCV, after the fork
 
-        return Descriptors(self.blobs)
+        return Descriptors(lambda: self.blobs)
 
     @property
     def features(self) -> "FeatureCache":

@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 
 from evidence.log.heads import NAME, FileHead, ObjectHead
 from exhibit.config.config import Config
-from exhibit.config.secrets import INSTALLATION, installation, secret_path
+from exhibit.config.secrets import BUCKET, INSTALLATION, installation, secret_path
 from exhibit.digests import Digest
 from exhibit.errors import StorageError
-from exhibit.files.blobs import BlobStore, Folder, FolderBlobStore, Place, blob_store
+from exhibit.files.blobs import BlobStore, Folder, FolderBlobStore, Place, blob_store, has_gone
 from exhibit.files.durable import write_once
 from exhibit.ports import HeadStore
 from exhibit.sentences import Sentence
@@ -125,10 +125,18 @@ def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:
 
 
 def examine(config: Config) -> None:
-    """Ask the bucket, if one is configured, without changing anything; raises ``StorageError`` as it would."""
-    if config.blobs_url and folder_of(config.blobs_url) is None:
-        known = secret_path(config, INSTALLATION).exists()
-        _bucket(config, config.blobs_url, installation(config) if known else "").examine()
+    """Ask the place of the exact bytes, without changing anything; raises ``StorageError`` as it would."""
+    url, known = config.blobs_url, secret_path(config, INSTALLATION).exists()
+    place = folder_of(url)
+    if url and place is None:
+        _bucket(config, url, installation(config) if known else "").examine()
+        return
+    made = _made_of(config, url)
+    if place is not None and made.exists() and known:
+        _check_folder(config, url, place)
+    folder = config.data_dir / BLOBS if place is None else place / BLOBS
+    if has_gone(folder, made):
+        raise _gone(folder)
 
 
 def folder_of(url: str) -> Path | None:
@@ -139,17 +147,27 @@ def folder_of(url: str) -> Path | None:
 
 def _check_folder(config: Config, url: str, place: Path) -> None:
     """Raise ``StorageError`` when a folder elsewhere has gone, or is another installation's."""
-    marker, claimed = place / "installation", config.data_dir / f"{BLOBS}-{_key(url)}.made"
+    marker, claimed = place / "installation", _made_of(config, url)
     if not claimed.exists():
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_once(marker, installation(config).encode())
     try:
         owner = marker.read_text("ascii")
     except FileNotFoundError:
-        raise StorageError(Sentence("%(place)s isn't there, or isn't what it was.", place=place)) from None
+        raise _gone(place) from None
     if owner != installation(config):
         hint = "Name another folder in EXHIBIT_BLOBS_URL."
         raise StorageError(Sentence("%(place)s belongs to another installation of Exhibit.", place=place), hint=hint)
+
+
+def _made_of(config: Config, url: str) -> Path:
+    """The file that tells that the folder of the exact bytes was made, in the data folder or elsewhere."""
+    return config.data_dir / (f"{BLOBS}-{_key(url)}.made" if url else f"{BLOBS}.made")
+
+
+def _gone(place: Path) -> StorageError:
+    hint = Sentence("Mount its disk, or put the folder back where it was.")
+    return StorageError(Sentence("%(place)s isn't there, or isn't what it was.", place=place), hint=hint)
 
 
 def _bucket(config: Config, url: str, owner: str) -> "Bucket":
@@ -158,7 +176,7 @@ def _bucket(config: Config, url: str, owner: str) -> "Bucket":
     except ImportError as error:
         hint = "Install it: python3 tools/bootstrap.py runtime bucket"
         raise StorageError(Sentence("Bytes in a bucket need the optional part “bucket”."), hint=hint) from error
-    keys = secret_path(config, "bucket.toml")
+    keys = secret_path(config, BUCKET)
     return Bucket(partial(open_store, url, keys), owner, config.data_dir / f"bucket-{_key(url)}.made")
 
 

@@ -60,7 +60,7 @@ def test_other_processes_find_a_network_s_file_on_this_machine(away: SyncRunner,
     blobs = away.services.blobs
     digest = blobs.put(b"a network")
     for _ in range(2):
-        path = Descriptors(blobs)._file(digest, tmp_path / "networks")
+        path = Descriptors(lambda: blobs)._file(digest, tmp_path / "networks")
         assert path.read_bytes() == b"a network"
         path.chmod(0o600)
         path.write_bytes(b"changed")

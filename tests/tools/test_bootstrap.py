@@ -3,6 +3,7 @@ import hashlib
 import io
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -120,6 +121,31 @@ def test_an_unknown_platform_is_told_to_bring_uv(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bootstrap, "UV_WHEELS", {})
     with pytest.raises(bootstrap.BootstrapError, match="Install uv yourself"):
         bootstrap.fetch_uv()
+
+
+def test_a_python_below_a_closed_folder_is_told(open_folder: Path) -> None:
+    program = open_folder / "home" / "bin" / "python3"
+    program.parent.mkdir(mode=0o755, parents=True)
+    program.touch()
+    (open_folder / "python3").symlink_to(program)
+    for folder in program.parents[:2]:
+        folder.chmod(0o755)
+    assert bootstrap.closed_above(open_folder / "python3") is None
+    (open_folder / "home").chmod(0o700)
+    assert bootstrap.closed_above(open_folder / "python3") == open_folder / "home"
+
+
+@pytest.mark.parametrize(("is_there", "said"), [(True, "is gone, or the user"), (False, "isn't set up yet")])
+def test_an_interpreter_that_cannot_be_run_is_no_missing_setup(tmp_path: Path, *, is_there: bool, said: str) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(CHECKOUT / "bin" / "exhibit", tmp_path / "bin" / "exhibit")
+    if is_there:
+        (tmp_path / ".venv" / "bin" / "python").symlink_to(tmp_path / "closed" / "python3")
+    run = subprocess.run([tmp_path / "bin" / "exhibit"], capture_output=True, text=True, check=False)
+    assert run.returncode == 3
+    assert said in run.stderr
+    assert ("make setup PYTHON=" in run.stderr) == is_there
 
 
 def test_wrong_use_shows_the_usage() -> None:

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from exhibit import __version__
 from exhibit.clock import now, rfc3339
 from exhibit.config.config import FILE_NAME, Config
-from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD
+from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD, all_mounted
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from exhibit.files.blobs import BlobStore
@@ -52,6 +52,8 @@ _BEGUN = ".backup-"
 _TOP = re.compile(
     rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_BEGUN)}.*|lost\+found"
 )
+_NOT_KEPT = {REDIS_PASSWORD, INSTALLATION}
+"""Secrets that are made anew where a backup is put back."""
 KEY_FILES = ("roots", "key_file", "password_file", "bitcoin_credentials")
 
 
@@ -124,16 +126,20 @@ def log_state(services: Services) -> LogState:
 
 
 def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
-    """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere."""
+    """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere.
+
+    Secrets that lie elsewhere are left out, too.
+    """
     named = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
     pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
     secrets = config.data_dir / "secrets"
     kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named, *pairs]
-    kept += sorted(path for path in secrets.rglob("*") if path.name not in {REDIS_PASSWORD, INSTALLATION})
+    kept += sorted(path for path in secrets.rglob("*") if path.name not in _NOT_KEPT)
     inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(secrets)]
-    left_out = [str(path) for path in named if path not in inside]
+    mounted = [path for path in all_mounted(config) if path.name not in _NOT_KEPT]
+    left_out = [str(path) for path in dict.fromkeys([*named, *mounted]) if path not in inside]
     return inside, left_out if keys else [*left_out, "secrets/"]
 
 

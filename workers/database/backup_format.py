@@ -127,7 +127,7 @@ def verify_backup(place: Path) -> Description:
     if found.description is None:
         if not found.blobs and not any(name.startswith(_BEGINNINGS) for name in found.digests):
             raise IntegrityError(f"{place} isn't a backup: nothing of one is in it.", hint=_NAME_ONE)
-        hint = "It was interrupted: the same command goes on." if place.is_dir() else _HINT
+        hint = "It was interrupted: `exhibit backup` to this folder goes on." if place.is_dir() else _HINT
         raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
     _hold_against(found, found.description)
     return found.description

@@ -14,7 +14,7 @@ from exhibit.errors import NotFoundError, StorageError, WrongUseError
 from exhibit.files.blobs import BlobStore, FolderBlobStore
 from exhibit.files.locks import alone
 from exhibit.sentences import Sentence
-from registry.services.stores import BLOBS, WITHHELD, store_at
+from registry.services.stores import BLOBS, WITHHELD, folder_of, store_at
 from workers.servers.embedded import lock_folder
 
 AT_ONCE = 8
@@ -41,8 +41,9 @@ def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
     """Copy what is missing or damaged in another place; what is there is read and held against its digest.
 
     Nothing is removed. After an interruption the same call goes on. Raises ``StorageError`` when a place can't be
-    used, ``WrongUseError`` while another call is at it.
+    used, ``WrongUseError`` while another call is at it, or for places of which one lies within the other.
     """
+    _refuse_nested(_folders(config, source), _folders(config, to))
     busy = WrongUseError("The bytes are being moved already.", hint="Wait for the end of that.")
     scratch, moved = config.data_dir / "moving", Moved()
     with alone(lock_folder(config) / "moving.lock", busy):
@@ -59,6 +60,21 @@ def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     return moved
+
+
+def _folders(config: Config, url: str) -> list[Path]:
+    """The folders in which bytes lie at a place, wherever links lead; none for a bucket."""
+    place = folder_of(url) if url else config.data_dir
+    return [] if place is None else [(place / name).resolve() for name in (BLOBS, WITHHELD)]
+
+
+def _refuse_nested(old: list[Path], new: list[Path]) -> None:
+    """What is copied there would be copied again from there."""
+    if old and old == new:
+        raise WrongUseError("The bytes lie there already.")
+    if any(one.is_relative_to(other) or other.is_relative_to(one) for one in old for other in new):
+        hint = "Name a folder beside the one in which they lie."
+        raise WrongUseError("The two places can't lie one within the other.", hint=hint)
 
 
 def _take_some(given: Iterable[Digest], copy: Callable[[Digest], Copied], count: Callable[[Copied], None]) -> None:

@@ -56,6 +56,7 @@ class Restored:
     log: LogState  # as the restored rows hold it, which is what the backup says
     settings_aside: bool  # settings or searches of the backup stand beside those that were here, or can't be used here
     stopped: str  # why the log's head isn't signed from here on, with what to do; empty when signing goes on
+    closed_keys: str  # why owners' keys don't open, so that nothing is sealed; empty when they do
 
 
 def put_back(config: Config, place: Path, tell: Tell) -> Restored:
@@ -95,9 +96,9 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
         config = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
         with ensure_servers(config):
             tell("Making the indexes again.")
-            log, stopped = _begin(config, description)
+            log, stopped, closed_keys = _begin(config, description)
         shutil.rmtree(folder / FOLDER)
-        return Restored(description, log, aside, stopped)
+        return Restored(description, log, aside, stopped, closed_keys)
 
 
 def take_up(config: Config) -> Callable[[], None]:
@@ -263,11 +264,12 @@ def _settle_rows() -> None:
     mail.doubt_waiting()
 
 
-def _begin(config: Config, description: Description) -> tuple[LogState, str]:
+def _begin(config: Config, description: Description) -> tuple[LogState, str, str]:
     """Bring the schema up to date, and see whether the log is that of the backup."""
     from workers.database.schema import migrate
 
     migrate()
+    from registry.bundles.keys import closed_keys
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
     from workers.database.backup import log_state
@@ -279,4 +281,4 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str]:
         raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
     for _ in rebuild_indexes(services):
         pass
-    return log, services.log.stopped()
+    return log, services.log.stopped(), closed_keys(services)

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from exhibit.browser.program import OFF, find_browser
 from exhibit.clock import now
 from exhibit.config.config import AnchorConfig, Config
-from exhibit.errors import ExhibitError
+from exhibit.config.secrets import SECRET_KEY, secret_path
+from exhibit.errors import ConfigError, ExhibitError
 from exhibit.files.locks import shared
 from registry.notifications.mail import mail_folder, sender
 from registry.services import stores
@@ -60,6 +61,12 @@ def examine_all(config: Config) -> tuple[Check, ...]:
         services = tuple(check for check in services if check.name != "witnesses" or not check.ok)
     told = {check.name for check in services}
     return (*(check for check in machine if check.name not in told), *services)
+
+
+def examine_without_settings(config: Config, fault: ConfigError) -> tuple[Check, ...]:
+    """What can be said where a setting is wrong, of which only the data folder is known."""
+    wrong = Check("settings", ok=False, sentence=fault.message, remedy=fault.hint or "Correct it, and ask again.")
+    return (wrong, *(probe(config) for probe in (_data_folder, damage_check, _chinese_font, _openssl)))
 
 
 def _silent_database(config: Config) -> Check:
@@ -117,7 +124,14 @@ def _secrets(config: Config) -> Check:
         check_secrets(config)
     except ExhibitError as error:
         return Check("secrets", ok=False, sentence=error.message, remedy=error.hint)
-    return Check("secrets", ok=True, sentence=f"Their folder is {config.secrets_dir or config.data_dir / 'secrets'}.")
+    folder = config.secrets_dir or config.data_dir / "secrets"
+    embedded = not config.database_url and (config.data_dir / "postgres").exists()
+    if embedded and not secret_path(config, SECRET_KEY).exists():
+        sentence = f"There is a database, and its secrets aren't here ({folder}): owners' keys can't be opened."
+        remedy = "Put them back from your backup before the next start."
+        return Check("secrets", ok=False, sentence=sentence, remedy=remedy)
+    silent = " Whether they open owners' keys is seen while Exhibit runs." if embedded and not are_kept(config) else ""
+    return Check("secrets", ok=True, sentence=f"Their folder is {folder}.{silent}")
 
 
 def _bytes(config: Config) -> Check:

@@ -40,6 +40,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
     return [
         room(found.disk),
         damage_check(config),
+        *_keys(found, said),
         *_workers(found),
         *_held_up(found, said),
         *_late(found),
@@ -58,6 +59,13 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         *_settings(found, config),
         version_check(config),
     ]
+
+
+def _keys(found: Status, said: Saying) -> Iterator[Check]:
+    if found.closed_keys:
+        sentence = _("No seal can be made: owners' keys don't open. %(why)s") % {"why": said(found.closed_keys)}
+        remedy = _("Put secrets/ back from your backup. If the master key is lost, use other keys: exhibit key rotate")
+        yield Check("keys", ok=False, sentence=sentence, remedy=remedy)
 
 
 def _workers(found: Status) -> Iterator[Check]:

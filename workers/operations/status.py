@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 from exhibit.clock import now
 from registry import jobs
 from registry.alliance import partners
+from registry.bundles.keys import closed_keys
 from registry.cases import floods
 from registry.cases.reported import waiting_reports
 from registry.crawls import canaries
@@ -97,6 +98,7 @@ class Status:
     taken: Mapping[str, Taken]
     reported: Sequence[str] = ()
     partners: Sequence[tuple[str, str]] = ()  # with what is wrong with the log of each, if something is
+    closed_keys: str = ""  # why owners' sealing keys can't be opened, so that nothing is sealed
     floods: Sequence[tuple[str, int, int]] = ()  # owner and number of each work held back, and on how many sites
 
 
@@ -121,6 +123,7 @@ def status_of(services: Services, most: int | None = None) -> Status:
         missed=[result.canary for _, result in canaries.missed_lately()],
         taken=running.taken_since(now() - timedelta(days=COST_DAYS)),
         reported=waiting_reports(),
+        closed_keys=closed_keys(services),
         partners=list(partners.active().values_list("name", "fault")),
         floods=list(floods.undecided().values_list("work__owner__slug", "work__number", "sites")),
     )

@@ -4,6 +4,7 @@ Whoever uses the servers shares a lock. The keeper stops them when it can take t
 the lock while it stops them, so that one who comes at that moment waits and starts a new keeper.
 """
 
+import errno
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from exhibit.errors import ServiceMissingError, ended
 from exhibit.files.locks import FileLock, holder, is_free, shared
 from exhibit.files.private import keep_private
 from exhibit.logs import last_lines
+from exhibit.machine import SENTENCES, is_full
 from registry.configuration import load_config
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.processes import asked_to_stop, open_log, pauses
@@ -26,6 +28,9 @@ _LOOK_SECONDS = 1.0
 """Between two looks whether anybody uses the servers; that one of them has ended is heard at once."""
 _SECONDS_FOR_ANOTHER = 120.0
 """For so long servers are waited for that another process keeps, and that don't answer."""
+
+_SECONDS_ON_A_FULL_DISK = 2.0
+"""For so long servers that may be starting are waited for where they find no room to write."""
 
 
 @contextmanager
@@ -47,14 +52,18 @@ def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
     """Wait until the servers answer, with a new keeper when there is none; for one who uses them already.
 
     It takes as long as they get on: making or recovering a database takes minutes on a slow machine. Raises
-    ``ServiceMissingError`` when they don't come up, or ``stop`` says to wait no longer.
+    ``ServiceMissingError`` when they don't come up, soon where the disk is full, or ``stop`` says to wait no longer.
     """
-    keeper, until = None, time.monotonic() + _SECONDS_FOR_ANOTHER
+    keeper, begun = None, time.monotonic()
+    until = begun + _SECONDS_FOR_ANOTHER
     while not (are_kept(config) and servers_answer(config)):
         if keeper is None or keeper.poll() == 0:  # it found another one at work, which may be ending
             keeper = start_keeper(config)
         if holder(lock_folder(config) / "servers.lock") == keeper.pid:  # it sees for itself whether they get on
             until = time.monotonic() + _SECONDS_FOR_ANOTHER
+        if time.monotonic() - begun > _SECONDS_ON_A_FULL_DISK and is_full(config.data_dir):
+            hint = f"Make room below {config.data_dir}; what runs goes on then by itself."
+            raise ServiceMissingError(f"{SENTENCES[errno.ENOSPC]} The embedded servers can't write.", hint=hint)
         if keeper.returncode or time.monotonic() > until or stop():
             said = last_lines(config.data_dir / "log", "keeper", 1)
             raise ServiceMissingError(f"The embedded servers don't start. {said}".strip(), hint="Try `exhibit doctor`.")

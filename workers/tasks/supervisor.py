@@ -1,6 +1,7 @@
 """`exhibit up`: the servers, the workers, the tick and the site, started together, kept running, stopped together."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -247,9 +248,12 @@ def _refuse_taken_port(config: Config) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((config.web_host, config.web_port))
-        except OSError as error:
-            hint = "Set EXHIBIT_WEB_PORT to another one."
-            sentence = f"The site can't listen on {config.web_host} port {config.web_port}: {error.strerror}."
+        except (OSError, UnicodeError) as error:  # some that is no name isn't even asked for
+            of_port = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
+            of_host = "Set EXHIBIT_WEB_HOST to an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all."
+            hint = "Set EXHIBIT_WEB_PORT to another one." if of_port else of_host
+            why = getattr(error, "strerror", None) or "it is no name of a host"
+            sentence = f"The site can't listen on {config.web_host} port {config.web_port}: {why}."
             raise ConfigError(sentence, hint=hint) from error
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from exhibit.config.config import Config
-from exhibit.errors import ExitCode, NotFoundError, WrongUseError
+from exhibit.errors import ExitCode, NotFoundError, ServiceMissingError, WrongUseError
 from exhibit.types import CaseDecision, Json
 from registry.configuration import load_config
 
@@ -104,6 +104,23 @@ def _opened() -> Iterator[Desk]:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
         schema.migrate()
         yield Desk(config)
+
+
+def no_room(config: Config) -> str:
+    """Why the disk counts as nearly full, and which setting says so; empty where there is room.
+
+    Others are told to ask the operator, who gives these commands.
+    """
+    from workers.operations import checks
+
+    disk = checks.disk_check(config)
+    return "" if disk.ok else f"{disk.sentence} {disk.remedy}"
+
+
+def check_crawling(config: Config) -> None:
+    """Raise ``ServiceMissingError`` where crawling has stopped for want of room."""
+    if hint := no_room(config):
+        raise ServiceMissingError("The disk is nearly full, and crawling has stopped.", hint=hint)
 
 
 def ask(question: str) -> None:

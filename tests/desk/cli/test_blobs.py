@@ -36,14 +36,29 @@ def test_it_says_what_is_to_be_set_and_what_was_left(cli: Terminal, tmp_path: Pa
     ("to", "said"),
     [
         ("data-folder", "lie there already"),
+        ("file://{data}", "lie there already"),
+        ("file://{data}/blobs", "can't lie one within the other"),
+        ("file://{data}/blobs/ab", "can't lie one within the other"),
+        ("file://{data}/linked", "can't lie one within the other"),
         ("/mnt/exhibit", "must be a URL that begins with s3: or gs: or az: or file:"),
         ("s3://key:secret@bucket/x", "names no bucket"),
         ("file://mnt/exhibit", "names no folder"),
     ],
 )
 def test_places_that_cannot_be_are_refused(cli: Terminal, to: str, said: str) -> None:
-    ran = cli.run("blobs", "move", "--to", to, code=2)
+    blobs = blob_store(cli.data)
+    (cli.data / "linked").symlink_to(blobs.root)
+    before = sorted(blobs.root.rglob("*"))
+    ran = cli.run("blobs", "move", "--to", to.format(data=cli.data), code=2)
+    assert sorted(blobs.root.rglob("*")) == before
     assert (said in ran.err, ran.out) == (True, ""), ran
+
+
+def test_a_place_around_the_one_in_which_they_lie_is_refused(cli: Terminal, tmp_path: Path) -> None:
+    inner, outer = (tmp_path / "outer" / "blobs").as_uri(), (tmp_path / "outer").as_uri()
+    cli.run("blobs", "move", "--to", inner)
+    ran = cli.run("blobs", "move", "--from", inner, "--to", outer, code=2)
+    assert "can't lie one within the other" in ran.err
 
 
 def test_while_exhibit_runs_it_ends_as_incomplete(cli: Terminal, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`exhibit doctor`: what this machine has and lacks."""
 
+import pytest
+
 from tests.assets.command_line import Terminal
 
 
@@ -14,3 +16,8 @@ def test_each_check_is_a_line_with_what_helps_where_something_lacks(cli: Termina
         mark = "ok     " if one["ok"] else "MISSING" if one["needed"] else "without"
         assert f"{mark}  {one['name']}: " in told
     assert all(one["remedy"] for one in lacks)
+
+
+def test_a_setting_that_is_wrong_is_a_line(alone: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXHIBIT_WORKERS", "many")
+    assert "MISSING  settings: EXHIBIT_WORKERS can't be used" in alone.run("doctor", code=3).out

@@ -57,7 +57,7 @@ class OperationalError(Exception):
         (click.Abort(), ExitCode.INTERRUPTED, "Interrupted.\n"),
         (OperationalError("no route\nmore"), ExitCode.SERVICE_MISSING, "The database doesn't answer: no route.\n"),
         (OSError(errno.ENOSPC, "No space", "f"), ExitCode.SERVICE_MISSING, "The disk is full.\n"),
-        (OSError(errno.EROFS, "Read-only", "f"), ExitCode.SERVICE_MISSING, "The disk is read-only.\n"),
+        (OSError(errno.EROFS, "Read-only", "f"), ExitCode.SERVICE_MISSING, "The disk is read-only. It is f.\n"),
         (
             ZeroDivisionError("by zero"),
             ExitCode.CHECK_FAILED,

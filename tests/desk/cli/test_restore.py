@@ -17,5 +17,6 @@ def test_what_is_no_backup_is_named_and_nothing_is_made(cli: Terminal, folder: P
         assert ran.code in (1, 2), ran
         assert name in ran.err, ran
         assert words in ran.err, ran
+        assert ("`exhibit backup` to this folder goes on" in ran.err) == (name == "begun"), ran
     assert "does not exist" in cli.run("restore", folder / "missing", code=2).err
     assert {one.name for one in cli.data.iterdir()} <= {"locks"}

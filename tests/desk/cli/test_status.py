@@ -28,3 +28,12 @@ def test_with_servers_of_ones_own_it_says_what_waits(
     line = next(one for one in ran.out.splitlines() if one.startswith("match: "))
     assert line.split()[-3:] == ["0", "0", "2"]
     assert set(cli.ask("status", code=3)["waiting"]) == {step.name for step in jobs.with_rows()}
+
+
+def test_where_a_setting_is_wrong_it_says_what_it_knows_without_and_then_that(
+    alone: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXHIBIT_WORKERS", "many")
+    ran = alone.run("status", code=2)
+    assert str(alone.data) in ran.out
+    assert "EXHIBIT_WORKERS can't be used" in ran.err

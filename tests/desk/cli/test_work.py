@@ -1,6 +1,7 @@
 """`exhibit work`: pictures become works, with what a table declares and what speaks against them."""
 
 import json
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -153,3 +154,13 @@ def test_hashes_are_published_and_taken_back(cli: Terminal, studio: str, folder:
     assert len(feed(cli.desk.services)["feed.txt"].splitlines()) == 1
     assert cli.run("work", "publish", number, "--withdraw", "--owner", studio).out == f"Withdrawn: {number}.\n"
     assert feed(cli.desk.services)["feed.txt"] == ""
+
+
+def test_without_room_the_operator_is_told_the_floor_and_its_setting(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(photograph(1))
+    cli.desk.config = replace(cli.desk.config, disk_floor_bytes=2**62)
+    for words, code in ((("work", "add", folder), 2), (("watch", "look", "https://shop.example/"), 3)):
+        ran = cli.run(*words, code=code)
+        assert "GiB are free" in ran.err
+        assert "EXHIBIT_DISK_FLOOR_BYTES" in ran.err
+        assert "Ask the operator" not in ran.err

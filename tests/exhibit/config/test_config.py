@@ -51,6 +51,26 @@ def test_a_value_of_a_wrong_type_in_the_file_stops_with_the_name_of_its_setting(
         loaded(tmp_path, toml)
 
 
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ('sign_up = "open"', r"sign_up in .* open needs a mail_url"),
+        ('passkey_roots = "makers.pem"', r"passkey_roots in .*makers\.pem is no file"),
+        ('passkey_roots = "empty"', r"passkey_roots in .*empty is no file, and no folder with \*\.pem"),
+        ('passkey_aaguids = ["2fc0579f-8113-47ea-b116-bb5a8db9202a"]', "passkey_aaguids in .* needs passkey_roots"),
+    ],
+)
+def test_what_a_setting_needs_has_to_be_there(tmp_path: Path, toml: str, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=said):
+        loaded(tmp_path, toml)
+    (tmp_path / "makers.pem").touch()
+    (tmp_path / "empty" / "one.pem").touch()
+    mail = 'mail_url = "smtp://localhost"' if "sign_up" in toml else ""
+    roots = 'passkey_roots = "empty"' if "aaguids" in toml else ""
+    assert loaded(tmp_path, f"{toml}\n{mail}\n{roots}")
+
+
 def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> None:
     config = loaded(tmp_path, EXHIBIT_OWNER_QUOTA_BYTES=str(2**53 - 1))
     assert b"9007199254740991" in canonical(plain_configuration(config))

@@ -6,6 +6,8 @@ import pytest
 
 from exhibit.config import secrets
 from exhibit.errors import ConfigError
+from registry.configuration import load_config
+from registry.services.same_secrets import check_secrets
 from tests.assets.settings_file import loaded
 
 
@@ -58,6 +60,19 @@ def test_secrets_that_are_mounted_count_and_the_others_are_made_in_the_data_fold
     assert secrets.secret_path(config, "log.key") == mount / "log.key"
     assert len(secrets.secret_key(config)) == 64
     assert [path.name for path in (tmp_path / "secrets").iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize(("is_there", "said"), [(False, "isn't there"), (True, "holds none")])
+def test_where_the_folder_of_secrets_is_not_mounted_none_is_made(tmp_path: Path, *, is_there: bool, said: str) -> None:
+    mount = tmp_path / "mount"
+    config = load_config({"EXHIBIT_DATA": str(tmp_path / "data"), "EXHIBIT_SECRETS_DIR": str(mount)})
+    if is_there:
+        mount.mkdir()
+    for make in (secrets.secret_key, secrets.redis_password, check_secrets):
+        with pytest.raises(ConfigError, match=f"{mount} {said}") as refused:
+            make(config)
+        assert "EXHIBIT_SECRETS_DIR" in refused.value.hint
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_mounted_master_key_is_changed_by_one_that_is_mounted_beside_it(tmp_path: Path) -> None:

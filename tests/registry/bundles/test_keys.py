@@ -25,7 +25,15 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
 from registry.bundles import keys
 from registry.bundles.bundles import assemble
-from registry.bundles.keys import MasterKeyChange, change_master_key, document_key, rotate, sealing_key, signer_of
+from registry.bundles.keys import (
+    MasterKeyChange,
+    change_master_key,
+    closed_keys,
+    document_key,
+    rotate,
+    sealing_key,
+    signer_of,
+)
 from registry.cases.decisions import confirm, reopen
 from registry.db.locks import Lock
 from registry.log.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
@@ -184,6 +192,24 @@ def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: Sync
     assert signer_of(inline.services, new).public_key == bytes(new.public_key)
     assert bytes(key.encrypted_private_key) == lost
     change_master_key(inline.services, by="Ann", reason="again")
+
+
+def test_it_is_told_while_keys_in_use_do_not_open(inline: SyncRunner, studio: Owner) -> None:
+    services, folder = inline.services, inline.services.config.data_dir / "secrets"
+    assert closed_keys(services) == ""
+    sealing_key(services, studio)
+    sealing_key(services, owner("other"))
+    assert closed_keys(services) == ""
+    lost = (folder / "master_key").rename(folder / "aside")
+    assert closed_keys(services) == "The master key isn't here."
+    assert not (folder / "master_key").exists()
+    master_key(services.config)
+    assert closed_keys(services) == "The key can't be unlocked."
+    rotate(services, studio, Use.SEALING, by="Ann", reason="lost")
+    assert closed_keys(services) == "The key can't be unlocked."  # the other owner's
+    (folder / "master_key").write_text("damaged")
+    assert "is damaged" in closed_keys(services)
+    lost.replace(folder / "master_key")
 
 
 @pytest.mark.parametrize(

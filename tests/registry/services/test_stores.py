@@ -9,14 +9,16 @@ import pytest
 
 from exhibit.config.config import Config
 from exhibit.errors import StorageError
-from exhibit.files.blobs import Folder
+from exhibit.files.blobs import Folder, FolderBlobStore
 from exhibit.machine import machine_fault
 from registry.configuration import load_config
 from registry.services.disk import free_bytes
 from registry.services.services import Services
 from registry.services.stores import WITHHELD, Rooms, examine, store_at
 from tests.assets.swift_server import S3, bucket_on
+from workers.operations.background import going_on
 from workers.operations.doctor import examine as examine_machine
+from workers.operations.status import status_of
 
 
 @pytest.fixture
@@ -61,6 +63,40 @@ def test_a_folder_elsewhere_that_has_gone_is_not_made_again(elsewhere: Config, t
         store.get(digest)
     assert gone.value.errno == errno.ESTALE
     assert list((tmp_path / "big disk").iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["fresh", "elsewhere"])
+@pytest.mark.parametrize("left", [False, True])
+def test_doctor_says_that_the_place_of_the_bytes_is_away(
+    request: pytest.FixtureRequest, where: str, *, left: bool
+) -> None:
+    """Moved away, or with the empty folder that lies below a lost mount."""
+    config: Config = request.getfixturevalue(where)
+    examine(config)
+    store = store_at(config, config.blobs_url)
+    assert isinstance(store, FolderBlobStore)
+    for _ in range(2):
+        examine(config)
+        store.put(b"bytes")
+    place = store.root.parent if config.blobs_url else store.root
+    place.rename(place.with_name("away"))
+    if left:
+        place.mkdir()
+    with pytest.raises(StorageError, match=r"isn't there, or isn't what it was") as gone:
+        examine(config)
+    assert "Mount its disk" in gone.value.hint
+    told = next(one for one in examine_machine(config) if one.name == "exact bytes")
+    assert (told.ok, told.needed, str(place) in told.sentence) == (False, True, True)
+    assert (place.exists(), list(place.iterdir()) if left else []) == (left, [])
+
+
+@pytest.mark.django_db
+def test_what_rows_say_is_told_while_the_place_of_the_bytes_is_away(elsewhere: Config, tmp_path: Path) -> None:
+    before = status_of(Services(elsewhere))
+    (tmp_path / "big disk").rename(tmp_path / "away")
+    services = Services(elsewhere)
+    assert [one.space for one in status_of(services).indexes] == [one.space for one in before.indexes]
+    assert going_on(services) == []
 
 
 @pytest.mark.long

@@ -1,13 +1,17 @@
 """A backup that is made while things go on, and put back elsewhere: the same log and answers, no second history."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from desk.cli.backup import _say
 from exhibit.errors import WrongUseError
+from registry.services.services import Services
 from tests.assets.backed_up import SETTINGS, Made, made, nothing
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up
@@ -150,6 +154,30 @@ def test_without_keys_there_are_none_in_it(made: Made) -> None:
     assert told.left_out == ("secrets/",)
     key = (made.config.data_dir / "secrets" / "master_key").read_bytes()
     assert all(key not in stream.read() for _, stream in members(made.folder / "without"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("keys", [True, False])
+def test_secrets_that_lie_elsewhere_are_named_as_left_out(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, keys: bool
+) -> None:
+    mount = tmp_path / "mount"
+    shutil.copytree(made.config.data_dir / "secrets", mount)
+    (made.config.data_dir / "secrets").rename(tmp_path / "aside")
+    try:
+        services = Services(replace(made.config, secrets_dir=str(mount)))
+        told = back_up(services, tmp_path / "backup", keys=keys, tell=nothing)
+    finally:
+        (tmp_path / "aside").rename(made.config.data_dir / "secrets")
+    assert [Path(name).name for name in told.left_out if name.startswith(str(mount))] == [
+        "master_key", "secret_key", "log.key",
+    ]  # fmt: skip
+    assert not any(part.path.startswith("secrets/") for part in told.files)
+    _say(told, tmp_path / "backup")
+    said = capsys.readouterr().out
+    assert (f"Not in it: {mount / 'master_key'}" in said, "It holds" in said) == (True, False)
+    _say(made.told, made.folder / "backup")
+    assert "It holds the keys: whoever reads it can sign as your owners." in capsys.readouterr().out
 
 
 @pytest.mark.long

@@ -19,6 +19,7 @@ from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
+from registry.bundles.keys import closed_keys
 from registry.configuration import load_config
 from registry.log.log import submit
 from registry.log.replay import replay
@@ -211,6 +212,21 @@ def test_what_was_damaged_is_said_when_the_backup_is_made_and_when_it_is_restore
     cli = CommandLine(made.folder / "lacks")
     assert digest.hex in cli.run("restore", place, code=4).out
     assert len(list((cli.data / "blobs").glob("*/*/*"))) == told["blobs"]
+
+
+@pytest.mark.long
+def test_without_its_keys_it_is_said_that_nothing_can_be_sealed(made: Made, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
+        made.back_up("keyless", keys=False)
+    cli = CommandLine(made.folder / "from-keyless")
+    said = cli.run("restore", made.folder / "keyless").out
+    assert "put it back yourself: secrets/" in said
+    assert "No seal can be made: owners' keys don't open. The master key isn't here." in said
+    shutil.copytree(made.config.data_dir / "secrets", cli.data / "secrets", dirs_exist_ok=True)
+    config = load_config({"EXHIBIT_DATA": str(cli.data)})
+    wait_until(lambda: not are_kept(config))
+    with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
+        assert closed_keys(Services(config)) == ""
 
 
 @pytest.mark.long

@@ -16,6 +16,8 @@ from evidence.anchors.rfc3161.kind import Rfc3161Config
 from evidence.development.authority import running_authority
 from evidence.development.chain import running_chain
 from exhibit.config.config import Config
+from exhibit.config.secrets import secret_key
+from exhibit.errors import ConfigError
 from exhibit.files.locks import FileLock
 from registry.configuration import load_config
 from tests.assets.clocks import set_clock
@@ -66,6 +68,22 @@ def test_servers_that_are_just_stopping_are_no_fault_and_silent_ones_are(fresh: 
     assert servers.take()
     assert [check.ok for check in examine_all(fresh) if check.name == "database"] == [False]
     servers.release()
+
+
+def test_secrets_that_are_missing_beside_a_database_are_said(fresh: Config, tmp_path: Path) -> None:
+    (fresh.data_dir / "postgres").mkdir(parents=True)
+    assert "its secrets aren't here" in found(fresh)["secrets"].sentence
+    away = found(replace(fresh, secrets_dir=str(tmp_path / "mount")))["secrets"]
+    assert (away.ok, f"{tmp_path / 'mount'} isn't there" in away.sentence) == (False, True)
+    secret_key(fresh)
+    there = found(fresh)["secrets"]
+    assert (there.ok, "seen while Exhibit runs" in there.sentence) == (True, True)
+
+
+def test_where_a_setting_is_wrong_it_is_said_first_and_then_what_is_known_without(fresh: Config) -> None:
+    told = doctor.examine_without_settings(fresh, ConfigError("EXHIBIT_WORKERS can't be used: no.", hint="Look."))
+    assert (told[0].ok, told[0].sentence, told[0].remedy) == (False, "EXHIBIT_WORKERS can't be used: no.", "Look.")
+    assert "data folder" in {check.name for check in told}
 
 
 def test_a_nearly_full_disk_is_said(fresh: Config) -> None:

@@ -76,6 +76,13 @@ def test_a_log_that_stopped_and_a_witness_that_is_silent_are_said(inline: SyncRu
         assert set(amiss(found, inline)) == names
 
 
+def test_keys_that_do_not_open_are_said(inline: SyncRunner, well: Status) -> None:
+    told = amiss(replace(well, closed_keys="The key can't be unlocked."), inline)["keys"]
+    assert told.needed
+    assert told.sentence == "No seal can be made: owners' keys don't open. The key can't be unlocked."
+    assert "exhibit key rotate" in told.remedy
+
+
 def test_little_room_is_said_first(inline: SyncRunner, well: Status) -> None:
     first, *_ = checks(replace(well, disk=replace(well.disk, free=1, floor=2)), inline.services.config)
     assert (first.name, first.ok) == ("disk", False)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def test_servers_that_another_keeps_and_nobody_reaches_are_not_waited_for_for_ev
         shutil.rmtree(addresses.socket_folder(own))
         with pytest.raises(ServiceMissingError, match="don't start"), ensure_servers(own):
             pass
+    wait_until(lambda: not processes_of(own.data_dir))
+
+
+@pytest.mark.long
+def test_on_a_full_disk_silent_servers_are_not_waited_for(own: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(own.data_dir)
+    begun = time.monotonic()
+    with run_by_another(own):
+        shutil.rmtree(addresses.socket_folder(own))
+        monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1))
+        with pytest.raises(ServiceMissingError, match=r"The disk is full\..*Make room below"), ensure_servers(own):
+            pass
+    assert time.monotonic() - begun < 60
     wait_until(lambda: not processes_of(own.data_dir))
 
 

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from exhibit.config.config import Config
-from exhibit.errors import ExitCode
+from exhibit.errors import ConfigError, ExitCode
 from exhibit.files.locks import holder
 from registry.configuration import load_config
 from registry.services import addresses
@@ -28,7 +28,7 @@ from tests.assets.processes import free_port, processes_of, wait_until
 from workers.servers.embedded import lock_folder, servers_answer
 from workers.servers.keeper import ensure_servers
 from workers.servers.product import services
-from workers.tasks.supervisor import Status, is_at_work, running_status, stop_running
+from workers.tasks.supervisor import Status, _refuse_taken_port, is_at_work, running_status, stop_running
 
 
 @dataclass
@@ -201,6 +201,14 @@ def test_down_stops_what_is_just_starting(open_folder: Path) -> None:
         assert stop_running(config)
         assert process.wait(120) == 0
     wait_until(lambda: not processes_of(open_folder))
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a..b"])
+def test_a_host_on_which_nothing_can_listen_names_its_setting(host: str, tmp_path: Path) -> None:
+    config = replace(load_config({"EXHIBIT_DATA": str(tmp_path)}), web_host=host)
+    with pytest.raises(ConfigError, match=f"can't listen on {host} port") as refused:
+        _refuse_taken_port(config)
+    assert "EXHIBIT_WEB_HOST" in refused.value.hint
 
 
 def test_a_taken_port_is_named(open_folder: Path) -> None:
