@@ -203,7 +203,7 @@ def _of_file(error: BaseException | None) -> str:
     """Which file may not be read or written, where that is what fails."""
     while error is not None and not (isinstance(error, OSError) and error.errno in _OF_FILES and error.filename):
         error = error.__cause__
-    return "" if error is None else f" It is {error.filename}."  # type: ignore[attr-defined]
+    return "" if error is None else f" It is {error.filename}."
 
 
 def _reraise_when_debugging() -> None:

@@ -50,7 +50,7 @@ class Config:
             that are there.
         secrets_dir: A folder of secrets that lie elsewhere, such as a mount of Kubernetes or Docker, which may be
             read-only: `master_key`, `secret_key`, `log.key`, `installation`, `bucket.toml`. Those that aren't there
-            are taken from `secrets/` of the data folder.
+            are taken from `secrets/` of the data folder; where none is there, it isn't mounted, and nothing starts.
         milvus_url: A Milvus of your own, in which all pictures ever seen are searched, such as `http://milvus:19530` or
             `https://milvus.example.org/database`; its token is taken from `MILVUS_TOKEN` in the environment, or from
             `secrets/milvus_token`. Empty: each machine searches them itself. `exhibit index move`
