@@ -64,7 +64,7 @@ def closed_keys(services: Services) -> str:
     After a loss those that were changed since open, and the others don't: the newest and the oldest are tried.
     """
     used = SealingKey.objects.filter(revoked_at=None, retired_at=None)
-    for key in {key.pk: key for key in (used.order_by("pk").first(), used.order_by("-pk").first()) if key}.values():
+    for key in used.order_by("pk")[:1].union(used.order_by("-pk")[:1]):
         if not secret_path(services.config, MASTER_KEY).exists():
             return Sentence("The master key isn't here.")
         try:

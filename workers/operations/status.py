@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count, FloatField, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
@@ -160,9 +161,10 @@ def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str],
 
 
 def _log(services: Services) -> LogFigures:
-    newest = LogCheckpoint.objects.order_by("-pk").first()
-    size, signed_at = (0, None) if newest is None else (newest.size, newest.made_at)
-    return LogFigures(LogWaiting.objects.count(), size, signed_at, services.log.stopped())
+    count = RawSQL("SELECT count(*) FROM registry_logwaiting", ())
+    newest = LogCheckpoint.objects.annotate(waiting=count).order_by("-pk").values_list("waiting", "size", "made_at")
+    waiting, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
+    return LogFigures(waiting, size, signed_at, services.log.stopped())
 
 
 def disk_of(services: Services) -> Disk:
