@@ -6,7 +6,6 @@ one to others, or on a dark page, may be made so on purpose. Which program is ri
 """
 
 import struct
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -83,13 +82,15 @@ def statements_in_doubt(data: bytes) -> str:
 
 
 def _doubtful_chunk(data: bytes) -> str:
-    seen, place = Counter[bytes](), len(_PNG)
+    seen, place = set[bytes](), len(_PNG)
     while place + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
-        seen[kind] += 1
-        twice, late = kind in _ONCE and seen[kind] > 1, kind in _BEFORE_PIXELS and seen[b"IDAT"] > 0
-        if twice or late or (kind == b"PLTE" and seen[b"tRNS"]):
-            return str(kind, "ascii")
+        if kind in _ONCE:
+            late = kind in _BEFORE_PIXELS and b"IDAT" in seen
+            if kind in seen or late or (kind == b"PLTE" and b"tRNS" in seen):
+                return str(kind, "ascii")
+        if kind in _ONCE or kind == b"IDAT":
+            seen.add(kind)
         place += 12 + size
     return ""
 
