@@ -31,7 +31,9 @@ from registry.works.marks import RegisteredPicture, registered
 MAX_PICTURES = 2000  # pictures that are verified for one new work
 MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones
 MAX_SMALL = 500  # pictures without bytes whose small copies are looked at for one new work
-MAX_AT_ONCE = 50  # pictures that are compared with one new work before other new works have had as many
+MAX_AT_ONCE = 30
+"""Pictures that are compared with one new work before other new works have had as many: so many cases may be opened
+before the fuse (``Config.flood_floor``) is asked about all. A work that resembles no more is compared with all."""
 KEPT_TOGETHER = 50  # comparisons that are recorded together: what one break-off costs at most
 SECONDS = 60.0
 """After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
@@ -142,9 +144,9 @@ def _search(services: Services, work: Sought, until: float) -> None:
     states = [BytesState.STORED, BytesState.EXPIRED]
     rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
     stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
-    at_once = [picture for picture in stored if picture.pk in work.promising][:MAX_AT_ONCE]
-    is_first = "at_once" not in work.row.progress and len(at_once) < len(stored)
-    chosen = at_once if is_first else stored
+    is_first = "at_once" not in work.row.progress and len(stored) > MAX_AT_ONCE
+    promising = [picture for picture in stored if picture.pk in work.promising]
+    chosen = promising[:MAX_AT_ONCE] if is_first else stored
     for start in range(0, len(chosen), KEPT_TOGETHER):
         some = chosen[start : start + KEPT_TOGETHER]
         _compare(services, work, some)

@@ -11,7 +11,9 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from aiohttp import web
 from playwright.sync_api import Browser, Playwright
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
+LEAST = 153
+"""The first longest supported release that knows what Playwright asks of downloads and of bodies; 140 doesn't."""
+VERSION = re.compile(r"Firefox (\d+)")
 NOT_NEEDED = {"emulation.setMediaFeaturesOverride"}
 """Commands that a test can do without: light and dark are set by a preference."""
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
@@ -27,6 +32,16 @@ CENTIMETRES = 2.54
 """Of an inch."""
 MOST = 256 * 2**20
 """Bytes of one message: a screenshot of a long page is one."""
+
+
+@cache
+def why_not() -> str:
+    """Why no test can be made with Firefox here; empty where one can."""
+    if FIREFOX is None:
+        return "Firefox isn't installed"
+    said = subprocess.run([FIREFOX, "--version"], capture_output=True, text=True, check=False, timeout=60).stdout
+    version = VERSION.search(said)
+    return "" if version and int(version[1]) >= LEAST else f"Firefox {LEAST} is needed, and this is: {said.strip()}"
 
 
 def launch(playwright: Playwright, folder: Path, *, dark: bool = False) -> Browser:

@@ -41,7 +41,7 @@ from exhibit.browser.program import find_browser
 from exhibit.browser.running import WITHOUT
 from registry.models import Membership, Owner, Role, User
 from registry.services.services import Services
-from tests.assets.firefox import FIREFOX, launch as launch_firefox
+from tests.assets.firefox import launch as launch_firefox, why_not
 from workers import wiring
 from workers.tasks.sync_runner import SyncRunner
 
@@ -273,8 +273,8 @@ def chromium() -> Browser:
 @pytest.fixture(scope="module")
 def firefox(playing: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """The other browser for the tests of a module; they are skipped where there is none."""
-    if FIREFOX is None:
-        pytest.skip("Firefox isn't installed")
+    if why := why_not():
+        pytest.skip(why)
     running = launch_firefox(playing, tmp_path_factory.mktemp("firefox"))
     yield running
     running.close()
