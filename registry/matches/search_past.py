@@ -57,9 +57,10 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
     """Search the pictures already seen for each new picture of a work, and open the cases that follow.
 
     1. Claim; measure the works; search both indexes for all of them at once. Note what each is to its owner's others.
-    2. Compare each with the few pictures that it resembles much, from stored bytes, and open the cases: a hundredth of
-       the comparisons finds nine tenths. The others have their turn once every work has got so far. What was compared
-       is kept now and then, so that a search that is broken off goes on where it was.
+    2. Compare each with the pictures that it resembles, from stored bytes. Where these are many, the few that it
+       resembles most come first, and their cases are opened: a hundredth of the comparisons finds nine tenths. The
+       others have their turn once every work has got so far. What was compared is kept now and then, so that a search
+       that is broken off goes on where it was.
     3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
        are asked for again where they were seen (:mod:`registry.crawls.revisits`), and so is what contributors measured.
 
