@@ -13,7 +13,7 @@ CHECK_ENV := EXHIBIT_DATA=$(CURDIR)/var/check
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-all check types collected imports files up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
+.PHONY: help setup demo test test-long test-all test-root check types collected imports files up bench bench-matching calibrate-weighing bench-evidence bench-desk bench-reach fuzz chaos soak verify-outside reference messages screenshots verify-page lock audit sbom release clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ test-long: setup ## the long tests: walks through the site in a browser, kills a
 
 test-all: check ## lint, types, imports and all tests
 	$(VENV)/python tools/run_tests.py -m "long or not long" --hypothesis-profile=long $(TESTS)
+
+test-root: setup ## the tests of what Exhibit does differently for root; for root alone, after `make test-all` as an ordinary user
+	$(VENV)/python tools/run_tests.py -m root --hypothesis-profile=long $(TESTS)
 
 check: setup ## lint, types, imports, and whether all tests can be collected
 	$(VENV)/ruff check .

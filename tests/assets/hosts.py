@@ -19,6 +19,7 @@ from tests.assets.processes import wait_until
 NETWORK = "10.77.0.0/16"
 _UP = """
 hostname {name}
+echo 80 > /proc/sys/net/ipv4/ip_unprivileged_port_start
 mount --bind {root}/hosts/{name} {root}/disk
 mount -t tmpfs none {root}/hosts
 ip link set lo up

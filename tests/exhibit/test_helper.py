@@ -12,6 +12,8 @@ from tests import CHECKOUT
 from tests.assets.badfiles import photo, saved
 from tests.assets.hostile_pictures import HOSTILE_PICTURES
 
+pytestmark = pytest.mark.root
+
 
 @pytest.mark.long
 def test_a_helper_that_was_killed_is_started_again() -> None:

@@ -35,6 +35,8 @@ from workers.servers.embedded import lock_folder
 from workers.servers.product import CHECKOUT, services
 from workers.tasks.supervisor import running_status
 
+pytestmark = pytest.mark.root
+
 DISK = "260m"
 _ON_A_DISK = (
     'mount -t tmpfs -o mode=755,size=$3 none "$0" && cp -a "$1"/. "$0" && exec "$2" -m workers.tasks.supervisor'

@@ -14,6 +14,8 @@ import pytest
 from exhibit.browser.program import find_browser
 from tests import CHECKOUT
 
+pytestmark = pytest.mark.root
+
 PROFILE = json.loads((CHECKOUT / "seccomp.json").read_text())
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
 REFUSED = (

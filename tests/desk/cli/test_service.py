@@ -17,6 +17,8 @@ from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.files.locks import FileLock
 from workers.tasks.supervisor import Status
 
+pytestmark = pytest.mark.root
+
 ME = pwd.getpwuid(os.geteuid()).pw_name
 ROOT = os.geteuid() == 0
 

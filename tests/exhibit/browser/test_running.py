@@ -16,6 +16,8 @@ from playwright.async_api import Browser
 from exhibit.browser.limits import PageLimits
 from exhibit.browser.running import BrowserLostError, SteeredBrowser
 
+pytestmark = pytest.mark.root
+
 
 async def version(browser: Browser) -> str:
     return browser.version

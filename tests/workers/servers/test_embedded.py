@@ -17,6 +17,8 @@ from tests.assets.own_servers import own, remember, remembered, run_by_another
 from tests.assets.processes import processes_of, wait_until
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, servers_answer
 
+pytestmark = pytest.mark.root
+
 __all__ = ["own"]
 
 

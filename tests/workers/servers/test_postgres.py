@@ -16,6 +16,8 @@ from workers.servers.embedded import EmbeddedServers, servers_answer
 from workers.servers.postgres import postgres_programs
 from workers.servers.processes import service_user
 
+pytestmark = pytest.mark.root
+
 __all__ = ["own"]
 
 

@@ -18,6 +18,8 @@ from tests.assets.processes import wait_until
 from workers.servers import processes
 from workers.servers.processes import Child, Kept, Progress, open_log, pauses, trim_logs
 
+pytestmark = pytest.mark.root
+
 
 def test_a_long_log_is_put_aside_while_its_process_goes_on_writing(tmp_path: Path) -> None:
     with open_log(tmp_path, "worker") as log:
