@@ -33,7 +33,15 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError, features
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    Image,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    features,
+)
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.animation import Animation, animation_of
@@ -47,6 +55,9 @@ from exhibit.types import PictureInfo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
 Image.init()  # Pillow registers some of these formats only on demand; a multi-picture JPEG is opened by way of JPEG
+
+# The helper may start no thread (RLIMIT_NPROC), from which root alone is exempt.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 for _key, _how in list(TiffImagePlugin.OPEN_INFO.items()):
     if _key[1] == 1 and _how[0] in WIDE_MODES:  # Pillow knows fewer of those whose zero is white; pixels.py turns them

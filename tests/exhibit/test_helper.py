@@ -8,6 +8,7 @@ import pytest
 
 from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode, helper
+from exhibit.pictures.picture_file import FORMATS
 from tests import CHECKOUT
 from tests.assets.badfiles import photo, saved
 from tests.assets.hostile_pictures import HOSTILE_PICTURES
@@ -64,6 +65,61 @@ def test_a_picture_that_the_helper_dies_of_is_refused_and_the_next_is_read() -> 
         decode(HOSTILE_PICTURES["seven_million_strips.tif"](), Limits(max_pixels=10_000_000))
     assert refused.value.reason == "too-many-pixels"
     assert decode(saved(photo(), "PNG")).info.width == 96
+
+
+_AS_ORDINARY_USER = """
+import os, sys
+from crawler.formats.job import Kind
+from crawler.reading.helper import document_of
+from evidence.formats.pdf_pages import pages_of
+from exhibit.errors import ExhibitError
+from exhibit.pictures.decode import Limits, decode, inspect
+from exhibit.pictures.iscc import iscc_of
+from exhibit.pictures.metadata import read_metadata
+from exhibit.pictures.picture_file import FORMATS
+from indexer.picture.descriptor import BUILT_IN, MODEL, GuardedDescriptor
+from tests.assets.badfiles import photo, saved
+from tests.evidence.formats.test_pdf_pages import hostile
+
+assert os.geteuid() != 0
+pictures = {}
+for kind in FORMATS:
+    pictures[kind] = saved(photo(640, 480), kind)
+    if kind in ("PNG", "WEBP", "GIF", "TIFF", "AVIF"):
+        frames = [photo(640, 480).rotate(angle) for angle in (90, 180)]
+        pictures[f"{kind} with several frames"] = saved(photo(640, 480), kind, save_all=True, append_images=frames)
+for name, data in pictures.items():
+    for read in (inspect, decode, iscc_of, read_metadata):
+        try:
+            read(data, Limits())
+        except ExhibitError as error:
+            print(name, read.__name__, error)
+guarded = GuardedDescriptor(BUILT_IN.card, BUILT_IN.space, MODEL.read_bytes)
+readers = {
+    "page": lambda: document_of(b"<img src=a.png>", Kind.PAGE, url="https://a.example/", token="a", max_bytes=100),
+    "PDF": lambda: pages_of(hostile(), 2),
+    "network": lambda: guarded.vectors([decode(pictures["PNG"]).pixels]),
+}
+for name, read in readers.items():
+    try:
+        read()
+    except ExhibitError as error:
+        print(name, error)
+print(len(pictures), "pictures")
+"""
+
+
+@pytest.mark.long
+def test_every_helper_reads_every_format_as_an_ordinary_user() -> None:
+    """Root is exempt from the limit of processes: what starts a thread works for root alone."""
+    rights = ["--securebits=+no_setuid_fixup", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    line = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *rights] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*line, sys.executable, "-B", "-c", _AS_ORDINARY_USER],
+        cwd=CHECKOUT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    *faults, last = done.stdout.splitlines() or [""]
+    assert (faults, last, done.stderr) == ([], f"{len(FORMATS) + 5} pictures", "")
 
 
 _FORKED = """
