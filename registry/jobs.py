@@ -23,14 +23,16 @@ OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed.
 ASKED = "asked"  # short work that a person waits for
 FILES = "files"  # files that a person waits for: what takes long goes on behind the others after some seconds
 VISITS = "visits"  # visits for evidence that a person waits for; those of what a crawl brings are in "evidence"
+IMPORTS = "imports"  # registration of uploaded files, which a person waits for
 DEFAULT = "default"  # what is short, and what others are told
 MAIL = "mail"  # mails to members, who are told within two minutes: nothing else stands before them
 UPKEEP = "upkeep"  # what nobody waits for
 MATCH, EVIDENCE, CRAWL = "match", "evidence", "crawl"
+PAST = "past"  # searches of everything that was seen before, which take up to a minute at a time
 
-INTERACTIVE = (ASKED, MAIL, FILES, VISITS)
+INTERACTIVE = (ASKED, MAIL, FILES, VISITS, IMPORTS)
 """Queues of the worker for what a person waits for: nothing that a crawl brings goes through it."""
-BACKGROUND = (DEFAULT, MATCH, EVIDENCE, CRAWL, UPKEEP)
+BACKGROUND = (DEFAULT, MATCH, PAST, EVIDENCE, CRAWL, UPKEEP)
 """Queues of the worker for the rest."""
 QUEUES_OF = {"worker-interactive": INTERACTIVE, "worker-background": BACKGROUND}
 SWEEP = "sweep"
@@ -39,7 +41,7 @@ SWEEP = "sweep"
 
 def limits(workers: int) -> dict[str, int]:
     """How many processes of a worker may be at a queue at once, where that is long or takes much memory."""
-    return {FILES: 1, VISITS: 1, EVIDENCE: workers, CRAWL: workers}
+    return {FILES: 1, VISITS: 1, IMPORTS: workers, PAST: workers, EVIDENCE: workers, CRAWL: workers}
 
 
 def most_processes(workers: int) -> dict[str, int]:
@@ -127,7 +129,7 @@ def match(services: "Services", ids: Sequence[int]) -> None:
     match_pictures(services, ids)
 
 
-@_job(gettext_noop("files brought, to be registered"), MATCH, "UploadFile", "upload__owner", batch=8)
+@_job(gettext_noop("files brought, to be registered"), IMPORTS, "UploadFile", "upload__owner", batch=8)
 def register(services: "Services", ids: Sequence[int]) -> None:
     """Register files as works."""
     from registry.works.register import import_uploads
@@ -137,7 +139,7 @@ def register(services: "Services", ids: Sequence[int]) -> None:
 
 @_job(
     gettext_noop("new works, to be compared with what was seen before"),
-    MATCH,
+    PAST,
     "WorkPicture",
     "work__owner",
     batch=4,
@@ -307,7 +309,7 @@ def inquire(services: "Services", ids: Sequence[int]) -> None:
     query_search(services, ids)
 
 
-@_job(gettext_noop("networks that come into use"), MATCH, "DescriptorModel", slow=True)
+@_job(gettext_noop("networks that come into use"), PAST, "DescriptorModel", slow=True)
 def refingerprint(services: "Services", ids: Sequence[int]) -> None:
     """Describe all pictures anew by a network that comes into use."""
     from registry.matches.refingerprint import describe_anew

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from http.cookiejar import CookieJar
 from pathlib import Path
 from urllib.error import HTTPError
@@ -29,9 +30,10 @@ from registry.db import running
 from registry.models import CrawlSlice, Heartbeat, Membership, User
 from registry.reports.requests import request_report
 from registry.services.addresses import broker_url, database_url
+from registry.works import uploads
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
-from tests.assets.rows import found_case, owner
+from tests.assets.rows import found_case, owner, photograph
 from tests.assets.stack import Stack, patiently, running_stack
 from workers.pipeline.celery import make_app, send_upkeep
 
@@ -112,6 +114,18 @@ def test_a_report_that_a_person_asks_for_waits_for_no_crawl_and_carries_the_id_o
 
 
 @pytest.mark.long
+def test_uploaded_works_are_registered_while_crawls_searches_and_visits_hold_their_workers(stack: Stack) -> None:
+    gallery = owner("gallery")
+    with held(stack, "worker-background"):
+        upload = uploads.begin(gallery, uploads.Declaration(), by="Ann", table=None, announced=12)
+        sent = [photograph(seed) for seed in range(500, 512)]
+        files = [uploads.Sent(f"{place}.jpg", len(data), partial(bytes, data)) for place, data in enumerate(sent)]
+        uploads.receive(stack.services, upload, files)
+        uploads.close(upload)
+        wait_until(lambda: uploads.progress_of([upload])[upload.pk].registered == len(files), 60)
+
+
+@pytest.mark.long
 def test_what_a_person_asks_for_stands_behind_no_crawl_no_training_and_no_capture_that_hangs(stack: Stack) -> None:
     agency = owner("agency")
     case = found_case(stack.services, agency)
@@ -132,7 +146,7 @@ def test_workers_say_that_they_live_until_they_end(stack: Stack) -> None:
         return {name.partition("@")[0]: queues for name, queues in rows}
 
     wait_until(lambda: set(told()) == NAMES)
-    assert told()["worker-background"] == "crawl,default,evidence,match,upkeep"
+    assert told()["worker-background"] == "crawl,default,evidence,match,past,upkeep"
     began = Heartbeat.objects.get(name__startswith="worker-background").started_at
     background = next(one for one in stack.workers() if any("worker-background" in word for word in one.cmdline()))
     os.kill(background.pid, signal.SIGKILL)

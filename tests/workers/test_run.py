@@ -30,7 +30,7 @@ def test_it_becomes_the_process_of_that_name_and_says_which_there_are(
     assert "worker-background" in capsys.readouterr().err
     with pytest.raises(EndedHereError):
         run.main(["worker-background"])
-    assert "-Q default,match,evidence,crawl,upkeep,sweep" in became[0]
+    assert "-Q default,match,past,evidence,crawl,upkeep,sweep" in became[0]
     with pytest.raises(EndedHereError):
         run.main(["worker-background", "crawl,upkeep"])
     assert "-Q crawl,upkeep,sweep" in became[1]

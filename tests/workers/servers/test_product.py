@@ -23,7 +23,7 @@ def test_each_process_finds_this_configuration_and_a_worker_keeps_to_one_thread(
     workers = [child for name, child in children.items() if name.startswith("worker")]
     for worker in workers:
         assert ONE_THREAD.items() <= (worker.environ or {}).items()
-    assert "--autoscale 8,1" in " ".join(children["worker-background"].command)
+    assert "--autoscale 11,1" in " ".join(children["worker-background"].command)
     taken = [queue for worker in workers for queue in worker.command[worker.command.index("-Q") + 1].split(",")]
     assert Counter(taken) == Counter([*all_queues(), "sweep"])
     assert environment(replace(config, database_url=""))["DATABASE_URL"] == ""

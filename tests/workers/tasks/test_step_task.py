@@ -61,13 +61,23 @@ def test_so_many_processes_of_a_worker_are_at_a_queue_and_a_killed_one_leaves_it
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
-def test_visits_for_evidence_and_crawls_leave_matching_its_places(workers: int) -> None:
+def test_visits_crawls_and_searches_of_the_past_leave_matching_its_places(workers: int) -> None:
     limits, most = jobs.limits(workers), jobs.most_processes(workers)["worker-background"]
-    taken = sum(limits[queue] for queue in (jobs.EVIDENCE, jobs.CRAWL))
+    taken = sum(limits[queue] for queue in (jobs.EVIDENCE, jobs.CRAWL, jobs.PAST))
     assert most - taken >= 2
     assert jobs.QUEUES["match"] not in limits
     assert jobs.QUEUES["capture"] == jobs.EVIDENCE
     assert jobs.QUEUES["capture_asked"] not in jobs.BACKGROUND
+    assert {jobs.QUEUES["search"], jobs.QUEUES["refingerprint"]} == {jobs.PAST}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_registration_has_a_queue_and_processes_that_no_crawl_visit_or_search_takes(workers: int) -> None:
+    limits, most = jobs.limits(workers), jobs.most_processes(workers)["worker-interactive"]
+    assert [name for name, queue in jobs.QUEUES.items() if queue == jobs.QUEUES["register"]] == ["register"]
+    assert jobs.QUEUES["register"] in jobs.INTERACTIVE
+    assert limits[jobs.IMPORTS] == workers
+    assert most - sum(limits.get(queue, 0) for queue in jobs.INTERACTIVE) >= 2
 
 
 @pytest.mark.django_db(transaction=True)
