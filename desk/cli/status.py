@@ -1,6 +1,7 @@
 """What runs and what waits."""
 
 from dataclasses import asdict
+from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ import click
 
 from desk.cli.common.frame import examples, finish, open_desk, workers_run
 from desk.cli.common.options import json_option
-from desk.cli.common.show import fields, moment, say, table, tell
+from desk.cli.common.show import counted, fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339
 from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import DATABASE_SILENT
@@ -98,7 +99,9 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     for step, sentence in answer["held_up"].items():
         say(f"Held up: {_named(step)}. {sentence}")
     for task in answer["background"]:
-        say(f"In the background: {task['done']:,} of {task['total']:,} {task['what']}.")
+        left = task["seconds_left"]
+        rest = "" if left is None else f" About {counted(ceil(left / 60), 'minute')} left."
+        say(f"In the background: {task['done']:,} of {task['total']:,} {task['what']}.{rest}")
 
 
 def _named(step: str) -> str:

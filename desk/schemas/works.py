@@ -284,6 +284,10 @@ class Upload(Answer):
     registered: int = Field(description="New works.")
     known: int = Field(description="Works before.")
     refused: int
+    seconds_left: int | None = Field(
+        description="Estimate for the rest, at the pace of the last minutes; none where nothing was registered then.",
+        examples=[90],
+    )
     done: bool = Field(description="Nothing more is going to happen.")
 
     @classmethod
@@ -291,7 +295,7 @@ class Upload(Answer):
         """How far they are."""
         from registry.works import uploads
 
-        counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "done")
+        counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "seconds_left", "done")
         far = uploads.progress_of(rows)
         return [{name: getattr(far[row.pk], name) for name in counts} for row in rows]
 

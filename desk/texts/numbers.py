@@ -77,6 +77,7 @@ COUNTED: dict[str, Promise] = {
     ),
     "cases waiting": ngettext_lazy("%(n)s case waits for a decision.", "%(n)s cases wait for a decision.", "count"),
     "changes": ngettext_lazy("%(n)s change", "%(n)s changes", "count"),
+    "minutes left": ngettext_lazy("About %(n)s minute left.", "About %(n)s minutes left.", "count"),
     "documents": ngettext_lazy("%(n)s document", "%(n)s documents", "count"),
     "downloads": ngettext_lazy("%(n)s download", "%(n)s downloads", "count"),
     "finds to look at": ngettext_lazy("%(n)s find to look at", "%(n)s finds to look at", "count"),

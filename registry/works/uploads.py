@@ -6,8 +6,10 @@ Whatever arrives again is taken once: the same file of the same upload, the same
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from math import ceil
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -29,6 +31,8 @@ MAX_NAME = 300
 AGAIN = frozenset({"quota", "missing"})  # reasons that may have gone when the same file comes again
 IDLE_SECONDS = 3600.0
 MAX_HINTED = 64
+RATE_WINDOW = timedelta(minutes=3)
+"""The time left is estimated from the files whose registration started within this time."""
 _ENDED = (StepState.DONE, StepState.FAILED)
 _REFUSED = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAILED)
 
@@ -62,6 +66,7 @@ class Progress:
     known: int  # that were works before
     refused: int  # or whose step was given up
     closed: bool  # its sender said that all have been sent
+    seconds_left: int | None = None  # at the pace of the last minutes; None where nothing was registered in them
 
     @property
     def done(self) -> bool:
@@ -72,6 +77,11 @@ class Progress:
     def settled(self) -> int:
         """Files with a result."""
         return self.registered + self.known + self.refused
+
+    @property
+    def minutes_left(self) -> int | None:
+        """The time left in whole minutes, rounded up."""
+        return None if self.seconds_left is None else ceil(self.seconds_left / 60)
 
     @property
     def missing(self) -> int:
@@ -169,20 +179,34 @@ def try_again(services: Services, upload: Upload) -> int:
 
 def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
     """How far uploads are, by primary key, in one query."""
-    given = {upload.pk: upload for upload in uploads}
+    given, moment = {upload.pk: upload for upload in uploads}, now()
     rows = UploadFile.objects.filter(upload__in=given).values_list("upload", "outcome", "state").order_by()
+    lately = Q(claimed_at__gt=moment - RATE_WINDOW) & ~Q(outcome="")
     counts: dict[int, Counter[str]] = {pk: Counter() for pk in given}
-    for pk, outcome, state, count in rows.annotate(count=Count("pk")):
+    starts: dict[int, list[datetime]] = {pk: [] for pk in given}
+    rows = rows.annotate(count=Count("pk"), recent=Count("pk", filter=lately), start=Min("claimed_at", filter=lately))
+    for pk, outcome, state, count, recent, start in rows:
         counts[pk]["arrived"] += count
+        counts[pk]["recent"] += recent
         counts[pk]["refused" if state == StepState.FAILED else outcome or "waiting"] += count
+        starts[pk] += [start] if start else []
     return {
         pk: Progress(
             announced=max(upload.announced, counts[pk]["arrived"]),
             **{name: counts[pk][name] for name in ("arrived", "waiting", "registered", "known", "refused")},
             closed=upload.closed_at is not None,
+            seconds_left=_seconds_left(upload, counts[pk], moment - min(starts[pk], default=moment)),
         )
         for pk, upload in given.items()
     }
+
+
+def _seconds_left(upload: Upload, counts: Counter[str], taken: timedelta) -> int | None:
+    """Estimate how long the rest of an upload takes, from the files that were registered within some time."""
+    unsent = 0 if upload.closed_at else max(upload.announced - counts["arrived"], 0)
+    if not (left := counts["waiting"] + unsent):
+        return 0
+    return ceil(left * taken.total_seconds() / counts["recent"]) if counts["recent"] else None
 
 
 def problems(upload: Upload) -> QuerySet[UploadFile]:

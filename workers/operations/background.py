@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from registry.descriptors.networks import model_states
 from registry.matches import votes_upkeep
-from registry.models import StepState, WorkPicture
+from registry.models import StepState, Upload, UploadFile, WorkPicture
 from registry.services.services import Services
+from registry.works import uploads
 
 _OVER = (StepState.DONE, StepState.FAILED)
 
@@ -18,11 +19,20 @@ class Progress:
     what: str
     done: int
     total: int
+    seconds_left: int | None = None  # where the pace is known
 
 
 def going_on(services: Services) -> list[Progress]:
     """All that goes on in the background and isn't done."""
-    return [*_searches(), *_networks(services), *_votes()]
+    return [*_uploads(), *_searches(), *_networks(services), *_votes()]
+
+
+def _uploads() -> Iterator[Progress]:
+    waiting = UploadFile.objects.exclude(state__in=_OVER).values("upload")
+    if under_way := uploads.progress_of(Upload.objects.filter(pk__in=waiting)).values():
+        done, total = sum(far.settled for far in under_way), sum(far.announced for far in under_way)
+        known = [far.seconds_left for far in under_way if far.seconds_left is not None]
+        yield Progress("uploaded files registered", done, total, max(known, default=None))
 
 
 def _searches() -> Iterator[Progress]:

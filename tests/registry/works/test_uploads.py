@@ -165,6 +165,24 @@ def test_files_whose_worker_died_are_taken_by_another(inline: SyncRunner, studio
     assert Work.objects.count() == 3
 
 
+def test_the_time_left_follows_the_pace_of_the_last_minutes(inline: SyncRunner, studio: Owner) -> None:
+    upload = uploads.begin(studio, Declaration(), by="Ann", table=None, announced=10)
+    uploads.receive(inline.services, upload, [sent(f"{n}.jpg", photograph(n)) for n in range(6)])
+    assert uploads.progress_of([upload])[upload.pk].seconds_left is None
+    first = list(upload.files.order_by("pk").values_list("pk", flat=True))[:4]
+    import_uploads(inline.services, first)
+    upload.files.filter(pk__in=first).update(claimed_at=now() - timedelta(seconds=60))
+    far = uploads.progress_of([upload])[upload.pk]  # 4 took 60 s; 2 wait, 4 were announced and are still to come
+    assert far.seconds_left is not None
+    assert (far.minutes_left, far.seconds_left) == (2, pytest.approx(90, abs=10))
+    upload.files.filter(pk__in=first).update(claimed_at=now() - uploads.RATE_WINDOW)
+    assert uploads.progress_of([upload])[upload.pk].seconds_left is None
+    uploads.close(upload)
+    worked_off(inline, upload)
+    upload.refresh_from_db()
+    assert uploads.progress_of([upload])[upload.pk].seconds_left == 0
+
+
 def test_a_claimer_that_comes_late_changes_no_result(inline: SyncRunner, studio: Owner) -> None:
     upload = begun(studio)
     uploads.receive(inline.services, upload, [sent("a.jpg", photograph(1))])

@@ -1,11 +1,17 @@
 """How far work is that goes on in the background."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 
+from exhibit.clock import now
 from registry.matches import votes_upkeep
 from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.models import FingerprintRow, WorkPicture
+from registry.works import uploads
+from registry.works.register import import_uploads
 from tests.assets.rows import owner, photograph, register
 from workers.operations.background import Progress, going_on
 from workers.tasks.sync_runner import SyncRunner
@@ -21,6 +27,19 @@ def test_what_takes_long_says_how_far_it_is_until_it_is_done(inline: SyncRunner)
         Progress("pictures seen before compared with new works that they resemble", 450, 2000),
         Progress("registered pictures with local features", 0, 1),
     ]
+
+
+def test_uploads_say_how_many_files_are_registered_and_how_long_the_rest_takes(inline: SyncRunner) -> None:
+    upload = uploads.begin(owner("studio"), uploads.Declaration(), by="Ann", table=None, announced=3)
+    files = [uploads.Sent(f"{seed}.jpg", len(photograph(seed)), partial(photograph, seed)) for seed in (1, 2)]
+    uploads.receive(inline.services, upload, files)
+    (waiting,) = going_on(inline.services)
+    assert (waiting.done, waiting.total, waiting.seconds_left) == (0, 3, None)
+    first = upload.files.earliest("pk").pk
+    import_uploads(inline.services, [first])
+    upload.files.filter(pk=first).update(claimed_at=now() - timedelta(minutes=1))
+    (under_way, *_) = going_on(inline.services)
+    assert (under_way.done, under_way.total, under_way.seconds_left) == (1, 3, pytest.approx(120, abs=20))
 
 
 @pytest.mark.long
