@@ -35,22 +35,36 @@ case_command = click.Group(
 )
 
 
-@case_command.command("list", epilog=examples("exhibit case list", "exhibit case list --decision open --json"))
+@case_command.command(
+    "list",
+    epilog=examples(
+        "exhibit case list",
+        "exhibit case list --decision open --json",
+        "exhibit case list --match shop.example/prints",
+    ),
+)
 @owner_option
 @click.option("--decision", type=click.Choice(DECISIONS), help="Only those decided so.")
+@click.option(
+    "--match", "words", default="", metavar="WORDS", help="In party, title or URL of a page or image; or the number."
+)
 @json_option
-def list_cases(*, named: str | None, decision: str | None, as_json: bool) -> None:
+def list_cases(*, named: str | None, decision: str | None, words: str, as_json: bool) -> None:
     """List the cases."""
     owner = open_desk().owner(named)
     from desk.schemas import cases as schemas
     from registry.accounts import scoped
+    from registry.cases import search
 
     rows = scoped.cases(owner)
     chosen = rows if decision is None else rows.filter(decision=decision)
+    if words.strip():
+        chosen = chosen.filter(search.filter_by_words(owner, words.strip()))
     found = schemas.Case.from_rows(schemas.with_uses(chosen))
     columns = ("case", "work", "party", "match", "places", "decision", "bundles")
     hint = "exhibit case list shows all." if rows.exists() else "Run a watch: exhibit watch run NAME --wait"
-    nothing = f"There is no {'case' if decision is None else f'case that is {decision}'}. {hint}"
+    which = f"case{'' if decision is None else f' that is {decision}'}{f' matching {words!r}' if words else ''}"
+    nothing = f"There is no {which}. {hint}"
     listed("cases", found, columns, _line, nothing=nothing, as_json=as_json)
     if not as_json:
         _tell_missed(owner)

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 from exhibit.types import Decision
 from registry.accounts import scoped
 from registry.cases.recaptures import Standing
+from registry.cases.search import filter_by_words
 from registry.models import Case, CaseSighting, Notice, NoticeReply, Owner
 
 MAX_CASES = 200  # that are decided or assigned in one go
@@ -64,7 +65,7 @@ class Wanted:
     """What is asked for; ``None`` for all."""
 
     state: State = State.WAITING
-    words: str = ""  # in the party's name or the work's title
+    words: str = ""  # in the party's name, the work's title or a URL, or the case's number
     sure: Sure = Sure.ANY
     work: int | None = None  # its number
     party: str = ""  # its whole name
@@ -121,7 +122,7 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
     """The cases that are asked for, in no order; a row may keep what is asked for as plain words."""
     rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
     if wanted.words:
-        rows = rows.filter(Q(party__icontains=wanted.words) | Q(work__title__icontains=wanted.words))
+        rows = rows.filter(filter_by_words(of, wanted.words))
     if wanted.party:
         rows = rows.filter(party=wanted.party)
     if wanted.work is not None:

@@ -32,6 +32,7 @@ from workers import wiring
 
 router = Router(tags=["cases"])
 CASES, ONE = "/owners/{slug:owner}/cases", "/owners/{slug:owner}/cases/{int:number}"
+SEARCHED = "A part of the party's name, the work's title, or the URL of a page or an image; or the case's number."
 
 
 class Wanted(requests.Given):
@@ -41,7 +42,7 @@ class Wanted(requests.Given):
     decision: CaseDecision | None = Field(None, description="Only those decided so.")
     party: str = Field("", max_length=260, pattern=requests.CLEAN, description="Only cases of this party.")
     work: int | None = Field(None, ge=1, le=2_147_483_647, description="Only cases of this work.")
-    q: str = Field("", max_length=200, pattern=requests.CLEAN, description="In the party's name or the work's title.")
+    q: str = Field("", max_length=2_000, pattern=requests.CLEAN, description=SEARCHED)
     sure: queue.Sure = Field(queue.Sure.ANY, description="How sure the comparison is.")
     assigned: str = Field(
         "",

@@ -18,6 +18,7 @@ from exhibit.clock import now
 from registry import jobs
 from registry.accounts import people, scoped
 from registry.bundles import packages as packing
+from registry.cases.search import filter_by_words
 from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence
 from registry.log.witnessed import Answer, answers_of
@@ -37,7 +38,7 @@ class Line:
 
 @member_page("web/bundles.html")
 def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The sealed cases of a party, to be ticked: found by its name. Cases may be named: ``?case=3&case=4``."""
+    """The sealed cases, found as in the list of cases, to be ticked. Cases may be named: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
     chosen = {number for number in map(number_in, request.GET.getlist("case")) if number}
     rows = packing.deliverable(owner)
@@ -48,7 +49,7 @@ def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
     elif party:
         rows = rows.filter(party=party)
     elif q:
-        rows = rows.filter(party__icontains=q)
+        rows = rows.filter(filter_by_words(owner, q))
     page = page_of(request, rows.order_by("party", "number"))
     newest = packing.newest_bundles(owner, [case.number for case in page])
     lines = _lines(list(newest.values()))

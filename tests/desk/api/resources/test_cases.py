@@ -1,6 +1,7 @@
 """Cases through the API: decided, taken back, disputed, reported."""
 
 import io
+from urllib.parse import urlencode
 
 import pytest
 from PIL import Image
@@ -38,6 +39,12 @@ def test_cases_are_decided_together_and_taken_back(scene_of_programs: Scene, dec
     assert other.post("/cases/1/decisions", {"decision": "open"})[1]["detail"] == "Case 1 is open."
     assert decider.post("/cases/decisions", {"cases": [1, 99], "decision": "confirmed"})[0] == 404
     assert Case.objects.get(number=1).decision == "open"
+
+
+def test_cases_are_listed_by_a_part_of_a_url_or_by_number(scene_of_programs: Scene, decider: Program) -> None:
+    seen = Case.objects.get(number=1).case_sightings.select_related("sighting")[0].sighting
+    for words, numbers in ((seen.page_url, [1]), (seen.image_url, [1]), ("#1", [1]), ("nowhere.example/x", [])):
+        assert [one["number"] for one in decider.get(f"/cases?{urlencode({'q': words})}")[1]["items"]] == numbers
 
 
 @pytest.mark.long

@@ -50,9 +50,9 @@ def test_on_a_phone_the_first_case_is_decided_without_scrolling_and_a_reason_tak
         "The evidence is made after 20 seconds; until then you can undo it."
     )
     assert not reason.evaluate(IN_SIGHT)
-    expect(page.get_by_label("Party or title")).to_be_hidden()
+    expect(page.get_by_role("searchbox")).to_be_hidden()
     page.get_by_text("Filters, order and groups").tap()
-    expect(page.get_by_label("Party or title")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_be_visible()
 
 
 @pytest.mark.long

@@ -500,7 +500,7 @@ def test_the_queue_says_what_the_last_visit_found_and_is_filtered_by_it(site: Si
     expect(ann.page.locator("#case-2")).to_contain_text(": removed")
     ann.page.get_by_text("Filters, order and groups").click()
     ann.page.get_by_label("At the last visit").select_option("removed")
-    ann.page.get_by_role("button", name="Show", exact=True).click()
+    ann.page.get_by_role("button", name="Search", exact=True).click()
     expect(ann.page.locator(".item")).to_have_count(1)
     expect(ann.page.locator("#case-2")).to_be_visible()
     ann.check()
