@@ -1,5 +1,6 @@
-"""The commands under "Use it" in the README, one after another as they stand there, on places of a test's own."""
+"""The README: its commands, run one after another on places of a test's own, and its figures, compared with their source."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -22,6 +23,55 @@ def lines_of_the_readme() -> list[list[str]]:
     block = re.search(r"```\n(.*?)```", text, re.DOTALL)
     assert block is not None
     return [shlex.split(line, comments=True) for line in block[1].splitlines()]
+
+
+FIGURE = re.compile(r"(?<![\w.,/])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+(?: ?%)|\d+ ?%)(?![\w/])")
+"""What looks measured: numbers from 1,000 on, and percentages."""
+ERROR_RATE = re.compile(
+    r"than ([\d,]+) photographs allow: at most ([\d,]+) certain false alarms in a million pictures, each searched for"
+    r"\s+among the other ([\d,]+)"
+)
+
+
+def page(name: str) -> str:
+    return (CHECKOUT / name).read_text("utf-8")
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def row_of(text: str, start: str) -> list[str]:
+    """The cells of the row of a table that begins so."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {start}")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_error_rate_that_the_readme_claims_is_that_of_the_accuracy_page_and_of_the_shipped_calibration() -> None:
+    claimed = ERROR_RATE.search(page("README.md"))
+    assert claimed is not None
+    accuracy = page("docs/accuracy.md")
+    asked, bound = (
+        row_of(accuracy, "each searched for among all others"),
+        row_of(accuracy, "… at most, in a million pictures"),
+    )
+    photographs, at_most, others = map(number, claimed.groups())
+    assert (photographs, at_most) == (number(asked[1]), number(bound[2]))
+    assert others == photographs - 1
+    shipped = json.loads(page("indexer/models/calibration.json"))["bounds"]
+    assert (photographs, at_most) == (shipped["certain"]["photographs"], shipped["certain"]["at_most_in_a_million"])
+    assert [number(cell) for cell in (asked[3], bound[3])] == [
+        shipped["review"]["failed"], shipped["review"]["at_most_in_a_million"],
+    ]  # fmt: skip
+
+
+def test_every_figure_of_the_readme_is_one_of_the_pages_that_measure() -> None:
+    text = re.sub(r"```.*?```", "", page("README.md"), flags=re.DOTALL)
+    measured = set(FIGURE.findall(page("docs/accuracy.md"))) | set(FIGURE.findall(page("docs/benchmarks.md")))
+    derived = {claimed[3] for claimed in [ERROR_RATE.search(text)] if claimed}  # the test above compares it
+    figures = set(FIGURE.findall(text))
+    assert len(figures) >= 3
+    assert figures - derived <= measured
 
 
 @pytest.mark.long
