@@ -1,9 +1,12 @@
-"""The twelve ways in which the demonstration's sites have changed the pictures that they copied."""
+"""The ways in which the demonstration's sites have changed or saved the pictures that they copied."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from PIL import Image
+import cv2
+import numpy as np
+from PIL import Image, ImageEnhance
 
 from indexer.edits import EditedPicture, apply
 
@@ -21,12 +24,40 @@ _MADE_BY: Final = {
     "screenshot": "webpage",
     "collage": "collage4",
 }
-EDITS: Final = tuple(_MADE_BY)
+_FRAME_MILLISECONDS: Final = 400
+
+
+def _as_avif(picture: Image.Image) -> EditedPicture:
+    out = io.BytesIO()
+    picture.save(out, "AVIF", quality=60, max_threads=1)  # several threads could give other bytes
+    return EditedPicture(out.getvalue(), ".avif")
+
+
+def _as_animation(picture: Image.Image) -> EditedPicture:
+    """Save a WebP that pulses: the picture, then darker frames."""
+    darker = [ImageEnhance.Brightness(picture).enhance(light) for light in (0.8, 0.6)]
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=60, save_all=True, append_images=darker, duration=_FRAME_MILLISECONDS, loop=0)
+    return EditedPicture(out.getvalue(), ".webp")
+
+
+def _as_deep_png(picture: Image.Image) -> EditedPicture:
+    """Save a PNG of 16 bits a channel, which Pillow writes for grey pictures only."""
+    deep = np.asarray(picture)[..., ::-1].astype(np.uint16) * 257
+    return EditedPicture(cv2.imencode(".png", deep)[1].tobytes(), ".png")
+
+
+_SAVED_AS: Final[dict[str, Callable[[Image.Image], EditedPicture]]] = {
+    "avif": _as_avif,
+    "animated webp": _as_animation,
+    "16-bit png": _as_deep_png,
+}
+EDITS: Final = (*_MADE_BY, *_SAVED_AS)
 LONG_SIDE: Final = 900
 
 
 def edited(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], seed: int) -> EditedPicture:
-    """Copy a picture as a web site would, changed by the edit of that name; equal arguments give equal bytes.
+    """Copy a picture as a web site would, changed or saved by the edit of that name; equal arguments give equal bytes.
 
     Args:
         name: which edit.
@@ -36,4 +67,6 @@ def edited(name: str, picture: Image.Image, neighbours: Sequence[Image.Image], s
     """
     reduced = picture.convert("RGB")
     reduced.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
+    if name in _SAVED_AS:
+        return _SAVED_AS[name](reduced)
     return apply(_MADE_BY[name], reduced, neighbours, seed)

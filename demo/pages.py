@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from html import escape
+from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import urljoin
 
 from demo.plan import Site
+from demo.serving import TYPES
 
 FIRST_DAY: Final = 1_793_491_200.0  # 2026-11-01: the day on which the first post of a site was written
 DAY: Final = 86_400.0
@@ -186,4 +188,4 @@ def _figure(shown: Shown) -> str:
 
 
 def _media_type(url: str) -> str:
-    return "image/webp" if url.endswith(".webp") else mimetypes.guess_type(url)[0] or "image/jpeg"
+    return TYPES.get(PurePosixPath(url).suffix) or mimetypes.guess_type(url)[0] or "image/jpeg"

@@ -16,7 +16,12 @@ HOSTS: Final = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 REDIRECTS: Final = "_redirects"
 BROWSERS: Final = "Mozilla/"
 """What the user agents of browsers begin with."""
-TYPES: Final = {".webp": "image/webp", ".xml": "application/xml", ".txt": "text/plain; charset=utf-8"}
+TYPES: Final = {
+    ".avif": "image/avif",
+    ".webp": "image/webp",
+    ".xml": "application/xml",
+    ".txt": "text/plain; charset=utf-8",
+}
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 import hashlib
 import http.client
+import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,10 +59,10 @@ def test_the_same_works_and_seed_give_the_same_bytes_and_the_same_plan(
 
 
 @pytest.mark.long
-def test_each_edit_is_planted_four_times_and_each_work_twice(built: tuple[Path, Plan]) -> None:
+def test_each_edit_is_planted_four_times_and_each_work_two_or_three_times(built: tuple[Path, Plan]) -> None:
     _, plan = built
     assert Counter(use.edit for use in plan.planted) == dict.fromkeys(EDITS, 4)
-    assert set(Counter(use.work for use in plan.planted).values()) == {2}
+    assert set(Counter(use.work for use in plan.planted).values()) == {2, 3}
     assert len({(use.work, use.site) for use in plan.planted}) == len(plan.planted)
 
 
@@ -231,3 +232,19 @@ def test_nothing_outside_the_folder_is_served(answers: tuple[str, Path]) -> None
     (root / "secret.txt").write_text("secret")
     for path in ("/../secret.txt", "/%2e%2e/secret.txt", f"/{REDIRECTS}", "//etc/passwd"):
         assert ask(netloc, "GET", path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "frames"), [("avif", ".avif", 1), ("animated webp", ".webp", 3), ("16-bit png", ".png", 1)]
+)
+def test_copies_are_saved_in_the_formats_that_their_names_promise(name: str, suffix: str, frames: int) -> None:
+    original = textured(3, (400, 300))
+    copy = edited(name, original, [original] * 3, 1)
+    assert copy == edited(name, original, [original] * 3, 1)
+    assert copy.suffix == suffix
+    with Image.open(io.BytesIO(copy.data)) as opened:
+        assert (opened.format, getattr(opened, "n_frames", 1)) == (name.split()[-1].upper(), frames)
+        difference = np.asarray(opened.convert("RGB"), int) - np.asarray(original, int)
+    assert np.abs(difference).mean() < 10
+    if name == "16-bit png":
+        assert copy.data[24] == 16  # the bit depth that IHDR states
