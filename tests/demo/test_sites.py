@@ -243,7 +243,7 @@ def test_copies_are_saved_in_the_formats_that_their_names_promise(name: str, suf
     assert copy == edited(name, original, [original] * 3, 1)
     assert copy.suffix == suffix
     with Image.open(io.BytesIO(copy.data)) as opened:
-        assert (opened.format, getattr(opened, "n_frames", 1)) == (name.split()[-1].upper(), frames)
+        assert (opened.format, getattr(opened, "n_frames", 1)) == (name.rsplit(maxsplit=1)[-1].upper(), frames)
         difference = np.asarray(opened.convert("RGB"), int) - np.asarray(original, int)
     assert np.abs(difference).mean() < 10
     if name == "16-bit png":

@@ -1,4 +1,4 @@
-"""The README: its commands, run one after another on places of a test's own, and its figures, compared with their source."""
+"""The README: its commands, run one after another on places of a test's own, and its figures."""
 
 import json
 import re
