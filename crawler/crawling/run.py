@@ -21,6 +21,7 @@ from crawler.fetching.resolver import resolver_for
 from crawler.formats.job import MIB, Job
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
 from crawler.reading.helper import helper
+from crawler.reading.limits import REDIRECTS
 from crawler.state.crawl import Crawl
 from crawler.state.novelty import LEFT_OUT, left_out
 from exhibit.errors import ExhibitError, ExitCode
@@ -180,7 +181,7 @@ def scrapy_settings(crawl: Crawl) -> dict[str, Any]:
         "DOWNLOAD_TIMEOUT": limits.request_seconds,
         "DOWNLOAD_MAXSIZE": limits.max_picture_bytes,
         "DOWNLOAD_WARNSIZE": 0,
-        "REDIRECT_MAX_TIMES": 5,
+        "REDIRECT_MAX_TIMES": REDIRECTS,
         "RETRY_TIMES": 1,
         "RETRY_HTTP_CODES": [500, 502, 504, 522, 524, 408],
         "RETRY_EXCEPTIONS": [

@@ -13,10 +13,11 @@ from crawler.fetching.answers import Crawler, Response, ask, failure_refusal, st
 from crawler.fetching.documents import facts_of, forbids_following, keeps_ai_out, read_document
 from crawler.fetching.gate import STAYS_IN_SCOPE
 from crawler.fetching.images import IMAGE, NO_AI, Images
-from crawler.fetching.style_sheets import SHEET, SHEETS_PER_PAGE, Sheets
+from crawler.fetching.style_sheets import SHEET, Sheets
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, RefusalLine
 from crawler.reading.found import Document, FoundImage
+from crawler.reading.limits import SITEMAP_BYTES
 from crawler.reading.sniff import Content, sniff
 from crawler.rendering.renderer import Rendering
 from crawler.state.crawl import Crawl, Frontier
@@ -38,7 +39,7 @@ _ACCEPT = {
 }
 _NEAR = (Reason.NEAR_DUPLICATE, "The page shows what another one does; its links aren't followed.")
 _NOT_FOUND = (Reason.NOT_FOUND, "The site sends this page for what it doesn't have; its links aren't followed.")
-_CUT = (Reason.INCOMPLETE, Sentence("The sitemap breaks off; what it holds before was read."))
+_CUT = (Reason.INCOMPLETE, Sentence("The sitemap or feed breaks off; everything before that was read."))
 _OPEN_VISITS = 16
 _IMAGES_PER_LIST = 200
 
@@ -179,7 +180,8 @@ class CrawlSpider(Spider):
             self._refuse(visit, Refusal(target.url, Reason.BUDGET, "The job visits no more hosts."))
             return
         headers = self.crawl.headers(_ACCEPT[target.kind]) | self.crawl.conditions(target.url)
-        meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": self.crawl.job.limits.max_page_bytes}
+        most = SITEMAP_BYTES if target.kind is Kind.SITEMAP else self.crawl.job.limits.max_page_bytes
+        meta = {VISIT: visit, STAYS_IN_SCOPE: True, "download_maxsize": most}
         if refusal := ask(self._send, target.url, self.arrived, self.failed, headers=headers, meta=meta):
             self._refuse(visit, refusal)
 
@@ -276,8 +278,7 @@ class CrawlSpider(Spider):
         for found in fetched_here:
             self._images.want(visit, found)
         if Kind.IMAGE in job.kinds:
-            for sheet in document.sheets[:SHEETS_PER_PAGE]:
-                self._sheets.want(visit, sheet)
+            self._sheets.want(visit, document.sheets)
         return True
 
     def _links(

@@ -7,32 +7,32 @@ from crawler.formats.job import Kind
 from crawler.formats.lines import Signals
 from crawler.reading.found import Document
 from crawler.reading.helper import document_of
+from crawler.reading.limits import SITEMAP_BYTES
+from crawler.reading.markup import kind_of
 from crawler.reading.policy import SitePolicy
 from crawler.reading.sniff import Content, sniff
 from crawler.state.visit import Facts
 from exhibit.errors import RefusedError
 from exhibit.reasons import Reason
 
-_HEAD = 1024
 _YEAR = 31_536_000
 _AI_WORDS = ("noai", "noimageai", "noml")
 _FOR = re.compile(r"\s*(?!unavailable_after\b|max-)(?P<name>[\w.-]+|\*)\s*:", re.IGNORECASE | re.ASCII)
 """Whom a part of ``X-Robots-Tag`` is for, with those behind it; rules that have values only look like it."""
-_FEEDS = (b"<rss", b"<feed", b"<rdf:rdf")
-_SITEMAPS = (b"<urlset", b"<sitemapindex")
 
 
 def read_document(response: Response, kind: Kind, max_bytes: int, token: str) -> tuple[Kind, Document]:
-    """Read a response as what it is: a feed or a sitemap is recognised behind the address of a page too.
+    """Read a response as what it is: sitemaps and feeds are recognised by their content, whatever was expected.
 
     Raises ``RefusedError`` with reason ``not-a-page`` or ``unreadable``, or ``too-large`` once unpacked.
     """
-    kind = _real_kind(response.body, kind)
+    kind = kind_of(response.body) or kind
     if kind not in (Kind.SITEMAP, Kind.FEED) and not _is_text(response):
         raise RefusedError("The answer isn't a page.", reason=Reason.NOT_A_PAGE)
     about = {"url": response.url, "content_type": header(response, "Content-Type")}
     about |= {"refresh": header(response, "Refresh"), "link": header(response, "Link")}
-    return kind, document_of(response.body, kind, **about, max_bytes=max_bytes, token=token)
+    most = SITEMAP_BYTES if kind is Kind.SITEMAP else max_bytes
+    return kind, document_of(response.body, kind, **about, max_bytes=most, token=token)
 
 
 def facts_of(response: Response, document: Document, policy: SitePolicy | None) -> Facts:
@@ -96,18 +96,6 @@ def _said(signals: Signals, token: str) -> set[str]:
             if concerns_us:
                 heard.append(part[named.end() :] if named is not None else part)
     return set(" ".join(heard).lower().replace(",", " ").split())
-
-
-def _real_kind(body: bytes, kind: Kind) -> Kind:
-    head = body[:_HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if kind is Kind.PAGE and head.startswith(b"{") and b"jsonfeed.org" in head:
-        return Kind.FEED
-    if kind is Kind.PAGE and head.startswith((b"<?xml", *_FEEDS, *_SITEMAPS)):
-        if any(mark in head for mark in _SITEMAPS):
-            return Kind.SITEMAP
-        if any(mark in head for mark in _FEEDS):
-            return Kind.FEED
-    return kind
 
 
 def _is_text(response: Response) -> bool:

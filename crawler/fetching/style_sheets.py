@@ -1,6 +1,7 @@
-"""Fetching linked style sheets: each once in a job, and the sheets that it imports one level deep."""
+"""Fetching style sheets that pages link and that those import: each once in a job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from scrapy import Request
 from twisted.python.failure import Failure
@@ -9,39 +10,67 @@ from crawler.fetching.answers import Response, ask, header
 from crawler.fetching.images import Images
 from crawler.reading.found import FoundImage, absolute, is_visitable
 from crawler.reading.helper import sheet_of
+from crawler.reading.limits import IMPORTED_SHEETS, STYLE_SHEET_BYTES, STYLE_SHEETS, LeftOut
 from crawler.state.crawl import Crawl
 from crawler.state.visit import Visit
+from exhibit.errors import RefusedError
+from exhibit.network.addresses import host_of, registrable_domain
 
 SHEET = "exhibit_sheet"
-SHEETS_PER_PAGE = 8
 
-_MAX_BYTES = 1024 * 1024
+_GONE = (404, 410)
+"""What isn't there has no pictures for anybody."""
 _PRIORITY = 20
-_DEEPEST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What a style sheet names, as far as it could be read."""
+
+    images: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    is_unread: bool = False
+
+
+_UNREAD = _Sheet(is_unread=True)
 
 
 class Sheets:
     """Fetches style sheets for visits, and wants their images; ``send`` takes a request to Scrapy's engine.
 
-    A sheet that can't be had is no loss worth a line: it is left out.
+    Sheets beyond the limits and sheets that can't be read are counted with the visit that met them first.
     """
 
     def __init__(self, crawl: Crawl, images: Images, send: Callable[[Request], None]) -> None:
         self._crawl, self._images, self._send = crawl, images, send
-        self._waiting: dict[str, list[tuple[Visit, int]]] = {}
-        self._sheets: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}  # images and imported sheets
+        self._waiting: dict[str, list[Visit]] = {}
+        self._sheets: dict[str, _Sheet] = {}
+        self._left_out: set[str] = set()
 
-    def want(self, visit: Visit, url: str, level: int = 0) -> None:
-        """Await the images of a sheet."""
+    def want(self, visit: Visit, urls: Iterable[str]) -> None:
+        """Await the images of the sheets that a page links: those of its own host first, then those of its site."""
+        own = host_of(visit.facts.final_url)
+        site = registrable_domain(own)
+        new = sorted(
+            (url for url in dict.fromkeys(urls) if url not in visit.sheets),
+            key=lambda url: (host_of(url) != own, registrable_domain(host_of(url)) != site),
+        )
+        room = max(0, STYLE_SHEETS - len(visit.sheets) + visit.imported_sheets)
+        for url in new[:room]:
+            self._want(visit, url)
+        self._leave_out(visit, new[room:], LeftOut.STYLE_SHEETS)
+
+    def _want(self, visit: Visit, url: str) -> None:
+        visit.sheets.add(url)
         if url in self._sheets:
-            self._use(visit, url, level)
+            self._use(visit, url)
             return
         waiting = self._waiting.setdefault(url, [])
         visit.hold()
-        waiting.append((visit, level))
+        waiting.append(visit)
         if len(waiting) > 1:
             return
-        headers, meta = self._crawl.headers("text/css,*/*;q=0.1"), {SHEET: url, "download_maxsize": _MAX_BYTES}
+        headers, meta = self._crawl.headers("text/css,*/*;q=0.1"), {SHEET: url, "download_maxsize": STYLE_SHEET_BYTES}
         if ask(self._send, url, self.arrived, self.failed, headers=headers, meta=meta, priority=_PRIORITY):
             self.settle(url)
 
@@ -49,31 +78,48 @@ class Sheets:
         """A sheet has come."""
         url, body = response.meta[SHEET], response.body
         if response.status != 200 or not self._crawl.budget.take("bytes", len(body)):
+            self.settle(url, _Sheet() if response.status in _GONE else _UNREAD)
+            return
+        try:
+            named, called = sheet_of(body, header(response, "Content-Type"))
+        except RefusedError:
             self.settle(url)
             return
-        named, called = sheet_of(body, header(response, "Content-Type"))
         found = (absolute(response.url, address) for address in named)
         imported = (absolute(response.url, address) for address in called)
         images = tuple(dict.fromkeys(address for address in found if address))
-        imports = tuple(dict.fromkeys(address for address in imported if is_visitable(address)))[:SHEETS_PER_PAGE]
-        self.settle(url, images, imports)
+        imports = tuple(dict.fromkeys(address for address in imported if is_visitable(address)))
+        self.settle(url, _Sheet(images, imports))
 
     def failed(self, failure: Failure) -> None:
         """A sheet hasn't come."""
         self.settle(failure.request.meta[SHEET])  # type: ignore[attr-defined] # Scrapy adds it
 
-    def settle(self, url: str, images: tuple[str, ...] = (), imports: tuple[str, ...] = ()) -> None:
-        """What is known of a sheet now."""
-        self._sheets[url] = images, imports
-        for visit, level in self._waiting.pop(url, ()):
+    def settle(self, url: str, sheet: _Sheet = _UNREAD) -> None:
+        """What is known of a sheet now; without anything it couldn't be read."""
+        self._sheets[url] = sheet
+        for visit in self._waiting.pop(url, ()):
             if not visit.is_over:
-                self._use(visit, url, level)
+                self._use(visit, url)
                 visit.release()
 
-    def _use(self, visit: Visit, url: str, level: int) -> None:
-        images, imports = self._sheets[url]
-        for address in images:
+    def _use(self, visit: Visit, url: str) -> None:
+        sheet = self._sheets[url]
+        if sheet.is_unread:
+            self._leave_out(visit, [url], LeftOut.UNREAD_SHEETS)
+        for address in sheet.images:
             self._images.want(visit, FoundImage(address, "css"))
-        if level < _DEEPEST:
-            for address in imports:
-                self.want(visit, address, level + 1)
+        for address in sheet.imports:
+            if address in visit.sheets:
+                continue
+            if visit.imported_sheets >= IMPORTED_SHEETS:
+                self._leave_out(visit, [address], LeftOut.STYLE_SHEETS)
+            else:
+                visit.imported_sheets += 1
+                self._want(visit, address)
+
+    def _leave_out(self, visit: Visit, urls: Iterable[str], what: LeftOut) -> None:
+        """Count sheets once in a job, however many pages name them."""
+        new = set(urls) - self._left_out
+        self._left_out |= new
+        visit.leave_out({what: len(new)})

@@ -56,6 +56,8 @@ class PageLine:
     modified: Mapping[str, datetime] = field(default_factory=dict)  # when links changed last, as a sitemap or feed says
     sightings: tuple[Sighting, ...] = ()  # the images
     refusals: tuple[Refusal, ...] = ()  # the images that weren't kept, each once in a job unless it may come yet
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What limits of the crawler left out, and entries of lists that couldn't be read; as in the counts."""
     signals: Signals = field(default_factory=Signals)  # what the page said to machines
     position: str = ""
     """How far a source that is a file has been read with this line, or what an archive states of the capture that was
@@ -85,6 +87,9 @@ class Counts:
     refused: Mapping[str, int] = field(default_factory=dict)  # refusals by reason, those of images included
     passed: Mapping[str, int] = field(default_factory=dict)
     """Those of them that have no line of their own: records of archives that hold no picture."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What limits of the crawler left out of pages, and entries that couldn't be read: ``addresses``, ``canvases``,
+    ``elements``, ``entries``, ``frames``, ``page-ends``, ``scripts``, ``style-sheets``, ``unread-sheets``."""
     seconds: float = 0.0  # wall time
     rendered: int = 0  # pages that a browser rendered
     render_seconds: float = 0.0  # that these pages took, one added to the other

@@ -31,11 +31,11 @@ def decoded(data: bytes, content_type: str, *, is_html: bool = True) -> tuple[st
         if encoding and encoding.replace("-", "_").lower() not in _NO_PAGE:
             with suppress(LookupError, ValueError):  # no encoding of texts
                 return encoding, to_unicode(data, encoding)
-    encoding = _guess(data) if is_html else "utf-8"
+    encoding = guess_encoding(data) if is_html else "utf-8"
     return encoding, to_unicode(data, encoding)
 
 
-def _guess(data: bytes) -> str:
+def guess_encoding(data: bytes) -> str:
     """The encoding of a page that declares none: UTF-8 though a sign or two of it are broken, or what fits best.
 
     A few signs say nothing: then it is what most of the old pages in Latin letters are written in.

@@ -2,7 +2,6 @@
 
 import json
 import re
-import zlib
 from calendar import timegm
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,9 +12,13 @@ from typing import Any
 
 import feedparser
 from lxml import etree
+from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding
 
 from crawler.formats.job import Kind
+from crawler.reading.encoding import guess_encoding
 from crawler.reading.found import Document, FoundImage, FoundLink, Room, absolute, is_visitable, plain
+from crawler.reading.limits import LeftOut, counts_of
+from crawler.reading.markup import escape_ampersands, marked_encoding, root_name, unpack
 from crawler.reading.webpage import read_page
 from exhibit.clock import rfc3339
 from exhibit.errors import RefusedError
@@ -24,13 +27,11 @@ from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import SeenElsewhere, SeenKind, Untyped
 
-_GZIP = b"\x1f\x8b"
 _CAPTIONS = ("title", "caption", "geo_location")
-_ASIDE = re.compile(rb"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
-_ROOT = re.compile(
-    rb"\A\s*(?:<!DOCTYPE[^>]*>\s*)?<(?:[A-Za-z][\w.-]*:)?(?P<name>[A-Za-z][\w.-]{0,60})", re.IGNORECASE | re.ASCII
-)
-_CLOSED = re.compile(rb"</(?:[\w.-]+:)?(?:urlset|sitemapindex|urlindex)\s*>", re.IGNORECASE)
+_MEDIA = ("image", "video")
+_PREFIX = re.compile("[}:]")
+_SITEMAP_ROOT = re.compile(r"<(?:[a-z][\w.-]*:)?(?:urlset|sitemapindex|urlindex)\b", re.IGNORECASE | re.ASCII)
+_CLOSED = re.compile(r"</(?:[\w.-]+:)?(?:urlset|sitemapindex|urlindex)\s*>", re.IGNORECASE)
 _NAME_LENGTH = 100
 _FIRST_YEAR = 1990
 """No date on the web is older; one that is was left empty."""
@@ -39,68 +40,121 @@ _JSON_FEED = re.compile(r"https?://(?:www\.)?jsonfeed\.org/version/\S+|1(?:\.[01
 """What a JSON Feed says as its version; some say the bare number."""
 
 
-def read_sitemap(data: bytes, url: str, max_bytes: int) -> Document:
+def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") -> Document:
     """Read a sitemap, an index of sitemaps, either of them gzipped, or a plain list of addresses (sitemaps.org 0.9).
 
-    Images come from the extensions for images and videos, each with the page that its entry names. Raises
-    ``RefusedError`` with reason ``too-large`` when unpacking gives more, ``unreadable`` when it is no sitemap. One that
-    breaks off gives what it holds, and is said to be cut.
+    Images come from the extensions for images and videos, each with the page that its entry names. One that breaks off
+    gives what it holds, and is said to be cut; entries without a usable address are counted.
+
+    Args:
+        data: The bytes as served.
+        url: Where they were served; relative addresses start there.
+        max_bytes: Largest size once unpacked.
+        content_type: The header, of which only the character set counts.
+
+    Raises:
+        RefusedError: ``too-large`` when unpacking gives more, ``unreadable`` when it is not a sitemap.
     """
-    is_whole = True
-    for _ in range(2):  # a file that is packed, sent by a server that packs what it sends and doesn't say so
-        if data.startswith(_GZIP):
-            data, ended = _unpack(data, max_bytes)
-            is_whole &= ended
-    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return replace(_read_list(data, url), is_cut=not is_whole)
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(data.strip(), parser)
-    except etree.LxmlError:
-        root = None
-    if root is None or _name(root) not in ("urlset", "sitemapindex", "urlindex"):
-        raise RefusedError("The sitemap can't be read.", reason=Reason.UNREADABLE)
+    data, is_whole = unpack(data, max_bytes)
+    text = _decode(data, content_type)
+    if not text.startswith("<"):
+        return replace(_read_list(text, url), is_cut=not is_whole)
+    parser = etree.XMLParser(
+        encoding="utf-8", recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
+        remove_comments=True, remove_pis=True,
+    )  # fmt: skip
+    root = _sitemap_root(escape_ampersands(text), parser)
     links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
-    room = Room()
-    for entry in root:
-        told = {_name(element): element.text or "" for element in entry}
-        location = absolute(url, told.get("loc", ""))
-        if not is_visitable(location) or not room.takes(location):
+    room, unread = Room(), 0
+    for entry in root.iter():
+        values = _values(entry)
+        if "loc" not in values or _name(entry) in _MEDIA:
+            continue
+        location = absolute(url, values["loc"])
+        if not is_visitable(location):
+            unread += 1
+            continue
+        if not room.takes(location):
             continue
         kind = Kind.SITEMAP if _name(entry) == "sitemap" else Kind.PAGE
-        links.setdefault(location, FoundLink(location, kind, _modified(told.get("lastmod", ""))))
+        links.setdefault(location, FoundLink(location, kind, _modified(values.get("lastmod", ""))))
         for image in _images(entry, location):
-            if room.takes(image.url):
+            if not is_visitable(image.url):
+                unread += 1
+            elif room.takes(image.url):
                 images.setdefault((image.page_url, image.url), image)
-    is_cut = len(parser.error_log) > 0 and _CLOSED.search(data) is None  # whatever becomes of the end of a packed file
-    return Document(images=tuple(images.values()), links=tuple(links.values()), is_cut=is_cut)
+    is_cut = len(parser.error_log) > 0 and _CLOSED.search(text) is None  # whatever becomes of the end of a packed file
+    left_out = counts_of({LeftOut.ENTRIES: unread, LeftOut.ADDRESSES: room.refused})
+    return Document(images=tuple(images.values()), links=tuple(links.values()), is_cut=is_cut, left_out=left_out)
 
 
-def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
+def _sitemap_root(text: str, parser: etree.XMLParser) -> Untyped:
+    """Parse a sitemap as far as its XML allows; whatever a server printed before the root element is skipped."""
+    begin = _SITEMAP_ROOT.search(text)
+    for part in (text, text[begin.start() :] if begin else ""):
+        try:
+            root = etree.fromstring(part.encode("utf-8"), parser) if part else None
+        except etree.LxmlError:
+            root = None
+        if root is not None and _name(root) in ("urlset", "sitemapindex", "urlindex"):
+            return root
+    raise RefusedError("The sitemap can't be read.", reason=Reason.UNREADABLE)
+
+
+def _decode(data: bytes, content_type: str) -> str:
+    """The text of XML, JSON or a list: what its bytes show counts before what they are said to be.
+
+    Valid UTF-8 beyond ASCII is UTF-8. Else the declared character set counts where the bytes fit it.
+    """
+    marked = marked_encoding(data)
+    if not marked:
+        declared = (html_body_declared_encoding(data), http_content_type_encoding(content_type))
+        is_wide = ("utf-16", "utf-32", "ucs")  # the declaration was read byte by byte, so it is none of these
+        named = [name for name in declared if name and not name.lower().startswith(is_wide)]
+        for encoding in (*(() if data.isascii() else ("utf-8",)), *named, "utf-8"):
+            with suppress(LookupError, ValueError):
+                return data.decode(encoding).lstrip("\ufeff \t\r\n")
+        marked = guess_encoding(data)
+    return data.decode(marked, "replace").lstrip("\ufeff \t\r\n")
+
+
+def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> Document:
     """Read RSS, Atom, Media RSS or JSON Feed 1.1: entries as links; media, enclosures and pictures in texts as images.
 
-    The pictures of the feed itself, its logo for one, are images too. Raises ``RefusedError`` with reason
-    ``unreadable`` when it is no feed.
+    The pictures of the feed itself, its logo for one, are images too.
+
+    Args:
+        data: The bytes as served, gzipped or not.
+        url: Where they were served; relative addresses start there.
+        max_bytes: Largest size once unpacked.
+        content_type: The header, of which only the character set counts.
+
+    Raises:
+        RefusedError: ``unreadable`` when it is not a feed, ``too-large`` when unpacking gives more.
     """
-    feed = _json_feed(data)
+    data, is_whole = unpack(data, max_bytes)
+    text = _decode(data, content_type)
+    feed = _json_feed(text)
     if feed is None:
         # a stream, never text: feedparser would fetch a text that looks like an address
-        headers = {"content-location": url, **({"content-type": content_type} if content_type else {})}
-        feed = feedparser.parse(BytesIO(data), response_headers=headers, sanitize_html=False)
+        headers = {"content-location": url, "content-type": "application/xml; charset=utf-8"}
+        stream = BytesIO(escape_ampersands(text).encode("utf-8"))
+        feed = feedparser.parse(stream, response_headers=headers, sanitize_html=False)
         if not feed.get("version") and not feed.entries:
-            _check_root(data)
+            _check_root(text)
     links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
-    room = Room()
+    room, unread = Room(), 0
     about = feed.feed
     home = absolute(url, str(about.get("link") or ""))
     for image in _images_of(about, home if is_visitable(home) else url):
         images.setdefault((image.page_url, image.url), image)
     for entry in feed.entries:
         page = absolute(url, str(entry.get("link") or ""))
+        unread += bool(entry.get("link")) and not is_visitable(page)
         page = page if is_visitable(page) else url
-        if page != url:
+        if page != url and room.takes(page):
             links.setdefault(page, FoundLink(page, Kind.PAGE, _modified_entry(entry)))
         told = _published(entry, url, plain(str(about.get("title") or ""), _NAME_LENGTH))
         for image in _images_of(entry, page):
@@ -109,15 +163,16 @@ def read_feed(data: bytes, url: str, content_type: str = "") -> Document:
     return Document(
         images=tuple(images.values()),
         links=tuple(links.values()),
+        is_cut=not is_whole,
+        left_out=counts_of({LeftOut.ENTRIES: unread, LeftOut.ADDRESSES: room.refused}),
         title=plain(str(about.get("title") or ""), 300),
         language=plain(str(about.get("language") or ""), 35),
     )
 
 
-def _check_root(data: bytes) -> None:
+def _check_root(text: str) -> None:
     """Let a feed pass that has no entries and tells no version, as CDF and RSS 0.90 do; say what everything else is."""
-    match = _ROOT.search(_ASIDE.sub(b"", data))
-    name = match["name"].decode("ascii") if match else ""
+    name = root_name(text)
     if name.lower() in ("channel", "rdf"):
         return
     if name.lower() == "html":
@@ -129,12 +184,12 @@ def _check_root(data: bytes) -> None:
     raise RefusedError(sentence, reason=Reason.UNREADABLE)
 
 
-def _json_feed(data: bytes) -> Untyped | None:
+def _json_feed(text: str) -> Untyped | None:
     """A JSON Feed (jsonfeed.org, 1.1) under the names that feedparser gives; ``None`` when it is none."""
-    if not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    if not text.startswith("{"):
         return None
     try:
-        told = json.loads(data)
+        told = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RefusedError(Sentence("The feed can't be read: its JSON is broken."), reason=Reason.UNREADABLE) from error
     items = told.get("items")
@@ -198,22 +253,23 @@ def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
 def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
     """What the extensions for images and videos name: ``image:loc``, ``video:thumbnail_loc``."""
     for image in entry:
-        if _name(image) not in ("image", "video"):
+        if _name(image) not in _MEDIA:
             continue
-        texts = {_name(element): element.text or "" for element in image}
-        address = absolute(page, texts.get("loc" if _name(image) == "image" else "thumbnail_loc", ""))
-        if address:
+        texts = _values(image)
+        named = texts.get("loc" if _name(image) == "image" else "thumbnail_loc", "")
+        if named.strip():
+            address = absolute(page, named)
             yield FoundImage(address, "sitemap", plain(" ".join(texts.get(name, "") for name in _CAPTIONS)), page)
 
 
-def _read_list(data: bytes, url: str) -> Document:
-    """One address a line (sitemaps.org, "Text file")."""
-    lines = data.decode("utf-8-sig", "replace").splitlines()
-    found = dict.fromkeys(absolute(url, line) for line in lines if is_visitable(line.strip()))
-    links = tuple(FoundLink(address, Kind.PAGE) for address in found if address)
+def _read_list(text: str, url: str) -> Document:
+    """One address a line (sitemaps.org, "Text file"); lines without one are counted."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    addresses = [absolute(url, line) for line in lines if is_visitable(line)]
+    links = tuple(FoundLink(address, Kind.PAGE) for address in dict.fromkeys(filter(None, addresses)))
     if not links:
         raise RefusedError("The sitemap can't be read.", reason=Reason.UNREADABLE)
-    return Document(links=links)
+    return Document(links=links, left_out=counts_of({LeftOut.ENTRIES: len(lines) - sum(map(bool, addresses))}))
 
 
 def _modified(text: str) -> str:
@@ -248,25 +304,13 @@ def _published(entry: Untyped, url: str, name: str) -> tuple[SeenElsewhere, ...]
 
 
 def _name(element: Untyped) -> str:
-    """The name of an element without its namespace, which many sitemaps get wrong."""
-    return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
+    """The name of an element without its namespace or undeclared prefix, both of which many sitemaps get wrong."""
+    return _PREFIX.split(element.tag)[-1].lower() if isinstance(element.tag, str) else ""
 
 
-def _unpack(data: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """What a gzip file holds, all of its members (RFC 1952, 2.2), and whether the last one is whole.
-
-    What stands behind them counts for nothing.
-    """
-    unpacked, rest, is_whole = bytearray(), data, True
-    while rest.startswith(_GZIP):
-        reader = zlib.decompressobj(wbits=31)
-        try:
-            unpacked += reader.decompress(rest, max_bytes + 1 - len(unpacked))
-        except zlib.error as error:
-            if not unpacked:
-                raise RefusedError("The sitemap can't be unpacked.", reason=Reason.UNREADABLE) from error
-            return bytes(unpacked), False
-        if len(unpacked) > max_bytes:
-            raise RefusedError(f"The sitemap has more than {max_bytes} bytes once unpacked.", reason=Reason.TOO_LARGE)
-        rest, is_whole = reader.unused_data.lstrip(b"\0"), reader.eof
-    return bytes(unpacked), is_whole
+def _values(element: Untyped) -> dict[str, str]:
+    """The texts of an element's children by name; the first of a name counts."""
+    values: dict[str, str] = {}
+    for child in element:
+        values.setdefault(_name(child), child.text or "")
+    return values

@@ -1,16 +1,16 @@
 """What reading a document gives: images and links as absolute addresses, and what the document says of itself."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from crawler.formats.job import Kind
+from crawler.reading.limits import ADDRESS_CHARACTERS, DOCUMENT_CHARACTERS
 from exhibit.network.addresses import joined
 from exhibit.types import SeenElsewhere
 
 CONTEXT_LENGTH = 500
-MAX_ADDRESS = 8_192
-_ROOM = 24 * 1024 * 1024
+MAX_ADDRESS = ADDRESS_CHARACTERS
 _EACH = 200
 _SHINGLE = 3
 _MIN_WORDS = 10
@@ -52,7 +52,8 @@ class Document:
     images: tuple[FoundImage, ...] = ()
     links: tuple[FoundLink, ...] = ()  # other documents
     sheets: tuple[str, ...] = ()  # style sheets, absolute
-    is_cut: bool = False  # whether a sitemap breaks off: what lies behind is missing
+    is_cut: bool = False  # whether a sitemap or a feed breaks off: what lies behind is missing
+    left_out: Mapping[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
     title: str = ""  # of the document
     published: str = ""  # when that was, as the page itself states it: as much of ISO 8601 as it says
     language: str = ""  # as declared
@@ -82,11 +83,13 @@ class Room:
     """
 
     def __init__(self) -> None:
-        self._left = _ROOM
+        self._left = DOCUMENT_CHARACTERS
+        self.refused = 0  # addresses that there was no room for
 
     def takes(self, address: str) -> bool:
-        """Whether there is room for one more address; takes it."""
+        """Whether there is room for one more address; takes it, or counts it as refused."""
         self._left -= len(address) + _EACH
+        self.refused += self._left < 0
         return self._left >= 0
 
 

@@ -33,11 +33,8 @@ def document_of(data: bytes, kind: Kind, **about: object) -> Document:
 
 
 def sheet_of(data: bytes, content_type: str) -> tuple[list[str], list[str]]:
-    """Images and imported sheets that a style sheet names, as written; nothing when it can't be read."""
-    try:
-        told = _asked({"what": "sheet", "content_type": content_type}, data)
-    except RefusedError:
-        return [], []
+    """Images and imported sheets that a style sheet names, as written; raises as :func:`document_of`."""
+    told = _asked({"what": "sheet", "content_type": content_type}, data)
     return told["images"], told["imports"]
 
 
@@ -63,9 +60,9 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
         return dict(zip(("images", "imports"), css.read_sheet(text), strict=True)), b""
     try:
         if kind == Kind.SITEMAP:
-            document = read_sitemap(data, url, question["max_bytes"])
+            document = read_sitemap(data, url, question["max_bytes"], question.get("content_type", ""))
         elif kind == Kind.FEED:
-            document = read_feed(data, url, question["content_type"])
+            document = read_feed(data, url, question["max_bytes"], question["content_type"])
         else:
             encoding, text = decoded(data, question.get("content_type", ""))
             headers = {name: question.get(name, "") for name in ("refresh", "link")}

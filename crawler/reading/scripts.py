@@ -4,10 +4,12 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from lxml.etree import LxmlError
 
+from crawler.reading.limits import JSON_NODES, SCRIPT_CHARACTERS, SCRIPT_PICTURES
 from crawler.reading.sniff import IMAGE_SUFFIXES, has_image_suffix
 from exhibit.periods import as_stated
 from exhibit.types import Json, Untyped
@@ -39,37 +41,34 @@ _LOADS = re.compile(
 """What is said by scripts that ask for more of a page; every library says it, too."""
 _SHORT = 32_768
 _JSON_TYPES = ("application/json", "text/json", "application/manifest+json", "text/x-magento-init")
-_MOST = 2_000
-_MAX_NODES = 50_000
-_MAX_TEXT = 4_000_000
 _IMAGE_KEYS = frozenset({"image", "images", "photo", "photos", "thumbnail", "thumbnailUrl", "primaryImageOfPage"})
 _LD_ADDRESS_KEYS = ("url", "contentUrl", "@id", "thumbnailUrl")
 _IMAGE_TYPES = ("ImageObject", "Photograph", "http://schema.org/ImageObject", "https://schema.org/ImageObject")
-_MAX_LD_NODES = 20_000
 
 
-def images_of(root: Untyped) -> list[str]:
-    """Addresses of images in the scripts of a parsed page, as written; JSON-LD is left to :mod:`structured`.
+def images_of(root: Untyped) -> tuple[list[str], int]:
+    """Addresses of images in the scripts of a parsed page, as written, and how many more there were than are taken.
 
     JSON is searched by its keys, all else for quoted addresses that end like a picture and aren't put together.
+    JSON-LD is left to :func:`in_json_ld`.
     """
     found: dict[str, None] = {}
     for script in root.iter("script", "textarea"):
         kind = (script.get("type") or "").partition(";")[0].strip().lower()
         text = script.text or ""
-        if not text or kind == "application/ld+json" or len(found) >= _MOST:
+        if not text or kind == "application/ld+json":
             continue
         if kind in _JSON_TYPES:
             found.update(dict.fromkeys(in_json(text)))
         found.update(dict.fromkeys(in_text(text)))
-    return list(found)[:_MOST]
+    return list(islice(found, SCRIPT_PICTURES)), max(0, len(found) - SCRIPT_PICTURES)
 
 
 def in_text(text: str) -> Iterator[str]:
     """Quoted addresses with the suffix of a picture; bare names only where they are a whole element or value."""
-    if not _SAID.search(text[:_MAX_TEXT]):
+    if not _SAID.search(text[:SCRIPT_CHARACTERS]):
         return
-    plain = _ESCAPE.sub(_unescaped, text[:_MAX_TEXT])
+    plain = _ESCAPE.sub(_unescaped, text[:SCRIPT_CHARACTERS])
     if "&quot;" in plain or "&#34;" in plain:
         plain = _of_html(plain)
     for match in _QUOTED.finditer(plain):
@@ -97,7 +96,7 @@ def in_json(text: str) -> Iterator[str]:
     except (ValueError, RecursionError):
         return
     waiting: list[tuple[Json, bool]] = [(value, False)]
-    for _ in range(_MAX_NODES):
+    for _ in range(JSON_NODES):
         if not waiting:
             return
         node, is_picture = waiting.pop()
@@ -111,7 +110,7 @@ def in_json(text: str) -> Iterator[str]:
 
 def may_show_pictures(script: str) -> bool:
     """Whether a script says anything of pictures, or is a page's own, shorter than libraries are, and asks for more."""
-    return bool(_SHOWS.search(script[:_MAX_TEXT]) or (len(script) <= _SHORT and _LOADS.search(script)))
+    return bool(_SHOWS.search(script[:SCRIPT_CHARACTERS]) or (len(script) <= _SHORT and _LOADS.search(script)))
 
 
 def is_address(text: str) -> bool:
@@ -169,7 +168,7 @@ def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
 def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     waiting: list[Any] = list(reversed(items))
-    for _ in range(_MAX_LD_NODES):
+    for _ in range(JSON_NODES):
         if not waiting:
             break
         node = waiting.pop()

@@ -1,6 +1,7 @@
 """Reading an HTML page in one pass: every place that names an image, the words around it, the links, the signals."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ from crawler.reading import attributes, css, found, scripts
 from crawler.reading.attributes import largest_of
 from crawler.reading.encoding import encoded
 from crawler.reading.found import Document, absolute, plain
+from crawler.reading.limits import FRAMES_DEEP, SCRIPTS, LeftOut, counts_of
 from crawler.reading.sniff import has_image_suffix
 from exhibit.errors import RefusedError
 from exhibit.periods import as_stated
@@ -24,8 +26,6 @@ Element: TypeAlias = Any
 _AROUND = 160
 _TITLE_LENGTH = 300
 _MAX_ATTRIBUTES = 1_000
-_MAX_FRAMES = 3
-"""Within one another, of those whose page stands in the page itself."""
 _ASIDE = re.compile(
     r"<!--.*?(?:-->|\Z)|(?P<tag><(?P<name>script|style|textarea|title|xmp)\b[^<>]*+>).*?(?:(?=</(?P=name))|\Z)",
     re.IGNORECASE | re.DOTALL,
@@ -61,7 +61,6 @@ _NO_CONTENT = re.compile(
     re.IGNORECASE,
 )
 """Names of pictures that pages carry beside their content, or until it comes."""
-_MAX_SCRIPTS = 50
 _APP_ROOTS = frozenset(
     {"root", "app", "react-root", "__next", "__nuxt", "___gatsby", "svelte", "q-app", "main-app", "app-root"}
 )
@@ -171,6 +170,7 @@ class _Reader:
         self.figures: list[list[list[str]]] = []
         self.caption: list[str] | None = None
         self.frames = 0  # around what is read now
+        self.left_out: Counter[LeftOut] = Counter()
 
     def read(self, roots: Sequence[Element]) -> None:
         """Read the trees of a page, or of what it shows in a frame."""
@@ -180,19 +180,24 @@ class _Reader:
             for address, words in images:
                 self.image(address, "json-ld", plain(words))
             self.dates |= published
-            for address in scripts.images_of(tree):
+            addresses, left_out = scripts.images_of(tree)
+            for address in addresses:
                 self.image(address, "script")
+            self.left_out[LeftOut.SCRIPTS] += left_out
 
     def frame(self, text: str) -> None:
         """Read the page that stands in a frame's ``srcdoc`` (HTML, 4.8.5): its addresses count from this page's base.
 
-        Frames within frames are read to a few levels; one that no parser should get is left out.
+        Frames within frames are read to a few levels; deeper ones and one that no parser should get are counted.
         """
-        if not text or self.frames == _MAX_FRAMES:
+        if not text:
             return
         try:
-            roots = _parsed(text)
+            roots = _parsed(text) if self.frames < FRAMES_DEEP else []
         except RefusedError:
+            roots = []
+        if not roots:
+            self.left_out[LeftOut.FRAMES] += 1
             return
         base, self.base = self.base, _base(roots[0], self.base)
         self.frames += 1
@@ -286,7 +291,7 @@ class _Reader:
     def script(self, address: str) -> None:
         """Take up the address of a script as written."""
         url = self._absolute(address)
-        if found.is_visitable(url) and len(self.script_urls) < _MAX_SCRIPTS and self.room.takes(url):
+        if found.is_visitable(url) and len(self.script_urls) < SCRIPTS and self.room.takes(url):
             self.script_urls[url] = None
 
     def _attributes(self, tag: str, element: Element) -> None:
@@ -307,6 +312,7 @@ class _Reader:
             ),
             links=tuple(found.FoundLink(url, kind) for url, kind in self.links.items()),
             sheets=tuple(self.sheets),
+            left_out=counts_of({**self.left_out, LeftOut.ADDRESSES: self.room.refused}),
             title=title,
             published=self.published or (next(iter(self.dates)) if len(self.dates) == 1 else ""),  # many: of a list
             language=plain(root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or "", 35),

@@ -10,6 +10,7 @@ from functools import partial
 from playwright.async_api import Browser, Error, Page
 
 from crawler.formats.job import Job
+from crawler.reading.limits import CANVAS_PIXELS, CANVASES, RENDERED_ELEMENTS, STYLED_PICTURES
 from crawler.rendering.traffic import Traffic
 from exhibit.browser.limits import PageLimits
 from exhibit.browser.loading import keep_alone, page_height, scroll_through, settle, visitors_page, wall_signs
@@ -18,30 +19,31 @@ from exhibit.types import Untyped
 WIDTH, HEIGHT = 1280, 1600
 ROUNDS = 3  # how often a page that has grown by scrolling is scrolled through again
 GATHER_SECONDS = 5.0
-MAX_ELEMENTS = 10_000  # whose style is looked at
-MAX_CANVASES, SMALLEST_CANVAS = 10, 64  # how many, and pixels of a side
-MAX_CANVAS_PIXELS = 8_000_000
+SMALLEST_CANVAS = 64  # pixels of a side
 
 GATHER = """
-([length, most, canvases, side, pixels]) => {
+([length, most, pictures, canvases, side, pixels]) => {
   const styled = new Set(), drawn = [], tiny = [], shadows = [];
+  const out = {elements: 0, canvases: 0, addresses: 0, 'page-ends': 0};
   let left = most, room = 4 * length;
   const css = (value) => {
     for (const one of (value || '').matchAll(/url\\((['"]?)(.*?)\\1\\)/g))
-      if (one[2].length < 8192 && styled.size < 2000) styled.add(one[2]);
+      if (one[2].length < 8192 && !styled.has(one[2])) styled.size < pictures ? styled.add(one[2]) : out.addresses++;
   };
   const draw = (e) => {
-    if (drawn.length >= canvases || e.width < side || e.height < side || e.width * e.height > pixels) return;
+    if (e.width < side || e.height < side) return;
+    if (drawn.length >= canvases || e.width * e.height > pixels) { out.canvases++; return }
     try {
       const blank = document.createElement('canvas');
       blank.width = e.width; blank.height = e.height;
       const url = e.toDataURL();
       if (url !== blank.toDataURL() && (room -= url.length) > 0) drawn.push(url);
+      else if (room <= 0) out.canvases++;
     } catch {}
   };
   const walk = (root) => {
     for (const e of root.querySelectorAll('*')) {
-      if (left-- <= 0) return;
+      if (left-- <= 0) { out.elements++; continue }
       if (e.shadowRoot) { shadows.push(e.shadowRoot.innerHTML); walk(e.shadowRoot) }
       if (e.localName === 'canvas') draw(e);
       if (e.localName === 'img' && e.complete && e.naturalWidth && e.naturalWidth < 3 && e.naturalHeight < 3)
@@ -55,7 +57,9 @@ GATHER = """
   };
   walk(document);
   const html = document.documentElement.outerHTML + shadows.map((one) => `<div>${one}</div>`).join('');
-  return {html: html.slice(0, length), styled: [...styled], drawn, tiny, base: document.baseURI};
+  out['page-ends'] = +(html.length > length);
+  const left_out = Object.fromEntries(Object.entries(out).filter(([, count]) => count));
+  return {html: html.slice(0, length), styled: [...styled], drawn, tiny, left_out, base: document.baseURI};
 }
 """
 
@@ -72,6 +76,7 @@ class Shown:
     asked: list[str] = field(default_factory=list)  # addresses under which pictures were asked for
     moves: list[str] = field(default_factory=list)  # where the page wanted to go
     signs: list[str] = field(default_factory=list)  # of a wall
+    left_out: dict[str, int] = field(default_factory=dict)  # by :class:`crawler.reading.limits.LeftOut`
 
 
 async def show(browser: Browser, *, url: str, job: Job, limits: PageLimits, traffic_of: "partial[Traffic]") -> Shown:
@@ -108,7 +113,7 @@ async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> N
 
 async def _gather(page: Page, max_bytes: int) -> Shown:
     signs = await wall_signs(page)
-    given = json.dumps([max_bytes, MAX_ELEMENTS, MAX_CANVASES, SMALLEST_CANVAS, MAX_CANVAS_PIXELS])
+    given = json.dumps([max_bytes, RENDERED_ELEMENTS, STYLED_PICTURES, CANVASES, SMALLEST_CANVAS, CANVAS_PIXELS])
     told = await _asked_apart(page, f"({GATHER})({given})")
     return Shown(**{**told, "tiny": set(told["tiny"])}, signs=signs)
 

@@ -165,6 +165,7 @@ class Rendering:
         if shown.signs and pictures_of(whole) < FEW_PICTURES:
             wall = Reason.WALL if any("check" in sign for sign in shown.signs) else Reason.LOGIN
             visit.refuse(Refusal(visit.target.url, wall, WALLS[wall]))
+        visit.leave_out(shown.left_out)
         if not visit.is_over:
             self._rendered(visit, response, whole)
 

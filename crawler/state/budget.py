@@ -24,6 +24,7 @@ class Budget:
         self._images = 0
         self._refused: Counter[str] = Counter()
         self._passed: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
         self._rendered = self._gained = 0
         self._render_seconds = 0.0
         self._rendered_of: dict[str, Rendered] = {}
@@ -86,6 +87,7 @@ class Budget:
         self._pages += 1
         self._images += len(line.sightings)
         self._scripts_not_run += line.scripts_not_run
+        self._left_out.update(line.left_out)
         self._refused.update(refusal.reason for refusal in line.refusals)
 
     def refuse(self, reason: str) -> None:
@@ -124,6 +126,7 @@ class Budget:
             bytes=self._taken["bytes"],
             refused=dict(sorted(self._refused.items())),
             passed=dict(sorted(self._passed.items())),
+            left_out=dict(sorted(self._left_out.items())),
             seconds=round(self.seconds, 3),
             rendered=self._rendered,
             render_seconds=round(self._render_seconds, 3),

@@ -1,6 +1,7 @@
 """One address that is being worked off: what is still awaited, and the line that it becomes."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
@@ -38,11 +39,14 @@ class Visit:
         self.links: tuple[Link, ...] = ()
         self.modified: dict[str, datetime] = {}
         self.render_seconds = 0.0
+        self.sheets: set[str] = set()  # addresses of style sheets that it has wanted
+        self.imported_sheets = 0  # those of them that other sheets import
         self.is_over = False
         self._done = done
         self._awaited = 1
         self._wanted: dict[tuple[str, str], FoundImage] = {}
         self._outcomes: dict[tuple[str, str], Sighting | Refusal] = {}
+        self._left_out: Counter[str] = Counter()
 
     def hold(self) -> None:
         """One more thing is awaited."""
@@ -85,6 +89,10 @@ class Visit:
         own = SeenElsewhere(kind=SeenKind.PAGE_PUBLISHED, of="page", stated=published)
         return (*found.elsewhere, own) if published else found.elsewhere
 
+    def leave_out(self, counts: Mapping[str, int]) -> None:
+        """Count what limits left out beside the document's own counts."""
+        self._left_out.update(counts)
+
     def refuse(self, refusal: Refusal) -> None:
         """Note a refusal that isn't an image's."""
         self._outcomes["", refusal.url] = refusal
@@ -118,6 +126,7 @@ class Visit:
             modified=self.modified,
             sightings=self.sightings(),
             refusals=self.refusals(),
+            left_out={what: n for what, n in sorted((self._left_out + Counter(self.document.left_out)).items()) if n},
             render_seconds=round(self.render_seconds, 3),
             scripts_not_run=self.document.runs_scripts and not self.render_seconds,
             **{fact.name: getattr(self.facts, fact.name) for fact in fields(Facts)},

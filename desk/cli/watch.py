@@ -300,6 +300,7 @@ def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as
         say(f"Crawl {crawl.number} of {name}: {found}.")
         tell_not_asked(crawl)
         tell_unrendered(crawl)
+        tell_left_out(crawl)
         tell_searches(crawl)
         _tell_proposals(watch)
         say("Look at them: exhibit case list" if cases else f"What it refused: exhibit watch show {quote(name)}")
@@ -378,6 +379,17 @@ def tell_unrendered(crawl: "models.Crawl") -> None:
         say(f"{them}. Render them: exhibit watch edit {name} --render always")
 
 
+def tell_left_out(crawl: "models.Crawl") -> None:
+    """Report what the crawler's limits left out, and list entries that it could not read."""
+    from desk.texts import crawl_refusals
+    from registry.crawls import crawling
+
+    if counts := crawling.left_out(crawl):
+        say("Left out by the crawler's limits, or not readable:")
+    for what, number in counts.items():
+        say(f"{number:,} {crawl_refusals.left_out_in_words(what)}")
+
+
 def tell_searches(crawl: "models.Crawl") -> None:
     """What searches found, and why one wasn't asked to the end: silence would look as if there were no copies."""
     from desk.texts import crawl_refusals
@@ -445,6 +457,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
     )
     tell_not_asked(row)
     tell_unrendered(row)
+    tell_left_out(row)
     tell_searches(row)
     if used_up := visits_used_up(row.watch):
         say(used_up)

@@ -101,6 +101,10 @@ class FullCrawl(Crawl):
         description="Pages that were to be rendered and weren't, by reason.", examples=[{"budget": 12}]
     )
     refused: dict[str, int]
+    left_out: Annotated[dict[str, int], From(crawling.left_out)] = Field(
+        description="What the crawler's limits left out of pages, and list entries it could not read.",
+        examples=[{"style-sheets": 3}],
+    )
     passed: Annotated[dict[str, int], From(scoped.passed_counts)] = Field(
         description="Records of web archives that hold no picture.", examples=[{"http-404": 2}]
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext as _, gettext_lazy
 
+from crawler.reading.limits import LeftOut
 from desk.texts.numbers import counted, grouped, money
 from desk.texts.sentences import in_words
 from exhibit.reasons import Reason
@@ -73,6 +74,18 @@ PASSED: dict[str, Promise] = {
     "revisit": gettext_lazy("It repeats a record that holds no picture, or that isn't among those read before it."),
 }
 """Why records of web archives have no line of their own."""
+LEFT_OUT: dict[str, Promise] = {
+    LeftOut.ADDRESSES: gettext_lazy("Addresses: the page or list names more than the crawler takes from one document."),
+    LeftOut.CANVASES: gettext_lazy("Drawings made by scripts: too large, or too many on one page."),
+    LeftOut.ELEMENTS: gettext_lazy("Parts of rendered pages: the pages have more elements than the crawler examines."),
+    LeftOut.ENTRIES: gettext_lazy("Entries of sitemaps, lists and feeds without a usable address."),
+    LeftOut.FRAMES: gettext_lazy("Embedded frames: nested too deeply, or not readable."),
+    LeftOut.PAGE_ENDS: gettext_lazy("Ends of rendered pages that are too long."),
+    LeftOut.SCRIPTS: gettext_lazy("Image addresses in scripts: the page names more than the crawler takes."),
+    LeftOut.STYLE_SHEETS: gettext_lazy("Style sheets: the page links or imports more than the crawler reads."),
+    LeftOut.UNREAD_SHEETS: gettext_lazy("Style sheets that could not be fetched or read."),
+}
+"""What :class:`crawler.reading.limits.LeftOut` counts."""
 ENDS: dict[str, Promise] = {
     "budget-bytes": gettext_lazy("Ended: as many bytes as its budget allows. More was waiting."),
     "budget-hosts": gettext_lazy("Ended: as many hosts as its budget allows. More was waiting."),
@@ -130,6 +143,11 @@ def amounts(spent: Iterable[Money]) -> str:
 def passed_in_words(reason: str) -> str:
     """Why a record of a web archive was passed over."""
     return str(PASSED[reason]) if reason in PASSED else refusal_in_words(reason)
+
+
+def left_out_in_words(what: str) -> str:
+    """What a limit left out."""
+    return str(LEFT_OUT.get(what, what))
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:

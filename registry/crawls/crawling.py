@@ -1,6 +1,7 @@
 """Crawls in rows: schedule, frontier, host leases, and what slices bring home."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -246,7 +247,16 @@ def is_whole(crawl: Crawl, *, depth: int) -> bool:
     if crawl.not_asked:
         return False
     deepest = crawl.frontier.filter(state=FrontierUrl.State.DONE, depth__gte=depth).exclude(kind="image")
-    return crawl.reason == "finished" and scripts_not_run([crawl])[crawl.pk] == 0 and not deepest.exists()
+    was_read = scripts_not_run([crawl])[crawl.pk] == 0 and not left_out(crawl)
+    return crawl.reason == "finished" and was_read and not deepest.exists()
+
+
+def left_out(crawl: Crawl) -> dict[str, int]:
+    """Count what the crawler's limits left out of a crawl's pages and lists, by ``crawler.reading.limits.LeftOut``."""
+    counted = Counter[str]()
+    for counts in crawl.slices.filter(counts__has_key="left_out").values_list("counts", flat=True):
+        counted.update(counts["left_out"])
+    return dict(sorted(counted.items()))
 
 
 def _waiting_hosts(crawl_id: int, most: int) -> list[str]:

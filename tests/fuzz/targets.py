@@ -54,7 +54,7 @@ def sheet(data: bytes) -> None:
 def feed(data: bytes) -> None:
     """A feed and a sitemap."""
     with suppress(ExhibitError):
-        feeds.read_feed(data, URL)
+        feeds.read_feed(data, URL, 1 << 20)
     feeds.read_sitemap(data, URL, 1 << 20)
 
 

@@ -13,6 +13,7 @@ from crawler.formats.job import Limits
 from desk.texts.crawl_refusals import (
     end_in_words,
     inquiry_in_words,
+    left_out_in_words,
     not_asked_in_words,
     passed_in_words,
     refusal_in_words,
@@ -109,6 +110,7 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
         "is_whole": crawling.is_whole(row, depth=depth),
         "counts": sorted(((n, refusal_in_words(one), one) for one, n in counts.items()), reverse=True),
         "passed": sorted(((n, passed_in_words(one)) for one, n in scoped.passed_counts(row).items()), reverse=True),
+        "left_out": sorted(((n, left_out_in_words(one)) for one, n in crawling.left_out(row).items()), reverse=True),
         "damaged": row.refusals.filter(reason="unreadable", url__startswith="file:").exists(),
         "reason": reason if reason in counts else "",
         "page": page,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from crawler.formats.lines import RefusalLine
+from crawler.reading.limits import REDIRECTS
 from exhibit.network.addresses import host_of
 from tests.assets.crawling import crawl, kept
 from tests.assets.site import Answer, Seen, Site
@@ -60,7 +61,7 @@ def test_each_hop_of_a_redirect_is_checked(tmp_path: Path) -> None:
         site.url("/loop.jpg"): "redirects",
         site.url("/away"): "private-address",
     }
-    assert site.times("/loop.jpg") == 6
+    assert site.times("/loop.jpg") == REDIRECTS + 1
 
 
 def test_a_redirect_of_a_page_leads_out_of_the_scope_and_one_of_an_image_may(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, strategies as st
 
+from crawler.formats.job import Kind
 from crawler.reading.feeds import read_feed, read_sitemap
 from crawler.reading.found import Document
+from crawler.reading.helper import document_of
+from crawler.reading.limits import SITEMAP_BYTES, LeftOut
 from exhibit.errors import RefusedError
 from exhibit.types import SeenElsewhere, SeenKind
 
@@ -45,15 +48,15 @@ def test_a_sitemap_names_no_file_through_an_entity() -> None:
 def test_atom_and_rss_are_feeds_and_a_page_is_not() -> None:
     atom = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><entry><title>E</title><link href="/e"/>
         <content type="html">&lt;img src="i.jpg" alt="words"&gt;</content></entry></feed>"""
-    document = read_feed(atom, HERE)
+    document = read_feed(atom, HERE, 1 << 20)
     assert [(one.url, one.page_url) for one in document.images] == [
         ("http://example.org/a/i.jpg", "http://example.org/e")
     ]
     assert document.images[0].context.startswith("E words")
     with pytest.raises(RefusedError):
-        read_feed(b"<html><p>page</html>", HERE)
+        read_feed(b"<html><p>page</html>", HERE, 1 << 20)
     with pytest.raises(RefusedError):
-        read_feed(b"http://example.org/feed", HERE)
+        read_feed(b"http://example.org/feed", HERE, 1 << 20)
 
 
 def test_a_json_feed_is_read_and_other_json_refused() -> None:
@@ -78,7 +81,7 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
             "nonsense",
         ],
     }
-    document = read_feed(json.dumps(feed).encode(), "http://example.org/feed.json")
+    document = read_feed(json.dumps(feed).encode(), "http://example.org/feed.json", 1 << 20)
     assert [link.url for link in document.links] == ["http://example.org/e"]
     assert document.title == "T"
     names = {image.url.removeprefix("http://example.org/"): image.page_url for image in document.images}
@@ -92,19 +95,21 @@ def test_a_json_feed_is_read_and_other_json_refused() -> None:
     }
     for data in (b'{"items": []}', b'{"version": "https://jsonfeed.org/version/1"}', b'{"version": '):
         with pytest.raises(RefusedError, match="JSON"):
-            read_feed(data, HERE)
+            read_feed(data, HERE, 1 << 20)
 
 
 @pytest.mark.parametrize("version", ["http://jsonfeed.org/version/1", "1.0", "1.1"])
 def test_a_json_feed_says_its_version_in_several_ways(version: str) -> None:
     feed = {"version": version, "items": [{"image": "/1.jpg"}]}
-    assert [image.url for image in read_feed(json.dumps(feed).encode(), HERE).images] == ["http://example.org/1.jpg"]
+    assert [image.url for image in read_feed(json.dumps(feed).encode(), HERE, 1 << 20).images] == [
+        "http://example.org/1.jpg"
+    ]
 
 
 def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
     item = {"url": ["x"], "image": {"url": "/a.jpg"}, "banner_image": True, "content_html": 7, "title": None}
     feed = {"version": "https://jsonfeed.org/version/1", "icon": ["/i.png"], "items": [{**item, "attachments": [item]}]}
-    assert read_feed(json.dumps(feed).encode(), HERE) == Document()
+    assert read_feed(json.dumps(feed).encode(), HERE, 1 << 20) == Document()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +125,7 @@ def test_a_json_feed_of_odd_values_names_nothing_that_is_no_text() -> None:
 )
 def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, said: str) -> None:
     with pytest.raises(RefusedError, match=said) as refused:
-        read_feed(data, HERE)
+        read_feed(data, HERE, 1 << 20)
     assert refused.value.reason == "unreadable"
 
 
@@ -132,7 +137,7 @@ def test_what_is_no_feed_is_refused_for_a_reason_of_its_own(data: bytes, said: s
     ],
 )
 def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
-    assert read_feed(data, HERE).links == ()
+    assert read_feed(data, HERE, 1 << 20).links == ()
 
 
 @pytest.mark.parametrize(
@@ -147,18 +152,18 @@ def test_an_empty_feed_of_an_old_kind_is_a_feed(data: bytes) -> None:
 def test_the_pictures_of_a_feed_itself_are_found(channel: str, image: str) -> None:
     data = f"""<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
         xmlns:media="http://search.yahoo.com/mrss/"><channel><title>T</title>{channel}</channel></rss>"""
-    assert [one.url for one in read_feed(data.encode(), HERE).images] == [f"http://example.org/{image}"]
+    assert [one.url for one in read_feed(data.encode(), HERE, 1 << 20).images] == [f"http://example.org/{image}"]
 
 
 def test_a_picture_in_a_title_that_is_markup_is_found() -> None:
     title = '<title type="html">&lt;img src="/1.jpg"&gt; Sea</title>'
     feed = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry>{title}</entry></feed>'
-    assert [image.url for image in read_feed(feed.encode(), HERE).images] == ["http://example.org/1.jpg"]
+    assert [image.url for image in read_feed(feed.encode(), HERE, 1 << 20).images] == ["http://example.org/1.jpg"]
 
 
 def test_the_logo_of_an_atom_feed_is_found() -> None:
     data = b'<feed xmlns="http://www.w3.org/2005/Atom"><title>T</title><logo>/1.png</logo></feed>'
-    assert [one.url for one in read_feed(data, HERE).images] == ["http://example.org/1.png"]
+    assert [one.url for one in read_feed(data, HERE, 1 << 20).images] == ["http://example.org/1.png"]
 
 
 def test_the_picture_of_a_video_in_a_sitemap_is_found() -> None:
@@ -174,7 +179,7 @@ def test_any_bytes_are_a_sitemap_a_feed_or_refused(data: bytes) -> None:
     with suppress(RefusedError):
         read_sitemap(data, HERE, 1_000)
     with suppress(RefusedError):
-        read_feed(data, HERE)
+        read_feed(data, HERE, 1 << 20)
 
 
 @pytest.mark.long
@@ -232,7 +237,7 @@ def test_sitemaps_and_feeds_say_when_their_pages_changed() -> None:
     item = {"id": "1", "url": "/e", "date_modified": "2026-11-02T00:00:00Z", "date_published": "2026-11-01T00:00:00Z"}
     feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": [item]}).encode()
     for data in (atom, rss, feed):
-        assert [link.modified for link in read_feed(data, HERE).links] == ["2026-11-02T00:00:00.000000Z"]
+        assert [link.modified for link in read_feed(data, HERE, 1 << 20).links] == ["2026-11-02T00:00:00.000000Z"]
 
 
 def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_states_it() -> None:
@@ -248,8 +253,8 @@ def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_
     feed = json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "News", "items": [item]}).encode()
     told = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by="News", stated="2026-11-01T00:00:00Z", where=HERE)
     for data in (atom, rss, feed):
-        assert read_feed(data, HERE).images[0].elsewhere == (told,)
-    assert read_feed(atom, HERE).images[1].elsewhere == ()
+        assert read_feed(data, HERE, 1 << 20).images[0].elsewhere == (told,)
+    assert read_feed(atom, HERE, 1 << 20).images[1].elsewhere == ()
 
 
 @pytest.mark.parametrize(
@@ -262,6 +267,90 @@ def test_pictures_of_an_entry_come_with_the_time_of_its_publication_as_the_feed_
 )
 def test_the_pictures_of_an_account_are_found_in_its_feed(entry: str) -> None:
     data = f'<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/">{entry}</feed>'
-    feed = read_feed(data.encode(), "http://pixel.example/users/ann.atom")
+    feed = read_feed(data.encode(), "http://pixel.example/users/ann.atom", 1 << 20)
     assert [image.url for image in feed.images] == ["http://pixel.example/m/1.jpg"]
     assert [link.url for link in feed.links] == ["http://pixel.example/p/1"]
+
+
+BROKEN = """<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>https://s.example/a?id=1&lang=de&copy=2&amp;x=3</loc>
+<image:image><image:loc>https://s.example/p.jpg?a=1&b=2</image:loc>
+<image:caption>Caf&eacute; &nbsp;&unknown; \x0b</image:caption>
+</image:image></url><url><loc><![CDATA[https://s.example/b?c=1&d=2]]></loc></url><url><loc>https://s.example/\u00e4</loc></url></urlset>"""
+HEAD = '<?xml version="1.0" encoding="{}"?>'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        BROKEN.encode(),
+        b"\xef\xbb\xbf" + BROKEN.encode(),
+        b" \r\n\t" + (HEAD.format("UTF-8") + BROKEN).encode(),
+        (HEAD.format("utf-16") + BROKEN).encode(),
+        (HEAD.format("iso-8859-1") + BROKEN).encode(),
+        (HEAD.format("utf-8") + BROKEN).encode("latin-1"),
+        (HEAD.format("no-such-thing") + BROKEN).encode(),
+        (HEAD.format("utf-16") + BROKEN).encode("utf-16"),
+        (HEAD.format("utf-16") + BROKEN).encode("utf-16-le"),
+        gzip.compress(BROKEN.encode()),
+        b"<br />\n<b>Warning</b>: include(x): failed in <b>/srv/x.php</b><br />\n"
+        + (HEAD.format("UTF-8") + BROKEN).encode(),
+        BROKEN.replace("<urlset", "<sm:urlset").replace("</urlset", "</sm:urlset").encode(),
+        BROKEN.replace("</url><url><loc><![", "<url><loc><![").encode(),
+    ],
+)
+def test_a_slightly_broken_sitemap_means_what_it_says(data: bytes) -> None:
+    document = read_sitemap(data, HERE, 1 << 20)
+    pages = ["https://s.example/a?id=1&lang=de&copy=2&x=3", "https://s.example/b?c=1&d=2", "https://s.example/%C3%A4"]
+    assert [link.url for link in document.links] == pages
+    (image,) = document.images
+    assert (image.url, image.page_url) == ("https://s.example/p.jpg?a=1&b=2", pages[0])
+    assert image.context.startswith("Caf\u00e9")
+
+
+def test_entries_of_a_sitemap_that_name_no_page_or_picture_are_counted() -> None:
+    data = b"""<urlset><url><loc>mailto:a@b.example</loc></url><url><loc/></url><url><loc>http://example.org/1</loc>
+        <image:image><image:loc>http://[bad/</image:loc></image:image></url></urlset>"""
+    assert read_sitemap(data, HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 3}
+    assert read_sitemap(b"http://example.org/1\nnonsense\n\n", HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
+
+
+RSS = """<rss version="2.0"><channel><title>T</title><item><title>\u00c4</title><link>https://s.example/a?id=1&lang=de&copy=2</link>
+<media:content url="https://s.example/p.jpg?x=1&lang=2" medium="image"/></item></channel></rss>"""
+
+
+@pytest.mark.parametrize(
+    "content_type", ["", "text/html", "text/html; charset=iso-8859-1", "text/plain", "application/json"]
+)
+@pytest.mark.parametrize(
+    "data",
+    [
+        RSS.encode(),
+        (HEAD.format("iso-8859-1") + RSS).encode("utf-8"),
+        (HEAD.format("utf-8") + RSS).encode("latin-1"),
+        (HEAD.format("utf-16") + RSS).encode("utf-8"),
+        (HEAD.format("utf-16") + RSS).encode("utf-16"),
+        b"\xef\xbb\xbf\n " + (HEAD.format("utf-8") + RSS).encode(),
+        b"<b>Notice</b>: x<br>\n" + (HEAD.format("utf-8") + RSS).encode(),
+        gzip.compress(RSS.encode()),
+    ],
+)
+def test_a_slightly_broken_feed_means_what_it_says(data: bytes, content_type: str) -> None:
+    document = read_feed(data, HERE, 1 << 20, content_type)
+    assert [link.url for link in document.links] == ["https://s.example/a?id=1&lang=de&copy=2"]
+    assert [(image.url, image.context) for image in document.images] == [
+        ("https://s.example/p.jpg?x=1&lang=2", "\u00c4")
+    ]
+
+
+def test_entries_of_a_feed_that_lead_nowhere_are_counted() -> None:
+    data = RSS.replace("https://s.example/a?", "ftp://s.example/a?").encode()
+    assert read_feed(data, HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
+
+
+@pytest.mark.long
+def test_a_sitemap_of_fifty_megabytes_is_read_within_the_limits_of_the_helper() -> None:
+    entries = "".join(f"<url><loc>http://example.org/?a=1&b={number:0980}</loc></url>" for number in range(50_000))
+    data = f"<urlset>{entries}</urlset>".encode()
+    assert 50_000_000 < len(data) < SITEMAP_BYTES
+    document = document_of(data, Kind.SITEMAP, url="http://example.org/sitemap.xml", max_bytes=SITEMAP_BYTES)
+    assert (len(document.links), document.left_out) == (50_000, {})

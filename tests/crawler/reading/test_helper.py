@@ -21,7 +21,7 @@ SECONDS, MIB = 20.0, 1 << 20
 ABOUT: dict[str, dict[str, object]] = {
     "page": {"token": "exhibitbot"},
     "sitemap": {"max_bytes": 8 * MIB},
-    "feed": {"content_type": "application/rss+xml"},
+    "feed": {"max_bytes": 8 * MIB, "content_type": "application/rss+xml"},
 }
 
 

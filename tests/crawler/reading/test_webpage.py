@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 
 from crawler.formats.job import Kind
 from crawler.reading.found import MAX_ADDRESS, absolute
+from crawler.reading.limits import FRAMES_DEEP, LeftOut
 from crawler.reading.webpage import read_page, refresh_address
 from exhibit.errors import RefusedError
 
@@ -86,9 +87,10 @@ def test_a_frame_s_own_page_is_read_from_the_base_of_its_page_a_few_levels_deep(
     assert [one.url for one in document.images] == [f"http://example.org/{name}.jpg" for name in ("c/1", "d/2", "c/3")]
     assert [one.url for one in document.links] == ["http://example.org/d/p"]
     deep = "<img src=9.jpg>"
-    for _ in range(4):
+    for _ in range(FRAMES_DEEP):
         deep = framed(deep)
-    assert images(deep) == []
+    assert images(deep) == [("http://example.org/a/9.jpg", "img")]
+    assert read_page(framed(deep), HERE).left_out == {LeftOut.FRAMES: 1}
     crowded = framed(f"<p {' '.join(f'a{n}' for n in range(2_000))}><img src=1.jpg>")
     assert images(crowded + "<img src=2.jpg>") == [("http://example.org/a/2.jpg", "img")]
 
@@ -261,8 +263,9 @@ def test_many_captions_of_one_figure_are_for_the_pictures_before_the_first() -> 
 @pytest.mark.parametrize("element", ["<a href=p{}>x</a>", "<img src=p{}.jpg>", "<link rel=stylesheet href=p{}.css>"])
 def test_a_long_base_address_is_not_repeated_without_end(element: str) -> None:
     base = "http://example.org/" + "y" * (MAX_ADDRESS - 100)
-    page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(6_000))
+    page = f"<base href='{base}/'>" + "".join(element.format(number) for number in range(16_000))
     document = read_page(page, HERE)
     addresses = [*(one.url for one in document.links), *(one.url for one in document.images), *document.sheets]
-    assert 1_000 < len(addresses) < 5_000
+    assert 5_000 < len(addresses) < 10_000
+    assert document.left_out == {LeftOut.ADDRESSES: 16_000 - len(addresses)}
     assert addresses[0].startswith(base)

@@ -7,6 +7,9 @@ import pytest
 from django.test import Client
 from playwright.sync_api import expect
 
+from crawler.reading.limits import LeftOut
+from desk.schemas.watches import FullCrawl
+from desk.texts.crawl_refusals import LEFT_OUT, left_out_in_words
 from exhibit.clock import now
 from exhibit.network.addresses import url_key
 from registry.crawls import crawling, watching
@@ -129,6 +132,21 @@ def ended(watch: Watch, *counts: dict[str, object], reason: str = "finished") ->
     crawl.frontier.update(state="done")
     Crawl.objects.filter(pk=crawl.pk).update(state="done", reason=reason, finished_at=now())
     return crawl
+
+
+def test_what_limits_left_out_is_counted_on_the_page_and_over_the_api(ann: Client, shop: Watch) -> None:
+    counts: dict[str, object] = {"pages": 3, "scripts_not_run": 0}
+    crawl = ended(
+        shop, {**counts, "left_out": {"style-sheets": 2}}, {**counts, "left_out": {"style-sheets": 3, "entries": 1}}
+    )
+    page = ann.get(f"{ADDRESS}crawls/1/").content.decode()
+    assert ALL not in page
+    assert re.search(rf'<span class="number">5</span>\s*{re.escape(left_out_in_words("style-sheets"))}', page)
+    assert FullCrawl.from_row(crawl, refused={}).left_out == {"entries": 1, "style-sheets": 5}
+
+
+def test_everything_that_may_be_left_out_has_words() -> None:
+    assert set(LEFT_OUT) == set(LeftOut)
 
 
 @pytest.mark.long
