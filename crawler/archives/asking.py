@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import requests
 
@@ -15,26 +16,60 @@ MAX_BYTES = 32_000_000
 """Bytes of one page of an answer: five times what the largest one has that is asked for."""
 
 
+_LONGEST_SLEEP = 30.0
+"""Seconds that a worker waits for its turn; for longer ones the question is put off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statuses:
+    """What the statuses of one service mean, for its index and for its records alike."""
+
+    withheld: tuple[int, ...] = ()  # it doesn't give out what it has of this domain or address
+    busy: tuple[int, ...] = (429, 503)  # it asks to be asked later
+    back_off: float = 60.0  # seconds that it is left alone then, by all who ask it, where it doesn't say how many
+
+
 class Asking:
     """Asks the index of one archive; two requests lie at least so many seconds apart.
 
-    Where others ask it too, ``turn`` says how many seconds it is until a request of this one may be made.
+    Where others ask it too, ``turn`` takes the next turn to ask and says how many seconds that is ahead.
     """
 
     def __init__(
-        self, session: requests.Session, title: str, seconds: float, turn: Callable[[float], float] | None = None
+        self,
+        session: requests.Session,
+        title: str,
+        seconds: float,
+        statuses: Statuses,
+        turn: Callable[[float], float] | None = None,
     ) -> None:
-        self._session, self._title, self._seconds = session, title, seconds
-        self._turn, self._last = turn, 0.0
+        self._session, self._title, self._seconds, self._statuses = session, title, seconds, statuses
+        self._turn, self._free_at = turn, 0.0
 
     def wait(self) -> None:
-        """Wait until a request may be made."""
-        if self._turn is not None:
-            rest = self._turn(self._seconds)
-        else:
-            rest = self._last and self._seconds - (time.monotonic() - self._last)
+        """Wait until a request may be made.
+
+        Raises:
+            SearchRefusedError: ``busy``, if that takes longer than a worker should sleep.
+        """
+        rest = self._turn(self._seconds) if self._turn is not None else self._free_at - time.monotonic()
+        if rest > _LONGEST_SLEEP:
+            raise self._busy(rest)
         if rest > 0:
             time.sleep(rest)
+
+    def _busy(self, seconds: float) -> SearchRefusedError:
+        sentence = Sentence("%(name)s asks to be asked later.", name=self._title)
+        return SearchRefusedError(sentence, reason="busy", wait=seconds)
+
+    def _back_off(self, response: requests.Response) -> SearchRefusedError:
+        """Leave the service alone for as long as it says, whoever asks it."""
+        stated = busy(self._title, response).wait
+        seconds = self._statuses.back_off if stated is None else stated
+        self._free_at = time.monotonic() + seconds
+        if self._turn is not None:
+            self._turn(seconds)
+        return self._busy(seconds)
 
     def get(self, url: str, parameters: list[tuple[str, str]]) -> tuple[int, bytes]:
         """Ask; returns status and body of 200, 400 and 404, which mean something else to each archive.
@@ -44,15 +79,18 @@ class Asking:
         self.wait()
         try:
             response = self._session.get(url, params=parameters, allow_redirects=False)
-            if response.status_code in (429, 503):
-                raise busy(self._title, response)
+            if response.status_code in self._statuses.busy:
+                raise self._back_off(response)
             body = read_limited(response, MAX_BYTES, REQUEST_SECONDS)
         except (requests.RequestException, UnicodeError, ValueError):
             raise self.failed(Sentence("%(name)s couldn't be reached.", name=self._title)) from None
         finally:
-            self._last = time.monotonic()
-        if response.status_code == 403:
-            said = Sentence("%(name)s doesn't give out what it has of this domain (403).", name=self._title)
+            self._free_at = max(self._free_at, time.monotonic() + self._seconds)
+        if response.status_code in self._statuses.withheld:
+            status = response.status_code
+            said = Sentence(
+                "%(name)s does not give out what it has of this domain (%(status)s).", name=self._title, status=status
+            )
             raise SearchRefusedError(said, reason=Reason.UNSEARCHABLE)
         if response.status_code not in (200, 400, 404):
             status = response.status_code

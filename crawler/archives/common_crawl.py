@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from crawler.archives.asking import Asking
+from crawler.archives.asking import Asking, Statuses
 from crawler.archives.cdx import Asked, Capture, Page, fields_of, is_file_name, stated_of
 from exhibit.network.addresses import origin_of
 
@@ -22,6 +22,8 @@ NAME: Final = "common-crawl"
 TITLE: Final = "Common Crawl"
 SECONDS = 2.0
 """Least time between two requests to the index, which many share."""
+STATUSES: Final = Statuses(busy=(403, 429, 503), back_off=300.0)
+"""403: its content network blocks who asks too often; nothing is withheld by domain."""
 MAX_LINES = 100_000
 """Lines of one page of an answer: five blocks of 3,000 are usual."""
 _ID = re.compile(r"CC-MAIN-[0-9A-Za-z-]{1,40}")
@@ -56,7 +58,7 @@ class CommonCrawl:
     ) -> None:
         self.seconds = SECONDS if seconds is None else seconds
         self._url, self._data = url.rstrip("/"), data_url.rstrip("/")
-        self._asking = Asking(session, TITLE, self.seconds, turn)
+        self._asking = Asking(session, TITLE, self.seconds, STATUSES, turn)
         self._known: tuple[Index, ...] = ()
 
     def _of(self, asked: Asked) -> list[Index]:

@@ -11,16 +11,18 @@ from urllib.parse import unquote_plus
 
 import requests
 
-from crawler.archives.asking import Asking
+from crawler.archives.asking import Asking, Statuses
 from crawler.archives.cdx import Asked, Capture, Page, fields_of, stated_of
 
 NAME: Final = "wayback"
 TITLE: Final = "Wayback Machine"
 SECONDS = 2.5
 """Least time between two requests to the index: more often than once a second it answers 429."""
-_FIELDS = ("timestamp", "original", "mimetype", "statuscode", "digest", "length")
-_LEGEND = ("b", "a", "m", "s", "k", "S")
-_LINE = re.compile(r"[0-9]{14} \S+ \S+ \S+ \S+ \S+\s*$", re.ASCII)
+STATUSES: Final = Statuses(withheld=(403, 451), busy=(429, 503))
+"""403: the owner of the domain asked to be left out ("Blocked Site Error")."""
+_FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
+_LEGEND = ("N", "b", "a", "m", "s", "k", "S")
+_LINE = re.compile(r"\S+ [0-9]{14} \S+ \S+ \S+ \S+ \S+\s*$", re.ASCII)
 _KEY = re.compile(r"[!-~]{1,4000}")
 
 
@@ -38,7 +40,7 @@ class Wayback:
     ) -> None:
         self.seconds = SECONDS if seconds is None else seconds
         self._url = url.rstrip("/")
-        self._asking = Asking(session, TITLE, self.seconds, turn)
+        self._asking = Asking(session, TITLE, self.seconds, STATUSES, turn)
 
     def captures(self, asked: Asked, page: str = "") -> Page:
         """One page of the captures, by address and moment; ``page`` is the key to resume with."""

@@ -16,11 +16,12 @@ from typing import TypeAlias
 from scrapy import Request
 from twisted.python.failure import Failure
 
-from crawler.archives import common_crawl
+from crawler.archives import common_crawl, wayback
+from crawler.archives.asking import Statuses
 from crawler.archives.cdx import Stated, stamp
 from crawler.crawling.archives import ROOM, WRONG, Answer, address_of
 from crawler.fetching.answers import Response, ask, failure_refusal, fetched, header, media_type, status_refusal
-from crawler.fetching.gate import AS_INTERFACE, RAW_BODY
+from crawler.fetching.gate import AS_INTERFACE, RAW_BODY, STATUSES
 from crawler.fetching.images import ACCEPT
 from crawler.formats.lines import Refusal
 from crawler.reading.archives import Record, records
@@ -38,9 +39,11 @@ from exhibit.types import Fetched
 CAPTURE = "exhibit_capture"
 Wanted: TypeAlias = tuple[Visit, FoundImage, Stated]
 
+_STATUSES = {wayback.NAME: wayback.STATUSES, common_crawl.NAME: common_crawl.STATUSES}
 _PRIORITY = 10
 _OTHER = "The archive gives another capture than the one that it named."
 _EXCLUDED = "The archive names this capture and doesn't give it out."
+_BUSY = Sentence("The archive asks to be asked later.")
 _NO_RECORD = "The archive doesn't hold this capture where it says so."
 
 
@@ -66,6 +69,7 @@ class Captures:
             meta = {
                 CAPTURE: (visit, found, stated),
                 AS_INTERFACE: True,
+                STATUSES: _statuses_of(stated),
                 "dont_redirect": True,
                 "download_maxsize": most,
             }
@@ -118,7 +122,10 @@ class Captures:
         url, stated, crawl = wanted[1].url, wanted[2], self._crawl
         if 300 <= response.status < 400:
             raise RefusedError(_OTHER, reason=Reason.OTHER_CAPTURE)
-        if response.status in (403, 404, 451):
+        statuses = _statuses_of(stated)
+        if response.status in statuses.busy:
+            raise RefusedError(_BUSY, reason=Reason.RETRY_AFTER)
+        if response.status == 404 or response.status in statuses.withheld:
             raise RefusedError(_EXCLUDED, reason=Reason.EXCLUDED)
         read = self._packed if _is_range(stated) else _replayed
         body, told, status = read(response, url, stated)
@@ -165,6 +172,10 @@ def _replayed(response: Response, url: str, stated: Stated) -> tuple[bytes, str,
     if not any(_sha1(data) == stated.digest for data in sent):
         raise RefusedError(WRONG, reason=Reason.WRONG_DIGEST)
     return response.body, media_type(response), response.status
+
+
+def _statuses_of(stated: Stated) -> Statuses:
+    return _STATUSES.get(stated.archive, Statuses())
 
 
 def _is_range(stated: Stated) -> bool:

@@ -19,6 +19,8 @@ FOR_POLICY = "exhibit_for_policy"
 STAYS_IN_SCOPE = "exhibit_stays_in_scope"
 AS_INTERFACE = "exhibit_as_interface"
 """Marks a request to an interface for programs that an operator has set: robots.txt isn't asked, as for a search."""
+STATUSES = "exhibit_statuses"
+"""What the statuses of the service mean that a request goes to (:class:`crawler.archives.asking.Statuses`)."""
 RAW_BODY = "exhibit_raw_body"
 _TRIES = "exhibit_tries"
 _MAX_TRIES = 2
@@ -204,8 +206,10 @@ class Patience:
 
     def process_response(self, request: Request, response: Response) -> Response | Request:
         """Send a request again after the time that the server asks for; raises where another job has to."""
-        if response.status not in (429, 503):
+        statuses = request.meta.get(STATUSES)
+        if response.status not in (statuses.busy if statuses else (429, 503)):
             return response
+        after = header(response, "Retry-After") or (f"{statuses.back_off:.0f}" if statuses else "")
         tries = request.meta.get(_TRIES, 0)
         host = host_of(request.url)
         left = self._crawl.budget.seconds_left
@@ -213,7 +217,7 @@ class Patience:
             left = min(left, _SLICE_WAIT)  # all that is asked of the host waits with it, and a later slice may ask
         if tries >= _MAX_TRIES:
             return response
-        if not self._crawl.pace.pause(host, header(response, "Retry-After"), tries, left):
+        if not self._crawl.pace.pause(host, after, tries, left):
             if FOR_POLICY in request.meta:
                 return response
             raise _later(host)

@@ -13,7 +13,7 @@ import requests
 from django.db import transaction
 
 from crawler.archives.asking import Asking
-from crawler.archives.wayback import SECONDS
+from crawler.archives.wayback import SECONDS, STATUSES
 from crawler.searches.client import SearchRefusedError
 from evidence.facts.elsewhere import (
     ANSWERS,
@@ -148,7 +148,7 @@ class _Conversation:
         pictures: list[bytes] = []
         copies: list[ArchivedCopy] = []
         with session_for(self.services, archive) as session:
-            asking = Asking(session, title_of(archive), SECONDS, turn_of(archive))
+            asking = Asking(session, title_of(archive), SECONDS, STATUSES, turn_of(archive))
             for of, address in addresses_of(self.row.sighting):
                 self._ask(asking, of, address, [])
                 seen = self.row.sighting.first_seen

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from exhibit.network.addresses import origin_of
 
-_LONGEST = 600
+_LONGEST = 4_000
 """Seconds; a moment further ahead is of a clock that was set back since."""
 
 

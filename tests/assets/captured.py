@@ -46,6 +46,14 @@ def digest(body: bytes) -> str:
     return base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode()
 
 
+def _fields(one: Kept) -> dict[str, str]:
+    """A capture as the Wayback Machine's index lists it."""
+    return {
+        "urlkey": one.key, "timestamp": one.stamp, "original": one.url, "mimetype": one.media_type,
+        "statuscode": one.status, "digest": one.stated, "length": "512",
+    }  # fmt: skip
+
+
 @dataclass(slots=True)
 class Archived:
     """What a site serves as an archive; ``answer`` may say something else to a request first."""
@@ -98,7 +106,8 @@ class Archived:
         if near := asked.get("closest", [""])[0]:
             found.sort(key=lambda one: abs(int(one.stamp) - int(near)))
         limit = int(asked["limit"][0])
-        lines = [f"{one.stamp} {one.url} {one.media_type} {one.status} {one.stated} 512" for one in found[:limit]]
+        names = asked["fl"][0].split(",")
+        lines = [" ".join(_fields(one)[name] for name in names) for one in found[:limit]]
         if found[limit:] and "showResumeKey" in asked:
             last = found[limit - 1]
             lines += ["", quote_plus(f"{last.key} {last.stamp}!")]

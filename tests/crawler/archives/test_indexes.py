@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from crawler.archives import common_crawl, wayback
 from crawler.archives.cdx import Archive, Asked, Capture, Stated, earliest
 from crawler.archives.common_crawl import CommonCrawl
 from crawler.archives.wayback import Wayback
@@ -114,17 +115,29 @@ def test_an_archive_without_the_domain_names_nothing(name: str, site: Site) -> N
     assert not listed(archive(name, site), Asked(url="nobody.example", whole_domain=True, pictures=True))
 
 
-@BOTH
+CC, WAYBACK = common_crawl.STATUSES, wayback.STATUSES
+
+
 @pytest.mark.parametrize(
-    ("answer", "reason", "wait"),
+    ("name", "answer", "reason", "wait"),
     [
-        (Answer(b"", status=429, headers=(("Retry-After", "7"),)), "busy", 7.0),
-        (Answer(b"", status=503), "busy", None),
-        (Answer(b"Blocked Site Error", status=403), "unsearchable", None),
-        (Answer(b"", status=504), "failed", None),
-        (Answer(b"", status=302, headers=(("Location", "http://169.254.169.254/"),)), "failed", None),
-        (Answer(b"<html>\n<h1>We are sorry</h1>\n\n</html>"), "failed", None),
-        (Answer(b"\xff\x00" * 50), "failed", None),
+        ("wayback", Answer(b"", status=429, headers=(("Retry-After", "7"),)), "busy", 7.0),
+        ("wayback", Answer(b"", status=503), "busy", WAYBACK.back_off),
+        ("wayback", Answer(b"Blocked Site Error", status=403), "unsearchable", None),
+        ("wayback", Answer(b"", status=451), "unsearchable", None),
+        ("common-crawl", Answer(b"", status=429, headers=(("Retry-After", "7"),)), "busy", 7.0),
+        ("common-crawl", Answer(b"", status=503), "busy", CC.back_off),
+        ("common-crawl", Answer(b"<html>Request blocked</html>", status=403), "busy", CC.back_off),
+        *(
+            (name, answer, "failed", None)
+            for name in ("wayback", "common-crawl")
+            for answer in (
+                Answer(b"", status=504),
+                Answer(b"", status=302, headers=(("Location", "http://169.254.169.254/"),)),
+                Answer(b"<html>\n<h1>We are sorry</h1>\n\n</html>"),
+                Answer(b"\xff\x00" * 50),
+            )
+        ),
     ],
 )
 def test_what_an_archive_says_instead_tells_what_to_do(
@@ -137,11 +150,39 @@ def test_what_an_archive_says_instead_tells_what_to_do(
     assert len(site.seen) == 1
 
 
+def test_an_archive_that_asks_for_patience_is_left_alone_by_all_who_ask_it(site: Site, archived: Archived) -> None:
+    turns: list[float] = []
+    free_at = [0.0]
+
+    def turn(seconds: float) -> float:
+        turns.append(seconds)
+        before, free_at[0] = free_at[0], free_at[0] + seconds
+        return before
+
+    archived.answer = lambda _: Answer(b"<html>Request blocked</html>", status=403)
+    session = guarded_session(Guard(("127.0.0.0/8",)))
+    waits = []
+    for _ in range(2):
+        asking = CommonCrawl(session, site.url(""), site.url(""), seconds=0.0, turn=turn)
+        with pytest.raises(SearchRefusedError) as error:
+            asking.captures(DOMAIN)
+        waits.append((error.value.reason, error.value.wait))
+    assert waits == [("busy", CC.back_off)] * 2
+    assert turns == [0.0, CC.back_off, 0.0]
+    assert len(site.seen) == 1
+
+
+def test_the_wayback_machine_is_asked_for_the_key_of_each_url(site: Site, archived: Archived) -> None:
+    listed(archive("wayback", site), DOMAIN)
+    assert all("fl=urlkey%2Ctimestamp%2C" in path for path in site.paths())
+
+
 def test_an_index_without_an_end_is_left_and_memory_stays_flat(
     site: Site, archived: Archived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crawler.archives.asking.MAX_BYTES", 100_000)
-    line = f"20190303120000 https://photos.example/red.jpg image/jpeg 200 {digest(RED)} 512\n".encode()
+    stated = f"https://photos.example/red.jpg image/jpeg 200 {digest(RED)} 512\n"
+    line = f"example,photos)/red.jpg 20190303120000 {stated}".encode()
     archived.answer = lambda _: Answer(line * 200_000, "text/plain", length=-1)
     tracemalloc.start()
     with pytest.raises(RefusedError) as error:

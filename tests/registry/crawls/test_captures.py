@@ -9,7 +9,7 @@ import pytest
 
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
-from registry.crawls import captures, watching
+from registry.crawls import captures, crawling, watching
 from registry.crawls.watches import arrange
 from registry.db import steps
 from registry.models import Case, Crawl, FrontierUrl, HostDenial, Inquiry, Owner, Refusal, Sighting, Watch
@@ -129,6 +129,20 @@ def test_an_archive_that_gives_another_capture_or_none_is_not_believed(
         "other-capture", "other-capture", "excluded",
     ]  # fmt: skip
     assert not Sighting.objects.exists()
+
+
+def test_a_record_that_a_rate_limit_keeps_back_waits_and_is_not_called_excluded(
+    inline: SyncRunner, studio: Owner, archived: Archived, site: Site
+) -> None:
+    archived.answer = lambda seen: Answer(b"blocked", status=403) if seen.path.startswith("/crawl-data/") else None
+    crawl = watching.start_now(over(inline, studio, "common-crawl"))
+    inline.run_until_idle()
+    assert not Refusal.objects.filter(reason="excluded").exists()
+    assert crawl.frontier.filter(kind="capture", state=FrontierUrl.State.PENDING).exists()
+    assert crawling.resting(crawl)
+    asked = [one.headers["range"] for one in site.seen if one.path.startswith("/crawl-data/")]
+    assert asked
+    assert len(asked) == len(set(asked)), "no record is requested again at once"
 
 
 @pytest.mark.long
