@@ -11,7 +11,7 @@ NAMES = frozenset({
     "USD", "UTC", "WARC", "WEBP", "XLSX", "XML", "XMP", "ZIP", "Ed", "GiB", "KiB", "MiB", "gzip", "md", "Atom",
     "Bitcoin", "Enter", "Exhibit", "JavaScript", "OpenEXR", "OpenTimestamps", "Photoshop", "PostScript",
     "RootSIFT", "Service", "Worker", "Standard", "Webhook", "Webhooks", "WebP", "WebSocket", "eIDAS", "Etsy",
-    "Google", "Images", "TinEye", "Vision", "Yandex", "eBay", "Bluesky", "Flickr", "Internet", "Archive", "Mastodon",
+    "Google", "Images", "TinEye", "Vision", "Yandex", "eBay", "Flickr", "Internet", "Archive", "Mastodon",
     "Europeana", "Openverse", "Wikimedia", "Commons", "Wayback", "Machine", "Common", "Crawl", "Apple", "Microsoft",
     "Mozilla", "iPad", "iPhone",
 })  # fmt: skip

@@ -128,7 +128,6 @@ PATHS: Mapping[str, str] = {
     "europeana": "/record/v2/search.json",
     "wikimedia-commons": "/w/api.php",
     "openverse": "/v1/images/",
-    "bluesky": "/xrpc/app.bsky.feed.searchPosts",
     "mastodon": "/api/v1/timelines/tag/redwave",
     "flickr-feed": "/services/feeds/photos_public.gne",
     "internet-archive": "/advancedsearch.php",
@@ -155,18 +154,6 @@ def ebay_token(text: str = "v^1.1#i^1", expires_in: int = 7200) -> Answer:
     """An application access token of eBay."""
     value = {"access_token": text, "expires_in": expires_in, "token_type": "Application Access Token"}
     return answer(value)
-
-
-BLUESKY_IMAGES = {
-    "$type": "app.bsky.embed.images#view",
-    "images": [{"thumb": "https://cdn.bsky.app/img/thumb/1@jpeg", "fullsize": "https://cdn.bsky.app/img/full/1@jpeg"}],
-}
-
-
-def bluesky_post(key: str, embed: Mapping[str, object]) -> dict[str, object]:
-    """A post of Bluesky as ``app.bsky.feed.defs#postView`` has it."""
-    author = {"did": "did:plc:ann", "handle": "ann.example"}
-    return {"uri": f"at://did:plc:ann/app.bsky.feed.post/{key}", "cid": "bafy", "author": author, "embed": embed}
 
 
 def mastodon_status(number: int) -> dict[str, object]:
@@ -326,13 +313,6 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         ),
         (("https://live.staticflickr.com/1/2_b.jpg", "https://www.flickr.com/photos/1/2"),),
     ),
-    "bluesky": (
-        answer({"posts": [bluesky_post("3l7", BLUESKY_IMAGES), bluesky_post("3l8", {"media": BLUESKY_IMAGES})]}),
-        (
-            ("https://cdn.bsky.app/img/full/1@jpeg", "https://bsky.app/profile/did%3Aplc%3Aann/post/3l7"),
-            ("https://cdn.bsky.app/img/full/1@jpeg", "https://bsky.app/profile/did%3Aplc%3Aann/post/3l8"),
-        ),
-    ),
     "mastodon": (
         answer([mastodon_status(7)]),
         (("https://files.mastodon.social/7.jpg", "https://mastodon.social/@ann/7"),),
@@ -355,7 +335,15 @@ DOCUMENTED: Mapping[str, tuple[Answer, tuple[tuple[str, str], ...]]] = {
         (("https://live.staticflickr.com/65535/7_m.jpg", "https://www.flickr.com/photos/ann/7/"),),
     ),
     "internet-archive": (
-        answer({"response": {"numFound": 1, "start": 0, "docs": [{"identifier": "wave_1905"}]}}),
+        answer(
+            {
+                "response": {
+                    "numFound": 1,
+                    "start": 0,
+                    "docs": [{"identifier": "wave_1905", "title": "Red wave", "publicdate": "2015-03-18T10:12:13Z"}],
+                }
+            }
+        ),
         (("https://archive.org/services/img/wave_1905", "https://archive.org/details/wave_1905"),),
     ),
 }

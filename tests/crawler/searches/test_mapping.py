@@ -218,6 +218,20 @@ def test_etsy_is_asked_for_words_with_keystring_and_shared_secret(site: Site, tm
     assert site.seen[0].headers["x-api-key"] == PAIR
 
 
+def test_the_internet_archive_states_titles_and_when_items_became_public(site: Site, tmp_path: Path) -> None:
+    items = [
+        {"identifier": "wave_1905", "title": "Red wave", "publicdate": "2015-03-18T10:12:13Z"},
+        {"identifier": "wave_1906", "title": ["Blue wave", "Vague bleue"]},
+        {"identifier": "wave_1907"},
+    ]
+    site.routes[PATHS["internet-archive"]] = answer({"response": {"numFound": 3, "start": 0, "docs": items}})
+    places = asked(shipped("internet-archive", site, tmp_path)).places
+    assert [place.title for place in places] == ["Red wave", "Blue wave", ""]
+    assert [[one.stated for one in place.elsewhere] for place in places] == [["2015-03-18T10:12:13Z"], [], []]
+    fields = query(site.seen[0])
+    assert [fields[f"fl[{place}]"] for place in range(3)] == ["identifier", "title", "publicdate"]
+
+
 @pytest.mark.parametrize("name", ["ebay", "ebay-images"])
 def test_ebay_goes_on_by_offsets_with_one_token(name: str, site: Site, tmp_path: Path) -> None:
     service = shipped(name, site, tmp_path)

@@ -52,7 +52,7 @@ def test_open_collections_are_asked_for_the_words_of_works_and_a_copy_becomes_a_
     page = shown(ann)
     assert re.findall(r'<textarea id="words".*?>(.*?)</textarea>', page) == ["Red wave"]
     assert re.findall(r'name="collection" value="([^"]+)" checked', page) == [
-        "bluesky", "flickr-feed", "internet-archive", "mastodon", "openverse", "wikimedia-commons",
+        "flickr-feed", "internet-archive", "mastodon", "openverse", "wikimedia-commons",
     ]  # fmt: skip
     given = {"do": "collections", "words": "Red wave\n", "collection": ["wikimedia-commons", "mastodon", "tineye"]}
     assert ann.post(WHERE, given).headers["Location"] == UNDER_WAY
