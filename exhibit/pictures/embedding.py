@@ -13,7 +13,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from exhibit.errors import RefusedError
-from exhibit.pictures.metadata import MAX_XMP
+from exhibit.pictures.xmp import MAX_XMP
 
 PROHIBITED = "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"
 """PLUS Data Mining: prohibited."""

@@ -1,37 +1,54 @@
 """What a picture's file states of itself: EXIF, IPTC and XMP, read within limits. Nobody has examined any of it.
 
 Where several say something, XMP goes before IPTC and IPTC before EXIF, as the Metadata Working Group's guidelines
-(version 2.0, 2010) have it for writers that keep them together.
+(version 2.0, 2010) have it for writers that keep them together. What is sound is read; what is damaged, cut or written
+in an unknown character set is a :class:`MetadataProblem`, and never a value.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
+from email.utils import parsedate_to_datetime
 from typing import Any
-
-from PIL import ExifTags, Image, IptcImagePlugin
-from PIL.ImageFile import ImageFile
+from xml.etree.ElementTree import Element
 
 from exhibit.errors import UnreadablePictureError
+from exhibit.pictures import exif, iptc, xmp
 from exhibit.pictures.decode import Limits, asked
+from exhibit.pictures.metadata_blocks import Blocks, collect_blocks
 from exhibit.pictures.picture_file import opened
-from exhibit.plain import decoded, mended
-from exhibit.types import Json
+from exhibit.pictures.text_encodings import Text, decode_as_one, encodings_that_agree, to_text
+from exhibit.plain import mended
 
 MAX_TEXT = 300
-MAX_XMP = 1 << 20
+MAX_ENTRIES = 20  # of a list
 MAX_AIGC = 1 << 14  # characters of a label
+MAX_PROBLEMS = 20
 AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID", "ContentPropagator", "PropagateID")
 """Of the label of GB 45438-2025, appendix E, in its order; the fields that are reserved for signatures are left out."""
-_COMMENT = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16"}
+DAMAGED, ENCODING, LONG = "damaged", "encoding", "long"
+"""Reasons of problems: what is not as its standard has it, text of an unknown character set, text that was cut."""
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
+_PNG_FIELDS = {"title": "title", "author": "author", "copyright": "rights", "comment": "comment"}
+_Fields = Iterator[tuple[str, list[Text]]]
+"""Fields with their values; of a field that comes again, the first that says something counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataProblem:
+    """What could not be read of a file's metadata, or is not certain."""
+
+    block: str  # "EXIF", "IPTC", "XMP", "Photoshop", "PNG text" or "comment"; empty for the whole file
+    reason: str  # "damaged", "encoding", "long", or that of an ``UnreadablePictureError``
+    field: str = ""  # of ``FileMetadata``; empty where it is not known what is missing
+    text: str = ""  # what can be read of it, with U+FFFD for the rest
 
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What the file states; empty where it says nothing."""
+    """What the file states; empty where it says nothing that is certain."""
 
     title: str = ""  # of the picture
     author: str = ""  # creator, byline, artist; several with a comma between
@@ -43,90 +60,172 @@ class FileMetadata:
     source_type: str = ""  # IPTC digital source type, as a rule an address of IPTC's NewsCodes
     aigc: str = ""  # China's label of generated content (GB 45438-2025), its fields as ``Label: 1, …``
     keywords: str = ""  # with a comma between
+    comment: str = ""  # free text of JPEG, GIF, PNG and EXIF
+    problems: tuple[MetadataProblem, ...] = ()
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the fields that say something."""
+        return {name: text for name in FIELDS if (text := getattr(self, name))}
+
+
+FIELDS = tuple(one.name for one in fields(FileMetadata) if one.name != "problems")
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one block says."""
+
+    block: str
+    fields: list[tuple[str, list[Text]]] = field(default_factory=list)
+    is_damaged: bool = False
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
-    """Read what a picture's file states of itself; what can't be read says nothing."""
+    """Read what a picture's file states of itself, and what of that could not be read."""
     try:
-        return FileMetadata(**asked("metadata", data, limits)[0]["metadata"])
-    except UnreadablePictureError:
-        return FileMetadata()
+        answer = asked("metadata", data, limits)[0]["metadata"]
+    except UnreadablePictureError as error:
+        return FileMetadata(problems=(MetadataProblem("", error.reason),))
+    problems = tuple(MetadataProblem(**problem) for problem in answer.pop("problems"))
+    return FileMetadata(**answer, problems=problems)
 
 
 def read_here(data: bytes, limits: Limits) -> FileMetadata:
-    """The same, in the child process that opens pictures."""
-    found: list[Mapping[str, str]] = []
-    for read in (_xmp, _iptc, _exif, _png):
-        try:
-            with opened(data, limits) as (picture, _stream):
-                found.append(dict(read(picture)))
-        except UnreadablePictureError:
-            continue
-    names = [field.name for field in fields(FileMetadata)]
-    return FileMetadata(**{name: next((packet[name] for packet in found if packet.get(name)), "") for name in names})
+    """Read the same in the child process that opens pictures; raises ``UnreadablePictureError``."""
+    with opened(data, limits) as (picture, _stream):
+        return _merged([*_readings(collect_blocks(picture, data))])
 
 
-def _exif(picture: Image.Image) -> Iterator[tuple[str, str]]:
-    tags = picture.getexif()
-    inner = tags.get_ifd(ExifTags.IFD.Exif)
-    yield "title", _wide(tags.get(0x9C9B)) or _text(tags.get(ExifTags.Base.ImageDescription))
-    yield "author", _wide(tags.get(0x9C9D)) or _text(tags.get(ExifTags.Base.Artist))
-    yield "rights", _text(tags.get(ExifTags.Base.Copyright))
-    yield "keywords", _wide(tags.get(0x9C9E)).replace(";", ", ")
-    yield "created", _day(_text(inner.get(ExifTags.Base.DateTimeOriginal)))
-    comment = inner.get(ExifTags.Base.UserComment)
-    if isinstance(comment, bytes):
-        encoding = _COMMENT.get(comment[:8])
-        comment = comment[8:].decode(encoding, "ignore") if encoding else decoded(comment.lstrip(b"\0"))
-    yield "aigc", _aigc(comment)
+def _readings(blocks: Blocks) -> Iterator[_Reading]:
+    """Read all blocks, in the order in which they count."""
+    damaged = set(blocks.damaged)
+    for packet in blocks.xmp:
+        parsed = xmp.parse_packet(packet)
+        read = list(_xmp(parsed.root)) if parsed.root is not None else []
+        yield _Reading("XMP", read, parsed.is_damaged)
+    for block in blocks.iptc:
+        datasets, is_damaged = iptc.datasets(block)
+        yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), is_damaged)
+    for block in blocks.exif:
+        reading = _Reading("EXIF")
+        reading.fields = list(_exif(block, reading))
+        yield reading
+    yield _Reading("PNG text", list(_png(blocks.texts)))
+    yield _Reading("comment", [pair for comment in blocks.comments for pair in _comment(to_text(comment))])
+    yield from (_Reading(block, is_damaged=True) for block in sorted(damaged))
 
 
-def _png(picture: Image.Image) -> Iterator[tuple[str, str]]:
-    """A text chunk named AIGC."""
-    yield "aigc", _aigc(picture.info.get("AIGC"))
+def _merged(readings: Sequence[_Reading]) -> FileMetadata:
+    """Take each field from the first block that says something certain, and collect what is not."""
+    known = [text for reading in readings for _, values in reading.fields for text in values if isinstance(text, str)]
+    found: dict[str, str] = {}
+    problems: dict[tuple[str, str, str], list[str]] = {}
+    for reading in readings:
+        if reading.is_damaged:
+            problems.setdefault((reading.block, DAMAGED, ""), [])
+        unknown = [text for _, values in reading.fields for text in values if isinstance(text, bytes)]
+        encodings = encodings_that_agree(unknown, known) if unknown else []
+        for name, values in reading.fields:
+            sound = []
+            for value in values[:MAX_ENTRIES]:
+                text, reason = _certain(value, encodings)
+                if reason:
+                    problems.setdefault((reading.block, reason, name), []).append(text)
+                elif text:
+                    sound.append(text)
+            said = ", ".join(dict.fromkeys(sound))
+            if said and name not in found:
+                found[name] = said[:MAX_TEXT]
+                if len(said) > MAX_TEXT or len(values) > MAX_ENTRIES:
+                    problems.setdefault((reading.block, LONG, name), [])
+    told = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
+    return FileMetadata(**found, problems=tuple(told[:MAX_PROBLEMS]))
 
 
-def _iptc(picture: Image.Image) -> Iterator[tuple[str, str]]:
+def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
+    """Return a text and why it is not certain, which is empty where it is."""
+    if isinstance(value, bytes):
+        decoded = decode_as_one(value, encodings)
+        if decoded is None:
+            return _text(value.decode("ascii", "replace")), ENCODING
+        value = decoded
+    text = _text(value)
+    return text, DAMAGED if xmp.DAMAGED in text else ""
+
+
+def _exif(block: bytes, reading: _Reading) -> _Fields:
+    found = exif.read_directories(block)
+    reading.is_damaged = found.is_damaged
+    others = [*found.first.values(), *found.exif.values()]
+
+    def text(tag: int, entries: Mapping[int, exif.Entry] = found.first) -> list[Text]:
+        value, is_whole = exif.text_of(entries.get(tag), others, block)
+        reading.is_damaged |= not is_whole
+        return [value] if value else []
+
+    def wide(tag: int) -> list[Text]:
+        value, is_whole = exif.wide_text(found.first.get(tag))
+        reading.is_damaged |= not is_whole
+        return [value] if value else []
+
+    yield from (("title", wide(0x9C9B)), ("title", text(0xA436, found.exif)), ("title", text(0x010E)))
+    yield from (("author", wide(0x9C9D)), ("author", text(0x013B)), ("author", text(0xA437, found.exif)))
+    yield "rights", text(exif.COPYRIGHT)
+    yield "keywords", [one for words in wide(0x9C9E) if isinstance(words, str) for one in words.split(";")]
+    yield "created", _days(text(0x9003, found.exif))
+    yield from _comment(exif.comment_of(found.exif.get(exif.USER_COMMENT)))
+    yield "comment", wide(0x9C9C)
+
+
+def _png(texts: Iterable[tuple[str, Text]]) -> _Fields:
+    for keyword, text in texts:
+        if keyword == "AIGC":
+            yield "aigc", [_aigc(text)]
+        elif keyword.lower() == "creation time":
+            yield "created", [_day(text) if isinstance(text, str) else text]
+        elif keyword.lower() in _PNG_FIELDS:
+            yield _PNG_FIELDS[keyword.lower()], [text]
+
+
+def _comment(text: Text) -> _Fields:
+    """A free text, which may be a label of generated content."""
+    label = _aigc(text)
+    yield ("aigc", [label]) if label else ("comment", [text])
+
+
+def _iptc(said: Mapping[int, list[Text]]) -> _Fields:
     """IPTC-IIM 4.2, record 2: 5 title, 25 keywords, 55 created, 80 byline, 105 headline, 110 credit, 116 copyright."""
-    said = IptcImagePlugin.getiptcinfo(picture) or {} if isinstance(picture, ImageFile) else {}
-    yield "title", _text(said.get((2, 5))) or _text(said.get((2, 105)))
-    yield "author", _text(said.get((2, 80)))
-    yield "created", _day(_text(said.get((2, 55))))
-    yield "credit", _text(said.get((2, 110)))
-    yield "rights", _text(said.get((2, 116)))
-    yield "keywords", _text(said.get((2, 25)))
+    numbers = {5: "title", 105: "title", 80: "author", 110: "credit", 116: "rights", 25: "keywords"}
+    for number, name in numbers.items():
+        yield name, said.get(number, [])
+    yield "created", _days(said.get(55, []))
 
 
-def _xmp(picture: Image.Image) -> Iterator[tuple[str, str]]:
-    """The properties of dc, photoshop, xmpRights and cc in an XMP packet; Pillow reads it with defusedxml."""
-    if len(picture.info.get("xmp") or picture.info.get("XML:com.adobe.xmp") or b"") > MAX_XMP:
-        return
-    said: dict[str, str] = {}
-    properties = list(_properties(picture.getxmp()))
-    for name, value in properties:
-        said.setdefault(name, _plain(value))
-    yield "title", said.get("title", "") or said.get("Headline", "")
-    yield "author", said.get("creator", "")
-    yield "created", _day(said.get("DateCreated", "") or said.get("CreateDate", ""))
-    yield "credit", said.get("Credit", "")
-    yield "rights", said.get("rights", "")
-    yield "keywords", said.get("subject", "")
-    yield "holder", said.get("Owner", "") or said.get("CopyrightOwnerName", "")
-    yield "licence", said.get("WebStatement", "") or said.get("license", "")
-    yield "source_type", said.get("DigitalSourceType", "")
-    yield "aigc", next((_aigc(value) for name, value in properties if name == "AIGC"), "")
+def _xmp(root: Element) -> _Fields:
+    """The properties of dc, photoshop, xmpRights, plus and cc in an XMP packet."""
+    said: dict[str, list[Text]] = {}
+    for name, value in xmp.properties(root):
+        texts: list[Text] = [mended(text) for text in xmp.texts(value)]
+        if name == "AIGC":
+            yield "aigc", [_aigc(text) for text in texts]
+        if name == "CopyrightOwner" and isinstance(value, Element):
+            owners = (one for one in value.iter() if one.tag.endswith("}CopyrightOwnerName"))
+            texts = [text for one in owners for text in xmp.texts(one)]
+        said[name] = said.get(name) or texts
+    for field_name, its_names in _XMP_FIELDS.items():
+        yield from ((field_name, said.get(name, [])) for name in its_names)
+    yield from (("created", _days(said.get(name, []))) for name in ("DateCreated", "CreateDate"))
 
 
-def _properties(packet: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    described = _mapping(_mapping(packet.get("xmpmeta")).get("RDF")).get("Description")
-    for description in described if isinstance(described, list) else [described]:
-        yield from _mapping(description).items()
+_XMP_FIELDS = {
+    "title": ("title", "Headline"), "author": ("creator",), "credit": ("Credit",), "rights": ("rights",),
+    "keywords": ("subject",), "holder": ("Owner", "CopyrightOwner", "CopyrightOwnerName"),
+    "licence": ("WebStatement", "license"), "source_type": ("DigitalSourceType",),
+}  # fmt: skip
 
 
 def _aigc(value: object) -> str:
     """The fields of a label of GB 45438-2025: JSON, in a file without XMP inside an object under ``AIGC``."""
-    if isinstance(value, Mapping):
-        value = value.get("text")
     if not isinstance(value, str) or len(value) > MAX_AIGC:
         return ""
     try:
@@ -134,56 +233,28 @@ def _aigc(value: object) -> str:
     except (ValueError, RecursionError):
         return ""
     label = _mapping(_mapping(label).get("AIGC", label))
-    said = ((name, _text(str(value) if isinstance(value := label.get(name), int) else value)) for name in AIGC_FIELDS)
+    values = ((name, label.get(name)) for name in AIGC_FIELDS)
+    said = ((name, _text(str(value))) for name, value in values if isinstance(value, (str, int)))
     return _text(", ".join(f"{name}: {text}" for name, text in said if text))
 
 
-def _plain(value: Json, depth: int = 0) -> str:
-    """The text of a property: of a list all entries, of alternatives the first."""
-    if depth > 6:
-        return ""
-    if isinstance(value, Mapping):
-        for key in ("Alt", "Seq", "Bag", "li", "text", "resource"):
-            if key in value:
-                first = key == "Alt"
-                inner = value[key]
-                if first and isinstance(inner, Mapping) and isinstance(inner.get("li"), list):
-                    inner = inner["li"][0]
-                return _plain(inner, depth + 1)
-        return ""
-    if isinstance(value, list):
-        return _text(", ".join(filter(None, (_plain(item, depth + 1) for item in value[:20]))))
-    return _text(value)
+def _text(text: str) -> str:
+    """Text as rows can hold it."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
-def _text(value: object) -> str:
-    """Words of any of the three, as rows can hold them."""
-    if isinstance(value, list):
-        return ", ".join(filter(None, (_text(item) for item in value[:20])))[:MAX_TEXT]
-    if isinstance(value, bytes):
-        text = decoded(value)
-    elif isinstance(value, str):
-        text = mended(value)  # Pillow reads the text of EXIF as Latin-1; most programs write UTF-8 there
-    else:
-        return ""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:MAX_TEXT]
-
-
-def _wide(value: object) -> str:
-    """Windows' own tags, UTF-16."""
-    if isinstance(value, tuple):
-        try:
-            value = bytes(value)
-        except (TypeError, ValueError):
-            return ""
-    return _text(value.decode("utf-16-le", "ignore").rstrip("\0")) if isinstance(value, bytes) else ""
+def _days(values: Sequence[Text]) -> list[Text]:
+    return [_day(value) if isinstance(value, str) else value for value in values[:1]]
 
 
 def _day(text: str) -> str:
     """An ISO 8601 day of EXIF's ``2020:05:31 10:00:00``, IPTC's ``20200531`` and XMP's ``2020-05-31T10:00``."""
-    found = _DAY.match(text)
+    found = _DAY.match(text.strip())
     if found is None:
-        return ""
+        try:
+            return parsedate_to_datetime(text).date().isoformat()  # PNG recommends the form of mails
+        except (ValueError, OverflowError):
+            return ""
     parts = [part for part in found.groups() if part]
     for count in (len(parts), 1):
         try:

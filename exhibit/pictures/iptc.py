@@ -1,0 +1,168 @@
+"""IPTC-IIM 4.2 datasets and the Photoshop image resources that hold them.
+
+Pillow's reader gives up the whole block at the first wrong byte and reads the length of extended datasets as zero, so
+the datasets are read here. Sound datasets before and after damage are kept, and the damage is reported.
+"""
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+
+from exhibit.pictures.text_encodings import Text, as_utf_8, decode_with, to_text
+
+IPTC_RESOURCE, XMP_RESOURCE, EXIF_RESOURCE = 0x0404, 0x0424, 0x0422
+MAX_DATASETS = 2_000
+Dataset = tuple[int, int, bytes]  # record, number, value
+_MARK = 0x1C
+_RECORDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 240})
+_EXTENDED, _MAX_OCTETS = 0x8000, 4
+_SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")  # of image resources, as Adobe's programs write them
+_START = re.compile(b"|".join(_SIGNATURES))
+_CHARACTER_SET = (1, 90)
+_ESCAPE = re.compile(rb"\x1b([\x20-\x2f]*)([\x30-\x7e])")
+_UTF_8 = re.compile(rb"\x1b?%(?:G|/[GHI])|utf-?8", re.IGNORECASE)
+_SETS_OF_96 = {
+    b"A": "iso8859_1", b"B": "iso8859_2", b"C": "iso8859_3", b"D": "iso8859_4", b"F": "iso8859_7", b"G": "iso8859_6",
+    b"H": "iso8859_8", b"L": "iso8859_5", b"M": "iso8859_9", b"T": "iso8859_11", b"V": "iso8859_10",
+    b"Y": "iso8859_13", b"_": "iso8859_14", b"b": "iso8859_15", b"f": "iso8859_16",
+}  # fmt: skip
+"""Right halves in the International Register (ISO 2375), designated by ``ESC - F``, ``ESC . F`` or ``ESC / F``."""
+_SETS_OF_94 = {b"$)A": "gb2312", b"$)B": "euc_jp", b"$)C": "euc_kr", b"$)G": "euc_tw"}
+_NATIONAL = frozenset(b"#$@[\\]^`{|}~")  # codes that variants of ISO 646 give to letters
+_ASCII = (b"B", b"@")
+
+
+def resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]:
+    """Read Photoshop image resources, which may continue from one segment to the next.
+
+    Args:
+        segments: Contents of the APP13 segments without ``Photoshop 3.0``, or the one block of another format.
+
+    Returns:
+        Number and data of each resource, and whether anything was damaged.
+    """
+    joined: list[bytes] = []
+    for segment in segments:
+        if joined and not segment.startswith(_SIGNATURES):
+            joined[-1] += segment
+        else:
+            joined.append(segment)
+    found: list[tuple[int, bytes]] = []
+    is_damaged = False
+    for block in joined:
+        place = 0
+        while len(block) - place >= 12 and len(found) < MAX_DATASETS:
+            start = _START.search(block, place)
+            if start is None:
+                break
+            is_damaged |= bool(block[place : start.start()].strip(b"\0"))
+            (number,) = struct.unpack_from(">H", block, start.end())
+            named = start.end() + 2
+            place = named + 1 + block[named]
+            place += (place - start.start()) % 2
+            if place + 4 > len(block):
+                break
+            (size,) = struct.unpack_from(">I", block, place)
+            place += 4
+            found.append((number, block[place : place + size]))
+            place += size
+            if place % 2 != start.start() % 2 and not block.startswith(_SIGNATURES, place):
+                place += 1
+        is_damaged |= place > len(block) + 1 or bool(block[place:].strip(b"\0"))
+    return found, is_damaged
+
+
+def datasets(block: bytes) -> tuple[list[Dataset], bool]:
+    """Read the datasets of an IPTC block, and whether anything between or behind them could not be read."""
+    found: list[Dataset] = []
+    is_damaged = False
+    place = 0
+    while place < len(block) and len(found) < MAX_DATASETS:
+        read = _dataset(block, place)
+        if read is None:
+            if not block[place:].strip(b"\0"):
+                break
+            is_damaged = True
+            place = next(_starts(block, place + 1), len(block))
+            continue
+        dataset, end = read
+        inner = next(_starts(dataset[2], 0), None)
+        if inner is not None and not _ends(block, end):  # its length is wrong: it runs into the datasets behind it
+            is_damaged = True
+            place = end - len(dataset[2]) + inner
+            continue
+        found.append(dataset)
+        place = end
+    return found, is_damaged or len(found) == MAX_DATASETS
+
+
+def _dataset(block: bytes, place: int) -> tuple[Dataset, int] | None:
+    """Read the dataset at a place, and where it ends; None where there is none, or it is cut off."""
+    if len(block) - place < 5 or block[place] != _MARK or block[place + 1] not in _RECORDS:
+        return None
+    record, number, size = struct.unpack_from(">BBH", block, place + 1)
+    start = place + 5
+    octets = size - _EXTENDED
+    if 0 < octets <= _MAX_OCTETS:
+        size = int.from_bytes(block[start : start + octets], "big")
+        start += octets
+    elif octets == 0 or (octets > 0 and not _ends(block, start + size)):  # some write a long length as it is
+        return None
+    end = start + size
+    return ((record, number, block[start:end]), end) if end <= len(block) else None
+
+
+def _ends(block: bytes, place: int) -> bool:
+    """Return True if the block ends here, or a dataset starts."""
+    return place <= len(block) and (not block[place:].strip(b"\0") or block[place] == _MARK)
+
+
+def _starts(block: bytes, place: int) -> Iterator[int]:
+    """Yield the places at which whole datasets start."""
+    while (place := block.find(_MARK.to_bytes(), place)) >= 0:
+        if _dataset(block, place) is not None:
+            yield place
+        place += 1
+
+
+def decoded(found: Sequence[Dataset]) -> dict[int, list[Text]]:
+    """Decode the values of record 2 by number, in the character set that dataset 1:90 declares."""
+    declared = [value for record, number, value in found if (record, number) == _CHARACTER_SET]
+    values: dict[int, list[Text]] = {}
+    for record, number, value in found:
+        if record == 2 and value.strip(b"\0 "):
+            values.setdefault(number, []).append(_decoded(value.rstrip(b"\0"), declared[-1] if declared else b""))
+    return values
+
+
+def _decoded(value: bytes, declared: bytes) -> Text:
+    if not declared.strip(b"\0 "):
+        return to_text(value)
+    if _UTF_8.fullmatch(declared.strip(b"\0 ")):
+        return as_utf_8(value)
+    right, left = _designated(declared)
+    if value.isascii():
+        is_changed = left not in _ASCII and not _NATIONAL.isdisjoint(value)
+        return value if b"\x1b" in value or is_changed else value.decode("ascii")
+    if right is None or left not in _ASCII or b"\x1b" in value:
+        return value
+    text = decode_with(value, right)
+    utf_8 = as_utf_8(value)
+    return value if text is None or isinstance(utf_8, str) else text  # both readings are possible
+
+
+def _designated(declared: bytes) -> tuple[str | None, bytes]:
+    """The encoding of codes above 127 that ISO 2022 escape sequences designate, and the set of the codes below.
+
+    Where they designate more than one set above, that in G1 counts, which is in use until a text changes it.
+    """
+    right: dict[bytes, str | None] = {}
+    left = b"B"
+    for between, final in _ESCAPE.findall(declared):
+        if between in {b"-", b".", b"/"}:
+            right[between] = _SETS_OF_96.get(final)
+        elif between in {b")", b"*", b"+", b"$)", b"$*", b"$+"}:
+            right[b"-"] = _SETS_OF_94.get(between + final)
+        elif between in {b"(", b"$", b"$("}:
+            left = final if between == b"(" else b"$"
+    return right.get(b"-", next(iter(right.values()), None)), left

@@ -1,0 +1,97 @@
+"""Decoding of metadata text whose character set is not declared, without guessing.
+
+Text is certain when it is ASCII, valid UTF-8, or in a declared character set. Everything else stays ``bytes`` until
+another block of the same file shows which character set was meant (:func:`encodings_that_agree`).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+ENCODINGS = (
+    "cp1252", "mac_roman", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258",
+    "iso8859_2", "iso8859_5", "iso8859_7", "iso8859_9", "iso8859_15", "koi8_r", "mac_latin2", "mac_cyrillic",
+    "mac_greek", "mac_turkish", "cp437", "cp850", "cp852", "cp866", "cp874",
+    "gb18030", "big5hkscs", "cp932", "euc_jp", "iso2022_jp", "cp949",
+)  # fmt: skip
+"""What programs write without declaring it."""
+_SHIFTED = re.compile(rb"\x1b[$(]")  # ISO 2022 in seven bits, as in ISO-2022-JP
+_COPYRIGHT = re.compile(rb"\xa9(?=[\s\d(,.]|\Z)")
+"""The copyright sign in each character set of Windows and Mac OS; a letter behind it may belong to a word."""
+_NOT_LATIN_1 = re.compile(r"[\xa0-\xff]{2}|(?<=[^\W\d_])[\xa1-\xbf]|[\xa1-\xa8\xaa-\xbf](?=[^\W\d_])")
+
+Text = str | bytes
+"""Decoded text, or the bytes of text whose character set is not known."""
+
+
+def to_text(value: bytes) -> Text:
+    """Decode text without a declared character set; returns the bytes where that would be a guess."""
+    value = value.rstrip(b"\0")
+    if value.isascii():
+        return value if _SHIFTED.search(value) else value.decode("ascii")
+    try:
+        return value.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return value.decode("latin-1") if _COPYRIGHT.sub(b"", value).isascii() else value
+
+
+def as_utf_8(value: bytes) -> Text:
+    """Decode text that is declared to be UTF-8; returns the bytes where it is not."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
+
+
+def decode_with(value: bytes, encoding: str, also: str = "") -> str | None:
+    """Decode text in an encoding; returns None where it holds what no text does, apart from ``also``."""
+    try:
+        text = value.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+    return text if all(character in also or _is_plausible(character) for character in text) else None
+
+
+def _is_plausible(character: str) -> bool:
+    return character in "\t\n\r" or unicodedata.category(character) not in {"Cc", "Cn", "Co", "Cs"}
+
+
+def decode_latin_1(value: bytes) -> Text:
+    """Decode text that a standard declares to be Latin-1, as PNG does; returns the bytes where it looks otherwise.
+
+    Programs write their system's character set there. UTF-8 is recognized. Letters outside ASCII that stand next to
+    each other, control codes, and symbols inside words are not what Latin-1 names look like.
+    """
+    text = to_text(value)
+    if isinstance(text, str):
+        return text
+    decoded = decode_with(text, "latin-1")
+    return text if decoded is None or _NOT_LATIN_1.search(decoded) else decoded
+
+
+def encodings_that_agree(values: Iterable[bytes], known: Iterable[str]) -> list[str]:
+    """Find the encodings in which a value reads as, or contains, text that is known from another block.
+
+    Args:
+        values: Undecoded texts of one block, which a program wrote in one character set.
+        known: Certain texts of other blocks of the same file.
+    """
+    wanted = [comparable(text) for text in known if not text.isascii()]
+    given = list(values)
+    agreeing = []
+    for encoding in ENCODINGS:
+        texts = [comparable(text) for value in given if (text := decode_with(value, encoding)) is not None]
+        if len(texts) == len(given) and any(one in text for one in wanted for text in texts):
+            agreeing.append(encoding)
+    return agreeing
+
+
+def decode_as_one(value: bytes, encodings: Iterable[str]) -> str | None:
+    """Decode a text where all these encodings read it alike; otherwise return None."""
+    texts = {decode_with(value, encoding) for encoding in encodings}
+    return texts.pop() if len(texts) == 1 else None
+
+
+def comparable(text: str) -> str:
+    """Text in the form in which texts of different blocks are compared."""
+    return " ".join(unicodedata.normalize("NFKC", text).split()).casefold()

@@ -1,0 +1,189 @@
+"""XMP packets (ISO 16684-1), read with defusedxml. Damage costs the property it is in, not the packet.
+
+A packet needs neither an ``x:xmpmeta`` element nor an ``xpacket`` wrapper. Bytes that are not UTF-8 become U+FFFD,
+which marks the one property as damaged. Where the XML is not well-formed, the property with the fault is left out.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser
+
+MAX_XMP = 1 << 20
+SPACES = {
+    "x": "adobe:ns:meta/",
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
+    "xmpMM": "http://ns.adobe.com/xap/1.0/mm/",
+    "xmpNote": "http://ns.adobe.com/xmp/note/",
+    "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
+    "cc": "http://creativecommons.org/ns#",
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "exif": "http://ns.adobe.com/exif/1.0/",
+    "Iptc4xmpCore": "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+    "TC260": "http://www.tc260.org.cn/ns/AIGC/1.0/",
+}
+"""Prefixes that a packet may use without declaring them: some programs lose the declarations."""
+RDF, DESCRIPTION, _ALT, _LI, _VALUE, _RESOURCE = (
+    f"{{{SPACES['rdf']}}}{name}" for name in ("RDF", "Description", "Alt", "li", "value", "resource")
+)
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_MAX_FAULTS = 20
+_MAX_DEPTH = 64
+_MAX_ENTRIES = 20  # of a list
+_SPACE_DECLARATIONS = " ".join(f"xmlns:{prefix}='{address}'" for prefix, address in SPACES.items())
+_HEAD, _TAIL = f"<exhibit {_SPACE_DECLARATIONS}>".encode(), b"</exhibit>"
+_FIRST = re.compile(r"<(?:\w+:)?(?:xmpmeta|xapmeta|RDF)\b")
+_MARKUP = re.compile(rb"<(/?[^\s/<>]*)")
+_NAME = re.compile(rb"\w+:(?:xmpmeta|RDF|Description)")
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REFERENCE = re.compile(r"&(?:(?:amp|lt|gt|quot|apos);|#(\d{1,7});|#[xX]([0-9a-fA-F]{1,6});|(\w{2,32};))?")
+_DECLARED = re.compile(
+    rb"\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']((?:iso-8859|windows)-\d{1,4})[\"']", re.IGNORECASE
+)
+_WIDE = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+_BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+DAMAGED = "\N{REPLACEMENT CHARACTER}"
+"""Stands for each byte or character that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What could be read of a packet."""
+
+    root: Element | None  # x:xmpmeta or rdf:RDF; None where there is neither
+    is_damaged: bool  # whether anything had to be replaced or left out
+
+
+def parse_packet(data: bytes) -> Packet:
+    """Parse an XMP packet; what is not well-formed is left out."""
+    if len(data) > MAX_XMP:
+        return Packet(None, is_damaged=True)
+    text = _unicode(data)
+    first = _FIRST.search(text)
+    if first is None:
+        return Packet(None, is_damaged=bool(text.strip("\0 \r\n\t\ufeff")))
+    text = text[first.start() : max(text.rfind(">") + 1, first.end())]
+    cleaned = _REFERENCE.sub(_reference, _NOT_XML.sub(DAMAGED, text))
+    body, is_damaged = cleaned.encode(), DAMAGED in cleaned or cleaned != text
+    for _attempt in range(_MAX_FAULTS):
+        target = _Building()
+        parser = DefusedXMLParser(target=target, forbid_dtd=True)
+        target.parser = parser.parser
+        try:
+            parser.feed(_HEAD + body + _TAIL)
+            wrapper = parser.close()
+        except ParseError:
+            body, is_damaged = _without_fault(body, parser.parser.ErrorByteIndex - len(_HEAD), target.open), True
+        except (DefusedXmlException, ValueError, RecursionError):
+            break
+        else:
+            has_properties = next(wrapper.iter(RDF), None) is not None
+            return Packet(next(iter(wrapper), None), is_damaged or not has_properties)
+    return Packet(None, is_damaged=True)
+
+
+def properties(root: Element) -> Iterator[tuple[str, Element | str]]:
+    """Yield the properties of a packet by local name: elements, and the values of those written as attributes."""
+    for rdf in root.iter(RDF):
+        for description in rdf.findall(DESCRIPTION):
+            for name, value in description.attrib.items():
+                yield name.rpartition("}")[2], value
+            for element in description:
+                yield element.tag.rpartition("}")[2], element
+
+
+def texts(value: Element | str) -> list[str]:
+    """Read the texts of a property: of a list all entries, of alternatives the default or the first."""
+    if isinstance(value, str):
+        return [value]
+    for container in value:
+        entries = container.findall(_LI)
+        if container.tag == _ALT:
+            entries = [*(entry for entry in entries if entry.get(_LANGUAGE) == "x-default"), *entries][:1]
+        if entries:
+            return [text for entry in entries[:_MAX_ENTRIES] for text in texts(entry)]
+        if container.tag in {_VALUE, _LI}:
+            return [text for entry in value.findall(container.tag)[:_MAX_ENTRIES] for text in texts(entry)]
+        if container.tag == DESCRIPTION:
+            return texts(container)
+    text = value.get(_RESOURCE) or value.get(_VALUE) or value.text or ""
+    return [text] if text.strip() else []
+
+
+class _Building(TreeBuilder):
+    """Builds a tree, and knows where the elements that are open begin."""
+
+    parser: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[tuple[str, int]] = []  # name, place in the packet's bytes
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self.open.append((tag, self.parser.CurrentByteIndex - len(_HEAD)))
+        if len(self.open) > _MAX_DEPTH:
+            raise ValueError
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self.open.pop()
+        return super().end(tag)
+
+
+def _without_fault(body: bytes, fault: int, opened: Sequence[tuple[str, int]]) -> bytes:
+    """Leave out the property that holds a fault, or the one tag where it is outside of properties."""
+    tags = [tag for tag, _place in opened]
+    nodes = [number for number, pair in enumerate(pairwise(tags)) if pair == (RDF, DESCRIPTION)]
+    inner = opened[nodes[0] + 2 :] if nodes else ()
+    place = inner[0][1] if inner else body.find(b"<", body.rfind(b">", 0, max(fault, 0)) + 1)
+    if fault >= len(body) and not inner:  # elements are left open
+        name = _MARKUP.match(body, opened[-1][1]) if len(opened) > 1 else None
+        return body + b"</%s>" % name[1] if name else b""
+    name = _MARKUP.match(body, place)
+    if name is None:
+        return b""
+    start = b"<%s" % name[1]
+    end = body.find(b"</%s>" % name[1], fault) if inner else -1
+    if end < 0 or start in body[fault:end]:
+        end = body.find(b">", max(fault, place))
+    end = len(body) if end < 0 else body.index(b">", end) + 1
+    kept = start + b">" if not inner and _NAME.fullmatch(name[1]) else b""
+    return body[:place] + kept + body[end:]
+
+
+def _unicode(data: bytes) -> str:
+    """Decode a packet, which is Unicode; what is not becomes U+FFFD."""
+    encoding = next((encoding for mark, encoding in _BOMS if data.startswith(mark)), "")
+    encoding = encoding or next((encoding for mark, encoding in _WIDE if data.lstrip(b"\r\n\t ").startswith(mark)), "")
+    declared = _DECLARED.match(data)
+    if not encoding and declared is not None:
+        encoding = declared[1].decode()
+    try:
+        return data.decode(encoding or "utf-8", "replace")
+    except LookupError:
+        return data.decode("utf-8", "replace")
+
+
+def _reference(found: re.Match[str]) -> str:
+    """Write a reference as XML knows it: ``&`` as it is meant, HTML's names as their characters."""
+    decimal, hexadecimal, name = found.groups()
+    if name is not None:
+        meant = html.unescape(found[0])
+        return "&amp;" + name if meant == found[0] else meant
+    if found[0] == "&":
+        return "&amp;"
+    if decimal is None and hexadecimal is None:
+        return found[0]
+    number = int(decimal) if decimal is not None else int(hexadecimal, 16)
+    return DAMAGED if number > 0x10FFFF or _NOT_XML.match(chr(number)) else found[0]
