@@ -144,7 +144,6 @@ def _plain(result: _Result) -> "schemas.IdentifiedFile | schemas.UnreadFile":
 
 
 def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
-    from desk.texts import ownership
     from indexer.search import why as explaining
 
     for one in results:
@@ -163,9 +162,18 @@ def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
         for found, files in one.works:
             _tell_work(desk, one.image, found, files, details=details)
         _tell_copies(desk, answer)
-        if stated := ownership.statement_rows(answer.said):
-            say("  The file says of itself, and nobody has examined it:")
-            fields(*((f"    {name}", text) for name, text in stated))
+        _tell_statement(answer)
+
+
+def _tell_statement(answer: "identify.Answer") -> None:
+    """Print what a file says of itself, and what could not be read of it."""
+    from desk.texts import ownership, unread_metadata
+
+    if stated := ownership.statement_rows(answer.said):
+        say("  The file says of itself, and nobody has examined it:")
+        fields(*((f"    {name}", text) for name, text in stated))
+    for sentence in unread_metadata.sentences_of(answer.said.metadata.problems):
+        say(f"  {sentence}")
 
 
 def _tell_work(desk: Desk, image: str, found: "identify.FoundWork", files: list[str], *, details: bool) -> None:

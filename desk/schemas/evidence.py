@@ -1,14 +1,16 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Self
 
 from django.conf import settings
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from desk.texts import unread_metadata
+from exhibit.pictures.metadata import MetadataProblem
 from registry import models
+from registry.works.ownership import UNREAD
 
 
 class Receipt(Answer):
@@ -37,15 +39,38 @@ class Manifest(Answer):
     problems: list[str]
 
 
+class UnreadMetadata(Answer):
+    """Part of a file's metadata that could not be read, or whose text is not certain. Such values are not used."""
+
+    block: str = Field(
+        description="`EXIF`, `IPTC`, `XMP`, `Photoshop`, `PNG text` or `comment`; empty for the whole file.",
+        examples=["IPTC"],
+    )
+    reason: str = Field(
+        description="`damaged`, `encoding` (unknown character set), `long` (the value was cut), or why the file "
+        "could not be opened.",
+        examples=["encoding"],
+    )
+    field: str = Field(description="Empty where it is not known which field is missing.", examples=["author"])
+    text: str = Field(description="What can be read of the value, with U+FFFD for the rest.")
+    sentence: Annotated[str, From(unread_metadata.sentence_of)]
+
+    @classmethod
+    def of_work(cls, row: models.Work) -> list[Self]:
+        """Return what could not be read of the metadata of a work's file."""
+        problems = (MetadataProblem(**one) for one in row.metadata.get(UNREAD, ()))
+        return [cls.from_row(problem) for problem in problems]
+
+
 class FileStatement(Answer):
     """What a picture's file says of itself; nobody has examined any of it."""
 
-    metadata: Annotated[
-        dict[str, str], From(lambda row: {name: said for name, said in asdict(row.metadata).items() if said})
-    ] = Field(
+    metadata: Annotated[dict[str, str], From(lambda row: row.metadata.as_dict())] = Field(
         description="From XMP, IPTC and EXIF, what there is: `title`, `author`, `created`, `rights`, `credit`, "
-        "`holder`, `licence`, `source_type` (IPTC digital source type), `aigc` (label of GB 45438-2025) and `keywords`."
+        "`holder`, `licence`, `source_type` (IPTC digital source type), `aigc` (label of GB 45438-2025), `keywords` "
+        "and `comment`."
     )
+    unread: list[UnreadMetadata] = Field(alias="metadata.problems", description="What could not be read of it.")
     manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
 
 

@@ -1,6 +1,6 @@
 """What speaks against a work being its owner's, and how it was changed, in words. They judge nothing."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +71,7 @@ FIELDS = {
     "source_type": gettext_lazy("Digital source type (IPTC)"),
     "aigc": gettext_lazy("Label of generated content (GB 45438-2025)"),
     "keywords": gettext_lazy("Keywords"),
+    "comment": gettext_lazy("Comment"),
 }
 MANIFESTS = {
     "valid": gettext_lazy("its signature fits the file; who signed was checked against no list"),
@@ -185,7 +186,7 @@ def stated_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
 
 def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
     """What any picture's file states of itself, by field; empty where it states nothing."""
-    rows = stated_rows({name: text for name, text in asdict(said.metadata).items() if text})
+    rows = stated_rows(dict(said.metadata.as_dict()))
     if said.manifest is None or said.manifest.standing == "none":
         return rows
     manifest = said.manifest

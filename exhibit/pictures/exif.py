@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from exhibit.pictures.text_encodings import Text, as_utf_8, decode_with, to_text
 
 MAX_ENTRIES = 4_096
+MAX_COMMENT = 1 << 16  # bytes
 ASCII, UTF_8, _SHORT_KIND = 2, 129, 3
 EXIF_IFD = 0x8769
 COPYRIGHT, USER_COMMENT, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x8298, 0x9286, 0x02BC, 0x83BB, 0x8649
@@ -165,13 +166,14 @@ def comment_of(entry: Entry | None) -> Text:
     """Read a user comment, whose first eight bytes name its character set."""
     if entry is None:
         return ""
-    code, value = entry.value[:8], entry.value[8:]
+    written = bytes(entry.view[:MAX_COMMENT])
+    code, value = written[:8], written[8:]
     encoding = _COMMENT_CODES.get(code)
     if encoding == "utf-16":
         return _utf_16(value, entry.order)
     if encoding is not None and (text := decode_with(value.rstrip(b"\0 "), encoding)) is not None:
         return text
-    return to_text((entry.value if encoding is None and code.strip(b"\0") else value).strip(b"\0 "))
+    return to_text((written if encoding is None and code.strip(b"\0") else value).strip(b"\0 "))
 
 
 def _utf_16(value: bytes, order: str) -> Text:

@@ -6,7 +6,7 @@ the datasets are read here. Sound datasets before and after damage are kept, and
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from exhibit.pictures.text_encodings import Text, as_utf_8, decode_with, to_text
 
@@ -41,16 +41,16 @@ def resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]
     Returns:
         Number and data of each resource, and whether anything was damaged.
     """
-    joined: list[bytes] = []
+    joined: list[list[bytes]] = []
     for segment in segments:
         if joined and not segment.startswith(_SIGNATURES):
-            joined[-1] += segment
+            joined[-1].append(segment)
         else:
-            joined.append(segment)
+            joined.append([segment])
     found: list[tuple[int, bytes]] = []
     is_damaged = False
-    for block in joined:
-        place = 0
+    for parts in joined:
+        block, place = b"".join(parts), 0
         while len(block) - place >= 12 and len(found) < MAX_DATASETS:
             start = _START.search(block, place)
             if start is None:
@@ -75,28 +75,25 @@ def resources(segments: Sequence[bytes]) -> tuple[list[tuple[int, bytes]], bool]
 def datasets(block: bytes) -> tuple[list[Dataset], bool]:
     """Read the datasets of an IPTC block, and whether anything between or behind them could not be read."""
     found: list[Dataset] = []
-    is_damaged = False
-    place = 0
-    while place < len(block) and len(found) < MAX_DATASETS:
-        read = _dataset(block, place)
-        if read is None:
-            if not block[place:].strip(b"\0"):
-                break
+    filled = len(block.rstrip(b"\0"))
+    is_damaged, place = False, 0
+    while place < filled and len(found) < MAX_DATASETS:
+        read = _dataset(block, place, filled)
+        end = len(block) if read is None else read[1]
+        if read is None or not _ends(block, end, filled):  # junk, or a wrong length
             is_damaged = True
-            place = next(_starts(block, place + 1), len(block))
-            continue
-        dataset, end = read
-        inner = next(_starts(dataset[2], 0), None)
-        if inner is not None and not _ends(block, end):  # its length is wrong: it runs into the datasets behind it
-            is_damaged = True
-            place = end - len(dataset[2]) + inner
-            continue
-        found.append(dataset)
+            start = place + 1 if read is None else end - len(read[0][2])
+            inner = _next_start(block, start, end, filled)
+            if inner is not None or read is None:
+                place = end if inner is None else inner
+                continue
+        if read is not None:
+            found.append(read[0])
         place = end
     return found, is_damaged or len(found) == MAX_DATASETS
 
 
-def _dataset(block: bytes, place: int) -> tuple[Dataset, int] | None:
+def _dataset(block: bytes, place: int, filled: int) -> tuple[Dataset, int] | None:
     """Read the dataset at a place, and where it ends; None where there is none, or it is cut off."""
     if len(block) - place < 5 or block[place] != _MARK or block[place + 1] not in _RECORDS:
         return None
@@ -106,23 +103,24 @@ def _dataset(block: bytes, place: int) -> tuple[Dataset, int] | None:
     if 0 < octets <= _MAX_OCTETS:
         size = int.from_bytes(block[start : start + octets], "big")
         start += octets
-    elif octets == 0 or (octets > 0 and not _ends(block, start + size)):  # some write a long length as it is
+    elif octets == 0 or (octets > 0 and not _ends(block, start + size, filled)):  # some write a long length as it is
         return None
     end = start + size
     return ((record, number, block[start:end]), end) if end <= len(block) else None
 
 
-def _ends(block: bytes, place: int) -> bool:
-    """Return True if the block ends here, or a dataset starts."""
-    return place <= len(block) and (not block[place:].strip(b"\0") or block[place] == _MARK)
+def _ends(block: bytes, place: int, filled: int) -> bool:
+    """Return True where the block ends but for zeros, or a dataset starts."""
+    return filled <= place <= len(block) or block[place : place + 1] == b"\x1c"
 
 
-def _starts(block: bytes, place: int) -> Iterator[int]:
-    """Yield the places at which whole datasets start."""
-    while (place := block.find(_MARK.to_bytes(), place)) >= 0:
-        if _dataset(block, place) is not None:
-            yield place
+def _next_start(block: bytes, place: int, end: int, filled: int) -> int | None:
+    """Find the first place in a part of the block at which a whole dataset starts."""
+    while (place := block.find(b"\x1c", place, end)) >= 0:
+        if _dataset(block, place, filled) is not None:
+            return place
         place += 1
+    return None
 
 
 def decoded(found: Sequence[Dataset]) -> dict[int, list[Text]]:

@@ -24,6 +24,7 @@ from exhibit.plain import mended
 
 MAX_TEXT = 300
 MAX_ENTRIES = 20  # of a list
+MAX_VALUE = 4_096  # characters or bytes of a value that are looked at
 MAX_AIGC = 1 << 14  # characters of a label
 MAX_PROBLEMS = 20
 AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID", "ContentPropagator", "PropagateID")
@@ -77,7 +78,7 @@ class _Reading:
 
     block: str
     fields: list[tuple[str, list[Text]]] = field(default_factory=list)
-    is_damaged: bool = False
+    fault: str = ""  # DAMAGED or LONG
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
@@ -98,37 +99,37 @@ def read_here(data: bytes, limits: Limits) -> FileMetadata:
 
 def _readings(blocks: Blocks) -> Iterator[_Reading]:
     """Read all blocks, in the order in which they count."""
-    damaged = set(blocks.damaged)
     for packet in blocks.xmp:
         parsed = xmp.parse_packet(packet)
         read = list(_xmp(parsed.root)) if parsed.root is not None else []
-        yield _Reading("XMP", read, parsed.is_damaged)
+        yield _Reading("XMP", read, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
     for block in blocks.iptc:
         datasets, is_damaged = iptc.datasets(block)
-        yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), is_damaged)
+        yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), DAMAGED * is_damaged)
     for block in blocks.exif:
         reading = _Reading("EXIF")
         reading.fields = list(_exif(block, reading))
         yield reading
     yield _Reading("PNG text", list(_png(blocks.texts)))
     yield _Reading("comment", [pair for comment in blocks.comments for pair in _comment(to_text(comment))])
-    yield from (_Reading(block, is_damaged=True) for block in sorted(damaged))
+    yield from (_Reading(block, fault=DAMAGED) for block in sorted(set(blocks.damaged)))
 
 
 def _merged(readings: Sequence[_Reading]) -> FileMetadata:
     """Take each field from the first block that says something certain, and collect what is not."""
-    known = [text for reading in readings for _, values in reading.fields for text in values if isinstance(text, str)]
+    every = [text for reading in readings for _, values in reading.fields for text in values]
+    known = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
     found: dict[str, str] = {}
     problems: dict[tuple[str, str, str], list[str]] = {}
     for reading in readings:
-        if reading.is_damaged:
-            problems.setdefault((reading.block, DAMAGED, ""), [])
-        unknown = [text for _, values in reading.fields for text in values if isinstance(text, bytes)]
-        encodings = encodings_that_agree(unknown, known) if unknown else []
+        if reading.fault:
+            problems.setdefault((reading.block, reading.fault, ""), [])
+        unknown = [text[:MAX_VALUE] for _, values in reading.fields for text in values if isinstance(text, bytes)]
+        encodings = encodings_that_agree(unknown[:MAX_ENTRIES], known) if unknown else []
         for name, values in reading.fields:
             sound = []
             for value in values[:MAX_ENTRIES]:
-                text, reason = _certain(value, encodings)
+                text, reason = _certain(value[:MAX_VALUE], encodings)
                 if reason:
                     problems.setdefault((reading.block, reason, name), []).append(text)
                 elif text:
@@ -155,17 +156,17 @@ def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
 
 def _exif(block: bytes, reading: _Reading) -> _Fields:
     found = exif.read_directories(block)
-    reading.is_damaged = found.is_damaged
+    reading.fault = DAMAGED * found.is_damaged
     others = [*found.first.values(), *found.exif.values()]
 
     def text(tag: int, entries: Mapping[int, exif.Entry] = found.first) -> list[Text]:
         value, is_whole = exif.text_of(entries.get(tag), others, block)
-        reading.is_damaged |= not is_whole
+        reading.fault = reading.fault or DAMAGED * (not is_whole)
         return [value] if value else []
 
     def wide(tag: int) -> list[Text]:
         value, is_whole = exif.wide_text(found.first.get(tag))
-        reading.is_damaged |= not is_whole
+        reading.fault = reading.fault or DAMAGED * (not is_whole)
         return [value] if value else []
 
     yield from (("title", wide(0x9C9B)), ("title", text(0xA436, found.exif)), ("title", text(0x010E)))

@@ -20,6 +20,7 @@ from exhibit.pictures.xmp import MAX_XMP
 
 MAX_TEXT_BYTES = 1 << 20  # of a chunk, unpacked
 MAX_CHUNKS = 10_000
+MAX_EXIF = 1 << 22  # bytes, in several segments of a JPEG
 _EXIF, _XMP, _XMP_EXTENSION = b"Exif\0", b"http://ns.adobe.com/xap/1.0/", b"http://ns.adobe.com/xmp/extension/\0"
 _PHOTOSHOP = re.compile(rb"Photoshop 3\.0\0|Adobe_Photoshop2\.5:")
 _XMP_START = re.compile(rb"\s*(?:<\?xpacket|<\?xml|<\w+:xmpmeta|<\w+:xapmeta|<\w+:RDF)|\xef\xbb\xbf|\xff\xfe|\xfe\xff")
@@ -88,7 +89,8 @@ def _jpeg(picture: Image.Image, blocks: Blocks) -> None:
 def _add_exif(content: bytes, blocks: Blocks) -> None:
     """Add a segment's EXIF, which is a block or continues the one before."""
     if blocks.exif and not content.startswith(_TIFF_HEADS):
-        blocks.exif[-1] += content
+        if len(blocks.exif[-1]) < MAX_EXIF:  # what is missing behind is reported
+            blocks.exif[-1] += content
     else:
         blocks.exif.append(content)
 

@@ -23,6 +23,7 @@ from registry.models import ColumnMapping, Owner, StepState, Upload, UploadFile,
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 from registry.works.column_mappings import Columns
+from registry.works.ownership import UNREAD
 from registry.works.registration import room_left
 from registry.works.tables import line_of, plain_name, read_works
 
@@ -228,6 +229,19 @@ def known_with_lines(upload: Upload) -> QuerySet[UploadFile]:
     """Files of works that were registered already and of which the table has a line, by name."""
     rows = upload.files.filter(outcome=UploadFile.Outcome.KNOWN).exclude(line=None).exclude(work=None)
     return rows.select_related("work", "line").order_by("name", "pk")
+
+
+def unread_metadata(upload: Upload) -> QuerySet[UploadFile]:
+    """Files that became works and whose metadata could not be read in full, by name."""
+    rows = upload.files.filter(work__metadata__has_key=UNREAD).select_related("work")
+    return rows.order_by("name", "pk")
+
+
+def count_unread(uploads: Iterable[Upload]) -> dict[int, int]:
+    """Count files whose metadata could not be read in full, by primary key of the upload."""
+    counts = {upload.pk: 0 for upload in uploads}
+    rows = UploadFile.objects.filter(upload__in=counts, work__metadata__has_key=UNREAD).values_list("upload").order_by()
+    return counts | dict(rows.annotate(count=Count("pk")))
 
 
 def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:

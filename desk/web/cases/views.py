@@ -1,5 +1,6 @@
 """Cases: the list, the page of one with its pictures, and the decision."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.cache import cache_control
 
 from desk.passkeys import answer_of
-from desk.texts import cases, claims, ownership
+from desk.texts import cases, claims, ownership, unread_metadata
 from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.elsewhere import elsewhere_in_words, unchecked_in_words
 from desk.texts.evidence import Shown, chain
@@ -108,7 +109,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         "best": matches[0] if matches else None,
         "hidden": hidden,
         "also": [(one, cases.SURE[one.decision]) for one in also_shown([row]).get(row.pk, [])],
-        "stated": _stated(matches[0]) if matches and not hidden else (),
+        **(_statement(matches[0]) if matches and not hidden else {}),
         **_archive(row, places, decides=decides),
         "more_places": len(newest) > ROWS,
         "places": [
@@ -189,11 +190,12 @@ def _along(row: Case) -> list[str]:
     return told
 
 
-def _stated(match: Match) -> list[tuple[str, str]]:
-    """What the found picture's file says of itself."""
+def _statement(match: Match) -> dict[str, Sequence[object]]:
+    """Return what the found picture's file says of itself, and what could not be read of it."""
     if match.found.digest not in wiring.services().blobs:
-        return []
-    return ownership.statement_rows(_said_by(match.found.digest, match.found.format))
+        return {}
+    said = _said_by(match.found.digest, match.found.format)
+    return {"stated": ownership.statement_rows(said), "unread": unread_metadata.sentences_of(said.metadata.problems)}
 
 
 @lru_cache(maxsize=256)

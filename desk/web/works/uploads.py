@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.doors import MAX_REQUEST
-from desk.texts import uploads as upload_words
+from desk.texts import unread_metadata, uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.columns import by_whom, columns_in, table_in, to_choose
@@ -27,6 +27,7 @@ from registry.accounts import scoped
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading, works as searching
 from registry.works.column_mappings import Columns
+from registry.works.ownership import UNREAD
 from registry.works.spreadsheets import HeadingsError, uncomputed
 from registry.works.stated import register_all
 from registry.works.tables import lines_without, read_works
@@ -135,6 +136,13 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
         "not_taken": _not_taken(row),
+        "unread": [
+            (one, unread_metadata.sentences_of(one.work.metadata[UNREAD]))
+            for one in uploading.unread_metadata(row)[:LINES_SHOWN]
+            if one.work is not None
+        ],
+        "unread_count": uploading.count_unread([row])[row.pk],
+        "unread_hint": unread_metadata.hint(),
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         **_limits(),
     }
@@ -209,19 +217,20 @@ def _lines(row: Upload) -> Iterator[str]:
 
     writer = csv.writer(Echo(), lineterminator="\r\n")
     yield "\ufeff"
-    yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do")])
+    yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do"), _("Unread metadata")])
     for one in _by_parts(row.files.select_related("work", "line").order_by("name", "pk")):
         told = (
             upload_words.result(one),
             one.work.number if one.work else "",
             upload_words.why(one),
             upload_words.what_to_do(one),
+            " ".join(unread_metadata.sentences_of(one.work.metadata.get(UNREAD, ()))) if one.work else "",
         )
         yield writer.writerow([uncomputed(one.name), *told])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in _by_parts(missing.order_by("file", "pk").values_list("file", flat=True)):
         why, what = _("No such file arrived."), _("Send it, or mend its name in the table.")
-        yield writer.writerow([uncomputed(file), _("stands in the table only"), "", why, what])
+        yield writer.writerow([uncomputed(file), _("stands in the table only"), "", why, what, ""])
 
 
 def _by_parts(rows: "QuerySet[Any, T]", size: int = 2_000) -> Iterator[T]:

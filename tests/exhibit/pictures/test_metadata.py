@@ -8,6 +8,9 @@ from PIL.PngImagePlugin import PngInfo
 
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import FileMetadata, read_metadata
+from exhibit.pictures.xmp import DAMAGED, parse_packet, properties, texts
+from tests.assets.metadata_cases import CASES
+from tests.assets.metadata_files import PHOTOSHOP, XMP_NAME, app1, resource, segment, with_segments, xmp
 
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"
@@ -193,3 +196,43 @@ def test_a_long_label_is_cut() -> None:
 
 def test_a_comment_that_is_no_label_is_none() -> None:
     assert read(jpeg(exif=commented(b"ASCII\0\0\0" + b'{"a": 1}'))).aigc == ""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sound_blocks_are_read_and_the_rest_is_reported(name: str) -> None:
+    case = CASES[name]
+    said = read(case.make())
+    found = sorted((problem.block, problem.reason, problem.field) for problem in said.problems)
+    assert (said.as_dict(), found) == (case.fields, sorted(case.problems))
+
+
+def test_undecoded_text_is_shown_without_a_guess() -> None:
+    (problem,) = read(with_iptc(jpeg(), n80=b"Zofia \xa3\xeacka")).problems
+    assert (problem.field, problem.text) == ("author", "Zofia \ufffd\ufffdcka")
+
+
+def test_a_file_that_cannot_be_opened_is_reported() -> None:
+    assert [problem.reason for problem in read(b"no picture").problems] == ["not-a-picture"]
+
+
+@pytest.mark.parametrize("code", [0x00, 0x1C, 0x3C, 0xFF])
+def test_no_damaged_byte_makes_a_wrong_name_of_a_block(code: int) -> None:
+    """Every byte of blocks that say the same is overwritten once: a name is right, absent, or marked as damaged."""
+    packet = xmp("Zoë")
+    for place in range(len(packet)):
+        root = parse_packet(packet[:place] + bytes([code]) + packet[place + 1 :]).root
+        names = [texts(value) for name, value in ([] if root is None else properties(root)) if name == "creator"]
+        assert all(name in ([], ["Zoë"]) or DAMAGED in name[0] for name in names), place
+
+
+def test_hostile_blocks_cost_little() -> None:
+    """Blocks that make a reader look again and again end within a second of processor time."""
+    blocks = [b"\x1c" * 60_000, (b"\x1c\x02\x50\xea\x60" * 12_000)[:60_000], b"\x1c\x02\x50\0\1a" * 10_000]
+    files = [with_segments(*[segment(0xED, PHOTOSHOP + resource(block))] * 20) for block in blocks]
+    files += [with_segments(*[segment(0xED, PHOTOSHOP + b"8BIM\4\4\0\0\0\0\0\1" * 5_000)] * 20)]
+    files += [
+        with_segments(app1(XMP_NAME + b"<rdf:RDF>" + unit * (60_000 // len(unit)))) for unit in (b"<", b"&", b"<a ")
+    ]
+    files += [with_segments(*[segment(0xFE, b"\xe9" * 60_000)] * 100)]
+    for data in files:
+        assert "too-slow" not in {problem.reason for problem in read_metadata(data, Limits(seconds=2.0)).problems}

@@ -1,0 +1,56 @@
+"""What could not be read of a file's metadata, in words."""
+
+from collections.abc import Iterable, Mapping
+
+from django.utils.translation import gettext as _, gettext_lazy
+
+from desk.texts.ownership import FIELDS
+from exhibit.pictures.metadata import DAMAGED, ENCODING, LONG, MAX_ENTRIES, MAX_TEXT, MetadataProblem
+
+BLOCKS = {
+    "": gettext_lazy("Metadata"),
+    "Photoshop": gettext_lazy("Photoshop image resources"),
+    "PNG text": gettext_lazy("PNG text chunks"),
+    "comment": gettext_lazy("Comment in the file"),
+}
+"""The blocks whose names are words."""
+BLOCK_SENTENCES = {
+    DAMAGED: gettext_lazy("%(block)s: part of this block is damaged and was not read. Intact entries were read."),
+    LONG: gettext_lazy("%(block)s: the block is too long and was not read."),
+}
+FIELD_SENTENCES = {
+    DAMAGED: gettext_lazy("%(block)s, %(field)s: characters are damaged in “%(text)s”. The value is not used."),
+    ENCODING: gettext_lazy(
+        "%(block)s, %(field)s: the character set of “%(text)s” is unknown or does not fit. The value is not used."
+    ),
+    LONG: gettext_lazy(
+        "%(block)s, %(field)s: the value is too long. The first %(characters)d characters of at most %(entries)d "
+        "entries are used."
+    ),
+}
+OTHER = gettext_lazy("%(block)s could not be read (%(reason)s).")
+
+
+def sentence_of(problem: MetadataProblem) -> str:
+    """Describe a problem in a sentence."""
+    sentences = FIELD_SENTENCES if problem.field else BLOCK_SENTENCES
+    values = {
+        "block": BLOCKS.get(problem.block, problem.block),
+        "field": FIELDS.get(problem.field, problem.field),
+        "text": problem.text,
+        "reason": problem.reason,
+        "characters": MAX_TEXT,
+        "entries": MAX_ENTRIES,
+    }
+    return str(sentences.get(problem.reason, OTHER)) % values
+
+
+def sentences_of(problems: Iterable[MetadataProblem | Mapping[str, str]]) -> list[str]:
+    """Describe problems, each in a sentence; those of a work's row are JSON."""
+    rows = (one if isinstance(one, MetadataProblem) else MetadataProblem(**one) for one in problems)
+    return [sentence_of(one) for one in rows]
+
+
+def hint() -> str:
+    """Say what helps where metadata could not be read."""
+    return _("Enter missing values yourself on the page of the work.")
