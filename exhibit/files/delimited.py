@@ -9,10 +9,14 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
+from itertools import islice, pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
 from exhibit.errors import RefusedError
@@ -62,16 +66,17 @@ class Delimited:
         known: Callable[[str], bool] = lambda _head: False,
         begins: Callable[[Sequence[str], Sequence[str]], bool] = lambda _heads, _cells: False,
         sample: int = _BLOCK,
+        encoding: str = "",
     ) -> None:
         """Begin to read.
 
         ``known`` says whether a heading is known: what parts the fields is what gives most known headings. ``begins``
         says of the headings and the fields of a line within a quoted field whether it would be a row of its own: then
-        the quotation mark before it was left open. By so many bytes of a ``sample`` the encoding is told. Raises
-        ``RefusedError`` where the first row can't be read.
+        the quotation mark before it was left open. By so many bytes of a ``sample`` the encoding is told, unless an
+        ``encoding`` is given. Raises ``RefusedError`` where the first row can't be read.
         """
         self._begins = begins
-        self._decoder = _Decoder()
+        self._decoder = _Decoder(encoding)
         self._lines = _Lines(_texts(stream, sample, self._decoder))
         self.separator, self.heads, self.first_line = self._read_heads(known)
 
@@ -217,15 +222,15 @@ class _Lines:
 class _Decoder:
     """Decodes block by block: the first one with more than ASCII in it tells the encoding."""
 
-    def __init__(self) -> None:
-        self.encoding = "ascii"
+    def __init__(self, encoding: str = "") -> None:
+        self.encoding, self._given = "ascii", encoding
         self._inner: codecs.IncrementalDecoder | None = None
 
     def decode(self, block: bytes, final: bool = False) -> str:  # noqa: FBT001, FBT002 - as codecs have it
         if self._inner is None:
             if block.isascii() and b"\0" not in block:
                 return block.decode("ascii")
-            self.encoding = encoding_of(block)
+            self.encoding = self._given or encoding_of(block)
             self._inner = codecs.getincrementaldecoder(self.encoding or "utf-8")("exhibit-marked")
             for mark, _encoding in _MARKS:
                 block = block.removeprefix(mark)
@@ -265,18 +270,85 @@ _UNLIKELY = re.compile(
     rf"|(?<=[{_LETTERS}])[^\x00-\x7f{_LETTERS}’‘“”»«–—…™®©ªº°²³ ](?=[{_LETTERS}])"  # a sign within a word
     rf"|[£¥§](?=[{_LETTERS}])|(?<=[{_LETTERS}])[‚„ƒ‹¡¿²³ªº°](?=[{_LETTERS}])"
     r"|[€‚ƒ„†‡ˆ‰‹•˜™›¡¢£¥§©«ª®°²³´·º»¼½¾¿]{2}"
-    r"|[a-zß-öø-ÿ][À-ÖØ-Þ](?![À-ÖØ-ÞA-Z])"  # a capital within a word
+    r"|[a-zß-öø-ÿ][À-ÖØ-ÞŠŽŒŸ](?![À-ÖØ-ÞA-Z])"  # a capital within a word
+    r"|(?<=[A-Z])[ŠŽŸ](?=[a-z])"  # behind another capital, before a small letter: vowels of MacRoman
 )
 _GBK_SIGNS = frozenset({0xA1, 0xA2})
 _WITHIN_A_WORD = re.compile("[A-Za-z][^\x00-\x7f][A-Za-z]")
+
+ENCODINGS: Mapping[str, str] = MappingProxyType({
+    "UTF-8": "utf-8", "UTF-16LE": "utf-16-le", "UTF-16BE": "utf-16-be",
+    "windows-1252": "cp1252", "macintosh": "mac_roman", "windows-1250": "cp1250", "ISO-8859-2": "iso8859_2",
+    "windows-1251": "cp1251", "KOI8-R": "koi8_r", "windows-1253": "cp1253", "windows-1254": "cp1254",
+    "windows-1257": "cp1257", "GBK": "gb18030", "Big5": "cp950", "Shift_JIS": "cp932", "EUC-JP": "euc_jp",
+    "EUC-KR": "cp949", "TIS-620": "cp874", "IBM850": "cp850",
+})  # fmt: skip
+"""Encodings that a person may choose, by their names at IANA, as Python names them; each with what extends it."""
+_SCRIPTS = re.compile(r"^(LATIN|CYRILLIC|GREEK|HANGUL|CJK|HIRAGANA|KATAKANA|THAI)")
+SAMPLE_LINES, MAX_SAMPLE = 3, 120
+"""Lines with letters beyond ASCII that show how a text reads in an encoding, and characters of each."""
+
+
+class Candidate(NamedTuple):
+    """An encoding that a text may be in, and how lines with letters beyond ASCII read in it."""
+
+    encoding: str  # its name at IANA, a key of :data:`ENCODINGS`
+    lines: tuple[str, ...]
+
+
+def candidates_of(data: bytes) -> list[Candidate]:
+    """The encodings that a text may be in, likeliest first."""
+    found = []
+    for name, encoding in ENCODINGS.items():
+        sample = _sample(data, encoding)
+        if sample and (score := _strangeness("\n".join(sample))) < 0.5:
+            found.append((score, Candidate(name, tuple(line[:MAX_SAMPLE] for line in sample))))
+    found.sort(key=lambda one: one[0])
+    return [candidate for _score, candidate in found]
+
+
+def _sample(data: bytes, encoding: str) -> list[str]:
+    """The first lines with letters beyond ASCII; none where the beginning isn't in the encoding."""
+    head = data[:_BLOCK]
+    for mark, _encoding in _MARKS:
+        head = head.removeprefix(mark)
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return []
+    if "\0" in text:
+        return []
+    return list(islice((line for line in text.splitlines() if not line.isascii()), SAMPLE_LINES))
+
+
+def _strangeness(text: str) -> float:
+    """How much of what is beyond ASCII is hardly part of any table: 0 for none of it, 1 for all.
+
+    Strange are signs within words, controls, words of several scripts, and capitals behind small letters.
+    """
+    strange = beyond = 0
+    for word in re.findall(r"[^\s,;|\"]+", text):
+        signs = [sign for sign in word if sign > "\x7f"]
+        beyond += len(signs)
+        scripts = {found[1] for sign in word if (found := _SCRIPTS.match(unicodedata.name(sign, "")))}
+        if scripts >= {"CJK", "HANGUL"} or len(scripts - {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}) > 1:
+            strange += len(signs)
+            continue
+        strange += sum(unicodedata.category(sign) in _STRANGE for sign in signs)
+        strange += sum(a.islower() and b.isupper() for a, b in pairwise(word) if b > "\x7f")
+    return min(1.0, strange / beyond) if beyond else 1.0
+
+
+_STRANGE = frozenset({"Cc", "Cn", "Co", "Cs", "Sm", "Sk", "No", "Lm", "So", "Sc", "Cf"})
 
 
 def encoding_of(data: bytes) -> str:
     """How the beginning of a text is encoded, as Python names it; empty where that can't be told.
 
-    Told are UTF-8, UTF-16, GBK (GB 18030), and Windows-1252 for words of Western Europe. The last one is the likeliest
-    reading, no certain one: other encodings of one byte a character can give likely words, so whoever reads names has
-    to be shown them.
+    Told are UTF-8, UTF-16, GBK (GB 18030) where no other encoding of East Asia or of Cyrillic gives likely words, and
+    Windows-1252 for words of Western Europe. The last one is the likeliest reading, no certain one: other encodings of
+    one byte a character can give likely words, so whoever reads names has to be shown them. A text whose lines are
+    UTF-8 for the most part is UTF-8 with damaged lines.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -288,8 +360,10 @@ def encoding_of(data: bytes) -> str:
         # half of each separator: where the zeros lie tells which half comes first
         encoding = "utf-16-be" if data[0::2].count(0) > data[1::2].count(0) else "utf-16-le"
         return encoding if _decodes(data, encoding) else ""
+    if _is_mostly_utf_8(data):
+        return "utf-8"
     if _looks_like_gbk(data):
-        return "gb18030"
+        return "" if _may_be_another(data) else "gb18030"
     text = data.decode("cp1252", "exhibit-marked")
     return "" if _BAD in text or _UNLIKELY.search(text) else "cp1252"
 
@@ -301,6 +375,36 @@ def _decodes(data: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _is_mostly_utf_8(data: bytes) -> bool:
+    """Whether most lines beyond ASCII are UTF-8, and at least two."""
+    lines = [line for line in re.split(rb"[\r\n]+", data)[:-1] if not line.isascii()]
+    sound = sum(_decodes(line, "utf-8") for line in lines)
+    return sound > 1 and sound * 2 > len(lines)
+
+
+def _may_be_another(data: bytes) -> bool:
+    """Whether what looks like GBK may as well be Korean, Japanese or Cyrillic: of few words nobody can tell.
+
+    Chinese words have signs from the whole table of GB 2312. In EUC-KR and EUC-JP those of everyday words lie in a part
+    of it, and in encodings of Cyrillic no byte but letters is seen.
+    """
+    with suppress(UnicodeDecodeError):
+        signs = [sign for sign in codecs.getincrementaldecoder("euc_kr")().decode(data) if sign > "\x7f"]
+        if sum("가" <= sign <= "힣" for sign in signs) >= 0.8 * sum(sign.isalpha() for sign in signs):
+            return True
+    with suppress(UnicodeDecodeError):
+        text = codecs.getincrementaldecoder("euc_jp")().decode(data)
+        signs = [sign for sign in text if sign > "\x7f" and sign.isalpha()]
+        common = sum("\u3041" <= sign <= "\u30ff" or sign.encode("euc_jp")[0] <= 0xCF for sign in signs)
+        if common >= 0.95 * len(signs):
+            return True
+    beyond = bytes(byte for byte in data if byte > 0x7F)
+    return any(
+        sum("\u0410" <= sign <= "\u044f" for sign in beyond.decode(encoding, "replace")) >= 0.95 * len(beyond)
+        for encoding in ("cp1251", "koi8_r", "iso8859_5", "mac_cyrillic")
+    )
 
 
 def _looks_like_gbk(data: bytes) -> bool:

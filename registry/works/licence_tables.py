@@ -9,7 +9,7 @@ from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
 from registry.works.licences import NewLicence, checked
-from registry.works.spreadsheets import Chosen, Understood, as_named, column_of, read_table
+from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named, column_of, read_table
 from registry.works.tables import day, parts_of
 
 MAX_AT_ONCE = 2 * 1024 * 1024
@@ -64,7 +64,7 @@ class LicenceTable:
         return iter(self.licences)
 
 
-def licences_in_table(
+def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of them are seldom given
     owner: Owner,
     name: str,
     data: bytes,
@@ -72,29 +72,33 @@ def licences_in_table(
     order: str = "",
     left_out: Callable[[str], bool] = lambda _heading: False,
     chosen: Chosen = as_named,
+    encoding: str = "",
+    skips: bool = False,
 ) -> LicenceTable:
     """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
 
     ``order`` is one of :data:`registry.works.tables.ORDERS`, for days like 01/02/2026; without it such a day is
     refused. Columns are ``left_out`` where it says so of a heading; those that aren't known are else refused
-    (``HeadingsError``), unless a person has chosen what each heading means.
+    (``HeadingsError``), unless a person has chosen what each heading means. With ``skips`` rows that can't be used are
+    skipped, and named in how the table was understood; else they are all errors (``WrongRowsError``).
     """
 
-    def read(line: int, row: Mapping[str, str]) -> tuple[int, tuple[str, ...], NewLicence]:
-        return _licence(line, row, order)
+    def read(_line: int, row: Mapping[str, str]) -> tuple[tuple[str, ...], NewLicence]:
+        return _licence(row, order)
 
-    lines, understood = read_table(
-        name, data, COLUMNS, needed=NEEDED, aliases=ALIASES, read=read, left_out=left_out, chosen=chosen
-    )
-    by_name = _by_name(owner, [work for _line, works, _licence in lines for work in works])
-    licences = []
-    for line, works, licence in lines:
+    table = read_table(
+        name, data, COLUMNS, needed=NEEDED, aliases=ALIASES, read=read, left_out=left_out, chosen=chosen,
+        encoding=encoding,
+    )  # fmt: skip
+    by_name = _by_name(owner, [work for _line, (works, _licence) in table.rows for work in works])
+    licences, wrong = [], list(table.wrong)
+    for line, (works, licence) in table.rows:
         try:
-            licences.append(checked(replace(licence, works=_named(owner, works, by_name))))
+            licences.append((line, checked(replace(licence, works=_named(owner, works, by_name)))))
         except WrongUseError as error:
-            said = {"name": name, "line": line, "problem": error.message}
-            raise WrongUseError(_("%(name)s, line %(line)d: %(problem)s") % said, hint=error.hint) from None
-    return LicenceTable(tuple(licences), understood)
+            wrong.append((line, error))
+    understood = ReadTable(name, licences, table.understood, wrong).checked(skips=skips)
+    return LicenceTable(tuple(licence for _line, licence in licences), understood)
 
 
 def as_far_as_known(headings: Sequence[str]) -> list[str]:
@@ -132,8 +136,8 @@ def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Wo
     return tuple(by_name[name][0] for name in names)
 
 
-def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[str, ...], NewLicence]:
-    """A line's number, the names of files or numbers of its works, none for all, and the licence without them."""
+def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:
+    """The names of files or numbers of its works, none for all, and the licence without them."""
     if not (row["domain"] or row["url_pattern"]):
         text = _("neither a domain nor a url_pattern is given.")
         raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
@@ -155,4 +159,4 @@ def _licence(line: int, row: Mapping[str, str], order: str) -> tuple[int, tuple[
         reseller=row["reseller"],
         invoice=row["invoice"],
     )
-    return line, parts_of(row["works"]), licence
+    return parts_of(row["works"]), licence

@@ -6,20 +6,18 @@ sentence that says what to save instead; nothing is guessed that could change a 
 
 import io
 import re
-import warnings
-import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
 from itertools import islice
-from time import thread_time
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from django.utils.translation import gettext as _, ngettext
 
 from exhibit.errors import RefusedError, WrongUseError
-from exhibit.files.delimited import Delimited, Problem, encoding_of
+from exhibit.files.delimited import Candidate, Delimited, Problem, candidates_of, encoding_of
 from exhibit.plain import plain
+from registry.works import workbooks
+from registry.works.workbooks import MAX_COLUMNS, Cells
 
 Row = TypeVar("Row")
 
@@ -40,11 +38,10 @@ class Understood:
     encoding: str  # ``utf-8``, ``cp1252`` and such; empty for a workbook
     separator: str  # what parts the fields; empty for a workbook
     headings: tuple[Heading, ...]
-
-    @property
-    def likely(self) -> bool:
-        """Whether its letters may be others: its encoding is the likeliest one, not a certain one."""
-        return self.encoding == LIKELY
+    likely: bool = False  # its encoding is the likeliest one, not a certain one, and nobody chose it
+    sheet: str = ""  # which sheet of a workbook was read
+    unread_sheets: tuple[str, ...] = ()  # those that hold something and were not read
+    skipped: tuple[tuple[int, str], ...] = ()  # lines that can't be used, and why
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +62,30 @@ class HeadingsError(WrongUseError):
         self.beginning = beginning
 
 
+class EncodingError(WrongUseError):
+    """The encoding of a table can't be determined: a person has to choose it."""
+
+    def __init__(self, message: str, *, hint: str, candidates: Sequence[Candidate]) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = tuple(candidates)
+
+
+class WrongRowsError(WrongUseError):
+    """Rows of a table can't be used; the others can be, if a person wants that."""
+
+    def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], sound: int) -> None:
+        text = _("%(name)s, line %(line)d: %(problem)s")
+        lines = [text % {"name": name, "line": line, "problem": error.message} for line, error in rows[:SHOWN]]
+        if more := rows[SHOWN:]:
+            text = ngettext("%(count)d more line can't be used.", "%(count)d more lines can't be used.", len(more))
+            numbers = ", ".join(str(line) for line, _error in more[:MAX_NUMBERS])
+            beyond = ", …" if len(more) > MAX_NUMBERS else ""
+            lines.append(f"{text % {'count': len(more)}} ({numbers}{beyond})")
+        super().__init__("\n".join(lines), hint=rows[0][1].hint)
+        self.rows = tuple((line, error.message) for line, error in rows)
+        self.sound = sound
+
+
 Chosen = Callable[[Sequence[str]], Sequence[str] | None]
 """Says which columns a person chose for some headings, in their order, empty for none; ``None`` where nobody did."""
 
@@ -75,21 +96,45 @@ def as_named(_headings: Sequence[str]) -> None:
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
-MAX_SHEET_LINES = 20_000  # the same of a workbook, which takes ten times as long to read: whoever brings it waits
-MAX_ROWS = 1 << 20  # rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number.
-MAX_COLUMNS = 100
 MAX_HEADING = 300  # characters of a heading that a person may choose a column for
 SAMPLES, MAX_SAMPLE = 3, 200  # lines that show what a column holds, and characters of each field
-MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
-MAX_UNPACKED = 256 * 1024 * 1024
 LIKELY = "cp1252"
 """The encoding that is likely at most: others of one byte a character can give likely words, too."""
-SHOWN = 5  # lines that can't be used of which a sentence says why
-_PACKED = b"PK\x03\x04"
-_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
-_FAILED = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
-"""What a cell shows whose formula failed (ECMA-376, part 1, 18.17.2.7)."""
-_FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
+SHOWN = 100  # lines that can't be used of which a sentence says why
+MAX_NUMBERS = 1_000  # further ones that are named by their numbers
+_FAILED = re.compile(r"#[A-ZÄÖÜÉ0-9/_]{2,20}[!?]|#N/?[AV]|#GETTING_DATA|Err:\d{3}")
+"""What a cell shows whose formula failed (ECMA-376, part 1, 18.17.2.7), in the languages of programs."""
+_TEXT_OF_OTHERS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "HTML"), (b"<?xml", "XML"),
+                   (b"{\\rtf", "RTF"), (b"%pdf-", "PDF"))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTable(Generic[Row]):
+    """The rows of a table with their numbers, how it was understood, and the rows that can't be used."""
+
+    name: str
+    rows: list[tuple[int, Row]]
+    understood: Understood
+    wrong: list[tuple[int, WrongUseError]]
+
+    def checked(self, *, skips: bool) -> Understood:
+        """How the table was understood, with the rows that were skipped.
+
+        Args:
+            skips: Skip rows that can't be used. Without it they are an error.
+
+        Raises:
+            WrongRowsError: Rows can't be used, and none is to be skipped or none is left.
+            WrongUseError: The table has no rows.
+        """
+        wrong = sorted(self.wrong, key=lambda row: row[0])
+        if wrong and not (skips and self.rows):
+            raise WrongRowsError(self.name, wrong, len(self.rows))
+        if not self.rows:
+            sentence = _("%(name)s has no rows below its headings.") % {"name": self.name}
+            hint = _("Look whether the table was saved whole, and whether its rows are in the first sheet.")
+            raise WrongUseError(sentence, hint=hint)
+        return replace(self.understood, skipped=tuple((line, error.message) for line, error in wrong))
 
 
 def read_lines(
@@ -100,23 +145,16 @@ def read_lines(
     needed: str,
     aliases: Mapping[str, str],
     read: Callable[[int, Mapping[str, str]], Row],
-    chosen: Chosen = as_named,
 ) -> list[Row]:
-    """What ``read`` makes of each line of a table, given its number in the file; columns that are left out are empty.
-
-    The first line may name the columns, or their aliases in lower case; each may have so many characters, and the
-    needed one must be there and filled; or, where they don't say it all by themselves, a person has chosen what each
-    heading means (:data:`Chosen`). Raises
-    ``HeadingsError`` for headings that can't be understood, and ``WrongUseError``, which names the lines that can't be
-    used, and what is wrong with the first of them; for such a line ``read`` raises it too.
-    """
-    made, understood = read_table(name, data, columns, needed=needed, aliases=aliases, read=read, chosen=chosen)
-    if understood.likely:
-        raise _unknown(name)
-    return made
+    """What ``read`` makes of each line of a table, as :func:`read_table` reads it; every line has to be sound."""
+    table = read_table(name, data, columns, needed=needed, aliases=aliases, read=read)
+    table.checked(skips=False)
+    if table.understood.likely:
+        raise unknown_encoding(name, data)
+    return [row for _line, row in table.rows]
 
 
-def read_table(  # noqa: PLR0913 - each is named at the call, and two of them are seldom given
+def read_table(  # noqa: PLR0913 - each is named at the call, and four of them are seldom given
     name: str,
     data: bytes,
     columns: Mapping[str, int],
@@ -126,43 +164,73 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and two of them ar
     read: Callable[[int, Mapping[str, str]], Row],
     left_out: Callable[[str], bool] = lambda _heading: False,
     chosen: Chosen = as_named,
-) -> tuple[list[Row], Understood]:
-    """The same as :func:`read_lines`, with how the table was understood, for whoever is shown that before it counts.
+    encoding: str = "",
+) -> ReadTable[Row]:
+    """Read a table, CSV or XLSX, and collect the rows that can't be used.
 
-    So a table in Windows-1252 is taken, and columns are ``left_out``, known or not, where it says so of a heading.
+    Args:
+        name: The name of the file, for errors.
+        data: Its bytes.
+        columns: The columns there are, and how many characters a field of each may have. Those that the table leaves
+            out are empty.
+        needed: The column that must be there and filled.
+        aliases: Other names of columns, in lower case.
+        read: Makes something of a line, given its number in the file; raises ``WrongUseError`` for one that can't be
+            used.
+        left_out: Whether the column below a heading isn't used.
+        chosen: Which columns a person chose where the headings don't say it all by themselves.
+        encoding: As Python names it; empty to determine it. Windows-1252 is then only likely: whoever takes the rows
+            has to be shown them first.
+
+    Raises:
+        EncodingError: The encoding can't be determined.
+        HeadingsError: The headings can't be understood.
+        WrongUseError: It is no table, or is beyond the limits.
     """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
-    packed = data.startswith(_PACKED)
-    csv = None if packed else _opened(name, data, {*columns, *aliases}, aliases)
-    rows = _of_xlsx(name, data) if csv is None else _of_csv(csv)
-    lines = ((line, cells) for line, cells in rows if isinstance(cells, Problem) or any(cells))
-    _line, headings = next(lines, (0, ()))
-    assert not isinstance(headings, Problem)
+    sheet = workbooks.open_sheet(name, data) if data.startswith(workbooks.PACKED) else None
+    csv = _opened(name, data, {*columns, *aliases}, aliases, encoding) if sheet is None else None
+    rows: Iterator[tuple[int, Cells]] = (
+        _of_csv(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
+    )
+    lines = ((line, cells) for line, cells in rows if isinstance(cells, WrongUseError) or any(cells))
+    first, headings = next(lines, (0, ()))
+    if isinstance(headings, WrongUseError):
+        raise WrongRowsError(name, [(first, headings)], 0)
     try:
         given = _heads(name, headings, columns, needed, aliases, left_out, chosen)
     except WrongUseError as error:
         raise _not_understood(error, headings, columns, aliases, lines) from None
+    most, error = (MAX_LINES, _too_long(name)) if sheet is None else (workbooks.MAX_LINES, workbooks.too_long(name))
     examples: dict[int, str] = {}
-    made: list[Row] = []
+    made: list[tuple[int, Row]] = []
     wrong: list[tuple[int, WrongUseError]] = []
     for count, (line, cells) in enumerate(lines):
-        if count == (MAX_SHEET_LINES if packed else MAX_LINES):
-            raise _too_long(name, sheet=packed)
+        if count == most:
+            raise error
         try:
-            filled = _filled(cells, given, columns, needed)
-            made.append(read(line, filled))
-        except WrongUseError as error:
-            wrong.append((line, error))
+            made.append((line, read(line, _filled(cells, given, columns, needed))))
+        except WrongUseError as problem:
+            wrong.append((line, problem))
         else:
-            for place in range(len(given)) if len(examples) < len(given) else ():
-                if cells[place]:
-                    examples.setdefault(place, plain(str(cells[place])))
-    if wrong:
-        raise _unusable(name, wrong)
-    shown = zip(headings, given, strict=True)
-    told = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in enumerate(shown))
-    return made, Understood("" if csv is None else csv.encoding, "" if csv is None else csv.separator, told)
+            _add_examples(examples, cells)
+    shown = enumerate(zip(headings, given, strict=True))
+    described = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in shown)
+    if sheet is not None:
+        understood = Understood("", "", described, sheet=sheet.title, unread_sheets=sheet.unread)
+    else:
+        assert csv is not None
+        understood = Understood(csv.encoding, csv.separator, described, likely=csv.encoding == LIKELY and not encoding)
+    return ReadTable(name, made, understood, wrong)
+
+
+def _add_examples(examples: dict[int, str], cells: Cells) -> None:
+    """Keep the first field of each column that isn't empty."""
+    if not isinstance(cells, WrongUseError) and len(examples) < len(cells):
+        for place, cell in enumerate(cells):
+            if cell:
+                examples.setdefault(place, plain(cell))
 
 
 def may_be_chosen(headings: Sequence[str]) -> bool:
@@ -181,13 +249,11 @@ def column_of(cell: str, aliases: Mapping[str, str]) -> str:
     return aliases.get(words, words)
 
 
-def _filled(
-    cells: Sequence[str] | Problem, given: Sequence[str], columns: Mapping[str, int], needed: str
-) -> Mapping[str, str]:
+def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:
     """The fields of a line by column; raises ``WrongUseError``."""
-    if isinstance(cells, Problem) and cells is not Problem.FIELDS:
-        raise WrongUseError(_PROBLEMS[cells]())
-    if cells is Problem.FIELDS or len(cells) != len(given):
+    if isinstance(cells, WrongUseError):
+        raise cells
+    if len(cells) != len(given):
         raise WrongUseError(_("it doesn't have %(count)d fields.") % {"count": len(given)})
     filled = dict.fromkeys(columns, "")
     filled |= {column: cell for column, cell in zip(given, cells, strict=True) if column}
@@ -198,7 +264,7 @@ def _filled(
             said = {"column": column, "most": columns[column]}
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
         filled[column] = plain(text)
-        if text in _FAILED:
+        if _FAILED.fullmatch(text):
             sentence = _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text}
             raise WrongUseError(sentence, hint=_("Mend the formula, or write its result in its place."))
     return filled
@@ -212,21 +278,9 @@ _PROBLEMS: Mapping[Problem, Callable[[], str]] = {
 }
 
 
-def _unusable(name: str, wrong: Sequence[tuple[int, WrongUseError]]) -> WrongUseError:
-    text = _("%(name)s, line %(line)d: %(problem)s")
-    told = [text % {"name": name, "line": line, "problem": error.message} for line, error in wrong[:SHOWN]]
-    if len(wrong) > SHOWN:
-        more = len(wrong) - SHOWN
-        text = ngettext("%(count)d more line can't be used.", "%(count)d more lines can't be used.", more)
-        told.append(text % {"count": more})
-    return WrongUseError(" ".join(told), hint=wrong[0][1].hint)
-
-
-def _too_long(name: str, *, sheet: bool) -> WrongUseError:
-    sentence = _("%(name)s has more than %(most)d lines.")
-    sentence %= {"name": name, "most": MAX_SHEET_LINES if sheet else MAX_LINES}
-    beside = _("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % {"most": MAX_LINES}
-    return WrongUseError(sentence, hint=beside if sheet else _("Divide it."))
+def _too_long(name: str) -> WrongUseError:
+    sentence = _("%(name)s has more than %(most)d lines.") % {"name": name, "most": MAX_LINES}
+    return WrongUseError(sentence, hint=_("Divide it."))
 
 
 def _heads(
@@ -269,7 +323,7 @@ def _not_understood(
     headings: Sequence[str],
     columns: Mapping[str, int],
     aliases: Mapping[str, str],
-    lines: Iterator[tuple[int, Sequence[str] | Problem]],
+    lines: Iterator[tuple[int, Cells]],
 ) -> WrongUseError:
     """The error with the beginning of the table, unless that is no table whose columns a person could choose."""
     if not may_be_chosen(headings):
@@ -278,138 +332,60 @@ def _not_understood(
     guesses = tuple(column if column in columns and named.count(column) == 1 else "" for column in named)
     rows = []
     for _line, cells in islice(lines, SAMPLES):
-        if not isinstance(cells, Problem):
+        if not isinstance(cells, WrongUseError):
             rows.append(tuple(plain(cell)[:MAX_SAMPLE] for cell in (*cells, *[""] * len(headings)))[: len(headings)])
     beginning = Beginning(tuple(headings), guesses, tuple(columns), tuple(rows))
     return HeadingsError(error.message, hint=error.hint, beginning=beginning)
 
 
-def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str, str]) -> Delimited:
-    """A table as text, whose encoding is told for sure or at least likely; else raises ``WrongUseError``."""
-    if data.startswith(_OLD_EXCEL):
-        text = _("%(name)s is a workbook of an old Excel.")
-        raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX, or as CSV UTF-8."))
+def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str, str], encoding: str) -> Delimited:
+    """A table as text; raises ``WrongUseError``."""
+    _check_format(name, data)
 
     def begins(heads: Sequence[str], cells: Sequence[str]) -> bool:
         return bool(cells[0]) and " " not in cells[0].strip() and heads[0] != ""
 
+    def is_known(head: str) -> bool:
+        return column_of(head, aliases) in known
+
     try:
-        table = Delimited(
-            io.BytesIO(data), known=lambda head: column_of(head, aliases) in known, begins=begins, sample=MAX_BYTES
-        )
+        table = Delimited(io.BytesIO(data), known=is_known, begins=begins, sample=MAX_BYTES, encoding=encoding)
     except RefusedError as error:
-        if not encoding_of(data):
-            raise _unknown(name) from error
+        if not (encoding or encoding_of(data)):
+            raise unknown_encoding(name, data) from error
         line = data[:10].lower().startswith(b"sep=") + 1
-        raise _unusable(name, [(line, WrongUseError(_PROBLEMS[Problem.QUOTES]()))]) from error
+        raise WrongRowsError(name, [(line, WrongUseError(_PROBLEMS[Problem.QUOTES]()))], 0) from error
     if not table.encoding:
-        raise _unknown(name)
+        raise unknown_encoding(name, data)
     return table
 
 
-def _of_csv(table: Delimited) -> Iterator[tuple[int, Sequence[str] | Problem]]:
+def _check_format(name: str, data: bytes) -> None:
+    """Raise ``WrongUseError`` for the formats of other programs."""
+    hint = _("Save it as XLSX, or as CSV UTF-8.")
+    if data.startswith(workbooks.OLE):
+        text = _("%(name)s is a workbook of an old Excel.")
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            text, hint = _("%(name)s is protected by a password."), _("Save it without one.")
+        raise WrongUseError(text % {"name": name}, hint=hint)
+    begin = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if other := next((said for sign, said in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
+        text = _("%(name)s is a file in the format %(format)s, which isn't read.")
+        raise WrongUseError(text % {"name": name, "format": other}, hint=hint)
+
+
+def _of_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
     if table.heads:
         yield table.first_line, table.heads
     for line, cells, problem, _text in table:
-        yield line, problem or [cell.strip() for cell in cells]
+        if problem is None or problem is Problem.FIELDS:
+            yield line, [cell.strip() for cell in cells]
+        else:
+            yield line, WrongUseError(_PROBLEMS[problem]())
 
 
-def _unknown(name: str) -> WrongUseError:
+def unknown_encoding(name: str, data: bytes) -> EncodingError:
+    """The error for a table whose encoding can't be determined, with the encodings that it may be in."""
     text = _("The encoding of %(name)s can't be told for sure: it is none of UTF-8, UTF-16 and GBK.")
-    return WrongUseError(text % {"name": name}, hint=_("Save it as CSV UTF-8, or as XLSX."))
-
-
-def _of_xlsx(name: str, data: bytes) -> Iterator[tuple[int, list[str]]]:
-    """The first sheet of a workbook. With defusedxml in place openpyxl expands no entities."""
-    _check_package(name, data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            width = 0
-            for line, values in _rows_of(name, data):
-                if values.count(None) == len(values):
-                    continue
-                beyond = values[width:]
-                known = values[:width] if width and beyond.count(None) == len(beyond) else values
-                cells = [_cell(value) for value in known]
-                width = width or max((place for place, cell in enumerate(cells, 1) if cell), default=0)
-                yield line, cells[:width] if not any(cells[width:]) else cells
-    except WrongUseError:
-        raise
-    except Exception as error:  # a reader that is fed hostile bytes may raise anything
-        text = _("%(name)s can't be read as a workbook.")
-        raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX again, or as CSV UTF-8.")) from error
-
-
-class _Timed(io.BytesIO):
-    """Bytes that are given out for a limited time: openpyxl may read all of a sheet before its first row."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        super().__init__(data)
-        self.name, self.until = name, thread_time() + MAX_SECONDS
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if thread_time() > self.until:
-            raise _too_long(self.name, sheet=True)
-        return super().read(size)
-
-
-def _rows_of(name: str, data: bytes) -> Iterator[tuple[int, Sequence[Any]]]:
-    """The rows of the first sheet with their numbers, as they were computed when the workbook was saved last.
-
-    A program that computes nothing leaves the results of formulas out: such a file is refused.
-    """
-    from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
-
-    def rows(*, computed: bool) -> Iterator[Sequence[Any]]:
-        file = _Timed(data, name)
-        book = load_workbook(file, read_only=True, data_only=computed, keep_links=False)
-        for line, values in enumerate(book.worksheets[0].iter_rows(values_only=True, max_col=MAX_COLUMNS), 1):
-            if line > MAX_ROWS or thread_time() > file.until:
-                raise _too_long(name, sheet=True)
-            yield values
-
-    if not _has_formulas(data):
-        yield from enumerate(rows(computed=True), 1)
-        return
-    for line, (values, written) in enumerate(zip(rows(computed=True), rows(computed=False), strict=True), 1):
-        if any(value is None and given is not None for value, given in zip(values, written, strict=True)):
-            text = _("%(name)s, line %(line)d: a formula's result isn't in the file.")
-            hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
-            raise WrongUseError(text % {"name": name, "line": line}, hint=hint)
-        yield line, values
-
-
-def _has_formulas(data: bytes) -> bool:
-    """Whether some sheet holds a formula; what it unpacks to has been limited before."""
-    with zipfile.ZipFile(io.BytesIO(data)) as package:
-        sheets = [name for name in package.namelist() if name.startswith("xl/worksheets/")]
-        return any(_FORMULA.search(package.read(sheet)) for sheet in sheets)
-
-
-def _check_package(name: str, data: bytes) -> None:
-    """What it unpacks to is limited before anything is unpacked."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            unpacked = sum(info.file_size for info in package.infolist())
-            names = {info.filename for info in package.infolist()}
-    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: a later version
-        raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
-    if "xl/workbook.xml" not in names:
-        text = _("%(name)s is neither a CSV table nor an Excel workbook.")
-        raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX, or as CSV UTF-8."))
-    if unpacked > MAX_UNPACKED:
-        raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
-
-
-def _cell(value: object) -> str:
-    """What a cell shows; days as ISO 8601, whole numbers without a point."""
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ", timespec="seconds")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).replace("\0", "").strip()
+    hint = _("Choose its encoding, or save it as CSV UTF-8 or as XLSX.")
+    return EncodingError(text % {"name": name}, hint=hint, candidates=candidates_of(data))

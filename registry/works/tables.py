@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError, passes
 from exhibit.plain import one_line
 from exhibit.types import DeclaredWork
-from registry.works.spreadsheets import MAX_BYTES, Chosen, as_named, read_lines
+from registry.works.spreadsheets import MAX_BYTES, Chosen, Understood, as_named, read_table, unknown_encoding
 
 WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
@@ -36,13 +36,14 @@ WORK_ALIASES = {
 """Other names of columns, in lower case."""
 
 _DATES = (
-    re.compile(r"(\d{4})(?:([-/.])(\d{1,2})(?:\2(\d{1,2}))?)?"),
+    re.compile(r"(\d{4})(?:([-/.:])(\d{1,2})(?:\2(\d{1,2}))?)?"),  # with colons as EXIF has it
+    re.compile(r"(\d{4})()(\d{2})(\d{2})"),
     re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
 )
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})")
 ORDERS = ("day-month", "month-day")
 """What a person says of days like 01/02/2026: what comes first."""
-_CLOCK = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2})?$")
+_CLOCK = re.compile(r"(?<=\d)[ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([AP]M|Z|[+-]\d{2}:?\d{2})?$", re.IGNORECASE)
 
 
 def table_bytes(path: Path) -> bytes:
@@ -55,8 +56,31 @@ def table_bytes(path: Path) -> bytes:
         raise WrongUseError(text % {"name": path, "problem": error.strerror}) from error
 
 
-def read_works(name: str, data: bytes, chosen: Chosen = as_named) -> dict[str, DeclaredWork]:
-    """Read a table of works, CSV or XLSX, by the name of the file; raises ``WrongUseError``, as :func:`read_lines`."""
+class WorksTable(dict[str, DeclaredWork]):
+    """What a table declares of each file, by the file's name, and how the table was understood."""
+
+    def __init__(self, name: str, works: Iterable[tuple[str, DeclaredWork]], understood: Understood) -> None:
+        super().__init__(works)
+        self.name, self.understood = name, understood
+
+
+def read_works(
+    name: str,
+    data: bytes,
+    chosen: Chosen = as_named,
+    *,
+    left_out: Callable[[str], bool] = lambda _heading: False,
+    encoding: str = "",
+    skips: bool = False,
+) -> WorksTable:
+    """Read a table of works, CSV or XLSX, by the name of the file.
+
+    Raises:
+        EncodingError: The encoding isn't certain, and none was chosen.
+        HeadingsError: The headings can't be understood.
+        WrongRowsError: Rows can't be used, and ``skips`` isn't set or no row is left.
+        WrongUseError: As :func:`registry.works.spreadsheets.read_table` raises it.
+    """
     lines: dict[str, int] = {}
 
     def read(line: int, row: Mapping[str, str]) -> tuple[str, DeclaredWork]:
@@ -66,8 +90,14 @@ def read_works(name: str, data: bytes, chosen: Chosen = as_named) -> dict[str, D
         dates = {column: checked_date(row[column]) for column in ("first_publication", "created")}
         return file, declared_in({**row, **dates, "registrations": _registrations(row["registrations"])})
 
-    made = read_lines(name, data, WORK_COLUMNS, needed=NEEDED, aliases=WORK_ALIASES, read=read, chosen=chosen)
-    return dict(made)
+    table = read_table(
+        name, data, WORK_COLUMNS, needed=NEEDED, aliases=WORK_ALIASES, read=read, left_out=left_out, chosen=chosen,
+        encoding=encoding,
+    )  # fmt: skip
+    if table.understood.likely:
+        raise unknown_encoding(name, data)
+    understood = table.checked(skips=skips)
+    return WorksTable(name, (row for _line, row in table.rows), understood)
 
 
 def declared_in(line: Mapping[str, Any]) -> DeclaredWork:
@@ -129,7 +159,7 @@ def as_date(text: str, order: str = "") -> str:
     if found is None:
         return ""
     year, separator, month, day = found.groups()
-    if day is None and (plain != text or separator == "."):  # 2024.1 is what spreadsheets make of 2024.10
+    if day is None and (plain != text or separator in {".", ":"}):  # 2024.1 is what spreadsheets make of 2024.10
         return ""
     iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
     return iso if passes(date.fromisoformat, (iso + "-01-01")[:10]) else ""

@@ -1,0 +1,292 @@
+"""The rows of XLSX workbooks, read within limits and without trusting what a file claims about itself.
+
+Programs write wrong dimensions, hide the first sheet, or use the strict variant of the format: every row of the first
+visible sheet that holds any is read, and the other sheets are named.
+"""
+
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import zip_longest
+from time import thread_time
+from typing import Any, NamedTuple, TypeVar
+
+from django.utils.translation import gettext as _
+
+from exhibit.errors import WrongUseError
+
+MAX_LINES = 20_000
+"""Lines of a workbook, without its first one and without empty ones. It is read in a request, so it may have fewer
+than a CSV table."""
+MAX_ROWS = 1 << 20  # rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number.
+MAX_COLUMNS = 100
+MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
+MAX_UNPACKED = 256 * 1024 * 1024
+PACKED = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0"
+_WIDTH = 256  # cells of a row that are looked at: what lies beyond MAX_COLUMNS is reported
+_MAX_MERGED = 100_000  # cells that take the value of the first cell of their merged area
+_FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
+_ROW = re.compile(rb"<(?:\w+:)?row\s([^<>]*)")
+_ROW_NUMBER = re.compile(rb"""(?:^|\s)r=["'](\d+)""")
+_EMPTY_RESULT = re.compile(  # of a cell whose formula has an empty text as its result
+    rb"<(?:\w+:)?c\s([^<>]*)><(?:\w+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</(?:\w+:)?f>)<(?:\w+:)?v(?:\s[^<>]*)?(?:/>|></)"
+)
+_CELL_NUMBER = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3}\d{1,7})["']""")
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s+ref=["']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})""")
+_STRICT = b"http://purl.oclc.org/ooxml/"
+_TRANSITIONAL = {
+    b"spreadsheetml/main": b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+    b"drawingml/main": b"http://schemas.openxmlformats.org/drawingml/2006/main",
+    b"officeDocument/extendedProperties": b"http://schemas.openxmlformats.org/officeDocument/2006/extended-properties",
+    b"officeDocument/": b"http://schemas.openxmlformats.org/officeDocument/2006/",
+}
+"""The namespaces of ISO/IEC 29500 Strict, and those of the variant that openpyxl reads."""
+_OTHERS = {
+    "content.xml": "OpenDocument (ODS)",
+    "Index/Document.iwa": "Apple Numbers",
+    "Index.zip": "Apple Numbers",
+    "xl/workbook.bin": "XLSB",
+    "word/document.xml": "Word",
+}
+"""Members by which the formats of other programs are recognised."""
+
+T = TypeVar("T")
+Cells = Sequence[str] | WrongUseError
+"""The fields of a row, or why it can't be used."""
+
+
+class Line(NamedTuple):
+    """A row and its number in the sheet, from 1."""
+
+    number: int
+    cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSheet:
+    """The sheet that is read, and those that aren't although they hold something."""
+
+    title: str
+    unread: tuple[str, ...]
+    lines: Iterator[Line]
+
+
+def open_sheet(name: str, data: bytes) -> OpenedSheet:
+    """Open the first visible sheet that holds a row; hidden ones come last.
+
+    Raises:
+        WrongUseError: The file is no workbook, is damaged, or is beyond the limits.
+    """
+    _check_package(name, data)
+    data = _guarded(name, lambda: _transitional(data))
+    until = thread_time() + MAX_SECONDS
+    values = _load(name, data, until, computed=True)
+    titles = [sheet.title for sheet in _guarded(name, lambda: _used(name, values, until))]
+    if not titles:
+        return OpenedSheet("", (), iter(()))
+    return OpenedSheet(titles[0], tuple(titles[1:]), _guard(name, _lines(name, data, titles[0], until)))
+
+
+def too_long(name: str) -> WrongUseError:
+    """The error for a workbook that has more lines than may be read."""
+    sentence = _("%(name)s has more than %(most)d lines.") % {"name": name, "most": MAX_LINES}
+    return WrongUseError(sentence, hint=_("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % _CSV)
+
+
+_CSV = {"most": 100_000}
+
+
+def _used(name: str, book: Any, until: float) -> list[Any]:  # noqa: ANN401 - openpyxl has no types
+    """The sheets that hold something, visible ones first."""
+    sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
+    return [sheet for sheet in sheets if any(any(v is not None for v in row) for row in _rows(name, sheet, until))]
+
+
+def _rows(name: str, sheet: Any, until: float) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl has no types
+    sheet.reset_dimensions()  # what it claims of its size may be wrong
+    for count, values in enumerate(sheet.iter_rows(values_only=True, max_col=_WIDTH), 1):
+        if count > MAX_ROWS or thread_time() > until:
+            raise too_long(name)
+        yield values
+
+
+def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
+    """The rows that hold something, as they were computed when the workbook was saved last.
+
+    A program that computes nothing leaves the results of formulas out: such a row is an error.
+    """
+    sheet = _load(name, data, until, computed=True)[title]
+    text = _part(data, sheet)
+    _check_order(name, text)
+    rows: Iterator[Sequence[Any]] = _rows(name, sheet, until)
+    written: Iterator[Sequence[Any]] = iter(())
+    if _FORMULA.search(text):
+        written = _rows(name, _load(name, data, until, computed=False)[title], until)
+    merged, empty, width = _merged(text), _empty_results(text), 0
+    above: dict[tuple[int, int], Any] = {}
+    for number, (values, formulas) in enumerate(zip_longest(rows, written, fillvalue=()), 1):
+        if number in merged:
+            values = _filled(number, values, merged[number], above)  # noqa: PLW2901 - the same row
+        pairs = enumerate(zip(values, formulas, strict=False), 1)
+        if any(pair[0] is None and pair[1] is not None and (number, place) not in empty for place, pair in pairs):
+            hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
+            yield Line(number, WrongUseError(_("a formula's result isn't in the file."), hint=hint))
+            continue
+        if values.count(None) == len(values):
+            continue
+        cells = [_cell(value) for value in values]
+        filled = max((place for place, cell in enumerate(cells, 1) if cell), default=0)
+        width = width or filled
+        if filled > MAX_COLUMNS:
+            sentence = _("it has more than %(most)d columns.") % {"most": MAX_COLUMNS}
+            yield Line(number, WrongUseError(sentence, hint=_("Remove the columns that aren't needed.")))
+        else:
+            yield Line(number, cells[: max(width, filled)])
+
+
+def _empty_results(text: bytes) -> set[tuple[int, int]]:
+    """Row and column of each cell whose formula was computed and has an empty text as its result."""
+    from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
+
+    found = (_CELL_NUMBER.search(cell[1]) for cell in _EMPTY_RESULT.finditer(text) if b't="str"' in cell[1])
+    return {coordinate_to_tuple(number[1].decode()) for number in found if number is not None}
+
+
+def _merged(text: bytes) -> dict[int, list[tuple[int, int]]]:
+    """For each row the columns of cells that are merged with one above them, and the row of that one."""
+    from openpyxl.utils import range_boundaries  # noqa: PLC0415 - not every process reads workbooks
+
+    found: dict[int, list[tuple[int, int]]] = {}
+    left = _MAX_MERGED
+    for area in _MERGED.findall(text):
+        column, first, _last_column, last = range_boundaries(area.decode())
+        left -= last - first
+        if left < 0:
+            break
+        for number in range(first, last + 1) if last > first and column <= MAX_COLUMNS else ():
+            found.setdefault(number, []).append((column - 1, first))
+    return found
+
+
+def _filled(
+    number: int, values: Sequence[Any], places: Sequence[tuple[int, int]], above: dict[tuple[int, int], Any]
+) -> Sequence[Any]:
+    """A row with the values of cells that are merged with one above; an area's first value is kept for its others."""
+    cells = list(values)
+    for column, first in places:
+        if number == first:
+            above[column, first] = cells[column]
+        elif cells[column] is None and values.count(None) < len(values):
+            cells[column] = above.get((column, first))
+    return tuple(cells)
+
+
+def _check_order(name: str, text: bytes) -> None:
+    """Raise ``WrongUseError`` when rows aren't in their order: openpyxl would leave some out."""
+    last = 0
+    for row in _ROW.finditer(text):
+        if (found := _ROW_NUMBER.search(row[1])) is None:
+            last += 1
+        elif (number := int(found[1][:12])) <= last:
+            sentence = _("The rows of %(name)s aren't in their order: row %(number)d comes after row %(last)d.")
+            hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
+            raise WrongUseError(sentence % {"name": name, "number": number, "last": last}, hint=hint)
+        else:
+            last = number
+
+
+def _part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no types
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        return package.read(sheet._worksheet_path)  # noqa: SLF001 - the only place that has it
+
+
+def _transitional(data: bytes) -> bytes:
+    """A workbook with the namespaces that openpyxl knows: those of the strict variant are others."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        relations = [info for info in package.infolist() if info.filename.endswith(".rels")]
+        if not any(_STRICT in package.read(info) for info in relations):
+            return data
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
+            for info in package.infolist():
+                content = package.read(info)
+                for strict, transitional in _TRANSITIONAL.items() if info.filename.endswith((".xml", ".rels")) else ():
+                    content = content.replace(_STRICT + strict, transitional)
+                written.writestr(info.filename, content)
+    return out.getvalue()
+
+
+class _Timed(io.BytesIO):
+    """Bytes that are given out for a limited time: openpyxl may read all of a sheet before its first row."""
+
+    def __init__(self, data: bytes, name: str, until: float) -> None:
+        super().__init__(data)
+        self.name, self.until = name, until
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if thread_time() > self.until:
+            raise too_long(self.name)
+        return super().read(size)
+
+
+def _load(name: str, data: bytes, until: float, *, computed: bool) -> Any:  # noqa: ANN401 - openpyxl has no types
+    from openpyxl import load_workbook  # noqa: PLC0415 - not every process reads workbooks
+
+    def load() -> Any:  # noqa: ANN401
+        return load_workbook(_Timed(data, name, until), read_only=True, data_only=computed, keep_links=False)
+
+    return _guarded(name, load)
+
+
+def _guarded(name: str, read: Callable[[], T]) -> T:
+    """What is read of a workbook; whatever openpyxl raises of hostile bytes is a ``WrongUseError``."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return read()
+    except WrongUseError:
+        raise
+    except Exception as error:  # a reader that is fed hostile bytes may raise anything
+        text = _("%(name)s can't be read as a workbook.")
+        raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX again, or as CSV UTF-8.")) from error
+
+
+def _guard(name: str, lines: Iterator[Line]) -> Iterator[Line]:
+    while (line := _guarded(name, lambda: next(lines, None))) is not None:
+        yield line
+
+
+def _check_package(name: str, data: bytes) -> None:
+    """Limit what a package unpacks to before anything is unpacked, and name the formats of other programs."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            unpacked = sum(info.file_size for info in package.infolist())
+            names = {info.filename for info in package.infolist()}
+    except (zipfile.BadZipFile, RuntimeError, OSError, ValueError) as error:  # RuntimeError: a later version
+        raise WrongUseError(_("%(name)s is damaged.") % {"name": name}) from error
+    if unpacked > MAX_UNPACKED:
+        raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
+    if not any(re.fullmatch(r"xl/workbook\d*\.xml", one, re.IGNORECASE) for one in names):
+        other = next((said for member, said in _OTHERS.items() if member in names), "")
+        text = _("%(name)s is neither a CSV table nor an Excel workbook.")
+        if other:
+            text = _("%(name)s is a file in the format %(format)s, which isn't read.")
+        raise WrongUseError(text % {"name": name, "format": other}, hint=_("Save it as XLSX, or as CSV UTF-8."))
+
+
+def _cell(value: object) -> str:
+    """What a cell shows; days as ISO 8601, whole numbers without a point."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).replace("\0", "").strip()
