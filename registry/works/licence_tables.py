@@ -8,9 +8,10 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
 from registry.models import Owner, Work
+from registry.works.headings import aliases_of
 from registry.works.licences import NewLicence, checked
 from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named, column_of, read_table
-from registry.works.tables import day, parts_of
+from registry.works.tables import day, parts_of, plain_name
 
 MAX_AT_ONCE = 2 * 1024 * 1024
 """Bytes of a table that is read while somebody waits; larger ones are for the command line."""
@@ -19,36 +20,9 @@ COLUMNS = {
     "valid_from": 40, "valid_until": 40, "reason": 10_000, "reseller": 200, "invoice": 100,
 }  # fmt: skip
 NEEDED = "licensee"
-ALIASES = {
-    alias: column
-    for column, aliases in {
-        "works": "work file files filename file_name image images picture pictures "
-        "werk werke datei dateien dateiname bild bilder œuvre œuvres fichier fichiers "
-        "作品 作品名称 文件 文件名 图片",
-        "licensee": "licencee customer client company licensed_to name_of_licensee "
-        "lizenznehmer kunde firma licencié titulaire entreprise "
-        "被许可人 被许可方 客户 客户名称 公司",
-        "domain": "website site web_site host domäne webseite domaine site_web 域名 网站",
-        "url_pattern": "url address addresses adresse_im_web 网址",
-        "account": "konto compte 账号 帐号 账户",
-        "territories": "territory country countries gebiet gebiete land länder territoire territoires pays 地区 国家",
-        "valid_from": "from start start_date begin begins valid_since "
-        "gültig_ab gültig_von gueltig_ab gueltig_von von ab beginn "
-        "du début date_de_début valable_du valable_dès "
-        "开始日期 起始日期 生效日期",
-        "valid_until": "until to end end_date ends valid_to expires expiry expiry_date "
-        "gültig_bis gueltig_bis bis ende ablauf "
-        "au fin date_de_fin valable_jusqu'au "
-        "结束日期 截止日期 到期日期 到期日 有效期至",
-        "reason": "note notes remark remarks comment comments agreement grund bemerkung bemerkungen notiz vereinbarung "
-        "motif remarque remarques 理由 备注 说明",
-        "reseller": "agency sold_by distributor agentur bildagentur wiederverkäufer agence revendeur "
-        "代理 代理商 代理机构 图片代理机构 图库",
-        "invoice": "invoice_number invoice_no rechnung rechnungsnummer rechnungsnr facture numéro_de_facture "
-        "发票 发票号 发票号码",
-    }.items()
-    for alias in aliases.split()
-}
+MAX_CANDIDATES = 5
+"""Works that an error names for a file name that may mean several."""
+ALIASES = aliases_of(COLUMNS)
 """Other names of columns, in lower case, as people head them."""
 
 
@@ -116,15 +90,34 @@ def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
 
 
 def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
-    """The works that some names may mean."""
-    wanted = set(names)
-    numbers = [int(number) for number in wanted if number.isdecimal() and len(number) < 10]
+    """The works that some names may mean: numbers, files, or files without the folders that they came in."""
+    wanted = {name: plain_name(name) for name in names}
+    numbers = {int(name) for name in wanted if name.isdecimal() and len(name) < 10}
     rows = scoped.works(owner)
-    found: dict[str, list[Work]] = {name: [] for name in wanted}
-    for work in (rows.filter(number__in=numbers) | rows.filter(source_name__in=wanted)) if wanted else ():
-        for name in wanted & {str(work.number), work.source_name}:
-            found[name].append(work)
+    exact = rows.filter(number__in=numbers) | rows.filter(source_name__in=set(wanted.values()))
+    by_text: dict[str, list[Work]] = {}
+    for work in exact if wanted else ():
+        for text in {str(work.number), work.source_name}:
+            by_text.setdefault(text, []).append(work)
+    found = {name: by_text.get(name) or by_text.get(file, []) for name, file in wanted.items()}
+    if bare := {name: file for name, file in wanted.items() if not found[name]}:
+        found |= _in_folders(owner, bare)
     return found
+
+
+def _in_folders(owner: Owner, names: Mapping[str, str]) -> dict[str, list[Work]]:
+    """The works whose files end with these names, below whatever folders."""
+    ends = {file.rpartition("/")[2] for file in names.values()}
+    paths: dict[str, list[tuple[str, int]]] = {}
+    for key, path in scoped.works(owner).filter(source_name__contains="/").values_list("pk", "source_name"):
+        if (end := path.rpartition("/")[2]) in ends:
+            paths.setdefault(end, []).append((path, key))
+    keys = {
+        name: [key for path, key in paths.get(file.rpartition("/")[2], ()) if path.endswith(f"/{file}")]
+        for name, file in names.items()
+    }
+    rows = scoped.works(owner).in_bulk([key for some in keys.values() for key in some])
+    return {name: [rows[key] for key in some] for name, some in keys.items()}
 
 
 def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Work]]) -> tuple[Work, ...]:
@@ -132,8 +125,21 @@ def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Wo
         if len(by_name[name]) != 1:
             none, several = _("No work of %(name)s: “%(given)s”."), _("Several works of %(name)s: “%(given)s”.")
             sentence = (several if by_name[name] else none) % {"name": owner.name, "given": name}
-            raise WrongUseError(sentence, hint=_("Write the numbers of works or the names of their files."))
+            hint = _("Write the numbers of works or the names of their files.")
+            if by_name[name]:
+                sentence = f"{sentence} {_candidates(by_name[name])}"
+                hint = _("Write the number of the work, or the name of its file with its folder.")
+            raise WrongUseError(sentence, hint=hint)
     return tuple(by_name[name][0] for name in names)
+
+
+def _candidates(works: Sequence[Work]) -> str:
+    """The works that a name may mean, by their files and numbers."""
+    rows = sorted(works, key=lambda work: work.number)
+    files = [f"{work.source_name} ({work.number})" for work in rows[:MAX_CANDIDATES]]
+    text = _("It may be %(files)s.") % {"files": ", ".join(files)}
+    more = len(rows) - MAX_CANDIDATES
+    return text if more <= 0 else f"{text} {_('And %(count)d more.') % {'count': more}}"
 
 
 def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:

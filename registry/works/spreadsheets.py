@@ -6,6 +6,7 @@ sentence that says what to save instead; nothing is guessed that could change a 
 
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -17,6 +18,7 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.files.delimited import Candidate, Delimited, Problem, candidates_of, encoding_of
 from exhibit.plain import plain
 from registry.works import workbooks
+from registry.works.headings import without_marks
 from registry.works.workbooks import MAX_COLUMNS, Cells
 
 Row = TypeVar("Row")
@@ -245,8 +247,9 @@ def uncomputed(text: str) -> str:
 
 def column_of(cell: str, aliases: Mapping[str, str]) -> str:
     """What a heading names by its words: a column, where it or one of the aliases is known."""
-    words = re.sub(r"[\s_-]+", "_", cell.strip(" \t\r\n:：*").lower())
-    return aliases.get(words, words)
+    composed = unicodedata.normalize("NFC", cell).replace("’", "'").lower()
+    words = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#"))
+    return aliases.get(words) or aliases.get(words.replace(".", "")) or aliases.get(without_marks(words), words)
 
 
 def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:

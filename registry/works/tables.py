@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError, passes
 from exhibit.plain import one_line
 from exhibit.types import DeclaredWork
+from registry.works.headings import aliases_of
 from registry.works.spreadsheets import MAX_BYTES, Chosen, Understood, as_named, read_table, unknown_encoding
 
 WORK_COLUMNS = {
@@ -23,16 +24,7 @@ NEEDED = "file"
 _DECLARED = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
 """The columns, and what each is of a declared work."""
 
-WORK_ALIASES = {
-    "filename": "file", "file_name": "file", "文件": "file", "文件名": "file",
-    "name": "title", "标题": "title", "作品名称": "title", "名称": "title",
-    "creator": "author", "photographer": "author", "作者": "author", "摄影师": "author",
-    "published": "first_publication", "首次发表": "first_publication", "首次发表日期": "first_publication",
-    "copyright": "rights", "权利": "rights", "权利声明": "rights",
-    "登记": "registrations", "登记号": "registrations",
-    "rights_holder": "holder", "著作权人": "holder", "署名": "credit",
-    "date_created": "created", "创作日期": "created", "创作完成日期": "created",
-}  # fmt: skip
+WORK_ALIASES = aliases_of(WORK_COLUMNS)
 """Other names of columns, in lower case."""
 
 _DATES = (

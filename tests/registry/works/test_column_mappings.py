@@ -13,8 +13,8 @@ from registry.works.tables import read_works
 from tests.assets.rows import owner
 
 KIND = ColumnMapping.Kind.WORKS
-TABLE = b"Bildname;Title;Fotograf;Lager\na.jpg;Alpha;Ann;7\nb.jpg;;Bob;\n=c.jpg;Gamma;;9\nd.jpg;;;\n"
-HEADINGS = ["Bildname", "Title", "Fotograf", "Lager"]
+TABLE = b"Kennung;Title;Knipser;Lager\na.jpg;Alpha;Ann;7\nb.jpg;;Bob;\n=c.jpg;Gamma;;9\nd.jpg;;;\n"
+HEADINGS = ["Kennung", "Title", "Knipser", "Lager"]
 
 
 def test_headings_are_chosen_once_and_remembered_for_one_owner_and_kind(db: None) -> None:
@@ -35,7 +35,7 @@ def test_headings_are_chosen_once_and_remembered_for_one_owner_and_kind(db: None
     later = Columns(studio, KIND)
     assert read_works("other.csv", TABLE, later).keys() == {"a.jpg", "b.jpg", "=c.jpg", "d.jpg"}
     assert later.used is not None
-    assert later.used.columns == [["Bildname", "file"], ["Title", "title"], ["Fotograf", "author"], ["Lager", ""]]
+    assert later.used.columns == [["Kennung", "file"], ["Title", "title"], ["Knipser", "author"], ["Lager", ""]]
     for columns in (Columns(agency, KIND), Columns(studio, ColumnMapping.Kind.LICENCES)):
         with pytest.raises(HeadingsError):
             read_works("list.csv", TABLE, columns)

@@ -10,7 +10,7 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.models import Owner, Work
 from registry.works.licence_tables import licences_in_table, works_named
-from registry.works.spreadsheets import Heading
+from registry.works.spreadsheets import Heading, WrongRowsError
 from registry.works.tables import day
 from tests.assets.rows import owner
 
@@ -34,6 +34,45 @@ def test_works_are_named_by_number_or_file_and_only_the_owners_own(studio: Owner
     ):
         with pytest.raises(WrongUseError, match=said):
             works_named(studio, text)
+
+
+def test_works_that_came_in_a_folder_are_named_by_their_bare_files(studio: Owner) -> None:
+    for number, name in (
+        (11, "2023/x/c.jpg"),
+        (12, "2024/x/c.jpg"),
+        (13, "2024/d.jpg"),
+        (14, "d.jpg"),
+        (15, "2025/é.jpg"),
+    ):
+        Work.objects.create(owner=studio, number=number, title="A", registered_at=now(), source_name=name)
+    for text, numbers in (
+        ("b.jpg", [2]), ("2023/x/c.jpg", [11]), ("d.jpg", [14]), ("2024\\x\\c.jpg", [12]), ("e\u0301.jpg", [15]),
+    ):  # fmt: skip
+        assert [one.number for one in works_named(studio, text)] == numbers
+    for text in ("c.jpg", "x/c.jpg"):
+        with pytest.raises(WrongUseError) as raised:
+            works_named(studio, text)
+        assert "2023/x/c.jpg (11)" in raised.value.message
+        assert "2024/x/c.jpg (12)" in raised.value.message
+    for text in ("g.jpg", "jpg", "shoot"):
+        with pytest.raises(WrongUseError):
+            works_named(studio, text)
+    table = licences_in_table(studio, "l.csv", b"works,licensee,domain\nb.jpg; d.jpg,X,x.example\n")
+    assert [[work.number for work in one.works] for one in table] == [[2, 14]]
+
+
+def test_all_lines_of_a_table_of_licences_that_cannot_be_used_are_errors_at_once(studio: Owner) -> None:
+    table = (
+        b"works,licensee,domain,from\n2,A,a.example,\nnone.jpg,B,b.example,\n,C,c.example,soon\n,D,,\n,E,http://x/y,\n"
+    )
+    with pytest.raises(WrongRowsError) as raised:
+        licences_in_table(studio, "l.csv", table)
+    assert ([line for line, _problem in raised.value.rows], raised.value.sound) == ([3, 4, 5, 6], 1)
+    read = licences_in_table(studio, "l.csv", table, skips=True)
+    assert [one.licensee for one in read] == ["A"]
+    assert [line for line, _problem in read.understood.skipped] == [3, 4, 5, 6]
+    with pytest.raises(WrongUseError):
+        licences_in_table(studio, "l.csv", b"works,licensee,domain\n")
 
 
 def test_a_table_of_licences_names_the_line_that_cannot_be_used(studio: Owner) -> None:

@@ -236,11 +236,12 @@ def test_the_first_visible_sheet_with_rows_is_read_and_the_others_are_named() ->
 def test_a_strict_workbook_is_read_with_its_days() -> None:
     book = book_of(Works=[("file", "title", "created"), ("a.jpg", "Größe", datetime(2020, 5, 31))])  # noqa: DTZ001
     strict, out = "http://purl.oclc.org/ooxml/", io.BytesIO()
+    ours = "http://schemas.openxmlformats.org/"
     names = {
-        "http://schemas.openxmlformats.org/spreadsheetml/2006/main": f"{strict}spreadsheetml/main",
-        "http://schemas.openxmlformats.org/officeDocument/2006/extended-properties": f"{strict}officeDocument/extendedProperties",
-        "http://schemas.openxmlformats.org/officeDocument/2006/": f"{strict}officeDocument/",
-        "http://schemas.openxmlformats.org/drawingml/2006/main": f"{strict}drawingml/main",
+        f"{ours}spreadsheetml/2006/main": f"{strict}spreadsheetml/main",
+        f"{ours}officeDocument/2006/extended-properties": f"{strict}officeDocument/extendedProperties",
+        f"{ours}officeDocument/2006/": f"{strict}officeDocument/",
+        f"{ours}drawingml/2006/main": f"{strict}drawingml/main",
     }
     with zipfile.ZipFile(io.BytesIO(saved(book))) as old, zipfile.ZipFile(out, "w") as new:
         for member in old.namelist():

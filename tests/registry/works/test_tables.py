@@ -125,3 +125,21 @@ def test_names_are_compared_as_files_are_named() -> None:
     assert list(works(f"file\n shoot\\{decomposed}\n")) == ["shoot/Müller.jpg"]
     assert plain_name("\u202ea\x00b.jpg") == "ab.jpg"
     assert plain_name("\x00") == "?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024:05:31 14:30:00", "2024:05:31", "2024:05:31 14:30:00.25+02:00", "2024-05-31T14:30:00Z", "20240531",
+        "31.05.2024 14:30", "2024-05-31 2:30 PM", "2024/05/31 14:30:00",
+    ],
+)  # fmt: skip
+def test_a_day_with_a_time_is_read_as_cameras_and_programs_write_it(text: str) -> None:
+    assert as_date(text) == "2024-05-31"
+    ((_file, one),) = works(f"file,created\na.jpg,{text}\n").items()
+    assert one.created == "2024-05-31"
+
+
+@pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "2024:05", "20241331", "14:30:00", "2024 14:30"])
+def test_what_is_no_day_is_none(text: str) -> None:
+    assert as_date(text) == ""

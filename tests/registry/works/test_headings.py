@@ -1,0 +1,46 @@
+"""Headings as people write them, for works and licences alike."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from registry.works import licence_tables, tables
+from registry.works.headings import HEADINGS, aliases_of
+from registry.works.spreadsheets import column_of
+
+
+@pytest.mark.parametrize("columns", [tables.WORK_COLUMNS, licence_tables.COLUMNS])
+def test_no_heading_names_two_columns_of_a_table(columns: Mapping[str, int]) -> None:
+    named = [heading for column in columns for heading in HEADINGS[column]]
+    assert len(named) == len(set(named))
+    assert {column_of(heading, aliases_of(columns)) for heading in named} == set(columns)
+
+
+@pytest.mark.parametrize(
+    ("headings", "columns"),
+    [
+        (
+            "Dateiname;Bildtitel;Fotograf;Aufnahmedatum;Copyright-Vermerk;Rechteinhaber",
+            "file title author created rights holder",
+        ),
+        ("Nom de fichier;Titre;Photographe;Date de prise de vue;Droits d’auteur", "file title author created rights"),
+        ("Nom du fichier :;TITRE;Auteur;Date de creation;Crédit photo", "file title author created credit"),
+        ("文件名称;作品名称;摄影师;拍摄日期;版权声明", "file title author created rights"),
+        ("File name;Headline;By-line;Date taken;Copyright notice", "file title author created rights"),
+        ("Datei;U\u0308berschrift;Urheberin;Erstellt am;Bildnachweis", "file title author created credit"),
+    ],
+)
+def test_usual_headings_of_works_are_known(headings: str, columns: str) -> None:
+    assert [column_of(heading, tables.WORK_ALIASES) for heading in headings.split(";")] == columns.split()
+
+
+@pytest.mark.parametrize(
+    ("headings", "columns"),
+    [
+        ("Dateiname;Kunde;Domain;Rechnungs-Nr.;Anmerkung", "works licensee domain invoice reason"),
+        ("Fichier;Client;Site web;N° de facture;Remarques", "works licensee domain invoice reason"),
+        ("图片名称;被授权方;网站;发票号;备注", "works licensee domain invoice reason"),
+    ],
+)
+def test_usual_headings_of_licences_are_known(headings: str, columns: str) -> None:
+    assert [column_of(heading, licence_tables.ALIASES) for heading in headings.split(";")] == columns.split()
