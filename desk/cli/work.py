@@ -18,6 +18,14 @@ from desk.cli.common.files import (
 from desk.cli.common.frame import Desk, examples, finish, no_room, open_desk, person, taken
 from desk.cli.common.options import AT_LEAST_1, FILE, THERE, json_option, out_option, owner_option, together
 from desk.cli.common.show import counted, fields, listed, moment, note, only_json, say, short, size, tell, told, tracked
+from desk.cli.common.tables import (
+    columns_of,
+    left_out_by,
+    note_unread,
+    python_name,
+    reading_table,
+    table_options,
+)
 from exhibit.errors import ExitCode, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork, Untyped
 
@@ -74,10 +82,20 @@ def collection_named(of: "models.Owner", name: str) -> "models.Collection":
 @click.argument("paths", nargs=-1, required=True, type=THERE)
 @owner_option
 @click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=DECLARED)
+@table_options
 @click.option("--metadata", is_flag=True, help=STATED)
 @json_option
 def add_works(
-    *, paths: tuple[Path, ...], named: str | None, csv_file: Path | None, metadata: bool, as_json: bool
+    *,
+    paths: tuple[Path, ...],
+    named: str | None,
+    csv_file: Path | None,
+    encoding: str | None,
+    named_columns: tuple[str, ...],
+    unused: tuple[str, ...],
+    skip_rows: bool,
+    metadata: bool,
+    as_json: bool,
 ) -> None:
     """Register pictures as works: files, and folders with all pictures in them; or what `exhibit fingerprint` wrote.
 
@@ -87,7 +105,8 @@ def add_works(
     A picture that is registered already stays the same work, and says what it said.
 
     Columns of the table: file (needed), title, author, holder, credit, created, first_publication, rights,
-    registrations (office|number|date, several with ; between).
+    registrations (office|number|date, several with ; between). Usual headings in English, German, French and Chinese
+    are understood too.
     """
     files, left = pictures_in(paths), passed_over(paths)
     if not files:
@@ -96,13 +115,19 @@ def add_works(
     desk = open_desk()
     from registry.models import ColumnMapping
     from registry.works import registration, tables
-    from registry.works.column_mappings import Columns
 
     if hint := no_room(desk.config):
         raise RefusedError("There is no room left on the disk.", reason="disk", hint=hint)
     of = desk.owner(named)
-    columns = Columns(of, ColumnMapping.Kind.WORKS)
-    declared = tables.read_works(csv_file.name, tables.table_bytes(csv_file), columns) if csv_file else {}
+    columns = columns_of(of, ColumnMapping.Kind.WORKS, named_columns)
+    table: tables.WorksTable | None = None
+    if csv_file is not None:
+        with reading_table(), columns.remembered(by=person()):
+            table = tables.read_works(
+                csv_file.name, tables.table_bytes(csv_file), columns,
+                left_out=left_out_by(unused), encoding=python_name(encoding), skips=skip_rows,
+            )  # fmt: skip
+    declared = table or {}
     registered: list[tuple[str, registration.RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared, metadata=metadata):
@@ -115,6 +140,11 @@ def add_works(
     without_file = tables.lines_without(declared, names)
     answer = {"works": works, "failed": failed, "lines_without_file": without_file}
     answer |= {"lines_unused": _unused(registered, declared), "passed_over": left}
+    skipped = () if table is None else table.understood.skipped
+    answer["skipped_rows"] = [{"line": line, "problem": problem} for line, problem in skipped]
+    answer["unread_sheets"] = [] if table is None else list(table.understood.unread_sheets)
+    if table is not None:
+        note_unread(table.understood)
     tell(answer, lambda: _tell(answer), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from desk.schemas.base import Answer, From
-from desk.schemas.works import NamedColumn
+from desk.schemas.works import NamedColumn, SkippedRow
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]
 
@@ -41,6 +41,10 @@ class ImportedLicences(Answer):
     columns: list[NamedColumn]
     columns_by: str = Field(
         description="Who chose what the headings mean; empty where they say it by themselves.", examples=[""]
+    )
+    skipped: list[SkippedRow] = Field(description="Rows that were skipped.")
+    unread_sheets: list[str] = Field(
+        description="Sheets of a workbook that hold something and were not read.", examples=[["Notes"]]
     )
 
 

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import BeforeValidator, ConfigDict, Field, Strict
 from pydantic_core import PydanticKnownError
 
+from exhibit.files.delimited import ENCODINGS
 from exhibit.types import CaseDecision
 from registry.cases.flood_decisions import Answer
 from registry.cases.queue import MAX_CASES
@@ -315,6 +316,16 @@ class NewColumn(Given):
 
     heading: Short = Field(examples=["Bildname"])
     column: str = Field("", max_length=40, pattern=IN_LINE, description="Empty where it isn't used.", examples=["file"])
+
+
+Encoding = Annotated[
+    str,
+    Field(
+        pattern=f"^({'|'.join(ENCODINGS)})?$",
+        description=f"The encoding of a CSV table that Exhibit can't determine: {', '.join(ENCODINGS)}.",
+        examples=["windows-1252"],
+    ),
+]
 
 
 class NewColumnMapping(Given):

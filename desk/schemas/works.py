@@ -304,12 +304,23 @@ class Upload(Answer):
         return [{name: getattr(far[row.pk], name) for name in counts} | {"unread": unread[row.pk]} for row in rows]
 
 
+class SkippedRow(Answer):
+    """A row of a table that was skipped."""
+
+    line: int = Field(description="Its line in the table.", examples=[7])
+    problem: str = Field(description="Why it can't be used.", examples=["title has more than 500 characters."])
+
+
 class BegunUpload(Upload):
     """The same as it begins, with by whose choice its table was read."""
 
     columns_by: str = Field(
         description="Who chose what the headings of the table mean; empty where they say it by themselves.",
         examples=[""],
+    )
+    skipped: list[SkippedRow] = Field(description="Rows of the table that were skipped.")
+    unread_sheets: list[str] = Field(
+        description="Sheets of a workbook that hold something and were not read.", examples=[["Notes"]]
     )
 
 

@@ -1,7 +1,8 @@
 """What is brought, in words: why files can't be registered and what to do about it, and how a table was understood."""
 
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
+from exhibit.files import delimited
 from registry.models import StepState, UploadFile
 from registry.works.spreadsheets import Understood
 from registry.works.tables import declared_in, differing
@@ -79,9 +80,9 @@ def _reason(row: UploadFile) -> str:
     return "given-up" if row.state == StepState.FAILED else row.reason
 
 
-ENCODINGS = {
-    "ascii": "UTF-8", "utf-8": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "gb18030": "GBK",
-    "cp1252": "Windows-1252",
+SKIPPED_SHOWN = 10
+ENCODINGS = {python: name for name, python in delimited.ENCODINGS.items()} | {
+    "ascii": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252",
 }  # fmt: skip
 """Their names, by those that Python has."""
 SEPARATORS = {
@@ -121,9 +122,34 @@ COLUMNS = {
 def read_as(understood: Understood) -> str:
     """As what a table was read, in a sentence."""
     if not understood.encoding:
-        return _("Read as a workbook, its first sheet.")
+        said = _("Read as a workbook, its sheet “%(sheet)s”.") % {"sheet": understood.sheet}
+        return " ".join(filter(None, (said, unread_sheets(understood))))
     said = {"encoding": ENCODINGS[understood.encoding], "separator": SEPARATORS[understood.separator]}
     return _("Read as %(encoding)s, parted by %(separator)s.") % said
+
+
+def unread_sheets(understood: Understood) -> str:
+    """Which sheets of a workbook hold something and were not read; empty where none does."""
+    if not understood.unread_sheets:
+        return ""
+    titles = _(", ").join(f"“{title}”" for title in understood.unread_sheets)
+    return _("Not read: the sheets %(titles)s.") % {"titles": titles}
+
+
+def skipped_rows(understood: Understood) -> str:
+    """How many rows of a table were skipped, and why the first of them were; empty where none was."""
+    if not understood.skipped:
+        return ""
+    count = len(understood.skipped)
+    said = [ngettext("%(count)d row was skipped:", "%(count)d rows were skipped:", count) % {"count": count}]
+    line = _("line %(line)d: %(problem)s")
+    said += [line % {"line": number, "problem": problem} for number, problem in understood.skipped[:SKIPPED_SHOWN]]
+    return " ".join([*said, "…"] if count > SKIPPED_SHOWN else said)
+
+
+def left_unread(understood: Understood) -> str:
+    """Which rows and sheets of a table were not read; empty where all were."""
+    return " ".join(filter(None, (skipped_rows(understood), unread_sheets(understood))))
 
 
 def doubt(understood: Understood) -> str:

@@ -284,7 +284,11 @@ ENCODINGS: Mapping[str, str] = MappingProxyType({
     "EUC-KR": "cp949", "TIS-620": "cp874", "IBM850": "cp850",
 })  # fmt: skip
 """Encodings that a person may choose, by their names at IANA, as Python names them; each with what extends it."""
+_EAST_ASIAN = re.compile("[\u2e80-\u9fff\uac00-\ud7a3]")
 _SCRIPTS = re.compile(r"^(LATIN|CYRILLIC|GREEK|HANGUL|CJK|HIRAGANA|KATAKANA|THAI)")
+MAX_COMPARED = 200
+"""Lines with letters beyond ASCII by which encodings are compared."""
+MOST_STRANGE = 0.5
 SAMPLE_LINES, MAX_SAMPLE = 3, 120
 """Lines with letters beyond ASCII that show how a text reads in an encoding, and characters of each."""
 
@@ -297,17 +301,21 @@ class Candidate(NamedTuple):
 
 
 def candidates_of(data: bytes) -> list[Candidate]:
-    """The encodings that a text may be in, likeliest first."""
-    found = []
+    """The encodings that a text may be in, likeliest first; of those that read it alike the first one is named."""
+    readings: dict[tuple[str, ...], tuple[float, str]] = {}
     for name, encoding in ENCODINGS.items():
-        sample = _sample(data, encoding)
-        if sample and (score := _strangeness("\n".join(sample))) < 0.5:
-            found.append((score, Candidate(name, tuple(line[:MAX_SAMPLE] for line in sample))))
-    found.sort(key=lambda one: one[0])
-    return [candidate for _score, candidate in found]
+        lines = _lines_beyond_ascii(data, encoding)
+        score = _strangeness("\n".join(lines))
+        if lines and score < MOST_STRANGE and lines not in readings:
+            readings[lines] = score, name
+    # lines are shown in which the readings differ most
+    distinct = [len(set(same)) for same in zip(*readings, strict=False)]
+    shown = sorted(sorted(range(len(distinct)), key=lambda place: -distinct[place])[:SAMPLE_LINES])
+    ordered = sorted(readings.items(), key=lambda reading: reading[1][0])
+    return [Candidate(name, tuple(lines[at][:MAX_SAMPLE] for at in shown)) for lines, (_score, name) in ordered]
 
 
-def _sample(data: bytes, encoding: str) -> list[str]:
+def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
     """The first lines with letters beyond ASCII; none where the beginning isn't in the encoding."""
     head = data[:_BLOCK]
     for mark, _encoding in _MARKS:
@@ -315,16 +323,18 @@ def _sample(data: bytes, encoding: str) -> list[str]:
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
-        return []
+        return ()
     if "\0" in text:
-        return []
-    return list(islice((line for line in text.splitlines() if not line.isascii()), SAMPLE_LINES))
+        return ()
+    lines = re.split("\r\n|\r|\n", text)
+    return tuple(islice((line for line in lines if not line.isascii()), MAX_COMPARED))
 
 
 def _strangeness(text: str) -> float:
     """How much of what is beyond ASCII is hardly part of any table: 0 for none of it, 1 for all.
 
-    Strange are signs within words, controls, words of several scripts, and capitals behind small letters.
+    Strange are signs within words, controls, words of several scripts, and capitals and signs of East Asia behind small
+    letters.
     """
     strange = beyond = 0
     for word in re.findall(r"[^\s,;|\"]+", text):
@@ -336,6 +346,7 @@ def _strangeness(text: str) -> float:
             continue
         strange += sum(unicodedata.category(sign) in _STRANGE for sign in signs)
         strange += sum(a.islower() and b.isupper() for a, b in pairwise(word) if b > "\x7f")
+        strange += sum("a" <= a <= "z" and bool(_EAST_ASIAN.match(b)) for a, b in pairwise(word))
     return min(1.0, strange / beyond) if beyond else 1.0
 
 

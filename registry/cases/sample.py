@@ -29,6 +29,7 @@ from registry.models import Crawl, CrawlSlice, Match, Owner, Picture, StepState,
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.registration import remove_work
+from registry.works.tables import read_works
 
 ASSETS = Path(__file__).parents[2] / "demo" / "assets"
 SHOP, BLOG = "sample-shop.example", "sample-blog.example"
@@ -87,8 +88,8 @@ def _register(services: Services, owner: Owner, by: str) -> None:
     writer = csv.DictWriter(out, rows[0])
     writer.writeheader()
     writer.writerows(rows)
-    given = ("works.csv", out.getvalue().encode())
-    upload = uploads.begin(owner, uploads.Declaration(), by=by, table=given, announced=len(paths))
+    table = read_works("works.csv", out.getvalue().encode())
+    upload = uploads.begin(owner, uploads.Declaration(), by=by, table=table, announced=len(paths))
     uploads.receive(services, upload, [uploads.Sent(path.name, path.stat().st_size, path.read_bytes) for path in paths])
     uploads.close(upload)
 

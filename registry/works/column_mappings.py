@@ -1,6 +1,8 @@
 """What the headings of an owner's tables mean: chosen once by a member, remembered for the next ones like it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -8,14 +10,15 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.errors import WrongUseError
+from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.plain import plain
 from registry.db.rows import there
 from registry.models import ColumnMapping, Owner
 from registry.works import licence_tables, tables
-from registry.works.spreadsheets import may_be_chosen
+from registry.works.spreadsheets import HeadingsError, column_of, may_be_chosen
 
 _COLUMNS = {ColumnMapping.Kind.WORKS: tables.WORK_COLUMNS, ColumnMapping.Kind.LICENCES: licence_tables.COLUMNS}
+_ALIASES = {ColumnMapping.Kind.WORKS: tables.WORK_ALIASES, ColumnMapping.Kind.LICENCES: licence_tables.ALIASES}
 _NEEDED = {ColumnMapping.Kind.WORKS: tables.NEEDED, ColumnMapping.Kind.LICENCES: licence_tables.NEEDED}
 MAX_KEPT = 200
 """Sets of headings that are remembered for an owner; the oldest goes when another comes."""
@@ -30,6 +33,7 @@ class Columns:
 
     used: ColumnMapping | None = None
     _is_new = False
+    _named: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, owner: Owner, kind: ColumnMapping.Kind, chosen: Sequence[str] = (), of: str = "") -> None:
         """``chosen`` holds a column for each of the headings whose :func:`mark` is ``of``, or empty words for none."""
@@ -42,6 +46,9 @@ class Columns:
         if not may_be_chosen(headings):
             return None
         key = _key(headings)
+        if self._named:
+            self._of, aliases = key.hex, _ALIASES[self._kind]
+            self._chosen = [self._named.get(heading, column_of(heading, aliases)) for heading in headings]
         if (self._of, len(self._chosen)) == (key.hex, len(headings)):
             pairs = [list(pair) for pair in zip(map(plain, headings), self._chosen, strict=True)]
             self.used = ColumnMapping(owner=self._owner, kind=self._kind, key=key, columns=pairs)
@@ -49,6 +56,31 @@ class Columns:
         else:
             self.used = kept_by(self._owner).filter(kind=self._kind, key=key).first()
         return None if self.used is None else [column for _heading, column in self.used.columns]
+
+    def choose(self, named: Mapping[str, str]) -> None:
+        """Choose columns by the words of their headings, whatever their order; the other headings say it themselves.
+
+        Raises:
+            WrongUseError: A column isn't known.
+        """
+        known = _COLUMNS[self._kind]
+        for column in named.values():
+            if column not in known:
+                hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(known)}
+                raise WrongUseError(_("There is no column “%(column)s”.") % {"column": column[:100]}, hint=hint)
+        self._named = {heading.strip(): column for heading, column in named.items()}
+
+    @contextmanager
+    def remembered(self, *, by: str) -> Iterator[None]:
+        """Remember what was chosen once a table's headings are understood, whatever is wrong with its rows."""
+        try:
+            yield
+        except HeadingsError:
+            raise
+        except ExhibitError:
+            self.remember(by=by)
+            raise
+        self.remember(by=by)
 
     def remember(self, *, by: str) -> None:
         """Keep what was chosen now, for the next table with these headings; call it once the table could be read."""

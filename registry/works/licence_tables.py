@@ -47,6 +47,7 @@ def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of
     left_out: Callable[[str], bool] = lambda _heading: False,
     chosen: Chosen = as_named,
     encoding: str = "",
+    takes_likely: bool = False,
     skips: bool = False,
 ) -> LicenceTable:
     """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
@@ -62,7 +63,7 @@ def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of
 
     table = read_table(
         name, data, COLUMNS, needed=NEEDED, aliases=ALIASES, read=read, left_out=left_out, chosen=chosen,
-        encoding=encoding,
+        encoding=encoding, takes_likely=takes_likely,
     )  # fmt: skip
     by_name = _by_name(owner, [work for _line, (works, _licence) in table.rows for work in works])
     licences, wrong = [], list(table.wrong)

@@ -151,8 +151,6 @@ def read_lines(
     """What ``read`` makes of each line of a table, as :func:`read_table` reads it; every line has to be sound."""
     table = read_table(name, data, columns, needed=needed, aliases=aliases, read=read)
     table.checked(skips=False)
-    if table.understood.likely:
-        raise unknown_encoding(name, data)
     return [row for _line, row in table.rows]
 
 
@@ -167,6 +165,7 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     left_out: Callable[[str], bool] = lambda _heading: False,
     chosen: Chosen = as_named,
     encoding: str = "",
+    takes_likely: bool = False,
 ) -> ReadTable[Row]:
     """Read a table, CSV or XLSX, and collect the rows that can't be used.
 
@@ -181,8 +180,8 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
             used.
         left_out: Whether the column below a heading isn't used.
         chosen: Which columns a person chose where the headings don't say it all by themselves.
-        encoding: As Python names it; empty to determine it. Windows-1252 is then only likely: whoever takes the rows
-            has to be shown them first.
+        encoding: As Python names it; empty to determine it.
+        takes_likely: Read a table that is likely in Windows-1252 as such: nobody takes its rows before seeing them.
 
     Raises:
         EncodingError: The encoding can't be determined.
@@ -193,6 +192,8 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
     sheet = workbooks.open_sheet(name, data) if data.startswith(workbooks.PACKED) else None
     csv = _opened(name, data, {*columns, *aliases}, aliases, encoding) if sheet is None else None
+    if csv is not None and csv.encoding == LIKELY and not (encoding or takes_likely):
+        raise unknown_encoding(name, data)
     rows: Iterator[tuple[int, Cells]] = (
         _of_csv(csv) if csv is not None else sheet.lines if sheet is not None else iter(())
     )
@@ -305,7 +306,7 @@ def _heads(
     unknown = [
         cell
         for cell, column in zip(cells, given, strict=True)
-        if column not in columns and by_person is None and not left_out(cell)
+        if column not in columns and (by_person is None or column) and not left_out(cell)
     ]
     given = [column if column in columns else "" for column in given]
     if unknown:
@@ -390,5 +391,9 @@ def _of_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
 def unknown_encoding(name: str, data: bytes) -> EncodingError:
     """The error for a table whose encoding can't be determined, with the encodings that it may be in."""
     text = _("The encoding of %(name)s can't be told for sure: it is none of UTF-8, UTF-16 and GBK.")
-    hint = _("Choose its encoding, or save it as CSV UTF-8 or as XLSX.")
-    return EncodingError(text % {"name": name}, hint=hint, candidates=candidates_of(data))
+    candidates = candidates_of(data)
+    hint = _("Save it as CSV UTF-8, or as XLSX.")
+    if candidates:
+        names = ", ".join(candidate.encoding for candidate in candidates)
+        hint = _("Choose its encoding (%(names)s), or save it as CSV UTF-8.") % {"names": names}
+    return EncodingError(text % {"name": name}, hint=hint, candidates=candidates)

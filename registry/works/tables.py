@@ -13,7 +13,7 @@ from exhibit.errors import WrongUseError, passes
 from exhibit.plain import one_line
 from exhibit.types import DeclaredWork
 from registry.works.headings import aliases_of
-from registry.works.spreadsheets import MAX_BYTES, Chosen, Understood, as_named, read_table, unknown_encoding
+from registry.works.spreadsheets import MAX_BYTES, Chosen, Understood, as_named, read_table
 
 WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
@@ -86,8 +86,6 @@ def read_works(
         name, data, WORK_COLUMNS, needed=NEEDED, aliases=WORK_ALIASES, read=read, left_out=left_out, chosen=chosen,
         encoding=encoding,
     )  # fmt: skip
-    if table.understood.likely:
-        raise unknown_encoding(name, data)
     understood = table.checked(skips=skips)
     return WorksTable(name, (row for _line, row in table.rows), understood)
 

@@ -19,13 +19,12 @@ from registry import jobs
 from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
-from registry.models import ColumnMapping, Owner, StepState, Upload, UploadFile, UploadLine
+from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
-from registry.works.column_mappings import Columns
 from registry.works.ownership import UNREAD
 from registry.works.registration import room_left
-from registry.works.tables import line_of, plain_name, read_works
+from registry.works.tables import WorksTable, line_of, plain_name
 
 MAX_FILES = 100_000  # files of one upload
 MAX_NAME = 300
@@ -95,30 +94,25 @@ def begin(
     declared: Declaration,
     *,
     by: str,
-    table: tuple[str, bytes] | None,
+    table: WorksTable | None,
     announced: int,
-    columns: Columns | None = None,
 ) -> Upload:
-    """Begin an upload, with name and bytes of a table if there is one; raises ``WrongUseError`` for a bad table.
-
-    Its headings mean what a member chose, in ``columns`` or for an earlier table with the same ones.
-    """
+    """Begin an upload, with what a table declares if there is one; raises ``WrongUseError`` for too many files."""
     if announced > MAX_FILES:
         raise _too_many()
-    columns = columns or Columns(owner, ColumnMapping.Kind.WORKS)
-    lines = read_works(*table, columns) if table is not None else {}
     with alone_with(owner):
-        columns.remember(by=by)
         upload = Upload.objects.create(
             owner=owner,
             number=next_number(owner.uploads),
             announced=announced,
-            table_name="" if table is None else table[0][:MAX_NAME],
+            table_name="" if table is None else table.name[:MAX_NAME],
             started_by=by,
             started_at=now(),
             **asdict(declared),
         )
-        rows = (UploadLine(upload=upload, file=file, declared=line_of(file, work)) for file, work in lines.items())
+        rows = (
+            UploadLine(upload=upload, file=file, declared=line_of(file, work)) for file, work in (table or {}).items()
+        )
         UploadLine.objects.bulk_create(rows, batch_size=1000)
     return upload
 

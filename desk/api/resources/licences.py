@@ -12,8 +12,9 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import licences as schemas, requests
 from desk.schemas.base import Piece
-from desk.schemas.works import NamedColumn
+from desk.schemas.works import NamedColumn, SkippedRow
 from exhibit.errors import WrongUseError
+from exhibit.files.delimited import ENCODINGS
 from registry import jobs
 from registry.accounts import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
@@ -40,6 +41,8 @@ class Importing(requests.Given):
         pattern=f"^({'|'.join(ORDERS)})?$",
         description="What comes first in days like 01/02/2026, which are refused else: `day-month` or `month-day`.",
     )
+    encoding: requests.Encoding = ""
+    skip_rows: bool = Field(default=False, description="Skip rows that can't be used, and list them in the answer.")
     dry_run: bool = Field(default=False, description="Say how the table is understood, and keep nothing.")
 
 
@@ -65,7 +68,7 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
 @router.post(LICENCES + "/import", response=schemas.ImportedLicences, auth=WRITE)
 @once
 def import_licences(request: Call, owner: str, how: Form[Importing], table: Table) -> schemas.ImportedLicences:
-    """Add the licences of a table, all or none; the cases are looked at in the background.
+    """Add the licences of a table, all or none unless `skip_rows` is set; the cases are looked at in the background.
 
     Headings mean what they say, or else what was chosen for them (`column-mappings`).
     """
@@ -73,9 +76,12 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
     if (table.size or 0) > MAX_AT_ONCE:
         raise WrongUseError("The table is larger than 2 MiB.", hint="exhibit licence import takes larger ones.")
     columns = Columns(to, ColumnMapping.Kind.LICENCES)
-    read = licences_in_table(to, str(table.name), table.read(), order=how.days, chosen=columns)
-    if read.understood.likely and not how.dry_run:
-        raise WrongUseError("Its encoding is only likely, and nobody has seen the names.", hint="Save it as UTF-8.")
+    name, data = str(table.name), table.read()
+    encoding = ENCODINGS.get(how.encoding, "")
+    read = licences_in_table(
+        to, name, data, order=how.days, chosen=columns,
+        encoding=encoding, takes_likely=how.dry_run, skips=how.skip_rows,
+    )  # fmt: skip
     new = None
     if not how.dry_run:
         new = keep_licences(to, read.licences, by=request.auth.by)[1]
@@ -88,6 +94,8 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
         is_likely=read.understood.likely,
         columns=headings,
         columns_by="" if columns.used is None else columns.used.by,
+        skipped=[SkippedRow(line=line, problem=problem) for line, problem in read.understood.skipped],
+        unread_sheets=list(read.understood.unread_sheets),
     )
 
 

@@ -14,10 +14,12 @@ from desk.api.common.problems import Problem
 from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
+from exhibit.files.delimited import ENCODINGS
 from registry.accounts import scoped
 from registry.models import ColumnMapping, UploadFile
 from registry.works import proposals, uploads as uploading
 from registry.works.column_mappings import Columns
+from registry.works.tables import read_works
 from workers import wiring
 
 router = Router(tags=["uploads"])
@@ -32,6 +34,8 @@ class NewUpload(requests.Given):
     author: requests.Short = Field("", examples=["A. Example"])
     rights: requests.Long = ""
     reads_metadata: bool = Field(default=True, description="What is left out is taken from the files.")
+    encoding: requests.Encoding = ""
+    skip_rows: bool = Field(default=False, description="Skip rows of the table that can't be used, and list them.")
     announced: int = Field(0, ge=0, le=uploading.MAX_FILES, description="How many files are to come.", examples=[2])
 
 
@@ -68,9 +72,16 @@ def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Ta
     said = uploading.Declaration(declared.author, declared.rights, declared.reads_metadata)
     file = None if table is None else (str(table.name), table.read())
     to, by = of(request), request.auth.by
-    columns = Columns(to, ColumnMapping.Kind.WORKS)
-    row = uploading.begin(to, said, by=by, table=file, announced=declared.announced, columns=columns)
-    return schemas.BegunUpload.from_row(row, columns_by="" if columns.used is None else columns.used.by)
+    columns, encoding = Columns(to, ColumnMapping.Kind.WORKS), ENCODINGS.get(declared.encoding, "")
+    read = None if file is None else read_works(*file, columns, encoding=encoding, skips=declared.skip_rows)
+    row = uploading.begin(to, said, by=by, table=read, announced=declared.announced)
+    skipped = [] if read is None else read.understood.skipped
+    return schemas.BegunUpload.from_row(
+        row,
+        columns_by="" if columns.used is None else columns.used.by,
+        skipped=[schemas.SkippedRow(line=line, problem=problem) for line, problem in skipped],
+        unread_sheets=[] if read is None else list(read.understood.unread_sheets),
+    )
 
 
 @router.get(ONE, response=schemas.Upload)

@@ -1,6 +1,7 @@
 """Which column each heading of a table names, as a person chooses it on a page before the table counts."""
 
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,15 +9,19 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from desk.texts.uploads import COLUMNS
-from exhibit.errors import passes
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError, passes
+from exhibit.files.delimited import ENCODINGS
 from registry.cases.history import joined
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import Columns, mark
-from registry.works.spreadsheets import HeadingsError
+from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
 
 MAX_KEPT = 2 * 1024 * 1024
 """Bytes of a table that a page carries until its columns are chosen; of a larger one the file is chosen again."""
 MAX_NAME = 300
+ROWS_SHOWN = 100
+"""Rows that can't be used of which a page says why."""
 
 
 def columns_in(request: HttpRequest, owner: Owner, kind: ColumnMapping.Kind) -> Columns:
@@ -28,6 +33,7 @@ def table_in(request: HttpRequest, name: str) -> tuple[str, bytes] | None:
     """Name and bytes of the table that a form brings: in a file of this name, or as the page has carried it."""
     file = request.FILES.get(name)
     if file is not None:
+        file.seek(0)
         return str(file.name), file.read()
     carried = request.POST.get("carried", "")
     if not carried or not passes(lambda text: b64decode(text, validate=True), carried):
@@ -35,17 +41,56 @@ def table_in(request: HttpRequest, name: str) -> tuple[str, bytes] | None:
     return request.POST.get("carried-name", "")[:MAX_NAME], b64decode(carried)
 
 
-def to_choose(error: HeadingsError, table: tuple[str, bytes] | None) -> dict[str, Any]:
-    """What a page shows of a table whose headings can't be understood by themselves."""
-    beginning = error.beginning
+@dataclass(frozen=True, slots=True)
+class TableAnswers:
+    """What a person answered about one table: its encoding, and whether rows that can't be used are skipped."""
+
+    encoding: str = ""  # as Python names it; empty where nobody chose
+    skips: bool = False
+
+
+def answers_in(request: HttpRequest, table: tuple[str, bytes] | None) -> TableAnswers:
+    """What a form says of its table; nothing where the answers were given for another table."""
+    if table is None or request.POST.get("answers-of") != Digest.of(table[1]).hex:
+        return TableAnswers()
+    return TableAnswers(ENCODINGS.get(request.POST.get("encoding", ""), ""), "skip-rows" in request.POST)
+
+
+def questions(error: WrongUseError, table: tuple[str, bytes] | None, request: HttpRequest) -> dict[str, Any]:
+    """What a page shows to ask about a table: its encoding, its columns, or whether wrong rows are skipped.
+
+    Returns an empty mapping for an error that no answer helps with.
+    """
     name, data = table or ("", b"")
-    fields = zip(*beginning.rows, strict=True) if beginning.rows else ((),) * len(beginning.headings)
-    return {
-        "headings_mark": mark(beginning.headings),
-        "choices": list(zip(beginning.headings, beginning.guesses, fields, strict=True)),
-        "column_options": [("", _("not used")), *((column, COLUMNS[column]) for column in beginning.columns)],
+    of, answers = Digest.of(data).hex, answers_in(request, table)
+    names = {python: name for name, python in ENCODINGS.items()}
+    values = {
+        "answers_of": of,
+        "chosen_encoding": names.get(answers.encoding, ""),
+        "skips_rows": answers.skips,
         "carried": b64encode(data).decode() if len(data) <= MAX_KEPT else "",
         "carried_name": name,
+    }
+    if isinstance(error, EncodingError) and error.candidates:
+        return values | {"encodings": error.candidates}
+    if isinstance(error, HeadingsError):
+        return values | _of_columns(error, request)
+    if isinstance(error, WrongRowsError) and error.sound:
+        return values | {"wrong_rows": error.rows[:ROWS_SHOWN], "wrong": len(error.rows), "sound": error.sound}
+    return {}
+
+
+def _of_columns(error: HeadingsError, request: HttpRequest) -> dict[str, Any]:
+    """The columns of a table, as they were chosen before for the same headings, or as its headings say."""
+    beginning, of = error.beginning, mark(error.beginning.headings)
+    fields = zip(*beginning.rows, strict=True) if beginning.rows else ((),) * len(beginning.headings)
+    chosen = request.POST.getlist("column")
+    is_of_these = request.POST.get("headings") == of and len(chosen) == len(beginning.headings)
+    columns = chosen if is_of_these else beginning.guesses
+    return {
+        "headings_mark": of,
+        "choices": list(zip(beginning.headings, columns, fields, strict=True)),
+        "column_options": [("", _("not used")), *((column, COLUMNS[column]) for column in beginning.columns)],
     }
 
 

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 
 from desk.texts.numbers import grouped
 from desk.texts.sentences import in_words
-from desk.texts.uploads import doubt, read_as
+from desk.texts.uploads import read_as
 from desk.web.common.access import MAX_FIELD, said
-from desk.web.common.columns import by_whom, columns_in, table_in, to_choose
+from desk.web.common.columns import answers_in, by_whom, columns_in, questions, table_in
 from desk.web.common.pages import FORM, decider_form, member_page, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
@@ -148,16 +148,14 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
             context |= _trial(request, owner, given, forms.tried(owner, {"table": str(given)}, None), None)
             context |= {"given": given[:20], "count": len(given), "table": forms.packed(owner, given)}
             if understood is not None:
-                context |= {"read_as": read_as(understood), "doubt": doubt(understood)}
+                context |= {"read_as": read_as(understood), "skipped": understood.skipped}
                 context |= {"headings": understood.headings, "understood": forms.understood_packed(understood)}
     except signing.BadSignature:
         context["problem"] = _("What was read has come back changed. Choose the table again.")
-    except HeadingsError as error:
-        context |= to_choose(error, _brought(request))
-        if "column" in request.POST:  # what was chosen doesn't do
-            context["problem"] = in_words(error)
     except WrongUseError as error:
-        context["problem"] = in_words(error)
+        context |= questions(error, _brought(request), request)
+        if not isinstance(error, HeadingsError) or "column" in request.POST:
+            context["problem"] = in_words(error)
     template = _page(request, "licence-import") if "trial" in context else "web/licence-import.html"
     return show(request, owner, template, context)
 
@@ -188,8 +186,11 @@ def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
         raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
     known = order if order in forms.ORDERS else ""
     columns = columns_in(request, owner, ColumnMapping.Kind.LICENCES)
-    read = licences_in_table(owner, *table, order=known, chosen=columns)
-    columns.remember(by=request.user.get_username())
+    answers = answers_in(request, table)
+    with columns.remembered(by=request.user.get_username()):
+        read = licences_in_table(
+            owner, *table, order=known, chosen=columns, encoding=answers.encoding, skips=answers.skips
+        )
     return read, by_whom(columns)
 
 
@@ -197,8 +198,6 @@ def _brought(request: HttpRequest) -> tuple[str, bytes] | None:
     file = request.FILES.get("file")
     if file is not None and (file.size is None or file.size > MAX_AT_ONCE):
         return None
-    if file is not None:
-        file.seek(0)
     return table_in(request, "file")
 
 

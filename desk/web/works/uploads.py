@@ -18,7 +18,7 @@ from desk.doors import MAX_REQUEST
 from desk.texts import unread_metadata, uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
-from desk.web.common.columns import by_whom, columns_in, table_in, to_choose
+from desk.web.common.columns import answers_in, by_whom, columns_in, questions, table_in
 from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
 from desk.web.works.listing import Card, cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
@@ -28,9 +28,9 @@ from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading, works as searching
 from registry.works.column_mappings import Columns
 from registry.works.ownership import UNREAD
-from registry.works.spreadsheets import HeadingsError, uncomputed
+from registry.works.spreadsheets import uncomputed
 from registry.works.stated import register_all
-from registry.works.tables import lines_without, read_works
+from registry.works.tables import WorksTable, lines_without, read_works
 from workers import wiring
 
 T = TypeVar("T")
@@ -52,32 +52,47 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     files = request.FILES.getlist("files")
     author, rights = said(request.POST.get("author", ""))[:300], said(request.POST.get("rights", ""))
     declared = uploading.Declaration(author, rights, reads_metadata="reads_metadata" in request.POST)
-    table, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
+    given, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
     announced = number_in(request.POST.get("announced")) or len(files)
     try:
         by = request.user.get_username()
-        upload = uploading.begin(owner, declared, by=by, table=table, announced=announced, columns=columns)
+        table = _table(request, given, columns)
+        upload = uploading.begin(owner, declared, by=by, table=table, announced=announced)
         if files:
             uploading.receive(wiring.services(), upload, _sent(request))
             uploading.close(upload)
-    except HeadingsError as error:
-        return _to_choose(request, owner, error, table)
     except ExhibitError as error:
+        values = questions(error, given, request) if isinstance(error, WrongUseError) else {}
+        if values:
+            return _asked(request, owner, error, values)
         return _told(request, error, reverse("add-works", args=[owner.slug]))
-    if words := by_whom(columns):
-        messages.info(request, words)
+    _tell_of_table(request, table, columns)
     return _gone_on(request, upload)
 
 
-def _to_choose(
-    request: HttpRequest, owner: Owner, error: HeadingsError, table: tuple[str, bytes] | None
-) -> HttpResponseBase:
-    """Ask what the table's columns are: on the same page, where a script has the chosen files still."""
-    values = to_choose(error, table)
-    if "column" in request.POST:  # what was chosen doesn't do
+def _table(request: HttpRequest, given: tuple[str, bytes] | None, columns: Columns) -> WorksTable | None:
+    """What the table of a form declares, read as the form answers; the columns that it chose are remembered."""
+    if given is None:
+        return None
+    answers = answers_in(request, given)
+    with columns.remembered(by=request.user.get_username()):
+        return read_works(*given, columns, encoding=answers.encoding, skips=answers.skips)
+
+
+def _tell_of_table(request: HttpRequest, table: WorksTable | None, columns: Columns) -> None:
+    """Say by whose choice a table was read, and which of its rows and sheets were not."""
+    if words := by_whom(columns):
+        messages.info(request, words)
+    if table is not None and (words := upload_words.left_unread(table.understood)):
+        messages.warning(request, words)
+
+
+def _asked(request: HttpRequest, owner: Owner, error: ExhibitError, values: dict[str, Any]) -> HttpResponseBase:
+    """Ask about the table on the same page, where a script still has the chosen files."""
+    if "column" in request.POST or "wrong_rows" in values or "encodings" in values:
         values["problem"] = in_words(error)
     if request.headers.get("Accept") == JSON:
-        html = render_to_string("web/choose-columns.html", values | {"carried": ""}, request)
+        html = render_to_string("web/table-questions.html", values | {"carried": ""}, request)
         return JsonResponse({"sentence": in_words(error), "columns": html}, status=400)
     return show(request, owner, "web/add-works.html", values | _limits())
 
@@ -91,17 +106,19 @@ def state(request: HttpRequest, owner: Owner) -> dict[str, object]:
             values |= _stated(request, owner)
         except ExhibitError as error:
             values["problem"] = in_words(error)
+            if isinstance(error, WrongUseError):
+                values |= questions(error, table_in(request, "table"), request)
     return values
 
 
 def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    file, table = request.FILES.get("file"), request.FILES.get("table")
+    file, given = request.FILES.get("file"), table_in(request, "table")
     if file is None:
         raise WrongUseError(_("Choose a file."))
-    columns = Columns(owner, ColumnMapping.Kind.WORKS)
-    declared = {} if table is None else read_works(str(table.name), table.read(), columns)
-    if words := by_whom(columns):
-        messages.info(request, words)
+    columns = columns_in(request, owner, ColumnMapping.Kind.WORKS)
+    table = _table(request, given, columns)
+    declared = table or {}
+    _tell_of_table(request, table, columns)
     results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
     refused = [(name, in_words(made)) for name, made in results if isinstance(made, RefusedError)]
     new = sum(made.new for _name, made in results if not isinstance(made, RefusedError))

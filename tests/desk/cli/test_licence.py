@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from openpyxl import Workbook
+
 from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.rows import found_case, photograph, register
@@ -56,12 +58,52 @@ def test_a_table_of_customers_is_shown_before_it_is_kept(cli: Terminal, studio: 
     assert cli.ask("licence", "import", table, "--dry-run", *days)["columns"][1]["column"] == ""
     shown = cli.ask("licence", "import", table, "--dry-run", *days, "--leave-out", "From")["columns"]
     assert [one["column"] for one in shown] == ["licensee", "", "domain", ""]
-    assert "“Discount” that isn't known" in cli.run("licence", "import", table, *days, code=2).err
+    ran = cli.run("licence", "import", table, *days, code=2)
+    assert "--encoding windows-1252: Müller;7" in ran.err
+    days += ("--encoding", "windows-1252")
+    ran = cli.run("licence", "import", table, *days, code=2)
+    assert "“Discount”" in ran.err
+    assert "--leave-out" in ran.err
     assert cli.ask("licence", "list") == {"licences": []}
     ran = cli.run("licence", "import", table, *days, "--leave-out", "Discount")
     assert "Customer: licensee; Discount: not used; Domain: domain; From: valid_from." in ran.err
     (licence,) = cli.ask("licence", "list")["licences"]
     assert (licence["licensee"], licence["valid_from"]) == ("Müller", "2026-02-01")
+
+
+def test_a_chosen_column_is_remembered_though_a_row_is_wrong_and_sound_rows_are_taken(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    table = folder / "customers.csv"
+    table.write_bytes(
+        "Abnehmer;Domain;Ab\nMüller;a.example;soon\nGroß;b.example;2026-01-01\n;c.example;\n".encode("cp1252")
+    )
+    given = ("licence", "import", table, "--encoding", "windows-1252")
+    assert "“Abnehmer”" in cli.run(*given, code=2).err
+    assert "“Wer”" in cli.run(*given, "--column", "Abnehmer=Wer", code=2).err
+    ran = cli.run(*given, "--column", "Abnehmer=licensee", code=2)
+    assert ("line 2" in ran.err, "line 4" in ran.err, "--skip-rows" in ran.err) == (True, True, True)
+    answer = cli.ask(*given, "--skip-rows", "--dry-run")  # the column is known by now
+    assert ([one["line"] for one in answer["skipped"]], answer["licences"]) == ([2, 4], 1)
+    answer = cli.ask(*given, "--skip-rows")
+    assert ([one["line"] for one in answer["skipped"]], answer["new"]) == ([2, 4], 1)
+    assert [one["licensee"] for one in cli.ask("licence", "list")["licences"]] == ["Groß"]
+
+
+def test_a_table_without_rows_is_no_success_and_unread_sheets_are_named(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    table = folder / "licences.csv"
+    table.write_text("licensee,domain\n", "utf-8")
+    for asked in ((), ("--dry-run",)):
+        cli.run("licence", "import", table, *asked, code=2)
+    book = Workbook()
+    for sheet in (book.worksheets[0], book.create_sheet("Old ones")):
+        sheet.append(["licensee", "domain"])
+        sheet.append(["A", "a.example"])
+    book.save(folder / "licences.xlsx")
+    assert cli.ask("licence", "import", folder / "licences.xlsx", "--dry-run")["unread_sheets"] == ["Old ones"]
+    assert "“Old ones”" in cli.run("licence", "import", folder / "licences.xlsx").err
 
 
 def test_what_says_more_than_a_domain_licenses_nothing(cli: Terminal, studio: str, folder: Path) -> None:

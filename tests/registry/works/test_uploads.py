@@ -15,6 +15,7 @@ from registry.db import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
 from registry.works import register as step, uploads
 from registry.works.register import import_uploads
+from registry.works.tables import read_works
 from registry.works.uploads import Declaration, Sent
 from tests.assets.rows import owner, photograph
 from tests.registry.works.test_ownership import signed
@@ -26,7 +27,7 @@ def sent(name: str, data: bytes) -> Sent:
 
 
 def begun(of: Owner, table: str = "", encoding: str = "utf-8", announced: int = 0) -> Upload:
-    given = ("works.csv", table.encode(encoding)) if table else None
+    given = read_works("works.csv", table.encode(encoding)) if table else None
     return uploads.begin(of, Declaration(author="Ann Lee"), by="ann", table=given, announced=announced)
 
 

@@ -107,7 +107,7 @@
     const place = document.getElementById("columns");
     place.innerHTML = html; // escaped by the server
     place.scrollIntoView({ block: "center" });
-    place.querySelector("select")?.focus({ preventScroll: true });
+    place.querySelector("select, input:not([type=hidden])")?.focus({ preventScroll: true });
   }
 
   // Posts what is given, or asks where nothing is; goes on trying while there is no connection.

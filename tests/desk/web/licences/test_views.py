@@ -195,6 +195,25 @@ def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence
     assert Case.objects.get(number=1).decision == "licensed"
 
 
+def test_the_encoding_of_a_table_is_asked_first_and_rows_with_errors_are_skipped_on_demand(
+    ann: Client, studio: Owner
+) -> None:
+    table = "Abnehmer;Domain;Ab\nGroß;a.example;\nMüller;b.example;bald\n".encode("cp1252")
+    page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table)}).content.decode()
+    assert 'name="column"' not in page
+    names = ("answers-of", "carried", "carried-name")
+    given = {name: field(page, name) for name in names} | {"encoding": "windows-1252"}
+    page = ann.post(f"{LEDGER}import", given).content.decode()
+    given |= {"headings": field(page, "headings")}
+    page = ann.post(f"{LEDGER}import", {**given, "column": ["licensee", "domain", "valid_from"]}).content.decode()
+    assert 'name="skip-rows" type="checkbox"' in page
+    page = ann.post(f"{LEDGER}import", {**given, "skip-rows": "1"}).content.decode()
+    ann.post(f"{LEDGER}import", {"save": "1", "table": field(page, "table")})
+    assert list(studio.licences.values_list("licensee", flat=True)) == ["Groß"]
+    page = ann.post(f"{LEDGER}import", {"file": SimpleUploadedFile("l.csv", table), **given}).content.decode()
+    assert 'name="skip-rows" type="checkbox"' in page
+
+
 def test_columns_of_a_table_are_chosen_once_and_can_be_forgotten(ann: Client, studio: Owner) -> None:
     table = b"Client name,Site,<b>Extra</b>\nHarbour Prints,shop.example,=1+1\n"
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -105,8 +106,55 @@ def test_a_line_that_was_taken_for_files_of_several_folders_is_named(ann: Client
     assert '<li class="url">a.jpg (2)</li>' in page
 
 
+GERMAN = "Kennung;Bildtitel;Fotograf;Aufnahmedatum\na.jpg;Hafen;Bernd Groß;bald\nb.jpg;Möwe;Ann;2016\n".encode("cp1252")
+
+
+def hidden(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_a_table_is_asked_about_step_by_step_and_nothing_that_was_answered_is_lost(ann: Client) -> None:
+    def post(**given: object) -> str:
+        return ann.post(at("add-works"), given, follow=True).content.decode()
+
+    page = post(table=file("works.csv", GERMAN), announced="2")  # first the encoding, with the names to judge by
+    assert 'value="windows-1252"' in page
+    assert "Bernd Groß" in page
+    assert 'name="column"' not in page
+    answers = {"answers-of": hidden(page, "answers-of"), "encoding": "windows-1252", "announced": "2"}
+    carried = {"carried": hidden(page, "carried"), "carried-name": "works.csv"}
+    page = post(**answers, **carried)
+    assert page.count('name="column"') == 4
+    assert hidden(page, "encoding") == "windows-1252"
+    answers["headings"] = hidden(page, "headings")
+    page = post(**answers, **carried, column=["", "title", "author", ""])  # no file: the choice stays on the page
+    assert page.count(" selected>") >= 4
+    assert '<option value="author" selected>' in page
+    page = post(**answers, **carried, column=["file", "title", "author", "created"])
+    assert 'name="skip-rows" type="checkbox"' in page
+    assert hidden(page, "encoding") == "windows-1252"
+    assert not Upload.objects.exists()
+    page = post(**answers, **carried, **{"skip-rows": "1"})  # the columns are remembered
+    assert [(line.file, line.declared["author"]) for line in Upload.objects.get().lines.all()] == [("b.jpg", "Ann")]
+    assert "bald" in page
+
+    other = "Kennung;Bildtitel;Fotograf;Aufnahmedatum\nc.jpg;Łódź;Żółw;bald\nd.jpg;A;B;\n".encode("cp1250")
+    page = post(table=file("works.csv", other), **answers, **{"skip-rows": "1"})  # answers hold for their table alone
+    assert 'value="windows-1250"' in page
+    assert Upload.objects.count() == 1
+
+
+def test_a_script_is_asked_about_its_table_too(ann: Client) -> None:
+    given = {"table": file("works.csv", GERMAN), "announced": "1"}
+    answer = ann.post(at("add-works"), given, headers={"Accept": "application/json"})
+    assert (answer.status_code, 'value="windows-1252"' in answer.json()["columns"]) == (400, True)
+    assert 'name="carried"' not in answer.json()["columns"]
+
+
 def test_a_table_that_cannot_be_used_is_explained_and_begins_nothing(ann: Client) -> None:
-    given = {"files": file("a.jpg", photograph(1)), "table": file("works.csv", b"file,titel\n")}
+    given = {"files": file("a.jpg", photograph(1)), "table": file("works.csv", b"file,titulus\n")}
     page = ann.post(at("add-works"), given, follow=True).content.decode()
     assert "What do its columns hold?" in page
     assert not Upload.objects.exists()

@@ -1,0 +1,88 @@
+"""Options of commands that read tables, and what a command says of a table that can't be read as it is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from desk.cli.common.options import together
+from desk.cli.common.show import note
+from exhibit.errors import WrongUseError
+from exhibit.files.delimited import ENCODINGS
+
+if TYPE_CHECKING:
+    from registry.models import ColumnMapping, Owner
+    from registry.works.column_mappings import Columns
+    from registry.works.spreadsheets import Understood
+
+SHOWN = 6
+"""Encodings of which the terminal shows how a table reads in them."""
+table_options = together(
+    click.option(
+        "--encoding",
+        type=click.Choice(tuple(ENCODINGS), case_sensitive=False),
+        help="The encoding of a CSV table, where it can't be determined.",
+    ),
+    click.option("--column", "named_columns", multiple=True, metavar="HEADING=COLUMN", help="What a column holds."),
+    click.option("--leave-out", "unused", multiple=True, metavar="HEADING", help="A column that isn't used."),
+    click.option("--skip-rows", is_flag=True, help="Skip rows that can't be used, and list them."),
+)
+"""Options that say how a table is read: ``encoding``, ``named_columns``, ``unused``, ``skip_rows``."""
+
+
+def columns_of(owner: "Owner", kind: "ColumnMapping.Kind", named: tuple[str, ...]) -> "Columns":
+    """What the headings of an owner's tables mean, with those that the command names.
+
+    Raises:
+        WrongUseError: An option isn't HEADING=COLUMN, or there is no such column.
+    """
+    from registry.works.column_mappings import Columns
+
+    columns, pairs = Columns(owner, kind), [one.rpartition("=") for one in named]
+    if wrong := next((one for one, pair in zip(named, pairs, strict=True) if not pair[0].strip()), None):
+        raise WrongUseError(f"“{wrong}” isn't a heading and a column.", hint="Write --column HEADING=COLUMN.")
+    columns.choose({heading: column.strip() for heading, _sign, column in pairs})
+    return columns
+
+
+def python_name(encoding: str | None) -> str:
+    """The chosen encoding as Python names it; empty where none was chosen."""
+    return ENCODINGS[encoding] if encoding else ""
+
+
+def left_out_by(unused: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether the command leaves out the column below a heading."""
+    return {heading.strip() for heading in unused}.__contains__
+
+
+@contextmanager
+def reading_table() -> Iterator[None]:
+    """Say of a table that can't be read as it is which options help."""
+    from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
+
+    try:
+        yield
+    except EncodingError as error:
+        if not error.candidates:
+            raise
+        for candidate in error.candidates[:SHOWN]:
+            note(f"  --encoding {candidate.encoding}: {candidate.lines[0]}")
+        hint = "Choose the encoding in which the names are right, or save the table as CSV UTF-8."
+        raise WrongUseError(error.message, hint=hint) from error
+    except HeadingsError as error:
+        hint = f"{error.hint}\n--column HEADING=COLUMN says what a column holds; --leave-out HEADING leaves it out."
+        raise WrongUseError(error.message, hint=hint) from error
+    except WrongRowsError as error:
+        if not error.sound:
+            raise
+        hint = f"{error.hint}\n--skip-rows skips them and uses the other {error.sound:,}.".strip()
+        raise WrongUseError(error.message, hint=hint) from error
+
+
+def note_unread(understood: "Understood") -> None:
+    """Note which rows and sheets of a table were not read."""
+    from desk.texts import uploads
+
+    if words := uploads.left_unread(understood):
+        note(words)
