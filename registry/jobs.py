@@ -167,6 +167,14 @@ def capture(services: "Services", ids: Sequence[int]) -> None:
     capture_sightings(services, ids)
 
 
+@_job(gettext_noop("captured pages, to be read"), DEFAULT, "PageReading", "capture__case__owner", batch=8)
+def read_page(services: "Services", ids: Sequence[int]) -> None:
+    """Read pages that visits kept, for the claim check and for mail addresses."""
+    from registry.notices.page_readings import read_pages
+
+    read_pages(services, ids)
+
+
 @_job(gettext_noop("questions to a web archive"), VISITS, "ArchiveQuestion", "case__owner")
 def ask_archive(services: "Services", ids: Sequence[int]) -> None:
     """Ask a web archive since when it has captures."""

@@ -111,6 +111,7 @@ from registry.notices.models import (
     NoticeReply,
     NoticeReplyFile,
     NoticeWording,
+    PageReading,
     Sender,
 )
 from registry.notifications.models import (

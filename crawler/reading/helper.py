@@ -12,6 +12,7 @@ from crawler.formats.job import Kind
 from crawler.formats.strict import read
 from crawler.reading import css
 from crawler.reading.found import Document
+from crawler.reading.statements import PageStatements
 from exhibit.errors import RefusedError
 from exhibit.helper import Answer, Helper, HelperDiedError, serve
 from exhibit.reasons import Reason
@@ -38,6 +39,14 @@ def sheet_of(data: bytes, content_type: str) -> tuple[list[str], list[str]]:
     return told["images"], told["imports"]
 
 
+def statements_of(data: bytes, picture_url: str) -> PageStatements:
+    """What a page states, read as :func:`crawler.reading.page_statements.read_statements` does.
+
+    Raises ``RefusedError`` when it can't be read within the limits.
+    """
+    return read(PageStatements, _asked({"what": "statements", "url": picture_url}, data)["statements"], "statements")
+
+
 def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     try:
         told, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
@@ -52,6 +61,7 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     """Read one document."""
     from crawler.reading.encoding import decoded  # noqa: PLC0415 - the asking side needs no parsers
     from crawler.reading.feeds import read_feed, read_sitemap  # noqa: PLC0415
+    from crawler.reading.page_statements import read_statements  # noqa: PLC0415
     from crawler.reading.webpage import read_page  # noqa: PLC0415
 
     kind, url = question["what"], question.get("url", "")
@@ -61,6 +71,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
     try:
         if kind == Kind.SITEMAP:
             document = read_sitemap(data, url, question["max_bytes"], question.get("content_type", ""))
+        elif kind == "statements":
+            return {"statements": asdict(read_statements(data, url))}, b""
         elif kind == Kind.FEED:
             document = read_feed(data, url, question["max_bytes"], question["content_type"])
         else:

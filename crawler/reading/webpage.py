@@ -84,7 +84,7 @@ def read_page(
     the page is written in, and counts for its addresses. Raises ``RefusedError`` when a tag has more attributes than
     anybody writes: the parser compares each with all others.
     """
-    roots = _parsed(text)
+    roots = parse_html(text)
     reader = _Reader(_base(roots[0], url), url, token.lower(), encoding)
     reader.read(roots)
     reader.link(absolute(url, refresh_address(refresh) or ""), Kind.PAGE)
@@ -93,7 +93,7 @@ def read_page(
     return reader.document(roots[0])
 
 
-def _parsed(text: str) -> list[Element]:
+def parse_html(text: str) -> list[Element]:
     """The trees of HTML: what stands behind ``</html>`` becomes one of its own. Raises as :func:`read_page`."""
     if _CROWDED.search(_ASIDE.sub(lambda match: match["tag"] or "", text)):
         sentence = Sentence("A tag of the page has more than %(most)s attributes.", most=_MAX_ATTRIBUTES)
@@ -193,7 +193,7 @@ class _Reader:
         if not text:
             return
         try:
-            roots = _parsed(text) if self.frames < FRAMES_DEEP else []
+            roots = parse_html(text) if self.frames < FRAMES_DEEP else []
         except RefusedError:
             roots = []
         if not roots:

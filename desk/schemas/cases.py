@@ -20,7 +20,6 @@ from registry.cases.also_shown import also_shown
 from registry.cases.history import in_english
 from registry.matches import calibrations
 from registry.notices.claims import check
-from workers import wiring
 
 
 class CaseWork(Answer):
@@ -168,7 +167,7 @@ class AlsoShown(Answer):
 
 
 def _claims(row: models.Case) -> list[ClaimCheck]:
-    return ClaimCheck.of(check(wiring.services(), [row]))
+    return ClaimCheck.of(check([row]))
 
 
 class Elsewhere(Answer):

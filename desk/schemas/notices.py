@@ -10,7 +10,7 @@ from desk.schemas.base import NOON, Answer, From, Hex, Moment
 from desk.texts import claims
 from registry import models
 from registry.notices.checker import gaps
-from registry.notices.claims import Check, check, unanswered
+from registry.notices.claims import Check, check, unanswered, unread
 from registry.notices.contents import items_of, letter
 from registry.notices.mail import may_have_left
 from registry.notices.notices import BEGUN
@@ -164,14 +164,14 @@ class FullNotice(NoticeLine):
     def of(cls, services: Services, row: models.Notice) -> Self:
         """A notice with its letter and all that is known of it."""
         items, is_draft = items_of(row), row.state == models.Notice.State.DRAFT
-        checks = check(services, [item.row.case for item in items]) if row.state in BEGUN else {}
+        checks = check([item.row.case for item in items]) if row.state in BEGUN else {}
         made = letter(row, items) if is_draft else None
         return cls.from_row(
             row,
             unread=row.replies.filter(seen_at=None).exists(),
             text=_text(services, row) if made is None else made.whole,
             claims=ClaimCheck.of(checks),
-            missing=[*gaps(row, items), *unanswered(checks)] if is_draft else [],
+            missing=[*gaps(row, items), *unanswered(checks), *unread(checks)] if is_draft else [],
             cases=[NoticedCase.from_row(item, places=len(item.there)) for item in items],
         )
 

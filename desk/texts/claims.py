@@ -6,10 +6,10 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
+from crawler.reading.statements import What
 from desk.texts import cases, ownership
 from registry.models import Case, Owner
 from registry.notices.claims import Check, Kind, Point
-from registry.notices.page_claims import What
 from registry.works.licence_check import Gap, Obstacle
 
 SENTENCES = {

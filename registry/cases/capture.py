@@ -26,6 +26,7 @@ from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.log import audit_log
 from registry.models import UNFINISHED, Bundle, Capture, Case, Sighting, StepState
+from registry.notices import page_readings
 from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
@@ -157,6 +158,7 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         audit_log.captured(row.case, captured.outcome, files)
         steps.finish(Capture, [row.pk])
         recaptures.look_after(case)
+        page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
     services.enqueue(jobs.seal, list(waiting.values_list("pk", flat=True)))

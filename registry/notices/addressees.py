@@ -1,37 +1,25 @@
 """Whom a notice may go to: a table of platforms, and what the party's own pages say. A guess is called a guess."""
 
-import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from html import unescape
-from itertools import islice
 from pathlib import Path
-from urllib.parse import unquote
 
 from django.db.models import Q
 
 from exhibit.clock import parse_rfc3339
-from exhibit.digests import Digest
-from exhibit.errors import NotFoundError
 from exhibit.network.addresses import host_of, registrable_domain
-from registry.db.fields import KeptFile
-from registry.models import Capture, Crawl, FrontierUrl, Notice, PartyLookup, StepState
-from registry.notices.checker import is_address
+from registry.models import Crawl, FrontierUrl, Notice, PageReading, PartyLookup, StepState
 from registry.notices.notices import FILINGS
-from registry.services.services import Services
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"
 """Where the US Copyright Office lists the agents that providers have designated."""
 
-MAX_PAGES, MAX_BYTES, MAX_ADDRESSES, MAX_PROPOSALS = 8, 1024 * 1024, 40, 12
-_MAILTO = re.compile(r"mailto:([^\"'?#>\s]{3,300})", re.IGNORECASE)
-_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}")
+MAX_PAGES, MAX_PROPOSALS = 8, 12
 _CONTACT = r"(contact|kontakt|impressum|imprint|legal|copyright|dmca|about|lianxi|lxwm|guanyu)"
-_FILES = (".png", ".jpg", ".gif", ".webp", ".svg", ".js", ".css")
 _TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
 
 
@@ -69,11 +57,11 @@ def platforms() -> tuple[Platform, ...]:
     return tuple(Platform(**line) for line in table["platform"])
 
 
-def proposals(services: Services, notice: Notice) -> list[Proposal]:
+def proposals(notice: Notice) -> list[Proposal]:
     """Possible addressees of a notice, the best known first. Nothing is fetched: it was captured and crawled."""
     if notice.kind in FILINGS:
         return []
-    found = [*_of_table(notice), *_of_captures(services, notice), *_of_registries(notice), *_of_crawls(notice)]
+    found = [*_of_table(notice), *_of_captures(notice), *_of_registries(notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
         found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
     return found[:MAX_PROPOSALS]
@@ -92,41 +80,21 @@ def _of_table(notice: Notice) -> Iterable[Proposal]:
             yield Proposal("table", line.name, line.email, line.form, line.source, line.read, line.first_hand)
 
 
-def _of_captures(services: Services, notice: Notice) -> list[Proposal]:
+def _of_captures(notice: Notice) -> list[Proposal]:
     """Mail addresses that stand on the captured pages of the party, those that speak of copyright first."""
-    rows = Capture.objects.filter(case__notice_cases__notice=notice, state=StepState.DONE).select_related("sighting")
+    readings = PageReading.objects.filter(capture__case__notice_cases__notice=notice, state=StepState.DONE)
+    newest = readings.select_related("capture__sighting").defer("words").order_by("-capture__finished_at")[:MAX_PAGES]
     found: dict[str, Proposal] = {}
-    for row in rows.order_by("-finished_at")[:MAX_PAGES]:
-        for address in _addresses(_page(services, row.files)):
-            day = None if row.finished_at is None else row.finished_at.date()
-            known = Proposal("page", "", address, "", row.sighting.page_url, day, first_hand=False)
-            found.setdefault(address, known)
+    for visit, address in ((one.capture, address) for one in newest for address in one.addresses):
+        day = None if visit.finished_at is None else visit.finished_at.date()
+        known = Proposal("page", "", address, "", visit.sighting.page_url, day, first_hand=False)
+        found.setdefault(address, known)
 
     def rank(address: str) -> tuple[bool, bool]:
         name, _, host = address.rpartition("@")
         return not any(word in name for word in _TELLING), registrable_domain(host) != notice.party
 
     return [found[address] for address in sorted(found, key=rank)[:5]]
-
-
-def _page(services: Services, files: Sequence[KeptFile]) -> str:
-    digest = next((file["digest"] for file in files if file["role"] == "page"), None)
-    if digest is None:
-        return ""
-    try:
-        with services.blobs.open(Digest.from_hex(digest)) as stream:
-            return stream.read(MAX_BYTES).decode("utf-8", "replace")
-    except NotFoundError:
-        return ""
-
-
-def _addresses(page: str) -> list[str]:
-    """Mail addresses in a page's HTML: links first, then words; of a page made of addresses the first ones."""
-    links = (unquote(unescape(match[1])) for match in _MAILTO.finditer(page))
-    words = (match[0] for match in _ADDRESS.finditer(page))
-    told = [*islice(links, MAX_ADDRESSES), *islice(words, MAX_ADDRESSES)]
-    found = dict.fromkeys(address.strip().lower() for address in told)
-    return [address for address in found if is_address(address) and not address.endswith(_FILES)]
 
 
 def _of_registries(notice: Notice) -> Iterable[Proposal]:

@@ -3,6 +3,7 @@
 from django.db.models import Case as Choice, Min, When
 from django.utils.translation import gettext as _
 
+from crawler.reading.statements import resellers
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
@@ -12,7 +13,6 @@ from registry.db.rows import alone_with, write
 from registry.log import audit_log
 from registry.models import Case, Licence, Owner
 from registry.notices.claims import Check, Kind
-from registry.notices.page_claims import resellers
 
 MAX_NAME, MAX_WORDS, MAX_OFFERED = 200, 1_000, 20
 """Characters of an agency's name, and of its answer; agencies that are offered."""

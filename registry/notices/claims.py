@@ -16,27 +16,28 @@ from django.db import transaction
 from django.db.models import Func, TextField, Value, prefetch_related_objects
 from django.utils.translation import gettext as _, ngettext
 
+from crawler.reading.statements import Stated, What, resellers, squashed, stated_in
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of, registrable_domain
 from registry.cases import history, recaptures
 from registry.log import audit_log
 from registry.models import (
+    UNFINISHED,
     Canary,
-    Capture,
     Case,
     CaseEvent,
     ClaimAnswer,
     Notice,
     NoticeEvent,
+    PageReading,
     Sighting,
     StepState,
     User,
 )
-from registry.notices.page_claims import MAX_BYTES, Stated, What, read_page, resellers, squashed, stated_in
-from registry.services.services import Services
+from registry.notices.page_readings import page_of
 from registry.works.licence_check import SEEN, Ledger, ledger_of
 from registry.works.ownership import warnings_of
 
@@ -47,11 +48,6 @@ _CONTEXT = re.compile(
     r"rezension|kritik|zitat|nachrichten)(?![a-z])|(评论|书评|影评|引用|新闻|报道|戏仿|论文)",
     re.IGNORECASE,
 )
-
-
-_Page = tuple[list[Stated], bool]  # what a text states, and whether it names whom the work is by
-Pages = dict[tuple[str, ...], _Page]
-"""What kept pages state, by their digest, the picture's address and the names that were looked for."""
 
 
 class Kind(StrEnum):
@@ -102,6 +98,7 @@ class Check:
     points: tuple[Point, ...]
     places: int  # where the case was seen
     pages: int  # kept pages of those that were read
+    pending: int  # kept pages that are still to be read
 
     @property
     def unanswered(self) -> int:
@@ -123,13 +120,11 @@ class Check:
         ]
 
 
-def check(
-    services: Services, cases: Sequence[Case], ledger: Ledger | None = None, read: Pages | None = None
-) -> dict[int, Check]:
-    """The claim check of cases of one owner, by number. Nothing is fetched; what is in ``read`` isn't read again."""
+def check(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, Check]:
+    """The claim check of cases of one owner, by number. Nothing is fetched, and no page is parsed."""
     if not cases:
         return {}
-    known = _Known(services, cases, ledger or ledger_of(cases[0].owner_id), {} if read is None else read)
+    known = _Known(cases, ledger or ledger_of(cases[0].owner_id))
     return {case.number: known.check(case) for case in cases}
 
 
@@ -147,14 +142,28 @@ def unanswered(checks: Mapping[int, Check]) -> list[str]:
     ]
 
 
-def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
+def unread(checks: Mapping[int, Check]) -> list[str]:
+    """The same of pages that are still to be read: a sentence for each case."""
+    return [
+        ngettext(
+            "Case %(case)d: %(n)d captured page is still to be read.",
+            "Case %(case)d: %(n)d captured pages are still to be read.",
+            found.pending,
+        )
+        % {"case": number, "n": found.pending}
+        for number, found in checks.items()
+        if found.pending
+    ]
+
+
+def answer(case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
     """Keep a member's answer to a point, which counts until the point rests on other grounds; the log keeps all.
 
     Raises ``WrongUseError`` without words, and when the point isn't there as it was shown (:attr:`Point.mark`).
     """
     if not words.strip():
         raise WrongUseError(_("There are no words."), hint=_("Say what you know of it, and from where."))
-    points = check(services, [case])[case.number].points
+    points = check([case])[case.number].points
     point = next((point for point in points if (point.kind, point.mark) == (kind, mark)), None)
     if point is None:
         raise WrongUseError(_("The point has changed since it was shown."), hint=_("Read it again, then answer."))
@@ -169,8 +178,8 @@ def answer(services: Services, case: Case, kind: str, mark: str, words: str, *, 
 class _Known:
     """What is known of some cases of one owner, in as many queries as for one."""
 
-    def __init__(self, services: Services, cases: Sequence[Case], ledger: Ledger, read: Pages) -> None:
-        self.services, self.ledger, self.read = services, ledger, read
+    def __init__(self, cases: Sequence[Case], ledger: Ledger) -> None:
+        self.ledger = ledger
         owner, ids = cases[0].owner, [case.pk for case in cases]
         prefetch_related_objects(cases, "work__remarks", "work__conflicts", "captures", SEEN)
         for case in cases:
@@ -179,10 +188,14 @@ class _Known:
         self.places: dict[int, dict[tuple[bytes, bytes], Sighting]] = defaultdict(dict)
         for row in (row for case in cases for row in case.case_sightings.all()):
             self.places[row.case_id].setdefault(recaptures.place_of(row.sighting), row.sighting)
-        kept = [row for case in cases for row in case.captures.all() if row.state == StepState.DONE and _page_of(row)]
+        kept = [row for case in cases for row in case.captures.all() if row.state == StepState.DONE and page_of(row)]
         self.visits = {
             (row.case_id, *recaptures.place_of(row)): row for row in sorted(kept, key=lambda row: row.number)
         }
+        readings = PageReading.objects.filter(capture__in=[row.pk for row in self.visits.values()])
+        self.readings = {row.capture_id: row for row in readings.defer("words", "addresses")}
+        stating = [pk for case in cases for pk in self._read_visits(case) if self.readings[pk].statements]
+        self.words = dict(PageReading.objects.filter(capture__in=stating).values_list("capture", "words"))
         self.answers = {(row.case_id, row.point): row for row in ClaimAnswer.objects.filter(case__in=ids)}
         self.lost = lost(works)
         mails = User.objects.filter(memberships__owner=owner).values_list(Value("mail"), "email")
@@ -231,11 +244,24 @@ class _Known:
                 given = self.answers.get((case.pk, kind))
                 held = given is not None and canonical(given.grounds) == canonical(told)
                 points.append(Point(Kind(kind), told, tuple(evidence)[:MAX_GROUNDS], given if held else None))
-        return Check(tuple(points), len(self.places[case.pk]), pages)
+        pending = sum(
+            self.readings[row.pk].state in UNFINISHED
+            for (of, *_place), row in self.visits.items()
+            if of == case.pk and row.pk in self.readings
+        )
+        return Check(tuple(points), len(self.places[case.pk]), pages, pending)
+
+    def _read_visits(self, case: Case) -> list[int]:
+        """The visits whose pages count for a case: those of its places, the newest, as far as they were read."""
+        seen = list(self.places[case.pk].values())[:MAX_PLACES]
+        visits = (self.visits.get((case.pk, *recaptures.place_of(sighting))) for sighting in seen)
+        pks = [visit.pk for visit in visits if visit is not None]
+        return [pk for pk in pks if pk in self.readings and self.readings[pk].is_read][:MAX_PAGES]
 
     def _statements(self, case: Case, seen: Iterable[Sighting]) -> tuple[list[tuple[dict[str, Any], Evidence]], int]:
         """What the work's own words and pages state: the newest kept ones, and what a crawl read beside the picture."""
-        names, pages = [name for name in map(squashed, _names(case)) if len(name) > 1], 0
+        names = [name for name in map(squashed, _names(case)) if len(name) > 1]
+        read = self._read_visits(case)
         work = case.work
         found: list[tuple[dict[str, Any], Evidence]] = []
         for text in (work.rights_statement, *(str(work.metadata.get(name, "")) for name in ("rights", "licence"))):
@@ -243,24 +269,18 @@ class _Known:
             found += [({"what": each.what, "name": each.name, "page": ""}, Evidence("", each.words)) for each in own]
         for sighting in seen:
             visit = self.visits.get((case.pk, *recaptures.place_of(sighting)))
-            page = self._read(visit, sighting.image_url, names) if visit and pages < MAX_PAGES else None
-            stated, credited = page or _credited(sighting.context, stated_in(sighting.context), names)
-            pages += page is not None
+            source = visit.pk if visit and visit.pk in read else None
+            if source is None:
+                stated, words = stated_in(sighting.context), squashed(sighting.context)
+            else:
+                stated = [Stated(**each) for each in self.readings[source].statements]
+                words = self.words.get(source, "")
+            credited = any(name in words for name in names)
             for each in stated:
-                told = {"what": each.what, "name": each.name, "near": each.near, "page": sighting.page_url}
-                where = Evidence(sighting.page_url, each.words, visit.pk if visit and page is not None else None)
+                told = {"what": What(each.what), "name": each.name, "near": each.near, "page": sighting.page_url}
+                where = Evidence(sighting.page_url, each.words, source)
                 found.append((told | {"credited": credited}, where))
-        return sorted(found, key=lambda pair: canonical(pair[0])), pages
-
-    def _read(self, visit: Capture, picture: str, names: Sequence[str]) -> _Page | None:
-        """What the page that a visit kept states, or nothing: it was removed for good, or the store is away."""
-        if (key := (_page_of(visit), picture, *names)) not in self.read:
-            try:
-                with self.services.blobs.open(Digest.from_hex(_page_of(visit))) as stream:
-                    self.read[key] = _credited(*read_page(stream.read(MAX_BYTES), picture), names)
-            except ExhibitError:
-                return None
-        return self.read[key]
+        return sorted(found, key=lambda pair: canonical(pair[0])), len(read)
 
     def _licences(self, case: Case, seen: Iterable[Sighting]) -> list[tuple[dict[str, Any], Evidence]]:
         """Licences that name a place: they cover it, or only their time or territory doesn't fit."""
@@ -283,21 +303,11 @@ class _Known:
                 yield sighting.page_url, Evidence(sighting.page_url)
 
 
-def _credited(text: str, stated: list[Stated], names: Iterable[str]) -> _Page:
-    return stated, bool(stated) and any(name in squashed(text) for name in names)
-
-
 def _sorted(
     kind: Kind, name: str, found: Iterable[tuple[str, Evidence]]
 ) -> list[tuple[Kind, dict[str, Any], Iterable[Evidence]]]:
     rows = dict(sorted(found, key=lambda pair: pair[0]))
     return [(kind, {name: list(rows)}, rows.values())]
-
-
-def _page_of(visit: Capture) -> str:
-    """The digest of the page that a visit kept, as a browser left it or as it was served; empty without one."""
-    roles = {file["role"]: file["digest"] for file in visit.kept}
-    return roles.get("dom") or roles.get("page") or ""
 
 
 def _names(case: Case) -> tuple[str, ...]:

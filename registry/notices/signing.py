@@ -15,10 +15,10 @@ from registry.bundles import passkeys
 from registry.bundles.passkeys import Act, Answer
 from registry.db.fields import KeptFile
 from registry.db.rows import write
-from registry.models import Case, Notice, NoticeMail
+from registry.models import Notice, NoticeMail
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import gaps
-from registry.notices.claims import Pages, check, unanswered
+from registry.notices.claims import check, unanswered, unread
 from registry.notices.contents import Letter, items_of, keep_shown, letter
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
@@ -42,12 +42,10 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
     (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
     notices signed with a passkey and this answer isn't one to that.
     """
-    pages: Pages = {}
-    check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
     with notices.held_draft(notice) as held:
         items = items_of(held)
-        checks = check(services, [item.row.case for item in items], read=pages)
-        missing = [*gaps(held, items), *unanswered(checks)]
+        checks = check([item.row.case for item in items])
+        missing = [*gaps(held, items), *unanswered(checks), *unread(checks)]
         if missing:
             raise WrongUseError(missing[0], hint=_("Nothing was signed."))
         made = letter(held, items)
@@ -96,8 +94,6 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
     if not services.config.mail_url:
         said = _("No mail server is set, so nothing can be sent from here.")
         raise WrongUseError(said, hint=_("Take the PDF or the text, send it yourself, and say here that you did."))
-    pages: Pages = {}
-    check(services, _cases(notice), read=pages)  # below, where the notice is held, only pages that came since are read
     with transaction.atomic():
         held = notices.held_signed(notice)
         cases = notices.held_cases(held)
@@ -111,7 +107,10 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             said = _("The addressee has no e-mail address.")
             hint = _("Take the PDF or the text, send it yourself, and say here that you did.")
             raise WrongUseError(said, hint=hint)
-        if open_points := unanswered(check(services, cases, read=pages)):
+        checks = check(cases)
+        if pending := unread(checks):
+            raise WrongUseError(pending[0], hint=_("Try again in a minute."))
+        if open_points := unanswered(checks):
             raise WrongUseError(
                 open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
             )
@@ -119,10 +118,6 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
         made = mail.ask(held, to, name, by=by)
     services.enqueue(jobs.notice, [made.pk])
     return made
-
-
-def _cases(notice: Notice) -> list[Case]:
-    return [row.case for row in notice.notice_cases.select_related("case__owner")]
 
 
 MEDIA_TYPES = ("text/plain", "application/pdf", "message/rfc822", "image/jpeg", "image/png")

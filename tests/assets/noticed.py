@@ -6,12 +6,11 @@ import pytest
 
 from registry.cases.decisions import confirm
 from registry.matches.match import match_pictures
-from registry.models import Case, Notice, Owner, Work
-from registry.notices import notices
+from registry.models import Capture, Case, Notice, Owner, PageReading, Work
+from registry.notices import notices, page_readings
 from registry.notices.claims import answer, check
 from registry.notices.contents import letter
 from registry.notices.signing import read_mark, sign
-from registry.services.services import Services
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -83,8 +82,16 @@ def signed(inline: SyncRunner, row: Notice) -> Notice:
     return notices.notice(row.owner, row.number)
 
 
-def answer_all(services: Services, of: Owner, words: str) -> None:
+def read_captured_pages(inline: SyncRunner) -> None:
+    """Have the pages that visits kept read, each anew."""
+    PageReading.objects.all().delete()
+    for visit in Capture.objects.filter(state="done"):
+        page_readings.request_reading(inline.services, visit)
+    page_readings.read_pages(inline.services, list(PageReading.objects.values_list("pk", flat=True)))
+
+
+def answer_all(of: Owner, words: str) -> None:
     """Answer every open point of the claim check of the owner's cases."""
-    for number, found in check(services, list(of.cases.all())).items():
+    for number, found in check(list(of.cases.all())).items():
         for point in found.points:
-            answer(services, of.cases.get(number=number), point.kind, point.mark, words, by="ann")
+            answer(of.cases.get(number=number), point.kind, point.mark, words, by="ann")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from crawler.crawling.files import read_files
 from crawler.formats.job import Job, Source, SourceKind
 from crawler.reading import css, feeds
+from crawler.reading.page_statements import read_statements
 from crawler.reading.webpage import read_page
 from crawler.state.crawl import Crawl
 from evidence.verify.verifier import Verifier
@@ -21,7 +22,6 @@ from exhibit.errors import ExhibitError
 from exhibit.pictures import metadata, picture_file
 from exhibit.pictures.decode import Limits
 from exhibit.plain import plain
-from registry.notices import page_claims
 from registry.works.spreadsheets import read_lines
 from tests.assets.badfiles import BAD_FILES
 
@@ -41,7 +41,7 @@ def decode(data: bytes) -> None:
 
 def html(data: bytes) -> None:
     """A page, and what it states of a picture."""
-    page_claims.read_page(data, f"{URL}image.jpg")
+    read_statements(data, f"{URL}image.jpg")
     with suppress(ExhibitError):
         read_page(data.decode("utf-8", "replace"), URL)
 

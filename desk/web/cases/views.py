@@ -101,7 +101,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     events = page_of(request, list(row.events.all()), "history", EVENTS)
     hidden = any(row.hidden and row.match in matches for row in rows)
     told = decides and "decided" in request.GET and not row.waits
-    checks = check(wiring.services(), [row], ledger)
+    checks = check([row], ledger)
     values = {
         "case": row,
         "state": cases.decision_in_words(row.decision),
@@ -301,7 +301,7 @@ def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
     with Telling(request):
         point, mark = request.POST.get("point", ""), request.POST.get("mark", "")
         words = said(request.POST.get("words", ""))
-        answer(wiring.services(), row, point, mark, words, by=request.user.get_username())
+        answer(row, point, mark, words, by=request.user.get_username())
         messages.success(request, gettext("Your answer is kept, with your name and the time."))
     name, shown = ("case", number) if notice is None else ("notice", notice)
     return redirect(f"{reverse(name, args=[owner.slug, shown])}#claims")

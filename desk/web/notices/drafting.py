@@ -118,7 +118,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
         "page": page,
         "cases": _considered(row, page, {gap.at for gap in lacks}),
         "fair_use": row.kind == Notice.Kind.DMCA,
-        "proposals": [(one, words.found_at(one)) for one in proposals(wiring.services(), row)],
+        "proposals": [(one, words.found_at(one)) for one in proposals(row)],
         "senders": Sender.objects.filter(owner=owner).defer("file"),
         "files": row.kind in notices.FILINGS,
         "chinese": chinese,
@@ -201,7 +201,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
     """Keep what was filled in; of a case, only what its own part of the form says."""
     given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
     if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
-        found = proposals(wiring.services(), row)
+        found = proposals(row)
         given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
     notices.fill(row, given, list(given))
     if number := number_in(request.POST.get("sender")):

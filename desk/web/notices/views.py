@@ -25,7 +25,7 @@ from registry.log.audit_log import Evidence
 from registry.models import Notice, NoticeReply, NoticeReplyFile, NoticeWording, Owner, WorkPicture
 from registry.notices import notices, replies, wording
 from registry.notices.checker import Gap, missing, us_unregistered
-from registry.notices.claims import check, unanswered
+from registry.notices.claims import check, unanswered, unread
 from registry.notices.contents import MAX_PLACES, items_of, letter, parts_of
 from registry.notices.mail import may_have_left
 from registry.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
@@ -91,8 +91,9 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     items = items_of(row)
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
     signed = None if made else file_of(wiring.services(), row, TEXT_NAME)
-    checks = check(wiring.services(), [item.row.case for item in items]) if row.state in notices.BEGUN else {}
-    lacks = [*missing(row, items), *(Gap(CLAIMS, sentence) for sentence in unanswered(checks))] if made else []
+    checks = check([item.row.case for item in items]) if row.state in notices.BEGUN else {}
+    of_claims = [Gap(CLAIMS, sentence) for sentence in (*unanswered(checks), *unread(checks))]
+    lacks = [*missing(row, items), *of_claims] if made else []
     text = made.whole if made else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     return {

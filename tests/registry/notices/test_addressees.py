@@ -3,7 +3,7 @@
 from exhibit.clock import now
 from registry.models import Capture, FrontierUrl, Owner
 from registry.notices.addressees import Proposal, addressee_of, platforms, proposals
-from tests.assets.noticed import begun
+from tests.assets.noticed import begun, read_captured_pages
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
@@ -18,12 +18,13 @@ def test_pages_of_the_party_propose_their_addresses_and_their_contact_pages(stud
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "size": len(page)}
     digest = inline.services.blobs.put(page).hex
     Capture.objects.update(state="done", files=[{**file, "digest": digest}], finished_at=now())
+    read_captured_pages(inline)
     crawl = studio.watches.get().crawls.get()
     for number, url in enumerate(
         ("http://shop.example/contact", "http://other.example/contact", "http://shop.example/x")
     ):
         FrontierUrl.objects.create(crawl=crawl, key=bytes([number]) * 16, url=url, host="shop.example", kind="page")
-    found = proposals(inline.services, begun(studio))
+    found = proposals(begun(studio))
     assert [(one.kind, one.email or one.url) for one in found[:-1]] == [
         ("page", "dmca@agency.example"),
         ("page", "sales@shop.example"),

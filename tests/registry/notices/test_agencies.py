@@ -26,7 +26,7 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 def test_no_notice_is_begun_signed_or_mailed_while_an_agency_is_asked(studio: Owner, inline: SyncRunner) -> None:
     case = studio.cases.get(number=1)
     draft, finished = begun(studio), begun(studio)
-    answer_all(inline.services, studio, "No.")
+    answer_all(studio, "No.")
     finished = signed(inline, finished)
     for nobody in (" ", "x" * 201):
         with pytest.raises(WrongUseError, match="Name the agency"):
@@ -75,7 +75,7 @@ def test_a_licence_that_an_agency_sold_says_so_and_whom_to_ask(studio: Owner, in
     table = b"Kunde;Domain;Bildagentur;Rechnungsnummer\nA shop;elsewhere.example;Bild & Co;R-17\n"
     (kept,), _new = keep_licences(studio, list(licences_in_table(studio, "sold.csv", table)))
     assert (kept.reseller, kept.invoice) == ("Bild & Co", "R-17")
-    found = check(inline.services, [studio.cases.get(number=1)])[1]
+    found = check([studio.cases.get(number=1)])[1]
     (point,) = [point for point in found.points if point.kind == "reseller"]
     assert point.grounds == {"licences": [kept.number]}
     assert agencies.whom_to_ask(studio, found) == ["Bild & Co"]

@@ -110,7 +110,7 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
     notices.fill(row, given, given)
     Work.objects.update(registrations=[{"office": "US Copyright Office", "number": "VA 1"}], author="Ann Example")
     row = notices.notice(studio, row.number)
-    assert proposals(inline.services, row) == []
+    assert proposals(row) == []
     sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann")
     row = notices.notice(studio, row.number)
     with pytest.raises(WrongUseError, match="goes by no mail"):

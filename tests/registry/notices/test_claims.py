@@ -11,7 +11,7 @@ from registry.notices import notices
 from registry.notices.claims import Point, answer, check, lost
 from registry.notices.signing import send_by_mail
 from registry.works.licences import NewLicence, keep_licences
-from tests.assets.noticed import answer_all, begun, signed
+from tests.assets.noticed import answer_all, begun, read_captured_pages, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
@@ -23,13 +23,15 @@ PAGE = """<html><!-- CC BY-ND 3.0 --><body><img src="/image-0.jpg"><p>Photo: <b>
 
 
 def points(inline: SyncRunner, studio: Owner, number: int = 1) -> dict[str, Point]:
-    return {point.kind: point for point in check(inline.services, [studio.cases.get(number=number)])[number].points}
+    return {point.kind: point for point in check([studio.cases.get(number=number)])[number].points}
 
 
 def keep_page(inline: SyncRunner, page: str) -> None:
+    """Have the visit of case 1 keep a page, and the page read."""
     digest = inline.services.blobs.put(page.encode()).hex
     file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": digest, "size": len(page)}
     Capture.objects.filter(case__number=1).update(state="done", outcome="captured", files=[file])
+    read_captured_pages(inline)
 
 
 @pytest.mark.long
@@ -39,7 +41,7 @@ def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answere
     studio.works.update(author="Ann Example")
     keep_page(inline, PAGE.format(""))
     row = begun(studio)
-    (checked,) = check(inline.services, [studio.cases.get(number=1)]).values()
+    (checked,) = check([studio.cases.get(number=1)]).values()
     assert (checked.pages, checked.places, checked.friendly_first, checked.unanswered) == (1, 1, True, 1)
     (point,) = checked.points
     told = [(one["name"], one["near"], one["credited"]) for one in point.grounds["statements"]]
@@ -50,17 +52,17 @@ def test_a_page_that_claims_a_licence_settles_nothing_until_a_member_has_answere
     with pytest.raises(WrongUseError, match="Case 1: 1 point of the claim check is unanswered"):
         signed(inline, row)
     with pytest.raises(WrongUseError, match="no words"):
-        answer(inline.services, studio.cases.get(number=1), point.kind, point.mark, " ", by="ann")
+        answer(studio.cases.get(number=1), point.kind, point.mark, " ", by="ann")
     with pytest.raises(WrongUseError, match="has changed since"):
-        answer(inline.services, studio.cases.get(number=1), point.kind, "0" * 64, "No.", by="ann")
-    answer_all(inline.services, studio, "We never gave one.")
+        answer(studio.cases.get(number=1), point.kind, "0" * 64, "No.", by="ann")
+    answer_all(studio, "We never gave one.")
     opened = LogOpening.objects.filter(details__point=point.kind)
     assert list(opened.values_list("details__words", flat=True)) == ["We never gave one."]
     row = signed(inline, row)
     keep_page(inline, PAGE.format("").replace("by-sa", "by"))
     with pytest.raises(WrongUseError, match="unanswered"):
         send_by_mail(inline.services, row, by="ann")
-    answer_all(inline.services, studio, "Nor this one.")
+    answer_all(studio, "Nor this one.")
     assert send_by_mail(inline.services, notices.notice(studio, row.number), by="ann").to == "agent@shop.example"
 
 

@@ -33,7 +33,7 @@ from registry.notices.contents import QUESTIONS, items_of, letter, parts_of
 from registry.notices.signing import file_of, read_mark, sign
 from registry.works.licences import NewLicence, keep_licences
 from registry.works.ownership import answer, note
-from tests.assets.noticed import ANSWERS, answer_all, begun, signed
+from tests.assets.noticed import ANSWERS, answer_all, begun, read_captured_pages, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -145,13 +145,13 @@ def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_re
     about = {"kind": "same", "earlier_registered_at": now()}
     RegistrationConflict.objects.create(work=case.work, earlier=earlier, **about)
     case = Case.objects.get(number=1)
-    points = check(inline.services, [case])[1].points
+    points = check([case])[1].points
     assert [point.kind for point in points] == ["credit", "earlier"]
     assert "names somebody else" in sentence(points[0])
     assert "Somebody else registered the same picture" in sentence(points[1])
     with pytest.raises(WrongUseError, match="2 points of the claim check are unanswered"):
         signed(inline, row)
-    answer_all(inline.services, studio, "An agency of ours.")
+    answer_all(studio, "An agency of ours.")
     signed(inline, row)
     details = LogOpening.objects.filter(details__notice=row.number, details__case=1).get().details
     assert details is not None
@@ -161,7 +161,7 @@ def test_what_speaks_against_a_work_is_answered_before_a_notice_is_signed_and_re
     ]
     (remark,) = note(type(case.work).objects.get(pk=case.work_id))
     answer(remark, by="Ann", reason="A mix-up of names.")
-    assert [point.kind for point in check(inline.services, [Case.objects.get(number=1)])[1].points] == ["earlier"]
+    assert [point.kind for point in check([Case.objects.get(number=1)])[1].points] == ["earlier"]
 
 
 @pytest.mark.long
@@ -227,7 +227,7 @@ def test_a_work_whose_term_is_over_stops_a_notice_until_somebody_says_why(studio
     row = begun(studio)
     with pytest.raises(WrongUseError, match="Case 1: 1 point of the claim check is unanswered"):
         signed(inline, row)
-    answer_all(inline.services, studio, "The dates are those of another artist of this name.")
+    answer_all(studio, "The dates are those of another artist of this name.")
     assert signed(inline, row).state == "signed"
 
 
@@ -352,8 +352,9 @@ def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: 
         "digest": inline.services.blobs.put(page).hex,
     }
     Capture.objects.update(state="done", files=[{**file, "size": len(page)}], finished_at=now())
+    read_captured_pages(inline)
     row = begun(studio)
-    found = addressees.proposals(inline.services, row)
+    found = addressees.proposals(row)
     assert [(one.kind, one.email) for one in found] == [
         ("page", "copyright@shop.example"),
         ("page", "info@agency.example"),
@@ -361,6 +362,6 @@ def test_addressees_are_proposed_from_captured_pages_and_from_the_table(studio: 
     ]
     assert found[0].source.startswith("http://shop.example/page-")
     Notice.objects.update(party="taobao.com", kind="prc")
-    (known, *_) = addressees.proposals(inline.services, notices.notice(studio, row.number))
+    (known, *_) = addressees.proposals(notices.notice(studio, row.number))
     assert (known.kind, known.email, known.first_hand) == ("table", "ipr@alibaba-inc.com", True)
     assert known.day is not None

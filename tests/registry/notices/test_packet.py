@@ -75,7 +75,7 @@ def test_a_packet_holds_the_paper_its_enclosures_and_the_bundles_of_its_day(inli
 def test_the_verifier_checks_each_bundle_of_a_packet(inline: SyncRunner, tmp_path: Path) -> None:
     studio = owner("studio")
     seals = [sealed_bundle(inline, studio, seed).seal_digest for seed in (1, 2)]
-    answer_all(inline.services, studio, "It isn't.")
+    answer_all(studio, "It isn't.")
     row = signed(inline, filing(studio))
     (tmp_path / "packet.zip").write_bytes(taken(inline, row))
     verdicts = [verified(Verifier(), place) for place in places_of(tmp_path / "packet.zip")]

@@ -1,17 +1,15 @@
 """Only what a person has read is signed, in that person's name, and kept byte by byte."""
 
-from typing import IO
-
 import pytest
-from django.db import connection
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from registry.models import Owner
+from registry.models import Owner, PageReading
 from registry.notices import notices
+from registry.notices.claims import check, unread
 from registry.notices.contents import letter
 from registry.notices.signing import file_of, read_mark, send_by_mail, sign
-from tests.assets.noticed import begun, signed
+from tests.assets.noticed import begun, read_captured_pages, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.registry.notices.test_claims import keep_page
 from workers.tasks.sync_runner import SyncRunner
@@ -30,23 +28,19 @@ def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: Syn
     assert notices.notice(studio, row.number).state == "draft"
 
 
-def test_pages_are_read_before_the_notice_is_held(
-    studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row, blobs, held = begun(studio), inline.services.blobs, list[int]()
+def test_nothing_is_signed_or_sent_while_a_captured_page_is_still_to_be_read(studio: Owner, inline: SyncRunner) -> None:
+    row = begun(studio)
     keep_page(inline, "<html>A shop</html>")
-
-    def opened(digest: Digest) -> IO[bytes]:
-        if digest == Digest.of(b"<html>A shop</html>"):
-            held.append(len(connection.savepoint_ids))
-        return type(blobs).open(blobs, digest)
-
-    outside = len(connection.savepoint_ids)
-    monkeypatch.setattr(blobs, "open", opened)
+    PageReading.objects.update(state="todo")
+    with pytest.raises(WrongUseError, match=unread(check([studio.cases.get(number=1)]))[0]):
+        signed(inline, row)
+    read_captured_pages(inline)
     row = signed(inline, row)
-    assert held == [outside]
-    send_by_mail(inline.services, row, by="ann")
-    assert held == [outside] * 2
+    PageReading.objects.update(state="doing")
+    with pytest.raises(WrongUseError):
+        send_by_mail(inline.services, row, by="ann")
+    PageReading.objects.update(state="failed")  # nobody will read it: what a crawl read beside the picture counts
+    assert send_by_mail(inline.services, row, by="ann")
 
 
 @pytest.mark.long

@@ -102,7 +102,7 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     assert entries(assertion__isnull=False, decision="confirmed") == 1
 
     letter = begun(studio, "dmca", "en", case.number)
-    answer_all(site.services, studio, "Nothing of it holds.")
+    answer_all(studio, "Nothing of it holds.")
     ann.open(reverse("notice", args=["studio", letter.number]))
     page.get_by_label("I have read it, every case of it.").check()
     page.get_by_label("I state under penalty of perjury").check()

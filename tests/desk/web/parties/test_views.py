@@ -169,7 +169,7 @@ def test_registries_are_asked_when_a_member_presses_the_button_and_not_before(
     ann.post("/o/studio/parties/look-up", {"party": "shop.example"})
     look_up(inline.services, [PartyLookup.objects.get().pk])
     assert len(registries.seen) > asked
-    found = [one for one in proposals(inline.services, begun(studio)) if one.kind == "rdap"]
+    found = [one for one in proposals(begun(studio)) if one.kind == "rdap"]
     assert [one.email for one in found] == ["abuse@registrar.example", "abuse@hoster.example"]
     assert found[1].source == registries.url(f"/net/ip/{HOST_ADDRESS}")
     assert found[1].day == now().date()

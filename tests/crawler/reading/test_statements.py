@@ -2,13 +2,14 @@
 
 import pytest
 
-from registry.notices.page_claims import read_page, stated_in
+from crawler.reading.page_statements import read_statements
+from crawler.reading.statements import stated_in
 from tests.registry.notices.test_claims import PAGE
 
 
 @pytest.mark.long
 def test_a_page_states_a_licence_near_the_picture_or_elsewhere_and_comments_state_nothing() -> None:
-    _text, stated = read_page(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2")
+    stated = read_statements(PAGE.format("x" * 2_000).encode(), "http://shop.example/image-0.jpg?size=2").statements
     assert [(one.what, one.name, one.near) for one in stated] == [
         ("creative-commons", "BY-SA 4.0", True),
         ("public-domain", "", False),

@@ -1,4 +1,4 @@
-"""What a page says of a licence, a credit or a permission. It is the party's own word: found there, and no more."""
+"""What a text states of a licence, a credit or a permission. It is the party's own word: found there, and no more."""
 
 import re
 import tomllib
@@ -6,15 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from html import unescape
 from itertools import islice
 from pathlib import Path
 
-from crawler.reading.encoding import decoded
 from crawler.reading.found import plain
-from registry.notices.page_layout import Layout
 
-MAX_BYTES, MAX_STATED, MAX_HITS = 512 * 1024, 5, 200  # of a page that are read; statements of one; hits of a pattern
+MAX_STATED, MAX_HITS = 5, 200  # statements of a text; hits of a pattern
 AROUND = 150  # characters that are shown beside a statement
 
 
@@ -38,13 +35,21 @@ class Stated:
     near: bool  # beside the picture, rather than somewhere on the page
 
 
+@dataclass(frozen=True, slots=True)
+class PageStatements:
+    """What was read of a page once, to be kept."""
+
+    statements: tuple[Stated, ...] = ()
+    words: str = ""  # all letters and digits of a page that states something, to look for names in them
+    addresses: tuple[str, ...] = ()  # mail addresses, as written in lower case: links first, then those among the words
+
+
 @cache
 def resellers() -> dict[str, str]:
     """Who is known to pass licences on: names by domain."""
     return dict(tomllib.loads(Path(__file__).with_name("resellers.toml").read_text(encoding="utf-8"))["resellers"])
 
 
-_ASIDE = re.compile(r"<!--.*?(?:-->|\Z)|<style\b.*?(?:</style|\Z)", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"^[^<>]*>|<[^<>]*>|<[^<>]*$")
 _PATTERNS = {
     What.CREATIVE_COMMONS: r"creativecommons\.org/licenses/(by(?:-(?:nc|nd|sa)){0,2})\b(?:/(\d\.\d))?"
@@ -57,17 +62,6 @@ _PATTERNS = {
     What.RESELLER: rf"(?<![a-z])({'|'.join(map(re.escape, resellers().values()))})(?![a-z])",
 }
 _READ = {what: re.compile(pattern, re.IGNORECASE) for what, pattern in _PATTERNS.items()}
-
-
-def read_page(data: bytes, picture_url: str) -> tuple[str, list[Stated]]:
-    """The text of a page's HTML, comments and styles left out, and what it states of the picture, or of all of it.
-
-    What it states of another picture, by words in that one's address or description or beside it, is left out: it says
-    nothing of this one. The rest of a page that is longer than the limit isn't read.
-    """
-    text = _ASIDE.sub(" ", decoded(data[:MAX_BYTES], "")[1])
-    layout = Layout(text, picture_url)
-    return _TAGS.sub(" ", text), stated_in(text, layout.is_near)
 
 
 def stated_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: True) -> list[Stated]:
@@ -90,12 +84,17 @@ def stated_in(text: str, is_near: Callable[[int], bool | None] = lambda _at: Tru
     return sorted(found.values(), key=lambda stated: not stated.near)[:MAX_STATED]
 
 
+def without_tags(text: str) -> str:
+    """The words of a piece of markup."""
+    return _TAGS.sub(" ", text)
+
+
 def _around(text: str, hit: re.Match[str]) -> str:
     window = text[max(0, hit.start() - AROUND) : hit.end() + AROUND]
-    words, exact = plain(unescape(_TAGS.sub(" ", window)), 2 * AROUND), plain(hit[0], AROUND)
+    words, exact = plain(without_tags(window), 2 * AROUND), plain(hit[0], AROUND)
     return words if exact in words else f"{exact} · {words}".rstrip(" ·")
 
 
 def squashed(text: str) -> str:
     """A text as names are looked for in it: letters and digits alone, without case."""
-    return "".join(filter(str.isalnum, unescape(text).casefold()))
+    return "".join(filter(str.isalnum, text.casefold()))

@@ -1,12 +1,19 @@
-"""Which picture of a page its words are about, by where both stand in its HTML or in the JSON of its scripts."""
+"""Which picture of a page its words are about, by where both stand in its HTML or in the JSON of its scripts.
+
+The page is parsed by lxml and written out again, element after element. Places in that text are what everything here is
+measured by: it has no comments, no styles and no broken tags, and each of its parts is looked at once.
+"""
 
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
 from itertools import islice
 from urllib.parse import unquote
+
+from lxml import etree
+
+from crawler.reading.webpage import Element, parse_html
 
 NEAR = 1_500
 """Characters between a statement and the picture that it is about."""
@@ -16,23 +23,18 @@ MAX_PARTS = 100_000
 """Of a page: elements and pictures that are looked at."""
 MAX_DEPTH = 100
 """Elements around a statement that are looked at."""
-_TAG = re.compile(r"<(/?)([a-zA-Z][\w:-]{0,40})([^<>]{0,20000})>")
-_PICTURE = re.compile(
-    r"""[^\s"'<>(){},=]{0,2000}\.(?:jpe?g|jfif|png|gif|webp|avif|bmp|tiff?|jxl|heic)(?![\w-])""", re.IGNORECASE
-)
+_MAX_ADDRESS = 2_000
+_MAX_NAME = 100  # characters of a picture's name that are compared: its end
+_SUFFIX = re.compile(r"\.(?:jpe?g|jfif|png|gif|webp|avif|bmp|tiff?|jxl|heic)(?![\w-])", re.IGNORECASE)
+_ENDS_ADDRESS = " \t\n\r\f\v\"'<>(){},="
 _BADGE = re.compile(r"creativecommons|88x31|(?<![a-z])cc[-_ ]?(?:by|0|zero)|publicdomain", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
-_VOID = frozenset(
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"]
-)
-_CLOSES = frozenset(["p", "li", "td", "th", "tr", "dt", "dd", "option"])
-"""Elements whose end may be left out before another of their kind."""
 _SHOWS = frozenset(("img", "image", "source", "amp-img", "video", "picture"))
 _WHOLE = frozenset(["html", "head", "body", "main", "header", "footer", "nav", "aside"])
 """Elements whose words are about the page rather than about a picture that stands in them, too."""
-_WHOLE_NAMED = re.compile(
-    r"""(?:class|id|role)\s{0,3}=\s{0,3}["']?[^"'<>]{0,100}(?:footer|header|navbar|contentinfo)""", re.IGNORECASE
-)
+_WHOLE_NAMES = ("footer", "header", "navbar", "contentinfo")
+_NAMING = ("class", "id", "role")
+_NO_MARKUP = str.maketrans("<>", "  ")
 
 
 @dataclass(slots=True)
@@ -50,60 +52,76 @@ class _Part:
 class Layout:
     """A page's elements and pictures, one of which is looked for by the end of its address."""
 
-    def __init__(self, text: str, picture_url: str) -> None:
+    def __init__(self, html: str, picture_url: str) -> None:
+        """Parse a page; raises ``RefusedError`` as :func:`crawler.reading.webpage.parse_html`."""
         self._name = _named(picture_url)
         self._parts: list[_Part] = []
-        shown: list[tuple[int, int, bool]] = []
-        top = _Part(0, len(text), None, whole=True)
-        stack, script = [top], 0
-        for tag in islice(_TAG.finditer(text), MAX_PARTS):
-            if tag.start() < script:  # what looks like a tag is a script's own text
-                continue
-            closing, kind, attributes = tag[1], tag[2].lower(), tag[3]
-            if closing:
-                if kind in (part.name for part in stack[:0:-1][:50]):
-                    while (part := stack.pop()).name != kind:
-                        part.end = tag.end()
-                    part.end = tag.end()
-                continue
-            if kind in _CLOSES and stack[-1].name == kind:
-                stack.pop().end = tag.start()
-            whole = kind in _WHOLE or _WHOLE_NAMED.search(attributes) is not None
-            part = _Part(tag.start(), len(text), stack[-1], whole, kind == "figure", kind)
-            self._parts.append(part)
-            if kind in _VOID or attributes.endswith("/"):
-                part.end = tag.end()
-            else:
-                stack.append(part)
-            is_shown = kind in _SHOWS or _PICTURE.search(attributes) is not None
-            if is_shown and kind not in ("html", "body", "script") and not _BADGE.search(attributes):
-                shown.append((tag.start(), tag.end(), self._is_ours(attributes)))
-            if kind == "script":
-                script = text.find("</script", tag.end())
-                script = len(text) if script < 0 else script
-                shown += self._read_script(text, tag.end(), script, part)
-        self._parts.sort(key=lambda part: part.begin)
+        self._shown: list[tuple[int, int, bool]] = []
+        self._written: list[str] = []
+        self._length = 0
+        self._top = _Part(0, 0, None, whole=True)
+        for root in parse_html(html):
+            self._read(root)
+        self.text = "".join(self._written)
+        """The page as it is measured: markup, words and scripts, without comments and styles."""
+        self._top.end = len(self.text)
+        self._pictures = self._as_one(sorted(self._shown))
         self._begins = [part.begin for part in self._parts]
-        self._pictures = self._as_one(sorted(shown))
+        self._picture_begins = [begin for begin, _end, _ours in self._pictures]
         self._ours = [(begin, end) for begin, end, ours in self._pictures if ours]
         self._others = [(begin, end) for begin, end, ours in self._pictures if not ours]
-        self._top = top
 
-    def _read_script(self, text: str, begin: int, end: int, above: _Part) -> Iterator[tuple[int, int, bool]]:
-        """Objects of a script, as elements, and the pictures that it names."""
-        stack = [above]
-        for brace in islice(_BRACES.finditer(text, begin, end), MAX_PARTS):
-            if brace[0] == "{":
-                stack.append(_Part(brace.start(), end, stack[-1]))
+    def _read(self, root: Element) -> None:
+        """Write a tree out, and note its elements and pictures."""
+        stack = [self._top]
+        for event, element in etree.iterwalk(root, events=("start", "end")):
+            kind = element.tag if isinstance(element.tag, str) else ""
+            if event == "start":
+                stack.append(self._begin(kind, element, stack[-1]))
+            else:
+                part = stack.pop()
+                self._write(f"</{kind}>")
+                part.end = self._length
+                self._write((element.tail or "").translate(_NO_MARKUP))
+
+    def _begin(self, kind: str, element: Element, above: "_Part") -> "_Part":
+        """Write the start tag of an element, and what stands before its first child."""
+        attributes = {name: value.translate(_NO_MARKUP) for name, value in element.attrib.items()}
+        words = "".join(f' {name}="{value}"' for name, value in attributes.items())
+        named = " ".join(attributes.get(name, "")[:_MAX_NAME] for name in _NAMING).lower()
+        whole = kind in _WHOLE or any(word in named for word in _WHOLE_NAMES)
+        part = _Part(self._length, self._length, above, whole, kind == "figure", kind)
+        self._write(f"<{kind}{words}>")
+        if len(self._parts) < MAX_PARTS:
+            self._parts.append(part)
+            is_shown = kind in _SHOWS or _SUFFIX.search(words) is not None
+            if is_shown and kind not in ("html", "body", "script") and not _BADGE.search(words):
+                self._shown.append((part.begin, self._length, self._is_ours(words)))
+        text = "" if kind == "style" else (element.text or "").translate(_NO_MARKUP)
+        if kind == "script":
+            self._read_script(text, part)
+        self._write(text)
+        return part
+
+    def _write(self, text: str) -> None:
+        self._written.append(text)
+        self._length += len(text)
+
+    def _read_script(self, text: str, above: "_Part") -> None:
+        """Note the objects of a script, as elements, and the pictures that it names."""
+        begin, stack = self._length, [above]
+        for brace in islice(_BRACES.finditer(text), MAX_PARTS):
+            if brace[0] == "{" and len(self._parts) < MAX_PARTS:
+                stack.append(_Part(begin + brace.start(), begin + len(text), stack[-1]))
                 self._parts.append(stack[-1])
-            elif len(stack) > 1:
-                stack.pop().end = brace.end()
-        for named in islice(_PICTURE.finditer(text, begin, end), MAX_PARTS):
-            yield named.start(), named.end(), self._is_ours(named[0])
+            elif brace[0] == "}" and len(stack) > 1:
+                stack.pop().end = begin + brace.end()
+        for at, end in islice(_addresses(text), MAX_PARTS):
+            self._shown.append((begin + at, begin + end, self._is_ours(text[at:end])))
 
     def _is_ours(self, words: str) -> bool:
         """Whether an element's words name the picture, however they write its address."""
-        return self._name is not None and self._name.search(unquote(unescape(words))) is not None
+        return self._name is not None and self._name.search(unquote(words)) is not None
 
     def _as_one(self, shown: list[tuple[int, int, bool]]) -> list[tuple[int, int, bool]]:
         """Pictures in the order of the page, where what stands in one ``picture`` element or one link is one."""
@@ -142,17 +160,21 @@ class Layout:
 
     def _among(self, at: int, part: _Part) -> bool | None:
         """The same within an element that has this picture and others, and none of them with the words alone."""
-        here = [each for each in self._pictures if part.begin <= each[0] < part.end]
-        before = [each for each in here if each[1] <= at]
-        begin, end, ours = before[-1] if before else here[0]
+        first, after = self._within(part)
+        place = max(first, min(bisect_right(self._picture_begins, at), after) - 1)
+        begin, end, ours = self._pictures[place]
         distance = min(abs(at - begin), abs(at - end))
         if ours:
             return distance <= NEAR
         row = next((each for each in self._above(begin) if each.above is part), part)
-        alone = (
-            sum(row.begin <= each[0] < row.end for each in here) == 1
-        )  # words behind a strip are none of its pictures'
+        row_first, row_after = self._within(row)
+        alone = row_after - row_first == 1  # words behind a strip are none of its pictures'
         return None if alone and distance <= CAPTION else False
+
+    def _within(self, part: _Part) -> tuple[int, int]:
+        """Which pictures begin in an element: the first of them, and the one behind the last."""
+        begins = self._picture_begins
+        return bisect_left(begins, part.begin), bisect_left(begins, part.end)
 
     def _above(self, at: int) -> Iterator[_Part]:
         """The parts in which a place stands, the innermost first."""
@@ -173,8 +195,23 @@ def _named(picture_url: str) -> re.Pattern[str] | None:
     """What an element that shows the picture has in it: the name of its file, or what is asked of one that has none."""
     path, _, query = picture_url.partition("?")
     name = path.rpartition("/")[2]
-    name = unquote(name if "." in name or not query else f"{name}?{query}")
-    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])") if len(name) > 4 else None
+    name = unquote(name if "." in name or not query else f"{name}?{query}").translate(_NO_MARKUP)
+    begins = r"(?<![\w.-])" if len(name) <= _MAX_NAME else ""
+    return re.compile(rf"{begins}{re.escape(name[-_MAX_NAME:])}(?![\w-])") if len(name) > 4 else None
+
+
+def _addresses(text: str) -> Iterator[tuple[int, int]]:
+    """Where a script names pictures: each run of characters that an address may have, up to its last image suffix."""
+    begin = end = 0
+    for suffix in _SUFFIX.finditer(text):
+        gap = max(text.rfind(sign, end, suffix.start()) for sign in _ENDS_ADDRESS)
+        if gap >= 0 or end == 0:
+            if end:
+                yield begin, end
+            begin = max(gap + 1, suffix.end() - _MAX_ADDRESS, 0)
+        end = suffix.end()
+    if end:
+        yield begin, end
 
 
 def _within(spans: list[tuple[int, int]], at: int) -> bool:

@@ -1,0 +1,69 @@
+"""Pages that visits kept are read once each, by the helper; requests look at what was read."""
+
+import time
+
+from registry.cases.capture import capture_sightings
+from registry.models import Capture, Case, Owner, PageReading
+from registry.notices.claims import check
+from registry.notices.page_readings import MAX_BYTES, NOT_STORED, read_pages, request_reading
+from tests.assets.noticed import read_captured_pages
+from tests.assets.noticed_once import inline, stage, studio, two_cases
+from tests.registry.notices.test_claims import keep_page
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["inline", "stage", "studio", "two_cases"]
+
+CREDITED = '<img src="/image-0.jpg" alt="by Pexels"> <a href="mailto:Legal@shop.example">write</a>'
+
+
+def test_what_a_page_states_is_kept_and_the_check_reads_no_page(studio: Owner, inline: SyncRunner) -> None:
+    keep_page(inline, CREDITED)
+    row = PageReading.objects.get(capture__case__number=1)
+    assert [each["name"] for each in row.statements] == ["Pexels"]
+    assert row.addresses == ["legal@shop.example"]
+    (checked,) = check([studio.cases.get(number=1)]).values()
+    assert (checked.pages, checked.pending) == (1, 0)
+    assert {point.kind for point in checked.points} == {"reseller"}
+
+
+def test_a_page_that_holds_the_helper_up_is_refused_once_and_the_check_goes_on(
+    studio: Owner, inline: SyncRunner
+) -> None:
+    tag = "<b" + "".join(f" a{number}=1" for number in range(2_000)) + ">"
+    keep_page(inline, CREDITED + tag)
+    row = PageReading.objects.get(capture__case__number=1)
+    assert row.state == "done"
+    assert row.refusal
+    assert row.statements == row.addresses == []
+    (checked,) = check([studio.cases.get(number=1)]).values()
+    assert (checked.pages, checked.pending) == (0, 0)
+
+
+def test_no_page_is_long_for_a_request(studio: Owner, inline: SyncRunner) -> None:
+    keep_page(inline, f"<img src='/image-0.jpg'><script>{{{'a.' * (MAX_BYTES // 2)}}}</script> Pexels")
+    case = studio.cases.get(number=1)
+    begun = time.thread_time()
+    check([case])
+    assert time.thread_time() - begun < 1.0
+    assert PageReading.objects.get(capture__case__number=1).is_read
+
+
+def test_a_page_that_is_gone_from_the_store_is_refused(studio: Owner, inline: SyncRunner) -> None:
+    file = {"role": "page", "name": "page.html", "media_type": "text/html", "digest": "0" * 64, "size": 1}
+    Capture.objects.filter(case__number=1).update(state="done", files=[file])
+    read_captured_pages(inline)
+    assert PageReading.objects.get(capture__case__number=1).refusal == NOT_STORED
+
+
+def test_a_visit_has_its_page_read_once_and_one_without_a_page_none(studio: Owner, inline: SyncRunner) -> None:
+    visits = list(Capture.objects.all())
+    capture_sightings(inline.services, [visit.pk for visit in visits])  # nobody answers: no page is kept
+    assert not PageReading.objects.exists()
+    assert Case.objects.filter(owner=studio).exists()
+    keep_page(inline, CREDITED)
+    visit = Capture.objects.get(case__number=1)
+    request_reading(inline.services, visit)
+    (row,) = PageReading.objects.all()
+    since = row.claimed_at
+    read_pages(inline.services, [row.pk])
+    assert PageReading.objects.get().claimed_at == since
