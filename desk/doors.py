@@ -39,28 +39,33 @@ def _shown(request: HttpRequest) -> str:
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
-def _is_member(request: HttpRequest) -> bool:
+def _name_member(request: HttpRequest) -> str:
     from registry.accounts import tokens
 
-    return request.user.is_authenticated or tokens.find(_shown(request)) is not None
+    if request.user.is_authenticated:
+        return f"account {request.user.pk}"
+    found = tokens.find(_shown(request))
+    return "" if found is None else f"account {found[0].user_id}"
 
 
-def _is_contributor(request: HttpRequest) -> bool:
+def _name_contributor(request: HttpRequest) -> str:
     from registry.edge import contributors
 
-    return contributors.find(_shown(request)) is not None
+    found = contributors.find(_shown(request))
+    return "" if found is None else f"contributor {found.pk}"
 
 
-def _is_reader(request: HttpRequest) -> bool:
+def _name_reader(request: HttpRequest) -> str:
     from registry.notices import replies
 
-    return replies.find(request.path.rpartition("/")[2]) is not None
+    found = replies.find(request.path.rpartition("/")[2])
+    return "" if found is None else f"notice {found.pk}"
 
 
-_KNOWS: dict[Who, Callable[[HttpRequest], bool]] = {
-    Who.MEMBER: _is_member,
-    Who.CONTRIBUTOR: _is_contributor,
-    Who.READER: _is_reader,
+_NAMES: dict[Who, Callable[[HttpRequest], str]] = {
+    Who.MEMBER: _name_member,
+    Who.CONTRIBUTOR: _name_contributor,
+    Who.READER: _name_reader,
 }
 
 
@@ -98,10 +103,13 @@ class Door:
         """The name under which large requests are counted; empty where they aren't."""
         return f"{self.action}-large" if self.rate_of_large else ""
 
-    def most(self, request: HttpRequest) -> tuple[int, bool]:
-        """How many bytes this request may have, and whether it is known whose it is."""
-        is_known = self.who in _KNOWS and _KNOWS[self.who](request)
-        return (self.of_known if is_known else self.of_nobody), is_known
+    def most(self, request: HttpRequest) -> tuple[int, str]:
+        """How many bytes this request may have, and the name of its caller, or an empty one for a stranger.
+
+        All sessions and tokens of an account have one name: together they have one share of what the server buffers.
+        """
+        caller = _NAMES[self.who](request) if self.who in _NAMES else ""
+        return (self.of_known if caller else self.of_nobody), caller
 
 
 DOORS = (

@@ -27,8 +27,8 @@ SPOOL = "spool"
 _FILES_OF_A_CONNECTION, _FILES_OF_OURS = 3, 250
 
 
-def most(environ: Environ) -> tuple[int, bool]:
-    """How many bytes a request may have, by its environment, and whether it is known whose it is."""
+def most(environ: Environ) -> tuple[int, str]:
+    """How many bytes a request may have, by its environment, and the name of its caller, if it is known."""
     request = _request(environ)
     sessions = import_module(settings.SESSION_ENGINE)
     request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
@@ -36,7 +36,7 @@ def most(environ: Environ) -> tuple[int, bool]:
     return door_of(request.path).most(request)
 
 
-def _asked_anew(environ: Environ) -> tuple[int, bool]:
+def _asked_anew(environ: Environ) -> tuple[int, str]:
     """The same outside of a request, before which Django looks at its connection to the database."""
     close_old_connections()
     return most(environ)

@@ -22,6 +22,9 @@ class Limits:
         piece: bytes of an answer that are in memory at once.
         buffered: bytes on disk of bodies of those who aren't known, all together.
         buffered_of_known: the same of those who are.
+        caller_share: the part of either that one caller may take: an account with all of its sessions and tokens, the
+            link of a notice, or the address of whoever isn't known.
+        address_share: the part that all callers from one address may take.
     """
 
     head_seconds: float = 15.0
@@ -36,6 +39,8 @@ class Limits:
     piece: int = 128 * KIB
     buffered: int = 256 * KIB**2
     buffered_of_known: int = 1024 * KIB**2
+    caller_share: float = 1 / 4
+    address_share: float = 1 / 2
 
     @property
     def least_in_window(self) -> float:

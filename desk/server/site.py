@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.types import WSGIApplication
 
-from desk.server.bodies import Body, RefusedRequestError, Room, Whose
+from desk.server.bodies import Body, Client, RefusedRequestError, Room, Whose
 from desk.server.connections import MAX_HEADERS, Connection, Phase, Watch, network_of
 from desk.server.limits import KIB, Limits
 from desk.server.turns import BusyError, GoneError, Turns
@@ -45,12 +45,12 @@ class Doors:
 
     Attributes:
         of_nobody: bytes of a request that anybody may send to any address.
-        most: bytes that this one may send there, and whether it is known who it is, by the environment of a request
-            that is larger; asked in a thread of the site.
+        most: bytes that this one may send there, and the name of the caller where it is known, by the environment of a
+            request that is larger; asked in a thread of the site.
     """
 
     of_nobody: int
-    most: Callable[[Environ], tuple[int, bool]]
+    most: Callable[[Environ], tuple[int, str]]
 
 
 @dataclass(slots=True)
@@ -113,10 +113,12 @@ class Site:
             if environ["PATH_INFO"] == HEALTH and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                 await self._tell_health(send)
                 return
-            with closing(Body(self.room, Whose.STRANGERS)) as body:
+            client = Client(connection.peer)
+            with closing(Body(self.room, Whose.STRANGERS, client)) as body:
                 await self._fill(body, connection, environ, receive)
                 environ["wsgi.input"] = body.file
-                answer = await self._in_turn(connection, _begin, self.wsgi, environ, self.room, self.limits.piece)
+                kept = partial(Body, self.room, Whose.ANSWERS, client, self.limits.piece)
+                answer = await self._in_turn(connection, _begin, self.wsgi, environ, kept, self.limits.piece)
             await self._send(connection, answer, send)
         except GoneError:
             return
@@ -152,8 +154,8 @@ class Site:
         while more_comes:
             if size > most and not was_asked:
                 environ["CONTENT_LENGTH"] = str(size)
-                most, is_known = await self._in_turn(connection, self.doors.most, environ)
-                body.belongs_to(Whose.KNOWN if is_known else Whose.STRANGERS)
+                most, caller = await self._in_turn(connection, self.doors.most, environ)
+                body.belongs_to(caller)
                 was_asked = True
             if size > most:
                 break
@@ -256,7 +258,7 @@ def forwarded_for(environ: Environ, proxies: int) -> str:
     return network_of(told[-min(proxies, len(told))]) if told else ""
 
 
-def _begin(wsgi: WSGIApplication, environ: Environ, room: Room, size: int) -> Answer:
+def _begin(wsgi: WSGIApplication, environ: Environ, make_body: Callable[[], Body], size: int) -> Answer:
     """Have an answer made, and its first piece; what isn't made while it is sent lies in a file beyond that."""
     head: list[Any] = []
 
@@ -270,7 +272,7 @@ def _begin(wsgi: WSGIApplication, environ: Environ, room: Room, size: int) -> An
         if getattr(result, "streaming", True):
             rest = _pieces(result, size)
         else:
-            body = _kept(result, room, size)
+            body = _kept(result, make_body())
             close()
             close, rest = body.close, iter(partial(body.file.read, size), b"")
         del result
@@ -289,8 +291,7 @@ def _begin(wsgi: WSGIApplication, environ: Environ, room: Room, size: int) -> An
     return Answer(status, headers, first, _within(inside, rest), close)
 
 
-def _kept(result: Iterable[bytes], room: Room, size: int) -> Body:
-    body = Body(room, Whose.ANSWERS, in_memory=size)
+def _kept(result: Iterable[bytes], body: Body) -> Body:
     try:
         for chunk in result:
             body.write(chunk)

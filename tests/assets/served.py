@@ -153,9 +153,9 @@ def served(folder: Path | None = None, *, proxies: int = 0, **limits: float) -> 
     """The small site, with limits of its own."""
     pages = Pages()
 
-    def most(environ: Environ) -> tuple[int, bool]:
-        is_known = "HTTP_AUTHORIZATION" in environ
-        return (OF_KNOWN if is_known else OF_NOBODY), is_known
+    def most(environ: Environ) -> tuple[int, str]:
+        caller = environ.get("HTTP_AUTHORIZATION", "")
+        return (OF_KNOWN if caller else OF_NOBODY), caller
 
     site = Site(
         pages, Doors(OF_NOBODY, most), lambda: made.look(), lambda _: ("text/plain", b"busy"),  # noqa: PLW0108 - made below

@@ -11,6 +11,7 @@ from django.test import Client
 from desk import doors
 from desk.api.api import api
 from desk.doors import DOORS, MAX_OF_NOBODY, MAX_TEXT, Door, Who, door_of
+from desk.server.limits import Limits
 from indexer.search import prints
 from registry.alliance import cosigning
 from registry.edge import contributors
@@ -88,6 +89,13 @@ def test_whatever_file_may_be_brought_comes_through_its_door() -> None:
     assert door_of("/witness/add-checkpoint").of_nobody >= cosigning.MAX_BODY
     assert replies.MAX_REPLY + form <= door_of("/n/token").of_known
     assert prints.MAX_FILE + form <= door_of("/api/v1/owners/studio/works/fingerprints").of_known
+
+
+def test_one_caller_may_bring_what_its_door_permits() -> None:
+    limits = Limits()
+    assert max(door.of_nobody for door in DOORS) <= limits.caller_share * limits.buffered
+    assert max(door.of_known for door in DOORS) <= limits.caller_share * limits.buffered_of_known
+    assert limits.caller_share <= limits.address_share < 1
 
 
 def test_a_contributor_brings_the_largest_delivery_that_there_can_be_and_nobody_else_does(ann: User) -> None:

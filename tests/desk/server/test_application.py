@@ -23,7 +23,7 @@ def environ(path: str, **more: str) -> dict[str, Any]:
 
 
 def test_how_much_may_come_hangs_on_who_it_is_and_is_known_before_it_comes(ann: User) -> None:
-    nobody, member = (MAX_OF_NOBODY, False), (MAX_REQUEST, True)
+    nobody, member = (MAX_OF_NOBODY, ""), (MAX_REQUEST, f"account {ann.pk}")
     assert application.most(environ("/o/studio/works/add")) == nobody
     client = Client()
     client.force_login(ann)

@@ -107,8 +107,52 @@ def test_of_a_body_that_is_too_large_nothing_more_is_read_and_nobody_is_asked_to
     assert site.ask("/", b"a" * (OF_KNOWN + 1), TOKEN)[0] == 413
 
 
+@pytest.mark.parametrize("varies", ["address", "caller"])
+def test_unfinished_uploads_of_one_caller_or_one_address_leave_room_for_others(varies: str, tmp_path: Path) -> None:
+    with served(tmp_path, proxies=1, buffered_of_known=8 * OF_KNOWN) as site, ExitStack() as stack:
+        for number in range(12):
+            caller, address = ("ann", f"192.0.2.{number}") if varies == "address" else (f"ann{number}", "192.0.2.1")
+            head = f"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {caller}\r\nContent-Length: {OF_KNOWN}\r\n"
+            client = stack.enter_context(closing(site.connect()))
+            with suppress(ConnectionError):  # those beyond the share are refused
+                client.sendall(f"{head}X-Forwarded-For: {address}\r\n\r\n".encode() + b"a" * (OF_KNOWN - KIB))
+        share = 2 if varies == "address" else 4
+        wait_until(lambda: len(site.connections) == share and site.on_disk("known") > (share - 1) * OF_KNOWN, 20)
+        other = ("Authorization: Bearer bob", "X-Forwarded-For: 192.0.2.200")
+        assert site.ask("/", b"a" * OF_KNOWN, *other)[0] == 200
+        same = ("Authorization: Bearer ann", "X-Forwarded-For: 192.0.2.1")
+        assert site.ask("/", b"a" * OF_KNOWN, *same)[0] == 503
+    wait_until(lambda: site.on_disk("known") == 0, 20)
+
+
+def test_strangers_who_fill_the_share_of_their_address_leave_room_for_others(tmp_path: Path) -> None:
+    with served(tmp_path, proxies=1, buffered=8 * OF_NOBODY) as site, ExitStack() as stack:
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {OF_NOBODY}\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
+        for _ in range(12):
+            client = stack.enter_context(closing(site.connect()))
+            with suppress(ConnectionError):
+                client.sendall(head.encode() + b"a" * (OF_NOBODY - KIB))
+        wait_until(lambda: len(site.connections) == 2 and site.on_disk("strangers") > OF_NOBODY, 20)
+        assert site.ask("/", b"a" * OF_NOBODY, "X-Forwarded-For: 192.0.2.2")[0] == 200
+
+
+def test_answers_that_one_address_does_not_read_leave_room_for_others(tmp_path: Path) -> None:
+    with served(tmp_path, proxies=1, buffered_of_known=8 * BIG) as site, ExitStack() as stack:
+        for _ in range(12):
+            client = stack.enter_context(closing(site.connect(small=True)))
+            client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
+        wait_until(lambda: site.pages.made.count("/big") == 12, 20)
+        assert 0 < site.on_disk("answers") <= 4 * BIG
+        status, _, body = site.ask("/big", b"", "X-Forwarded-For: 192.0.2.2")
+        assert (status, len(body)) == (200, BIG)
+
+
 def test_bodies_on_the_disk_have_room_of_their_own_and_leave_nothing_behind(tmp_path: Path) -> None:
-    with served(tmp_path, buffered=150 * KIB, buffered_of_known=2 * OF_KNOWN) as site, ExitStack() as stack:
+    whole = {"caller_share": 1, "address_share": 1}
+    with (
+        served(tmp_path, buffered=150 * KIB, buffered_of_known=2 * OF_KNOWN, **whole) as site,
+        ExitStack() as stack,
+    ):
         begun = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {OF_NOBODY}\r\n\r\n".encode() + b"a" * 90 * KIB
         stack.enter_context(closing(site.connect(begun)))
         wait_until(lambda: site.on_disk("strangers") >= 80 * KIB, 20)
