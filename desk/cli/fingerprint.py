@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.files import passed_over, passed_over_in_words, pictures_in, read_picture, written_whole
+from desk.cli.common.files import (
+    LeftOut,
+    left_out_as_json,
+    left_out_in_words,
+    left_out_of,
+    pictures_in,
+    read_picture,
+    written_whole,
+)
 from desk.cli.common.frame import examples, finish
 from desk.cli.common.options import THERE, TO_WRITE, json_option
 from desk.cli.common.show import counted, note, tell, tracked
@@ -44,7 +52,7 @@ def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) ->
         with written_whole(out) as made:
             stated = prints.StatedFile(works=tuple(told))
             made.write(stated.model_dump_json(indent=1, exclude_none=True).encode() + b"\n")
-    _tell(out, told, failed, passed_over(paths), as_json=as_json)
+    _tell(out, told, failed, left_out_of(paths), as_json=as_json)
     if failed or not told:
         finish(ExitCode.INCOMPLETE)
 
@@ -61,14 +69,14 @@ def _tell(
     out: Path,
     told: "Sequence[prints.StatedPicture]",
     failed: Sequence[dict[str, str]],
-    left: Sequence[str],
+    left: Sequence[LeftOut],
     *,
     as_json: bool,
 ) -> None:
     works = [one.file for one in told]
-    shown = {"file": str(out) if told else None, "works": works, "failed": failed, "passed_over": left}
+    shown = {"file": str(out) if told else None, "works": works, "failed": failed, **left_out_as_json(left)}
     tell(shown, f"Fingerprints of {counted(len(told), 'picture')}: {out if told else 'none written'}", as_json=as_json)
     for other in failed if not as_json else ():
         note(f"  {other['file']}: left out ({other['reason']}). {other['sentence']}")
     if left and not as_json:
-        note(f"  {passed_over_in_words(left)}")
+        note(f"  {left_out_in_words(left)}")

@@ -8,9 +8,11 @@ import click
 
 from desk.cli.common.files import (
     Given,
+    LeftOut,
+    left_out_as_json,
+    left_out_in_words,
+    left_out_of,
     made_folder,
-    passed_over,
-    passed_over_in_words,
     pictures_in,
     read_picture,
     written_whole,
@@ -108,9 +110,9 @@ def add_works(
     registrations (office|number|date, several with ; between). Usual headings in English, German, French and Chinese
     are understood too.
     """
-    files, left = pictures_in(paths), passed_over(paths)
+    files, left = pictures_in(paths), left_out_of(paths)
     if not files:
-        said = f" {passed_over_in_words(left)}" if left else ""
+        said = f" {left_out_in_words(left)}" if left else ""
         raise WrongUseError(f"There are no pictures there.{said}", hint="Name files, or folders that hold pictures.")
     desk = open_desk()
     from registry.models import ColumnMapping
@@ -139,13 +141,13 @@ def add_works(
     names = [*(file.name for file in files), *(name for name, _ in registered), *(one["file"] for one in failed)]
     without_file = tables.lines_without(declared, names)
     answer = {"works": works, "failed": failed, "lines_without_file": without_file}
-    answer |= {"lines_unused": _unused(registered, declared), "passed_over": left}
+    answer |= {"lines_unused": _unused(registered, declared), **left_out_as_json(left)}
     skipped = () if table is None else table.understood.skipped
     answer["skipped_rows"] = [{"line": line, "problem": problem} for line, problem in skipped]
     answer["unread_sheets"] = [] if table is None else list(table.understood.unread_sheets)
     if table is not None:
         note_unread(table.understood)
-    tell(answer, lambda: _tell(answer), as_json=as_json)
+    tell(answer, lambda: _tell(answer, left), as_json=as_json)
     if failed:
         finish(ExitCode.INCOMPLETE)
 
@@ -209,7 +211,7 @@ def _unused(
     return [{"file": name, "work": number, "columns": columns} for name, number, columns in found if columns]
 
 
-def _tell(answer: Mapping[str, Any]) -> None:
+def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
     from indexer.compare import wording
 
     works: Sequence[schemas.AddedWork] = answer["works"]
@@ -234,8 +236,8 @@ def _tell(answer: Mapping[str, Any]) -> None:
         note(f"  and {counted(len(without_file) - LINES_SHOWN, 'line')} more of the table without a file.")
     if answer["lines_unused"]:
         _tell_unused(answer["lines_unused"])
-    if answer["passed_over"]:
-        note(f"  {passed_over_in_words(answer['passed_over'])}")
+    if left:
+        note(f"  {left_out_in_words(left)}")
 
 
 def _tell_unread(works: "Sequence[schemas.AddedWork]") -> None:

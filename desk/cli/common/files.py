@@ -5,13 +5,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.errors import RefusedError, WrongUseError
 from exhibit.files.regular import open_regular
+from exhibit.types import Json
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ico", ".avif"}
@@ -20,10 +21,12 @@ PICTURE_SUFFIXES = frozenset(
 
 _BESIDE_PICTURES = frozenset(
     {".xmp", ".aae", ".thm", ".csv", ".xlsx", ".xls", ".ods", ".numbers", ".json", ".txt", ".md", ".rtf", ".doc"}
-    | {".docx", ".odt", ".pdf", ".html", ".htm", ".xml", ".log", ".db", ".ini", ".lnk", ".url", ".lrcat", ".cos"}
+    | {".docx", ".odt", ".html", ".htm", ".xml", ".log", ".db", ".ini", ".lnk", ".url", ".lrcat", ".cos"}
 )
 """Endings of what lies beside pictures, and what nobody takes for one."""
 _NAMES_TOLD = 5
+_RESOURCE_FORK = "._"
+"""How the names of files begin in which macOS keeps what other file systems have no place for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +37,74 @@ class Given:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file or a folder below a named folder that a command does not read.
+
+    Attributes:
+        file: Its path below the named folder; a folder ends with a slash.
+        reason: ``format``, ``hidden``, ``linked-folder`` or ``unreadable``.
+        sentence: Why it is not read, and what to do.
+    """
+
+    file: str
+    reason: str
+    sentence: str
+
+
 def pictures_in(paths: Sequence[Path]) -> list[Given]:
     """Files in a stable order, each once: named ones whatever they are called, of folders those named like pictures."""
     return _each_once(chain.from_iterable(_pictures(path) for path in paths))
 
 
-def passed_over(paths: Sequence[Path]) -> list[str]:
-    """Names of the files in folders that :func:`pictures_in` leaves out, and that a person may take for pictures."""
+def left_out_of(paths: Sequence[Path]) -> list[LeftOut]:
+    """Return what :func:`pictures_in` leaves out of folders, but for files that nobody takes for pictures."""
+    below = list(chain.from_iterable(_below(path) for path in paths if path.is_dir()))
+    others = [one for one in below if isinstance(one, LeftOut)]
     known = PICTURE_SUFFIXES | _BESIDE_PICTURES
-    below = chain.from_iterable(_below(path) for path in paths if path.is_dir())
-    return [file.name for file in _each_once(file for file in below if file.path.suffix.lower() not in known)]
+    files = _each_once(one for one in below if isinstance(one, Given) and one.path.suffix.lower() not in known)
+    return [*(LeftOut(file.name, "format", _NOT_READ) for file in files), *others]
 
 
-def passed_over_in_words(names: Sequence[str]) -> str:
-    """What was passed over, by ending, with the first names, and what to do."""
-    endings = Counter(Path(name).suffix[1:].upper() for name in names)
-    kinds = ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in sorted(endings.items()))
-    more = f" and {len(names) - _NAMES_TOLD:,} more" if len(names) > _NAMES_TOLD else ""
-    were = "1 file was" if len(names) == 1 else f"{len(names):,} files were"
-    taken = "Of folders JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF are read, by the endings of their names"
-    return f"{were} passed over: {kinds} ({', '.join(names[:_NAMES_TOLD])}{more}). {taken}: export or rename others."
+def left_out_as_json(items: Sequence[LeftOut]) -> dict[str, Json]:
+    """What was left out, for the answer of a command; ``passed_over`` has the names of files in other formats alone."""
+    return {
+        "passed_over": [one.file for one in items if one.reason == "format"],
+        "left_out": [asdict(one) for one in items],
+    }
+
+
+def left_out_in_words(items: Sequence[LeftOut]) -> str:
+    """What was left out for which reason: how much, the first names, and what to do."""
+    groups: dict[str, list[LeftOut]] = {}
+    for one in items:
+        groups.setdefault(one.reason, []).append(one)
+    return " ".join(_group_in_words(group) for group in groups.values())
+
+
+def _group_in_words(group: Sequence[LeftOut]) -> str:
+    kinds = ""
+    if group[0].reason == "format":
+        endings = Counter(Path(one.file).suffix[1:].upper() for one in group)
+        kinds = ": " + ", ".join(f"{count:,} {name or 'without an ending'}" for name, count in sorted(endings.items()))
+    more = f" and {len(group) - _NAMES_TOLD:,} more" if len(group) > _NAMES_TOLD else ""
+    names = ", ".join(one.file for one in group[:_NAMES_TOLD])
+    were = "1 was left out" if len(group) == 1 else f"{len(group):,} were left out"
+    return f"{were}{kinds} ({names}{more}). {group[0].sentence}"
+
+
+_NOT_READ = (
+    "Of folders JPEG, PNG, WebP, GIF, TIFF, BMP, ICO and AVIF are read, by the endings of their names: "
+    "export or rename others."
+)
+_HIDDEN = "Hidden files and folders are not read. Rename them, or name them in the command."
+_LINKED = "Links to folders are not followed. Name the folder that the link leads to."
 
 
 def _pictures(path: Path) -> Iterator[Given]:
     if path.is_dir():
-        yield from (file for file in _below(path) if file.path.suffix.lower() in PICTURE_SUFFIXES)
+        found = (one for one in _below(path) if isinstance(one, Given))
+        yield from (file for file in found if file.path.suffix.lower() in PICTURE_SUFFIXES)
     else:
         yield Given(path, path.name)
 
@@ -70,14 +116,30 @@ def _each_once(files: Iterable[Given]) -> list[Given]:
     return list(found.values())
 
 
-def _below(folder: Path) -> Iterator[Given]:
-    """All files; hidden files and folders are left out, and links to folders aren't followed."""
-    for here, folders, names in os.walk(folder):
+def _below(folder: Path) -> Iterator[Given | LeftOut]:
+    """All files below a folder, and what of it isn't looked into."""
+    unreadable: list[OSError] = []
+
+    def name_of(path: Path) -> str:
+        return path.relative_to(folder).as_posix()
+
+    for here, folders, names in os.walk(folder, onerror=unreadable.append):
+        for name in sorted(folders):
+            path = Path(here) / name
+            if name.startswith("."):
+                yield LeftOut(f"{name_of(path)}/", "hidden", _HIDDEN)
+            elif path.is_symlink():
+                yield LeftOut(f"{name_of(path)}/", "linked-folder", _LINKED)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
+            path = Path(here) / name
             if not name.startswith("."):
-                path = Path(here) / name
-                yield Given(path, path.relative_to(folder).as_posix())
+                yield Given(path, name_of(path))
+            elif path.suffix.lower() in PICTURE_SUFFIXES and not name.startswith(_RESOURCE_FORK):
+                yield LeftOut(name_of(path), "hidden", _HIDDEN)
+    for error in unreadable:
+        sentence = f"The folder can't be read: {error.strerror}. Change its permissions."
+        yield LeftOut(f"{name_of(Path(error.filename))}/", "unreadable", sentence)
 
 
 def read_picture(path: Path, most: int) -> bytes:

@@ -1,11 +1,22 @@
 """Which files a command is about."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from desk.cli.common.files import made_folder, pictures_in, read_picture, write_file, written_whole
+from desk.cli.common.files import (
+    left_out_as_json,
+    left_out_in_words,
+    left_out_of,
+    made_folder,
+    pictures_in,
+    read_picture,
+    write_file,
+    written_whole,
+)
 from exhibit.errors import RefusedError, WrongUseError
 
 
@@ -16,6 +27,51 @@ def test_folders_give_their_pictures_and_named_files_count_as_they_are(tmp_path:
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     given = pictures_in([tmp_path / "a", tmp_path / "picture", tmp_path / "a" / "1.png"])
     assert [one.name for one in given] == ["1.png", "2.JPG", "picture"]
+
+
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Run the block without the rights of root, who may read everything."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_everything_in_a_folder_that_is_not_read_is_named_with_its_reason(open_folder: Path) -> None:
+    folder = open_folder / "given"
+    for name in ("secret", "other", ".trash", "odd"):
+        (folder / name).mkdir(parents=True)
+    kept = ["a.jpg", "odd/b\n.png", os.fsdecode(b"odd/c\xff.png")]
+    formats = ["a.heic", "b.nef", "c.psd", "d.svg", "e.pdf", "noending"]
+    for name in (*kept, *formats, ".hidden.jpg", "._a.jpg", ".DS_Store", "notes.txt", "secret/d.jpg", ".trash/e.jpg"):
+        (folder / name).touch()
+    (folder / "linked").symlink_to(folder / "other")
+    os.mkfifo(folder / "pipe.tga")
+    for readable in (folder, folder / "odd"):
+        readable.chmod(0o755)
+    (folder / "secret").chmod(0)
+    try:
+        with ordinary_user():
+            left, pictures = left_out_of([folder]), pictures_in([folder])
+    finally:
+        (folder / "secret").chmod(0o700)
+    assert sorted(one.name for one in pictures) == sorted(kept)
+    reasons = {one.file: one.reason for one in left}
+    assert reasons == {
+        **dict.fromkeys([*formats, "pipe.tga"], "format"),
+        ".hidden.jpg": "hidden",
+        ".trash/": "hidden",
+        "linked/": "linked-folder",
+        "secret/": "unreadable",
+    }
+    assert all(one.sentence for one in left)
+    assert all(name in left_out_in_words(left) for name in (".hidden.jpg", "linked/", "secret/", "a.heic"))
+    assert left_out_as_json(left)["passed_over"] == [name for name, reason in reasons.items() if reason == "format"]
 
 
 def test_a_file_is_refused_before_it_is_read_when_it_is_too_large_or_no_file(tmp_path: Path) -> None:
