@@ -20,6 +20,8 @@ WHY = {
     "blocked": gettext_lazy("The operator doesn't allow these bytes here."),
     "quota": gettext_lazy("There was no room left for your works."),
     "missing": gettext_lazy("The file didn't arrive whole."),
+    "hidden": gettext_lazy("Hidden files are not sent."),
+    "unreadable": gettext_lazy("The browser could not read it."),
     "given-up": gettext_lazy("Registering it was tried several times and never ended."),
 }
 WHAT_TO_DO = {
@@ -35,6 +37,8 @@ WHAT_TO_DO = {
     "blocked": gettext_lazy("Ask the operator."),
     "quota": gettext_lazy("Remove works, or ask the operator for more room; then send it again."),
     "missing": gettext_lazy("Send it again."),
+    "hidden": gettext_lazy("Rename it so that its name does not begin with a dot, and send it."),
+    "unreadable": gettext_lazy("Check that you may open it, and send it again."),
     "given-up": gettext_lazy("Try again below; if it fails again, ask the operator."),
 }
 OUTCOMES = {

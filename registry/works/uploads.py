@@ -28,7 +28,8 @@ from registry.works.tables import WorksTable, line_of, plain_name
 
 MAX_FILES = 100_000  # files of one upload
 MAX_NAME = 300
-AGAIN = frozenset({"quota", "missing"})  # reasons that may have gone when the same file comes again
+LEFT_OUT_REASONS = frozenset({"too-many-bytes", "not-a-picture", "hidden", "unreadable"})
+AGAIN = frozenset({"quota", "missing", "unreadable"})  # reasons that may have gone when the same file comes again
 IDLE_SECONDS = 3600.0
 MAX_HINTED = 64
 RATE_WINDOW = timedelta(minutes=3)
@@ -53,6 +54,15 @@ class Sent:
     name: str
     size: int
     read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that its sender did not send, and why: one of :data:`LEFT_OUT_REASONS`."""
+
+    name: str
+    size: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +127,17 @@ def begin(
     return upload
 
 
-def receive(
-    services: Services, upload: Upload, files: Sequence[Sent], too_large: Sequence[tuple[str, int]] = ()
-) -> None:
+def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out: Sequence[LeftOut] = ()) -> None:
     """Take a portion of files: what may be kept waits for its step, what may not is refused by name.
 
-    Names and sizes in ``too_large`` are of files that their sender left out. Raises ``WrongUseError`` when they are too
+    What its sender left out is refused with its reason. Raises ``WrongUseError`` when they are too
     many, and ``RefusedError`` when the disk is full: then nothing was taken, and trying later helps.
     """
-    if upload.files.count() + len(files) + len(too_large) > MAX_FILES:
+    if upload.files.count() + len(files) + len(left_out) > MAX_FILES:
         raise _too_many()
     check_disk(services)
     most = services.limits.max_bytes
-    rows = [_refused(upload, name, size, None, "too-many-bytes") for name, size in too_large]
+    rows = [_refused(upload, one.name, one.size, None, one.reason) for one in left_out]
     waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
     free = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
     room = services.uploads.room(upload.pk)

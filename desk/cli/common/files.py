@@ -19,7 +19,7 @@ PICTURE_SUFFIXES = frozenset(
 )
 
 
-_BESIDE_PICTURES = frozenset(
+BESIDE_PICTURES = frozenset(
     {".xmp", ".aae", ".thm", ".csv", ".xlsx", ".xls", ".ods", ".numbers", ".json", ".txt", ".md", ".rtf", ".doc"}
     | {".docx", ".odt", ".html", ".htm", ".xml", ".log", ".db", ".ini", ".lnk", ".url", ".lrcat", ".cos"}
 )
@@ -61,7 +61,7 @@ def left_out_of(paths: Sequence[Path]) -> list[LeftOut]:
     """Return what :func:`pictures_in` leaves out of folders, but for files that nobody takes for pictures."""
     below = list(chain.from_iterable(_below(path) for path in paths if path.is_dir()))
     others = [one for one in below if isinstance(one, LeftOut)]
-    known = PICTURE_SUFFIXES | _BESIDE_PICTURES
+    known = PICTURE_SUFFIXES | BESIDE_PICTURES
     files = _each_once(one for one in below if isinstance(one, Given) and one.path.suffix.lower() not in known)
     return [*(LeftOut(file.name, "format", _NOT_READ) for file in files), *others]
 

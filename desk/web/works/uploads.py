@@ -278,12 +278,16 @@ def _sent(request: HttpRequest) -> list[uploading.Sent]:
     return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in named]
 
 
-def _left_out(request: HttpRequest) -> list[tuple[str, int]]:
-    """What the browser didn't send because it is too large."""
+def _left_out(request: HttpRequest) -> list[uploading.LeftOut]:
+    """What the browser didn't send, and why."""
     try:
-        return [(str(name), int(size)) for name, size in json.loads(request.POST.get("left_out", "[]"))][:MAX_LEFT_OUT]
+        given = [
+            uploading.LeftOut(str(name), int(size), str(reason))
+            for name, size, reason in json.loads(request.POST.get("left_out", "[]"))
+        ]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return []
+    return [one for one in given if one.size >= 0 and one.reason in uploading.LEFT_OUT_REASONS][:MAX_LEFT_OUT]
 
 
 def _gone_on(request: HttpRequest, row: Upload) -> HttpResponseBase:

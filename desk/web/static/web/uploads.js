@@ -6,11 +6,13 @@
   const words = form.dataset;
   const PORTION_BYTES = 8 * 1024 * 1024, PORTION_FILES = 40, LEFT_OUT = 500, TRIES = 12, LONGEST_PAUSE = 30;
   const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|tiff?|bmp|ico|avif)$/i, TABLE = /\.(csv|tsv|xlsx)$/i;
+  // What lies beside pictures, and what nobody takes for one: as BESIDE_PICTURES in desk/cli/common/files.py.
+  const BESIDE = /\.(xmp|aae|thm|csv|xlsx?|ods|numbers|json|txt|md|rtf|docx?|odt|html?|xml|log|db|ini|lnk|url|lrcat|cos)$/i;
   const status = form.querySelector("[data-status]"), bar = form.querySelector("[data-bar]");
   const progress = bar.querySelector("progress"), drop = form.querySelector("[data-drop]");
   const previews = form.querySelector("[data-previews]"), more = form.querySelector("[data-more]"), PREVIEWS = 24;
   const leftOut = new Set();
-  let dropped = [], droppedTable = null, stopped = false, sending = false;
+  let dropped = [], unread = [], droppedTable = null, stopped = false, sending = false;
   let to = words.page ? words : null; // addresses of the upload, once it has begun
 
   const say = (text, values = {}) => {
@@ -22,12 +24,35 @@
 
   const keyOf = (one) => `${one.name}\n${one.file.size}`;
 
-  function chosen() {
-    const given = [...dropped];
+  function given() {
+    const all = [...dropped];
     for (const input of form.querySelectorAll("input[name=files]"))
-      for (const file of input.files) given.push({ name: file.webkitRelativePath || file.name, file });
+      for (const file of input.files) all.push({ name: file.webkitRelativePath || file.name, file });
+    return all;
+  }
+
+  // Why a file of a folder isn't sent; empty where it is sent, or where nobody takes it for a picture.
+  function reasonToLeaveOut({ name }) {
+    if (!inFolder(name) || TABLE.test(name)) return "";
+    if (hidden(name)) return PICTURE.test(name) && !/\/\._[^/]*$/.test(name) ? "hidden" : "";
+    return PICTURE.test(name) || BESIDE.test(name) ? "" : "not-a-picture";
+  }
+
+  // Name, size and reason of what isn't sent, each once, as the page of the upload lists it.
+  function notSent(files) {
+    const most = Number(words.mostBytes), all = new Map(unread.map((name) => [name, [name, 0, "unreadable"]]));
+    for (const one of given()) {
+      const reason = reasonToLeaveOut(one);
+      if (reason) all.set(keyOf(one), [one.name, one.file.size, reason]);
+    }
+    for (const one of files)
+      if (one.file.size > most) all.set(keyOf(one), [one.name, one.file.size, "too-many-bytes"]);
+    return [...all.values()];
+  }
+
+  function chosen() {
     const names = new Map();
-    for (const one of given)
+    for (const one of given())
       if (!hidden(one.name) && (!inFolder(one.name) || PICTURE.test(one.name))) names.set(keyOf(one), one);
     return [...names.values()].filter((one) => !leftOut.has(keyOf(one)));
   }
@@ -63,7 +88,9 @@
     const table = tableFile(), files = chosen(), count = files.length;
     preview(files);
     const said = [count ? words.chosen : "", table ? words.withTable : ""].filter(Boolean).join(" ");
-    say(said || words.nothing, { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
+    const without = notSent([]).length, lang = document.documentElement.lang;
+    const also = without ? ` ${words.without.replace("{n}", without.toLocaleString(lang))}` : "";
+    say((said || words.nothing) + also, { n: count.toLocaleString(document.documentElement.lang), name: table ? table.name : "" });
   }
 
   function tableFile() {
@@ -72,16 +99,20 @@
   }
 
   async function below(entry, path, into) {
-    if (entry.isFile) {
-      const file = await new Promise((done, fail) => entry.file(done, fail));
-      into.push({ name: path + file.name, file });
-    } else if (entry.isDirectory) {
-      const reader = entry.createReader();
-      for (;;) {
-        const entries = await new Promise((done, fail) => reader.readEntries(done, fail));
-        if (!entries.length) break;
-        for (const one of entries) await below(one, `${path}${entry.name}/`, into);
+    try {
+      if (entry.isFile) {
+        const file = await new Promise((done, fail) => entry.file(done, fail));
+        into.push({ name: path + file.name, file });
+      } else if (entry.isDirectory) {
+        const reader = entry.createReader();
+        for (;;) {
+          const entries = await new Promise((done, fail) => reader.readEntries(done, fail));
+          if (!entries.length) break;
+          for (const one of entries) await below(one, `${path}${entry.name}/`, into);
+        }
       }
+    } catch {
+      unread.push(path + entry.name + (entry.isDirectory ? "/" : "")); // the rest goes on
     }
   }
 
@@ -91,11 +122,7 @@
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     const into = [];
     say(words.reading);
-    try {
-      for (const entry of entries) await below(entry, "", into);
-    } catch {
-      return say(words.unreadable);
-    }
+    for (const entry of entries) await below(entry, "", into);
     const table = into.find((one) => TABLE.test(one.name));
     if (table && form.querySelector("input[name=table]")) droppedTable = table.file;
     dropped = dropped.concat(into.filter((one) => one !== table || !droppedTable));
@@ -174,25 +201,26 @@
   }
 
   async function send(files) {
-    const most = Number(words.mostBytes);
+    const most = Number(words.mostBytes), others = notSent(files);
+    const total = others.length + files.filter((one) => one.file.size <= most).length;
     let rest = files;
     if (to) {
       const known = await ask(to.received);
       const here = new Set(known.files.map(([name, size]) => `${name}\n${size}`));
       rest = files.filter((one) => !here.has(`${one.name.normalize("NFC")}\n${one.file.size}`));
-    } else await begin(files.length);
-    const large = rest.filter((one) => one.file.size > most), fit = rest.filter((one) => one.file.size <= most);
+    } else await begin(total);
+    const fit = rest.filter((one) => one.file.size <= most);
     let sent = files.length - rest.length;
     const tell = () => {
       const lang = document.documentElement.lang;
-      progress.max = files.length;
+      progress.max = total;
       progress.value = sent;
-      say(words.sending, { n: sent.toLocaleString(lang), m: files.length.toLocaleString(lang) });
+      say(words.sending, { n: sent.toLocaleString(lang), m: total.toLocaleString(lang) });
     };
     tell();
-    for (let start = 0; start < large.length; start += LEFT_OUT) {
-      const body = new FormData(), part = large.slice(start, start + LEFT_OUT);
-      body.set("left_out", JSON.stringify(part.map((one) => [one.name, one.file.size])));
+    for (let start = 0; start < others.length; start += LEFT_OUT) {
+      const body = new FormData(), part = others.slice(start, start + LEFT_OUT);
+      body.set("left_out", JSON.stringify(part));
       await ask(to.files, body);
       sent += part.length;
     }

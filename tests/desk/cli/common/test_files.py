@@ -52,7 +52,7 @@ def test_everything_in_a_folder_that_is_not_read_is_named_with_its_reason(open_f
         (folder / name).touch()
     (folder / "linked").symlink_to(folder / "other")
     os.mkfifo(folder / "pipe.tga")
-    for readable in (folder, folder / "odd"):
+    for readable in (folder, folder / "odd", folder / "other"):
         readable.chmod(0o755)
     (folder / "secret").chmod(0)
     try:

@@ -13,8 +13,11 @@ from django.urls import reverse
 from PIL import Image
 from playwright.sync_api import expect
 
+from desk.cli.common.files import BESIDE_PICTURES, PICTURE_SUFFIXES
 from desk.doors import MAX_REQUEST
 from registry.models import Membership, Owner, Role, Upload, User, Work
+from registry.works.uploads import progress_of
+from tests import CHECKOUT
 from tests.assets.rows import jpeg, owner, photograph
 from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
 from workers.tasks.sync_runner import SyncRunner
@@ -167,8 +170,8 @@ def test_a_script_sends_portions_and_learns_what_is_here(ann: Client, inline: Sy
     names = json.dumps(["shoot/a.jpg", "shoot/b.jpg"])
     given = {"files": [file("x", photograph(1)), file("x", photograph(2))], "names": names}
     assert ann.post(to["files"], given, headers=script).status_code == 200
-    ann.post(to["files"], {"left_out": json.dumps([["huge.tif", 10**9]])}, headers=script)
-    ann.post(to["files"], {"names": "[" * 9000, "left_out": '[["a.tif", Infinity]]'}, headers=script)
+    ann.post(to["files"], {"left_out": json.dumps([["huge.tif", 10**9, "too-many-bytes"]])}, headers=script)
+    ann.post(to["files"], {"names": "[" * 9000, "left_out": '[["a.tif", Infinity, "hidden"]]'}, headers=script)
     ann.post(to["close"], headers=script)
     here = ann.get(to["received"]).json()["files"]
     assert sorted(here) == [["shoot/a.jpg", len(photograph(1))], ["shoot/b.jpg", len(photograph(2))]]
@@ -293,6 +296,52 @@ def test_a_folder_is_sent_and_goes_on_after_an_interruption(site: Site, studio: 
     expect(page.get_by_role("cell", name="shoot/cut.jpg")).to_be_visible()
     ann.check()
     assert Work.objects.count() == 6
+
+
+@pytest.mark.long
+def test_what_is_not_sent_of_a_folder_is_listed_with_its_reason(site: Site, studio: Owner, tmp_path: Path) -> None:
+    folder = tmp_path / "shoot"
+    folder.mkdir()
+    files = [
+        "IMG_1.HEIC",
+        "raw.nef",
+        "layers.psd",
+        "logo.svg",
+        "flyer.pdf",
+        "noending",
+        ".hidden.jpg",
+        "a.xmp",
+        "._a.jpg",
+    ]
+    for name in files:
+        (folder / name).write_bytes(b"not sent")
+    (folder / "good.jpg").write_bytes(photograph(1))
+    (folder / "empty.jpg").touch()
+    page = site.member(studio).open(at("add-works"))
+    page.get_by_label("or a folder").set_input_files(folder)
+    page.get_by_role("button", name="Upload").click()
+    page.wait_for_url("**" + at("upload", 1))
+    site.inline.run_until_idle()
+    upload = Upload.objects.get()
+    told = {one.name.removeprefix("shoot/"): one.reason for one in upload.files.all()}
+    assert told == {
+        "good.jpg": "",
+        "empty.jpg": "empty",
+        ".hidden.jpg": "hidden",
+        **dict.fromkeys(["IMG_1.HEIC", "raw.nef", "layers.psd", "logo.svg", "flyer.pdf", "noending"], "not-a-picture"),
+    }
+    assert progress_of([upload])[upload.pk].announced == len(told)
+    expect(page.get_by_role("cell", name="shoot/logo.svg")).to_be_visible()
+
+
+def test_the_script_leaves_beside_what_the_command_leaves_beside() -> None:
+    script = (CHECKOUT / "desk/web/static/web/uploads.js").read_text("utf-8")
+    for name, suffixes in (("PICTURE", PICTURE_SUFFIXES), ("BESIDE", BESIDE_PICTURES)):
+        found = re.search(rf"{name} = /(.+?)/i[,;]", script)
+        assert found is not None
+        pattern = re.compile(found[1], re.IGNORECASE)
+        known = {*PICTURE_SUFFIXES, *BESIDE_PICTURES, ".heic", ".pdf", ".psd", ".svg", ".nef", ".mp4"}
+        assert {suffix for suffix in known if pattern.search(f"a{suffix}")} == suffixes
 
 
 @pytest.mark.long
