@@ -40,9 +40,11 @@ _START_SECONDS = 60.0
 _PATIENCE = 6  # so many times longer than the processor time the parent waits: a machine may have more to do than this
 _KEPT = 1 << 25  # bytes of shared memory that are kept for the next file
 _STATM = Path("/proc/self/statm")
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # parameters of mallopt(3)
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _MAX_ARENAS = -3, -1, -8  # parameters of mallopt(3)
 _LARGEST_KEPT, _KEPT_FREED = 32 << 20, 64 << 20
 """Bytes of the largest piece that is kept, and of all: where glibc arrives by itself once such a piece was freed."""
+_LARGEST_ON_HEAP = 128 << 10
+"""glibc's own value of both, which setting it keeps from growing."""
 
 
 class HelperDiedError(Exception):
@@ -181,6 +183,18 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
         mallopt(_TRIM_THRESHOLD, _KEPT_FREED)
+
+
+def return_freed_memory() -> None:
+    """Have this process, which serves in several threads, give back what it frees: the opposite of the above.
+
+    Each thread that was ever given a heap of its own would keep up to 64 MiB there, and what lies between.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGEST_ON_HEAP)
+        mallopt(_TRIM_THRESHOLD, _LARGEST_ON_HEAP)
+        mallopt(_MAX_ARENAS, 2)
 
 
 def serve(answer: Callable[[Mapping[str, Any], bytes], Answer]) -> None:

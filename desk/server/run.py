@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 from desk.server.connections import Connection
 from desk.server.limits import Limits
 from exhibit.errors import ExhibitError
+from exhibit.helper import return_freed_memory
 from workers.servers.processes import asked_to_stop, end_with_parent, pauses
 
 PROCESSES = 2
@@ -94,8 +95,10 @@ def _serve(make_site: Callable[[], object], listening: socket.socket, parent: in
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     end_with_parent(parent)
     sys.setswitchinterval(_SECONDS_OF_A_THREAD)
+    site = make_site()
+    return_freed_memory()
     config = uvicorn.Config(
-        make_site(),  # type: ignore[arg-type] # uvicorn asks for positional names of its own
+        site,  # type: ignore[arg-type] # uvicorn asks for positional names of its own
         interface="asgi3",
         loop="asyncio",
         http=Connection,

@@ -72,7 +72,7 @@ class Stack:
 
 
 class Pyramid:
-    """The Gaussian levels of a picture, in memory that the next picture in this thread takes over.
+    """The Gaussian levels of a picture, in memory that the next picture in the main thread takes over.
 
     It may be blurred more than by a camera when it was enlarged.
     """
@@ -122,14 +122,19 @@ def _blur(image: Image, deviation: float, blurred: Image) -> None:
     cv2.GaussianBlur(image, (side, side), deviation, dst=blurred)
 
 
-class _Room(threading.local):
-    """Memory that each picture uses again: new pages cost more than the arithmetic on them."""
+class _Room:
+    """Memory that each picture uses again: new pages cost more than the arithmetic on them.
+
+    Only the main thread, as of a worker, keeps it: each of a site's threads would hold 100 MB for as long as it lives.
+    """
 
     def __init__(self) -> None:
         self._memory = np.zeros(0, np.float32)
 
     def of(self, size: int) -> NDArray[np.float32]:
         """So many numbers, of any value."""
+        if threading.current_thread() is not threading.main_thread():
+            return np.empty(size, np.float32)
         if len(self._memory) < size:
             self._memory = np.zeros(size, np.float32)
         return self._memory

@@ -29,6 +29,35 @@ def test_what_a_process_frees_is_not_asked_of_the_kernel_again() -> None:
     assert int(told) < 800  # of 80,000 pages of 4 KiB
 
 
+_FREED_IN_THREADS = """
+import threading
+from pathlib import Path
+from exhibit.helper import keep_freed_memory, return_freed_memory
+keep_freed_memory()
+return_freed_memory()
+def resident():
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * 4096
+freed, over = threading.Barrier(7), threading.Event()
+def act():
+    for _ in range(20):
+        [bytes(10_000_000) + b"a" for _ in range(3)]
+    freed.wait(60)
+    over.wait(60)
+before = resident()
+threads = [threading.Thread(target=act) for _ in range(6)]
+[one.start() for one in threads]
+freed.wait(60)
+print(resident() - before)
+over.set()
+"""
+
+
+def test_threads_of_a_process_that_serves_keep_nothing_of_what_they_have_freed() -> None:
+    line = [sys.executable, "-c", _FREED_IN_THREADS]
+    told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert int(told) < 40_000_000  # of 180 MB
+
+
 @pytest.mark.long
 def test_the_helper_decodes_a_picture_in_the_memory_of_the_one_before() -> None:
     data = saved(photo(1600, 1200), "JPEG")

@@ -1,4 +1,7 @@
+from threading import Barrier, Event, Thread
+
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
@@ -14,6 +17,29 @@ def test_keypoints_lie_where_opencv_finds_them_with_the_same_size() -> None:
     away = np.abs(theirs[:, None] - places).max(axis=2).min(axis=1)
     assert len(theirs) > 100
     assert (away < 0.25).mean() > 0.8
+
+
+def test_threads_keep_no_memory_of_the_pictures_that_they_have_measured() -> None:
+    picture, measured, over = np.tile(grey(3), (4, 4))[:1024, :1024], Barrier(4), Event()
+
+    def measure() -> None:
+        Pyramid(picture).detect(0.01)
+        measured.wait(60)
+        over.wait(60)
+
+    measure_once = Thread(target=lambda: Pyramid(picture).detect(0.01))
+    measure_once.start()
+    measure_once.join()
+    before = psutil.Process().memory_info().rss
+    threads = [Thread(target=measure) for _ in range(3)]
+    for one in threads:
+        one.start()
+    measured.wait(60)
+    kept = psutil.Process().memory_info().rss - before
+    over.set()
+    for one in threads:
+        one.join()
+    assert kept < 60_000_000  # of 190 MB
 
 
 @pytest.mark.long
