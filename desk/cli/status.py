@@ -10,7 +10,7 @@ import click
 from desk.cli.common.frame import examples, finish, open_desk, workers_run
 from desk.cli.common.options import json_option
 from desk.cli.common.show import counted, fields, moment, say, table, tell
-from exhibit.clock import parse_rfc3339
+from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import DATABASE_SILENT
 from registry import jobs
@@ -26,7 +26,7 @@ def status_command(*, as_json: bool) -> None:
     what is known without the settings.
     """
     from workers.operations import checks
-    from workers.servers import postgres
+    from workers.servers import liveness, postgres
     from workers.tasks import supervisor
 
     config, fault = config_or_fault()
@@ -42,6 +42,7 @@ def status_command(*, as_json: bool) -> None:
         "site": None if status is None else status.address,
         "started": None if status is None else status.started,
         "processes": {} if status is None else status.processes,
+        "replaced": [asdict(one) | {"at": rfc3339(one.at)} for one in liveness.replacements(config)],
         "data": str(config.data_dir),
         "database_silent": silent,
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
@@ -84,6 +85,9 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     started = answer["started"] and moment(parse_rfc3339(answer["started"]), zone)
     fields(("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"]))
+    for one in answer["replaced"]:
+        at = moment(parse_rfc3339(one["at"]), zone)
+        say(f"Replaced {one['name']} ({one['pid']}) at {at}: it gave no sign of life for {one['seconds']} seconds.")
     if answer["database_silent"]:
         say(f"{why or DATABASE_SILENT} What waits can't be told.")
     if answer["disk"]["crawling_stopped"]:

@@ -1,7 +1,8 @@
-"""Starts the web server: two processes that serve, and one that starts them again when they die."""
+"""Starts the web server: two processes that serve, and one that replaces them when they die or hang."""
 
 import asyncio
 import gc
+import mmap
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from multiprocessing import get_context
 from multiprocessing.context import ForkProcess
@@ -21,6 +23,7 @@ from desk.server.connections import Connection
 from desk.server.limits import Limits
 from exhibit.errors import ExhibitError
 from exhibit.helper import return_freed_memory
+from workers.servers.liveness import Silence, give_sign, record_replacement, sign_seconds
 from workers.servers.processes import asked_to_stop, end_with_parent, pauses
 
 PROCESSES = 2
@@ -38,6 +41,8 @@ def keep(host: str, port: int) -> int:
     They are forked from this one, which has loaded the site: each takes the memory of what it changes alone.
     """
     try:
+        from django.conf import settings
+
         from desk.server.application import made_spool, make_site
 
         made_spool()
@@ -50,17 +55,22 @@ def keep(host: str, port: int) -> int:
     gc.collect()
     gc.freeze()  # a collection would write to what is shared
     with _bound(host, port) as listening, asked_to_stop() as asked, pauses() as pause:
-        running = [_started(make_site, listening) for _ in range(PROCESSES)]
+        running = [_Serving(make_site, listening) for _ in range(PROCESSES)]
         try:
             while not asked:
-                for number, one in enumerate(running):
-                    if one.exitcode == CANNOT_START:
+                for one in running:
+                    if one.process.exitcode == CANNOT_START:
                         return CANNOT_START
-                    if one.exitcode is not None:
-                        running[number] = _started(make_site, listening)
-                pause(_SECONDS_BETWEEN_LOOKS)
+                    if one.silence.exceeds_limit():
+                        record_replacement(settings.CONFIG, "web", one.pid)
+                        one.process.kill()
+                        one.process.join()
+                    if one.process.exitcode is not None:
+                        one.start()
+                give_sign()
+                pause(min(_SECONDS_BETWEEN_LOOKS, sign_seconds()))
         finally:
-            _end(running)
+            _end([one.process for one in running])
     return 0
 
 
@@ -72,10 +82,26 @@ def _bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _started(make_site: Callable[[], object], listening: socket.socket) -> ForkProcess:
-    one = get_context("fork").Process(target=_serve, args=(make_site, listening, os.getpid()))
-    one.start()
-    return one
+class _Serving:
+    """A process that serves the site, and memory that it shares with this one, in which it counts its signs of life."""
+
+    def __init__(self, make_site: Callable[[], object], listening: socket.socket) -> None:
+        self._arguments = (make_site, listening, os.getpid())
+        self._count = mmap.mmap(-1, 8)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, in the place of one that has ended."""
+        self.process = get_context("fork").Process(target=_serve, args=(*self._arguments, self._count_sign))
+        self.process.start()
+        self.pid = self.process.pid or 0
+        self.silence = Silence(self._read_count, self.pid)
+
+    def _count_sign(self) -> None:
+        self._count[:] = (self._read_count() + 1).to_bytes(8)
+
+    def _read_count(self) -> int:
+        return int.from_bytes(self._count[:])
 
 
 def _end(running: Sequence[ForkProcess]) -> None:
@@ -88,7 +114,9 @@ def _end(running: Sequence[ForkProcess]) -> None:
         one.join()
 
 
-def _serve(make_site: Callable[[], object], listening: socket.socket, parent: int) -> None:
+def _serve(
+    make_site: Callable[[], object], listening: socket.socket, parent: int, give_sign: Callable[[], None]
+) -> None:
     """Serve the site at a socket until a signal asks to stop."""
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -112,7 +140,7 @@ def _serve(make_site: Callable[[], object], listening: socket.socket, parent: in
         timeout_keep_alive=int(Limits().idle_seconds),
         timeout_graceful_shutdown=_SECONDS_UNTIL_STOP,
     )
-    Server(config).run([listening])
+    Server(config, give_sign).run([listening])
 
 
 class _State(ServerState):
@@ -129,10 +157,16 @@ class _State(ServerState):
 
 
 class Server(uvicorn.Server):
-    """One that sleeps until a signal says that it is to stop: it is idle most of the time."""
+    """One that sleeps until a signal says that it is to stop: it is idle most of the time.
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    Args:
+        config: uvicorn's.
+        give_sign: Called again and again by the loop, as long as it gets on.
+    """
+
+    def __init__(self, config: uvicorn.Config, give_sign: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
+        self._give_sign = give_sign
         self.server_state = _State()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signal = asyncio.Event()
@@ -146,5 +180,7 @@ class Server(uvicorn.Server):
     async def main_loop(self) -> None:
         """Wait for the signal."""
         self._loop = asyncio.get_running_loop()
-        if not self.should_exit:  # which a signal may have said before
-            await self._signal.wait()
+        while not self.should_exit:  # which a signal may have said before
+            self._give_sign()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._signal.wait(), sign_seconds())

@@ -22,7 +22,7 @@ _TCP = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, 
 locked is free again. Through a socket nothing of this applies."""
 _AT_THE_SERVER = " ".join(f"-c {name.replace('keepalives', 'tcp_keepalives')}={value}" for name, value in _TCP.items())
 REDIS_SECONDS = 5
-"""For so long Redis is waited for; for messages by the site and the command line alone, by workers without an end."""
+"""For so long the site, the tick and the command line wait for Redis."""
 
 # sun_path holds 108 bytes with the zero at the end; the longest name in the folder is PostgreSQL's ``.s.PGSQL.5432``
 _MAX_SOCKET_FOLDER = 107 - len("/.s.PGSQL.5432")

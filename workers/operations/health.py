@@ -24,6 +24,7 @@ from workers.operations import updates
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check
 from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
+from workers.servers import liveness
 
 LONG = timedelta(hours=1)  # after so long, what could have been done is late
 FOR_MILVUS = 10_000_000
@@ -42,6 +43,7 @@ def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
         damage_check(config),
         *_keys(found, said),
         *_workers(found),
+        *_replaced(found, config),
         *_held_up(found, said),
         *_late(found),
         *_given_up(found),
@@ -94,6 +96,16 @@ def _workers(found: Status) -> Iterator[Check]:
         count = len(processes)
         sentence = ngettext("%(count)s worker lives.", "%(count)s workers live.", count) % {"count": count}
         yield Check("workers", ok=True, sentence=sentence)
+
+
+def _replaced(found: Status, config: Config) -> Iterator[Check]:
+    """The processes of this machine that hung and were replaced within a day, each by the last time."""
+    last = {one.name: one for one in liveness.replacements(config)}
+    for name, one in last.items():
+        values = {"name": name, "ago": _ago(one.at, found.at), "seconds": one.seconds}
+        sentence = _("The process %(name)s was replaced %(ago)s ago: it gave no sign of life for %(seconds)s seconds.")
+        remedy = _("Work continues. If this happens again, read the process's log and check memory and disk load.")
+        yield Check("replaced process", ok=False, sentence=sentence % values, remedy=remedy, needed=False)
 
 
 def _reported(found: Status) -> Iterator[Check]:

@@ -10,6 +10,7 @@ from celery import Celery
 from kombu import Exchange
 from kombu.common import Broadcast
 from kombu.exceptions import ChannelError, OperationalError
+from kombu.transport import redis, virtual
 from redis.exceptions import RedisError
 
 from exhibit.clock import SLACK
@@ -30,8 +31,22 @@ VISIBILITY_SECONDS = 600
 LONG_SECONDS = 24 * 3600
 """After so long what takes hours at times is killed; no other worker is given its message."""
 
+WORKER_SECONDS = 15
+"""For so long a worker waits for Redis to answer one command; then it connects again."""
+
 _SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-"""Never a worker's: an acknowledgement that isn't answered in time is given up by kombu, and its place stays taken."""
+"""For those for whose answer somebody waits."""
+
+_BOUNDED = {
+    "socket_timeout": WORKER_SECONDS,
+    "socket_connect_timeout": WORKER_SECONDS,
+    "socket_keepalive": True,
+    "health_check_interval": 15,  # BRPOP's own end is ``polling_interval`` seconds away; kombu adds up to twice this
+}
+"""For every process: without them a Redis that stalls, or a connection that is lost in silence, holds it for ever.
+
+``retry_on_timeout`` stays off: a message that was sent, but not answered, would be sent twice.
+"""
 
 WAITS_LONG = {
     "polling_interval": 10,
@@ -47,6 +62,35 @@ UPKEEP_SECONDS = 3600.0
 
 _TO_ALL = {"sweep": jobs.SWEEP}
 _SWEEP = Exchange(jobs.SWEEP, type="fanout")
+
+
+class _QoS(redis.QoS):
+    """Frees the place of a message also when Redis does not answer its acknowledgement.
+
+    kombu logs that error and goes on, with one place fewer until the worker takes nothing any more. The message itself
+    stays in Redis, and is delivered again after :data:`VISIBILITY_SECONDS`; its rows are done by then.
+    """
+
+    channel: Any  # kombu's, whose stubs lack its errors
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message."""
+        try:
+            super().ack(delivery_tag)
+        except self.channel.connection_errors:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - as in kombu
+        """Reject a message."""
+        try:
+            super().reject(delivery_tag, requeue=requeue)
+        except self.channel.connection_errors:
+            virtual.QoS.ack(self, delivery_tag)
+            raise
+
+
+redis.Channel.QoS = _QoS
 
 
 def all_queues() -> frozenset[str]:
@@ -68,7 +112,7 @@ def make_app(config: Config) -> Celery:
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
-        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS},
+        broker_transport_options={"visibility_timeout": VISIBILITY_SECONDS, **_BOUNDED},
         broker_connection_retry_on_startup=True,
         task_time_limit=TASK_SECONDS,
         task_default_queue=jobs.DEFAULT,
@@ -84,7 +128,7 @@ app = make_app(load_config())
 
 
 def give_up_soon() -> None:
-    """Have this process, which is no worker, wait some seconds for a Redis that stands still, and not for ever."""
+    """Have this process, which is no worker, wait for a Redis that stalls for few seconds only."""
     app.conf.broker_transport_options |= _SOON
 
 

@@ -22,6 +22,7 @@ from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
+from workers.servers.liveness import give_sign, sign_seconds
 from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
@@ -138,8 +139,10 @@ def keep_time(services: Services) -> NoReturn:
             else:
                 _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
                 pause = STAND_BY_SECONDS
-            if not told.is_set():
-                time.sleep(pause)
+            until = time.monotonic() + pause
+            while not told.is_set() and (rest := until - time.monotonic()) > 0:
+                time.sleep(min(rest, sign_seconds()))
+                give_sign()
     finally:
         connection.close()  # what was begun is broken off
         with contextlib.suppress(Error):
@@ -160,6 +163,7 @@ def _end(told: Event) -> NoReturn:
 
 def _done(act: Callable[[], object]) -> object:
     """Do something; what comes of an error is that it is done again in its time."""
+    give_sign()
     signal.alarm(TASK_SECONDS)  # one that hangs ends this process, which is started again
     try:
         return act()

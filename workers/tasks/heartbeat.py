@@ -1,4 +1,4 @@
-"""What the main process of a worker does beside Celery: it logs as all do, says that it begins and ends, frees rows."""
+"""What the main process of a worker does beside Celery: it logs as all do, says that it begins, lives and ends."""
 
 import contextlib
 import gc
@@ -19,6 +19,7 @@ from registry import jobs
 from registry.configuration import load_config
 from registry.db import running
 from workers.pipeline.celery import WAITS_LONG, all_queues
+from workers.servers.liveness import give_sign, sign_seconds
 from workers.servers.redis import end_waits
 
 _main = os.getpid()
@@ -55,6 +56,8 @@ def _begin(sender: Untyped, **_: object) -> None:
     _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
     _told(jobs.release_ended)  # of one in whose place it has come
     worker_before_create_process.connect(_free)
+    give_sign()
+    sender.hub.call_repeatedly(sign_seconds(), give_sign)
 
 
 @worker_ready.connect

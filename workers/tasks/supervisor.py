@@ -8,9 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from exhibit.clock import now, rfc3339
@@ -23,8 +24,11 @@ from registry.configuration import load_config
 from registry.services.addresses import local_site
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.keeper import are_kept, keep_for_users
-from workers.servers.processes import Kept, Progress, asked_to_stop, pauses, trim_logs
+from workers.servers.liveness import FILE_VARIABLE, Silence, liveness_folder, record_replacement, sign_in_file
+from workers.servers.postgres import database_answers
+from workers.servers.processes import Child, Kept, Progress, asked_to_stop, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
+from workers.servers.redis import embedded_answers, redis_answers
 
 _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
@@ -34,6 +38,8 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_ROUNDS = 2.0
 """Whether all is in its place is looked at so often; that a process has ended is heard at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
+_SECONDS_OF_AN_ANSWER = 5.0
+"""For so long what the servers have answered is taken for the present."""
 
 
 class AlreadyRunningError(WrongUseError):
@@ -119,6 +125,49 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
     return True
 
 
+class _ServersProbe:
+    """Asks PostgreSQL and Redis whether they answer, in a thread: the supervisor waits for neither.
+
+    A process that waits for a server that is silent is not to blame for its own silence.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._thread: threading.Thread | None = None
+        self._answer, self._answered = False, float("-inf")
+
+    def servers_answer(self) -> bool | None:
+        """Return whether both answer; None while the question, which this call may ask, is not answered."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        if time.monotonic() - self._answered > _SECONDS_OF_AN_ANSWER:
+            self._thread = threading.Thread(target=self._ask, daemon=True)
+            self._thread.start()
+            return None
+        return self._answer
+
+    def _ask(self) -> None:
+        asks_redis = redis_answers if self._config.redis_url else embedded_answers
+        self._answer = database_answers(self._config) and asks_redis(self._config)
+        self._answered = time.monotonic()
+
+
+class _Watched(Kept):
+    """A child that is kept running, and whose signs of life are watched."""
+
+    def __init__(self, child: Child, config: Config) -> None:
+        self._path = liveness_folder(config) / child.name
+        environ = {**(os.environ if child.environ is None else child.environ), FILE_VARIABLE: str(self._path)}
+        super().__init__(replace(child, environ=environ), config.data_dir / "log")
+
+    def start(self) -> None:
+        """Start it."""
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        self._path.touch()
+        super().start()
+        self.silence = Silence(sign_in_file(self._path), self.process.pid)
+
+
 class _Supervisor:
     """Keeps processes running until somebody asks to stop."""
 
@@ -129,7 +178,8 @@ class _Supervisor:
         self._lock = lock
         self._has_data = True
         self._logs = config.data_dir / "log"
-        self._kept: list[Kept] = []
+        self._kept: list[_Watched] = []
+        self._probe = _ServersProbe(config)
         self._started = rfc3339(now())
         self._trimmed = float("-inf")
 
@@ -142,9 +192,9 @@ class _Supervisor:
         _say("Starting the site and the workers …")
         try:
             site, *others = services(self._config)
-            self._kept.append(Kept(site, self._logs))
+            self._kept.append(_Watched(site, self._config))
             self._wait_for_site()
-            self._kept += [Kept(child, self._logs) for child in others]
+            self._kept += [_Watched(child, self._config) for child in others]
             if not self._asked:
                 status = self._write_status()
                 with contextlib.suppress(OSError):  # nobody listens any more
@@ -195,6 +245,7 @@ class _Supervisor:
             trim_logs(self._logs)
             self._trimmed, changed = time.monotonic(), True
         self._look_after_servers()
+        self._end_silent()
         for kept in self._kept:
             if kept.has_died():
                 _kill_session(kept.process)
@@ -205,6 +256,18 @@ class _Supervisor:
                 _say(f"{kept.child.name} can't be started: {error}.")
         if changed:
             self._write_status()
+
+    def _end_silent(self) -> None:
+        """Kill each child that has given no sign of life for too long, unless the servers are silent, too."""
+        silent = [kept for kept in self._kept if kept.silence.exceeds_limit() and kept.process.poll() is None]
+        answer = self._probe.servers_answer() if silent else None
+        for kept in silent:
+            if answer is False:
+                kept.silence.forgive()
+            elif answer:
+                made = record_replacement(self._config, kept.child.name, kept.process.pid)
+                _say(f"{made.name} ({made.pid}) gave no sign of life for {made.seconds} seconds; it is replaced.")
+                _kill_session(kept.process)
 
     def _look_after_servers(self) -> None:
         """Start the servers again that have died, and all where another command ran them that has been killed."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from workers.operations.checks import Check
 from workers.operations.health import FOR_MILVUS, LONG, SILENT_WITNESS, checks
 from workers.operations.status import Status, Witness, status_of
 from workers.pipeline.celery import all_queues
+from workers.servers.embedded import lock_folder
+from workers.servers.liveness import record_replacement
 from workers.tasks.sync_runner import SyncRunner
 
 
@@ -48,6 +51,17 @@ def test_workers_that_are_missing_silent_or_take_no_queue_are_named(inline: Sync
     running.beat("other@here", ",".join(all_queues()))
     silent = amiss(replace(well, heartbeats=running.heartbeats()), inline)["worker"]
     assert "worker@here was last heard of 2" in silent.sentence
+
+
+def test_a_process_that_hung_and_was_replaced_is_named_once(inline: SyncRunner, well: Status, tmp_path: Path) -> None:
+    config = replace(inline.services.config, data_dir=tmp_path)
+    lock_folder(config)
+    for number in (1, 2):
+        record_replacement(config, "worker-background", number)
+    found = amiss(well, inline, data_dir=tmp_path)
+    assert set(found) == {"replaced process"}
+    assert "worker-background" in found["replaced process"].sentence
+    assert not found["replaced process"].needed
 
 
 def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: SyncRunner, well: Status) -> None:

@@ -1,16 +1,22 @@
 import json
+import os
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 import redis
+from kombu import Consumer, Queue
+from kombu.message import Message
 
 from exhibit.clock import SLACK, now, parse_rfc3339
+from exhibit.types import Untyped
 from registry import jobs
 from registry.configuration import load_config
 from registry.services import addresses
-from workers.pipeline.celery import UPKEEP_SECONDS, all_queues, queued, send, send_upkeep
+from workers.pipeline.celery import UPKEEP_SECONDS, all_queues, app, make_app, queued, send, send_upkeep
 from workers.servers.embedded import EmbeddedServers
+from workers.servers.liveness import SILENCE_SECONDS
 from workers.tasks import tasks
 
 
@@ -37,3 +43,32 @@ def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.R
     send(jobs.match, range(2 * jobs.match.batch))
     assert [queued(step) for step in ("match", "register", "capture", "seal")] == [2, 2, 0, 0]
     assert queues.info()["total_connections_received"] - before <= 1  # that for sending
+
+
+def test_a_redis_that_stalls_holds_nobody_and_an_acknowledgement_that_is_lost_frees_its_place(
+    queues: "redis.Redis", servers: EmbeddedServers
+) -> None:
+    send(jobs.match, [1])
+    seconds = app.conf.broker_transport_options | {"socket_timeout": 0.5}
+    arrived: list[Message] = []
+    with app.connection_for_read(transport_options=seconds) as connection:
+        channel: Untyped = connection.channel()
+        channel.basic_qos(prefetch_count=1)
+        with Consumer(channel, [Queue("match")], callbacks=[lambda _, message: arrived.append(message)]):
+            while not arrived:
+                connection.drain_events(timeout=20)
+        assert not channel.qos.can_consume()
+        os.kill(servers.processes["redis"], signal.SIGSTOP)
+        try:
+            with pytest.raises(channel.connection_errors):
+                arrived[0].ack()
+        finally:
+            os.kill(servers.processes["redis"], signal.SIGCONT)
+        assert channel.qos.can_consume()
+
+
+def test_every_process_waits_for_redis_for_a_bounded_time() -> None:
+    given = make_app(load_config()).conf.broker_transport_options
+    assert 0 < given["socket_timeout"] < SILENCE_SECONDS / 2
+    assert 0 < given["socket_connect_timeout"] < SILENCE_SECONDS / 2
+    assert given["socket_keepalive"]

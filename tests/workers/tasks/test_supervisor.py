@@ -27,6 +27,7 @@ from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from workers.servers.embedded import lock_folder, servers_answer
 from workers.servers.keeper import ensure_servers
+from workers.servers.liveness import SECONDS_VARIABLE, liveness_folder, replacements
 from workers.servers.product import services
 from workers.tasks.supervisor import Status, _refuse_taken_port, is_at_work, running_status, stop_running
 
@@ -53,9 +54,9 @@ class Product:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Product]:
+def running(folder: Path, **settings: str) -> Iterator[Product]:
     own = {"EXHIBIT_DATA": str(folder / "data"), "EXHIBIT_WEB_PORT": str(free_port()), "EXHIBIT_WORKERS": "1"}
-    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": ""}
+    environ = {**os.environ, **own, "DATABASE_URL": "", "REDIS_URL": "", **settings}
     command = [sys.executable, "-m", "workers.tasks.supervisor"]
     if not (folder / "data" / "postgres").exists():
         install(folder / "data")
@@ -87,6 +88,12 @@ def lasting() -> Iterator[Product]:
         Path(name).chmod(0o755)
         with running(Path(name)) as made:
             yield made
+
+
+def has_sign(product: Product, name: str, since: float = 0.0) -> bool:
+    """Whether a process has given a sign of life, since some time."""
+    found = (liveness_folder(product.config) / name).stat()
+    return found.st_mtime > max(since, psutil.Process(product.status.processes[name]).create_time() + 1)
 
 
 def server(product: Product, name: str) -> psutil.Process:
@@ -128,6 +135,50 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
     wait_until(lambda: lasting.answers() and servers_answer(lasting.config))
     with psycopg.connect(addresses.database_url(lasting.config)) as connection:
         assert connection.execute("SELECT count(*) > 0 FROM django_migrations").fetchone() == (True,)
+
+
+@pytest.mark.long
+def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Path) -> None:
+    with running(open_folder, **{SECONDS_VARIABLE: "20"}) as product:
+        wait_until(lambda: has_begun(product) and all(has_sign(product, name) for name in product.status.processes))
+        before = product.status.processes
+        (serving, *_) = [one for one in psutil.Process(before["web"]).children() if "desk.server" in one.cmdline()]
+        for hung in ([*[*before.items()][1:], ("web", serving.pid)], [("web", before["web"])]):
+            begun = time.monotonic()
+            for _, number in hung:
+                os.kill(number, signal.SIGSTOP)
+            wait_until(lambda hung=hung: not any(map(psutil.pid_exists, dict(hung).values())))  # type: ignore[misc]
+            assert time.monotonic() - begun < 60
+            wait_until(product.answers)
+            assert set(hung) <= {(one.name, one.pid) for one in replacements(product.config)}
+        wait_until(lambda: not set(before.values()) & set(product.status.processes.values()))
+        wait_until(lambda: has_begun(product))
+        command = [sys.executable, "-m", "desk", "status", "--json"]
+        told = subprocess.run(command, env=product.environ, cwd=CHECKOUT, capture_output=True, check=True).stdout
+        assert {one["pid"] for one in json.loads(told)["replaced"]} >= {serving.pid, *before.values()}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["redis-server", "postgres"])
+def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(name: str, open_folder: Path) -> None:
+    with running(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
+        wait_until(lambda: has_begun(product) and all(has_sign(product, name) for name in product.status.processes))
+        before = product.status.processes
+        first = server(product, name)
+        stopped = [first, *first.children()]
+        for one in stopped:
+            one.suspend()
+        until = time.monotonic() + 50
+        try:
+            wait_until(lambda: time.monotonic() > until)
+        finally:
+            for one in stopped:
+                one.resume()
+        resumed = time.time()
+        wait_until(lambda: all(has_sign(product, one, resumed) for one in before), 90)
+        assert product.answers()
+        assert product.status.processes == before
+        assert replacements(product.config) == []
 
 
 @pytest.mark.long

@@ -1,0 +1,60 @@
+"""The whole product while Redis or PostgreSQL stands still under load, as on a starved machine."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from registry.models import Crawl, StepState, Watch
+from tests.assets.processes import wait_until
+from tests.assets.rows import owner
+from tests.assets.shop import watch
+from tests.assets.site import Answer, Seen, Site
+from tests.assets.stack import Stack, patiently, running_stack
+from workers.servers.liveness import SECONDS_VARIABLE, replacements
+
+PAGES = 12
+SECONDS = 40.0
+"""For so long a server is stopped: beyond the time for which a worker waits for Redis, again and again."""
+
+SERVERS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
+    "redis": Stack.redis,
+    "postgres": lambda stack: [one for first in stack.postmaster() for one in (first, *first.children())],
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SERVERS)
+def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, open_folder: Path, db: None) -> None:
+    with running_stack(open_folder, {SECONDS_VARIABLE: "30"}) as stack, Site(host="127.0.0.21") as site:
+
+        def answer(_: Seen) -> Answer:
+            time.sleep(0.5)  # a site takes its time, so that the crawl is under way
+            links = "".join(f'<a href="/{number}">more</a>' for number in range(PAGES))
+            return Answer(f"<html><body>{links}</body></html>".encode())
+
+        for path in ("/", *(f"/{number}" for number in range(PAGES))):
+            site.routes[path] = answer
+        started = watch(owner("stalled"), site.url("/"))
+        wait_until(lambda: site.times("/") > 0)
+        stopped = SERVERS[name](stack)
+        for one in stopped:
+            one.suspend()
+        until = time.monotonic() + SECONDS
+        try:
+            wait_until(lambda: time.monotonic() > until)
+        finally:
+            for one in stopped:
+                one.resume()
+
+        def is_done(of: Watch = started) -> bool:
+            return patiently(lambda: Crawl.objects.filter(watch=of, state=StepState.DONE).exists())
+
+        wait_until(is_done, 90)
+        assert patiently(lambda: Crawl.objects.filter(watch=started).count()) == 1
+        assert {site.times(f"/{number}") for number in range(PAGES)} == {1}
+        another = patiently(lambda: watch(owner("after"), site.url("/")))
+        wait_until(lambda: is_done(another), 90)
+        assert replacements(stack.config) == []
