@@ -70,6 +70,11 @@ def with_iptc(*datasets: bytes, charset: bytes | None = None, more: Sequence[byt
     return with_segments(*more, segment(0xED, PHOTOSHOP + resource(declared + b"".join(datasets))))
 
 
+def with_iptc_of(data: bytes, *datasets: bytes) -> bytes:
+    """A given JPEG with an IPTC block."""
+    return data[:2] + segment(0xED, PHOTOSHOP + resource(b"".join(datasets))) + data[2:]
+
+
 def entry(order: str, tag: int, kind: int, count: int, value: bytes) -> bytes:
     """An entry of a TIFF directory, with four bytes of value or offset."""
     return struct.pack(f"{order}HHI", tag, kind, count) + value

@@ -14,6 +14,7 @@ from registry.alliance.pdq_feed import feed
 from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.flooded import found_on_sites, stranger, with_floor
+from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import jpeg, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -80,6 +81,22 @@ def test_every_file_of_a_folder_that_is_not_registered_is_counted_with_a_reason(
     assert all([*failed.values(), *(one["sentence"] for one in answer["failed"])])
     assert [(one["file"], one["reason"]) for one in answer["left_out"]] == [("a.psd", "format")]
     assert "a.psd" in cli.run("work", "add", works, code=4).err
+
+
+def test_unread_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(with_iptc_of(photograph(1), dataset(80, b"Jos\xe9"), dataset(116, b"Ours")))
+    ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--metadata")["works"],)
+    (unread,) = one["unread"]
+    assert (one["author"], one["rights"]) == ("", "Ours")
+    assert [unread[name] for name in ("block", "reason", "field", "text")] == [
+        "IPTC",
+        "encoding",
+        "author",
+        "Jos\ufffd",
+    ]
+    assert unread["sentence"] in cli.run("work", "add", folder / "a.jpg", "--owner", studio).err
+    assert unread["sentence"] in cli.run("work", "show", one["number"], "--owner", studio).out
+    assert unread["sentence"] in cli.run("identify", folder / "a.jpg", "--owner", studio).out
 
 
 def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Terminal, studio: str, folder: Path) -> None:

@@ -9,8 +9,9 @@ from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
 from registry.models import LogOpening, Owner, OwnershipRemark, Work
 from registry.works.declarations import edit
-from registry.works.ownership import answer, names_one_of, terms, warnings_of
+from registry.works.ownership import UNREAD, answer, names_one_of, terms, warnings_of
 from registry.works.registration import NewWork, register_work
+from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import owner, photograph, register
 from tests.exhibit.pictures.test_metadata import exif
 from workers.tasks.sync_runner import SyncRunner
@@ -54,6 +55,14 @@ def test_a_credit_for_somebody_else_is_said_and_recorded_and_decides_nothing(inl
     edit(work, DeclaredWork(title="A", author="Ann Lee", credit="Ann"), by="ann")
     remark.refresh_from_db()
     assert (remark.reason, remark.answered_by) == ("We bought the rights in 2021.", "ann")
+
+
+def test_an_undecoded_name_is_neither_declared_nor_held_against_the_owner(inline: SyncRunner, studio: Owner) -> None:
+    data = with_iptc_of(photograph(1), dataset(80, "Łęcka".encode("cp1250")), dataset(116, b"Ours"))
+    work = register_work(inline.services, studio, data, NewWork(DeclaredWork(author="Łęcka"))).work
+    assert (work.metadata.get("author"), kinds(work)) == (None, {"credit"})
+    assert work.remarks.get().details == {"stated": {"rights": "Ours"}}
+    assert [one["field"] for one in work.metadata[UNREAD]] == ["author"]
 
 
 def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, studio: Owner) -> None:

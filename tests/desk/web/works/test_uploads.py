@@ -10,19 +10,26 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 from PIL import Image
 from playwright.sync_api import expect
 
 from desk.cli.common.files import BESIDE_PICTURES, PICTURE_SUFFIXES
 from desk.doors import MAX_REQUEST
+from desk.texts.unread_metadata import sentences_of
 from registry.models import Membership, Owner, Role, Upload, User, Work
-from registry.works.uploads import progress_of
+from registry.works.ownership import UNREAD
+from registry.works.uploads import count_unread, progress_of
 from tests import CHECKOUT
+from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import jpeg, owner, photograph
 from tests.assets.site_browser import PHONE, Site, chromium, site, use_house
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["chromium", "site"]
+
+
+UNDECODED = dataset(80, b"Zofia \xa3\xeacka")
 
 
 @pytest.fixture
@@ -48,6 +55,21 @@ def at(name: str, *args: object) -> str:
     return reverse(name, args=["studio", *args])
 
 
+def test_unread_metadata_is_counted_and_shown(ann: Client, inline: SyncRunner) -> None:
+    files = [file("a.jpg", with_iptc_of(photograph(1), UNDECODED)), file("b.jpg", photograph(2))]
+    ann.post(at("add-works"), {"files": files, "reads_metadata": "1"})
+    inline.run_until_idle()
+    work = Work.objects.get(number=1)
+    (sentence,) = sentences_of(work.metadata[UNREAD])
+    assert (work.author, count_unread([Upload.objects.get()])) == ("", {1: 1})
+    results = csv.reader(ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig").splitlines()[1:])
+    assert [line[5] for line in results] == [sentence, ""]
+    for page in (at("upload", 1), at("work", 1)):
+        assert escape(sentence) in ann.get(page).content.decode()
+    assert escape(sentence) not in ann.get(at("work", 2)).content.decode()
+    assert not work.remarks.exists()
+
+
 def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inline: SyncRunner) -> None:
     table = "file,title\na.jpg,Two parrots\nb.jpg,Nobody sent it\n".encode("utf-16")
     given = {"files": [file("a.jpg", photograph(1)), file("c.txt", b"no picture")], "table": file("works.csv", table)}
@@ -64,7 +86,7 @@ def test_a_form_without_a_script_brings_files_and_their_table(ann: Client, inlin
     assert (work.title, work.author) == ("Two parrots", "Ann Lee")
     results = ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig")
     registered, refused, missing = csv.reader(results.splitlines()[1:])
-    assert registered == ["a.jpg", "registered", "1", "", ""]
+    assert registered == ["a.jpg", "registered", "1", "", "", ""]
     assert refused[:2] == ["c.txt", "not registered"]
     assert refused[4].startswith("Export it as JPEG")
     assert missing[:4] == ["b.jpg", "stands in the table only", "", "No such file arrived."]
