@@ -7,24 +7,13 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element, ParseError, SubElement, register_namespace, tostring
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
 from exhibit.errors import RefusedError
-from exhibit.pictures.xmp import MAX_XMP
+from exhibit.pictures.xmp import MAX_XMP, RDF, SPACES, parse_packet
 
 PROHIBITED = "http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"
 """PLUS Data Mining: prohibited."""
-SPACES = {
-    "x": "adobe:ns:meta/",
-    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "dc": "http://purl.org/dc/elements/1.1/",
-    "photoshop": "http://ns.adobe.com/photoshop/1.0/",
-    "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
-    "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
-}
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _JPEG, _JPEG_XMP, _MAX_SEGMENT = b"\xff\xd8", b"http://ns.adobe.com/xap/1.0/\0", 65_533
 _PNG, _PNG_XMP = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp\0"
@@ -104,32 +93,23 @@ def _inflated(packet: bytes) -> bytes:
 
 
 def _packet(old: bytes, statement: RightsStatement) -> bytes:
-    """The old packet with our properties in place of its own; a new one where it can't be read."""
+    """The old packet with our properties in place of its own, without what is damaged of it; or a new one."""
     ours = list(_properties(statement))
-    try:
-        whole, rdf = _read(old)
-        for description in rdf.findall(_name("rdf:Description")):
-            for element in ours:
-                description.attrib.pop(element.tag, None)
-                for same in description.findall(element.tag):
-                    description.remove(same)
-    except (ParseError, DefusedXmlException, ValueError, RecursionError):
+    whole = parse_packet(old).root
+    rdf = None if whole is None else next(whole.iter(RDF), None)
+    if whole is None or rdf is None:
         whole = Element(_name("x:xmpmeta"))
         rdf = SubElement(whole, _name("rdf:RDF"))
+    for description in rdf.findall(_name("rdf:Description")):
+        for element in ours:
+            description.attrib.pop(element.tag, None)
+            for same in description.findall(element.tag):
+                description.remove(same)
     SubElement(rdf, _name("rdf:Description"), {_name("rdf:about"): ""}).extend(ours)
     for prefix, address in SPACES.items():
         register_namespace(prefix, address)
     head, tail = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>', '<?xpacket end="w"?>'
     return f"{head}{tostring(whole, 'unicode')}{tail}".encode()
-
-
-def _read(old: bytes) -> tuple[Element, Element]:
-    """The packet and the RDF within it; raises what the parser does, for what is no XMP and for too much of it."""
-    whole = fromstring(old.rstrip(b"\0 \r\n\t") if len(old) <= MAX_XMP else b"")
-    rdf = whole if whole.tag == _name("rdf:RDF") else whole.find(_name("rdf:RDF"))
-    if rdf is None:
-        raise ParseError
-    return whole, rdf
 
 
 def _properties(said: RightsStatement) -> Iterator[Element]:

@@ -112,12 +112,16 @@ def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declar
             data = inspection.sealed_bytes(picture.file, LIMITS.max_bytes)
         except NotFoundError:
             continue
-        said = _own_words(read_metadata(data, LIMITS), declared)
+        metadata = read_metadata(data, LIMITS)
+        said = _own_words(metadata, declared)
         if MANIFEST_MARK in data and (manifest := read_provenance(data, picture.format)) is not None:
             signer = [manifest[0].signer] if manifest[0].signer else []
             said += [f"a manifest of {quoted(name)}" for name in dict.fromkeys([*authors_of(manifest[1]), *signer])]
         if said:
             yield f"{picture.file} states {', '.join(said)}"
+        if metadata.problems:
+            blocks = dict.fromkeys(problem.block or "the" for problem in metadata.problems)
+            yield f"{', '.join(blocks)} metadata of {picture.file} could not be read in full"
 
 
 def _own_words(told: FileMetadata, declared: Sequence[str]) -> list[str]:

@@ -286,6 +286,12 @@ def metadata(jpeg: bytes, *, exif: dict[int, str] | None = None, xmp: str = "") 
     return jpeg[:2] + segments + jpeg[2:]
 
 
+def without_wrapper(jpeg: bytes) -> bytes:
+    """The same with the packet's outer element under another name, which leaves its length as it is."""
+    return jpeg.replace(b"x:xmpmeta", b"x:xapmeta")
+
+
+NO_MAKING = {"source_type": "", "aigc": ""}
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'
@@ -611,7 +617,18 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:file": "trainedAlgorithmicMedia"},
     ),
     "a found picture said to have no label, which it has": (
-        also(seen(metadata(FOUND, xmp=AI_MADE)), fact("sightings.0.making", {"source_type": "", "aigc": ""})),
+        also(seen(metadata(FOUND, xmp=AI_MADE)), fact("sightings.0.making", NO_MAKING)),
+        {"credentials:01": "failed"},
+    ),
+    "a label that earlier versions did not read": (
+        also(seen(without_wrapper(metadata(FOUND, xmp=AI_MADE))), fact("sightings.0.making", NO_MAKING)),
+        {"credentials:01": "not checked"},
+    ),
+    "another label than one that earlier versions did not read": (
+        also(
+            seen(without_wrapper(metadata(FOUND, xmp=AI_MADE))),
+            fact("sightings.0.making", {"source_type": "digitalCapture", "aigc": ""}),
+        ),
         {"credentials:01": "failed"},
     ),
     # licences

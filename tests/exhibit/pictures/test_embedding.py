@@ -10,7 +10,9 @@ from PIL.PngImagePlugin import PngInfo
 from exhibit.errors import RefusedError
 from exhibit.pictures.decode import Limits
 from exhibit.pictures.embedding import PROHIBITED, RightsStatement, with_rights
-from exhibit.pictures.metadata import MAX_XMP, read_metadata
+from exhibit.pictures.metadata import read_metadata
+from exhibit.pictures.xmp import MAX_XMP
+from tests.assets.metadata_files import XMP_NAME, app1, with_segments, xmp
 from tests.exhibit.pictures.test_metadata import MADE, XMP, exif, jpeg, png
 
 SAID = RightsStatement(
@@ -70,6 +72,12 @@ def test_a_packet_that_cannot_be_read_makes_room(packet: bytes) -> None:
     assert read_metadata(with_rights(jpeg(xmp=packet), SAID), Limits()).author == "Ann Lee"
     bomb = with_rights(packed("<a>" + " " * (MAX_XMP << 1), small=True), SAID)
     assert len(bomb) < 10_000
+
+
+def test_intact_properties_of_a_damaged_packet_stay() -> None:
+    data = with_segments(app1(XMP_NAME + xmp().replace(b"Ann", b"Jos\xe9").replace(b"</rdf:Alt>", b"</rdf:A\xffl>")))
+    said = read_metadata(with_rights(data, RightsStatement(creator="Ann Lee")), Limits())
+    assert (said.author, said.credit, said.title, said.problems) == ("Ann Lee", "Agency", "", ())
 
 
 def test_other_formats_and_damaged_files_are_refused() -> None:
