@@ -4,6 +4,7 @@ Pillow's reader gives up the whole block at the first wrong byte and reads the l
 the datasets are read here. Sound datasets before and after damage are kept, and the damage is reported.
 """
 
+import codecs
 import re
 import struct
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ _SIGNATURES = (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR")  # of image resource
 _START = re.compile(b"|".join(_SIGNATURES))
 _CHARACTER_SET = (1, 90)
 _ESCAPE = re.compile(rb"\x1b([\x20-\x2f]*)([\x30-\x7e])")
-_UTF_8 = re.compile(rb"\x1b?%(?:G|/[GHI])|utf-?8", re.IGNORECASE)
+_UTF_8 = re.compile(rb"(?:\x1b|\A)%(?:G|/[GHI])")
+_NAMED = re.compile(rb"(?:utf|iso|latin|windows|cp|mac|gb|big|shift|euc)[\w -]{1,20}", re.IGNORECASE)
 _SETS_OF_96 = {
     b"A": "iso8859_1", b"B": "iso8859_2", b"C": "iso8859_3", b"D": "iso8859_4", b"F": "iso8859_7", b"G": "iso8859_6",
     b"H": "iso8859_8", b"L": "iso8859_5", b"M": "iso8859_9", b"T": "iso8859_11", b"V": "iso8859_10",
@@ -134,19 +136,31 @@ def decoded(found: Sequence[Dataset]) -> dict[int, list[Text]]:
 
 
 def _decoded(value: bytes, declared: bytes) -> Text:
-    if not declared.strip(b"\0 "):
+    if b"\0" in value or not declared.strip(b"\0 "):
         return to_text(value)
-    if _UTF_8.fullmatch(declared.strip(b"\0 ")):
+    if _UTF_8.search(declared):
         return as_utf_8(value)
-    right, left = _designated(declared)
+    right, left = _named(declared.strip(b"\0 ")) or _designated(declared)
     if value.isascii():
         is_changed = left not in _ASCII and not _NATIONAL.isdisjoint(value)
         return value if b"\x1b" in value or is_changed else value.decode("ascii")
     if right is None or left not in _ASCII or b"\x1b" in value:
         return value
-    text = decode_with(value, right)
-    utf_8 = as_utf_8(value)
-    return value if text is None or isinstance(utf_8, str) else text  # both readings are possible
+    text, utf_8 = decode_with(value, right), as_utf_8(value)
+    if right == "utf-8" or text is None:
+        return utf_8 if right == "utf-8" else value
+    return value if isinstance(utf_8, str) else text  # where both readings are possible, neither is certain
+
+
+def _named(declared: bytes) -> tuple[str, bytes] | None:
+    """The encoding that some programs write as its name instead of escape sequences."""
+    if not _NAMED.fullmatch(declared):
+        return None
+    try:
+        encoding = codecs.lookup(declared.decode().replace(" ", "")).name
+    except LookupError:
+        return None
+    return encoding, b"B"
 
 
 def _designated(declared: bytes) -> tuple[str | None, bytes]:

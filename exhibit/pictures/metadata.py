@@ -158,7 +158,7 @@ def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:
     if isinstance(value, bytes):
         decoded = decode_as_one(value, encodings)
         if decoded is None:
-            return _text(value.decode("ascii", "replace")), ENCODING
+            return _text(value.decode("utf-8", "replace")), ENCODING
         value = decoded
     text = _text(value)
     return text, DAMAGED if xmp.DAMAGED in text else ""

@@ -15,9 +15,15 @@ ENCODINGS = (
     "gb18030", "big5hkscs", "cp932", "euc_jp", "iso2022_jp", "cp949",
 )  # fmt: skip
 """What programs write without declaring it."""
-_SHIFTED = re.compile(rb"\x1b[$(]")  # ISO 2022 in seven bits, as in ISO-2022-JP
+_SHIFTED = re.compile(rb"\x1b[$(]")
 _COPYRIGHT = re.compile(rb"\xa9(?=[\s\d(,.]|\Z)")
 """The copyright sign in each character set of Windows and Mac OS; a letter behind it may belong to a word."""
+_RARE = re.compile(
+    r"(?![\u00a0-\u017f\u0218-\u021b\u0386-\u03ce\u0400-\u045f\u0490\u0491\u0531-\u0587\u05d0-\u05ea\u0600-\u06ff])"
+    r"[\u0080-\u07ff]"
+)
+"""Of the letters that UTF-8 writes in two bytes, those outside of the common alphabets."""
+_DOUBLE_BYTE = ("gb2312", "euc_kr", "euc_jp")
 _NOT_LATIN_1 = re.compile(r"[\xa0-\xff]{2}|(?<=[^\W\d_])[\xa1-\xbf]|[\xa1-\xa8\xaa-\xbf](?=[^\W\d_])")
 
 Text = str | bytes
@@ -27,12 +33,20 @@ Text = str | bytes
 def to_text(value: bytes) -> Text:
     """Decode text without a declared character set; returns the bytes where that would be a guess."""
     value = value.rstrip(b"\0")
-    if value.isascii():
-        return value if _SHIFTED.search(value) else value.decode("ascii")
+    if b"\0" in value or _SHIFTED.search(value):  # UTF-16, or ISO 2022 in seven bits
+        return value
     try:
-        return value.decode("utf-8-sig")
+        text = value.decode("utf-8-sig")
     except UnicodeDecodeError:
         return value.decode("latin-1") if _COPYRIGHT.sub(b"", value).isascii() else value
+    return value if _may_be_double_byte(value, text) else text
+
+
+def _may_be_double_byte(value: bytes, text: str) -> bool:
+    """Return True for ideographs that happen to be valid UTF-8, such as 小雪 in GBK: they read as rare letters."""
+    if re.search(rb"[A-Za-z]", value) or not _RARE.search(text):
+        return False
+    return any(decode_with(value, encoding) is not None for encoding in _DOUBLE_BYTE)
 
 
 def as_utf_8(value: bytes) -> Text:

@@ -99,7 +99,6 @@ CASES: dict[str, Case] = {
             ("iso8859-15", b"\x1b-b", "Žofie Œuf"),
             ("utf-8", b"\x1b%G", "陈明"),
             ("utf-8", b"\x1b%/I", "Łęcka"),
-            ("utf-8", b"UTF-8", "Łęcka"),
             ("gb2312", b"\x1b$)A", "陈明"),
             ("euc_kr", b"\x1b$)C", "김민수"),
             ("euc_jp", b"\x1b$)B", "山田太郎"),
@@ -107,6 +106,23 @@ CASES: dict[str, Case] = {
             ("iso8859-2", b"\x1b(B\x1b-B\x1b.A", "Łęcka"),
         )
     },
+    **{
+        f"declared by the name {charset.decode()}": Case(byline(name.encode(encoding), charset), {"author": name})
+        for encoding, charset, name in (
+            ("utf-8", b"UTF-8", "Łęcka"),
+            ("iso8859-2", b"ISO-8859-2", "Łęcka"),
+            ("cp1252", b"windows-1252", "Zoë “Z” Lee"),
+            ("mac_roman", b"MacRoman", "José"),
+        )
+    },
+    "declared by a name that nobody knows": Case(byline(b"Jos\xe9", b"isolatinx"), {}, (UNKNOWN,)),
+    "GBK that happens to be valid UTF-8": Case(byline("小雪".encode("gbk")), {}, (UNKNOWN,)),
+    "undeclared UTF-16": Case(byline("Ann Lee".encode("utf-16-le")), {}, (UNKNOWN,)),
+    "UTF-8 of other alphabets": Case(byline("Άννα Анна אן آن".encode()), {"author": "Άννα Анна אן آن"}),
+    "undeclared Mac Roman, the name in EXIF": Case(
+        lambda: with_iptc(dataset(80, b"Jos\x8e"), more=[app1(b"Exif\0\0" + tiff([(ARTIST, 2, "José\0".encode())]))]),
+        {"author": "José"},
+    ),
     "declared UTF-8, written Latin-1": Case(byline(b"Jos\xe9", b"\x1b%G"), {}, (UNKNOWN,)),
     "declared Latin-1, written UTF-8": Case(byline("José".encode(), b"\x1b-A"), {}, (UNKNOWN,)),
     "declared Latin-1, written Mac Roman": Case(byline(b"Jos\x8e", b"\x1b-A"), {}, (UNKNOWN,)),
@@ -363,6 +379,7 @@ CASES: dict[str, Case] = {
     "XMP in a GIF": Case(lambda: gif(xmp()), FULL),
     "XMP in a GIF that breaks off": Case(lambda: gif(xmp())[:-270] + b"\0;", FULL, (XMP_DAMAGED,)),
     "EXIF in an AVIF": Case(lambda: saved("AVIF", exif=exif_of(Artist="Ann Lee"), xmp=xmp()), FULL),
+    "a BigTIFF": Case(lambda: saved("TIFF", big_tiff=True, tiffinfo={ARTIST: "Ann Lee"}), {"author": "Ann Lee"}),
     "a TIFF with all of it": Case(
         lambda: saved(
             "TIFF",
