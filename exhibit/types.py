@@ -80,7 +80,7 @@ class PictureInfo:
     format: str  # Pillow's name of the format, such as `JPEG`
     frames: int = 1  # 1 for a still picture
     incomplete: bool | None = field(default=None, compare=False)
-    """Whether the file breaks off or is damaged within its pixels; ``None`` where they weren't decoded."""
+    """Whether the file breaks off or any part of it is damaged; ``None`` where its pixels weren't decoded."""
 
     was_turned: bool = field(default=False, compare=False)
     """Whether earlier states turned it as EXIF says, which browsers don't (a WebP)."""

@@ -69,10 +69,10 @@ class Conversion:
 def conversion_of(picture: Image.Image, data: bytes, *, exact: bool = False) -> Conversion | None:
     """What makes the levels of an opened picture sRGB; ``None`` where nothing does, or nothing changes.
 
-    A profile that Chromium passes over, too, is none; so is one beyond 16 MiB. LittleCMS' quick conversion is taken
-    where it differs little from the exact one, unless that is asked for.
+    A profile that Chromium passes over, too, is none, as that of an animated WebP; so is one beyond 16 MiB. LittleCMS'
+    quick conversion is taken where it differs little from the exact one, unless that is asked for.
     """
-    if picture.format not in _PROFILED:
+    if picture.format not in _PROFILED or (picture.format == "WEBP" and _is_animated_webp(data)):
         return None
     profile = _embedded_in_bitmap(data) if picture.format == "BMP" else picture.info.get("icc_profile")
     if picture.format == "PNG" and "srgb" not in picture.info and not _counts(profile):
@@ -89,6 +89,11 @@ def conversion_of(picture: Image.Image, data: bytes, *, exact: bool = False) -> 
 
 
 _known: dict[tuple[bytes, bool], Conversion | None] = {}
+
+
+def _is_animated_webp(data: bytes) -> bool:
+    """By its flag (RFC 9649, 2.7)."""
+    return data[12:16] == b"VP8X" and bool(data[20] & 2)
 
 
 def _counts(profile: Untyped) -> bool:

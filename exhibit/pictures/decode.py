@@ -68,8 +68,8 @@ def decode(data: bytes, limits: Limits = Limits(), at_least: int | None = None) 
 
     Then it is reduced by 2, 4 or 8 so that the longer side has at least so many pixels: inside the decoder for JPEG
     (DCT scaling), by averaging blocks for the others. Raises ``UnreadablePictureError`` with reason ``empty``,
-    ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``, ``too-long-side``, ``text-bomb``, ``too-slow``,
-    ``truncated`` or ``broken``, and ``ServiceMissingError`` when no child process can be had.
+    ``not-a-picture``, ``too-many-bytes``, ``too-many-pixels``, ``too-long-side``, ``too-slow``, ``truncated`` or
+    ``broken``, and ``ServiceMissingError`` when no child process can be had.
     """
     told, pixels = asked("decode", data, limits, at_least=at_least)
     height, width, depth = told["shape"]

@@ -8,7 +8,8 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
 - What a browser shows is measured; a test holds that against Chromium. Where browsers show nothing (TIFF), it is what
   the file means.
 - The EXIF orientation is applied, but in a WebP, and an AVIF's own turns; one that can't be read is ignored.
-- What a PNG tells twice counts as it is told first. Of an icon's largest pictures the one with most bits is taken.
+- What is damaged beside the pixels counts as if it weren't there, and the file is said to be damaged
+  (``pictures.tolerance``). Of an icon's largest pictures the one with most bits is taken.
 - Colours are those of sRGB: profiles and a PNG's gamma are applied as browsers do (``pictures.colours``), unless levels
   are asked for as they are stored.
 - Transparent pictures stand on white; one of whose pixels nothing can be seen there, on black. 16-bit grey keeps its
@@ -29,12 +30,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import (
-    AvifImagePlugin,
     BmpImagePlugin,
     Image,
     PngImagePlugin,
@@ -50,14 +49,12 @@ from exhibit.pictures.colours import Conversion, conversion_of
 from exhibit.pictures.decode import DecodedPicture, Limits
 from exhibit.pictures.pixels import WIDE_MODES, fields, is_blank, is_flat, rgb_pixels
 from exhibit.pictures.sniff import PICTURE_MAGICS, kind_of
+from exhibit.pictures.tolerance import PictureStream
 from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "ICO", *(("AVIF",) if features.check("avif") else ()))
 Image.init()  # Pillow registers some of these formats only on demand; a multi-picture JPEG is opened by way of JPEG
-
-# The helper may start no thread (RLIMIT_NPROC), from which root alone is exempt.
-AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 for _key, _how in list(TiffImagePlugin.OPEN_INFO.items()):
     if _key[1] == 1 and _how[0] in WIDE_MODES:  # Pillow knows fewer of those whose zero is white; pixels.py turns them
@@ -67,8 +64,8 @@ _ORIENTATION_TAG, _SHORT = 0x0112, 3
 _TILE_SIDES = (322, 323)
 _JPEG = ("JPEG", "MPO")
 _TURNED = (*_JPEG, "PNG")
-_ICON, _ICON_HEADER, _ICON_ENTRY = b"\0\0\1\0", 6, 16
-_TOLD_ONCE = frozenset({b"acTL", b"eXIf"})
+_ICONS, _ICON_HEADER, _ICON_ENTRY = (b"\0\0\1\0", b"\0\0\2\0"), 6, 16  # the second of a pointer
+_DIB_BITS, _LARGEST_ICON = 14, 256 * 256 * 5
 _PNG, _PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE = 254, 255
 _PIECE = 1024
@@ -110,10 +107,12 @@ def decode(data: bytes, limits: Limits, at_least: int | None = None) -> DecodedP
         pixels, incomplete = _Frames(picture, stream, limits, reduction, colours).shown()
         picture.close()  # frees its memory before the pixels are turned
     pixels = _turned(pixels, orientation)
-    return DecodedPicture(replace(info, incomplete=incomplete), pixels, pixels.shape[1] / info.width)
+    return DecodedPicture(
+        replace(info, incomplete=incomplete or stream.is_damaged), pixels, pixels.shape[1] / info.width
+    )
 
 
-class _TimedBytes(BytesIO):
+class _TimedBytes(PictureStream):
     """Bytes that stop coming when the time is over."""
 
     def __init__(self, data: bytes, seconds: float) -> None:
@@ -143,11 +142,11 @@ class _TimedBytes(BytesIO):
 @contextmanager
 def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedBytes]]:
     """The opened picture within its limits; whatever is raised within the block is an ``UnreadablePictureError``."""
-    stream = _TimedBytes(_told_once(data), limits.seconds)
+    stream = _TimedBytes(data, limits.seconds)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if data.startswith(_ICON):
+            if data.startswith(_ICONS):
                 _check_icon(stream, limits)
                 _keep_best(stream)
             with Image.open(stream, formats=FORMATS) as picture:
@@ -167,28 +166,9 @@ def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedByt
             raise _broken(error) from error
 
 
-def _told_once(data: bytes) -> bytes:
-    """A PNG's bytes without what it tells again before its pixels, of which browsers take what comes first.
-
-    Pillow takes what comes last, and an animation that is told twice for a still picture.
-    """
-    place, told, parts, kept = len(_PNG), set[bytes](), list[bytes](), 0
-    while data.startswith(_PNG) and place + 8 <= len(data):
-        (size,) = struct.unpack_from(">I", data, place)
-        kind, after = data[place + 4 : place + 8], place + 12 + size
-        if kind == b"IDAT":
-            break
-        if kind in _TOLD_ONCE and kind in told:
-            parts.append(data[kept:place])
-            kept = after
-        told.add(kind)
-        place = after
-    return b"".join((*parts, data[kept:])) if parts else data
-
-
 def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
     """The limits for each picture in an icon file: opening one decodes it, whatever size the directory gives."""
-    (count,) = struct.unpack_from("<H", stream.getbuffer(), len(_ICON))
+    (count,) = struct.unpack_from("<H", stream.getbuffer(), len(_ICONS[0]))
     for number in range(count):
         stream.seek(_ICON_HEADER + number * _ICON_ENTRY)
         entry = stream.read(_ICON_ENTRY)
@@ -209,15 +189,30 @@ def _check_icon(stream: _TimedBytes, limits: Limits) -> None:
 
 
 def _keep_best(stream: _TimedBytes) -> None:
-    """Leave one picture in an icon's directory, which browsers show: of the largest the one with most bits."""
-    with stream.getbuffer() as data:
-        (count,) = struct.unpack_from("<H", data, len(_ICON))
-        end = min(len(data), _ICON_HEADER + count * _ICON_ENTRY)
-        places = range(_ICON_HEADER, end - _ICON_ENTRY + 1, _ICON_ENTRY)
-        entries = [bytes(data[place : place + _ICON_ENTRY]) for place in places]
-        if entries:
-            struct.pack_into("<H", data, len(_ICON), 1)
-            data[_ICON_HEADER : _ICON_HEADER + _ICON_ENTRY] = max(entries, key=_size_and_bits)
+    """Leave one picture in an icon's directory, which browsers show: of the largest the one with most bits.
+
+    The bits are those that a bitmap itself states. Missing bytes of it are zeros.
+    """
+    data = stream.getvalue()
+    (count,) = struct.unpack_from("<H", data, len(_ICONS[0]))
+    end = min(len(data), _ICON_HEADER + count * _ICON_ENTRY)
+    places = range(_ICON_HEADER, end - _ICON_ENTRY + 1, _ICON_ENTRY)
+    entries = [data[place : place + _ICON_ENTRY] for place in places]
+    if not entries:
+        return
+    best = max(entries, key=_size_and_bits)
+    size, offset = struct.unpack_from("<II", best, 8)
+    is_bitmap = not data.startswith(_PNG, offset)
+    if is_bitmap:
+        bits = data[offset + _DIB_BITS : offset + _DIB_BITS + 2]
+        best = best[: 8 - len(bits)] + bits + best[8:]
+    stream.seek(0)
+    stream.write(_ICONS[0] + struct.pack("<H", 1) + best)
+    if is_bitmap and offset + size > len(data):
+        stream.is_damaged = True
+        stream.seek(len(data))
+        stream.write(bytes(min(offset + size - len(data), _LARGEST_ICON)))
+    stream.seek(0)
 
 
 def _size_and_bits(entry: bytes) -> tuple[int, int]:
@@ -482,11 +477,6 @@ def _not_a_picture(data: bytes) -> UnreadablePictureError:
 
 
 def _broken(error: Exception) -> UnreadablePictureError:
-    text = str(error)
-    if "truncated" in text.lower():
+    if "truncated" in str(error).lower():
         return UnreadablePictureError(Sentence("The picture breaks off."), reason="truncated")
-    if "too large" in text or "Too much memory" in text:
-        return UnreadablePictureError(
-            Sentence("The picture carries texts that unpack to too much."), reason="text-bomb"
-        )
     return UnreadablePictureError(Sentence("The picture is damaged."), reason="broken")

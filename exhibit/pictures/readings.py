@@ -6,6 +6,7 @@ one to others, or on a dark page, may be made so on purpose. Which program is ri
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,7 @@ import numpy as np
 from exhibit.comparison.similarity import Grey, blurred, laid_on, windows
 from exhibit.pictures.decode import Limits, decode
 
+IN_DOUBT = "to programs that handle duplicate, misplaced or corrupt parts of it differently ({})"
 AT_LEAST = 512
 """Pixels of the longer side that are left when a file is decoded."""
 SHOWS_SOMETHING, ALIKE = 0.05, 0.5
@@ -40,7 +42,9 @@ def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
     :func:`exhibit.pictures.decode.decode`.
     """
     if odd := statements_in_doubt(data):
-        yield Reading(f"to programs that take otherwise what it says twice or out of place ({odd})")
+        yield Reading(
+            f"to programs that take otherwise what it says twice, out of place or with a wrong checksum ({odd})"
+        )
     shown = decode(data, limits, at_least=AT_LEAST)
     for reading, read in (
         (Reading("to programs that pass over what it says of its colours"), replace(limits, profiles=False)),
@@ -66,8 +70,9 @@ def _shows_another(reading: Grey, shown: Grey) -> bool:
 
 
 def statements_in_doubt(data: bytes) -> str:
-    """What a file states twice or out of place, so that programs differ in what holds; empty for nearly all.
+    """What a file states twice, out of place or with a wrong checksum, so that programs differ in what holds.
 
+    Empty for nearly all.
     The chunks of a PNG (third edition, table 7), the segments of a JPEG's profile (ICC.1:2022, B.4), and a rectangle to
     which an AVIF is cut (``clap``, ISO/IEC 23008-12), which not all follow.
     """
@@ -87,7 +92,9 @@ def _doubtful_chunk(data: bytes) -> str:
         size, kind = struct.unpack_from(">I4s", data, place)
         if kind in _ONCE:
             late = kind in _BEFORE_PIXELS and b"IDAT" in seen
-            if kind in seen or late or (kind == b"PLTE" and b"tRNS" in seen):
+            told = data[place + 4 : place + 8 + size]
+            is_sound = data[place + 8 + size : place + 12 + size] == struct.pack(">I", zlib.crc32(told))
+            if kind in seen or late or not is_sound or (kind == b"PLTE" and b"tRNS" in seen):
                 return str(kind, "ascii")
         if kind in _ONCE or kind == b"IDAT":
             seen.add(kind)

@@ -70,7 +70,8 @@ const times = async (packed, type) => {
 
 SHOWN_OTHERWISE_SINCE_151 = frozenset({
     "png-interlaced-cut80", "png-interlaced-cut30", "png-interlaced-palette-cut60",  # what is missing is filled in
-    "translucent-avif", "avif-1-cards", "avif-5-cards", "avif-cards-behind",  # up to 5.4 levels away
+    "translucent-avif", "avif-1-cards", "avif-5-cards", "avif-cards-behind",  # up to 5.4 levels away, as the next three
+    "avif-fewer-times", "avif-plays-once", "avif-times-in-free-box",
     "profile-another-light", "png-profile-another-light",  # 7.4 levels away, as the next two
     "profile-shorter-than-said", "png-profile-shorter-than-said",
 })  # fmt: skip

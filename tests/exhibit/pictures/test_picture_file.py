@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.pictures import picture_file
+from exhibit.pictures import picture_file, tolerance
 from exhibit.pictures.decode import Limits, decode, inspect
 from tests.assets.badfiles import (
     BAD_FILES,
@@ -66,7 +66,7 @@ def test_the_first_frame_with_content_is_taken() -> None:
 
 
 def test_an_animation_behind_a_still_picture_that_cant_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_file, "_TOLD_ONCE", frozenset())  # then Pillow sees the still picture alone
+    monkeypatch.setattr(tolerance._PngChunks, "_FIRST_COUNTS", frozenset())  # then Pillow sees the still picture alone
     with pytest.raises(UnreadablePictureError, match="animation is damaged") as refused:
         picture_file.decode(again(hidden_default(), b"acTL"), Limits())
     assert refused.value.reason == "broken"

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, features
 
 from exhibit.pictures.decode import Limits
-from exhibit.pictures.readings import other_readings
+from exhibit.pictures.readings import IN_DOUBT, other_readings
 from tests.assets.odd_pictures import keyed
 from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, inks, rgb_profile, table_profile
 from tests.assets.read_otherwise import (
@@ -63,11 +63,12 @@ def test_what_shows_another_picture_on_a_dark_page_is_told_as_usual() -> None:
         (with_chunk_again(keyed(8, 2, (9, 9, 9)), b"tRNS", bytes(6)), "tRNS"),
         (with_chunk_again(encoded(ONE), b"tRNS", bytes(6), before=b"IEND"), "tRNS"),
         (with_chunk_again(encoded(ONE.quantize(8)), b"tRNS", b"\0", before=b"PLTE"), "PLTE"),
+        (with_chunk_again(encoded(ONE), b"gAMA", b"\0\0\xb1\x8f").replace(b"gAMA\0\0\xb1", b"gAMA\0\1\xb1"), "gAMA"),
         (with_misnumbered_profile(ONE), "ICC_PROFILE"),
     ],
 )
 def test_what_a_file_states_twice_or_out_of_place_is_named(data: bytes, what: str) -> None:
-    expected = [f"to programs that take otherwise what it says twice or out of place ({what})"] if what else []
+    expected = [IN_DOUBT.format(what)] if what else []
     assert told(data)[: len(expected) or None] == expected
 
 
@@ -76,7 +77,7 @@ def test_a_rectangle_to_which_an_avif_is_cut_is_named() -> None:
     data = encoded(ONE, "AVIF")
     clap = b"\0\0\0\x28clap" + bytes(32)
     assert told(data) == []
-    assert told(data + clap) == ["to programs that take otherwise what it says twice or out of place (clap)"]
+    assert told(data + clap) == [IN_DOUBT.format("clap")]
 
 
 @pytest.mark.parametrize(
