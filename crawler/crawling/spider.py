@@ -16,7 +16,7 @@ from crawler.fetching.images import IMAGE, NO_AI, Images
 from crawler.fetching.style_sheets import SHEET, Sheets
 from crawler.formats.job import Kind, Link, Target
 from crawler.formats.lines import PageLine, Refusal, RefusalLine
-from crawler.reading.found import Document, FoundImage
+from crawler.reading.found import Document, FoundImage, absolute, is_visitable
 from crawler.reading.limits import SITEMAP_BYTES
 from crawler.reading.sniff import Content, sniff
 from crawler.rendering.renderer import Rendering
@@ -320,7 +320,7 @@ class CrawlSpider(Spider):
         if visit.target.depth or visit.target.kind is not Kind.PAGE or policy is None or host in self._sitemaps_told:
             return ()
         self._sitemaps_told.add(host)
-        return policy.sitemaps
+        return tuple(found for one in policy.sitemaps if is_visitable(found := absolute(url, one)))
 
     def _done(self, visit: Visit) -> None:
         """Everything of a visit has been handled."""

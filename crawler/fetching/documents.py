@@ -17,7 +17,7 @@ from exhibit.reasons import Reason
 
 _YEAR = 31_536_000
 _AI_WORDS = ("noai", "noimageai", "noml")
-_FOR = re.compile(r"\s*(?!unavailable_after\b|max-)(?P<name>[\w.-]+|\*)\s*:", re.IGNORECASE | re.ASCII)
+_FOR = re.compile(r"\s*(?!unavailable_after\b|max-)(?P<name>[\w.-]+(?:/[\w.-]+)?|\*)\s*:", re.IGNORECASE | re.ASCII)
 """Whom a part of ``X-Robots-Tag`` is for, with those behind it; rules that have values only look like it."""
 
 
@@ -92,7 +92,7 @@ def _said(signals: Signals, token: str) -> set[str]:
         for part in value.split(","):
             named = _FOR.match(part)
             if named is not None:
-                concerns_us = named["name"].lower() in ("*", token.lower())
+                concerns_us = named["name"].lower().partition("/")[0] in ("*", token.lower())
             if concerns_us:
                 heard.append(part[named.end() :] if named is not None else part)
     return set(" ".join(heard).lower().replace(",", " ").split())

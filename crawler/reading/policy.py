@@ -2,17 +2,27 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from protego import Protego
 
+from crawler.reading.markup import marked_encoding
 from exhibit.network.addresses import path_of, query_of
 
 ROBOTS_BYTES = 500 * 1024
 """RFC 9309, 2.5: a crawler reads at least this much."""
 
 _CONTENT_SIGNAL = re.compile(r"(?im)^[ \t]*content-signal[ \t]*:[ \t]*([^#\r\n]{1,300})")
-_MAX_RULES = 1_000
+_MAX_RULES = 10_000
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_AGENT = re.compile(r"user[- ]?agent(?:[ \t]*:|[ \t])(.*)", re.IGNORECASE)
+_RULE = re.compile(r"(?:allow|d[a-z]{1,4}al{1,2}[oa]w)(?:[ \t]*:|[ \t])", re.IGNORECASE)
+_SITE_WIDE = re.compile(r"(?:site-?maps?|host)(?:[ \t]*:|[ \t])", re.IGNORECASE)
+_OTHER_AGENT = "0"
+"""Stands for every other crawler: no product token contains a digit, so it never matches one."""
+_NO_RULE = "Disallow:"
+"""Ends a list of user agents and forbids nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +100,53 @@ def robots_policy(status: int, body: bytes, token: str) -> SitePolicy:
     if not 200 <= status < 300:
         return SitePolicy(token=token)
     if len(body) > ROBOTS_BYTES:
-        body = body[: body.rfind(b"\n", 0, ROBOTS_BYTES) + 1]
-    text = body.decode("utf-8-sig", "ignore")
-    signals = tuple(dict.fromkeys(match[1].strip() for match in _CONTENT_SIGNAL.finditer(text)))
-    return SitePolicy(rules=Protego.parse(text), token=token, ai=signals)
+        body = body[: max(body.rfind(end, 0, ROBOTS_BYTES) for end in (b"\n", b"\r")) + 1]
+    text = body.decode(marked_encoding(body) or "utf-8", "ignore").lstrip("\ufeff")
+    lines = _LINE_END.split(text)
+    signals = tuple(dict.fromkeys(match[1].strip() for match in _CONTENT_SIGNAL.finditer("\n".join(lines))))
+    return SitePolicy(rules=Protego.parse("\n".join(_regrouped(lines, token))), token=token, ai=signals)
+
+
+def _regrouped(lines: Iterable[str], token: str) -> Iterator[str]:
+    """The lines of robots.txt so that Protego forms the groups of RFC 9309, 2.2.1, and matches whole product tokens.
+
+    Only rules end a list of user agents. Any other record between them, such as ``Crawl-delay``, belongs to the agents
+    before it and moves to a group of its own behind all others, where Protego merges groups of the same agent.
+    """
+    agents: dict[str, None] = {}  # three at most
+    moved: list[str] = []
+    has_rules = False
+    for line in lines:
+        text = line.partition("#")[0].strip()
+        if named := _AGENT.fullmatch(text):
+            agents = {} if has_rules else agents
+            has_rules = False
+            agent = f"User-agent: {_agent_of(named[1], token)}"
+            agents[agent] = None
+            yield agent
+        elif _RULE.match(text):
+            has_rules = True
+            yield text
+        elif not text or _SITE_WIDE.match(text) or not agents:
+            yield text
+        else:
+            moved += [*agents, text, _NO_RULE]
+    yield _NO_RULE
+    yield from moved
+
+
+def _agent_of(value: str, token: str) -> str:
+    """Whom a line names: this crawler, with or without a version or a wildcard, everybody, or somebody else."""
+    value, own = value.strip().lower(), token.lower()
+    if value == "*":
+        return value
+    is_own = re.search(rf"(?<![a-z_-]){re.escape(own)}(?![a-z_-])", value) is not None
+    name = value.partition("/")[0].strip()
+    part = name.strip("*")
+    is_begin = name.endswith("*") and own.startswith(part)
+    is_end = name.startswith("*") and own.endswith(part)
+    is_inside = name.startswith("*") and name.endswith("*") and part in own
+    return token if is_own or is_begin or is_end or is_inside else _OTHER_AGENT
 
 
 def reservations_of(body: bytes) -> tuple[Reservation, ...]:

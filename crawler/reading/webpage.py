@@ -401,7 +401,7 @@ def _read_meta(reader: _Reader, element: Element) -> None:
     content = element.get("content") or ""
     if name in _IMAGE_METAS:
         reader.image(content, _IMAGE_METAS[name])
-    elif name and name in ("robots", reader.token):
+    elif name and name.partition("/")[0] in ("robots", reader.token):
         reader.robots.append(plain(content))
     elif name in ("tdm-reservation", "tdm-policy"):
         reader.tdm.setdefault(name, plain(content))

@@ -90,6 +90,8 @@ def test_following_is_forbidden_by_word_not_by_part_of_one() -> None:
         (["noai"], True),
         (["ExhibitBot: noindex, noai"], True),
         (["exhibitbot : noai"], True),
+        (["ExhibitBot/0.1: noai"], True),
+        (["otherbot/0.1: noai"], False),
         (["*: noai"], True),
         (["otherbot: noai"], False),
         (["otherbot: noindex, noai"], False),

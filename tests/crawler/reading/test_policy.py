@@ -1,6 +1,9 @@
+import time
+
 import pytest
 
-from crawler.reading.policy import reservations_of, robots_policy
+from crawler.formats.job import UserAgent
+from crawler.reading.policy import ROBOTS_BYTES, reservations_of, robots_policy
 
 LONG = 300_000
 """So often that anything slower than linear would take an hour."""
@@ -39,6 +42,83 @@ Disallow: /~user
 
 
 @pytest.mark.parametrize(
+    "agent",
+    [
+        UserAgent().header(),
+        UserAgent(url="https://example.org/bot", email="bot@example.org").header(),
+        "ExhibitBot/0.1",
+        "exhibitbot",
+        "EXHIBITBOT/9",
+        "ExhibitBot*",
+        "Exhibit*",
+        "*bot",
+        "Mozilla/5.0 (compatible; ExhibitBot/0.1)",
+        "  ExhibitBot   # that one",
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_group_names_the_crawler_with_or_without_a_version(agent: str, end: str, mark: bytes) -> None:
+    lines = ["User-agent: *", "Disallow: /all", "", f"User-agent: {agent}", "Disallow: /own", "Crawl-delay: 3"]
+    policy = robots_policy(200, mark + end.join(lines).encode(), "ExhibitBot")
+    assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/all")] == [False, True]
+    assert policy.crawl_delay == 3
+
+
+@pytest.mark.parametrize("agent", ["Exhibit", "Bot", "ExhibitBot-Images", "MyExhibitBot", "bot/0.1", "", "e*x*h"])
+def test_a_group_of_another_crawler_does_not_count(agent: str) -> None:
+    policy = robots_policy(200, f"User-agent: {agent}\nDisallow: /\nCrawl-delay: 9".encode(), "ExhibitBot")
+    assert policy.allows("http://e.org/")
+    assert policy.crawl_delay == 0
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "Crawl-delay: 5",
+        "Request-rate: 1/5",
+        "Noindex: /x",
+        "Content-Signal: search=yes",
+        "Sitemap: /s.xml",
+        "#",
+        "",
+        "odd",
+    ],
+)
+@pytest.mark.parametrize("agents", [("ExhibitBot", "other"), ("other", "ExhibitBot"), ("a", "*"), ("*", "b")])
+def test_only_rules_end_a_list_of_user_agents(between: str, agents: tuple[str, str]) -> None:
+    body = f"User-agent: {agents[0]}\n{between}\nUser-agent: {agents[1]}\nDisallow: /own\n\nUser-agent: z\nDisallow: /"
+    policy = robots_policy(200, body.encode(), "ExhibitBot")
+    assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/")] == [False, True]
+    is_ours = between.startswith("Crawl-delay") and agents[0] in ("ExhibitBot", "*")
+    assert policy.crawl_delay == (5 if is_ours else 0), "a delay counts for the agents before it"
+
+
+def test_groups_of_one_crawler_are_one_wherever_they_stand() -> None:
+    body = b"""User-agent: ExhibitBot/0.1
+Disallow: /a
+User-agent: *
+Disallow: /
+User-agent: exhibitbot
+Crawl-delay: 4
+Disallow: /b
+User-agent: *
+Crawl-delay: 60
+"""
+    policy = robots_policy(200, body, "ExhibitBot")
+    assert [policy.allows(f"http://e.org{path}") for path in ("/a", "/b", "/c")] == [False, False, True]
+    assert policy.crawl_delay == 4
+    assert robots_policy(200, body, "AnotherBot").crawl_delay == 60
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_robots_txt_that_is_too_long_counts_up_to_its_last_whole_line(end: bytes) -> None:
+    rules = [b"User-agent: *", b"Disallow: /own", *(b"# " + b"x" * 1_000 for _ in range(600)), b"Disallow: /late"]
+    policy = robots_policy(200, end.join(rules), "ExhibitBot")
+    assert [policy.allows(f"http://e.org{path}") for path in ("/own", "/late")] == [False, True]
+
+
+@pytest.mark.parametrize(
     ("status", "allowed"),
     [(200, False), (204, False), (301, True), (403, True), (404, True), (429, False), (500, False)],
 )
@@ -73,3 +153,11 @@ def test_reservations_cover_paths_by_their_first_rule() -> None:
 def test_a_robots_txt_of_empty_lines_is_read_at_once() -> None:
     policy = robots_policy(200, b"\n" * LONG + b" Content-Signal: ai-train=no\n", "ExhibitBot")
     assert policy.ai == ("ai-train=no",)
+
+
+@pytest.mark.parametrize("line", ["User-agent: *a*b/1\n", "User-agent: a\nCrawl-delay: 5\n", " \t", "\r", "d", "*"])
+def test_a_robots_txt_made_to_cost_time_is_read_at_once(line: str) -> None:
+    body = (line * (ROBOTS_BYTES // len(line))).encode()
+    before = time.process_time()
+    robots_policy(200, body, "ExhibitBot").allows("http://e.org/x")
+    assert time.process_time() - before < 10
