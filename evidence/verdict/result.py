@@ -35,6 +35,7 @@ class Check:
     similarity: float | None = None  # of two pictures, as it was computed here; only with checks of matches
     remarks: tuple[str, ...] = ()  # what a reader is to know of visits, pictures or what files state before all else
     part: float | None = None  # the larger share of one of both pictures that this is of; only with checks of matches
+    outcome: str = ""  # what the visits came to; only with ``captures``
     share: float | None = None  # of the registered picture that was compared; only with checks of matches
 
     def to_plain(self) -> dict[str, Any]:

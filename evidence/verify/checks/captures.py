@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
@@ -22,9 +22,11 @@ from evidence.capture.boxes import Place, draw_lines
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
 from evidence.facts.network import NetworkCertificate, NetworkExchange, NetworkRecord, Rendered
 from evidence.formats.codec import FormatError, from_plain, parse_json
-from evidence.formats.records import inline_bodies, names_address, plain_url
+from evidence.formats.records import inline_bodies, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
+from evidence.verify.checks.anonymous import Doubt, answer_remarks, place_remarks, request_doubts
+from evidence.verify.checks.embedding import LEAST_SIDE, NOT_NAMED, asks_for_password, use_of
 from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from evidence.verify.checks.surroundings import expect_surroundings, expect_undisturbed
@@ -58,7 +60,7 @@ TOLD = {"cocapture": "cocapture.json", "web-archive": "web-archive.json"}
 TO_BE_SEEN = {"shown": "", "background": "", "offered": "it is offered in another size", "linked": "it is linked to"}
 """How a page uses an image, by what the surroundings call it, and what is said of one that isn't to be seen."""
 CAME_TO = {
-    "not-shown": "the page didn't show it",
+    "not-shown": "the same bytes were served, and the page didn't show them",
     "image-changed": "other bytes were served",
     "image-gone": "the image was gone",
     "page-gone": "the page was gone",
@@ -68,7 +70,11 @@ MOST = 0.5  # share of the pixels of lines that are as drawn here
 AROUND = 400  # pixels above the image where a screenshot begins that shows it alone
 MAX_HEAD = 64 << 10  # bytes in which the head of a page in MHTML ends
 _MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
-MAX_REMARKS = 5  # so many are said of all visits of a bundle
+MAX_REMARKS = 8  # so many are said of all visits of a bundle, doubts first
+FOUND, DOUBTFUL = "found the picture again", "was served the same bytes, and other readers may not be shown them"
+NOT_FOUND, NO_VISIT = "didn't find the picture", "shows nothing of sighting {}"
+"""What the visits of a bundle came to, as a verdict begins with it."""
+PASSWORD = "a password field"  # noqa: S105 - what a browser says that a page asks for
 NAMES = {**SERVED, **RENDERED, **TOLD}  # what the file of each role is called; an image's ending says its format
 
 
@@ -107,7 +113,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
     And ``captures``: whether each sighting has a capture that passed, and one of them found the picture served.
     """
-    agreed: set[str] = set()
+    agreed: dict[str, str] = {}  # what visits that passed came to
     shown: set[str] = set()
     remarks: dict[str, list[str]] = {}
     outcomes = {
@@ -118,8 +124,8 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
     for check in _each(inspection, facts):
         what, _, numbers = check.name.partition(":")
         if what == "capture" and check.state is State.PASSED:
-            agreed.add(numbers.partition("-")[0])
-            if outcomes[numbers] == SHOWN:
+            agreed[numbers] = outcomes[numbers]
+            if outcomes[numbers] == SHOWN and not any(isinstance(remark, Doubt) for remark in check.remarks):
                 shown.add(numbers.partition("-")[0])
         for remark in check.remarks:
             remarks.setdefault(remark, []).append(numbers)
@@ -130,25 +136,32 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
 
 
 def _summed(remarks: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """What is to be said of visits, each thing once, with the visits of which it is to be said."""
-    for remark, visits in list(remarks.items())[:MAX_REMARKS]:
+    """What is to be said of visits, each thing once, with the visits of which it is to be said; doubts come first."""
+    every = sorted(remarks.items(), key=lambda item: not isinstance(item[0], Doubt))
+    for remark, visits in every[:MAX_REMARKS]:
         more = f" and {len(visits) - MAX_REMARKS} more" if len(visits) > MAX_REMARKS else ""
         yield f"{remark} ({', '.join(visits[:MAX_REMARKS])}{more})"
     if len(remarks) > MAX_REMARKS:
         yield f"and {len(remarks) - MAX_REMARKS} things more"
 
 
-def _check_all(numbers: Sequence[str], agreed: set[str], shown: set[str]) -> Check:
-    """``captures``, given the sightings with a capture that agrees, and those with one that found the picture."""
-    if missing := [number for number in numbers if number not in agreed]:
-        words = f"No capture shows sighting {', '.join(missing)}: the crawl's record stands alone."
-        return not_checked("captures", words)
-    if not shown:
-        words = "No capture found the picture: what was served when the place was visited again isn't what was seen."
-        return not_checked("captures", words)
-    without = [number for number in numbers if number not in shown]
-    but = f" No capture found the picture of sighting {', '.join(without)}." if without else ""
-    return passed("captures", f"Each sighting has a capture that agrees with what was recorded.{but}")
+def _check_all(numbers: Sequence[str], agreed: Mapping[str, str], shown: set[str]) -> Check:
+    """``captures``, given what the visits that agree came to, and the sightings with a visit that raises no doubt."""
+    if missing := [number for number in numbers if number not in {visit.partition("-")[0] for visit in agreed}]:
+        named = ", ".join(missing)
+        words = f"No capture shows sighting {named}: the crawl's record stands alone."
+        return replace(not_checked("captures", words), outcome=NO_VISIT.format(named[:60]))
+    found = {visit.partition("-")[0] for visit, outcome in agreed.items() if outcome == SHOWN}
+    others: dict[str, list[str]] = {}
+    for visit, outcome in agreed.items():
+        if visit.partition("-")[0] not in found:
+            others.setdefault(CAME_TO[outcome], []).append(visit)
+    came = "; ".join(_summed(others))
+    if not found:
+        return replace(not_checked("captures", f"No capture found the picture on its page: {came}."), outcome=NOT_FOUND)
+    but = f" No capture found the picture of other sightings on its page: {came}." if came else ""
+    words = f"Each sighting has a capture that agrees with what was recorded.{but}"
+    return replace(passed("captures", words), outcome=FOUND if shown else DOUBTFUL)
 
 
 def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
@@ -242,7 +255,7 @@ def _agrees(capture: _Capture, name: str) -> Check:
         raise NotFoundError("The record of the exchanges wasn't kept, so nothing shows what was served.")
     recording, ends = _held(capture, network)
     expect_surroundings(network, [_dates(step, recording.answers) for step in network.exchanges])
-    seen, remarks = _check_served(capture, network, recording.answers, ends)
+    seen, remarks = _check_served(capture, network, recording, ends)
     expect_undisturbed(network)
     lacking = [words_of(capture.inspection.absent[path]) for path in stated.files if path in capture.inspection.absent]
     pictures = capture.files.get("screenshot")
@@ -286,9 +299,7 @@ def _dates(step: NetworkExchange, answers: Sequence[Answer]) -> list[str]:
     return [one.response.header("date") for one in own if step.sent - APART <= one.record.date <= last]
 
 
-def _check_served(
-    capture: _Capture, network: NetworkRecord, answers: Sequence[Answer], ends: Ends
-) -> tuple[str, list[str]]:
+def _check_served(capture: _Capture, network: NetworkRecord, recording: Recording, ends: Ends) -> tuple[str, list[str]]:
     """That page and image are what the recorded exchanges served, and the outcome what follows from that.
 
     What passed, in words, and what a reader is to know of it.
@@ -308,9 +319,15 @@ def _check_served(
     contradicted = both and any(there and address in failures for address, there in came_of)
     expect(not contradicted, "The page or the image is said to have failed, and to be there.")
     served, image = _image_served(capture, ends, failures)
-    remarks = [*_of_visit(capture, last, ends.image), *_of_bodies(answers, network, addresses, stated.image)]
+    earlier = _answers_beside(capture, recording)
+    remarks: list[str] = [*request_doubts(recording, addresses, network.user_agent, earlier)]
+    remarks += answer_remarks(recording, addresses)
+    remarks += _of_visit(capture, last, ends.image)
+    remarks += _of_bodies(recording.answers, network, addresses, stated.image)
+    remarks += place_remarks(addresses, ends.image if stated.image else None, sighting.peer)
+    remarks += _of_login(capture, network)
     if stated.outcome == SHOWN:
-        remarks += [*_of_page(capture, network), *image]
+        remarks += [*_of_page(capture, network, last), *image]
     return served, remarks
 
 
@@ -370,27 +387,76 @@ def _of_bodies(
             yield f"{len(found)} different bodies were served at {url[:200]}"
 
 
-def _of_page(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
+def _answers_beside(capture: _Capture, recording: Recording) -> list[Answer]:
+    """What the page's parts were answered with, by the web archive, where a request of page or image has cookies."""
+    has_cookies = any(name.lower() == "cookie" for request in recording.requests for name, _ in request.headers)
+    if not has_cookies or not capture.inspection.sealed(capture.files.get("wacz", "")):
+        return []
+    within = capture.stated.started, capture.stated.finished
+    return read_recording(_warc_of(capture), capture.files["wacz"], within).answers
+
+
+def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
+    """That the page asks for a password, by its HTML or by what the browser saw."""
+    seen = network.rendered is not None and PASSWORD in network.rendered.asks_for
+    roles = [role for role in ("page", "dom") if capture.inspection.sealed(capture.files.get(role, ""))]
+    if seen or any(asks_for_password(capture.read(role)) for role in roles):
+        yield "the page is a login form, or holds one: it has a field for a password"
+
+
+def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> Iterator[str]:
     """How far it is shown that the page shows a picture that was found again."""
-    rendered = network.rendered
+    rendered, address = network.rendered, capture.sighting.page_url if page is None else page.record.url
     if rendered is None:
-        there = capture.inspection.sealed(capture.files.get("page", ""))
-        names = names_address(capture.read("page"), capture.sighting.image_url) if there else None
-        yield "no browser looked at the page" + (", and its HTML doesn't name the image" if names is False else "")
+        use = _use_of(capture, "page", address)
+        yield Doubt(f"no browser looked at the page, and its HTML {use}") if use else "no browser looked at the page"
         return
     yield from _of_forms(capture, rendered)
     if capture.place >= MAX_COMPARED:
         yield "the lines on its screenshot weren't looked at"
     height = max(rendered.height, rendered.window[1])
     places = [place for place in rendered.image_places if place.y < height]
-    if not places:
-        yield "no place of it on the page is recorded"
-        return
-    if words := TO_BE_SEEN[places[0].how]:
-        yield words
+    seen = [_seen_part(Place(**asdict(one)), _shown_part(capture, rendered), rendered.window[0]) for one in places]
+    if not any(min(part) >= LEAST_SIDE for part in seen):
+        largest = max(seen, key=min, default=(0, 0))
+        words = "no place of it on the page is recorded" if not places else "no place of it lies on a screenshot"
+        if min(largest) >= 1:
+            words = f"the screenshot shows it with {largest[0]} × {largest[1]} pixels at most"
+        use = _use_of(capture, "dom", rendered.address)
+        yield Doubt(f"{words}, and the rendered HTML {use}" if use else words)
+    elif words := TO_BE_SEEN[places[0].how]:
+        yield Doubt(words)
     inline = capture.sighting.image_url[:5].lower() == "data:"
     if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
         yield "the browser itself was given other bytes"
+
+
+def _use_of(capture: _Capture, role: str, address: str) -> str:
+    """What the page's HTML does with the image in place of embedding it; empty where it embeds it, or isn't here."""
+    if role == "page" and role not in capture.files:
+        return NOT_NAMED  # an empty page isn't kept
+    if not capture.inspection.sealed(capture.files.get(role, "")):
+        return ""
+    return use_of(capture.read(role), capture.sighting.image_url, capture.stated.image, address)
+
+
+def _shown_part(capture: _Capture, rendered: Rendered) -> tuple[float, float]:
+    """From where to where a sealed screenshot shows the page, pixels from its top; all of it where it is withheld."""
+    whole = (0.0, float(max(rendered.height, rendered.window[1])))
+    role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
+    if role not in capture.files:
+        return 0.0, 0.0
+    if not capture.inspection.sealed(capture.files[role]):
+        return whole
+    top = rendered.boxed_screenshot_from if role == "screenshot-boxed" else 0
+    return float(top), float(top + inspect(capture.read(role), Limits(max_bytes=MAX_WARC)).height)
+
+
+def _seen_part(place: Place, shown: tuple[float, float], width: int) -> tuple[int, int]:
+    """Width and height of the part of a place that a screenshot shows, pixels; 0 or less where it shows nothing."""
+    across = min(place.x + place.width, width) - max(place.x, 0)
+    down = min(place.y + place.height, shown[1]) - max(place.y, shown[0])
+    return max(round(across), 0), max(round(down), 0)
 
 
 def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:
@@ -518,22 +584,28 @@ def _check_places(capture: _Capture, rendered: Rendered, made: set[str]) -> None
     expect(not shown, "The page is said to show the image, and no place of it on the page is recorded.")
 
 
-def _archived(capture: _Capture, name: str) -> Check:
-    """That the web archive is the one that its exchanges give, and that they are those of the visit."""
-    data, network, what = capture.read("wacz"), capture.network(), capture.files["wacz"]
+def _warc_of(capture: _Capture) -> bytes:
+    """The exchanges in a capture's web archive; raises ``FormatError``."""
+    data, what = capture.read("wacz"), capture.files["wacz"]
     try:
         with ZipFile(BytesIO(data)) as archive:
             entry = archive.getinfo(WARC)
             expect(entry.compress_type == ZIP_STORED and entry.file_size <= len(data), f"{what} has another form.")
-            warc = archive.read(entry)
+            return archive.read(entry)
     except (BadZipFile, KeyError, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
         raise FormatError(f"{what} isn't a web archive.") from error
+
+
+def _archived(capture: _Capture, name: str) -> Check:
+    """That the web archive is the one that its exchanges give, and that they are those of the visit."""
+    data, network, what = capture.read("wacz"), capture.network(), capture.files["wacz"]
+    warc = _warc_of(capture)
     within = capture.stated.started, capture.stated.finished
     every = read_recording(warc, what, within)
     title, address = (network.rendered.title, network.rendered.address) if network.rendered else ("", "")
     anew = write_wacz(warc, WaczPage(address, title, capture.stated.started), capture.facts.software.version)
     expect(anew == data, f"{what} isn't what its exchanges and the surroundings give.")
-    main, ends = _held(capture, network) if "exchange" in capture.files else (Recording([], []), Ends(None))
+    main, ends = _held(capture, network) if "exchange" in capture.files else (Recording([], [], []), Ends(None))
     of = attrgetter("record.url", "record.date", "record.block")
     lacks = f"{what} lacks an exchange of page or image."
     expect(set(map(of, main.answers)) <= set(map(of, every.answers)), lacks)

@@ -26,7 +26,8 @@ MAX_STEPS = 6
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KINDS = {"warcinfo", "response", "request"}
 """What a recording holds: a record of another kind is of no exchange."""
-_ASKED = re.compile(rb"[A-Z]{1,20} (\S+) HTTP/1\.[01]\r\n")
+_ASKED = re.compile(rb"([A-Z]{1,20}) (\S+) HTTP/1\.[01]\r\n")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +61,25 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """A recorded request by its plain address: its method, its headers as they stand there, and whether it has a body.
+
+    Of a line that is no header, all of it is the name.
+    """
+
+    url: str
+    date: datetime
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    has_body: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
-    """A file of records: the answers, and the addresses of requests to which none came."""
+    """A file of records: the answers, the requests, and the addresses of those to which no answer came."""
 
     answers: list[Answer]
+    requests: list[Request]
     unanswered: list[str]
 
 
@@ -82,7 +98,7 @@ class Ends:
 
 def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) -> Recording:
     """The exchanges in a file of records, all of the time of one visit; raises ``FormatError``."""
-    answers, asked = [], Counter[tuple[str, datetime, str]]()
+    answers, requests, asked = [], [], Counter[tuple[str, datetime, str]]()
     room, about = Room(MAX_UNPACKED), 0
     for record in read_warc(data, what):
         about += record.kind == "warcinfo"
@@ -92,11 +108,11 @@ def read_recording(data: bytes, what: str, within: tuple[datetime, datetime]) ->
         if record.kind == "response":
             answers.append(_answer(record, room, what))
         elif record.kind == "request":
-            _check_request(record)
+            requests.append(_read_request(record))
             asked[plain_url(record.url), record.date, record.peer] += 1
     told = Counter((answer.url, answer.record.date, answer.record.peer) for answer in answers)
     expect(not told - asked, f"{what} holds an answer for which nobody had asked, or a request of another address.")
-    return Recording(answers, [url for url, _, _ in (asked - told).elements()])
+    return Recording(answers, requests, [url for url, _, _ in (asked - told).elements()])
 
 
 def _answer(record: Record, room: Room, what: str) -> Answer:
@@ -111,18 +127,22 @@ def _answer(record: Record, room: Room, what: str) -> Answer:
     return Answer(record, plain_url(record.url), response, digest, size)
 
 
-def _check_request(record: Record) -> None:
-    """That a request asked the host that its record names, for what the record names."""
-    head = record.block.partition(b"\r\n\r\n")[0] + b"\r\n"
-    line = _ASKED.match(head)
-    pairs = [line.partition(b":")[::2] for line in head.split(b"\r\n")[1:]]
-    hosts = [decoded(value).strip() for name, value in pairs if name.lower() == b"host"]
+def _read_request(record: Record) -> Request:
+    """A request; raises ``FormatError`` unless it asked the host that its record names, for what the record names."""
+    head, end, body = record.block.partition(b"\r\n\r\n")
+    line = _ASKED.match(head + b"\r\n")
+    lines = [(line, *line.partition(b":")) for line in _LINE_END.split(head)[1:]]
+    pairs = [(name if colon and name.strip() else whole, value) for whole, name, colon, value in lines]
+    headers = tuple((decoded(name).strip(), decoded(value).strip()) for name, value in pairs)
+    hosts = [value for name, value in headers if name.lower() == "host"]
     whole = line is not None and len(hosts) == 1
-    asked = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[1])}" if line and whole else ""
+    asked = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[2])}" if line and whole else ""
     expect(
         whole and plain_url(asked) == plain_url(record.url),
         f"The recorded request of {record.url[:200]} asked for another address.",
     )
+    method = line[1].decode() if line else ""
+    return Request(plain_url(record.url), record.date, method, headers, bool(body or not end))
 
 
 def hold(network: NetworkRecord, recording: Recording) -> list[Answer]:

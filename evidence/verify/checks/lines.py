@@ -35,8 +35,6 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 REST = "licences searched, other times, and what a visit says of its machine, programs and name servers"
 NEW_KEY = timedelta(days=1)
 WHOLE = 0.995  # share of a registered picture from which on it counts as all of it
-FOUND, NOT_FOUND = "found the picture again", "didn't show the picture"
-"""What visits came to."""
 
 
 def first_lines(inspection: Inspection, facts: CaseFacts | None, checks: Sequence[Check]) -> tuple[Line, ...]:
@@ -90,7 +88,7 @@ def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield line
     for check in checks:
         if check.name == "captures":
-            found = "; ".join((FOUND if check.state is State.PASSED else NOT_FOUND, *check.remarks))
+            found = "; ".join((check.outcome, *check.remarks))
             yield Line(
                 "capture", found, _told(BACKINGS["sightings[].captures[].outcome"].standing, "captures", [check])
             )
@@ -248,5 +246,9 @@ def _told(standing: Standing, name: str, made: Sequence[Check]) -> str:
     state = worst(check.state for check in made) if made else None
     if standing is Standing.CHECKED and state is State.PASSED:
         return f"checked by {name}"
-    ended = {State.PASSED: f"{name} agrees", State.FAILED: f"{name} fails", State.NOT_CHECKED: f"{name} isn't checked"}
+    ended = {
+        State.PASSED: f"not contradicted by {name}",
+        State.FAILED: f"{name} fails",
+        State.NOT_CHECKED: f"{name} isn't checked",
+    }
     return f"{WORDS[standing]}; {ended[state]}" if state is not None else WORDS[standing]

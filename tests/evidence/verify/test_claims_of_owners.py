@@ -835,7 +835,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a key that a court holds": (stated("key.holder", "District Court"), {"manifest": "failed"}),
     "a key that the owner alone holds": (stated("key.holder", "owner"), {"says:key": "as the manifest states"}),
     # the record of a work
-    "a record of a work": (deposited(), {"line:work": "'Field with", "line:registered": "registration agrees"}),
+    "a record of a work": (deposited(), {"line:work": "'Field with", "line:registered": "not contradicted by registration"}),
     "a record that confirms a case": (
         deposited(
             fact("decision.decision", "confirmed", "decision.by", "The Court", "decision.at", lambda _: rfc3339(now()))
@@ -921,7 +921,7 @@ def kept_manifest(change: Callable[[str], str]) -> Lie:
 
 GALLERY = '{"label": "stds.schema-org.CreativeWork", "data": {"author": [{"name": "National Gallery"}]}}'
 WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
-    "nothing": (Invention(), {"line:decision": "decision agrees"}),
+    "nothing": (Invention(), {"line:decision": "not contradicted by decision"}),
     "a passkey of the ministry": (
         answer(site="ministry.example"),
         {"says:decision": "that a device holds it, is the installation's word"},

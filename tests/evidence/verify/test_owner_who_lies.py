@@ -321,7 +321,7 @@ def test_the_truth_is_complete_and_begins_with_what_was_decided(own: Scene, tmp_
     assert verdict.outcome is ExitCode.DONE
     told = {line.of: (line.value, line.by) for line in verdict.lines}
     assert told["decision"][0].startswith("confirmed by 'Ann'")
-    assert told["party"] == ("copies.example", "recorded by the installation; party agrees")
+    assert told["party"] == ("copies.example", "recorded by the installation; not contradicted by party")
     assert told["host"][0] == "copies.example"
     assert told["similarity"] == ("1.000, computed here", "checked by match")
     assert told["capture"][0] == "found the picture again; no browser looked at the page (01-1)"

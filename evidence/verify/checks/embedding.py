@@ -1,0 +1,173 @@
+"""How a page's HTML uses an image: what a reader of the page is shown of it, as far as markup tells.
+
+HTML is read by libxml2, which ends tags, comments and raw text where the HTML standard does.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from urllib.parse import unquote
+
+from lxml import etree
+
+from evidence.formats.records import inline_bodies, names_address, plain_url
+from evidence.verify.checks.exchanges import secured
+from exhibit.digests import Digest
+from exhibit.network.addresses import joined, path_of
+
+Element: TypeAlias = Any
+"""An lxml element; lxml has no types."""
+
+MAX_PAGE = 8 << 20  # bytes of HTML that are read
+MAX_NAMES = 2_000  # addresses with the name of the image's file that are resolved
+LEAST_SIDE = 40
+"""Pixels that an image is wide and high at least where a page is said to show it."""
+ATTRIBUTES = {
+    "img": ("src", "srcset"), "source": ("srcset",), "input": ("src",), "video": ("poster",), "object": ("data",),
+    "embed": ("src",), "iframe": ("src",), "image": ("href", "xlink:href", "{http://www.w3.org/1999/xlink}href"),
+}  # fmt: skip
+"""By which attributes an element shows an image; those named ``background`` and ``style`` do so in any."""
+PICTURES = frozenset({"img", "source", "picture", "input", "image"})
+NEVER_SHOWN = {"template": "holds it in a template, which isn't shown", "noscript": "shows it without scripts alone"}
+EMBEDDED = ""
+NAMED = "names the image without embedding it"
+NOT_NAMED = "doesn't name the image"
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
+_URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^()"']*+))\s*+\)""", re.IGNORECASE)
+_BEGINS = r"(?:^|(?<=[;\s]))"
+_HIDES = re.compile(
+    rf"{_BEGINS}(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse)"
+    r"|opacity\s*+:\s*+0*+(?:\.0*+)?+\s*+%?+\s*+(?:;|!|$)"
+    r"|(?:left|top|right|bottom|margin-left|margin-top|text-indent)\s*+:\s*+-[0-9]{4})",
+    re.IGNORECASE,
+)
+_LENGTH = r"([0-9]{1,6}+(?:\.[0-9]{1,6}+)?+)(?:px)?+\s*+"
+_SIDE = re.compile(rf"{_BEGINS}(?:max-)?(?:width|height)\s*+:\s*+{_LENGTH}(?:;|!|$)", re.IGNORECASE)
+_OWN_SIDE = re.compile(rf"\s*+\+?{_LENGTH}")
+_CANDIDATES = re.compile(r",\s+|\s+")
+_LAZY = re.compile("data|src", re.IGNORECASE)
+
+
+def use_of(page: bytes, image_url: str, image: Digest | None, address: str) -> str:
+    """What a page's HTML does with an image in place of embedding it, in words; empty where it embeds it.
+
+    Args:
+        page: The HTML as it was served or rendered.
+        image_url: The image's address; one that begins with ``data:`` stands for an image inside the page.
+        image: The digest of the image's bytes.
+        address: The page's own address.
+    """
+    tree = _read(page)
+    base = "" if tree is None else next((one.get("href") for one in tree.iter("base") if one.get("href")), "")
+    wanted = _Wanted(image_url, image, joined(address, base.strip()) or address)
+    uses = [] if tree is None else list(_uses(tree, wanted))
+    if EMBEDDED in uses:
+        return EMBEDDED
+    if uses:
+        return uses[0]
+    if len(page) > MAX_PAGE:
+        return f"is longer than the {MAX_PAGE >> 20} MiB that are read, which don't embed the image"
+    return NOT_NAMED if names_address(page, image_url) is False else NAMED
+
+
+def asks_for_password(page: bytes) -> bool:
+    """Whether a page's HTML has a field for a password that isn't hidden."""
+    tree = _read(page)
+    fields = [] if tree is None else tree.iter("input")
+    return any((one.get("type") or "").strip().lower() == "password" and not _why_unseen(one) for one in fields)
+
+
+def _read(page: bytes) -> Element | None:
+    parser = etree.HTMLParser(no_network=True, huge_tree=False, remove_comments=True, remove_pis=True)
+    try:
+        return etree.fromstring(page[:MAX_PAGE], parser)
+    except (etree.LxmlError, ValueError):
+        return None
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """An image that is looked for in a page."""
+
+    url: str  # its address; one that begins with ``data:`` stands for an image inside the page
+    digest: Digest | None  # of its bytes
+    base: str  # the address by which others on the page are resolved
+    left: int = MAX_NAMES
+    _plain: str = field(default="", init=False)
+    _file: str = field(default="", init=False)
+    _is_inside: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._plain, self._file = secured(plain_url(self.url)), unquote(path_of(self.url).rpartition("/")[2])
+        self._is_inside = self.url[:5].lower() == "data:"
+
+    def is_at(self, value: str) -> bool:
+        """Whether an address on the page is the image's."""
+        text = value.strip()
+        if self._is_inside or text[:5].lower() == "data:":
+            inside = inline_bodies(text.encode()) if self._is_inside and text[:5].lower() == "data:" else ()
+            return any(Digest.of(body) == self.digest for _, body in inside)
+        if self.left <= 0 or self._file not in unquote(text):
+            return False
+        self.left -= 1
+        return secured(plain_url((joined(self.base, text) or "").partition("#")[0])) == self._plain
+
+
+def _uses(tree: Element, wanted: _Wanted) -> Iterator[str]:
+    """Each use of the image in words, nothing for one that embeds it; the telling ones first."""
+    less = []
+    for element in tree.iter(etree.Element):
+        for name, values in _places(element):
+            if not any(map(wanted.is_at, values)):
+                continue
+            tag = str(element.tag)
+            if name in {"style", "background"} or name in ATTRIBUTES.get(tag, ()):
+                yield _why_unseen(element) or _why_useless(element)
+            elif tag in PICTURES and _LAZY.search(name):
+                less.append(f"names the image in {name[:40]!a} alone, which scripts may read")
+            elif (tag, name) == ("a", "href"):
+                less.append("links to the image")
+    yield from less
+
+
+def _places(element: Element) -> Iterator[tuple[str, list[str]]]:
+    """The addresses that stand in an element, by the attribute; ``style`` for its style or what a ``style`` holds."""
+    if element.tag == "style":
+        yield "style", _urls(element.text or "")
+    for name, value in element.items():
+        if name == "style":
+            yield "style", _urls(value)
+        elif name.endswith("srcset"):
+            yield name, [part for candidate in _CANDIDATES.split(value) for part in (candidate, candidate.rstrip(","))]
+        else:
+            yield name, [value]
+
+
+def _urls(style: str) -> list[str]:
+    return [next(filter(None, found.groups()), "") for found in _URL.finditer(_COMMENT.sub(" ", style))]
+
+
+def _why_useless(element: Element) -> str:
+    """Why an element that names the image embeds nothing, in words."""
+    if element.tag == "source":
+        around = next(element.iterancestors("picture"), None)
+        return "names the image for no picture" if around is None or next(around.iter("img"), None) is None else ""
+    if element.tag == "input" and (element.get("type") or "").strip().lower() != "image":
+        return "names the image in a field"
+    return ""
+
+
+def _why_unseen(element: Element) -> str:
+    """Why markup doesn't show an element, in words; empty where it does."""
+    for one in (element, *element.iterancestors()):
+        if (tag := str(one.tag)) in NEVER_SHOWN:
+            return NEVER_SHOWN[tag]
+        style = _COMMENT.sub(" ", one.get("style") or "")
+        if one.get("hidden") is not None or _HIDES.search(style):
+            return "hides the image"
+    own = _COMMENT.sub(" ", element.get("style") or "") if element.tag != "style" else ""
+    sides = [*_SIDE.findall(own)]
+    sides += [found[1] for name in ("width", "height") if (found := _OWN_SIDE.fullmatch(element.get(name) or ""))]
+    small = [side for side in sides if float(side) < LEAST_SIDE]
+    return f"makes the image {small[0]} pixels wide or high" if small else ""

@@ -1,0 +1,169 @@
+"""A recorded visit that an anonymous reader wouldn't have made so is told in the verdict's line of captures."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from evidence.capture.wire import Exchange, write_warc
+from evidence.verdict.result import State, Verdict
+from evidence.verify.checks.captures import DOUBTFUL, FOUND
+from evidence.verify.verifier import Verifier
+from exhibit.clock import parse_rfc3339
+from exhibit.entries import canonical
+from tests.assets.bundles import CAPTURED, PAGE, Scene
+from tests.assets.changes import Files
+from tests.assets.corpus.deceit import Invention, forged
+from tests.assets.resealing import Facts
+from tests.assets.tampering import files_of, packed
+
+WARC, NETWORK, HTML, IMAGE = CAPTURED
+HOST = "Host: copies.example\r\n"
+Told = Callable[..., Verdict]
+
+
+@pytest.fixture
+def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
+    """Verifies a bundle whose capture holds other exchanges."""
+
+    def tell(
+        page: bytes = PAGE, asked: str = "GET / HTTP/1.1\r\n" + HOST, image: str = "GET /field.jpg HTTP/1.1\r\n" + HOST,
+        sent: bytes = b"", head: str = "", image_head: str = "", more: Callable[[Facts], object] = bool,
+    ) -> Verdict:  # fmt: skip
+        def lie(facts: Facts, files: Files, _: Scene) -> None:
+            at = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
+            network = json.loads(files[NETWORK])
+
+            def one(path: str, request: str, kind: str, heads: str, body: bytes) -> Exchange:
+                sized = heads if "content-length" in heads.lower() else f"{heads}Content-Length: {len(body)}\r\n"
+                answer = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{sized}\r\n".encode() + body
+                asks = request.encode() + b"\r\n" + (sent if path != "/" else b"")
+                url = f"https://copies.example{path}"
+                return Exchange(at, url, "203.0.113.9", bytearray(asks), bytearray(answer))
+
+            files[HTML] = page
+            chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(files[IMAGE]), files[IMAGE])
+            body = chunked if "chunked" in image_head.lower() else files[IMAGE]
+            exchanges = [one("/", asked, "text/html", head, page)]
+            exchanges.append(one("/field.jpg", image, "image/jpeg", image_head, body))
+            files[WARC] = write_warc(exchanges, {})
+            for step, data in zip(network["exchanges"], (page, files[IMAGE]), strict=True):
+                step["bytes"] = len(data)
+            files[NETWORK] = canonical(network)
+            more(facts)
+
+        files, trust = forged(scene, files_of(bundle), Invention(facts=lie))
+        return Verifier(trust).verify(packed(tmp_path / "told.zip", files))
+
+    return tell
+
+
+def captures(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
+    """What the visits came to, and the remarks; nothing else about the visit may fail."""
+    checks = {check.name: check for check in verdict.checks}
+    assert checks["capture:01-1"].state is State.PASSED, checks["capture:01-1"].sentence
+    [line] = [line for line in verdict.lines if line.of == "capture"]
+    assert all(remark in line.value for remark in checks["captures"].remarks)
+    return checks["captures"].outcome, checks["captures"].remarks
+
+
+def test_the_requests_of_the_product_raise_no_doubt(told: Told) -> None:
+    own = (
+        "User-Agent: tests\r\nAccept-Encoding: identity\r\nAccept: text/html\r\nConnection: keep-alive\r\n"
+        "Accept-Language: en-US\r\nsec-ch-ua: x\r\nSec-Fetch-Mode: navigate\r\nUpgrade-Insecure-Requests: 1\r\n"
+    )
+    image = f"GET /field.jpg HTTP/1.1\r\n{HOST}Referer: https://copies.example/\r\nCookie: a=1; b=2\r\n{own}"
+    set_cookies = "Set-Cookie: a=1; path=/\r\nset-cookie: b=2\r\n"
+    outcome, remarks = captures(told(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies))
+    assert (outcome, len(remarks)) == (FOUND, 1)  # no browser looked at the page
+
+
+ASKED = {
+    **{method: {"image": f"{method} /field.jpg HTTP/1.1\r\n{HOST}"} for method in ("PUT", "POST", "HEAD", "OPTIONS")},
+    "a body": {"sent": b"{}"},
+    "Authorization": {"asked": f"GET / HTTP/1.1\r\n{HOST}Authorization: Basic YW5uOg==\r\n"},
+    "authorization": {"image": f"GET /field.jpg HTTP/1.1\r\n{HOST}authorization: Bearer x\r\n"},
+    "PROXY-authorization": {"asked": f"GET / HTTP/1.1\r\n{HOST}PROXY-authorization: Basic x\r\n"},
+    "session": {"asked": f"GET / HTTP/1.1\r\n{HOST}Cookie: session=ann\r\n"},
+    "variant": {"image": f"GET /field.jpg HTTP/1.1\r\n{HOST}cookie : a=1; variant=B\r\n", "head": "Set-Cookie: a=1\n"},
+    "a": {"image": f"GET /field.jpg HTTP/1.1\r\n{HOST}Cookie: a=2\r\n", "head": "Set-Cookie: a=1\r\n"},
+    "X-Forwarded-For": {"asked": f"GET / HTTP/1.1\r\n{HOST}X-Forwarded-For: 192.0.2.1\r\n"},
+    "Range": {"image": f"GET /field.jpg HTTP/1.1\r\n{HOST}Range: bytes=0-\r\n"},
+    ":authority": {"asked": f"GET / HTTP/1.1\r\n{HOST}:authority: x\r\n"},
+    "Accept-Language": {"asked": f"GET / HTTP/1.1\r\n{HOST}Accept-Language: tlh\r\n"},
+    "User-Agent": {"asked": f"GET / HTTP/1.1\r\n{HOST}User-Agent: another\r\n"},
+    "Referer": {"asked": f"GET / HTTP/1.1\r\n{HOST}Referer: https://login.example/\r\n"},
+    "X-Folded": {"asked": f"GET / HTTP/1.1\r\n{HOST}Accept: x\nX-Folded: 1\r\n"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_request_that_is_no_anonymous_readers_is_told(told: Told, name: str) -> None:
+    outcome, remarks = captures(told(**ASKED[name]))
+    assert outcome == DOUBTFUL
+    assert any(name in remark for remark in remarks), remarks
+
+
+ANSWERED = {
+    "both": "Transfer-Encoding: chunked\r\n",
+    "both, in other letters": "transfer-encoding: Chunked\r\n",
+    "two lengths": "Content-Length: 9\r\nContent-Length: 99999\r\n",
+    "no number": "Content-Length: 99999 \r\nContent-Length: +99999\r\n",
+    "behind": "Content-Length: 5\r\n",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in ANSWERED if name != "behind"])
+def test_an_answer_whose_end_is_ambiguous_is_told(told: Told, name: str) -> None:
+    head = ANSWERED[name]
+    length = "" if "ontent-" in head else "Content-Length: 7\r\n"
+    check = next(one for one in told(image_head=head + length).checks if one.name == "capture:01-1")
+    doubted = check.state is State.FAILED or any(
+        "where it ends" in one or "Content-Length" in one for one in check.remarks
+    )
+    assert doubted, check.sentence
+
+
+@pytest.mark.parametrize(
+    "head", ["Age: 99999999\r\n", "age: 999999999999999999\r\n", "Date: Mon, 01 Jan 2001 00:00:00 GMT\r\n"]
+)
+def test_an_answer_that_is_years_old_is_told(told: Told, head: str) -> None:
+    check = next(one for one in told(image_head=head).checks if one.name == "capture:01-1")
+    assert check.state is State.FAILED or any("days old" in remark for remark in check.remarks), check.sentence
+
+
+def test_another_server_than_the_crawls_is_told(told: Told) -> None:
+    def other(facts: Facts) -> None:
+        facts["sightings"][0]["peer"] = "198.51.100.7:443"
+
+    def same(facts: Facts) -> None:
+        facts["sightings"][0]["peer"] = "203.0.113.9:443"
+
+    assert [any("another server" in one for one in captures(told(more=more))[1]) for more in (other, same)] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "page", [b"<p>Ours.<!-- field.jpg -->", b"<p>field.jpg", b"<img src=field.jpg width=1 height=1>"]
+)
+def test_a_page_that_only_mentions_the_picture_does_not_show_it(told: Told, page: bytes) -> None:
+    outcome, remarks = captures(told(page=page))
+    assert (outcome, len(remarks)) == (DOUBTFUL, 1)
+
+
+def test_a_page_with_a_field_for_a_password_is_called_a_login_form(told: Told) -> None:
+    _, remarks = captures(told(page=PAGE + b"<form><input type=password></form>"))
+    assert any("login form" in remark for remark in remarks)
+
+
+def test_doubts_stand_before_the_rest_and_are_not_pushed_aside(told: Told) -> None:
+    def many(facts: Facts) -> None:
+        facts["sightings"][0]["peer"] = "198.51.100.7"
+
+    others = f"GET / HTTP/1.1\r\n{HOST}Cookie: a=1\r\nX-Y: 1\r\n"
+    _, remarks = captures(told(asked=others, page=PAGE + b"<input type=password>", more=many))
+    assert "cookies" in remarks[0]
+    assert "headers" in remarks[1]

@@ -1,0 +1,85 @@
+"""How a page's HTML uses an image: only markup that shows it to a reader counts as embedding it."""
+
+import base64
+import time
+
+import pytest
+
+from evidence.verify.checks.embedding import EMBEDDED, MAX_PAGE, asks_for_password, use_of
+from exhibit.digests import Digest
+
+BYTES = b"the bytes of an image"
+INLINE = f"data:image/png;base64,{base64.b64encode(BYTES).decode()}"
+EMBEDS = (
+    "<img src=field.jpg>", "<IMG SRC='/field.jpg#part'>", '<img srcset="o.jpg 1x, field.jpg 2x" src=o.jpg>',
+    "<picture><source srcset=x.jpg><source srcset=field.jpg><img src=o.jpg></picture>",
+    '<div style="background: url( field.jpg ) 0 0">', '<style>.a{background:url("field.jpg")}</style><div class=a>',
+    "<svg><image xlink:href=field.jpg></svg>", "<svg><image href=field.jpg></svg>", "<video poster=field.jpg>",
+    "<input type=image src=field.jpg>", "<body background=field.jpg>", '<img src="f%69eld.jpg">',
+    "<img src=http://copies.example/field.jpg>", "<img src=field.jpg width=100% height=auto>",
+    '<img src=field.jpg style="opacity:0.5;max-width:100%">', "<!-- no --><img src=field.jpg><!-- field.jpg -->",
+    '<base href="/x/"><img src=../field.jpg>',
+)  # fmt: skip
+SHOWS_NOTHING = (
+    "<!-- removed: field.jpg --><img src=other.jpg>", "<!-- <img src=field.jpg> -->", "<p>field.jpg</p>",
+    "<img alt=field.jpg src=o.jpg>", "<img title=field.jpg src=o.jpg>", "<img data-src=field.jpg>",
+    "<p data-image=field.jpg>", "<noscript><img src=field.jpg></noscript>", "<template><img src=field.jpg></template>",
+    "<textarea><img src=field.jpg></textarea>", "<title><img src=field.jpg></title>",
+    "<xmp><img src=field.jpg></xmp>", "<plaintext><img src=field.jpg>", "<![CDATA[<img src=field.jpg>]]>",
+    "<?php <img src=field.jpg> ?>", '<script>x = "<img src=field.jpg>"</script>', "<style>/*url(field.jpg)*/</style>",
+    "<img src=field.jpg width=1 height=1>", '<img src=field.jpg style="width:1px">',
+    '<img src=field.jpg style="opacity : 0">', '<img src=field.jpg style="position:absolute;left:-9999px">',
+    '<div style="display: none"><p><img src=field.jpg></div>', "<div hidden><img src=field.jpg></div>",
+    "<a href=field.jpg>x</a>", "<a href=field.jpg><img src=o.jpg></a>", "<meta property=og:image content=field.jpg>",
+    "<link rel=preload as=image href=field.jpg>", "<img src=/other/field.jpg>", "<base href=/x/><img src=field.jpg>",
+    "<picture><source srcset=field.jpg></picture>", "<input type=text src=field.jpg>", "", "<p>Nothing.</p>",
+    "<img src=//elsewhere.example/field.jpg>", "<img src=field.jpg?v=2>", f"<img src='{INLINE}'>",
+)  # fmt: skip
+
+
+def use(html: str, url: str = "https://copies.example/field.jpg") -> str:
+    return use_of(html.encode(), url, Digest.of(BYTES), "https://copies.example/")
+
+
+@pytest.mark.parametrize("html", EMBEDS)
+def test_markup_that_shows_the_image_embeds_it(html: str) -> None:
+    assert use(html) == EMBEDDED
+
+
+@pytest.mark.parametrize("html", SHOWS_NOTHING)
+def test_what_names_the_image_without_showing_it_does_not_embed_it(html: str) -> None:
+    assert use(html) != EMBEDDED
+
+
+def test_an_image_inside_the_page_is_found_by_its_bytes_where_markup_shows_them() -> None:
+    url = f"data:image/png;sha-256={Digest.of(BYTES).hex}"
+    other = "data:image/png;base64,AAAA"
+    assert use(f'<img src="{INLINE}">', url) == use(f'<p style="background:url({INLINE})">', url) == EMBEDDED
+    for html in (
+        f"<!-- {INLINE} -->",
+        f"<script>'{INLINE}'</script>",
+        f"<img data-src='{INLINE}'>",
+        f"<img src={other}>",
+    ):
+        assert use(html, url) != EMBEDDED
+
+
+def test_a_field_for_a_password_is_seen_unless_it_is_hidden() -> None:
+    assert asks_for_password(b"<form><INPUT name=p TYPE=' Password '></form>")
+    assert not asks_for_password(b"<form hidden><input type=password></form><!-- <input type=password> -->")
+    assert not asks_for_password(b"<template><input type=password></template><p>password</p>")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<img src=x>", "<img src=/x/field.jpg>", "<div>", "<!--", "<a ", "<base href=/>", "<style>/*", "<div hidden>",
+        "<input type=password hidden>", '<img src=field.jpg style="', "url(", ";display ", " ", "0", "width:",
+    ],
+)  # fmt: skip
+def test_reading_costs_at_most_a_microsecond_a_byte(piece: str) -> None:
+    page = f'<img src=field.jpg style="opacity:{piece * (MAX_PAGE // 4 // len(piece))}'.encode()
+    for text in (page, page.partition(b'"')[2].removeprefix(b"opacity:")):
+        began = time.process_time()
+        use_of(text, "https://copies.example/field.jpg", None, "https://copies.example/")
+        assert time.process_time() - began < 2e-6 * len(text) + 0.5  # twice that, for machines that are slower
