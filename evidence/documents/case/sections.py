@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from evidence.documents.case.comparison import Gallery, Room, comparison_blocks
-from evidence.documents.phrases import own_unchecked, standing_unchecked
+from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import Wording, percent
 from evidence.documents.typeset.blocks import (
     Block,
@@ -40,6 +40,7 @@ from exhibit.network.addresses import in_letters, is_confusable
 from exhibit.periods import stated_time
 from exhibit.types import Decision, SeenKind
 
+MAX_REASONS = 100  # of licences that came near; the facts have them all
 MAX_LEFT_OUT = 60  # lines of a sheet on files that aren't in its bundle; the facts have them all
 ELSEWHERE = "sightings[].elsewhere[].stated"
 STANDING_LIMITS = ("interested", "key", "similarity", "time", "context", "verify")
@@ -256,7 +257,7 @@ def capture_lines(captures: Sequence[CaptureFacts], wording: Wording) -> list[st
         method = wording.phrases.word("fetched", capture.method)
         told.append(wording.say("capture.line", outcome=outcome, time=wording.time(capture.finished), method=method))
         if capture.sentence:
-            told.append(wording.told(capture.sentence))
+            told.append(wording.quoted(wording.told(capture.sentence)))
     return told
 
 
@@ -289,7 +290,10 @@ def licence_section(facts: CaseFacts, wording: Wording, level: int) -> Section:
         wording.time_row("searched_at", check.checked_at, "licence_check.checked_at"),
     ]
     if check.reasons:
-        rows.append(wording.row("licence_notes", "licence_check.reasons[]", *map(wording.told, check.reasons)))
+        reasons = [wording.quoted(wording.told(reason)) for reason in check.reasons[:MAX_REASONS]]
+        if len(check.reasons) > MAX_REASONS:
+            reasons.append(wording.say("document.listed_of", shown=MAX_REASONS, all=len(check.reasons)))
+        rows.append(wording.row("licence_notes", "licence_check.reasons[]", *reasons))
     blocks: list[Block] = [Rows(tuple(rows))]
     if any(sighting.elsewhere for sighting in facts.sightings):
         blocks.append(Quiet(wording.say("elsewhere.licences")))
@@ -319,9 +323,8 @@ def decision_words(facts: CaseFacts, wording: Wording) -> str:
     return wording.phrases.word("decision", facts.decision.decision)
 
 
-def unchecked_section(sentences: Sequence[str], wording: Wording) -> Section:
-    """What was not checked: as written with the case, then what the software never checks."""
-    own = tuple(wording.clipped(sentence) for sentence in own_unchecked(sentences))
+def unchecked_section(wording: Wording, own: Sequence[str] = ()) -> Section:
+    """What was not checked: of the case alone, then what the software never checks."""
     return Section(wording.say("heading.unchecked"), (Bullets((*own, *standing_unchecked(wording.phrases.language))),))
 
 

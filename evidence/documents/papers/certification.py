@@ -11,8 +11,9 @@ from evidence.documents.case.sections import (
     seen_words,
     witness_blocks,
 )
+from evidence.documents.case.unchecked import own_sentences
 from evidence.documents.papers.layout import SealedFacts, blanks, file_table, plain_row, running, system_rows
-from evidence.documents.phrases import own_unchecked, standing_unchecked
+from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import Wording
 from evidence.documents.typeset.blocks import Bullets, Row, Rows, Section, Style, Text
 from evidence.facts.case import SightingFacts
@@ -81,6 +82,5 @@ def _seen(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]:
 
 
 def _limits(case: SealedFacts, wording: Wording) -> tuple[str, ...]:
-    own = tuple(wording.clipped(sentence) for sentence in own_unchecked(case.facts.not_checked))
     standing = tuple(wording.say(f"limits.{key}") for key in STANDING_LIMITS)
-    return (*standing, *standing_unchecked(wording.phrases.language), *own)
+    return (*standing, *standing_unchecked(wording.phrases.language), *own_sentences(case.facts, wording))

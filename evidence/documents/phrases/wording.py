@@ -12,6 +12,7 @@ from evidence.facts.backing import BACKINGS, Standing
 from exhibit.errors import WrongUseError
 from exhibit.types import Verification
 
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»「」『』", '"'))
 MAX_TEXT = 600  # characters of one value that are shown; the attached data holds the rest
 
 
@@ -92,6 +93,11 @@ class Wording:
     def clipped(self, text: str, limit: int = MAX_TEXT) -> str:
         """The text, cut after ``limit`` characters with a note of how many follow."""
         return text if len(text) <= limit else self.say(self.clip, text=text[:limit], n=len(text) - limit)
+
+    def quoted(self, text: str) -> str:
+        """Text that an installation's operator may have written: clipped, and quoted as its words."""
+        bare = text.translate(_QUOTES)
+        return self.say("document.quoted", text=self.clipped(bare))
 
     def aligned(self, verification: Verification) -> str:
         """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""

@@ -7,7 +7,8 @@ from itertools import count
 
 from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
-from evidence.documents.phrases import load_phrases, own_unchecked
+from evidence.documents.case.unchecked import own_sentences
+from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.report.cards import case_card
 from evidence.documents.report.facts import CrawlCoverage, RefusalCount, ReportCase, ReportFacts, ReportScope
@@ -68,7 +69,7 @@ def unset_report(report: ReportFacts, pictures: Mapping[str, Pictures], language
         *works_section(report, wording),
         *_cases(report, galleries, wording),
         _coverage(report, wording),
-        of_case.unchecked_section(report.not_checked, wording),
+        of_case.unchecked_section(wording),
         of_case.limits_section(wording),
         glossary_section(wording),
     )
@@ -165,7 +166,7 @@ def _case(position: int, case: ReportCase, gallery: Gallery) -> list[Section]:
         running=wording.say("report.case_running", case=facts.number, party=party),
         new_page=True,
     )
-    unchecked = tuple(Text(wording.clipped(sentence)) for sentence in own_unchecked(facts.not_checked))
+    unchecked = tuple(Text(sentence) for sentence in own_sentences(facts, wording))
     return [
         heading,
         of_case.comparison_section(facts, gallery, 2, ROOM),

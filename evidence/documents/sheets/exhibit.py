@@ -7,6 +7,7 @@ from evidence.capture.boxes import cutting
 from evidence.documents.case import sections as of_case
 from evidence.documents.case.comparison import Gallery, Room
 from evidence.documents.case.summary import summary
+from evidence.documents.case.unchecked import own_sentences
 from evidence.documents.phrases import load_phrases
 from evidence.documents.phrases.wording import Wording, zone_named
 from evidence.documents.typeset.blocks import Block, Document, Quiet, Rows, Section, Speaker, Text
@@ -51,7 +52,7 @@ def _sections(facts: CaseFacts, gallery: Gallery) -> tuple[Section, ...]:
         of_case.decision_section(facts, wording, 1),
         of_case.sheet_proofs(facts, wording),
         *of_case.left_out_section(facts, wording),
-        of_case.unchecked_section(facts.not_checked, wording),
+        of_case.unchecked_section(wording, own_sentences(facts, wording)),
         of_case.limits_section(wording),
     )
 

@@ -120,6 +120,7 @@ LEAST_TOGETHER = 0.65
 apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
 MORE_PIXELS = 2.0
 BY_BROWSERS = ""  # no earlier version of the comparison: pictures as browsers show them
+MAX_NOT_CHECKED = 100  # sentences of the facts on what wasn't checked: the software writes some ten
 MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
 SHOWN = {
     **dict.fromkeys(("screenshot", "screenshot-boxed"), "what screenshots show"),
@@ -287,6 +288,7 @@ def _expect_told_once(facts: CaseFacts) -> None:
     mentions = Counter(path for path, _ in named_files(facts))
     twice = [document.file for document in facts.work.attachments if mentions[document.file] > 1]
     expect(not twice, f"{some(twice)} is a document of the work, and something else.")
+    expect(len(facts.not_checked) <= MAX_NOT_CHECKED, f"More than {MAX_NOT_CHECKED} sentences say what wasn't checked.")
     search = facts.licence_check
     expect(not (search.covered and search.partly), "The licences cover all sightings, and not all of them.")
     expect(len(search.reasons) <= search.searched, "The facts give reasons of more licences than were searched.")

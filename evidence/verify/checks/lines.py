@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
+from evidence.documents.phrases import own_unchecked
 from evidence.facts.backing import BACKINGS, WORDS, Standing
 from evidence.facts.case import CaseFacts, MatchFacts, SightingFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
@@ -27,6 +28,7 @@ from evidence.verify.checks.work_lines import (
 )
 from exhibit.network.addresses import host_of, is_confusable, with_letters
 
+MAX_OWN = 3  # sentences of an operator's own that a line quotes
 MAX_HOSTS = 5
 LATE = timedelta(days=1)  # so long the log may take
 SMALL_PART = 0.4
@@ -110,6 +112,10 @@ def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
             yield Line(check.name, check.sentence, "what it shows is the owner's word")
     yield from _calibrations(facts, checks)
     yield from _witnesses(facts, checks)
+    if own := own_unchecked(facts.not_checked, facts.unweighed):
+        more = f" and {len(own) - MAX_OWN} more" if len(own) > MAX_OWN else ""
+        value = ", ".join(map(quoted, own[:MAX_OWN])) + more
+        yield Line("not checked", value, "in the words of the installation; examined by no check")
     made = facts.software
     models = "".join(f", {model.name[:40]!r} {model.version[:40]!r}" for model in made.models[:3])
     value = f"{made.name[:40]!r} {made.version[:40]!r}, {made.pipeline[:40]!r}{models}"
