@@ -1,6 +1,5 @@
 """Lists of addresses in bulk, for a watch to visit."""
 
-import csv
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ from desk.cli.common.options import AT_LEAST_1, THERE, json_option, owner_option
 from desk.cli.common.show import counted, note, say, short, size, table, tell
 from exhibit.config.secrets import BUCKET, secret_path
 from exhibit.errors import ExitCode, WrongUseError
+from exhibit.files.delimited import csv_text
 from exhibit.plain import printable
 from exhibit.types import Json
 
@@ -143,9 +143,8 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
 
     reads: dict[Path, ingest.Read] = {}
     live, told = sys.stderr.isatty(), 0.0
-    writer = None if skipped is None else csv.writer(skipped)
-    if writer:
-        writer.writerow(("file", "reason", "address", "sentence"))
+    if skipped is not None:
+        skipped.write(csv_text([("file", "reason", "address", "sentence")]))
     for read, left_out in ingest.ingest(found.lists, order):
         reads[read.path] = read
         ended = bool(read.problem or read.row.whole)
@@ -153,8 +152,8 @@ def _read(found: "files.Found", order: "ingest.Order", skipped: TextIO | None) -
             told = time.monotonic()
             text = printable(f"{read.path.name}: {_so_far(read)}")
             click.echo(f"\r\x1b[K{text}" if live else text, err=True, nl=ended or not live)
-        if writer:
-            writer.writerows((read.path.name, reason, url, line.REASONS[reason]) for reason, url in left_out)
+        if skipped is not None:
+            skipped.write(csv_text((read.path.name, reason, url, line.REASONS[reason]) for reason, url in left_out))
     if live:
         click.echo(err=True)
     return list(reads.values())

@@ -11,7 +11,7 @@ import io
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from itertools import islice, pairwise
@@ -188,6 +188,29 @@ def records(path: Path) -> Iterator[dict[str, str]]:
                 said = Sentence("%(name)s, line %(line)d can't be read as a row.", name=path.name, line=row.line)
                 raise RefusedError(said, reason="unreadable", hint=Sentence("Look at its quotation marks and fields."))
             yield dict(zip(table.heads, row.cells, strict=True))
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as CSV (RFC 4180), in which no spreadsheet computes what others wrote: every table that is given out."""
+    out = io.StringIO(newline="")
+    lines = ([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    csv.writer(out, lineterminator="\r\n").writerows(lines)
+    return out.getvalue()
+
+
+def escape_formula(text: str) -> str:
+    """A text with an apostrophe in front, where a spreadsheet would compute it (OWASP, CSV Injection).
+
+    Formulas begin with =, +, - or @, or with what becomes one of them when it is normalised, such as the full-width
+    forms; blanks and invisible characters in front are looked through. Tabs and line breaks begin another cell.
+    """
+    begin = next((sign for sign in text if not (sign.isspace() or unicodedata.category(sign) in _INVISIBLE)), "")
+    is_formula = unicodedata.normalize("NFKC", begin)[:1] in _FORMULA_SIGNS if begin else False
+    return f"'{text}" if is_formula or text.startswith(("\t", "\r", "\n")) else text
+
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Mn"})
+_FORMULA_SIGNS = frozenset("=+-@−")
 
 
 def _parsed(text: str, separator: str) -> list[str] | None:

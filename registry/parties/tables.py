@@ -1,14 +1,14 @@
 """Tables of fees as people have them, CSV or XLSX, one line a use; and the ledger as CSV."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exhibit.files.delimited import csv_text
 from registry.models import Fee, Owner
 from registry.parties.demands import currency_named, ledger, read_amount
 from registry.parties.periods import Period
-from registry.works.spreadsheets import read_lines, uncomputed
+from registry.works.spreadsheets import read_lines
 
 COLUMNS = {"use": 300, "size": 100, "duration": 100, "amount": 20}
 ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size", "期限": "duration", "金额": "amount"}
@@ -26,10 +26,7 @@ def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
 
 def ledger_bytes(owner: Owner, period: Period | None = None) -> bytes:
     """The ledger of an owner, or of a period, as CSV, in which a spreadsheet computes nothing."""
-    out = io.StringIO(newline="")
-    lines = ([uncomputed(cell) if isinstance(cell, str) else cell for cell in line] for line in ledger(owner, period))
-    csv.writer(out, lineterminator="\r\n").writerows(lines)
-    return ("\ufeff" + out.getvalue()).encode()
+    return ("\ufeff" + csv_text(ledger(owner, period))).encode()
 
 
 def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:

@@ -241,11 +241,6 @@ def may_be_chosen(headings: Sequence[str]) -> bool:
     return 0 < len(headings) <= MAX_COLUMNS and max(map(len, headings)) <= MAX_HEADING
 
 
-def uncomputed(text: str) -> str:
-    """A text of others for a cell of a CSV table, so that no spreadsheet computes it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
-
-
 def column_of(cell: str, aliases: Mapping[str, str]) -> str:
     """What a heading names by its words: a column, where it or one of the aliases is known."""
     composed = unicodedata.normalize("NFC", cell).replace("’", "'").lower()

@@ -1,6 +1,5 @@
 """Bringing works: many files at once, in portions, and what came of each."""
 
-import csv
 import json
 from collections.abc import Iterator
 from itertools import count, zip_longest
@@ -22,13 +21,13 @@ from desk.web.common.columns import answers_in, by_whom, columns_in, questions, 
 from desk.web.common.pages import decider_form, decider_post, member_page, page_of, show
 from desk.web.works.listing import Card, cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
+from exhibit.files.delimited import csv_text
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading, works as searching
 from registry.works.column_mappings import Columns
 from registry.works.ownership import UNREAD
-from registry.works.spreadsheets import uncomputed
 from registry.works.stated import register_all
 from registry.works.tables import WorksTable, lines_without, read_works
 from workers import wiring
@@ -228,13 +227,8 @@ def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpRes
 
 
 def _lines(row: Upload) -> Iterator[str]:
-    class Echo:
-        def write(self, text: str) -> str:
-            return text
-
-    writer = csv.writer(Echo(), lineterminator="\r\n")
     yield "\ufeff"
-    yield writer.writerow([_("File"), _("Result"), _("Work"), _("Why"), _("What to do"), _("Unread metadata")])
+    yield csv_text([[_("File"), _("Result"), _("Work"), _("Why"), _("What to do"), _("Unread metadata")]])
     for one in _by_parts(row.files.select_related("work", "line").order_by("name", "pk")):
         told = (
             upload_words.result(one),
@@ -243,11 +237,11 @@ def _lines(row: Upload) -> Iterator[str]:
             upload_words.what_to_do(one),
             " ".join(unread_metadata.sentences_of(one.work.metadata.get(UNREAD, ()))) if one.work else "",
         )
-        yield writer.writerow([uncomputed(one.name), *told])
+        yield csv_text([[one.name, *told]])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()
     for file in _by_parts(missing.order_by("file", "pk").values_list("file", flat=True)):
         why, what = _("No such file arrived."), _("Send it, or mend its name in the table.")
-        yield writer.writerow([uncomputed(file), _("stands in the table only"), "", why, what, ""])
+        yield csv_text([[file, _("stands in the table only"), "", why, what, ""]])
 
 
 def _by_parts(rows: "QuerySet[Any, T]", size: int = 2_000) -> Iterator[T]:

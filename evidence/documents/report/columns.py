@@ -5,11 +5,10 @@ garble Chinese titles. A text that a spreadsheet would compute gets an apostroph
 other controls their code points.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from evidence.documents.phrases.wording import floored, ratio_words
 from evidence.documents.report.facts import ReportCase, WorkAccount
@@ -18,6 +17,7 @@ from evidence.facts.case import CalibrationFacts, CaseFacts, MatchFacts, Sightin
 from exhibit.clock import rfc3339
 from exhibit.comparison.calibration import LikelihoodRatio
 from exhibit.digests import Digest
+from exhibit.files.delimited import csv_text, escape_formula
 from exhibit.types import Decision, Untyped, Verification
 
 Value = str | int | float | datetime | None
@@ -25,8 +25,6 @@ Value = str | int | float | datetime | None
 
 NOT_CALIBRATED = "not calibrated"
 DEVELOPMENT = "development, without legal weight"
-FORMULA_SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""What makes a spreadsheet compute a cell instead of showing it (OWASP, CSV Injection); full-width forms too."""
 _COVERS = {"all": "yes", "some": "some", "none": "no", "unsearched": "none entered"}
 
 
@@ -166,18 +164,12 @@ def work_rows(works: Iterable[WorkAccount]) -> Iterator[list[Value]]:
 
 def csv_head(columns: Sequence[Column] = COLUMNS) -> bytes:
     """The byte order mark and the header line."""
-    return _written([[column.name for column in columns]]).encode("utf-8-sig")
+    return csv_text([[column.name for column in columns]]).encode("utf-8-sig")
 
 
 def csv_lines(rows: Iterable[list[Value]], columns: Sequence[Column] = COLUMNS) -> bytes:
     """Lines of rows: a report is the head and the lines of its volumes, one after the other."""
-    return _written([*map(_shown, row, columns)] for row in rows).encode()
-
-
-def safe_cell(text: str) -> str:
-    """A text that a spreadsheet shows and never computes."""
-    shown: str = showable(text, frozenset())
-    return f"'{shown}" if text.startswith(("\t", "\r", "\n")) or shown.lstrip().startswith(FORMULA_SIGNS) else shown
+    return csv_text(map(_shown, row, columns) for row in rows).encode()
 
 
 def _value(line: _Line | WorkAccount, path: str) -> Value:
@@ -197,15 +189,11 @@ def _witness(witness: WitnessFacts) -> str:
     return f"{witness.kind} {witness.name}: {witness.state} {time}".rstrip() + label
 
 
-def _written(lines: Iterable[list[str]]) -> str:
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows(lines)
-    return out.getvalue()
-
-
-def _shown(value: Value, column: Column) -> str:
+def _shown(value: Value, column: Column) -> str | int | Decimal:
     if isinstance(value, float):
-        return f"{floored(value, column.digits):.{column.digits}f}"
+        return Decimal(f"{floored(value, column.digits):.{column.digits}f}")  # a number, whatever its sign
     if isinstance(value, datetime):
         return rfc3339(value)
-    return "" if value is None else safe_cell(value) if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return "" if value is None else value
+    return showable(escape_formula(value), frozenset())  # before a line break becomes a space

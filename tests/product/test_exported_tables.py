@@ -1,0 +1,51 @@
+"""Every table that is given out passes the one function that keeps spreadsheets from computing what others wrote."""
+
+import ast
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exhibit.files.delimited import csv_text, escape_formula
+from tests import CHECKOUT
+from tests.assets.formulas import FORMULAS
+
+PACKAGES = ("crawler", "desk", "evidence", "exhibit", "indexer", "registry", "workers")
+WRITERS = {
+    "exhibit/files/delimited.py": {"csv.writer"},  # csv_text itself
+    "indexer/calibration/kept.py": {"csv.writer"},  # digests and figures, read by this program alone
+    "registry/cases/sample.py": {"csv.DictWriter"},  # its own sample works, read by this program at once
+    "registry/parties/tables.py": {"Workbook"},  # cells of type text: tests/registry/parties/test_tables.py
+}
+"""The modules that may write tables without :func:`csv_text`."""
+CALLS = {"csv.writer", "csv.DictWriter", "Workbook"}
+
+
+def written_by(path: Path) -> Iterator[str]:
+    """The calls of a module that make tables."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in CALLS:
+            yield name
+
+
+def test_no_module_writes_a_table_past_the_one_function() -> None:
+    found: dict[str, set[str]] = {}
+    for package in PACKAGES:
+        for path in (CHECKOUT / package).rglob("*.py"):
+            if names := set(written_by(path)):
+                found[path.relative_to(CHECKOUT).as_posix()] = names
+    assert found == WRITERS
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_what_a_spreadsheet_would_compute_is_a_text(text: str) -> None:
+    assert escape_formula(text) == f"'{text}"
+    ((cell, number),) = csv.reader(io.StringIO(csv_text([[text, -1]]), newline=""))
+    assert (cell, number) == (f"'{text}", "-1")
+
+
+@pytest.mark.parametrize("text", ["", " ", "plain", "a=b", "2026-11-20", "秋山", "https://example.org/?a=1", "“=1”"])
+def test_ordinary_texts_stay_as_they_are(text: str) -> None:
+    assert escape_formula(text) == text
