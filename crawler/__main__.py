@@ -13,6 +13,7 @@ from crawler.formats.job import Job, Limits, Politeness, Render, Source, SourceK
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine, read_lines, to_json
 from exhibit.errors import ExitCode, WrongUseError, ended
 from exhibit.files.private import keep_private
+from exhibit.pipes import ends_with_reader
 
 _EXAMPLES = """
 examples:
@@ -33,6 +34,7 @@ exit codes: 0 ended by itself or by a budget, 2 wrong use, 3 the folder or the l
 _PR_SET_PDEATHSIG = 1
 
 
+@ends_with_reader
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)

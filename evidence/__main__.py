@@ -21,6 +21,7 @@ from evidence.verify.split_views import SplitView, split_views
 from evidence.verify.verifier import Verifier
 from exhibit.errors import ExhibitError, ExitCode
 from exhibit.interrupts import hear_interrupts
+from exhibit.pipes import ends_with_reader
 from exhibit.plain import printable
 
 EXAMPLES = """examples:
@@ -46,6 +47,7 @@ PAGE_EXAMPLES = """examples:
 MARKS = {State.PASSED: "passed", State.FAILED: "FAILED", State.NOT_CHECKED: "not checked"}
 
 
+@ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)

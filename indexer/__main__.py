@@ -16,6 +16,7 @@ from typing import BinaryIO
 from exhibit.comparison.calibration import calibrated
 from exhibit.errors import ExhibitError, ExitCode, UnreadablePictureError, WrongUseError
 from exhibit.interrupts import hear_interrupts, ignore_interrupts
+from exhibit.pipes import ends_with_reader
 from exhibit.types import Decision
 from indexer.calibration.calibrate import Order, calibrate, read_groups, told
 from indexer.calibration.measure import Plan
@@ -66,6 +67,7 @@ DRAWINGS = {
 }
 
 
+@ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)

@@ -15,6 +15,7 @@ from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.files.private import keep_private
 from exhibit.interrupts import hear_interrupts
 from exhibit.machine import machine_fault
+from exhibit.pipes import ends_with_reader, has_lost_reader
 from exhibit.plain import plain
 
 # what stands in the overview of each command; its module has its name, but for those of MODULES
@@ -129,6 +130,7 @@ def exhibit() -> None:
     """Watch the web for copies of registered pictures and keep what is found as evidence."""
 
 
+@ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Whatever goes wrong ends with a sentence, not with a trace."""
     keep_private()
@@ -145,10 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ExhibitError as error:
         _reraise_when_debugging()
         return _say("\n".join(filter(None, (error.message, error.hint))), error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.INCOMPLETE)
-    except Exception as error:  # noqa: BLE001 - the last net: a person gets a sentence, EXHIBIT_DEBUG the trace
+    except Exception as error:  # the last net: a person gets a sentence, EXHIBIT_DEBUG the trace
+        if isinstance(error, BrokenPipeError) and has_lost_reader():
+            raise
         _reraise_when_debugging()
         return _unforeseen(error)
 
