@@ -35,12 +35,31 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 PIECE = 8 << 20
 
 
+LEFT_OUT_REASONS = {
+    "format": "It is neither a list nor a web archive, by its name.",
+    "hidden": "Hidden files and folders are not read: rename them.",
+    "link": "Links are not followed: name what they lead to.",
+    "not-a-file": "It isn't a file.",
+    "unreadable": "The folder can't be read: change its permissions.",
+}
+"""Why a file or a folder below a named folder is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file or a folder below a named folder that is not read, and why: one of :data:`LEFT_OUT_REASONS`."""
+
+    path: Path
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What lies where somebody pointed to."""
 
     lists: tuple[Path, ...]  # each once, in order
     archives: tuple[Path, ...]  # WARC, ARC and WACZ files, and folders with some
+    left_out: tuple[LeftOut, ...] = ()  # what of folders is not read
 
 
 def find(paths: Sequence[Path]) -> Found:
@@ -50,8 +69,14 @@ def find(paths: Sequence[Path]) -> Found:
     """
     lists: dict[Path, None] = {}
     archives: dict[Path, None] = {}
+    left_out: dict[Path, LeftOut] = {}
     for path in (given.resolve() for given in paths):
-        files = list(_below(path)) if path.is_dir() else [path]
+        below = list(_below(path)) if path.is_dir() else [path]
+        files = [one for one in below if isinstance(one, Path)]
+        left_out |= {one.path: one for one in below if isinstance(one, LeftOut)}
+        left_out |= {
+            file: LeftOut(file, "format") for file in files if not (is_list(file.name) or is_archive(file.name))
+        }
         found = [file for file in files if is_list(file.name)]
         packed = any(is_archive(file.name) for file in files)
         if not (found or packed):
@@ -60,7 +85,7 @@ def find(paths: Sequence[Path]) -> Found:
             raise RefusedError(f"{path.name} {what}.", reason=Reason.UNREADABLE, hint=hint)
         lists |= dict.fromkeys(found)
         archives |= {path: None} if packed else {}
-    return Found(tuple(lists), tuple(archives))
+    return Found(tuple(lists), tuple(archives), tuple(left_out.values()))
 
 
 def is_list(name: str) -> bool:
@@ -68,13 +93,28 @@ def is_list(name: str) -> bool:
     return name.lower().endswith(LISTS) or bool(_CDX.fullmatch(name))
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
+def _below(folder: Path) -> Iterator[Path | LeftOut]:
+    """The files below a folder, and what of it is not looked into."""
+    unreadable: list[OSError] = []
+    for here, folders, names in os.walk(folder, onerror=unreadable.append):
+        for name in sorted(folders):
+            path = Path(here) / name
+            if name.startswith(".") or path.is_symlink():
+                yield LeftOut(path, "hidden" if name.startswith(".") else "link")
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(here) / name
-            if not name.startswith(".") and file.is_file() and not file.is_symlink():
+            if name.startswith("."):
+                if is_list(name) or is_archive(name):
+                    yield LeftOut(file, "hidden")
+            elif file.is_symlink():
+                yield LeftOut(file, "link")
+            elif file.is_file():
                 yield file
+            else:
+                yield LeftOut(file, "not-a-file")
+    for error in unreadable:
+        yield LeftOut(Path(error.filename), "unreadable")
 
 
 @dataclass(slots=True)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
 LEFT_OUT = "Write each address that this run leaves out, with the reason, as CSV."
+_EXAMPLES = 5
+"""Names of files that are told of those left out for one reason."""
 KINDS = click.Choice(["image", "page"])
 
 
@@ -89,10 +91,11 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         archived = [("warc", path) for path in found.archives]
         counted_files = count_archives(archived, given_up) if given["dry_run"] and not stopping else []
     archives = "" if given["dry_run"] or stopping else _archives(desk, of, given["name"], found)
-    told: dict[str, Json] = {"files": [_as_json(read) for read in reads], "archives": archives}
+    left_out = _left_out(found)
+    told: dict[str, Json] = {"files": [_as_json(read) for read in reads], "archives": archives, "left_out": left_out}
     if given["dry_run"]:
         told |= forecast_as_json(hosts, counted_files)
-    tell(told, lambda: _tell(reads, archives), as_json=as_json)
+    tell(told, lambda: _tell(reads, archives, left_out), as_json=as_json)
     if given["dry_run"] and not as_json:
         tell_forecast(hosts if found.lists else None, counted_files)
     if watch is not None:
@@ -241,7 +244,20 @@ def forecast_as_json(hosts: "forecasts.Hosts", found: Sequence["InFile"]) -> dic
     }
 
 
-def _tell(reads: Sequence["ingest.Read"], archives: str) -> None:
+def _left_out(found: "files.Found") -> dict[str, Json]:
+    """What of folders is not read, by the reason: how much, why, and the first of it."""
+    from crawler.lists import files
+
+    groups: dict[str, list[str]] = {}
+    for one in found.left_out:
+        groups.setdefault(one.reason, []).append(str(one.path))
+    return {
+        reason: {"files": len(paths), "sentence": files.LEFT_OUT_REASONS[reason], "examples": paths[:_EXAMPLES]}
+        for reason, paths in groups.items()
+    }
+
+
+def _tell(reads: Sequence["ingest.Read"], archives: str, left_out: Mapping[str, Json]) -> None:
     """Say of all lists together how many lines there were, and why some were left out."""
     from crawler.lists import line
     from registry.crawls import lists
@@ -257,6 +273,9 @@ def _tell(reads: Sequence["ingest.Read"], archives: str) -> None:
     problems = [f"{read.path.name}: {read.problem}" for read in reads if read.problem]
     for sentence in filter(None, [*problems, archives]):
         say(sentence)
+    for group in left_out.values():
+        names = ", ".join(Path(path).name for path in group["examples"])
+        note(f"{counted(group['files'], 'file or folder', 'files or folders')} left out ({names}). {group['sentence']}")
 
 
 def _as_json(read: "ingest.Read") -> dict[str, Json]:

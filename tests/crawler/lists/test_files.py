@@ -1,6 +1,7 @@
 """Files of lists: found in folders, read from any line on, and refused with a sentence where they are damaged."""
 
 import gzip
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pyarrow import parquet
 from crawler.lists.files import ListFile, find
 from crawler.lists.line import Line
 from exhibit.errors import RefusedError
+from tests.assets.users import ordinary_user
 from tests.crawler.lists.test_archives import described, wat
 
 if sys.version_info >= (3, 14):
@@ -61,6 +63,13 @@ def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: 
     found = find([tmp_path, inner / "a.csv"])
     assert list(found.lists) == files
     assert found.archives == ()
+    (tmp_path / "linked").symlink_to(inner)
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / ".parts").mkdir()
+    assert {one.path.name: one.reason for one in find([tmp_path]).left_out} == {
+        "note.txt": "format", ".hidden.csv": "hidden", ".parts": "hidden", "link.csv": "link", "linked": "link",
+        "pipe.csv": "not-a-file",
+    }  # fmt: skip
     (inner / "x.warc.gz").write_bytes(b"")
     assert find([tmp_path]).archives == (tmp_path,)
     for path in (tmp_path / "note.txt", tmp_path.joinpath("empty")):
@@ -69,6 +78,14 @@ def test_a_folder_is_searched_and_hidden_files_and_links_are_left_out(tmp_path: 
         with pytest.raises(RefusedError) as told:
             find([path])
         assert ".parquet" in told.value.hint
+
+
+def test_a_folder_without_permission_is_named(open_folder: Path) -> None:
+    (open_folder / "list.csv").write_text("url\n")
+    (open_folder / "secret").mkdir(mode=0)
+    with ordinary_user():
+        found = find([open_folder])
+    assert [(one.path.name, one.reason) for one in found.left_out] == [("secret", "unreadable")]
 
 
 def refused(path: Path) -> tuple[list[Line], RefusedError]:

@@ -30,6 +30,18 @@ def listed(folder: Path, *rows: str, name: str = "list.csv") -> Path:
     return path
 
 
+def test_what_of_a_folder_is_not_read_is_counted_with_its_reason(cli: Terminal, studio: str, folder: Path) -> None:
+    listed(folder, f"{OUT},a wave,640")
+    for name in ("notes.txt", "photo.heic", ".hidden.csv"):
+        (folder / name).touch()
+    (folder / "link.csv").symlink_to(folder / "list.csv")
+    left_out = cli.ask("ingest", folder, "--watch", "lists")["left_out"]
+    assert {reason: group["files"] for reason, group in left_out.items()} == {"format": 2, "hidden": 1, "link": 1}
+    assert all(group["sentence"] and group["examples"] for group in left_out.values())
+    said = cli.run("ingest", folder, "--watch", "lists").err
+    assert all(name in said for name in ("notes.txt", "photo.heic", ".hidden.csv", "link.csv"))
+
+
 @pytest.mark.long
 def test_what_a_list_names_is_visited_and_matched(cli: Terminal, studio: str, shop: Shop, folder: Path) -> None:
     (folder / "one.jpg").write_bytes(photograph(1))

@@ -1,8 +1,6 @@
 """Which files a command is about."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from desk.cli.common.files import (
     written_whole,
 )
 from exhibit.errors import RefusedError, WrongUseError
+from tests.assets.users import ordinary_user
 
 
 def test_folders_give_their_pictures_and_named_files_count_as_they_are(tmp_path: Path) -> None:
@@ -27,19 +26,6 @@ def test_folders_give_their_pictures_and_named_files_count_as_they_are(tmp_path:
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     given = pictures_in([tmp_path / "a", tmp_path / "picture", tmp_path / "a" / "1.png"])
     assert [one.name for one in given] == ["1.png", "2.JPG", "picture"]
-
-
-@contextmanager
-def ordinary_user() -> Iterator[None]:
-    """Run the block without the rights of root, who may read everything."""
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(65_534)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
 
 
 def test_everything_in_a_folder_that_is_not_read_is_named_with_its_reason(open_folder: Path) -> None:
