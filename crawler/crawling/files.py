@@ -1,9 +1,9 @@
 """Sources that are files: a folder of pictures, and web archives. Nothing is asked of the network."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -113,20 +113,24 @@ def _below(folder: Path, path: Path) -> str:
 def _files(folder: Path, last: Sequence[str]) -> Iterator[Path]:
     """The files below a folder in the order of their paths, from one on, whose parts are given; or the one file itself.
 
+    A folder that can't be listed and a link to a folder come like files: whoever reads them says why that can't be.
     Each folder is listed when it comes to it: a large archive would take minutes to list as a whole.
     """
     if folder.is_file():
         yield folder
         return
-    listed: list[os.DirEntry[str]] = []
-    with suppress(PermissionError), os.scandir(folder) as entries:
-        listed = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:
+        yield folder
+        return
     for entry in listed:
         if last and entry.name < last[0]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _files(Path(entry.path), last[1:] if last and entry.name == last[0] else ())
-        elif not entry.is_dir():
+        else:
             yield Path(entry.path)
 
 
@@ -140,7 +144,14 @@ def _file(crawl: Crawl, path: Path) -> PageLine | RefusalLine:
             data = stream.read(crawl.job.limits.max_picture_bytes + 1)
     except RefusedError:
         return special
+    except PermissionError as error:
+        return _unreadable(path, error)
     return _line(crawl, uri, data, plain(path.stem))
+
+
+def _unreadable(path: Path, error: OSError) -> RefusalLine:
+    sentence = f"{path.name} can't be read: {error.strerror}."
+    return RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)
 
 
 def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
@@ -154,7 +165,11 @@ def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
         raise WrongUseError(f"job.sources: {after!r} is no place in a WARC file.", hint=hint)
     known = Known()
     for file in _files(path, Path(last).parts):
-        if file == path or is_archive(file.name):
+        if file.is_dir():
+            position = f"0 {_below(path, file)}"
+            if not file.is_symlink() and position != after:
+                yield position, _unreadable(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        elif file == path or is_archive(file.name):
             for position, name, line in read_archive(crawl, file, _below(path, file), (last, place), known):
                 yield f"{position} {name}", line
 

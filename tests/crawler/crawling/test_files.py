@@ -19,6 +19,7 @@ from crawler.state.crawl import Crawl
 from exhibit.errors import ServiceMissingError, WrongUseError
 from tests.assets.crawling import crawl
 from tests.assets.site import picture
+from tests.assets.users import ordinary_user
 
 
 @pytest.mark.parametrize("after", ["x", "12", "-1 a.warc", "1.5 a.warc", "99999999999999999999999 a.warc", " a.warc"])
@@ -89,6 +90,27 @@ def in_short_jobs(tmp_path: Path, source: dict[str, str]) -> list[list[str]]:
         if end.reason == "finished":
             return read
         after = end.position
+
+
+def test_files_and_folders_that_may_not_be_read_and_links_to_folders_are_counted(open_folder: Path) -> None:
+    photos = open_folder / "photos"
+    photos.mkdir()
+    photos.chmod(0o755)
+    (photos / "one.jpg").write_bytes(picture(1))
+    (photos / "one.jpg").chmod(0o644)
+    (photos / "closed.jpg").write_bytes(picture(2))
+    (photos / "closed.jpg").chmod(0)
+    (photos / "secret").mkdir(mode=0)
+    (photos / "linked").symlink_to(open_folder)
+    with ordinary_user():
+        *_, found = count_files(SourceKind.FOLDER, photos)
+        *_, archives = count_files(SourceKind.WARC, photos)
+    assert (found.pictures, found.refused, found.whole) == (1, {"unreadable": 2, "link": 1}, True)
+    assert {name for name in ("closed.jpg", "secret") if any(name in one for one in found.problems)} == {
+        "closed.jpg",
+        "secret",
+    }
+    assert archives.refused == {"unreadable": 1}
 
 
 def test_a_folder_is_counted_as_it_is_read_also_with_an_archive_in_it(tmp_path: Path) -> None:
