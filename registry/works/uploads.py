@@ -187,8 +187,8 @@ def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
     lately = Q(claimed_at__gt=moment - RATE_WINDOW) & ~Q(outcome="")
     counts: dict[int, Counter[str]] = {pk: Counter() for pk in given}
     starts: dict[int, list[datetime]] = {pk: [] for pk in given}
-    rows = rows.annotate(count=Count("pk"), recent=Count("pk", filter=lately), start=Min("claimed_at", filter=lately))
-    for pk, outcome, state, count, recent, start in rows:
+    recently = {"recent": Count("pk", filter=lately), "start": Min("claimed_at", filter=lately)}
+    for pk, outcome, state, count, recent, start in rows.annotate(count=Count("pk"), **recently):
         counts[pk]["arrived"] += count
         counts[pk]["recent"] += recent
         counts[pk]["refused" if state == StepState.FAILED else outcome or "waiting"] += count
