@@ -44,7 +44,7 @@ _MMAP_THRESHOLD, _TRIM_THRESHOLD, _MAX_ARENAS = -3, -1, -8  # parameters of mall
 _LARGEST_KEPT, _KEPT_FREED = 32 << 20, 64 << 20
 """Bytes of the largest piece that is kept, and of all: where glibc arrives by itself once such a piece was freed."""
 _LARGEST_ON_HEAP = 128 << 10
-"""glibc's own value of both, which setting it keeps from growing."""
+"""The default of both thresholds in glibc; setting them also stops glibc from raising them by itself."""
 
 
 class HelperDiedError(Exception):
@@ -186,9 +186,9 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Have this process, which serves in several threads, give back what it frees: the opposite of the above.
+    """Make this process return freed memory to the kernel, as far as its C library supports it (glibc).
 
-    Each thread that was ever given a heap of its own would keep up to 64 MiB there, and what lies between.
+    For processes that serve in several threads: after :func:`keep_freed_memory` each thread's heap could keep 64 MiB.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -32,11 +32,11 @@ class Whose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who sends or reads a body.
+    """The client that sends or reads a body.
 
     Attributes:
-        address: the network address, as :func:`desk.server.connections.network_of` tells it apart from others.
-        caller: the account, link or machine that is known; empty for whoever isn't.
+        address: the network address, as :func:`desk.server.connections.network_of` returns it.
+        caller: the name of the account, link or machine; empty for an unknown client.
     """
 
     address: str
@@ -46,7 +46,7 @@ class Client:
 class Room:
     """How many bytes lie on the disk for this process's clients; asked by its threads, too.
 
-    Each caller and each address has a share, so that nobody takes the room of all others.
+    Each caller and each address has a share, so that one client cannot use all of it.
     """
 
     def __init__(self, limits: Limits, folder: Path | None) -> None:
@@ -117,7 +117,7 @@ class Body:
             raise RefusedRequestError(HTTPStatus.INSUFFICIENT_STORAGE, sentence) from error
 
     def belongs_to(self, caller: str) -> None:
-        """It is that caller's from now on, or a stranger's for an empty name."""
+        """Assign the body to a caller, or to an unknown client if the name is empty."""
         size = self._taken
         self._take(0)
         self.whose = Whose.KNOWN if caller else Whose.STRANGERS

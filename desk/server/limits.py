@@ -22,9 +22,9 @@ class Limits:
         piece: bytes of an answer that are in memory at once.
         buffered: bytes on disk of bodies of those who aren't known, all together.
         buffered_of_known: the same of those who are.
-        caller_share: the part of either that one caller may take: an account with all of its sessions and tokens, the
-            link of a notice, or the address of whoever isn't known.
-        address_share: the part that all callers from one address may take.
+        caller_share: the share of either that one caller may use: an account with all of its sessions and tokens, the
+            link of a notice, or the address of an unknown client.
+        address_share: the share that all callers from one address may use together.
     """
 
     head_seconds: float = 15.0

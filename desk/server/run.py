@@ -83,7 +83,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 class _Serving:
-    """A process that serves the site, and memory that it shares with this one, in which it counts its signs of life."""
+    """A process that serves the site, with a counter of its signs of life in memory that it shares with its parent."""
 
     def __init__(self, make_site: Callable[[], object], listening: socket.socket) -> None:
         self._arguments = (make_site, listening, os.getpid())
@@ -91,7 +91,7 @@ class _Serving:
         self.start()
 
     def start(self) -> None:
-        """Start it, in the place of one that has ended."""
+        """Start the process, or start it again after it has ended."""
         self.process = get_context("fork").Process(target=_serve, args=(*self._arguments, self._count_sign))
         self.process.start()
         self.pid = self.process.pid or 0
@@ -161,7 +161,7 @@ class Server(uvicorn.Server):
 
     Args:
         config: uvicorn's.
-        give_sign: Called again and again by the loop, as long as it gets on.
+        give_sign: Called regularly by the event loop while it is running.
     """
 
     def __init__(self, config: uvicorn.Config, give_sign: Callable[[], None] = lambda: None) -> None:

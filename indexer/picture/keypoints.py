@@ -125,7 +125,7 @@ def _blur(image: Image, deviation: float, blurred: Image) -> None:
 class _Room:
     """Memory that each picture uses again: new pages cost more than the arithmetic on them.
 
-    Only the main thread, as of a worker, keeps it: each of a site's threads would hold 100 MB for as long as it lives.
+    Only the main thread keeps it, as in a worker; each thread of the site would hold 100 MB or more for good.
     """
 
     def __init__(self) -> None:

@@ -32,20 +32,20 @@ LONG_SECONDS = 24 * 3600
 """After so long what takes hours at times is killed; no other worker is given its message."""
 
 WORKER_SECONDS = 15
-"""For so long a worker waits for Redis to answer one command; then it connects again."""
+"""Seconds for which a worker waits for Redis to answer one command before it reconnects."""
 
 _SOON = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-"""For those for whose answer somebody waits."""
+"""For processes whose response somebody waits for."""
 
 _BOUNDED = {
     "socket_timeout": WORKER_SECONDS,
     "socket_connect_timeout": WORKER_SECONDS,
     "socket_keepalive": True,
-    "health_check_interval": 15,  # BRPOP's own end is ``polling_interval`` seconds away; kombu adds up to twice this
+    "health_check_interval": 15,  # kombu drops a silent BRPOP after polling_interval plus at most twice this
 }
-"""For every process: without them a Redis that stalls, or a connection that is lost in silence, holds it for ever.
+"""For every process: without these limits a stalled Redis, or a half-open connection, blocks it for good.
 
-``retry_on_timeout`` stays off: a message that was sent, but not answered, would be sent twice.
+``retry_on_timeout`` stays off: a message that was sent, but not confirmed, would be sent twice.
 """
 
 WAITS_LONG = {
@@ -65,10 +65,10 @@ _SWEEP = Exchange(jobs.SWEEP, type="fanout")
 
 
 class _QoS(redis.QoS):
-    """Frees the place of a message also when Redis does not answer its acknowledgement.
+    """Frees a message's prefetch slot even if Redis does not confirm the acknowledgement.
 
-    kombu logs that error and goes on, with one place fewer until the worker takes nothing any more. The message itself
-    stays in Redis, and is delivered again after :data:`VISIBILITY_SECONDS`; its rows are done by then.
+    kombu only logs that error and keeps the slot, so a worker would lose slot after slot until it consumes nothing. The
+    message stays in Redis and is delivered again after :data:`VISIBILITY_SECONDS`, when its rows are done.
     """
 
     channel: Any  # kombu's, whose stubs lack its errors
@@ -128,7 +128,7 @@ app = make_app(load_config())
 
 
 def give_up_soon() -> None:
-    """Have this process, which is no worker, wait for a Redis that stalls for few seconds only."""
+    """Limit how long this process, which is not a worker, waits for a stalled Redis."""
     app.conf.broker_transport_options |= _SOON
 
 

@@ -1,8 +1,8 @@
-"""Signs of life: each long-running process gives one again and again, and whoever started it replaces a silent one.
+"""Signs of life: each long-running process gives them, and its parent replaces a process that gives none.
 
-A process updates the time of a file that the environment names. The supervisor reads that time, and compares it with
-its own earlier reading only: a clock that is set, or another machine's, changes nothing. A pause of the supervisor
-itself, as on a machine that stood still, is nobody's silence.
+A process updates the modification time of a file that the environment names. The supervisor only checks whether that
+time has changed, and measures the silence by its own monotonic clock, so a change of the system time has no effect.
+While the supervisor itself is stopped, as on a starved machine, no process counts as silent.
 """
 
 import json
@@ -20,17 +20,17 @@ from exhibit.config.config import Config
 from workers.servers.processes import Progress
 
 SILENCE_SECONDS = 60.0
-"""A process that has given no sign of life for so long is replaced."""
+"""Seconds without a sign of life after which a process is replaced."""
 SHOWN_FOR = timedelta(days=1)
 """How long a replacement is reported by `exhibit status` and on the operator's page."""
 FILE_VARIABLE = "LIVENESS_FILE"
 SECONDS_VARIABLE = "LIVENESS_SECONDS"
-"""Environment variables: the file of a process, and another limit than :data:`SILENCE_SECONDS`."""
+"""Environment variables: the file of a process, and a limit that replaces :data:`SILENCE_SECONDS`."""
 _MAX_KEPT = 50
 
 
 def give_sign() -> None:
-    """Show that this process' main loop gets on; does nothing in a process that nobody watches."""
+    """Record that the main loop of this process is running; do nothing if the process has no supervisor."""
     if path := os.environ.get(FILE_VARIABLE):
         with suppress(OSError):  # the data folder may have been moved
             os.utime(path)
@@ -38,25 +38,25 @@ def give_sign() -> None:
 
 @cache
 def silence_seconds() -> float:
-    """Return for how many seconds a process may be silent."""
+    """Return the number of seconds after which a silent process is replaced."""
     return float(os.environ.get(SECONDS_VARIABLE) or SILENCE_SECONDS)
 
 
 def sign_seconds() -> float:
-    """Return after how many seconds at most a process gives its next sign of life."""
+    """Return the longest time in seconds between two signs of life of a running process."""
     return silence_seconds() / 4
 
 
 class Silence:
     """Measures how long a process has given no sign of life.
 
-    Until the first sign, which a slow machine may need minutes for, using the processor counts as one.
+    A process may need minutes to start on a slow machine: until its first sign, using the processor counts as a sign.
 
     Args:
-        read_sign: Returns a number that is another one after each sign.
-        pid: The process.
+        read_sign: Returns a number that changes with each sign.
+        pid: Process ID.
         limit: Seconds of silence after which :meth:`exceeds_limit` is true.
-        clock: Seconds of a clock that nobody sets.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class Silence:
         self._heard = self._looked = clock()
 
     def exceeds_limit(self) -> bool:
-        """Look for a new sign, and return whether there was none for too long."""
+        """Check for a new sign, and return True if there has been none for longer than the limit."""
         moment, sign = self._clock(), self._read_sign()
-        is_late = moment - self._looked > self._limit / 2  # whoever looks was stopped itself
+        is_late = moment - self._looked > self._limit / 2  # the process that checks was stopped itself
         self._looked = moment
         if sign != self._sign:
             self._sign, self._has_sign, self._heard = sign, True, moment
@@ -85,12 +85,12 @@ class Silence:
         return moment - self._heard > self._limit
 
     def forgive(self) -> None:
-        """Count from now on: the process waits for something else that is silent."""
+        """Restart the measurement, because the process waits for a server that does not answer."""
         self._heard = self._clock()
 
 
 def sign_in_file(path: Path) -> Callable[[], int]:
-    """Return what reads the signs of a process that :func:`give_sign` writes to a file."""
+    """Return a function that reads the signs that :func:`give_sign` records in a file."""
 
     def read_sign() -> int:
         try:
@@ -107,9 +107,9 @@ class Replacement:
 
     Attributes:
         name: The name of the process.
-        pid: Its number.
+        pid: Its process ID.
         at: When it was killed.
-        seconds: For how long it had given no sign of life.
+        seconds: The limit of silence that it had exceeded.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Replacement:
 
 
 def record_replacement(config: Config, name: str, pid: int) -> Replacement:
-    """Keep that a silent process is replaced; what the disk doesn't take is only in the log."""
+    """Record that a silent process is replaced; on a full disk the record is lost, but not the line in the log."""
     made = Replacement(name, pid, now(), round(silence_seconds()))
     path = _path(config)
     rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), made][-_MAX_KEPT:]]
@@ -131,12 +131,12 @@ def record_replacement(config: Config, name: str, pid: int) -> Replacement:
 
 
 def replacements(config: Config) -> list[Replacement]:
-    """Return the processes of this data folder that were replaced within a day, the latest last."""
+    """Return the processes of this data folder that were replaced during the last day, the latest last."""
     return [row for row in _read_rows(_path(config)) if abs(now() - row.at) < SHOWN_FOR]
 
 
 def liveness_folder(config: Config) -> Path:
-    """Return the folder of the files of this installation's processes; the supervisor makes it."""
+    """Return the folder of the files that hold the signs of life; the supervisor creates it."""
     return config.data_dir / "locks" / "alive"
 
 

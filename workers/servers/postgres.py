@@ -115,7 +115,8 @@ class Postgres:
     def finish(self) -> None:
         """Make our database in it when it isn't there."""
         name = addresses.DATABASE_NAME
-        with psycopg.connect(addresses.database_url(self._config), dbname="postgres", autocommit=True) as connection:
+        url = addresses.database_url(self._config)
+        with psycopg.connect(url, dbname="postgres", autocommit=True, connect_timeout=10) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 

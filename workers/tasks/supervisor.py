@@ -39,7 +39,7 @@ _SECONDS_BETWEEN_ROUNDS = 2.0
 """Whether all is in its place is looked at so often; that a process has ended is heard at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
 _SECONDS_OF_AN_ANSWER = 5.0
-"""For so long what the servers have answered is taken for the present."""
+"""Seconds for which a check of the servers is valid."""
 
 
 class AlreadyRunningError(WrongUseError):
@@ -126,9 +126,9 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
 
 
 class _ServersProbe:
-    """Asks PostgreSQL and Redis whether they answer, in a thread: the supervisor waits for neither.
+    """Checks whether PostgreSQL and Redis answer, in a thread, so that the supervisor never waits for them.
 
-    A process that waits for a server that is silent is not to blame for its own silence.
+    A process that waits for a server that does not answer is not replaced.
     """
 
     def __init__(self, config: Config) -> None:
@@ -137,7 +137,7 @@ class _ServersProbe:
         self._answer, self._answered = False, float("-inf")
 
     def servers_answer(self) -> bool | None:
-        """Return whether both answer; None while the question, which this call may ask, is not answered."""
+        """Return whether both answer; None while the check, which this call may start, is running."""
         if self._thread is not None and self._thread.is_alive():
             return None
         if time.monotonic() - self._answered > _SECONDS_OF_AN_ANSWER:
@@ -153,7 +153,7 @@ class _ServersProbe:
 
 
 class _Watched(Kept):
-    """A child that is kept running, and whose signs of life are watched."""
+    """A child that is kept running, with a file for its signs of life."""
 
     def __init__(self, child: Child, config: Config) -> None:
         self._path = liveness_folder(config) / child.name
@@ -258,7 +258,7 @@ class _Supervisor:
             self._write_status()
 
     def _end_silent(self) -> None:
-        """Kill each child that has given no sign of life for too long, unless the servers are silent, too."""
+        """Kill each child that has given no sign of life for too long, if PostgreSQL and Redis answer."""
         silent = [kept for kept in self._kept if kept.silence.exceeds_limit() and kept.process.poll() is None]
         answer = self._probe.servers_answer() if silent else None
         for kept in silent:
