@@ -10,8 +10,10 @@ application = get_wsgi_application()
 from django.urls import resolve
 
 from desk.web.middleware.failures import limit_statements
+from workers import wiring
 from workers.pipeline.celery import give_up_soon
 
 limit_statements()
 give_up_soon()
+wiring.services().features_in_memory = 8  # the site registers and draws single pictures; workers compare many
 resolve("/healthz")  # all pages are loaded now, so that the first visitor doesn't wait for that

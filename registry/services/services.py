@@ -42,7 +42,13 @@ def leave_to_the_tick(job: Job, ids: Sequence[int], *, asked: bool = False) -> N
 
 
 class Services:
-    """All ports of one process, each made when it is first needed."""
+    """All ports of one process, each made when it is first needed.
+
+    Attributes:
+        features_in_memory: Measured pictures that the process keeps in memory, of up to 1.5 MB each.
+    """
+
+    features_in_memory = 256
 
     def __init__(self, config: Config, enqueue: Enqueue = leave_to_the_tick, queued: Queued = lambda _: 0) -> None:
         self.config = config
@@ -117,7 +123,7 @@ class Services:
         if space not in self._features:
             objects = objects_of(self.config, folder.name)
             shared = None if objects is None else SharedObjects(objects)
-            self._features[space] = FeatureCache(folder, limits=self.limits, descriptor=descriptor, shared=shared)
+            self._features[space] = FeatureCache(folder, self.features_in_memory, self.limits, descriptor, shared)
         return self._features[space]
 
     @cached_property

@@ -13,7 +13,9 @@ from desk.doors import MAX_OF_NOBODY, MAX_REQUEST
 from desk.server import application
 from registry.accounts import tokens
 from registry.models import Owner, User
+from registry.services.services import Services
 from tests.assets.accounts import ann
+from workers import wiring
 
 __all__ = ["ann"]
 
@@ -50,6 +52,10 @@ def test_health_is_what_the_page_says(db: None) -> None:
     is_well, told = application.health()
     assert is_well
     assert json.loads(told) == Client().get("/healthz").json()
+
+
+def test_a_process_that_serves_keeps_few_measured_pictures_in_memory() -> None:
+    assert wiring.services().features_in_memory < Services.features_in_memory / 10
 
 
 def test_a_process_that_serves_makes_no_data_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.configuration import load_config
 from registry.services.services import Services, contact_fields
+from tests.assets.rows import photograph
 
 
 @pytest.fixture
@@ -33,6 +34,17 @@ def test_ports_are_made_once_and_by_the_configuration(fresh: Config) -> None:
         Services(fresh).guard.resolve("127.0.0.1", 80)
     assert services.anchors == ()
     assert services.stale_after.total_seconds() == fresh.step_timeout_seconds
+
+
+@pytest.mark.django_db
+def test_a_process_keeps_as_many_measured_pictures_in_memory_as_it_is_given(fresh: Config) -> None:
+    services = Services(fresh)
+    services.features_in_memory = 1
+    one, other = photograph(1), photograph(2)
+    first = services.features.get(Digest.of(one), lambda: one)
+    assert services.features.get(Digest.of(one), lambda: one) is first
+    services.features.get(Digest.of(other), lambda: other)
+    assert services.features.get(Digest.of(one), lambda: one) is not first
 
 
 def test_pages_are_captured_by_a_browser_where_there_is_one(fresh: Config) -> None:
