@@ -14,6 +14,7 @@ from registry.notices.claims import Check, check, unanswered, unread
 from registry.notices.contents import items_of, letter
 from registry.notices.mail import may_have_left
 from registry.notices.notices import BEGUN
+from registry.notices.refuted import refuting
 from registry.notices.signing import TEXT_NAME, file_of
 from registry.services.services import Services
 
@@ -32,6 +33,7 @@ class NoticeLine(Answer):
     signed_by: str
     sent_at: Moment | None
     unread: bool = Field(description="Whether an answer came on its page that no member has read.")
+    refuted: bool = Field(description="Whether it was said to be taken down, and a later visit found it still online.")
     due_on: date | None = Field(description="By when somebody has to look at it again.")
     due_what: str = Field(
         description="Why: `dmca-counter`, `prc-statement` and `dsa-complaint` are terms of law, `reminder` is ours.",
@@ -131,6 +133,9 @@ class NoticeReply(Answer):
     contact: str
     files: Annotated[list[NoticeReplyFile], From(lambda row: row.files.defer("data"))]
     at: Moment = Field(examples=[NOON])
+    still_online: Annotated[int, From(lambda row: len(refuting(row)))] = Field(
+        description="Places of the letter that later visits found still online: they refute that it was taken down."
+    )
     seen_at: Moment | None = Field(description="When a member read it; the notice rests until then.")
     seen_by: str
     withdrawn_at: Moment | None = Field(description="When it was taken back on that page, before a member read it.")

@@ -29,6 +29,7 @@ class Notice(Numbered):
 
     answered: bool  # of what registry.notices.notices gives: whether anything came on its page,
     unread: bool  # and something that no member has read
+    refuted: bool  # whether something was said to be taken down, and a later visit found it online
 
     class Kind(models.TextChoices):
         """Under which rules it is written."""

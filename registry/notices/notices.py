@@ -22,6 +22,7 @@ from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
 from registry.models import Case, Notice, NoticeCase, NoticeEvent, NoticeReply, Owner, Sender
 from registry.notices import mail
+from registry.notices.refuted import with_refuted
 from registry.notices.terms import Due, due_after, reply_days
 
 MAX_CASES = 100
@@ -56,10 +57,13 @@ def notices(of: Owner) -> QuerySet[Notice]:
 
 
 def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
-    """The notices with ``answered``, whether anything came on their pages, and ``unread``, by no member yet."""
+    """The notices with ``answered``, whether anything came on their pages, and ``unread``, by no member yet.
+
+    ``refuted`` says whether it was said to be taken down, and a later visit found it online.
+    """
     replies = NoticeReply.objects.filter(notice=OuterRef("pk"), withdrawn_at=None)
     told: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
-    return rows.annotate(**told)
+    return with_refuted(rows.annotate(**told))
 
 
 _with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")

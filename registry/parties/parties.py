@@ -17,6 +17,7 @@ from registry.db import steps
 from registry.db.rows import write
 from registry.models import Case, CaseSighting, Notice, NoticeEvent, Owner, PartyLookup, StepState, Work
 from registry.notices.notices import State
+from registry.notices.refuted import with_refuted
 
 FEW = 12
 """Works, cases and places that a party's page shows; it counts them all."""
@@ -170,12 +171,12 @@ def outcomes(of: Owner) -> list[Outcome]:
         return Subquery(events.values("notice").annotate(first=Min(day)).values("first"))
 
     sent = Notice.objects.filter(owner=of, sent_at__isnull=False).exclude(state=State.DISCARDED)
-    found = sent.annotate(
+    found = with_refuted(sent).annotate(
         on=TruncDate("sent_at"), gone=first("removed"), answer=first("answered", "countered", "reply")
-    ).values_list("kind", "on", "gone", "answer")
+    )
     by_kind: dict[str, list[tuple[date, date | None, date | None]]] = {}
-    for kind, on, gone, answer in found:
-        by_kind.setdefault(kind, []).append((on, gone, answer))
+    for kind, on, gone, answer, refuted in found.values_list("kind", "on", "gone", "answer", "refuted"):
+        by_kind.setdefault(kind, []).append((on, None if refuted else gone, answer))
     return [_outcome(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
 
 

@@ -28,6 +28,7 @@ from registry.notices.checker import Gap, missing, us_unregistered
 from registry.notices.claims import check, unanswered, unread
 from registry.notices.contents import MAX_PLACES, items_of, letter, parts_of
 from registry.notices.mail import may_have_left
+from registry.notices.refuted import refuting
 from registry.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
 from registry.works.tables import day
 from registry.works.works import thumbnail
@@ -115,7 +116,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "happened": [(None, "–"), *(words.FILED if row.kind in notices.FILINGS else words.HAPPENED).items()],
         "files": row.kind in notices.FILINGS,
         "replies": [
-            (one, words.REPLIES[NoticeReply.Kind(one.kind)], list(one.files.all()))
+            (one, words.REPLIES[NoticeReply.Kind(one.kind)], list(one.files.all()), len(refuting(one)))
             for one in row.replies.prefetch_related(Prefetch("files", NoticeReplyFile.objects.defer("data")))
         ],
         "said_removed": row.replies.filter(seen_at=None, kind=NoticeReply.Kind.REMOVED).exists(),

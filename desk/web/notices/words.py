@@ -20,7 +20,7 @@ from registry.notices.senders import FIELDS
 from registry.works.licence_check import country_of
 
 KINDS = {
-    Notice.Kind.DMCA: _("Notification to a provider's agent, 17 U.S.C. § 512(c)(3)"),
+    Notice.Kind.DMCA: _("DMCA takedown notice to a US provider's agent, 17 U.S.C. § 512(c)(3)"),
     Notice.Kind.DSA: _("Notice to a hosting service, Digital Services Act, Art. 16"),
     Notice.Kind.PRC: _("Notice to a network service provider, PRC Civil Code, Art. 1195"),
     Notice.Kind.OFFER: _("Offer of a licence"),
@@ -190,18 +190,18 @@ def asks(row: Notice, cases: int) -> str:
     """What a notice asks of its reader, in one sentence; whose the works are is what its owner states."""
     if row.kind == Notice.Kind.OFFER:
         sentence = ngettext(
-            "%(owner)s knows of no licence for a picture of its own on %(party)s, and asks you to name one, to take "
-            "one, or to take the picture down.",
-            "%(owner)s knows of no licence for %(n)s pictures of its own on %(party)s, and asks you to name one, to "
-            "take one, or to take the pictures down.",
+            "%(party)s shows a picture in which %(owner)s claims rights. %(owner)s knows of no licence for it, and "
+            "asks you to name one, to take one, or to take the picture down.",
+            "%(party)s shows %(n)s pictures in which %(owner)s claims rights. %(owner)s knows of no licence for them, "
+            "and asks you to name one, to take one, or to take the pictures down.",
             cases,
         )
     else:
         sentence = ngettext(
-            "%(owner)s states that %(party)s shows a picture of its own without permission, and asks you to take it "
-            "down or to say what permits it.",
-            "%(owner)s states that %(party)s shows %(n)s pictures of its own without permission, and asks you to take "
-            "them down or to say what permits them.",
+            "%(owner)s claims rights in a picture that %(party)s shows, states that it has not permitted this, and "
+            "asks you to take the picture down or to say what permits it.",
+            "%(owner)s claims rights in %(n)s pictures that %(party)s shows, states that it has not permitted this, "
+            "and asks you to take the pictures down or to say what permits them.",
             cases,
         )
     return sentence % {"owner": row.owner.name, "party": with_letters(row.party), "n": grouped(cases)}
@@ -209,7 +209,9 @@ def asks(row: Notice, cases: int) -> str:
 
 def state_of(row: Notice) -> str:
     """How a notice stands, as :func:`registry.notices.notices.with_answers` gives it."""
-    return str(ARRIVED if row.state == Notice.State.SIGNED and row.answered else STATES[Notice.State(row.state)])
+    state = str(ARRIVED if row.state == Notice.State.SIGNED and row.answered else STATES[Notice.State(row.state)])
+    refuted = gettext("%(state)s; said to be taken down, still online at the last visit")
+    return refuted % {"state": state} if row.refuted else state
 
 
 def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:

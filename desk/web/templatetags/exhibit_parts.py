@@ -30,7 +30,7 @@ from registry.models import Owner
 register = template.Library()
 Told = dict[str, FilterExpression]
 _OF_PARTIES = re.compile(r"^(/o/[^/]+/)(?:party|demands|fees)/")
-_MARKS = re.compile(r"`+([^`]+)`+|\[(\w+)\]\(#(\w+)\)")
+_MARKS = re.compile(r"(?<!`)`++([^`]++)`++|\[(\w+)\]\(#(\w+)\)")
 
 PAGES = {
     "cases": _("Cases"),

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from desk.web.notices import words
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.pictures.decode import decode
@@ -31,8 +32,10 @@ from registry.models import (
     User,
 )
 from registry.notices import asked, notices, replies, terms
+from registry.notices.refuted import refuting
 from registry.notices.signing import file_of
 from registry.notifications.digests import digest_mail
+from registry.parties import parties
 from tests.assets.fonts import needs_chinese
 from tests.assets.laid_down import once
 from tests.assets.noticed import begun, confirmed, mail_by, signed
@@ -72,7 +75,7 @@ def test_opening_shows_what_was_sent_and_changes_nothing(sent: tuple[Notice, str
     page = Client().get(path)
     assert "Two parrots" in page.content.decode()
     assert b"no admission" in page.content
-    assert "Studio knows of no licence for 2 pictures of its own on shop.example" in page.content.decode()
+    assert page.context["asks"] == words.asks(row, 2)
     assert b"/o/studio/" not in page.content
     assert page.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert not NoticeReply.objects.exists()
@@ -233,6 +236,37 @@ def test_who_says_that_it_was_taken_down_has_the_places_visited_again_and_decide
     assert (row.state, {case.decision for case in studio.cases.all()}) == ("sent", {"confirmed"})
     with pytest.raises(WrongUseError, match="rests"):
         begun(studio)
+
+
+def test_a_later_visit_that_finds_the_picture_refutes_the_answer_wherever_it_is_shown(
+    sent: tuple[Notice, str], studio: Owner, client: Client
+) -> None:
+    row, path = sent
+    Capture.objects.update(state="done", outcome="captured", started_at=now() - timedelta(hours=1), finished_at=now())
+    assert client.post(path, {"kind": "removed"}).status_code == 302
+    reply = NoticeReply.objects.get()
+
+    def refuted() -> tuple[bool, int, int]:
+        (listed,) = notices.notices(studio)
+        (removed,) = (one.removed for one in parties.outcomes(studio))
+        assert (words.state_of(listed) != str(words.STATES[Notice.State(listed.state)])) is listed.refuted
+        return listed.refuted, len(refuting(reply)), removed
+
+    notices.happened(notices.notice(studio, row.number), "removed", now().date(), "", by="ann")
+    assert refuted() == (False, 0, 1)  # the visits were before it
+    first, second = Capture.objects.filter(state="todo").order_by("case__number")
+    Capture.objects.filter(pk=first.pk).update(state="done", outcome="captured", started_at=now(), finished_at=now())
+    Capture.objects.filter(pk=second.pk).update(state="done", outcome="image-gone", started_at=now(), finished_at=now())
+    assert refuted() == (True, 1, 0)
+    user = User.objects.create_user("r@example.org", "r@example.org", "not used at all")
+    user.memberships.create(owner=studio, role=Role.REVIEWER)
+    client.force_login(user)
+    page = client.get(reverse("notice", args=["studio", row.number])).content.decode()
+    assert page.count("data-refuted") == 1
+    for address in (reverse("notices", args=["studio"]), reverse("case", args=["studio", 1])):
+        assert words.state_of(notices.notice(studio, row.number)) in client.get(address).content.decode()
+    Capture.objects.filter(pk=first.pk).update(outcome="page-gone")
+    assert refuted() == (False, 0, 1)
 
 
 @pytest.mark.long
