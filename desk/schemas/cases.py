@@ -113,11 +113,14 @@ class Use(Answer):
         grouped: dict[tuple[object, ...], list[models.CaseSighting]] = {}
         for one in sorted(row.case_sightings.all(), key=lambda one: one.pk):
             grouped.setdefault((*place_key(one.sighting), one.match_id, one.licence_id), []).append(one)
+        online = recaptures.seen_online(row.captures.all())
         return [
             cls.from_row(
                 of_use[0],
                 first_seen=earliest(one.sighting.first_seen for one in of_use),
-                last_seen=latest(one.sighting.last_seen for one in of_use),
+                last_seen=latest(
+                    [*(one.sighting.last_seen for one in of_use), online.get(recaptures.place_of(of_use[0].sighting))]
+                ),
             )
             for of_use in grouped.values()
         ]

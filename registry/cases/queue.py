@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Sum, Window
 
+from exhibit.periods import latest
 from exhibit.types import Decision
 from registry.accounts import scoped
-from registry.cases.recaptures import Standing
+from registry.cases.recaptures import Standing, last_online
 from registry.cases.search import filter_by_words
 from registry.models import Case, CaseSighting, Notice, NoticeReply, Owner
 
@@ -203,4 +204,5 @@ def seen_between(cases: list[Case]) -> dict[int, tuple[datetime | None, datetime
     """When what each case holds was seen first and last, by primary key; ``None`` where no moment is known."""
     rows = CaseSighting.objects.filter(case__in=cases).values("case").order_by()
     times = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))
-    return {row["case"]: (row["first"], row["last"]) for row in times}
+    times = times.annotate(online=last_online(case=OuterRef("case")))
+    return {row["case"]: (row["first"], latest((row["last"], row["online"]))) for row in times}

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.types import Decision
 from registry.db.rows import write
@@ -186,6 +186,22 @@ def _due(moment: datetime, days: int) -> Q:
     place = {name: OuterRef(name) for name in ("case", "page_key", "image_key")}
     followed = Exists(Capture.objects.filter(**place, number__gt=OuterRef("number")))
     return come | Q(~followed, state=StepState.FAILED, claimed_at__lte=moment - timedelta(days=days))
+
+
+def seen_online(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], datetime]:
+    """When a visit found the picture at each place of a case last, by all its captures: it was seen there then, too."""
+    found: dict[tuple[bytes, bytes], datetime] = {}
+    for row in captures:
+        if row.state == StepState.DONE and row.finished_at and standing_of(row.outcome) is Standing.ONLINE:
+            found[place_of(row)] = max(row.finished_at, found.get(place_of(row), row.finished_at))
+    return found
+
+
+def last_online(**places: object) -> Subquery:
+    """The same in a query: when a visit to these places found the picture last."""
+    online = [outcome for outcome, standing in _STANDINGS.items() if standing is Standing.ONLINE]
+    visits = Capture.objects.filter(**places, state=StepState.DONE, outcome__in=online).order_by("-finished_at")
+    return Subquery(visits.values("finished_at")[:1])
 
 
 def standings(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]:

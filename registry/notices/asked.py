@@ -79,7 +79,7 @@ def asked(notice: Notice) -> list[Asked]:
 
 def _place(place: CasePlace, *, waits: bool) -> AskedPlace:
     seen = place.seen
-    return AskedPlace(seen.page_url, place.first_seen, seen.last_seen, place.standing, place.visited, waits)
+    return AskedPlace(seen.page_url, place.first_seen, place.last_seen, place.standing, place.visited, waits)
 
 
 def _key(place: CasePlace) -> list[str]:

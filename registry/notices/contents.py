@@ -69,6 +69,11 @@ class CasePlace:
     standing: Standing | None  # as the last visit found it; ``None`` before the first
     visited: datetime | None
 
+    @property
+    def last_seen(self) -> datetime | None:
+        """When a crawl or the last visit saw the picture there last."""
+        return latest((self.seen.last_seen, self.visited if self.standing is Standing.ONLINE else None))
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeItem:
@@ -342,7 +347,7 @@ def _seen(item: NoticeItem, words: Wording) -> str:
     if not item.there:
         return ""
     began = earliest(each.first_seen for each in item.there)
-    ended = latest(each.seen.last_seen for each in item.there)
+    ended = latest(each.last_seen for each in item.there)
     if began is None or ended is None:
         return ""
     first, last = (f"{words.day(utc)} {utc:%H:%M}" for utc in (moment.astimezone(UTC) for moment in (began, ended)))

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models.functions import Coalesce, Greatest, TruncDate
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts import scoped
+from registry.cases.recaptures import last_online
 from registry.db import steps
 from registry.db.rows import write
 from registry.models import Case, CaseSighting, Notice, NoticeEvent, Owner, PartyLookup, StepState, Work
@@ -118,8 +119,10 @@ def works_of(of: Owner, name: str) -> QuerySet[Work]:
 def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
     """Pages of the party with pictures of the owner's cases, those seen last first."""
     mine = CaseSighting.objects.filter(case__owner=of, case__party=name)
-    rows = mine.values("case__number", "sighting__page_url")
-    seen = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))
+    rows = mine.values("case", "case__number", "sighting__page_key", "sighting__page_url")
+    online = last_online(case=OuterRef("case"), page_key=OuterRef("sighting__page_key"))
+    seen = rows.annotate(first=Min("sighting__first_seen"), seen=Max("sighting__last_seen"), online=online)
+    seen = seen.annotate(last=Greatest("seen", "online"))
     seen = seen.order_by(F("last").desc(nulls_last=True))
     return [Place(row["case__number"], row["sighting__page_url"], row["first"], row["last"]) for row in seen[:most]]
 

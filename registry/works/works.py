@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Lower
+from django.db.models.functions import Greatest, Lower
 
 from registry.accounts import scoped
+from registry.cases.recaptures import last_online
 from registry.models import (
     BytesState,
     Case,
@@ -159,4 +160,5 @@ def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     seen = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
     first = Subquery(seen.order_by("first_seen").values("first_seen")[:1])
     last = Subquery(seen.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
-    return cases.annotate(first_seen=first, last_seen=last).order_by("-number")
+    last_seen = Greatest(last, last_online(case=OuterRef("pk")))
+    return cases.annotate(first_seen=first, last_seen=last_seen).order_by("-number")

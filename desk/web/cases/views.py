@@ -23,7 +23,7 @@ from desk.web.common.pages import Telling, decider_post, member_page, page_of, s
 from evidence.facts.elsewhere import title_of
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from exhibit.periods import earliest
+from exhibit.periods import earliest, latest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.accounts import scoped
 from registry.bundles.drawings import pair_of, survival_map
@@ -92,6 +92,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     prefetch_related_objects([row], "captures", QUESTIONS, SEEN)
     row.shown = next((one for one in row.case_sightings.all() if one.pk == row.shown_id), None)
     captures = sorted(row.captures.all(), key=lambda one: one.pk)
+    online = recaptures.seen_online(captures)
     shown = {one.sighting_id: one.sighting.picture_id for one in row.case_sightings.all()}
     visits = recaptures.visits_for((one, shown.get(one.sighting_id, 0)) for one in captures)
     places = places_of(rows)
@@ -113,7 +114,12 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
         **_archive(row, places, decides=decides),
         "more_places": len(newest) > ROWS,
         "places": [
-            (place, licences[place.first.pk], visits.get((*recaptures.place_of(place.first), place.first.picture_id)))
+            (
+                place,
+                licences[place.first.pk],
+                visits.get((*recaptures.place_of(place.first), place.first.picture_id)),
+                latest((place.last_seen, online.get(recaptures.place_of(place.first)))),
+            )
             for place in places
         ],
         "matches": [
