@@ -32,7 +32,7 @@ _WIDTH = "1024"
 """Of a picture whose address leaves its width open, as shops do."""
 _CANDIDATE = re.compile(r"[\s,]*(?P<url>\S+)")
 _DESCRIPTORS = re.compile(r"(?:\([^)]*(?:\)|\Z)|[^,(])*")
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>[wx])")
+_SIZE = re.compile(r"(?<!\d)(?P<number>\d+(?:\.\d+)?)(?P<unit>[wx])")
 
 
 def images_of(tag: str, name: str, value: str, element: Untyped) -> list[str]:

@@ -44,8 +44,8 @@ _NOT_PAGES = (
     ".webm", ".avi", ".mov", ".mkv", ".ogg", ".wav", ".css", ".js", ".woff", ".woff2", ".ttf", ".doc", ".docx",
     ".xls", ".xlsx", ".ppt", ".pptx", ".svg", ".ico",
 )  # fmt: skip
-_TIME = re.compile(r"[\t\n\f\r ]*(?:[0-9]+|(?=\.))[0-9.]*")
-_PARTED = re.compile(r"(?:[\t\n\f\r ]+[;,]?|[;,])[\t\n\f\r ]*")
+_TIME = re.compile(r"[\t\n\f\r ]*+(?:[0-9]++|(?=\.))[0-9.]*+")
+_PARTED = re.compile(r"(?:[\t\n\f\r ]++[;,]?+|[;,])[\t\n\f\r ]*+")
 _URL_IS = re.compile(r"url[\t\n\f\r ]*=[\t\n\f\r ]*", re.IGNORECASE)
 _LINK = re.compile(
     r"""<(?P<url>[^<>]*+)>(?P<parameters>(?:\s*+;\s*+[^\s=;,<>]++(?:\s*+=\s*+(?:"[^"]*+"|[^\s;,"<>]*+))?+)*+)"""

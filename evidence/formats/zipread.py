@@ -31,9 +31,9 @@ _FAT_SPECIAL = 0x18
 _NAME_AT = container.CENTRAL.size - 6
 _SIGNATURES = (b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")
 _MAX_DIRECTORY = container.MAX_ENTRIES * 1024
-_TOP = re.compile(r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]")
+_TOP = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"
 """A folder around everything: any plain name, such as ``bundle (2)``, that leads nowhere else on any system."""
-_PATH = re.compile(rf"{_TOP.pattern}(/{_TOP.pattern})*/?")
+_PATH = re.compile(rf"{_TOP}(/{_TOP})*/?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ ROUNDS = 6
 """How often missing glyphs are looked for: a replacement can't bring new ones, but one report may not name them all."""
 
 KEPT_FOR = 12  # documents after which typst has dropped what they had no use for; 10 by its own count
-_MISSING_GLYPH = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
+_MISSING_GLYPH = re.compile(r'the text `"(.{1,100}?)"` could not be displayed', re.DOTALL)
 _ESCAPED = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
 MAX_MARKS = 8  # marks in a row that any language may need on one letter; more of them would pile up over other lines
 _KEPT_INVISIBLE = "\u200c\u200d"  # joiners, which some scripts can't be read without

@@ -65,8 +65,10 @@ def _work_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check
 def _lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     decision, said = facts.decision, "decision"
     at = f", {second(decision.at)}" if decision.at is not None else ""
-    name, token = re.fullmatch(r"(?s)(.*?)(?: \(token (.*)\))?", decision.by).groups()  # type: ignore[union-attr]
-    by = f"by {name[:80]!r}" + (f", by a token called {token[:80]!r}" if token is not None else "")
+    name, has_token, token = decision.by.removesuffix(")").partition(" (token ")
+    if not (has_token and decision.by.endswith(")")):
+        name, has_token = decision.by, ""
+    by = f"by {name[:80]!r}" + (f", by a token called {token[:80]!r}" if has_token else "")
     by = "by a switch for demonstrations" if decision.demonstration else by
     value = f"{decision.decision[:40]} {by}{at}" if decision.at is not None else decision.decision[:40]
     if decision.passkey is not None and decision.passkey.log.time - decision.passkey.key.time < NEW_KEY:

@@ -1,0 +1,230 @@
+"""Every regular expression of the product, and texts that are made from each to hold it up."""
+
+import ast
+import re
+import re._constants as sre  # what `re` itself is made of: its parser names the parts of a pattern
+import re._parser as parser
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("crawler", "desk", "evidence", "exhibit", "indexer", "registry", "workers")
+CALLS = {"compile", "match", "search", "sub", "subn", "findall", "finditer", "split", "fullmatch"}
+SIGNS = " \t\n\r\"'`<>&\\/0a.-_=:;,(){}[]#%@*\0é中"
+"""Long runs of each are tried with every pattern."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """A pattern, where it is written, and how it is applied: at one place of a text, or from each of its places."""
+
+    where: str
+    pattern: "re.Pattern[Any]"
+    scans: bool
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """The product's modules, by the names they are imported under."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts and path.name != "__main__.py":
+                yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
+
+
+def patterns() -> tuple[list[Used], list[str]]:
+    """All patterns that are written down, and the calls whose pattern is made only when they are made."""
+    found: dict[tuple[str, object], Used] = {}
+    made_later = []
+    for name, path in modules():
+        source = path.read_text("utf-8")
+        if "re." not in source:
+            continue
+        tree = ast.parse(source)
+        calls = [node for node in ast.walk(tree) if _is_call(node)]
+        if not calls:
+            continue
+        scope = vars(import_module(name))
+        scanned, anchored = _uses(tree)
+        inside = {child for node in ast.walk(tree) if isinstance(node, FUNCTIONS) for child in ast.walk(node)}
+        names = dict(pair for node in ast.walk(tree) for pair in _assigned(node))
+        for call in calls:
+            pattern = _evaluated(call, scope)
+            method = call.func.attr  # type: ignore[attr-defined]
+            if pattern is not None:
+                named = names.get(id(call), "")
+                once = method in ("match", "fullmatch") or (named in anchored and named not in scanned)
+                key = (pattern.pattern, pattern.flags)
+                known = found.get(key)
+                if known is None or (known.scans is False and not once):
+                    found[key] = Used(f"{name}:{call.lineno}", pattern, scans=not once)
+            elif call in inside:
+                made_later.append(f"{name}: {ast.unparse(call.args[0])}")
+        for one in _compiled(list(scope.values())):
+            found.setdefault((one.pattern, one.flags), Used(name, one, scans=True))
+    return list(found.values()), made_later
+
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _is_call(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "re"
+        and node.func.attr in CALLS
+        and bool(node.args)
+    )
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[int, str]]:
+    """What is assigned to a name alone, or to one of several, by its identity."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1:
+        return
+    target, value = node.targets[0], node.value
+    pairs: Iterable[tuple[ast.expr, ast.expr]] = [(target, value)]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = zip(target.elts, value.elts, strict=False)
+    yield from ((id(given), name.id) for name, given in pairs if isinstance(name, ast.Name))
+
+
+def _uses(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """Names whose patterns are looked for from each place of a text, and names that are applied at one place alone."""
+    scanned, anchored = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in CALLS:
+            (anchored if node.attr in ("match", "fullmatch") else scanned).add(node.value.id)
+    return scanned, anchored
+
+
+def _evaluated(call: ast.Call, scope: dict[str, Any]) -> "re.Pattern[Any] | None":
+    """The pattern of a call, made from the names of its module."""
+    at = {"sub": 4, "subn": 4, "split": 3, "compile": 1}.get(call.func.attr, 2)  # type: ignore[attr-defined]
+    flags = [word.value for word in call.keywords if word.arg == "flags"] or call.args[at : at + 1]
+    try:
+        written, *given = (eval(compile(ast.Expression(one), "", "eval"), scope) for one in (call.args[0], *flags))  # noqa: S307 - our own source
+    except NameError:
+        return None
+    return written if isinstance(written, re.Pattern) else re.compile(written, *given)
+
+
+def _compiled(values: list[object], depth: int = 3) -> Iterator["re.Pattern[Any]"]:
+    """Patterns in a module's values, in collections too."""
+    for value in values:
+        if isinstance(value, re.Pattern):
+            yield value
+        elif depth and isinstance(value, dict):
+            yield from _compiled([*value.keys(), *value.values()], depth - 1)
+        elif depth and isinstance(value, list | tuple | set | frozenset):
+            yield from _compiled(list(value), depth - 1)
+
+
+def hostile(pattern: "re.Pattern[Any]") -> list[tuple[str, str, int]]:
+    """Texts in which a pattern nearly fits again and again, or for long: a beginning, what is repeated, and how often.
+
+    How often is 0 for the whole text; :func:`made` writes one out.
+    """
+    tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
+    pieces: dict[str, None] = {}
+    for sample in dict.fromkeys(islice(_samples(tree), 6)):
+        for cut in sorted({1, len(sample) // 2, len(sample) - 1, len(sample)}):
+            if 0 < cut <= len(sample):
+                pieces[sample[:cut]] = None
+    texts = [("", sign, 0) for sign in SIGNS]
+    for piece in pieces:
+        texts += [("", piece, 0), ("", piece + " ", 0)]
+        for sign in dict.fromkeys((piece[-1], " ", "a")):
+            texts += [(piece, sign, 0), (piece, sign, 300)]
+    return texts
+
+
+def made(text: tuple[str, str, int], size: int, pattern: "re.Pattern[Any]") -> str | bytes:
+    """A hostile text of about a size."""
+    begins, repeated, times = text
+    part = begins + repeated * times if times else repeated
+    whole = ("" if times else begins) + part * (size // len(part) + 1) + "\x01"
+    return whole.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else whole
+
+
+def _samples(tree: Any, depth: int = 12) -> Iterator[str]:  # noqa: ANN401 - of re's own parser
+    """Some strings that a parsed pattern fits, apart from what it asserts."""
+    made = [""]
+    for kind, value in tree:
+        made = [left + right for right in _of(kind, value, depth) for left in made][:24]
+    yield from made
+
+
+def _of(kind: Any, value: Any, depth: int) -> Sequence[str]:  # noqa: ANN401 - as above
+    """Some strings that a part of a pattern fits; an empty one for places, assertions and references."""
+    if depth and kind in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
+        least, most, part = value
+        return [one * max(least, min(most, 3)) for one in islice(_samples(part, depth - 1), 6)]
+    if depth and kind is sre.BRANCH:
+        return [one for branch in value[1] for one in islice(_samples(branch, depth - 1), 3)][:16]
+    if depth and kind in (sre.SUBPATTERN, sre.ATOMIC_GROUP):
+        return list(islice(_samples(value[-1] if kind is sre.SUBPATTERN else value, depth - 1), 12))
+    signs: dict[Any, Callable[[], str]] = {sre.LITERAL: lambda: chr(value), sre.IN: lambda: _sign(value)}
+    signs |= {sre.ANY: lambda: "a", sre.NOT_LITERAL: lambda: "b" if value == ord("a") else "a"}
+    return [signs[kind]() if kind in signs else ""]
+
+
+def _sign(parts: Any) -> str:  # noqa: ANN401 - as above
+    """A character of a set."""
+    written = "".join(map(chr, range(32, 127))) + "\n\t\r\x00\x80é中"
+    negated = bool(parts) and parts[0][0] is sre.NEGATE
+    likely = "a0" + written if negated else written
+    for sign in likely:
+        if any(_holds(part, value, sign) for part, value in parts) is not negated:
+            return sign
+    for part, value in parts:
+        if part is sre.LITERAL:
+            return chr(value)
+        if part is sre.RANGE:
+            return chr(value[0])
+    return "a"
+
+
+def _holds(part: Any, value: Any, sign: str) -> bool:  # noqa: ANN401 - as above
+    if part is sre.LITERAL:
+        return ord(sign) == value
+    if part is sre.RANGE:
+        return bool(value[0] <= ord(sign) <= value[1])
+    if part is sre.CATEGORY:
+        word, digit, space = sign.isalnum() or sign == "_", sign.isdigit(), sign.isspace()
+        return {
+            sre.CATEGORY_WORD: word, sre.CATEGORY_NOT_WORD: not word, sre.CATEGORY_DIGIT: digit,
+            sre.CATEGORY_NOT_DIGIT: not digit, sre.CATEGORY_SPACE: space, sre.CATEGORY_NOT_SPACE: not space,
+        }[value]  # fmt: skip
+    return False
+
+
+def cost(used: Used, text: str | bytes) -> float:
+    """Processor time in microseconds that a pattern takes for each character of a text, applied as the code does it."""
+    begun = time.process_time()
+    if used.scans:
+        for _ in used.pattern.finditer(text):
+            pass
+    else:
+        used.pattern.fullmatch(text)
+        at = 0
+        while (fit := used.pattern.match(text, at)) and fit.end() > at:
+            at = fit.end()
+    return (time.process_time() - begun) * 1e6 / len(text)
+
+
+def slow(used: Used, most: float) -> str:
+    """The beginning of a text for which a pattern costs more than so many microseconds a character; empty for none."""
+    for text in hostile(used.pattern):
+        short = made(text, 2_000, used.pattern)
+        if all(cost(used, short) > most / 4 for _ in range(3)):
+            for size, limit in ((8_000, 4 * most), (32_000, most)):  # what grows fast is told before it takes long
+                long = made(text, size, used.pattern)
+                if all(cost(used, long) > limit for _ in range(3)):
+                    return f"{len(long)} characters that begin with {long[:60]!r}"
+    return ""
