@@ -53,6 +53,11 @@ def in_xmp(packet: bytes) -> Callable[[], bytes]:
     return lambda: with_segments(app1(XMP_NAME + packet))
 
 
+def by_name_in_xmp(encoding: str, name: str) -> Callable[[], bytes]:
+    iptc = [dataset(80, name.encode(encoding)), dataset(116, f"(c) {name}".encode(encoding))]
+    return lambda: with_iptc(*iptc, more=[app1(XMP_NAME + xmp(name))])
+
+
 def in_exif(block: bytes) -> Callable[[], bytes]:
     return lambda: with_exif(block)
 
@@ -150,11 +155,7 @@ CASES: dict[str, Case] = {
     ),
     **{
         f"undeclared {encoding}, the name in XMP": Case(
-            lambda encoding=encoding, name=name: with_iptc(
-                dataset(80, name.encode(encoding)),
-                dataset(116, f"(c) {name}".encode(encoding)),
-                more=[app1(XMP_NAME + xmp(name))],
-            ),
+            by_name_in_xmp(encoding, name),
             {"author": name, "rights": f"(c) {name}", "title": "Harbour", "credit": "Agency"},
         )
         for encoding, name in (("mac_roman", "José"), ("cp1252", "Zoë"), ("gbk", "陈明"), ("cp1250", "Łęcka"))
