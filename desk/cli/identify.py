@@ -167,12 +167,12 @@ def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
 
 def _tell_statement(answer: "identify.Answer") -> None:
     """Print what a file says of itself, and what could not be read of it."""
-    from desk.texts import ownership, unread_metadata
+    from desk.texts import metadata_problems, ownership
 
     if stated := ownership.statement_rows(answer.said):
         say("  The file says of itself, and nobody has examined it:")
         fields(*((f"    {name}", text) for name, text in stated))
-    for sentence in unread_metadata.sentences_of(answer.said.metadata.problems):
+    for sentence in metadata_problems.sentences_of(answer.said.metadata.problems):
         say(f"  {sentence}")
 
 

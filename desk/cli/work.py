@@ -226,7 +226,7 @@ def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
             say(f"  {work.file}: {sentence}")
     if any(work.remarks for work in works):
         say("  Answer that on the page of the work before you rely on it.")
-    _tell_unread(works)
+    _tell_metadata_problems(works)
     for other in answer["failed"]:
         note(f"  {other['file']}: not registered ({other['reason']}). {other['sentence']}")
     without_file: Sequence[str] = answer["lines_without_file"]
@@ -240,15 +240,15 @@ def _tell(answer: Mapping[str, Any], left: Sequence[LeftOut]) -> None:
         note(f"  {left_out_in_words(left)}")
 
 
-def _tell_unread(works: "Sequence[schemas.AddedWork]") -> None:
-    """Print what could not be read of the metadata of works' files."""
-    unread = [(work.file, one.sentence) for work in works for one in work.unread]
-    if unread:
-        note(f"  The metadata of {counted(sum(bool(work.unread) for work in works), 'file')} has unread parts.")
-    for file, sentence in unread[:LINES_SHOWN]:
+def _tell_metadata_problems(works: "Sequence[schemas.AddedWork]") -> None:
+    """Print problems with the metadata of works' files."""
+    problems = [(work.file, one.sentence) for work in works for one in work.metadata_problems]
+    if problems:
+        note(f"  The metadata of {counted(sum(bool(work.metadata_problems) for work in works), 'file')} has problems.")
+    for file, sentence in problems[:LINES_SHOWN]:
         note(f"  {file}: {sentence}")
-    if len(unread) > LINES_SHOWN:
-        note(f"  and {len(unread) - LINES_SHOWN:,} more; --json lists all of them.")
+    if len(problems) > LINES_SHOWN:
+        note(f"  and {len(problems) - LINES_SHOWN:,} more; --json lists all of them.")
 
 
 def _tell_unused(unused: Sequence[Mapping[str, Any]]) -> None:
@@ -321,7 +321,7 @@ def show_work(*, number: int, named: str | None, as_json: bool) -> None:
         ("registered", moment(row.registered_at, desk.zone)),
         ("remark", held_back),
         ("held back", one.held and f"{one.held.why} Look at its page, then: exhibit api POST works/{one.number}/held"),
-        *(("unread metadata", problem.sentence) for problem in one.unread),
+        *(("metadata", problem.sentence) for problem in one.metadata_problems),
         *(("remark", sentence) for sentence in _masked(one)),
         *(("remark", sentence) for sentence in _warned(one, schemas.open_remarks(row))),
         *(("picture", _picture(picture)) for picture in one.pictures),

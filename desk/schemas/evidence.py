@@ -1,16 +1,16 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
-from collections.abc import Sequence
-from typing import Annotated, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
 
 from django.conf import settings
 from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, From, Hex, Moment
-from desk.texts import unread_metadata
+from desk.texts import metadata_problems
 from exhibit.pictures.metadata import MetadataProblem
 from registry import models
-from registry.works.ownership import UNREAD
+from registry.works.ownership import PROBLEMS
 
 
 class Receipt(Answer):
@@ -39,27 +39,31 @@ class Manifest(Answer):
     problems: list[str]
 
 
-class UnreadMetadata(Answer):
-    """Part of a file's metadata that could not be read, or whose text is not certain. Such values are not used."""
+class MetadataIssue(Answer):
+    """Part of a file's metadata that is damaged, uncertain, cut, or contradicted. Such values are not used."""
 
     block: str = Field(
         description="`EXIF`, `IPTC`, `XMP`, `Photoshop`, `PNG text` or `comment`; empty for the whole file.",
         examples=["IPTC"],
     )
     reason: str = Field(
-        description="`damaged`, `encoding` (unknown character set), `long` (the value was cut), or why the file "
-        "could not be opened.",
+        description="`damaged`, `encoding` (unknown character set), `long` (the value was cut), `conflict` (another "
+        "block says something else), or why the file could not be opened.",
         examples=["encoding"],
     )
     field: str = Field(description="Empty where it is not known which field is missing.", examples=["author"])
     text: str = Field(description="What can be read of the value, with U+FFFD for the rest.")
-    sentence: Annotated[str, From(unread_metadata.sentence_of)]
+    sentence: Annotated[str, From(metadata_problems.sentence_of)]
 
     @classmethod
     def of_work(cls, row: models.Work) -> list[Self]:
         """Return what could not be read of the metadata of a work's file."""
-        problems = (MetadataProblem(**one) for one in row.metadata.get(UNREAD, ()))
-        return [cls.from_row(problem) for problem in problems]
+        return cls.of_json(row.metadata)
+
+    @classmethod
+    def of_json(cls, stated: Mapping[str, Any]) -> list[Self]:
+        """Return what could not be read, from what a file states as a row keeps it."""
+        return [cls.from_row(MetadataProblem(**one)) for one in stated.get(PROBLEMS, ())]
 
 
 class FileStatement(Answer):
@@ -70,7 +74,7 @@ class FileStatement(Answer):
         "`holder`, `licence`, `source_type` (IPTC digital source type), `aigc` (label of GB 45438-2025), `keywords` "
         "and `comment`."
     )
-    unread: list[UnreadMetadata] = Field(alias="metadata.problems", description="What could not be read of it.")
+    problems: list[MetadataIssue] = Field(alias="metadata.problems", description="Values that are not used, and why.")
     manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
 
 

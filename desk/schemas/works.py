@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
 from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
-from desk.schemas.evidence import FileStatement, Receipt, UnreadMetadata
+from desk.schemas.evidence import FileStatement, MetadataIssue, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
 from registry import models
 from registry.accounts import scoped
-from registry.works.ownership import UNREAD, terms
+from registry.works.ownership import PROBLEMS, terms
 from registry.works.relations import related_to
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class Work(Answer):
         alias="low_information", description="Why no match of it is certain, such as `flat` or `page`; empty for most."
     )
     conflicts: Annotated[list[Conflict], From(Conflict.of)]
-    unread: Annotated[list[UnreadMetadata], From(UnreadMetadata.of_work)] = Field(
-        description="What could not be read of the file's metadata; empty for most."
+    metadata_problems: Annotated[list[MetadataIssue], From(MetadataIssue.of_work)] = Field(
+        description="Values of the file's metadata that are not used, and why; empty for most."
     )
     pictures: list[Picture] = Field(alias="work_pictures")
 
@@ -198,8 +198,8 @@ class FullWork(Work):
     version: Annotated[int, From(lambda row: row.changes.count())] = Field(
         description="How often it was changed.", examples=[2]
     )
-    stated: Annotated[dict[str, Any], From(lambda row: {k: v for k, v in row.metadata.items() if k != UNREAD})] = Field(
-        description="What the file states of itself.", examples=[{"author": "A. Example"}]
+    stated: Annotated[dict[str, Any], From(lambda row: {k: v for k, v in row.metadata.items() if k != PROBLEMS})] = (
+        Field(description="What the file states of itself.", examples=[{"author": "A. Example"}])
     )
     remarks: Annotated[list[Remark], From(lambda row: row.remarks.order_by("kind"))]
     terms: Annotated[list[Term], From(terms)]
@@ -259,6 +259,9 @@ class Proposal(Answer):
     )
     author: Annotated[str, From(lambda row: row.stated.get("author", ""))] = Field(examples=["A. Example"])
     rights: Annotated[str, From(lambda row: row.stated.get("rights", ""))]
+    metadata_problems: Annotated[list[MetadataIssue], From(lambda row: MetadataIssue.of_json(row.stated))] = Field(
+        description="Values of the file's metadata that are not used, and why."
+    )
     plain: bool = Field(description="It looks like a logo, an icon or a small copy.")
 
 
@@ -291,7 +294,7 @@ class Upload(Answer):
         description="Estimate for the rest, at the pace of the last minutes; none where nothing was registered then.",
         examples=[90],
     )
-    unread: int = Field(description="Files whose metadata could not be read in full.")
+    with_metadata_problems: int = Field(description="Files whose metadata has problems.")
     done: bool = Field(description="Nothing more is going to happen.")
 
     @classmethod
@@ -300,8 +303,9 @@ class Upload(Answer):
         from registry.works import uploads
 
         counts = ("announced", "arrived", "waiting", "registered", "known", "refused", "seconds_left", "done")
-        far, unread = uploads.progress_of(rows), uploads.count_unread(rows)
-        return [{name: getattr(far[row.pk], name) for name in counts} | {"unread": unread[row.pk]} for row in rows]
+        far, problems = uploads.progress_of(rows), uploads.count_metadata_problems(rows)
+        progress = ({name: getattr(far[row.pk], name) for name in counts} for row in rows)
+        return [one | {"with_metadata_problems": problems[row.pk]} for one, row in zip(progress, rows, strict=True)]
 
 
 class SkippedRow(Answer):
@@ -357,9 +361,9 @@ class UploadFile(Answer):
     )
     what_to_do: Annotated[str, From(upload_words.what_to_do)]
     work: int | None = Field(alias="work.number", examples=[12])
-    unread: Annotated[
-        list[UnreadMetadata], From(lambda row: [] if row.work is None else UnreadMetadata.of_work(row.work))
-    ] = Field(description="What could not be read of the file's metadata.")
+    metadata_problems: Annotated[
+        list[MetadataIssue], From(lambda row: [] if row.work is None else MetadataIssue.of_work(row.work))
+    ] = Field(description="Values of the file's metadata that are not used, and why.")
 
 
 class UploadLine(Answer):

@@ -116,8 +116,8 @@ COUNTED: dict[str, Promise] = {
         "%(n)s pictures at your own places are proposed as works.",
         "count",
     ),
-    "files with unread metadata": ngettext_lazy(
-        "The metadata of %(n)s file has unread parts.", "The metadata of %(n)s files has unread parts.", "count"
+    "files with metadata problems": ngettext_lazy(
+        "The metadata of %(n)s file has problems.", "The metadata of %(n)s files has problems.", "count"
     ),
     "works related": ngettext_lazy(
         "%(n)s of these works shows the same as another work of yours.",

@@ -19,7 +19,7 @@ from exhibit.pictures import exif, iptc, xmp
 from exhibit.pictures.decode import Limits, asked
 from exhibit.pictures.metadata_blocks import Blocks, collect_blocks
 from exhibit.pictures.picture_file import opened
-from exhibit.pictures.text_encodings import Text, decode_as_one, encodings_that_agree, to_text
+from exhibit.pictures.text_encodings import Text, comparable, decode_as_one, encodings_that_agree, to_text
 from exhibit.plain import mended
 
 MAX_TEXT = 300
@@ -29,8 +29,10 @@ MAX_AIGC = 1 << 14  # characters of a label
 MAX_PROBLEMS = 20
 AIGC_FIELDS = ("Label", "ContentProducer", "ProduceID", "ContentPropagator", "PropagateID")
 """Of the label of GB 45438-2025, appendix E, in its order; the fields that are reserved for signatures are left out."""
-DAMAGED, ENCODING, LONG = "damaged", "encoding", "long"
-"""Reasons of problems: what is not as its standard has it, text of an unknown character set, text that was cut."""
+DAMAGED, ENCODING, LONG, CONFLICT = "damaged", "encoding", "long", "conflict"
+"""Reasons of problems: what is not as its standard has it, text of an unknown character set, text that was cut, and a
+name that differs from that of a block that goes before."""
+_COMPARED = ("author", "credit", "rights")
 _DAY = re.compile(r"(\d{4})[-:]?(\d{2})?[-:]?(\d{2})?")
 _PNG_FIELDS = {"title": "title", "author": "author", "copyright": "rights", "comment": "comment"}
 _Fields = Iterator[tuple[str, list[Text]]]
@@ -42,7 +44,7 @@ class MetadataProblem:
     """What could not be read of a file's metadata, or is not certain."""
 
     block: str  # "EXIF", "IPTC", "XMP", "Photoshop", "PNG text" or "comment"; empty for the whole file
-    reason: str  # "damaged", "encoding", "long", or that of an ``UnreadablePictureError``
+    reason: str  # "damaged", "encoding", "long", "conflict", or that of an ``UnreadablePictureError``
     field: str = ""  # of ``FileMetadata``; empty where it is not known what is missing
     text: str = ""  # what can be read of it, with U+FFFD for the rest
 
@@ -144,6 +146,8 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
                 elif text:
                     sound.append(text)
             said = ", ".join(dict.fromkeys(sound))
+            if name in _COMPARED and _differ(said, found.get(name, "")):
+                problems.setdefault((reading.block, CONFLICT, name), []).append(said)
             if said and name not in found:
                 found[name] = said[:MAX_TEXT]
                 new += [name] * (name in MAKING and (reading.is_new or bool(reading.fault)))
@@ -151,6 +155,12 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
                     problems.setdefault((reading.block, LONG, name), [])
     told = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
     return FileMetadata(**found, problems=tuple(told[:MAX_PROBLEMS]), newly_read=tuple(new))
+
+
+def _differ(text: str, other: str) -> bool:
+    """Return True where two texts say different things; IPTC and EXIF may cut what XMP says in full."""
+    one, two = ("".join(filter(str.isalnum, comparable(each))) for each in (text, other))
+    return bool(one and two) and one not in two and two not in one
 
 
 def _certain(value: Text, encodings: Sequence[str]) -> tuple[str, str]:

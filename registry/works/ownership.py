@@ -25,7 +25,7 @@ Kind = OwnershipRemark.Kind
 Warnings = Mapping[str, Mapping[str, Any]]
 """What speaks against a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
 EARLIER = "earlier"
-UNREAD = "unread"
+PROBLEMS = "problems"
 """Of a work's ``metadata``: what could not be read of it, as ``MetadataProblem`` has it."""
 
 _MANIFEST_MARK = b"jumb"
@@ -39,11 +39,11 @@ _NO_OPINION = re.compile(r"not (in )?(the )?public\s*domain", re.IGNORECASE)
 
 
 def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str, Any]:
-    """Read what a picture's file states of itself, as JSON: metadata, what is unread of it, whom its manifest names."""
+    """Read what a picture's file states of itself, as JSON: metadata, problems with it, whom its manifest names."""
     read = read_metadata(data, limits)
     said: dict[str, Any] = dict(read.as_dict())
     if read.problems:
-        said[UNREAD] = [asdict(problem) for problem in read.problems]
+        said[PROBLEMS] = [asdict(problem) for problem in read.problems]
     if _MANIFEST_MARK in data:
         found = read_provenance(data, picture_format)
         if found is not None and (named := authors_of(found[1])):

@@ -22,7 +22,7 @@ from registry.db.rows import alone_with, next_number
 from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
-from registry.works.ownership import UNREAD
+from registry.works.ownership import PROBLEMS
 from registry.works.registration import room_left
 from registry.works.tables import WorksTable, line_of, plain_name
 
@@ -233,16 +233,18 @@ def known_with_lines(upload: Upload) -> QuerySet[UploadFile]:
     return rows.select_related("work", "line").order_by("name", "pk")
 
 
-def unread_metadata(upload: Upload) -> QuerySet[UploadFile]:
-    """Files that became works and whose metadata could not be read in full, by name."""
-    rows = upload.files.filter(work__metadata__has_key=UNREAD).select_related("work")
+def with_metadata_problems(upload: Upload) -> QuerySet[UploadFile]:
+    """Files that became works and whose metadata has problems, by name."""
+    rows = upload.files.filter(work__metadata__has_key=PROBLEMS).select_related("work")
     return rows.order_by("name", "pk")
 
 
-def count_unread(uploads: Iterable[Upload]) -> dict[int, int]:
-    """Count files whose metadata could not be read in full, by primary key of the upload."""
+def count_metadata_problems(uploads: Iterable[Upload]) -> dict[int, int]:
+    """Count files whose metadata has problems, by primary key of the upload."""
     counts = {upload.pk: 0 for upload in uploads}
-    rows = UploadFile.objects.filter(upload__in=counts, work__metadata__has_key=UNREAD).values_list("upload").order_by()
+    rows = (
+        UploadFile.objects.filter(upload__in=counts, work__metadata__has_key=PROBLEMS).values_list("upload").order_by()
+    )
     return counts | dict(rows.annotate(count=Count("pk")))
 
 

@@ -266,7 +266,9 @@ CASES: dict[str, Case] = {
     "XMP without its namespaces": Case(in_xmp(xmp().replace(b"xmlns:", b"xmlnz")), FULL),
     "XMP under a damaged name": Case(lambda: with_segments(app1(b"http://ns.adobe.com/xap/9.0/\0" + xmp())), FULL),
     "XMP of two segments": Case(
-        lambda: with_segments(app1(XMP_NAME + xmp()), app1(XMP_NAME + xmp("Bo").replace(b"Agency", b"Other"))), FULL
+        lambda: with_segments(app1(XMP_NAME + xmp()), app1(XMP_NAME + xmp("Bo").replace(b"Agency", b"Other"))),
+        FULL,
+        (("XMP", "conflict", "author"), ("XMP", "conflict", "credit")),
     ),
     "extended XMP": Case(lambda: extended("Ann Lee"), FULL),
     "extended XMP with a part missing": Case(lambda: extended("Ann Lee", lose=1), {}, (XMP_DAMAGED,)),
@@ -376,6 +378,7 @@ CASES: dict[str, Case] = {
     "a WebP whose header announces nothing": Case(
         lambda: webp((b"EXIF", tiff([(0x9286, 7, b""), *ANN])), (b"XMP ", xmp("Bo"))),
         {**FULL, "author": "Bo", "rights": "(c) Ann Lee"},
+        (("EXIF", "conflict", "author"),),
     ),
     "XMP in a GIF": Case(lambda: gif(xmp()), FULL),
     "XMP in a GIF that breaks off": Case(lambda: gif(xmp())[:-270] + b"\0;", FULL, (XMP_DAMAGED,)),
@@ -392,5 +395,6 @@ CASES: dict[str, Case] = {
             },
         ),
         {"author": "Bo", "rights": "Ours", "title": "Harbour", "credit": "Agency"},
+        (("EXIF", "conflict", "author"), ("IPTC", "conflict", "credit")),
     ),
 }

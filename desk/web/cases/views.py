@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy as _, ngettext
 from django.views.decorators.cache import cache_control
 
 from desk.passkeys import answer_of
-from desk.texts import cases, claims, ownership, unread_metadata
+from desk.texts import cases, claims, metadata_problems, ownership
 from desk.texts.cases import further_in_words, remarks_of
 from desk.texts.elsewhere import elsewhere_in_words, unchecked_in_words
 from desk.texts.evidence import Shown, chain
@@ -197,11 +197,14 @@ def _along(row: Case) -> list[str]:
 
 
 def _statement(match: Match) -> dict[str, Sequence[object]]:
-    """Return what the found picture's file says of itself, and what could not be read of it."""
+    """Return what the found picture's file says of itself, and the problems with its metadata."""
     if match.found.digest not in wiring.services().blobs:
         return {}
     said = _said_by(match.found.digest, match.found.format)
-    return {"stated": ownership.statement_rows(said), "unread": unread_metadata.sentences_of(said.metadata.problems)}
+    return {
+        "stated": ownership.statement_rows(said),
+        "problems": metadata_problems.sentences_of(said.metadata.problems),
+    }
 
 
 @lru_cache(maxsize=256)

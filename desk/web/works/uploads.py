@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.doors import MAX_REQUEST
-from desk.texts import unread_metadata, uploads as upload_words
+from desk.texts import metadata_problems, uploads as upload_words
 from desk.texts.sentences import in_words
 from desk.web.common.access import number_in, said
 from desk.web.common.columns import answers_in, by_whom, columns_in, questions, table_in
@@ -27,7 +27,7 @@ from registry.accounts import scoped
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading, works as searching
 from registry.works.column_mappings import Columns
-from registry.works.ownership import UNREAD
+from registry.works.ownership import PROBLEMS
 from registry.works.stated import register_all
 from registry.works.tables import WorksTable, lines_without, read_works
 from workers import wiring
@@ -152,13 +152,13 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "lines": lines.values_list("file", flat=True)[:LINES_SHOWN] if row.closed_at else (),
         "line_count": lines.count() if row.closed_at else 0,
         "not_taken": _not_taken(row),
-        "unread": [
-            (one, unread_metadata.sentences_of(one.work.metadata[UNREAD]))
-            for one in uploading.unread_metadata(row)[:LINES_SHOWN]
+        "metadata_problems": [
+            (one, metadata_problems.sentences_of(one.work.metadata[PROBLEMS]))
+            for one in uploading.with_metadata_problems(row)[:LINES_SHOWN]
             if one.work is not None
         ],
-        "unread_count": uploading.count_unread([row])[row.pk],
-        "unread_hint": unread_metadata.hint(),
+        "metadata_problem_count": uploading.count_metadata_problems([row])[row.pk],
+        "metadata_hint": metadata_problems.hint(),
         "several": uploading.lines_of_several(row)[:LINES_SHOWN],
         **_limits(),
     }
@@ -228,14 +228,14 @@ def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpRes
 
 def _lines(row: Upload) -> Iterator[str]:
     yield "\ufeff"
-    yield csv_text([[_("File"), _("Result"), _("Work"), _("Why"), _("What to do"), _("Unread metadata")]])
+    yield csv_text([[_("File"), _("Result"), _("Work"), _("Why"), _("What to do"), _("Metadata problems")]])
     for one in _by_parts(row.files.select_related("work", "line").order_by("name", "pk")):
         told = (
             upload_words.result(one),
             one.work.number if one.work else "",
             upload_words.why(one),
             upload_words.what_to_do(one),
-            " ".join(unread_metadata.sentences_of(one.work.metadata.get(UNREAD, ()))) if one.work else "",
+            " ".join(metadata_problems.sentences_of(one.work.metadata.get(PROBLEMS, ()))) if one.work else "",
         )
         yield csv_text([[one.name, *told]])
     missing = uploading.lines_without_files(row) if row.closed_at else UploadLine.objects.none()

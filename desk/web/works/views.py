@@ -12,7 +12,7 @@ from django.views.decorators.cache import cache_control
 
 from desk.api.common.files import download
 from desk.schemas.works import searches_of, seen_before
-from desk.texts import ownership, unread_metadata
+from desk.texts import metadata_problems, ownership
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words, search_in_words
 from desk.web.common.access import said, takes
@@ -29,7 +29,7 @@ from registry.models import Case, Owner, WorkPicture
 from registry.pictures.previews import LARGE, SMALL, shown
 from registry.works import exporting, proposals, works as searching
 from registry.works.opened import public_address
-from registry.works.ownership import UNREAD, terms, warnings_of
+from registry.works.ownership import PROBLEMS, terms, warnings_of
 from registry.works.relations import related_to
 from workers import wiring
 
@@ -64,7 +64,7 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
         "collections": row.collections.order_by("name"),
         "terms": ownership.term_rows(terms(row)),
         "stated": ownership.stated_rows(row.metadata),
-        "unread": unread_metadata.sentences_of(row.metadata.get(UNREAD, ())),
+        "problems": metadata_problems.sentences_of(row.metadata.get(PROBLEMS, ())),
         "kind": ownership.plain("author_kind", row.author_kind),
         "medium": ownership.plain("medium", row.medium) if row.medium else "",
         "registration": registration_of(row),

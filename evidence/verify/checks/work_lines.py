@@ -16,7 +16,7 @@ from evidence.verify.checks.order import SLACK
 from exhibit.errors import NotFoundError
 from exhibit.network.addresses import without_scheme
 from exhibit.periods import earliest
-from exhibit.pictures.metadata import FileMetadata, read_metadata
+from exhibit.pictures.metadata import DAMAGED, ENCODING, FileMetadata, read_metadata
 
 MAX_SHOWN, MAX_READ = 3, 40
 """Documents, registrations, files and notes of which a line names each, and pictures whose files are read."""
@@ -24,6 +24,7 @@ MOMENT = timedelta(seconds=1)
 MAX_VALUE = 80  # characters of a value
 OF_ITSELF = ("author", "rights", "credit", "holder", "licence", "source_type", "aigc")
 """What a line says of what a picture's file states of itself."""
+UNREAD = frozenset({DAMAGED, ENCODING})
 BY_FILE = "stated by whoever wrote the file; no check shows it"
 MANIFEST_MARK = b"jumb"
 
@@ -119,8 +120,8 @@ def _statements(inspection: Inspection, pictures: Sequence[PictureFacts], declar
             said += [f"a manifest of {quoted(name)}" for name in dict.fromkeys([*authors_of(manifest[1]), *signer])]
         if said:
             yield f"{picture.file} states {', '.join(said)}"
-        if metadata.problems:
-            blocks = dict.fromkeys(problem.block or "the" for problem in metadata.problems)
+        blocks = dict.fromkeys(problem.block or "the" for problem in metadata.problems if problem.reason in UNREAD)
+        if blocks:
             yield f"{', '.join(blocks)} metadata of {picture.file} could not be read in full"
 
 

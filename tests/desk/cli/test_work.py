@@ -83,20 +83,20 @@ def test_every_file_of_a_folder_that_is_not_registered_is_counted_with_a_reason(
     assert "a.psd" in cli.run("work", "add", works, code=4).err
 
 
-def test_unread_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
+def test_uncertain_metadata_is_reported_and_never_declared(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "a.jpg").write_bytes(with_iptc_of(photograph(1), dataset(80, b"Jos\xe9"), dataset(116, b"Ours")))
     ((one,), *_) = (cli.ask("work", "add", folder / "a.jpg", "--owner", studio, "--metadata")["works"],)
-    (unread,) = one["unread"]
+    (problem,) = one["metadata_problems"]
     assert (one["author"], one["rights"]) == ("", "Ours")
-    assert [unread[name] for name in ("block", "reason", "field", "text")] == [
+    assert [problem[name] for name in ("block", "reason", "field", "text")] == [
         "IPTC",
         "encoding",
         "author",
         "Jos\ufffd",
     ]
-    assert unread["sentence"] in cli.run("work", "add", folder / "a.jpg", "--owner", studio).err
-    assert unread["sentence"] in cli.run("work", "show", one["number"], "--owner", studio).out
-    assert unread["sentence"] in cli.run("identify", folder / "a.jpg", "--owner", studio).out
+    assert problem["sentence"] in cli.run("work", "add", folder / "a.jpg", "--owner", studio).err
+    assert problem["sentence"] in cli.run("work", "show", one["number"], "--owner", studio).out
+    assert problem["sentence"] in cli.run("identify", folder / "a.jpg", "--owner", studio).out
 
 
 def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Terminal, studio: str, folder: Path) -> None:

@@ -56,6 +56,7 @@ from tests.assets.bundles import (
 from tests.assets.changes import Files
 from tests.assets.corpus.deceit import Invention, Lie, forged
 from tests.assets.corpus.inventing import fact, kept, moved, stated, twice
+from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.passkeys import KEY
 from tests.assets.read_otherwise import by_colours, by_ground
 from tests.assets.resealing import Facts
@@ -606,6 +607,10 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a registered picture that a machine made": (
         of_work(metadata(WORK, xmp=AI_MADE)),
         {"line:file": "trainedAlgorithmicMedia"},
+    ),
+    "a registered picture with a name in an unknown character set": (
+        of_work(with_iptc_of(WORK, dataset(80, b"Jos\\xe9"))),
+        {"line:file": "IPTC metadata of"},
     ),
     "a found picture that names its own author": (
         seen(metadata(FOUND, exif={ARTIST: "Copier"})),

@@ -9,7 +9,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import DeclaredWork
 from registry.models import LogOpening, Owner, OwnershipRemark, Work
 from registry.works.declarations import edit
-from registry.works.ownership import UNREAD, answer, names_one_of, terms, warnings_of
+from registry.works.ownership import PROBLEMS, answer, names_one_of, terms, warnings_of
 from registry.works.registration import NewWork, register_work
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import owner, photograph, register
@@ -62,7 +62,7 @@ def test_an_undecoded_name_is_neither_declared_nor_held_against_the_owner(inline
     work = register_work(inline.services, studio, data, NewWork(DeclaredWork(author="Łęcka"))).work
     assert (work.metadata.get("author"), kinds(work)) == (None, {"credit"})
     assert work.remarks.get().details == {"stated": {"rights": "Ours"}}
-    assert [one["field"] for one in work.metadata[UNREAD]] == ["author"]
+    assert [one["field"] for one in work.metadata[PROBLEMS]] == ["author"]
 
 
 def test_a_remark_goes_with_its_cause_and_returns_with_it(inline: SyncRunner, studio: Owner) -> None:

@@ -16,10 +16,10 @@ from playwright.sync_api import expect
 
 from desk.cli.common.files import BESIDE_PICTURES, PICTURE_SUFFIXES
 from desk.doors import MAX_REQUEST
-from desk.texts.unread_metadata import sentences_of
+from desk.texts.metadata_problems import sentences_of
 from registry.models import Membership, Owner, Role, Upload, User, Work
-from registry.works.ownership import UNREAD
-from registry.works.uploads import count_unread, progress_of
+from registry.works.ownership import PROBLEMS
+from registry.works.uploads import count_metadata_problems, progress_of
 from tests import CHECKOUT
 from tests.assets.metadata_files import dataset, with_iptc_of
 from tests.assets.rows import jpeg, owner, photograph
@@ -55,13 +55,13 @@ def at(name: str, *args: object) -> str:
     return reverse(name, args=["studio", *args])
 
 
-def test_unread_metadata_is_counted_and_shown(ann: Client, inline: SyncRunner) -> None:
+def test_metadata_problems_are_counted_and_shown(ann: Client, inline: SyncRunner) -> None:
     files = [file("a.jpg", with_iptc_of(photograph(1), UNDECODED)), file("b.jpg", photograph(2))]
     ann.post(at("add-works"), {"files": files, "reads_metadata": "1"})
     inline.run_until_idle()
     work = Work.objects.get(number=1)
-    (sentence,) = sentences_of(work.metadata[UNREAD])
-    assert (work.author, list(count_unread([Upload.objects.get()]).values())) == ("", [1])
+    (sentence,) = sentences_of(work.metadata[PROBLEMS])
+    assert (work.author, list(count_metadata_problems([Upload.objects.get()]).values())) == ("", [1])
     results = csv.reader(ann.get(at("upload-results", 1)).getvalue().decode("utf-8-sig").splitlines()[1:])
     assert [line[5] for line in results] == [sentence, ""]
     for page in (at("upload", 1), at("work", 1)):

@@ -1,11 +1,11 @@
-"""What could not be read of a file's metadata, in words."""
+"""Problems with a file's metadata, in words."""
 
 from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.texts.ownership import FIELDS
-from exhibit.pictures.metadata import DAMAGED, ENCODING, LONG, MAX_ENTRIES, MAX_TEXT, MetadataProblem
+from exhibit.pictures.metadata import CONFLICT, DAMAGED, ENCODING, LONG, MAX_ENTRIES, MAX_TEXT, MetadataProblem
 
 BLOCKS = {
     "": gettext_lazy("Metadata"),
@@ -23,6 +23,7 @@ FIELD_SENTENCES = {
     ENCODING: gettext_lazy(
         "%(block)s, %(field)s: the character set of “%(text)s” is unknown or does not fit. The value is not used."
     ),
+    CONFLICT: gettext_lazy("%(block)s, %(field)s: “%(text)s” differs from the value that is used."),
     LONG: gettext_lazy(
         "%(block)s, %(field)s: the value is too long. The first %(characters)d characters of at most %(entries)d "
         "entries are used."
@@ -52,5 +53,5 @@ def sentences_of(problems: Iterable[MetadataProblem | Mapping[str, str]]) -> lis
 
 
 def hint() -> str:
-    """Say what helps where metadata could not be read."""
+    """Say what helps where metadata has problems."""
     return _("Enter missing values yourself on the page of the work.")
