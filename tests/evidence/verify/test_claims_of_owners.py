@@ -609,7 +609,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
         {"line:file": "trainedAlgorithmicMedia"},
     ),
     "a registered picture with a name in an unknown character set": (
-        of_work(with_iptc_of(WORK, dataset(80, b"Jos\\xe9"))),
+        of_work(with_iptc_of(WORK, dataset(80, b"Jos\xe9"))),
         {"line:file": "IPTC metadata of"},
     ),
     "a found picture that names its own author": (
