@@ -243,7 +243,7 @@ def _add_raw_profile(name: str, text: bytes, blocks: Blocks) -> None:
     if name not in {"exif", "app1", "iptc", "8bim", "xmp"}:
         return
     try:
-        _name, size, digits = text.strip().split(None, 2)
+        _name, size, digits = text.strip().split(b"\n", 2)  # the name may hold spaces
         profile = binascii.unhexlify(b"".join(digits.split()))
         is_whole = len(profile) == int(size)
     except ValueError:

@@ -370,6 +370,9 @@ CASES: dict[str, Case] = {
         lambda: png(chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp())), late=True), FULL
     ),
     "IPTC in a PNG": Case(lambda: png(raw_profile("iptc", resource(dataset(80, b"Ann Lee")))), {"author": "Ann Lee"}),
+    "IPTC in a PNG under a name of two words": Case(
+        lambda: png(raw_profile("iptc", resource(dataset(80, b"Ann Lee")), "IPTC profile")), {"author": "Ann Lee"}
+    ),
     "EXIF in a PNG's text": Case(
         lambda: png(raw_profile("exif", b"Exif\0\0" + tiff(ANN))), {"author": "Ann Lee", "rights": "(c) Ann Lee"}
     ),

@@ -131,9 +131,9 @@ def png(*chunks: bytes, late: bool = False) -> bytes:
     return data[:place] + b"".join(chunks) + data[place:]
 
 
-def raw_profile(name: str, content: bytes) -> bytes:
+def raw_profile(name: str, content: bytes, title: str = "") -> bytes:
     """A zTXt chunk with a profile in hexadecimal digits, as ImageMagick writes it."""
-    text = f"\n{name}\n{len(content):8d}\n{content.hex()}\n".encode()
+    text = f"\n{title or name}\n{len(content):8d}\n{content.hex()}\n".encode()
     return chunk(b"zTXt", f"Raw profile type {name}".encode() + b"\0\0" + zlib.compress(text))
 
 
