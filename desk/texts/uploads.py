@@ -10,6 +10,7 @@ from registry.works.tables import declared_in, differing
 WHY = {
     "empty": gettext_lazy("The file is empty."),
     "not-a-picture": gettext_lazy("It isn't a picture in a format that can be read."),
+    "raw-photograph": gettext_lazy("The file is a raw photograph (NEF, DNG, CR2 or similar)."),
     "too-many-bytes": gettext_lazy("The file is too large."),
     "too-many-pixels": gettext_lazy("The picture has too many pixels."),
     "too-long-side": gettext_lazy("One side of the picture is too long."),
@@ -27,6 +28,7 @@ WHY = {
 WHAT_TO_DO = {
     "empty": gettext_lazy("Copy it again from where it came from, and send it again."),
     "not-a-picture": gettext_lazy("Export it as JPEG, PNG, TIFF, WebP or AVIF, and send that."),
+    "raw-photograph": gettext_lazy("Export it as TIFF or JPEG from your photo software, and upload that file."),
     "too-many-bytes": gettext_lazy("Save it as a JPEG of high quality, or smaller, and send that."),
     "too-many-pixels": gettext_lazy("Save it smaller, and send that."),
     "too-long-side": gettext_lazy("Save it smaller, or in parts, and send that."),

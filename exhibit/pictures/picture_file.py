@@ -16,7 +16,8 @@ Only ``pictures.picture_helper`` does that, in a process of its own; others call
   upper 8 bits, in a TIFF those of its range.
 - Of an animation the frame that stands longest is taken: frames that look alike count together, those of one colour
   don't. A PNG's picture that isn't part of its animation is never shown. ``Animation`` says how long each frame stands.
-- Of a TIFF the first page is taken that isn't a reduced copy of another one.
+- Of a TIFF the largest picture is taken, be it a page or a part of one (``pictures.tiff_pages``). A raw photograph is
+  refused: what Pillow reads of it is its preview.
 - Of a JPEG, PNG, GIF or BMP that breaks off or is damaged what a browser shows of it is taken, on white, and said to be
   incomplete; where a browser shows nothing, and every other kind of file, it is refused.
 
@@ -48,7 +49,8 @@ from exhibit.pictures.broken_off import loaded
 from exhibit.pictures.colours import Conversion, conversion_of
 from exhibit.pictures.decode import DecodedPicture, Limits
 from exhibit.pictures.pixels import WIDE_MODES, fields, is_blank, is_flat, rgb_pixels
-from exhibit.pictures.sniff import PICTURE_MAGICS, kind_of
+from exhibit.pictures.sniff import PICTURE_MAGICS, RAW_PHOTOGRAPH, kind_of
+from exhibit.pictures.tiff_pages import read_pages, turn_to
 from exhibit.pictures.tolerance import PictureStream
 from exhibit.sentences import Sentence
 from exhibit.types import PictureInfo
@@ -67,7 +69,6 @@ _TURNED = (*_JPEG, "PNG")
 _ICONS, _ICON_HEADER, _ICON_ENTRY = (b"\0\0\1\0", b"\0\0\2\0"), 6, 16  # the second of a pointer
 _DIB_BITS, _LARGEST_ICON = 14, 256 * 256 * 5
 _PNG, _PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
-_SUBFILE_TYPE, _OLD_SUBFILE_TYPE = 254, 255
 _PIECE = 1024
 _COARSE, _ALIKE, _ALIKE_FINELY = 8, 8.0, 4.0
 """So many fields a side may differ by so many levels in frames that show the same, whose finer fields differ by fewer
@@ -149,10 +150,12 @@ def opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, _TimedByt
             if data.startswith(_ICONS):
                 _check_icon(stream, limits)
                 _keep_best(stream)
+            page = _largest_page(stream, limits)
             with Image.open(stream, formats=FORMATS) as picture:
                 _check_size(picture, limits)
-                if picture.format == "TIFF":
-                    _turn_to_picture(picture, limits)
+                if page is not None and picture.format == "TIFF":
+                    turn_to(picture, page)
+                    _check_size(picture, limits)
                 elif picture.format == "PNG":
                     _scale_key(picture, data)
                 yield picture, stream
@@ -244,16 +247,12 @@ def _scale_key(picture: Image.Image, data: bytes) -> None:
         picture.info["transparency"] = tuple(one >> 8 for one in key)
 
 
-def _turn_to_picture(picture: Image.Image, limits: Limits) -> None:
-    """Turn a TIFF to its first page that isn't a reduced copy or a mask of another one; where all are, to the first."""
-    for number in range(min(limits.max_frames, _frames(picture))):
-        picture.seek(number)
-        tags = picture.tag_v2  # type: ignore[attr-defined]
-        kind = tags.get(_SUBFILE_TYPE, 0)
-        if not (isinstance(kind, int) and kind & 0b101) and tags.get(_OLD_SUBFILE_TYPE) != 2:
-            _check_size(picture, limits)
-            return
-    picture.seek(0)
+def _largest_page(stream: _TimedBytes, limits: Limits) -> int | None:
+    """Where the directory of a TIFF's largest picture begins; ``UnreadablePictureError`` for a raw photograph."""
+    pages = read_pages(stream, limits.max_frames)
+    if pages.is_raw:
+        raise _raw_photograph()
+    return pages.largest
 
 
 def _tile_size(picture: Image.Image) -> tuple[int, int]:
@@ -461,12 +460,22 @@ def _too_many_pixels() -> UnreadablePictureError:
     return UnreadablePictureError(Sentence("The picture has too many pixels."), reason="too-many-pixels")
 
 
+def _raw_photograph() -> UnreadablePictureError:
+    return UnreadablePictureError(
+        Sentence("The file is a raw photograph, which only photo software can develop."),
+        reason="raw-photograph",
+        hint=Sentence("Export it as TIFF or JPEG from your photo software, and use that file."),
+    )
+
+
 def _not_a_picture(data: bytes) -> UnreadablePictureError:
     if data.startswith(PICTURE_MAGICS):
         return UnreadablePictureError(
             Sentence("The picture is damaged, or of a kind that can't be read."), reason="broken"
         )
     kind = kind_of(data)
+    if kind == RAW_PHOTOGRAPH:
+        return _raw_photograph()
     if kind == "an HTML page":
         hint = Sentence("Save the picture itself from it, or name the picture's own address.")
         return UnreadablePictureError(Sentence("This is a web page, no picture."), reason="not-a-picture", hint=hint)

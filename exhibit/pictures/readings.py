@@ -42,9 +42,7 @@ def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
     :func:`exhibit.pictures.decode.decode`.
     """
     if odd := statements_in_doubt(data):
-        yield Reading(
-            f"to programs that take otherwise what it says twice, out of place or with a wrong checksum ({odd})"
-        )
+        yield Reading(IN_DOUBT.format(odd))
     shown = decode(data, limits, at_least=AT_LEAST)
     for reading, read in (
         (Reading("to programs that pass over what it says of its colours"), replace(limits, profiles=False)),

@@ -5,7 +5,14 @@ import re
 PICTURE_MAGICS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\x00", b"MM\x00*", b"BM")
 """How the formats that are decoded begin, as far as a few bytes tell."""
 
+RAW_PHOTOGRAPH = "a raw photograph"
+_RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
+"""Of Fujifilm, Olympus, Panasonic and Leica, Sigma, and Minolta; most others are TIFFs (``pictures.tiff_pages``)."""
 _MAGICS = (
+    *(
+        (magic, RAW_PHOTOGRAPH)
+        for magic in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
+    ),
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip file"),
@@ -27,7 +34,7 @@ _BRANDS = {
     b"heic": "a HEIC picture",
     b"heix": "a HEIC picture",
     b"mif1": "a HEIF picture",
-    b"crx ": "a raw photograph",
+    b"crx ": RAW_PHOTOGRAPH,
 }
 _MARKUP = re.compile(
     rb"(?P<drawing><svg[\s>])|<(?:!doctype html|html|head|body|script|title|meta|div|p[\s>])", re.IGNORECASE

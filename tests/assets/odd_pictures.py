@@ -591,7 +591,14 @@ def tiff_pages(*pages: tuple[NDArray[np.generic], dict[str, int]]) -> bytes:
     return made
 
 
-_TAGS = {"subfile": 254, "old_subfile": 255, "largest": 281}
+def tiff_in_tiff(outer: NDArray[np.generic], inner: NDArray[np.generic], *, photometric: int = 1, **tags: int) -> bytes:
+    """A TIFF whose page names another picture as a part of itself (SubIFD); the tags are the page's."""
+    place = 8 + len(_directory(outer, 1, 8, 0, sub_directory=0, **tags))
+    page = _directory(outer, 1, 8, 0, sub_directory=place, **tags)
+    return b"II*\0" + struct.pack("<I", 8) + page + _directory(inner, photometric, place, 0)
+
+
+_TAGS = {"subfile": 254, "old_subfile": 255, "largest": 281, "sub_directory": 330, "dng_version": 50706}
 
 
 def _directory(values: NDArray[np.generic], photometric: int, place: int, after: int, **tags: int) -> bytes:
@@ -613,3 +620,34 @@ def _directory(values: NDArray[np.generic], photometric: int, place: int, after:
         entries += struct.pack("<HHII", tag, kind, count, value)
     raw = extra + values.astype(values.dtype.newbyteorder("<")).tobytes()
     return struct.pack("<H", len(fields)) + entries + struct.pack("<I", after) + raw + b"\0" * (len(raw) % 2)
+
+
+def _raw(*, photometric: int = 32803, **tags: int) -> bytes:
+    """A preview that names sensor data beside it, as most cameras write them."""
+    grey = np.asarray(photo().convert("L"))
+    return tiff_in_tiff(np.ascontiguousarray(grey[::4, ::4]), grey, photometric=photometric, subfile=1, **tags)
+
+
+RAW_PHOTOGRAPHS: dict[str, Callable[[], bytes]] = {
+    "NEF": _raw,
+    "linear DNG": partial(_raw, photometric=34892),
+    "DNG by its version": partial(_raw, photometric=1, dng_version=0x0401),
+    "PEF": lambda: tiff(np.asarray(photo().convert("L")), photometric=32803),
+    "CR2": lambda: _moved(tiff(np.asarray(photo().convert("L"))), b"CR\x02\0\0\0\0\0"),
+    "CR3": lambda: b"\0\0\0\x18ftypcrx \0\0\0\1crx isom" + bytes(100),
+    "RAF": lambda: b"FUJIFILMCCD-RAW 0201FF129502" + bytes(100),
+    "ORF": lambda: b"IIRO\x08\0\0\0" + bytes(100),
+    "RW2": lambda: b"IIU\0\x18\0\0\0" + bytes(100),
+}
+"""Files that hold what a sensor saw, by the kind of file."""
+
+
+def _moved(data: bytes, between: bytes) -> bytes:
+    """A TIFF with something between its header and its directory."""
+    (count,) = struct.unpack_from("<H", data, 8)
+    moved = bytearray(data[:4] + struct.pack("<I", 8 + len(between)) + between + data[8:])
+    for place in range(10 + len(between), 10 + len(between) + 12 * count, 12):
+        tag, value = struct.unpack_from("<H6xI", moved, place)
+        if tag == 273:  # where its pixels begin
+            struct.pack_into("<I", moved, place + 8, value + len(between))
+    return bytes(moved)

@@ -15,6 +15,7 @@ from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.metadata_files import dataset, with_iptc_of
+from tests.assets.odd_pictures import RAW_PHOTOGRAPHS
 from tests.assets.rows import jpeg, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -113,6 +114,16 @@ def test_files_that_cannot_be_registered_are_named_and_the_others_are(cli: Termi
     number = found["flat.jpg"]["number"]
     cli.run("work", "remove", number, "--owner", studio)
     assert "has no work" in cli.run("work", "show", number, "--owner", studio, code=2).err
+
+
+def test_a_raw_photograph_is_refused_by_name_with_what_to_do(cli: Terminal, studio: str, folder: Path) -> None:
+    for name, make in RAW_PHOTOGRAPHS.items():
+        path = folder / f"{name}.nef"
+        path.write_bytes(make())
+        answer = cli.ask("work", "add", path, "--owner", studio, code=4)
+        assert answer["works"] == []
+        assert [one["file"] for one in answer["failed"]] == [path.name]
+    assert "TIFF or JPEG" in cli.run("compare", path, path, code=2).err
 
 
 def test_a_file_that_names_another_author_is_told_when_it_is_registered_and_shown(

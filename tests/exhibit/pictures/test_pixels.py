@@ -1,8 +1,12 @@
+import struct
+from io import BytesIO
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from exhibit.errors import UnreadablePictureError
 from exhibit.pictures.decode import decode, inspect
 from exhibit.pictures.pixels import is_blank, rgb_pixels
 from tests.assets.badfiles import (
@@ -11,7 +15,7 @@ from tests.assets.badfiles import (
     photo,
     saved,
 )
-from tests.assets.odd_pictures import tiff, tiff_pages
+from tests.assets.odd_pictures import RAW_PHOTOGRAPHS, tiff, tiff_in_tiff, tiff_pages
 
 
 def test_transparent_pictures_stand_on_white() -> None:
@@ -115,13 +119,62 @@ def test_a_tiff_in_lab_or_inks_shows_its_colours() -> None:
 
 def test_a_reduced_copy_or_a_mask_before_a_tiffs_picture_isnt_measured() -> None:
     small = np.ascontiguousarray(255 - GREY[::4, ::4])
-    for marked in ({"subfile": 1}, {"subfile": 4}, {"old_subfile": 2}):
+    for marked in ({"subfile": 1}, {"subfile": 4}, {"old_subfile": 2}, {}):
         data = tiff_pages((small, marked), (GREY, {}), (small, {}))
         seen = decode(data)
         assert np.array_equal(seen.pixels[..., 0], GREY)
         assert (inspect(data).width, inspect(data).height) == (seen.info.width, seen.info.height) == photo().size
-    assert decode(tiff_pages((small, {}), (GREY, {}))).pixels.shape[:2] == small.shape
+        assert seen.info.frames == 3
     assert decode(tiff_pages((small, {"subfile": 1}))).pixels.shape[:2] == small.shape
+    assert np.array_equal(decode(tiff_pages((small, {}), (GREY, {"subfile": 4}))).pixels[..., 0], small)
+
+
+def test_of_equal_pages_the_first_counts_and_of_a_page_and_its_part_the_larger() -> None:
+    small, other = np.ascontiguousarray(255 - GREY[::4, ::4]), np.ascontiguousarray(GREY[::-1])
+    assert np.array_equal(decode(tiff_pages((GREY, {}), (other, {}))).pixels[..., 0], GREY)
+    for outer, inner in ((small, GREY), (GREY, small)):
+        for data in (tiff_in_tiff(outer, inner), tiff_in_tiff(outer, inner, subfile=1)):
+            assert np.array_equal(decode(data).pixels[..., 0], GREY)
+            assert (inspect(data).width, inspect(data).height) == photo().size
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+def test_the_largest_page_counts_in_files_that_pillow_writes(compression: str) -> None:
+    pages = [photo(24, 16), photo(240, 160), photo(120, 80)]
+    for how in ({}, {"big_tiff": True}):
+        out = BytesIO()
+        pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:], compression=compression, **how)
+        seen = decode(out.getvalue())
+        assert (seen.info.width, seen.info.height, seen.info.frames) == (240, 160, 3)
+        assert difference(seen.pixels, np.asarray(pages[1])) < 4
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+def test_the_largest_part_of_a_page_counts_however_it_is_packed(compression: str) -> None:
+    pages, out = [photo(24, 16), photo(240, 160)], BytesIO()
+    pages[0].save(
+        out, "TIFF", save_all=True, append_images=pages[1:], compression=compression, tiffinfo={270: "the next page"}
+    )
+    data = bytearray(out.getvalue())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, first)
+    end = first + 2 + 12 * count
+    (second,) = struct.unpack_from("<I", data, end)
+    entry = next(place for place in range(first + 2, end, 12) if data[place : place + 2] == struct.pack("<H", 270))
+    data[entry : entry + 12] = struct.pack("<HHII", 330, 4, 1, second)  # its description becomes a part
+    data[end : end + 4] = bytes(4)
+    seen = decode(bytes(data))
+    assert (seen.info.width, seen.info.height, seen.info.frames) == (240, 160, 1)
+    assert difference(seen.pixels, np.asarray(pages[1])) < 4
+
+
+@pytest.mark.parametrize("name", sorted(RAW_PHOTOGRAPHS))
+def test_a_raw_photograph_is_refused_as_such_whatever_preview_it_holds(name: str) -> None:
+    for read in (decode, inspect):
+        with pytest.raises(UnreadablePictureError) as refused:
+            read(RAW_PHOTOGRAPHS[name]())
+        assert refused.value.reason == "raw-photograph"
+        assert refused.value.hint
 
 
 def test_a_still_picture_of_one_colour_is_a_picture() -> None:

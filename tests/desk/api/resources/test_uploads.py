@@ -5,6 +5,7 @@ import pytest
 from exhibit.types import Json
 from registry.models import ColumnMapping, Owner
 from registry.works.column_mappings import choose
+from tests.assets.odd_pictures import RAW_PHOTOGRAPHS
 from tests.assets.programs import Program, alice, file_of, studio
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -19,20 +20,26 @@ def test_works_come_in_portions_with_a_table(studio: Owner, alice: Program, inli
     assert (status, upload["announced"], upload["done"]) == (201, 3, False)
     assert upload["started_by"] == "alice@example.org (token program)"
     one = f"/uploads/{upload['number']}"
-    portion = [file_of("a.jpg", photograph(1)), file_of("b.jpg", b"not a picture")]
-    status, told = alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg", "x/b.jpg"]})
-    assert (status, told["arrived"]) == (202, 2)
+    portion = [
+        file_of("a.jpg", photograph(1)),
+        file_of("b.jpg", b"not a picture"),
+        file_of("c.nef", RAW_PHOTOGRAPHS["NEF"]()),
+    ]
+    status, told = alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg", "x/b.jpg", "x/c.nef"]})
+    assert (status, told["arrived"]) == (202, 3)
     assert alice.form(f"{one}/files", {"files": portion, "names": ["x/a.jpg"]})[0] == 422
     assert alice.form(f"{one}/files", {"files": [file_of("a.jpg", photograph(1))]})[0] == 202
     assert alice.post(f"{one}/close", {})[0] == 200
     inline.run_until_idle()
     status, told = alice.get(one)
-    assert (told["registered"], told["known"], told["refused"], told["done"]) == (1, 1, 1, True)
+    assert (told["registered"], told["known"], told["refused"], told["done"]) == (1, 1, 2, True)
     files = {row["name"]: row for row in alice.get(f"{one}/files")[1]["items"]}
     assert files["x/a.jpg"]["work"] == 1
     assert files["x/b.jpg"]["reason"] == "not-a-picture"
     assert files["x/b.jpg"]["what_to_do"]
-    assert [row["name"] for row in alice.get(f"{one}/files?only=refused")[1]["items"]] == ["x/b.jpg"]
+    assert files["x/c.nef"]["reason"] == "raw-photograph"
+    assert files["x/c.nef"]["what_to_do"] not in ("", files["x/b.jpg"]["what_to_do"])
+    assert [row["name"] for row in alice.get(f"{one}/files?only=refused")[1]["items"]] == ["x/b.jpg", "x/c.nef"]
     assert [row["file"] for row in alice.get(f"{one}/lines")[1]["items"]] == ["missing.jpg"]
     assert alice.get("/works?only=authorless")[1]["items"] == []
     work = alice.get("/works/1")[1]
