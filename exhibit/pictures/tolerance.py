@@ -108,13 +108,13 @@ def _read_block(picture: Untyped) -> bytes | None:
 
 
 _pillows_read_block = GifImagePlugin.GifImageFile.data
-GifImagePlugin.GifImageFile.data = _read_block  # type: ignore[method-assign]
+GifImagePlugin.GifImageFile.data = _read_block  # type: ignore[assignment, method-assign]
 
 PngImagePlugin.PngStream = _PngChunks  # type: ignore[misc] # which PngImageFile makes
 for _marker, (_name, _description, _reader) in list(JpegImagePlugin.MARKER.items()):
     if _reader in (JpegImagePlugin.APP, JpegImagePlugin.COM):
-        JpegImagePlugin.MARKER[_marker] = (_name, _description, _tolerant(_reader))
-JpegImagePlugin.MARKER[_SOS] = ("SOS", "Start of scan", _begin_scan)
+        JpegImagePlugin.MARKER[_marker] = (_name, _description, _tolerant(_reader))  # type: ignore[assignment]
+JpegImagePlugin.MARKER[_SOS] = ("SOS", "Start of scan", _begin_scan)  # type: ignore[assignment]
 JpegImagePlugin.MARKER[_TEM] = ("TEM", "Temporary", None)  # has no body
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the helper may start none (RLIMIT_NPROC), from which root alone is exempt
 Image.register_open("AVIF", AvifImagePlugin.AvifImageFile, lambda prefix: prefix[4:8] == b"ftyp")  # libavif decides

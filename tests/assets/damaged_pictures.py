@@ -304,17 +304,17 @@ def _gifs() -> Iterator[tuple[str, bytes]]:
                     yield f"{label}-{place}-says-{size}", base[:at] + odd + base[at:]
                     short = block[:2] + bytes([size]) + (block[3:-1] * 99)[:size] + b"\0"
                     yield f"{label}-{place}-of-{size}", base[:at] + short + base[at:]
-        for place in (3, 4, 5, 6, 7, 8, 9, 10, 11, 12):
+        for field in range(3, 13):
             for value in (0, 1, 255):
-                odd = bytearray(base)
-                odd[place] = value
-                yield f"gif-{kind}-header-{place}-{value}", bytes(odd)
+                changed_bytes = bytearray(base)
+                changed_bytes[field] = value
+                yield f"gif-{kind}-header-{field}-{value}", bytes(changed_bytes)
         at = base.index(b"\x2c", table)
-        for place in range(1, 12):
+        for field in range(1, 12):
             for value in (0, 1, 9, 255):
-                odd = bytearray(base)
-                odd[at + place] = value
-                yield f"gif-{kind}-frame-{place}-{value}", bytes(odd)
+                changed_bytes = bytearray(base)
+                changed_bytes[at + field] = value
+                yield f"gif-{kind}-frame-{field}-{value}", bytes(changed_bytes)
         yield f"gif-{kind}-no-end", base[:-1]
         yield f"gif-{kind}-no-terminator", base[:-2]
         yield f"gif-{kind}-junk-for-end", base[:-1] + _JUNK
@@ -389,9 +389,9 @@ def _webps() -> Iterator[tuple[str, bytes]]:
         for size in (0, 4, 100, len(base) - 9, len(base) - 10, len(base) - 7, len(base) + 1000, 0xFFFFFFFF):
             yield f"webp-{kind}-says-{size:x}", _riff(parts, size)
         for bit in range(8):
-            odd = bytearray(base)
-            odd[20] ^= 1 << bit
-            yield f"webp-{kind}-flag-{bit}", bytes(odd)
+            changed_bytes = bytearray(base)
+            changed_bytes[20] ^= 1 << bit
+            yield f"webp-{kind}-flag-{bit}", bytes(changed_bytes)
         yield f"webp-{kind}-junk-behind", base + _JUNK
         yield f"webp-{kind}-bare", _riff([part for part in parts if part[0] in (b"VP8 ", b"VP8L")])
         for share in (0.3, 0.6, 0.95, 0.99):
@@ -446,9 +446,9 @@ def _avifs() -> Iterator[tuple[str, bytes]]:
             if name != b"mdat":
                 for at in sorted({8, 9, 11, 12, 15, 16, 19, 20, size - 1} & set(range(8, size))):
                     for value in (0, 1, 255):
-                        odd = bytearray(base)
-                        odd[place + at] = value
-                        yield f"{label}-byte-{at}-{value}", bytes(odd)
+                        changed_bytes = bytearray(base)
+                        changed_bytes[place + at] = value
+                        yield f"{label}-byte-{at}-{value}", bytes(changed_bytes)
         yield f"avif-{kind}-junk-behind", base + _JUNK
         yield f"avif-{kind}-box-behind", base + struct.pack(">I4s", 12, b"junk") + b"junk"
         for share in (0.3, 0.6, 0.95, 0.99):
@@ -517,6 +517,6 @@ def _icons() -> Iterator[tuple[str, bytes]]:
     yield "ico-png-text-crc", icon([(64, bad_text)])
     for place in (0, 4, 8, 12, 14, 16, 20, 32, 36):
         for value in (0, 1, 2, 32, 40, 64, 124, 255):
-            odd = bytearray(dib)
-            struct.pack_into("<H", odd, place, value)
-            yield f"ico-dib-header-{place}-{value}", icon([(64, bytes(odd))])
+            changed_bytes = bytearray(dib)
+            struct.pack_into("<H", changed_bytes, place, value)
+            yield f"ico-dib-header-{place}-{value}", icon([(64, bytes(changed_bytes))])
