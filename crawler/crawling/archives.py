@@ -2,10 +2,11 @@
 
 import base64
 import hashlib
+import json
 import re
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -43,11 +44,22 @@ _UNTYPED = ("", "application/octet-stream", "binary/octet-stream", "application/
 """What servers and crawlers call an answer of which they don't know what it is."""
 _PAGES = ("text/html", "application/xhtml+xml")
 _MAX_KNOWN = 50_000
+_MAX_SEGMENTED = 16
+"""Records in segments that wait for their rest at one time."""
+_MAX_NESTED = 2
+"""Packed archives within one another: a collection packs one for each crawl."""
+_OF_PAGE = re.compile(r"(?:urn:)?(?P<what>[a-z][a-z0-9-]{0,40}):(?P<page>https?://.+)", re.IGNORECASE | re.DOTALL)
+"""What crawlers that run a browser call what they make of a page: ``urn:view:``, ``urn:pageinfo:``, ``screenshot:``."""
+_SCREENSHOTS = ("view", "thumbnail", "fullpage", "screenshot")
+SCREENSHOT = "screenshot"
+"""What a sighting says of a picture that an archiving program made of a page."""
 ROOM = 1 << 20  # bytes of headers and of the framing of chunks, beside a body
 _HTTP = re.compile(rb"HTTP/\d(?:\.\d)? +(\d{3})\b")
 _END_OF_HEAD = re.compile(rb"\n\r*\n")  # to look for what precedes it, too, takes the square of a run of \r
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _HASHES = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")}
+_MAX_PACKAGE = 8 << 20
+_CUT_SEGMENTS = Sentence("The archive holds this record in segments, and some of them are missing.")
 _CUT = Sentence("The archive breaks off within this record.")
 _CAUSES = {
     Cause.NO_ARCHIVE: Sentence(
@@ -70,6 +82,7 @@ _CAUSES = {
         "was left out."
     ),
 }
+_MISSING = Sentence("%(file)s refers to %(part)s and does not contain it: add that file to the import as well.")
 _TRUNCATED = Sentence("The archive says that it didn't keep the whole answer.")
 WRONG = Sentence("The bytes don't fit the digest that the archive gives for them.")
 
@@ -83,6 +96,8 @@ class Known:
     kept: OrderedDict[object, tuple[Fetched, object]] = field(default_factory=OrderedDict)
     """Pictures that revisits may refer to, and their digests as stated; by that digest, by the record's id, and by
     address and date."""
+    segmented: OrderedDict[str, "_Segmented"] = field(default_factory=OrderedDict)
+    """Records whose rest is still to come, by the id of the first segment."""
 
     def keep(self, record: Record, seen: Fetched, digest: object) -> None:
         """Remember a picture of a record under what a revisit may name."""
@@ -115,14 +130,25 @@ def read_archive(
     nothing = Damage("0", is_end=True, cause=Cause.NO_ARCHIVE)
     try:
         parts = list(_parts(path, name, last[0]))
+        missing = [] if last[0] == name else _missing(path, name)
     except Exception as error:
         blame_machine(error)
         if isinstance(error, MemoryError | ExhibitError):
             raise
         yield "0", name, _unreadable(path, name, nothing)
         return
-    if not parts and last[0] != name:
+    if not parts and not missing and last[0] != name:
         yield "0", name, _unreadable(path, name, nothing)
+    yield from _read_parts(crawl, path, name, parts, last, known)
+    end = (_END, parts[-1]) if parts else ("0", name)
+    if last != end[::-1]:  # else an earlier job has said it
+        for sentence in missing:
+            yield *end, RefusalLine(url=path.absolute().as_uri(), reason=UNREADABLE, sentence=sentence)
+
+
+def _read_parts(
+    crawl: Crawl, path: Path, name: str, parts: Sequence[str], last: tuple[str, str], known: Known
+) -> Iterator[tuple[str, str, Outcome]]:
     for part in parts:
         after, position = last[1] if part == last[0] else "", "0"
         if after == _END:
@@ -151,11 +177,49 @@ def _parts(path: Path, name: str, last: str) -> Iterator[str]:
     if last == name:
         return  # it couldn't be read
     with zipfile.ZipFile(path) as packed:
-        for member in sorted(packed.namelist()):
-            inside = f"{name}/{member}"
-            is_behind = last.startswith(f"{name}/") and inside < last
-            if member.startswith("archive/") and member.lower().endswith(_RECORDS) and not is_behind:
+        for inside in sorted(_packed_in(packed, name, _MAX_NESTED)):
+            if not (last.startswith(f"{name}/") and inside < last):
                 yield inside
+
+
+def _packed_in(packed: zipfile.ZipFile, name: str, levels: int) -> Iterator[str]:
+    """The files with records in a packed archive and in those that it packs, each by its path.
+
+    A packed archive within that can't be opened comes as itself, so that opening it says so.
+    """
+    for member in packed.namelist():
+        inside, is_packed = f"{name}/{member}", member.lower().endswith(_PACKED)
+        if member.lower().endswith(_RECORDS):
+            yield inside
+        elif is_packed and levels:
+            try:
+                with zipfile.ZipFile(_member(packed, member)) as inner:
+                    yield from list(_packed_in(inner, inside, levels - 1)) or [inside]
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError, _BombError):
+                yield inside
+        elif is_packed:
+            yield inside
+
+
+def _missing(path: Path, name: str) -> list[Sentence]:
+    """What is said of packed archives that a collection (``multi-wacz-package``) names as parts and doesn't hold."""
+    if not path.name.lower().endswith(_PACKED):
+        return []
+    with zipfile.ZipFile(path) as packed:
+        held = {member.rpartition("/")[2] for member in packed.namelist()}
+        if "datapackage.json" not in packed.namelist():
+            return []
+        with packed.open("datapackage.json") as stream:
+            data = stream.read(_MAX_PACKAGE)
+    try:
+        told = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    parts = told.get("resources") if isinstance(told, dict) else None
+    paths = [part.get("path") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    named = [one for one in paths if isinstance(one, str) and one.partition("?")[0].lower().endswith(_PACKED)]
+    missing = [one for one in named if one.partition("?")[0].rpartition("/")[2] not in held]
+    return [Sentence(_MISSING.template, file=name, part=part) for part in missing]
 
 
 class _BombError(Exception):
@@ -165,11 +229,21 @@ class _BombError(Exception):
 def _opened(path: Path, name: str, part: str) -> IO[bytes]:
     if part == name:
         return path.open("rb")
-    with zipfile.ZipFile(path) as packed:
-        found = packed.getinfo(part.removeprefix(f"{name}/"))
-        if found.file_size > MAX_PASSED + MAX_RATIO * found.compress_size:
-            raise _BombError
-        return packed.open(found)
+    source: Path | IO[bytes] = path
+    rest = part.removeprefix(f"{name}/")
+    while True:
+        with zipfile.ZipFile(source) as packed:  # what was opened from it stays open
+            member = next(one for one in packed.namelist() if rest == one or rest.startswith(f"{one}/"))
+            source, rest = _member(packed, member), rest[len(member) + 1 :]
+        if not rest:
+            return source
+
+
+def _member(packed: zipfile.ZipFile, member: str) -> IO[bytes]:
+    found = packed.getinfo(member)
+    if found.file_size > MAX_PASSED + MAX_RATIO * found.compress_size:
+        raise _BombError
+    return packed.open(found)
 
 
 def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
@@ -199,11 +273,76 @@ def _outcome(crawl: Crawl, record: Record, known: Known) -> Outcome:
     url = address_of(record)
     if not url:
         return _passed(crawl, "no-address")
-    if kind in ("conversion", "continuation"):
+    if kind == "conversion":
         return _passed(crawl, kind)
     limits = crawl.job.limits
     most = max(limits.max_picture_bytes, limits.max_page_bytes)
-    answer = Answer(record, url, record.read(most + ROOM), most)
+    if kind == "continuation" or record.header("WARC-Segment-Number").strip() == "1":
+        return _segment(crawl, record, url, known, most)
+    return _answer_outcome(crawl, Answer(record, url, record.read(most + ROOM), most), known)
+
+
+@dataclass(slots=True)
+class _Segmented:
+    """A record in segments (WARC 1.1, 7): the first one, and what has come of the block."""
+
+    record: Record
+    url: str
+    block: bytearray
+    length: int  # of the block so far, the bytes beyond what is kept included
+    number: int = 1
+
+    def whole(self, most: int) -> "Answer":
+        """The record as if it had been written in one piece; a block digest is that of its first segment alone."""
+        left_out = ("warc-block-digest", "warc-segment-number")
+        headers = tuple(pair for pair in self.record.headers if pair[0].lower() not in left_out)
+        record = replace(self.record, headers=headers, left=self.length - len(self.block))
+        return Answer(record, self.url, bytes(self.block), most)
+
+
+def _segment(crawl: Crawl, record: Record, url: str, known: Known, most: int) -> Outcome:
+    """Take up a segment; the last one gives the line of the whole record."""
+    is_first = record.header("WARC-Type").lower() != "continuation"
+    name = record.header("WARC-Record-ID" if is_first else "WARC-Segment-Origin-ID").strip()
+    if is_first:
+        data = record.read(most + ROOM)
+        known.segmented[name] = _Segmented(record, url, bytearray(data), record.length)
+        dropped = known.segmented.popitem(last=False)[1] if len(known.segmented) > _MAX_SEGMENTED else None
+        return None if dropped is None else _incomplete(crawl, dropped, most)
+    begun = known.segmented.get(name)
+    if begun is None or record.header("WARC-Segment-Number").strip() != str(begun.number + 1):
+        return _passed(crawl, "continuation")
+    begun.block += record.read(most + ROOM - len(begun.block))
+    is_cut = record.left and len(begun.block) < most + ROOM
+    begun.number, begun.length = begun.number + 1, begun.length + record.length
+    total = record.header("WARC-Segment-Total-Length").strip()
+    if not total and not is_cut:
+        return None
+    del known.segmented[name]
+    if is_cut or total != str(begun.length):
+        return _incomplete(crawl, begun, most)
+    return _answer_outcome(crawl, begun.whole(most), known)
+
+
+def _incomplete(crawl: Crawl, begun: _Segmented, most: int) -> Outcome:
+    """What is said of a record some of whose segments are missing."""
+    if not begun.whole(most).is_picture:
+        return _passed(crawl, Reason.INCOMPLETE)
+    return RefusalLine(url=begun.url, reason=Reason.INCOMPLETE, sentence=_CUT_SEGMENTS)
+
+
+def unfinished(crawl: Crawl, known: Known) -> Iterator[RefusalLine]:
+    """Lines about the records whose remaining segments none of the archives held."""
+    limits = crawl.job.limits
+    most = max(limits.max_picture_bytes, limits.max_page_bytes)
+    while known.segmented:
+        line = _incomplete(crawl, known.segmented.popitem(last=False)[1], most)
+        if isinstance(line, RefusalLine):
+            yield line
+
+
+def _answer_outcome(crawl: Crawl, answer: "Answer", known: Known) -> Outcome:
+    kind = answer.record.header("WARC-Type").lower()
     if kind == "revisit":
         return _revisit(crawl, answer, known)
     if kind == "response" and not answer.is_http:
@@ -301,6 +440,8 @@ def _read(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
     if refused := crawl.unkept(data):
         return RefusalLine(url=answer.url, reason=refused[0], sentence=refused[1])
     seen = crawl.stored(data, answer.url, **answer.facts())
+    if (of_page := _OF_PAGE.fullmatch(answer.url)) and of_page["what"].lower().startswith(_SCREENSHOTS):
+        return image_line(seen.at(of_page["page"], answer.url, SCREENSHOT, "", _recorded(seen)))
     known.keep(answer.record, seen, _stated(answer.record))
     return _line(seen, known)
 

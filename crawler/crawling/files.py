@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from crawler.crawling.archives import POSITION, UNREADABLE, Known, Outcome, is_archive, read_archive
+from crawler.crawling.archives import POSITION, UNREADABLE, Known, Outcome, is_archive, read_archive, unfinished
 from crawler.formats.job import Job, Limits, Source, SourceKind
 from crawler.formats.lines import EndLine, PageLine, RefusalLine, image_line
 from crawler.reading.found import plain
@@ -171,7 +171,10 @@ def _archives(crawl: Crawl, path: Path, after: str) -> Iterator[Step]:
                 yield position, _unreadable(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
         elif file == path or is_archive(file.name):
             for position, name, line in read_archive(crawl, file, _below(path, file), (last, place), known):
-                yield f"{position} {name}", line
+                after = f"{position} {name}"
+                yield after, line
+    for line in unfinished(crawl, known):
+        yield after, line
 
 
 def _line(crawl: Crawl, url: str, data: bytes, context: str) -> PageLine | RefusalLine:

@@ -66,7 +66,7 @@ REASONS: dict[str, Promise] = {
 }
 
 PASSED: dict[str, Promise] = {
-    "continuation": gettext_lazy("The rest of a record that was written in pieces."),
+    "continuation": gettext_lazy("Part of a segmented record whose earlier parts were not read."),
     "conversion": gettext_lazy("Not what a server sent, but what was made of it."),
     "no-address": gettext_lazy("The record names no address."),
     "not-http": gettext_lazy("Not an answer of the web."),

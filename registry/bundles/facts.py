@@ -384,7 +384,11 @@ def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[Elsewhere
     """What others state of a place, oldest first, and the answers of archives that were kept."""
     came: dict[SeenElsewhere, ElsewhereFacts] = {}
     for row in place.rows:
-        learnt = row.last_seen if row.last_seen is not None and row.found_in != "warc" else row.crawl.started_at
+        learnt = (
+            row.last_seen
+            if row.last_seen is not None and row.found_in not in ("warc", "screenshot")
+            else row.crawl.started_at
+        )
         for one in stated(row.elsewhere):
             own = row.page_url if one.kind == SeenKind.PAGE_PUBLISHED else ""
             came.setdefault(one, _elsewhere_facts(replace(one, where=one.where or own), learnt))

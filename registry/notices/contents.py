@@ -324,7 +324,7 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
 
 def _place_text(seen: Sighting, words: Wording) -> str:
     page = words.say("page", url=_one_line(seen.page_url))
-    if seen.image_url.startswith("data:"):
+    if not seen.image_url.startswith(("http://", "https://")):  # it lies in the page, or an archiving program made it
         return page
     return f"{page}\n{words.say('picture', url=_one_line(seen.image_url))}"
 

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import io
+import json
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import pytest
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
+from crawler.crawling.archives import SCREENSHOT
 from crawler.crawling.files import read_files
 from crawler.formats.job import Job, Source, SourceKind
 from crawler.formats.lines import EndLine, Line, PageLine, RefusalLine
@@ -427,3 +429,95 @@ def test_a_crawl_undoes_what_archives_undo_and_refuses_what_they_refuse(tmp_path
         assert {done.bytes_of(one) for one in done.sightings} == {data}
         cut = {site.url(f"/cut-{coding}.jpg"): "incomplete" for coding in coded}
         assert done.refusals == {**cut, site.url("/part.jpg"): "incomplete"}
+
+
+def urn(name: str, block: bytes, media_type: str) -> bytes:
+    head = record("", block, f"Content-Type: {media_type}", kind="resource")
+    return head.replace(f"WARC-Target-URI: {URL}".encode(), f"WARC-Target-URI: {name}".encode())
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["urn:view:", "urn:fullPage:", "urn:thumbnail:", "urn:fullPageFinal:", "screenshot:", "thumbnail:", "URN:VIEW:"],
+)
+def test_a_screenshot_is_of_its_page_and_marked_as_one(tmp_path: Path, prefix: str) -> None:
+    page = "https://shop.example/item/1?a=b"
+    done = read(
+        tmp_path,
+        urn(prefix + page, picture(1), "image/png"),
+        urn(f"urn:text:{page}", b"words", "text/plain"),
+        urn(f"urn:pageinfo:{page}", b"{}", "application/json"),
+    )
+    (seen,) = done.seen.values()
+    assert (seen.page_url, seen.image_url, seen.found_in) == (page, prefix + page, SCREENSHOT)
+    assert seen.fetched_at is not None
+    assert done.passed == {"not-an-image": 2}
+
+
+def segments(name: str, data: bytes, size: int = 300) -> list[bytes]:
+    """A response in segments, as WARC 1.1, 7 lays them out."""
+    block = http(data, JPEG)
+    parts = [block[at : at + size] for at in range(0, len(block), size)]
+    first = record(
+        name, parts[0], "WARC-Record-ID: <urn:uuid:1>", "WARC-Segment-Number: 1",
+        f"WARC-Payload-Digest: {sha1(data)}", f"WARC-Block-Digest: {sha1(parts[0])}",
+    )  # fmt: skip
+    origin = "WARC-Segment-Origin-ID: <urn:uuid:1>"
+    rest = [
+        record(name, part, origin, f"WARC-Segment-Number: {number}", kind="continuation")
+        for number, part in enumerate(parts[1:-1], 2)
+    ]
+    total = f"WARC-Segment-Total-Length: {len(block)}"
+    return [
+        first,
+        *rest,
+        record(name, parts[-1], origin, f"WARC-Segment-Number: {len(parts)}", total, kind="continuation"),
+    ]
+
+
+def test_a_record_in_segments_is_one_picture_also_across_files(tmp_path: Path) -> None:
+    data = picture(1)
+    first, *rest = segments("1.jpg", data)
+    assert len(rest) > 1
+    between = record("2.jpg", http(picture(2), JPEG))
+    done = read(tmp_path, first, between, *rest)
+    assert (done.bytes["1.jpg"], set(done.seen), done.refused, done.passed) == (data, {"1.jpg", "2.jpg"}, {}, {})
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for number, part in enumerate([first, *rest]):
+        (folder / f"{number}.warc").write_bytes(part)
+    assert Read(tmp_path / "again", folder).bytes == {"1.jpg": data}
+
+
+@pytest.mark.parametrize("lost", [0, 1, -1])
+def test_a_record_whose_segments_are_not_all_there_is_reported(tmp_path: Path, lost: int) -> None:
+    parts = segments("1.jpg", picture(1))
+    del parts[lost]
+    done = read(tmp_path, *parts)
+    assert done.seen == {}
+    assert done.refused == ({} if lost == 0 else {"1.jpg": "incomplete"})
+    assert done.passed.get("continuation", 0) == {0: len(parts), 1: len(parts) - 1, -1: 0}[lost]
+
+
+def packed_archive(path: Path | io.BytesIO, members: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w") as wacz:
+        for name, data in members.items():
+            wacz.writestr(name, data)
+
+
+def test_a_packed_archive_of_packed_archives_is_read_to_its_end_and_can_be_resumed(tmp_path: Path) -> None:
+    inner: dict[str, bytes] = {}
+    for number in (1, 2):
+        stream = io.BytesIO()
+        packed_archive(stream, {"archive/data.warc": record(f"{number}.jpg", http(picture(number), JPEG))})
+        inner[f"crawl-{number}.wacz"] = stream.getvalue()
+    resources = [{"path": name} for name in (*inner, "crawl-3.wacz", "https://b.example/crawl-4.wacz?x=1")]
+    package = json.dumps({"profile": "multi-wacz-package", "resources": resources}).encode()
+    packed_archive(tmp_path / "all.wacz", {**inner, "broken.wacz": b"none", "datapackage.json": package})
+    done = Read(tmp_path / "read", tmp_path / "all.wacz")
+    assert set(done.seen) == {"1.jpg", "2.jpg"}
+    assert len(done.sentences) == 3
+    assert [any(name in told for told in done.sentences) for name in ("crawl-3", "crawl-4", "broken")] == [True] * 3
+    assert done.code is ExitCode.INCOMPLETE
+    first = min(done.positions)
+    assert set(Read(tmp_path / "rest", tmp_path / "all.wacz", after=first).seen) < {"1.jpg", "2.jpg"}

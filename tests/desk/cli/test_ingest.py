@@ -236,3 +236,23 @@ def test_a_bucket_that_refuses_is_told_with_what_to_do(cli: Terminal, studio: st
     assert "The bucket refuses: SignatureDoesNotMatch" in told.err
     assert "wrong" not in told.err
     assert "--bucket URL" in cli.run("ingest", "--watch", "lists", code=2).err
+
+
+def test_a_screenshot_in_a_web_archive_belongs_to_the_site_of_its_page(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    picture = photograph(1)
+    head = (
+        "WARC/1.1\r\nWARC-Type: resource\r\nWARC-Target-URI: urn:view:https://www.shop.example/item/1\r\n"
+        f"WARC-Date: 2026-01-01T00:00:00Z\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+    )
+    (folder / "shots.warc").write_bytes(head.encode() + picture + b"\r\n\r\n")
+    cli.run("ingest", folder / "shots.warc", "--watch", "shots")
+    cli.run("watch", "run", "shots archives", "--wait")
+    seen = Sighting.objects.get()
+    assert (seen.page_url, seen.host, seen.found_in) == (
+        "https://www.shop.example/item/1",
+        "www.shop.example",
+        "screenshot",
+    )
+    assert seen.party
