@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -247,7 +248,7 @@ def store_results(
 def _store(
     services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, batch: Batch
 ) -> dict[str, Any]:
-    counted = {"pages": 0, "images": 0, "bytes": 0, "scripts_not_run": 0}
+    counted: dict[str, Any] = {"pages": 0, "images": 0, "bytes": 0, "scripts_not_run": 0, "left_out": {}}
     since = kept = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
@@ -275,12 +276,13 @@ def _store(
     return {**counted, "reason": "child died"}
 
 
-def _count(line: PageLine | RefusalLine, counted: dict[str, int]) -> None:
+def _count(line: PageLine | RefusalLine, counted: dict[str, Any]) -> None:
     if isinstance(line, PageLine):
         counted["pages"] += 1
         counted["images"] += len(line.sightings)
         counted["bytes"] += sum(sighting.size for sighting in line.sightings)
         counted["scripts_not_run"] += line.scripts_not_run
+        counted["left_out"] = dict(Counter(counted["left_out"]) + Counter(line.left_out))
 
 
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
