@@ -15,7 +15,7 @@ from evidence.bundle.bag import counter_sign, make_key
 from evidence.page import page
 from evidence.verdict.result import State, Verdict, gravest
 from evidence.verdict.trust import DEFAULT, load_trust
-from evidence.verify.contradictions import Contradiction, contradictions
+from evidence.verify.contradictions import Contradiction, SharedFind, contradictions, shared_finds
 from evidence.verify.packages import Place, Refused, found_at, in_all, verified
 from evidence.verify.split_views import SplitView, split_views
 from evidence.verify.verifier import Verifier
@@ -80,7 +80,7 @@ def _verify(options: argparse.Namespace) -> ExitCode:
         print(json.dumps(plain_results(found, results, splits, accounts), indent=2, ensure_ascii=False))
     else:
         tables = [told_result(one, told) for one, told in zip(found, results, strict=True)]
-        told = [*map(split_table, splits), *map(account_line, accounts)]
+        told = [*map(split_table, splits), *map(account_line, accounts), *map(account_line, shared_between(results))]
         print("\n\n".join([*tables, summary(found, results), *told]))
     return outcome
 
@@ -108,6 +108,12 @@ def contradicting(results: Sequence[Verdict | ExhibitError]) -> tuple[Contradict
     return contradictions(told.account for told in verdicts if told.account is not None)
 
 
+def shared_between(results: Sequence[Verdict | ExhibitError]) -> tuple[SharedFind, ...]:
+    """The finds that more than one case rests on. It is no failure: a picture may show two works."""
+    verdicts = [told for told in results if isinstance(told, Verdict)]
+    return shared_finds(told.account for told in verdicts if told.account is not None)
+
+
 def plain_results(
     found: Sequence[Place | Refused],
     results: Sequence[Verdict | ExhibitError],
@@ -131,8 +137,9 @@ def plain_results(
     worst = ExitCode.CHECK_FAILED if splits or accounts else gravest(map(outcome_of, results))
     whole = {ExitCode.DONE: "complete", ExitCode.CHECK_FAILED: "failed", ExitCode.INCOMPLETE: "incomplete"}
     views, differing = [split.to_plain() for split in splits], [one.to_plain() for one in accounts]
+    shared = [one.to_plain() for one in shared_between(results)]
     ending = {"verdict": whole.get(worst, "no-bundle"), "exit_code": int(worst)}
-    return {"bundles": told, "split_views": views, "contradictions": differing, **ending}
+    return {"bundles": told, "split_views": views, "contradictions": differing, "shared_finds": shared, **ending}
 
 
 def told_result(one: Place | Refused, result: Verdict | ExhibitError) -> str:
@@ -231,8 +238,8 @@ def split_table(split: SplitView) -> str:
     return printable(f"{_line(split.sentence)}\n\n{notes}")
 
 
-def account_line(one: Contradiction) -> str:
-    """What two bundles state differently of their case."""
+def account_line(one: Contradiction | SharedFind) -> str:
+    """What two bundles state differently of their case, or a find that two cases share."""
     return _line(one.sentence)
 
 

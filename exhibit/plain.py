@@ -40,3 +40,30 @@ def mended(text: str) -> str:
 def one_line(text: str) -> str:
     """The same as one line, its words with single spaces between them."""
     return " ".join(plain(text).split())
+
+
+def has_visible_letter(text: str) -> bool:
+    """Return True if a reader sees a letter or a digit in a text: a name without any names nobody.
+
+    Some signs are letters by their category and blank on every page, such as U+3164 HANGUL FILLER.
+    """
+    return any(sign.isalnum() and not _is_blank(sign) for sign in text)
+
+
+def fold_name(name: str) -> str:
+    """A name without what readers don't tell apart: case, width, spaces and unseen signs. Equal ones are one name."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = (sign for sign in folded if sign.isspace() or not _is_unseen(sign))
+    return " ".join("".join(seen).split())
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+
+
+def _is_unseen(sign: str) -> bool:
+    return _is_blank(sign) or unicodedata.category(sign) in _UNSEEN
+
+
+def _is_blank(sign: str) -> bool:
+    words = unicodedata.name(sign, "").split()
+    return "FILLER" in words or "BLANK" in words

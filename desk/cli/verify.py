@@ -80,11 +80,12 @@ def verify_command(
     results = [result for _, result in zip(tracked(found, "Checking"), _results(found, pinned, jobs), strict=True)]
     told = [result for result in results if isinstance(result, verdicts.Verdict)]
     splits = split_views.split_views(view for verdict in told for view in verdict.views)
-    accounts = tables.contradicting(results)
+    accounts, shared = tables.contradicting(results), tables.shared_between(results)
     if as_json:
         echo_json(tables.plain_results(found, results, splits, accounts))
     else:
-        _tell(found, results, [*map(tables.split_table, splits), *map(tables.account_line, accounts)])
+        told = [*map(tables.account_line, accounts), *map(tables.account_line, shared)]
+        _tell(found, results, [*map(tables.split_table, splits), *told])
         if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in told):
             say(OUR_LIST)
     finish(ExitCode.CHECK_FAILED if splits or accounts else verdicts.gravest(map(tables.outcome_of, results)))

@@ -18,6 +18,7 @@ from evidence.formats.codec import Bytes32, Canonical, FormatError, from_plain, 
 from evidence.keys.ed25519 import is_sound_point
 from evidence.log.notes import parse_cosigner_key, parse_verifier_key
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.plain import fold_name
 from exhibit.types import LATER
 
 TRUST_FORMAT = "exhibit-trust/1"
@@ -108,11 +109,11 @@ class Trust(Canonical):
         for entry in (*witnesses, *trust.logs, *trust.keys, *trust.partners):
             if entry.development and not entry.label:
                 raise FormatError(f"{what} has an entry for development without a label.")
-        pinned = {entry.name for entry in witnesses}
+        pinned = {fold_name(entry.name) for entry in witnesses}
         asked = trust.asked
         if not 1 <= asked.witnesses <= max(len(pinned), 1):
             raise FormatError(f"{what} asks for {asked.witnesses} witnesses and pins {len(pinned)}.")
-        cosigners = {witness.name for witness in trust.cosigners}
+        cosigners = {fold_name(witness.name) for witness in trust.cosigners}
         if not 0 <= asked.cosigners <= len(cosigners):
             raise FormatError(f"{what} asks for {asked.cosigners} cosigners and pins {len(cosigners)}.")
         _check_pins(trust, what)

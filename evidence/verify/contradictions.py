@@ -14,6 +14,7 @@ from typing import Any
 from evidence.bundle.manifest import FACTS_PATH
 from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError, to_plain
+from evidence.formats.records import plain_url
 from evidence.log.notes import parse_note, parse_verifier_key
 from evidence.verdict.result import State
 from evidence.verify.checks.inspection import Inspection, log_proofs
@@ -37,6 +38,8 @@ class Account:
     bundle: str
     log: str  # its name
     facts: dict[tuple[Case, Fact], str]
+    case: tuple[str, str, str] = ("", "", "")  # the log's name, the owner, and the number of the case
+    finds: frozenset[tuple[str, str]] = frozenset()  # the plain address of a page, and the digest of a picture on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,33 @@ class Contradiction:
         return {**about, "fact": list(self.fact), "stated": told, "sentence": self.sentence}
 
 
+@dataclass(frozen=True, slots=True)
+class SharedFind:
+    """A find that two cases rest on: one picture at one address."""
+
+    bundles: tuple[str, str]
+    cases: tuple[tuple[str, str, str], tuple[str, str, str]]  # the log's name, the owner, and the number of each
+    page_url: str
+    picture: str  # its SHA-256, hex
+
+    @property
+    def sentence(self) -> str:
+        """What was found."""
+        one, other = (
+            f"case {number[:25]!a} of {owner[:80]!a} ({bundle})"
+            for bundle, (_, owner, number) in zip(self.bundles, self.cases, strict=True)
+        )
+        return (
+            f"The same find is in two cases: {self.page_url[:200]!a}, picture {self.picture[:16]}, {one} and {other}."
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        pairs = zip(self.bundles, self.cases, strict=True)
+        cases = [{"bundle": name, "log": log, "owner": who, "case": number} for name, (log, who, number) in pairs]
+        return {"page_url": self.page_url, "picture": self.picture, "cases": cases, "sentence": self.sentence}
+
+
 def account_of(
     bundle: str, inspection: Inspection, facts: CaseFacts | None, states: Mapping[str, State]
 ) -> Account | None:
@@ -83,7 +113,9 @@ def account_of(
     case, work = (log_key, owner, facts.number, key), (log_key, owner, f"{OF_WORK}{facts.work.number}", key)
     seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
     told = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
-    return Account(bundle, log, told | {(work, fact): value for fact, value in _fixed_of_work(facts)})
+    told |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
+    finds = frozenset((plain_url(seen.page_url), seen.picture.digest.hex) for seen in facts.sightings)
+    return Account(bundle, log, told, (log, owner, facts.number), finds)
 
 
 def _log_of(inspection: Inspection, facts: CaseFacts) -> tuple[str, str]:
@@ -109,6 +141,19 @@ def contradictions(accounts: Iterable[Account]) -> tuple[Contradiction, ...]:
                 named = (account.log, *case[1:3])
                 found.append(Contradiction((first.bundle, account.bundle), named, fact, (other, value)))
     return tuple(found)
+
+
+def shared_finds(accounts: Iterable[Account]) -> tuple[SharedFind, ...]:
+    """The finds that more than one case rests on, each pair of cases once, in the order of the bundles."""
+    known: dict[tuple[str, str], Account] = {}
+    found: dict[tuple[object, ...], SharedFind] = {}
+    for account in accounts:
+        for page_url, picture in sorted(account.finds):
+            first = known.setdefault((page_url, picture), account)
+            if first.case != account.case:
+                pair = (first.bundle, account.bundle), (first.case, account.case)
+                found.setdefault((pair[1], page_url, picture), SharedFind(*pair, page_url, picture))
+    return tuple(found.values())
 
 
 def _fixed_of_work(facts: CaseFacts) -> Iterator[tuple[Fact, str]]:

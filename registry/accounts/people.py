@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
-from exhibit.plain import one_line
+from exhibit.plain import has_visible_letter, one_line
 from registry.accounts import devices, invitations, tokens
 from registry.cases import assigning
 from registry.db.locks import Lock, hold
@@ -78,7 +78,7 @@ def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object
 
 def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
     """Refuse a name that another owner has: whoever pins a key by a name must not be given a stranger's beside it."""
-    if not name:
+    if not has_visible_letter(name):
         raise WrongUseError(_("An owner needs a name."))
     if len(name) > MAX_NAME:
         raise WrongUseError(_("A name has at most %(most)s characters.") % {"most": MAX_NAME})

@@ -1,6 +1,6 @@
 import pytest
 
-from exhibit.plain import one_line, plain, printable
+from exhibit.plain import fold_name, has_visible_letter, one_line, plain, printable
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,34 @@ def test_spaces_of_every_width_are_printed_and_what_deceives_is_not() -> None:
         printable("a\x1b[2J\u202eb\u2066c\u200bd\u2028e\tf\x85")
         == "a\ufffd[2J\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffd"
     )
+
+
+@pytest.mark.parametrize("name", ["Ann", "山水", "7", "\u200bÉ", "ـب"])
+def test_a_name_has_a_letter_that_is_seen(name: str) -> None:
+    assert has_visible_letter(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        "\u3164",
+        "\uffa0\u115f\u1160",
+        "\u2800",
+        "\u200b\u2060\ufeff",
+        "\u00ad",
+        "\u034f",
+        "\ufe0f",
+        "--",
+        "\U000e0041",
+    ],
+)
+def test_what_shows_no_letter_is_no_name(name: str) -> None:
+    assert not has_visible_letter(name)
+
+
+def test_names_that_readers_do_not_tell_apart_are_one() -> None:
+    same = ["Ann Lee", "ann lee", " ANN  LEE\n", "\uff21nn Lee", "A\u200bnn\u3000Lee", "Ann\u3164 Lee"]
+    assert len({fold_name(name) for name in same}) == 1
+    assert len({fold_name(name) for name in ("Ann", "Anne", "A nn", "Bea", "")}) == 5

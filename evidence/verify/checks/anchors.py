@@ -18,6 +18,7 @@ from evidence.verify.checks.contents import check_unread
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import is_by_the_same, read_checkpoint, renewed, signer_of
 from exhibit.digests import Digest
+from exhibit.plain import fold_name
 
 NO_RECEIPT = "no receipt of this seal is there"
 MAX_RECEIPT = 1 << 20
@@ -132,11 +133,12 @@ def _fault(one: WitnessFacts, own: Sequence[Check]) -> str:
 def _check_cosigned(trust: Trust, checks: list[Check], *, is_continued: bool) -> tuple[Check, ...]:
     """Whether so many pinned witnesses have cosigned a head over registration and seal as the list asks for, if so."""
     asked, pinned = trust.asked.cosigners, {witness.name for witness in trust.cosigners}
+    every = set(map(fold_name, pinned))
     if not asked:
         return ()
     good = {check.by: check.development for check in checks if check.state is State.PASSED and check.by in pinned}
-    found = sorted(good)
-    said = f"{len(found)} of {len(pinned)} pinned witnesses have cosigned a head over the seal"
+    found = sorted({fold_name(name): name for name in good}.values())
+    said = f"{len(found)} of {len(every)} pinned witnesses have cosigned a head over the seal"
     names = f": {', '.join(found)[:200]}" if found else ""
     if not is_continued:
         return (not_checked("cosigned", f"{said}{names}; nothing shows that it covers the registration, too."),)
@@ -228,7 +230,7 @@ def _check_time(checks: list[Check], trust: Trust, asked: int = 1) -> Check:
     _, time, check = min(good, key=lambda item: (item[0], item[1]))
     sentence = f"All of it existed no later than {second(time)} ({check.name.partition(':')[2]})."
     chains = {ledger.name: f"chain {ledger.chain}" for ledger in trust.ledgers}  # one chain is one witness
-    count = len({chains.get(one.by, one.by) for _, _, one in good})
+    count = len({chains.get(one.by, fold_name(one.by)) for _, _, one in good})
     state = State.PASSED if count >= asked else State.NOT_CHECKED
     few = "" if count >= asked else f" {count} pinned witnesses state a time, and the trust list asks for {asked}."
     return Check("time", state, sentence + few, time, check.development, check.by)

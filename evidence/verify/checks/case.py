@@ -60,6 +60,7 @@ from exhibit.network.addresses import origin_of
 from exhibit.periods import days_of, earliest
 from exhibit.pictures.decode import DecodedPicture, decode
 from exhibit.pictures.readings import other_readings
+from exhibit.plain import has_visible_letter
 from exhibit.types import Decision, Piece, Verification
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
@@ -215,6 +216,7 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     matter = inspection.manifest.matter
     same = (facts.owner.name, facts.number, facts.bundle) == (matter.owner, matter.case, matter.bundle)
     expect(same, "The facts are about another case than the manifest.")
+    expect(has_visible_letter(facts.owner.name), "The facts name no owner with a letter that can be seen.")
     plain = _NUMBER.fullmatch(facts.number)
     expect(plain, f"The number of the case has signs that aren't seen, or look like others: {facts.number[:40]!a}.")
     expect(facts.software == inspection.manifest.software, "The facts state other software than the manifest.")
@@ -460,7 +462,8 @@ def _compared(
     if is_told:
         _expect_turned(match, pictures[0])
     if match.work_picture == match.picture:
-        return replace(passed(name, _same_bytes(match, pictures)), similarity=1.0)
+        remark = f"{pictures[1].file} is, byte for byte, the file that was found"
+        return replace(passed(name, _same_bytes(match, pictures)), similarity=1.0, remarks=(remark,))
     if match.verification.transform is None:
         return not_checked(name, "No alignment was sealed, so there is nothing to compute anew.")
     if pixels_of is None:

@@ -39,6 +39,7 @@ from evidence.verify.checks.proofs import expect_logged, read_checkpoint, signer
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.plain import fold_name
 
 MAX_PARTNERS = 16
 """So many partners are asked at one capture."""
@@ -140,10 +141,10 @@ def _whole(inspection: Inspection, seen: dict[int, list[str]], pages: dict[int, 
     alone = ", ".join(f"{number:02d}" for number, by in seen.items() if not by)
     if alone:
         return not_checked(SEEN, f"No pinned partner saw the picture of sighting {alone} at a capture.")
-    each = {number: list(dict.fromkeys(by)) for number, by in seen.items()}
+    each = {number: _different(by) for number, by in seen.items()}
     fewest, own = min(map(len, each.values())), _own_operator(inspection)
     by = f"seen by {_COUNTS.get(fewest, 'several')}, run by {own}"
-    if len({frozenset(names) for names in each.values()}) == 1:  # the same ones saw all of them
+    if len({frozenset(map(fold_name, names)) for names in each.values()}) == 1:  # the same ones saw all of them
         names = next(iter(each.values()))
         by += f"{''.join(f', {name}' for name in names[:-1])} and {names[-1]}"
     else:
@@ -152,6 +153,14 @@ def _whole(inspection: Inspection, seen: dict[int, list[str]], pages: dict[int, 
     others = [f"{number:02d}" for number in each if not pages.get(number)]
     page = f"Nobody else saw the page of sighting {', '.join(others)} alike." if others else _PAGES
     return passed(SEEN, f"Each sighting's picture was {by}. {page}", by)
+
+
+def _different(names: Iterable[str]) -> list[str]:
+    """The names, each once: those that readers don't tell apart are one."""
+    different: dict[str, str] = {}
+    for name in names:
+        different.setdefault(fold_name(name), name)
+    return list(different.values())
 
 
 def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAnswer, name: str) -> Check:
@@ -179,13 +188,15 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
     if sealed.statement.asked_by not in bundle.signed:
         about = f"it answers the log {sealed.statement.asked_by[:80]!a}"
         raise UnknownWitnessError(f"{about}, and no pinned key shows that this bundle is of that one.")
-    if pin.operator and pin.operator in {log.operator for log in mine}:
+    if pin.operator and fold_name(pin.operator) in {fold_name(log.operator) for log in mine}:
         raise NotFoundError(f"{pin.operator} runs both logs, as the trust list says: nobody else saw the page.")
     who, (agrees, differs) = pin.operator or origin, map(_words, compared)
     when, source = second(sealed.statement.started), _place(sealed.statement, network)
     said = f"{who} visited with it at {when}. {source} The same: {agrees}. Different: {differs}."
+    if why := _unseen(sealed.statement, network):
+        raise NotFoundError(f"{said} It didn't see this: {why}.")
     alike = "page" in compared[0] or ("text" in compared[0] and sealed.statement.text != _NO_WORDS)
-    if "location" in compared[0] and alike:
+    if "location" in compared[0] and "server" not in compared[1] and alike:
         bundle.pages.setdefault(sighting.number, set()).add(who)
     if "picture" not in compared[0]:
         raise NotFoundError(f"{said} It didn't see this picture.")
@@ -203,6 +214,18 @@ def _place(said: Statement, network: NetworkRecord) -> str:
     same = said.picture.server == own.peer.address
     servers = "the same server" if same else f"another server ({said.picture.server[:60]!a})"
     return f"Its picture came from the same address and {servers}."
+
+
+def _unseen(said: Statement, network: NetworkRecord) -> str:
+    """Why a partner didn't see what this visit saw, in words: it got no page or picture, or another server answered."""
+    for what, visited in (("page", said.page), ("picture", said.picture)):
+        if visited is not None and not 200 <= visited.status < 300:
+            return f"its {what}'s address answered with status {visited.status}"
+    if said.picture is None:
+        return ""
+    at = plain_url(said.picture.final_url)
+    own = next((step for step in reversed(network.exchanges) if plain_url(step.url) == at), None)
+    return "" if own is not None and own.peer.address == said.picture.server else "another server gave it the picture"
 
 
 def _pinned(inspection: Inspection, vkey: str) -> TrustedLog:

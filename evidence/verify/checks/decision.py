@@ -10,6 +10,7 @@ from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import EntryType, canonical
 from exhibit.errors import NotFoundError
+from exhibit.plain import has_visible_letter
 from exhibit.types import CaseDecision
 
 
@@ -54,7 +55,7 @@ def check_confirmed(facts: CaseFacts) -> Check:
         return not_checked("confirmed", "The case was confirmed, and by the facts' own search licences cover the use.")
     if decision.demonstration:
         return passed("confirmed", "A switch for demonstrations confirmed the case; no person examined it.")
-    if not any(sign.isalnum() for sign in decision.by):
+    if not has_visible_letter(decision.by.partition(" (token ")[0]):
         raise FormatError("The case was confirmed, and nobody is named who did.")
     assert decision.at is not None
     by = "It was signed by a passkey." if decision.passkey else "Nothing in the bundle shows who that is."

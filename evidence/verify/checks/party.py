@@ -13,6 +13,7 @@ from exhibit.network.addresses import (
     registered_name,
     registrable_domain,
 )
+from exhibit.plain import has_visible_letter
 
 WORK_ALONE = "none"  # the kind of party in the record of a work that is about no use of it
 
@@ -32,7 +33,7 @@ def check_party(facts: CaseFacts) -> Check:
     named = next((address for address in addresses if _has_user(address)), "")
     expect(not named, f"An address names a user, which nobody visits and which looks like a host: {named[:200]!a}.")
     expect(party.kind in {"domain", "account"}, f"There is no party of the kind {party.kind[:40]!a} in a case.")
-    expect(party.name.strip(), "The facts name a party without a name.")
+    expect(has_visible_letter(party.name), "The facts name a party without a name.")
     if party.kind == "account":
         return not_checked("party", "Whose account it is, is the word of the installation.")
     hosts = sorted({*every} - {""})

@@ -5,7 +5,7 @@ so a verdict begins with it.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from evidence.facts.case import CaseFacts, PictureFacts
 from evidence.facts.provenance import authors_of, read_provenance
@@ -15,8 +15,9 @@ from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.order import SLACK
 from exhibit.errors import NotFoundError
 from exhibit.network.addresses import without_scheme
-from exhibit.periods import earliest
+from exhibit.periods import days_of, earliest, stated_time
 from exhibit.pictures.metadata import DAMAGED, ENCODING, FileMetadata, read_metadata
+from exhibit.plain import has_visible_letter
 
 MAX_SHOWN, MAX_READ = 3, 40
 """Documents, registrations, files and notes of which a line names each, and pictures whose files are read."""
@@ -37,7 +38,7 @@ def quoted(text: str) -> str:
 def work_line(facts: CaseFacts) -> str:
     """What the owner declares of the work."""
     work = facts.work
-    by = f"by {quoted(work.author)}" if work.author.strip() else "nobody named as author"
+    by = f"by {quoted(work.author)}" if has_visible_letter(work.author) else "nobody named as author"
     parts = [f"{quoted(work.title)} {by}"]
     dates = (("rights held by", work.holder), ("created", work.created), ("first published", work.first_publication))
     parts += [f"{name} {quoted(value)}" for name, value in dates if value]
@@ -56,13 +57,33 @@ def registered_line(facts: CaseFacts) -> str:
     first = work.registered_at if entry is None else max(work.registered_at, entry.time)
     before = (
         ("a copy had been seen", earliest(seen.first_seen for seen in facts.sightings)),
+        ("others state that a copy was there", _stated_elsewhere(facts)),
         ("the case was opened", facts.opened_at if facts.sightings else None),
         ("the case was decided", facts.decision.at),
     )
     parts += [f"after {what}, at {second(when)}" for what, when in before if when is not None and first - when > MOMENT]
+    periods = [seen.period for seen in facts.sightings if seen.period and _ends_before(seen.period, first)]
+    parts += [f"after a copy had been seen, in {quoted(period)}" for period in sorted(periods)[:1]]
+    found = {seen.picture.digest for seen in facts.sightings}
+    parts += ["with a file that is, byte for byte, one that was found"] * any(
+        picture.digest in found for picture in work.pictures
+    )
     if work.earlier_registration is not None:
         parts.append(f"somebody else had registered the like, at {second(work.earlier_registration)}")
     return ", ".join(parts)
+
+
+def _stated_elsewhere(facts: CaseFacts) -> datetime | None:
+    """Since when the found bytes were there by what others state, such as a web archive."""
+    others = [one for seen in facts.sightings for one in seen.elsewhere if one.same and one.of == "picture"]
+    return earliest(stated_time(one.stated)[0] for one in others)
+
+
+def _ends_before(period: str, moment: datetime) -> bool:
+    try:
+        return days_of(period)[1] < moment.date()
+    except ValueError:
+        return False
 
 
 def documents_line(inspection: Inspection, facts: CaseFacts) -> str:

@@ -840,7 +840,10 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     "a key that a court holds": (stated("key.holder", "District Court"), {"manifest": "failed"}),
     "a key that the owner alone holds": (stated("key.holder", "owner"), {"says:key": "as the manifest states"}),
     # the record of a work
-    "a record of a work": (deposited(), {"line:work": "'Field with", "line:registered": "not contradicted by registration"}),
+    "a record of a work": (
+        deposited(),
+        {"line:work": "'Field with", "line:registered": "not contradicted by registration"},
+    ),
     "a record that confirms a case": (
         deposited(
             fact("decision.decision", "confirmed", "decision.by", "The Court", "decision.at", lambda _: rfc3339(now()))

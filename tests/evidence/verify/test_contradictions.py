@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence.__main__ import main
 from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import KeySigner
-from evidence.verify.contradictions import Contradiction, contradictions
+from evidence.verify.contradictions import Contradiction, contradictions, shared_finds
 from evidence.verify.verifier import Verifier
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode
@@ -114,3 +114,29 @@ def test_two_bundles_of_one_number_contradict_each_other_and_the_command_says_so
     copy = scene.write(tmp_path / "C.zip")
     main(["verify", paths[0], str(copy), "--json", "--trust", str(trust)])
     assert json.loads(capsys.readouterr().out)["contradictions"] == []
+
+
+def test_a_find_that_two_cases_rest_on_is_reported_and_fails_neither(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [seen] = scene.facts.sightings
+    [match] = scene.facts.matches
+    again = replace(scene.facts, number="C-8")
+    same_case = replace(scene.facts, bundle=2)
+    elsewhere = replace(seen, page_url="https://copies.example/other", slice=None)
+    other_place = replace(scene.facts, number="C-9", sightings=(elsewhere,), matches=(match,))
+    paths = [scene.write(tmp_path / "A.zip")]
+    paths += [
+        resealed(scene, facts).write(tmp_path / f"{n}.zip") for n, facts in enumerate((again, same_case, other_place))
+    ]
+    accounts = [Verifier(scene.trust).verify(path).account for path in paths]
+    assert [one.cases[1][2] for one in shared_finds(accounts)] == ["C-8"]
+    trust = tmp_path / "trust.json"
+    trust.write_bytes(scene.trust.to_json())
+    alone = main(["verify", str(paths[1]), "--trust", str(trust)])
+    capsys.readouterr()
+    assert main(["verify", str(paths[0]), str(paths[1]), "--json", "--trust", str(trust)]) == alone
+    [told] = json.loads(capsys.readouterr().out)["shared_finds"]
+    assert [one["case"] for one in told["cases"]] == [scene.facts.number, "C-8"]
+    main(["verify", str(paths[0]), str(paths[1]), "--trust", str(trust)])
+    assert told["sentence"] in " ".join(capsys.readouterr().out.split())
