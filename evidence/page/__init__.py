@@ -19,9 +19,9 @@ from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict.trust import Trust, load_trust
 from exhibit.types import Json
 
-VERSION = 12  # of what the page checks; counts up when a check changes
+VERSION = 13  # of what the page checks; counts up when a check changes
 SCRIPTS = ("bundle", "checks", "show")
-FORMATS = ("manifest", "withheld", "entry", "inclusion", "consistency", "anchors", "trust")
+FORMATS = ("manifest", "facts", "withheld", "entry", "inclusion", "consistency", "anchors", "trust")
 FIELDS = (
     "owner.name", "number", "work.title", "work.author", "party.name", "work.public_page", "decision.decision",
     "sightings[].page_url", "sightings[].first_seen", "sightings[].making.source_type",

@@ -26,6 +26,9 @@ const developmentOf = (pinned) => (pinned.development ? { development: pinned.la
 const some = (names) => names.slice(0, 3).join(", ") + (names.length > 3 ? ", …" : "");
 const moment = (time) => `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
+/** A name without what readers don't tell apart: those that are equal are one. */
+const folded = (name) => name.normalize("NFKC").toLowerCase().normalize("NFKC").replace(/[\p{C}\u115f\u1160\u3164\uffa0]/gu, (sign) => (/\s/.test(sign) ? " " : "")).split(/\s+/).filter(Boolean).join(" ");
+
 /** What looking gives: passed with a sentence, or what an error says. */
 async function checked(name, look) {
   try {
@@ -113,8 +116,8 @@ async function checkBundle(bundle, trust, progress) {
     return `Canonical JSON (RFC 8785) that lists ${inspection.listed.size} files; seal digest ${inspection.seal}.`;
   });
   if (manifest.state !== "passed") return verdictOf([...container, manifest], [], inspection, null);
-  const facts = await factsOf(inspection);
-  const checks = [...container, manifest, ...(await checkContents(inspection)), ...(await checkSigners(inspection)), ...(await checkLog(inspection, facts))];
+  const [facts, wrong] = await factsOf(inspection);
+  const checks = [...container, manifest, ...wrong, ...(await checkContents(inspection)), ...(await checkSigners(inspection)), ...(await checkLog(inspection, facts))];
   const isLogged = ["entry", "inclusion"].every((name) => checks.some((check) => check.name === name && check.state === "passed"));
   const [receipts, records] = await checkReceipts(inspection, isLogged);
   return verdictOf([...checks, ...receipts], leftOf(inspection, facts, records), inspection, facts);
@@ -127,15 +130,47 @@ function containerOf({ bundle, broken, large }) {
   return "The ZIP is byte for byte the one that these contents give.";
 }
 
-/** The sealed record, where it is JSON with the sealed bytes; what it says is shown and not checked. */
+/** The sealed record where it has its form, else null, and the checks that it doesn't pass: `facts`, `party`. What it says besides is shown and not checked. */
 async function factsOf(inspection) {
-  if (!inspection.isSealed(FACTS)) return null;
+  let facts = null;
+  const read = await checked("facts", async () => {
+    if (!inspection.isSealed(FACTS)) throw new Unchecked("The sealed record isn't here as it was sealed.");
+    facts = await inspection.readJson(FACTS, "facts");
+    return "";
+  });
+  if (read.state !== "passed") return [null, [read]];
+  const party = await checked("party", () => partyOf(facts));
+  return [facts, party.state === "passed" ? [] : [party]];
+}
+
+/** A host as addresses write it, or an empty string. */
+function hostOf(address) {
   try {
-    const facts = parseCanonical(await inspection.read(FACTS), FACTS);
-    return facts !== null && typeof facts === "object" && !Array.isArray(facts) ? facts : null;
+    return new URL(address).hostname.replace(/\.$/, "");
   } catch {
-    return null;
+    return "";
   }
+}
+
+/** Whether the pages lie on the party's own host; whether a name below it is somebody else's is for the command, and whose an account is. */
+function partyOf({ party, sightings, matches }) {
+  if (party.kind === "none" && !sightings.length && !matches.length) {
+    must(!party.name, "The record of a work, without any sighting, names a party.");
+    return "";
+  }
+  const named = sightings.flatMap((one) => [one.page_url, one.image_url, one.final_url]);
+  for (const address of named.filter((one) => hostOf(one))) {
+    const { username, password } = new URL(address);
+    must(!username && !password, `An address names a user, which nobody visits and which looks like a host: ${quoted(address.slice(0, 200))}.`);
+  }
+  must(["domain", "account"].includes(party.kind), `There is no party of the kind ${quoted(party.kind)} in a case.`);
+  const own = hostOf(`http://${party.name.trim()}/`);
+  if (party.kind === "account" || !own) return "";
+  const others = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own && !host.endsWith(`.${own}`));
+  must(!others.length, `The facts name the party ${quoted(party.name)}, and a page lies on ${some(others)}.`);
+  const below = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own);
+  if (below.length) throw new Unchecked(`${some(below)} lies below ${quoted(party.name)}: whether anybody may have a name there, ${COMMAND} says.`);
+  return "";
 }
 
 /** `files`, one `file:` each, `bag` and `tools`. */
@@ -415,7 +450,7 @@ async function checkReceipts(inspection, isLogged) {
   for (const one of records.filter(isOurs)) checks.push(await checked(`anchor:${one.file.split("/").pop()}`, (name) => cosignatureOf(inspection, one, name)));
   const asked = inspection.trust.requires?.cosigners ?? 0;
   const good = checks.filter(({ state }) => state === "passed");
-  const by = [...new Set(good.map((check) => check.by))].sort();
+  const by = [...new Map(good.map((check) => [folded(check.by), check.by])).values()].sort();
   const said = `${by.length} of ${asked} witnesses that the trust list asks for have cosigned the checkpoint${by.length ? `: ${some(by)}` : ""}.`;
   const cosigned = by.length >= asked ? passed("cosigned", said) : notChecked("cosigned", said);
   return [[...checks, ...(asked ? [cosigned] : [])], records.filter((one) => !isOurs(one))];
@@ -447,7 +482,7 @@ function leftOf(inspection, facts, records) {
   const sightings = facts && count(facts.sightings) ? facts.sightings : [];
   const visits = sightings.reduce((sum, one) => sum + count(one?.captures), 0);
   const rows = [
-    ["facts", "Whether the sealed record is whole, and fits its files and itself."],
+    facts && ["facts", "Whether the sealed record is whole, and fits its files and itself."],
     ...records.map(({ file, kind, witness }) => [`anchor:${file.split("/").pop()}`, `A receipt (${kind.slice(0, 40)}); the bundle calls its witness ${quoted(witness)}.`]),
     ["time", "Since when all of it existed, by the word of witnesses."],
     ["order", "Whether the times in it contradict each other."],
@@ -467,7 +502,7 @@ function leftOf(inspection, facts, records) {
 /** What follows. It is never said that everything passed: what is left stands in the same sentence. */
 function verdictOf(checks, left, inspection, facts) {
   const failures = checks.filter(({ state }) => state === "failed").map(({ name }) => name);
-  const optional = (name) => ["container", "tools", "consistency"].includes(name) || /^(anchor|countersignature):/.test(name);
+  const optional = (name) => ["container", "tools"].includes(name) || /^(anchor|countersignature):/.test(name);
   const withheld = inspection.seal ? inspection.leftOut() : [];
   const open = checks.filter(({ name, state }) => state === "not checked" && !optional(name) && !withheld.includes(name.slice(5))).map(({ name }) => name);
   const outcome = failures.length ? "failed" : open.length ? "incomplete" : "holds";
@@ -503,7 +538,7 @@ async function readTrust(bytes) {
   const [cosigners, partners, ledgers] = [trust.cosigners || [], trust.partners || [], trust.ledgers || []];
   const pins = [...trust.authorities, ...trust.chains, ...ledgers, ...cosigners];
   must([...pins, ...trust.logs, ...trust.keys, ...partners].every((one) => !one.development || one.label), "The trust list has an entry for development without a label.");
-  const distinct = (list) => new Set(list.map(({ name }) => name)).size;
+  const distinct = (list) => new Set(list.map(({ name }) => folded(name))).size;
   const [witnesses, wanted] = [trust.requires?.witnesses ?? 1, trust.requires?.cosigners ?? 0];
   must(witnesses >= 1 && witnesses <= Math.max(distinct(pins), 1), `The trust list asks for ${witnesses} witnesses and pins ${distinct(pins)}.`);
   must(wanted >= 0 && wanted <= distinct(cosigners), `The trust list asks for ${wanted} cosigners and pins ${distinct(cosigners)}.`);

@@ -18,7 +18,7 @@ const plain = (text) => String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-
 const tell = (text) => ($("status").textContent = text);
 
 const LABELS = { passed: "passed", failed: "FAILED", "not checked": "not checked" };
-const HEADS = { holds: "What this page checks holds", incomplete: "Incomplete", failed: "Failed", "not-checked": "Not checked", "no-bundle": "No bundle" };
+const HEADS = { holds: "Nothing failed of what this page checks", incomplete: "Incomplete", failed: "Failed", "not-checked": "Not checked", "no-bundle": "No bundle" };
 const PICTURES = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp"];
 const MOST_SHOWN = 24;
 

@@ -77,7 +77,7 @@ def by_python(path: Path, trust: Trust) -> Told:
 
 
 CHECKED = re.compile(
-    r"container|manifest|files|file:.*|bag|signature|key|revoked|countersignature.*|entry|inclusion|checkpoint|cosigned"
+    r"container|manifest|files|file:.*|bag|signature|key|revoked|countersignature.*|entry|inclusion|checkpoint|consistency|cosigned|party"
 )
 """What the page says that it checks, by names of the Python verifier's checks."""
 

@@ -15,12 +15,14 @@ from evidence.bundle.bag import CounterSignature, Proofs, Withheld
 from evidence.facts.case import MakingFacts, ProvenanceFacts
 from evidence.keys.ed25519 import KeySigner
 from evidence.verdict.trust import Requirements, Trust, load_trust
+from evidence.verify.verifier import Verifier
 from exhibit.clock import now
 from exhibit.entries import canonical
 from tests.assets.browser import Chromium
 from tests.assets.bundles import Scene, make_scene, resealed
 from tests.assets.changes import Files, flipped, part, without
 from tests.assets.conflicts import conflicts
+from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.hostile_zips import HOSTILE
 from tests.assets.tampering import files_of, packed, packed_bytes, rebagged, zipped
 from tests.assets.verify_page import RESULT, Page
@@ -94,6 +96,60 @@ def test_of_a_good_bundle_it_says_what_holds_and_names_all_that_is_left(page: Pa
     assert "python3 -I verify.py" in page.text
     for word in ("Complete", "existed no later than", "All checks passed"):
         assert word not in page.text
+    heading = str(page.tab.ask(f"{RESULT}.querySelector('h2').textContent"))
+    assert heading
+    assert "holds" not in heading
+
+
+PARTIES = {
+    "copies.example": "holds",
+    "COPIES.example.": "holds",
+    "example": "incomplete",
+    "elsewhere.example": "failed",
+    "opies.example": "failed",
+    "www.copies.example": "failed",
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", PARTIES)
+def test_pages_that_lie_elsewhere_than_the_party_fail(scene: Scene, page: Page, tmp_path: Path, name: str) -> None:
+    facts = replace(scene.facts, party=replace(scene.facts.party, name=name))
+    path = resealed(scene, facts).write(tmp_path / "party.zip")
+    outcome, states = page.check(path)
+    assert (outcome, states.get("party", "holds").replace("not checked", "incomplete")) == (PARTIES[name],) * 2
+    by_command = {check.name: str(check.state) for check in Verifier(scene.trust).verify(path).checks}["party"]
+    assert by_command == "failed" or outcome == "holds"
+
+
+FACTS = {
+    "a number for a text": lambda facts: facts["work"].update(title=7),
+    "a field of nobody": lambda facts: facts.update(verified=True),
+    "a field missing": lambda facts: facts.pop("decision"),
+    "no list of pictures": lambda facts: facts["work"].update(pictures={"0": facts["work"]["pictures"][0]}),
+    "a time in another form": lambda facts: facts.update(opened_at="yesterday"),
+    "another format": lambda facts: facts.update(format="exhibit-facts/9"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", FACTS)
+def test_facts_that_have_not_their_form_fail(scene: Scene, page: Page, bundle: Path, tmp_path: Path, name: str) -> None:
+    files, trust = forged(scene, files_of(bundle), Invention(facts=lambda facts, *_: FACTS[name](facts)))
+    page.pin(trust)
+    outcome, states = page.check(packed(tmp_path / "facts.zip", files))
+    page.pin(scene.trust)
+    assert (outcome, states["facts"]) == ("failed", "failed")
+
+
+@pytest.mark.long
+def test_without_an_earlier_checkpoint_nothing_holds(scene: Scene, page: Page, tmp_path: Path) -> None:
+    [seen], work = scene.facts.sightings, replace(scene.facts.work, registration=None)
+    path = resealed(scene, replace(scene.facts, work=work, sightings=(replace(seen, slice=None),))).write(
+        tmp_path / "b.zip"
+    )
+    assert page.check(path)[1]["consistency"] == "not checked"
+    assert page.check(path)[0] == "incomplete"
 
 
 @pytest.mark.long

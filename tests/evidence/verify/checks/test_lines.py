@@ -1,4 +1,4 @@
-"""What an owner or operator writes is quoted as their words, and what speaks against a claim stands in the first lines."""
+"""What an owner or operator writes is quoted as theirs, and what speaks against a claim stands in the first lines."""
 
 import time
 from collections.abc import Callable
