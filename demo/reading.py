@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evidence.verify.checks.lines import NOT_FOUND
+from evidence.verify.checks.captures import NOT_FOUND
 from exhibit.errors import IntegrityError
 from exhibit.types import Json
 

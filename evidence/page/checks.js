@@ -164,8 +164,10 @@ function partyOf({ party, sightings, matches }) {
     must(!username && !password, `An address names a user, which nobody visits and which looks like a host: ${quoted(address.slice(0, 200))}.`);
   }
   must(["domain", "account"].includes(party.kind), `There is no party of the kind ${quoted(party.kind)} in a case.`);
+  must(/[\p{L}\p{N}]/u.test(folded(party.name)), "The facts name a party without a name.");
+  if (party.kind === "account") return "";
   const own = hostOf(`http://${party.name.trim()}/`);
-  if (party.kind === "account" || !own) return "";
+  if (!own) throw new Unchecked(`${quoted(party.name)} can't be read as a host here.`);
   const others = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own && !host.endsWith(`.${own}`));
   must(!others.length, `The facts name the party ${quoted(party.name)}, and a page lies on ${some(others)}.`);
   const below = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own);

@@ -108,6 +108,8 @@ PARTIES = {
     "elsewhere.example": "failed",
     "opies.example": "failed",
     "www.copies.example": "failed",
+    "": "failed",
+    "\u3164": "failed",
 }
 
 
