@@ -84,8 +84,8 @@ def verify_command(
     if as_json:
         echo_json(tables.plain_results(found, results, splits, accounts))
     else:
-        told = [*map(tables.account_line, accounts), *map(tables.account_line, shared)]
-        _tell(found, results, [*map(tables.split_table, splits), *told])
+        lines = [*map(tables.account_line, accounts), *map(tables.account_line, shared)]
+        _tell(found, results, [*map(tables.split_table, splits), *lines])
         if trust is None and any(verdict.outcome is ExitCode.INCOMPLETE for verdict in told):
             say(OUR_LIST)
     finish(ExitCode.CHECK_FAILED if splits or accounts else verdicts.gravest(map(tables.outcome_of, results)))

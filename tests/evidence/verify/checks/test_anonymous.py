@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_the_requests_of_the_product_raise_no_doubt(told: Told) -> None:
     assert (outcome, len(remarks)) == (FOUND, 1)  # no browser looked at the page
 
 
-ASKED = {
+ASKED: dict[str, dict[str, Any]] = {
     **{method: {"image": f"{method} /field.jpg HTTP/1.1\r\n{HOST}"} for method in ("PUT", "POST", "HEAD", "OPTIONS")},
     "a body": {"sent": b"{}"},
     "Authorization": {"asked": f"GET / HTTP/1.1\r\n{HOST}Authorization: Basic YW5uOg==\r\n"},
