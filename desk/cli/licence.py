@@ -107,7 +107,7 @@ def import_licences(
 
 def _unread(understood: "Understood") -> dict[str, object]:
     skipped = [{"line": line, "problem": problem} for line, problem in understood.skipped]
-    return {"skipped": skipped, "unread_sheets": list(understood.unread_sheets)}
+    return {"skipped_rows": skipped, "unread_sheets": list(understood.unread_sheets)}
 
 
 def _show_understood(understood: "Understood", read: "Sequence[NewLicence]") -> None:

@@ -89,7 +89,7 @@ Examples:
 
 \b
 Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a service is missing,
-4 incomplete, 130 interrupted. docs/commands.md has the keys of JSON.
+4 incomplete, 130 interrupted, 141 nobody reads the output. docs/commands.md has the keys of JSON.
 """
 
 

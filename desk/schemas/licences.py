@@ -42,7 +42,7 @@ class ImportedLicences(Answer):
     columns_by: str = Field(
         description="Who chose what the headings mean; empty where they say it by themselves.", examples=[""]
     )
-    skipped: list[SkippedRow] = Field(description="Rows that were skipped.")
+    skipped_rows: list[SkippedRow] = Field(description="Rows that were skipped.")
     unread_sheets: list[str] = Field(
         description="Sheets of a workbook that hold something and were not read.", examples=[["Notes"]]
     )

@@ -322,7 +322,7 @@ class BegunUpload(Upload):
         description="Who chose what the headings of the table mean; empty where they say it by themselves.",
         examples=[""],
     )
-    skipped: list[SkippedRow] = Field(description="Rows of the table that were skipped.")
+    skipped_rows: list[SkippedRow] = Field(description="Rows of the table that were skipped.")
     unread_sheets: list[str] = Field(
         description="Sheets of a workbook that hold something and were not read.", examples=[["Notes"]]
     )

@@ -347,7 +347,7 @@ def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
         text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
         return ()
-    if "\0" in text:
+    if encoding.startswith("utf-16") != (0 in head) or "\0" in text:  # separators are half zeros in UTF-16 alone
         return ()
     lines = re.split("\r\n|\r|\n", text)
     return tuple(islice((line for line in lines if not line.isascii()), MAX_COMPARED))
@@ -367,12 +367,15 @@ def _strangeness(text: str) -> float:
         if scripts >= {"CJK", "HANGUL"} or len(scripts - {"CJK", "HIRAGANA", "KATAKANA", "HANGUL"}) > 1:
             strange += len(signs)
             continue
-        strange += sum(unicodedata.category(sign) in _STRANGE for sign in signs)
+        strange += sum(unicodedata.category(sign) in _STRANGE and sign not in _USUAL for sign in signs)
+        strange += len(_SIGN_WITHIN_A_WORD.findall(word))
         strange += sum(a.islower() and b.isupper() for a, b in pairwise(word) if b > "\x7f")
         strange += sum("a" <= a <= "z" and bool(_EAST_ASIAN.match(b)) for a, b in pairwise(word))
     return min(1.0, strange / beyond) if beyond else 1.0
 
 
+_USUAL = frozenset("©®™°€£¥«»“”„‘’–—…·•ªº²³½×¿¡")
+_SIGN_WITHIN_A_WORD = re.compile("(?<=[^\\W\\d_])[©®™°€£¥§“”„…•ªº²³½×¿¡](?=[^\\W\\d_])")
 _STRANGE = frozenset({"Cc", "Cn", "Co", "Cs", "Sm", "Sk", "No", "Lm", "So", "Sc", "Cf"})
 
 
@@ -413,17 +416,18 @@ def _decodes(data: bytes, encoding: str) -> bool:
 
 def _is_mostly_utf_8(data: bytes) -> bool:
     """Whether most lines beyond ASCII are UTF-8, and at least two."""
-    lines = [line for line in re.split(rb"[\r\n]+", data)[:-1] if not line.isascii()]
+    lines = [line for line in re.split(rb"[\r\n]+", data[:_BLOCK])[:-1] if not line.isascii()]
     sound = sum(_decodes(line, "utf-8") for line in lines)
     return sound > 1 and sound * 2 > len(lines)
 
 
-def _may_be_another(data: bytes) -> bool:
+def _may_be_another(text: bytes) -> bool:
     """Whether what looks like GBK may as well be Korean, Japanese or Cyrillic: of few words nobody can tell.
 
     Chinese words have signs from the whole table of GB 2312. In EUC-KR and EUC-JP those of everyday words lie in a part
     of it, and in encodings of Cyrillic no byte but letters is seen.
     """
+    data = text[:_BLOCK]
     with suppress(UnicodeDecodeError):
         signs = [sign for sign in codecs.getincrementaldecoder("euc_kr")().decode(data) if sign > "\x7f"]
         if sum("가" <= sign <= "힣" for sign in signs) >= 0.8 * sum(sign.isalpha() for sign in signs):

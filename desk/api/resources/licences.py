@@ -94,7 +94,7 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
         is_likely=read.understood.likely,
         columns=headings,
         columns_by="" if columns.used is None else columns.used.by,
-        skipped=[SkippedRow(line=line, problem=problem) for line, problem in read.understood.skipped],
+        skipped_rows=[SkippedRow(line=line, problem=problem) for line, problem in read.understood.skipped],
         unread_sheets=list(read.understood.unread_sheets),
     )
 

@@ -79,7 +79,7 @@ def begin_upload(request: Call, owner: str, declared: Form[NewUpload], table: Ta
     return schemas.BegunUpload.from_row(
         row,
         columns_by="" if columns.used is None else columns.used.by,
-        skipped=[schemas.SkippedRow(line=line, problem=problem) for line, problem in skipped],
+        skipped_rows=[schemas.SkippedRow(line=line, problem=problem) for line, problem in skipped],
         unread_sheets=[] if read is None else list(read.understood.unread_sheets),
     )
 

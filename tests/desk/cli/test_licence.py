@@ -84,9 +84,9 @@ def test_a_chosen_column_is_remembered_though_a_row_is_wrong_and_sound_rows_are_
     ran = cli.run(*given, "--column", "Abnehmer=licensee", code=2)
     assert ("line 2" in ran.err, "line 4" in ran.err, "--skip-rows" in ran.err) == (True, True, True)
     answer = cli.ask(*given, "--skip-rows", "--dry-run")  # the column is known by now
-    assert ([one["line"] for one in answer["skipped"]], answer["licences"]) == ([2, 4], 1)
+    assert ([one["line"] for one in answer["skipped_rows"]], answer["licences"]) == ([2, 4], 1)
     answer = cli.ask(*given, "--skip-rows")
-    assert ([one["line"] for one in answer["skipped"]], answer["new"]) == ([2, 4], 1)
+    assert ([one["line"] for one in answer["skipped_rows"]], answer["new"]) == ([2, 4], 1)
     assert [one["licensee"] for one in cli.ask("licence", "list")["licences"]] == ["Groß"]
 
 

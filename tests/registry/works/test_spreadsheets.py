@@ -324,6 +324,8 @@ NAMES = "file,title,author\na.jpg,{},{}\n"
         ("Jürgen Müller", "Zoë Größe", "mac_roman", "macintosh"),
         ("Dvořák", "Žižkov", "cp1250", "windows-1250"),
         ("Größe", "Bernd Groß", "cp1252", "windows-1252"),
+        ("Harbour", "© Ann Lee", "cp1252", "windows-1252"),
+        ("Olé – “ça” 50 €", "François Noël", "mac_roman", "macintosh"),
     ],
 )
 def test_an_encoding_that_may_be_another_is_asked_for_with_its_words(

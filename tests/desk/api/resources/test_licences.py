@@ -63,6 +63,6 @@ def test_a_table_that_is_too_large_or_only_likely_read_is_refused(program: Progr
     assert program.form("/licences/import", asked)[1]["new"] == 1
     wrong = {"skip_rows": "true", "table": file_of("l.csv", b"licensee,domain\nA,a.example\n,b.example\n")}
     told = program.form("/licences/import", wrong)[1]
-    assert (told["new"], [one["line"] for one in told["skipped"]], told["unread_sheets"]) == (1, [3], [])
+    assert (told["new"], [one["line"] for one in told["skipped_rows"]], told["unread_sheets"]) == (1, [3], [])
     told = program.form("/licences/import", {"dry_run": "true", "table": file_of("l.csv", likely)})[1]
     assert (told["read"], told["is_likely"], told["new"]) == (1, True, None)

@@ -367,6 +367,32 @@ def test_the_script_leaves_beside_what_the_command_leaves_beside() -> None:
 
 
 @pytest.mark.long
+def test_a_script_keeps_the_chosen_pictures_while_it_asks_about_the_table(
+    site: Site, studio: Owner, tmp_path: Path
+) -> None:
+    (tmp_path / "b.jpg").write_bytes(photograph(1))
+    (tmp_path / "list.csv").write_bytes(GERMAN)
+    ann = site.member(studio, size=PHONE, language="zh-CN")
+    page = ann.open(at("add-works"))
+    page.locator("#files").set_input_files(tmp_path / "b.jpg")
+    page.locator("form .fold summary").first.click()
+    page.locator("#table").set_input_files(tmp_path / "list.csv")
+    send = page.locator("form .send button")
+    send.click()
+    page.locator("input[name=encoding][value=windows-1252]").check()
+    send.click()
+    page.locator("select[name=column]").first.select_option("file")
+    send.click()
+    page.locator("#skip-rows").check()
+    ann.errors.clear()  # that it was asked three times
+    ann.check()
+    send.click()
+    page.wait_for_url("**" + at("upload", 1))
+    site.inline.run_until_idle()
+    assert [(one.source_name, one.author) for one in Work.objects.all()] == [("b.jpg", "Ann")]
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("javascript", [True, False])
 def test_columns_of_a_table_are_asked_beside_the_chosen_pictures_and_taken_at_once_next_time(
     site: Site, studio: Owner, tmp_path: Path, *, javascript: bool
