@@ -129,7 +129,7 @@ def add_works(
                 csv_file.name, tables.table_bytes(csv_file), columns,
                 left_out=left_out_by(unused), encoding=python_name(encoding), skips=skip_rows,
             )  # fmt: skip
-    declared = table or {}
+    declared: Mapping[str, DeclaredWork] = table or {}
     registered: list[tuple[str, registration.RegistrationResult]] = []
     failed: list[dict[str, Any]] = []
     for name, result in _registered(desk, of, files, declared, metadata=metadata):

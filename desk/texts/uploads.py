@@ -128,8 +128,8 @@ COLUMNS = {
 def read_as(understood: Understood) -> str:
     """As what a table was read, in a sentence."""
     if not understood.encoding:
-        said = _("Read as a workbook, its sheet “%(sheet)s”.") % {"sheet": understood.sheet}
-        return " ".join(filter(None, (said, unread_sheets(understood))))
+        read = _("Read as a workbook, its sheet “%(sheet)s”.") % {"sheet": understood.sheet}
+        return " ".join(filter(None, (read, unread_sheets(understood))))
     said = {"encoding": ENCODINGS[understood.encoding], "separator": SEPARATORS[understood.separator]}
     return _("Read as %(encoding)s, parted by %(separator)s.") % said
 

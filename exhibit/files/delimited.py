@@ -429,12 +429,12 @@ def _may_be_another(text: bytes) -> bool:
     """
     data = text[:_BLOCK]
     with suppress(UnicodeDecodeError):
-        signs = [sign for sign in codecs.getincrementaldecoder("euc_kr")().decode(data) if sign > "\x7f"]
+        signs = [sign for sign in codecs.getincrementaldecoder("cp949")().decode(data) if sign > "\x7f"]
         if sum("가" <= sign <= "힣" for sign in signs) >= 0.8 * sum(sign.isalpha() for sign in signs):
             return True
     with suppress(UnicodeDecodeError):
-        text = codecs.getincrementaldecoder("euc_jp")().decode(data)
-        signs = [sign for sign in text if sign > "\x7f" and sign.isalpha()]
+        japanese = codecs.getincrementaldecoder("euc_jp")().decode(data)
+        signs = [sign for sign in japanese if sign > "\x7f" and sign.isalpha()]
         common = sum("\u3041" <= sign <= "\u30ff" or sign.encode("euc_jp")[0] <= 0xCF for sign in signs)
         if common >= 0.95 * len(signs):
             return True

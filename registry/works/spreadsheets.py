@@ -205,13 +205,13 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
         given = _heads(name, headings, columns, needed, aliases, left_out, chosen)
     except WrongUseError as error:
         raise _not_understood(error, headings, columns, aliases, lines) from None
-    most, error = (MAX_LINES, _too_long(name)) if sheet is None else (workbooks.MAX_LINES, workbooks.too_long(name))
+    most = MAX_LINES if sheet is None else workbooks.MAX_LINES
     examples: dict[int, str] = {}
     made: list[tuple[int, Row]] = []
     wrong: list[tuple[int, WrongUseError]] = []
     for count, (line, cells) in enumerate(lines):
         if count == most:
-            raise error
+            raise _too_long(name) if sheet is None else workbooks.too_long(name)
         try:
             made.append((line, read(line, _filled(cells, given, columns, needed))))
         except WrongUseError as problem:

@@ -159,16 +159,17 @@ def _empty_results(text: bytes) -> set[tuple[int, int]]:
 
 def _merged(text: bytes) -> dict[int, list[tuple[int, int]]]:
     """For each row the columns of cells that are merged with one above them, and the row of that one."""
-    from openpyxl.utils import range_boundaries  # noqa: PLC0415 - not every process reads workbooks
+    from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
     found: dict[int, list[tuple[int, int]]] = {}
     left = _MAX_MERGED
     for area in _MERGED.findall(text):
-        column, first, _last_column, last = range_boundaries(area.decode())
-        left -= last - first
+        begin, end = (coordinate_to_tuple(corner) for corner in area.decode().split(":"))
+        (first, column), (last, _column) = begin, end
+        left -= max(0, last - first)
         if left < 0:
             break
-        for number in range(first, last + 1) if last > first and column <= MAX_COLUMNS else ():
+        for number in range(first, last + 1) if last > first and 0 < column <= MAX_COLUMNS else ():
             found.setdefault(number, []).append((column - 1, first))
     return found
 

@@ -1,7 +1,7 @@
 """Bringing works: many files at once, in portions, and what came of each."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count, zip_longest
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from desk.web.common.pages import decider_form, decider_post, member_page, page_
 from desk.web.works.listing import Card, cards_of, with_cards
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from exhibit.files.delimited import csv_text
+from exhibit.types import DeclaredWork
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry.accounts import scoped
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
@@ -116,7 +117,7 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
         raise WrongUseError(_("Choose a file."))
     columns = columns_in(request, owner, ColumnMapping.Kind.WORKS)
     table = _table(request, given, columns)
-    declared = table or {}
+    declared: Mapping[str, DeclaredWork] = table or {}
     _tell_of_table(request, table, columns)
     results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
     refused = [(name, in_words(made)) for name, made in results if isinstance(made, RefusedError)]

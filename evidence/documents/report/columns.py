@@ -196,4 +196,5 @@ def _shown(value: Value, column: Column) -> str | int | Decimal:
         return rfc3339(value)
     if not isinstance(value, str):
         return "" if value is None else value
-    return showable(escape_formula(value), frozenset())  # before a line break becomes a space
+    shown: str = showable(escape_formula(value), frozenset())  # escaped before a line break becomes a space
+    return shown

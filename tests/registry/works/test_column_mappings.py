@@ -8,8 +8,9 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.models import ColumnMapping
 from registry.works import column_mappings
 from registry.works.column_mappings import Columns, mark
-from registry.works.spreadsheets import MAX_COLUMNS, MAX_HEADING, HeadingsError
+from registry.works.spreadsheets import MAX_HEADING, HeadingsError
 from registry.works.tables import read_works
+from registry.works.workbooks import MAX_COLUMNS
 from tests.assets.rows import owner
 
 KIND = ColumnMapping.Kind.WORKS
