@@ -129,6 +129,7 @@ def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
         written = _rows(name, _load(name, data, until, computed=False)[title], until)
     merged, empty, width = _merged(text), _empty_results(text), 0
     above: dict[tuple[int, int], Any] = {}
+    start = 0
     for number, (values, formulas) in enumerate(zip_longest(rows, written, fillvalue=()), 1):
         if number in merged:
             values = _filled(number, values, merged[number], above)  # noqa: PLW2901 - the same row
@@ -140,6 +141,12 @@ def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
         if values.count(None) == len(values):
             continue
         cells = [_cell(value) for value in values]
+        if not width:  # a table may begin in any column
+            start = next((place for place, cell in enumerate(cells) if cell), 0)
+        if any(cells[:start]):
+            yield Line(number, WrongUseError(_("it has a field to the left of the first heading.")))
+            continue
+        cells = cells[start:]
         filled = max((place for place, cell in enumerate(cells, 1) if cell), default=0)
         width = width or filled
         if filled > MAX_COLUMNS:

@@ -283,6 +283,15 @@ def test_an_empty_text_is_a_result_of_a_formula() -> None:
     assert [one.title for one in works(computed).values()] == [""]
 
 
+def test_a_table_may_begin_anywhere_in_a_sheet() -> None:
+    rows = [(None, None, "file", "title"), (), (None, None, "a.jpg", "A"), (None, None, "b.jpg"), ("x", None, "c.jpg")]
+    data = workbook((), (), *rows)
+    with pytest.raises(WrongRowsError) as raised:
+        works(data)
+    assert [line for line, _problem in raised.value.rows] == [7]
+    assert list(read_works("t.xlsx", data, skips=True)) == ["a.jpg", "b.jpg"]
+
+
 def test_rows_out_of_order_and_columns_beyond_the_most_are_refused_and_not_lost() -> None:
     table = workbook(("file", "title"), ("a.jpg", "A"), ("b.jpg", "B"))
     with pytest.raises(WrongUseError):
