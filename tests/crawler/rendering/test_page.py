@@ -4,13 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from crawler.reading.limits import CANVASES, LeftOut
 from tests.assets.crawling import Crawled, crawl
 from tests.assets.scripted import CANVAS, ENDLESS, PICTURES, page, serve_made
 from tests.assets.site import Site
 
 pytestmark = pytest.mark.usefixtures("browser")
 STUCK = "document.title = 'begun'; while (true) {}"
-EXTRA = ("/canvas.html", "/endless.html", "/stuck.html")
+EXTRA = ("/canvas.html", "/endless.html", "/stuck.html", "/many.html")
+MANY = f"""for (let n = 0; n < {CANVASES + 2}; n++) {{
+  const one = document.body.appendChild(document.createElement('canvas'));
+  one.width = one.height = 70;
+  one.getContext('2d').fillRect(n, 0, 9, 9);
+}}"""
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +30,7 @@ def site() -> Iterator[Site]:
         page(site, "/endless.html", "", ENDLESS)
         for number in range(1, 200):
             site.image(f"/endless/{number}", 2_000 + number)
+        page(site, "/many.html", "", MANY)
         page(site, "/stuck.html", '<img src="/there.jpg">', STUCK)
         site.image("/there.jpg", 3)
         yield site
@@ -49,6 +56,12 @@ def test_pictures_that_scripts_show_are_seen(crawled: Crawled, site: Site, path:
     assert shown(crawled, site, path) == {f"{pattern}/{one}": "rendered" for one in range(1, PICTURES[path] + 1)}
     line = next(line for line in crawled.pages if line.url == site.url(path))
     assert line.render_seconds > 0
+
+
+def test_what_limits_leave_out_of_a_rendered_page_is_counted(crawled: Crawled, site: Site) -> None:
+    left_out = {line.url.removeprefix(site.url("")): dict(line.left_out) for line in crawled.pages}
+    assert left_out["/many.html"] == {LeftOut.CANVASES: 2}
+    assert left_out["/canvas.html"] == {}
 
 
 @pytest.mark.long
@@ -88,6 +101,6 @@ def test_a_page_without_end_is_scrolled_some_way(crawled: Crawled, site: Site) -
 def test_a_page_whose_script_never_ends_is_read_as_served(crawled: Crawled, site: Site) -> None:
     assert shown(crawled, site, "/stuck.html") == {"/there.jpg": "img"}
     counts = crawled.end.counts
-    assert (counts.unrendered, counts.rendered) == ({"no-answer": 1}, len(PICTURES) + 2)
+    assert (counts.unrendered, counts.rendered) == ({"no-answer": 1}, len(PICTURES) + len(EXTRA) - 1)
     assert counts.gained >= sum(PICTURES.values()) + 9
     assert counts.render_seconds > 0
