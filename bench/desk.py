@@ -158,7 +158,16 @@ MAX_MS, MAX_QUERIES = 200, 25
 LEFT_OUT = {"sign-out", "metrics", "healthz", "log-checkpoint", "log-tile", "log-entries"}
 ASKED = {
     "bundles": ("q=party-2", "party=party-1.example", "page=40"),
-    "cases": ("state=all", "q=party-1", "q=nothing+of+the+kind", "sort=reach&group=work", "state=all&skip=10000"),
+    "cases": (
+        "state=all",
+        "state=all&q=party-15.example/shop/778",
+        "state=all&q=nowhere.example/x",
+        "state=all&q=%23312",
+        "q=party-1",
+        "q=nothing+of+the+kind",
+        "sort=reach&group=work",
+        "state=all&skip=10000",
+    ),
     "downloads": ("packages=20&reports=20",),
     "licences-for": ("cases=1+2+3+4+5+6+7+8+9+10",),
     "notices": ("page=80", "state=sent"),

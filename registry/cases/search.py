@@ -3,7 +3,8 @@
 import re
 from urllib.parse import quote
 
-from django.db.models import Q
+from django.db.models import Q, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from exhibit.network.addresses import host_of, without_fragment, without_scheme
 from registry.models import CaseSighting, Owner
@@ -12,6 +13,7 @@ SHORTEST_URL_PART = 3
 """Characters from which words are looked for in URLs: fewer are in nearly all of them."""
 _NUMBER = re.compile(r"(#?)\s*([0-9]{1,9})")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SPACE = Value(" ", TextField())
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -33,9 +35,14 @@ def filter_by_words(owner: Owner, words: str) -> Q:
     in_urls = Q()
     for part in url_parts(words):
         found |= Q(party__icontains=part)
-        in_urls |= Q(sighting__page_url__icontains=part) | Q(sighting__image_url__icontains=part)
+        in_urls |= Q(urls__icontains=part)
     if in_urls:
-        found |= Q(pk__in=CaseSighting.objects.filter(in_urls, case__owner=owner).values("case"))
+        # the case's key in the expression has PostgreSQL look at the URLs of cases alone, and not of all sightings; no
+        # part has a space, and none is a number alone, so that it is found in a URL or not at all
+        key = Cast("case_id", TextField())
+        urls = Concat("sighting__page_url", _SPACE, "sighting__image_url", _SPACE, key, output_field=TextField())
+        seen = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
+        found |= Q(pk__in=seen.filter(in_urls).values("case"))
     return found
 
 
