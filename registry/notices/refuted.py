@@ -1,6 +1,7 @@
 """Statements that a picture was taken down, refuted by later visits that found it at a place of the letter."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, F, Func, JSONField, OuterRef, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Greatest
@@ -38,11 +39,12 @@ def with_refuted(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     marked = NoticeEvent.objects.filter(**about, kind=Notice.State.REMOVED).order_by("-at")
     moments = (Subquery(said.values("at")[:1]), Subquery(marked.values("at")[:1]))
     rows = rows.annotate(said_removed_at=Greatest(*moments))  # PostgreSQL leaves out what is null
-    return rows.annotate(refuted=Exists(visits_refuting(OuterRef("pk"), OuterRef("said_removed_at"))))
+    told: dict[str, Any] = {"refuted": Exists(visits_refuting(OuterRef("pk"), OuterRef("said_removed_at")))}
+    return rows.annotate(**told)
 
 
 _KEYS = ("page_key", "image_key")
 
 
-def _array(*parts: Func) -> Func:
+def _array(*parts: Any) -> Any:  # noqa: ANN401 - functions of any column
     return Func(*parts, function="jsonb_build_array", output_field=JSONField())

@@ -2,8 +2,8 @@
 
 import ast
 import re
-import re._constants as sre  # what `re` itself is made of: its parser names the parts of a pattern
-import re._parser as parser
+import re._constants as sre  # type: ignore[import-not-found]  # the parts of a pattern, as `re` names them
+import re._parser as parser  # type: ignore[import-not-found]
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -45,16 +45,17 @@ def patterns() -> tuple[list[Used], list[str]]:
         if "re." not in source:
             continue
         tree = ast.parse(source)
-        calls = [node for node in ast.walk(tree) if _is_call(node)]
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_call(node)]
         if not calls:
             continue
         scope = vars(import_module(name))
         scanned, anchored = _uses(tree)
         inside = {child for node in ast.walk(tree) if isinstance(node, FUNCTIONS) for child in ast.walk(node)}
+        chained = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         names = dict(pair for node in ast.walk(tree) for pair in _assigned(node))
         for call in calls:
             pattern = _evaluated(call, scope)
-            method = call.func.attr  # type: ignore[attr-defined]
+            method = chained.get(id(call), call.func.attr)  # type: ignore[attr-defined]
             if pattern is not None:
                 named = names.get(id(call), "")
                 once = method in ("match", "fullmatch") or (named in anchored and named not in scanned)
@@ -96,7 +97,7 @@ def _assigned(node: ast.AST) -> Iterator[tuple[int, str]]:
 
 def _uses(tree: ast.AST) -> tuple[set[str], set[str]]:
     """Names whose patterns are looked for from each place of a text, and names that are applied at one place alone."""
-    scanned, anchored = set(), set()
+    scanned, anchored = set[str](), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in CALLS:
             (anchored if node.attr in ("match", "fullmatch") else scanned).add(node.value.id)
@@ -192,15 +193,16 @@ def _sign(parts: Any) -> str:  # noqa: ANN401 - as above
 
 def _holds(part: Any, value: Any, sign: str) -> bool:  # noqa: ANN401 - as above
     if part is sre.LITERAL:
-        return ord(sign) == value
+        return bool(ord(sign) == value)
     if part is sre.RANGE:
         return bool(value[0] <= ord(sign) <= value[1])
     if part is sre.CATEGORY:
         word, digit, space = sign.isalnum() or sign == "_", sign.isdigit(), sign.isspace()
-        return {
+        holds: dict[Any, bool] = {
             sre.CATEGORY_WORD: word, sre.CATEGORY_NOT_WORD: not word, sre.CATEGORY_DIGIT: digit,
             sre.CATEGORY_NOT_DIGIT: not digit, sre.CATEGORY_SPACE: space, sre.CATEGORY_NOT_SPACE: not space,
-        }[value]  # fmt: skip
+        }  # fmt: skip
+        return holds[value]
     return False
 
 
