@@ -28,6 +28,7 @@ from indexer.picture.features import Features, extract
 from indexer.search.folders import Asked, RegisteredFile, Skipped, match_pictures
 from indexer.search.matches_file import MatchesFile
 from indexer.search.search import compare_closely
+from indexer.search.why import BREAKS_OFF
 
 EXAMPLES = """examples:
   python -m indexer match works/ pictures/ --out matches.jsonl
@@ -121,6 +122,9 @@ def _compare(options: argparse.Namespace) -> ExitCode:
         for view, path in wanted.items():
             with _replacing(path) as file:
                 file.write(SUFFIXES[path.suffix.lower()](view, pair))
+    for path, picture in ((options.first, registered), (options.second, found)):
+        if picture.info.incomplete:
+            print(f"{path}: {BREAKS_OFF}", file=sys.stderr)
     sizes = ((picture.info.width, picture.info.height) for picture in (found, registered))
     print(json.dumps(as_plain(verification), indent=1) if options.json else in_words(verification, *sizes))
     return ExitCode.CHECK_FAILED if verification.decision is Decision.NONE else ExitCode.DONE

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -164,6 +165,17 @@ def test_compare_tells_in_json_too(folders: tuple[Path, Path]) -> None:
     nothing = indexer("compare", works / "one.png", works / "series" / "two.png", "--json")
     assert nothing.returncode == 1
     assert json.loads(nothing.stdout)["decision"] == "none"
+
+
+def test_a_copy_with_a_damaged_part_is_compared_with_a_remark(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    works, _ = folders
+    data = (works / "one.png").read_bytes()
+    text = struct.pack(">I", 7) + b"tEXtTitle\0A" + bytes(4)  # whose checksum is wrong
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(data[:33] + text + data[33:])
+    done = indexer("compare", works / "one.png", copy, "--json")
+    assert json.loads(done.stdout)["decision"] == "certain"
+    assert done.stderr.startswith(f"{copy}: ")
 
 
 @pytest.mark.parametrize(
