@@ -38,9 +38,14 @@ class Doubt(str):
     __slots__ = ()
 
 
-def request_doubts(
-    recording: Recording, addresses: tuple[str, str], agent: str, earlier: Iterable[Answer] = ()
-) -> Iterator[Doubt]:
+def request_remarks(
+    recording: Recording,
+    addresses: tuple[str, str],
+    agent: str,
+    earlier: Iterable[Answer] = (),
+    *,
+    has_scripts: bool = False,
+) -> Iterator[str]:
     """How the requests of a recording differ from those of an anonymous reader.
 
     Args:
@@ -48,6 +53,7 @@ def request_doubts(
         addresses: The plain addresses of page and image.
         agent: What the visit says that it called itself.
         earlier: Other answers of the visit, which may have set cookies.
+        has_scripts: Whether a browser ran the page's scripts, which may set cookies too.
     """
     origins = {origin_of(url) for url in (*addresses, *(answer.url for answer in recording.answers))}
     cookies = [(answer.record.date, pair) for answer in (*recording.answers, *earlier) for pair in _set_by(answer)]
@@ -62,7 +68,8 @@ def request_doubts(
         sent = {pair for name, value in request.headers if name.lower() == "cookie" for pair in _pairs(value)}
         known = {pair for date, pair in cookies if date <= request.date}
         if unknown := _named(name for name, _ in sorted(sent - known)):
-            yield Doubt(f"the {what} was requested with cookies that no recorded answer set: {unknown}")
+            told = f"the {what} was requested with cookies that no recorded answer set"
+            yield f"{told}, as scripts of a page may: {unknown}" if has_scripts else Doubt(f"{told}: {unknown}")
         if others := _named(_others(request, agent, origins)):
             yield Doubt(f"the {what} was requested with headers that no visit sends of itself: {others}")
 

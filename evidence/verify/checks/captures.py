@@ -25,7 +25,7 @@ from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import inline_bodies, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
-from evidence.verify.checks.anonymous import Doubt, answer_remarks, place_remarks, request_doubts
+from evidence.verify.checks.anonymous import Doubt, answer_remarks, place_remarks, request_remarks
 from evidence.verify.checks.embedding import LEAST_SIDE, NOT_NAMED, asks_for_password, use_of
 from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
@@ -320,7 +320,8 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
     expect(not contradicted, "The page or the image is said to have failed, and to be there.")
     served, image = _image_served(capture, ends, failures)
     earlier = _answers_beside(capture, recording)
-    remarks: list[str] = [*request_doubts(recording, addresses, network.user_agent, earlier)]
+    has_scripts = network.rendered is not None
+    remarks = [*request_remarks(recording, addresses, network.user_agent, earlier, has_scripts=has_scripts)]
     remarks += answer_remarks(recording, addresses)
     remarks += _of_visit(capture, last, ends.image)
     remarks += _of_bodies(recording.answers, network, addresses, stated.image)

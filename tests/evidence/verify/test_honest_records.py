@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evidence.capture.plain import HttpCapturer
+from evidence.verify.checks.captures import DOUBTFUL, FOUND
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.digests import Digest
@@ -219,6 +220,35 @@ def test_a_visit_with_a_browser_passes(
     checks = told(scene, bundle, kept(*visit), tmp_path / "visit.zip")
     assert visit[0].method == "browser"
     assert {checks[check][0] for check in ("capture:01-1", "wacz:01-1")} == {"passed"}, checks["capture:01-1"]
+
+
+PLACES = {
+    "an image": (SHOWS, FOUND),
+    "a background": (b"<!doctype html><div style='width:90px;height:80px;background:url(/photo.jpg)'></div>", FOUND),
+    "a page that sets cookies and asks again": (
+        SHOWS + b"<script>if (!document.cookie) { document.cookie = 'seen=1'; location.reload() }</script>",
+        FOUND,
+    ),
+    "a single pixel": (b"<!doctype html><img src=/photo.jpg width=1 height=1>", DOUBTFUL),
+    "a strip": (b"<!doctype html><img src=/photo.jpg width=600 height=20>", DOUBTFUL),
+    "mostly beside the page": (
+        b"<!doctype html><img src=/photo.jpg style='position:absolute;left:-70px'><p>Words.",
+        DOUBTFUL,
+    ),
+    "a link": (b"<!doctype html><a href=/photo.jpg><img src=/small.png width=90 height=80 alt=x></a>", DOUBTFUL),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_rendered_page_shows_a_picture_where_a_reader_sees_it(
+    scene: Scene, bundle: Path, tmp_path: Path, capturer: "BrowserCapturer", name: str
+) -> None:
+    html, outcome = PLACES[name]
+    visit = visited(capturer, page(html), name)
+    files, trust = forged(scene, files_of(bundle), kept(*visit))
+    checks = {check.name: check for check in Verifier(trust).verify(packed(tmp_path / "visit.zip", files)).checks}
+    assert (visit[0].outcome, checks["capture:01-1"].state) == ("captured", "passed")
+    assert checks["captures"].outcome == outcome, checks["captures"].remarks
 
 
 @pytest.mark.parametrize("host", HOSTS)
