@@ -13,7 +13,7 @@ from crawler.reading import helper
 from crawler.reading.policy import robots_policy
 from crawler.state.crawl import Crawl
 from exhibit.errors import ExhibitError, RefusedError
-from registry.works import spreadsheets
+from registry.works import workbooks
 from registry.works.spreadsheets import read_lines
 from tests.assets.hostile_documents import HOSTILE_DOCUMENTS
 
@@ -63,7 +63,7 @@ TELLING = (
 )
 def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "SECONDS", 0.5)
-    monkeypatch.setattr(spreadsheets, "MAX_SECONDS", 1.0)
+    monkeypatch.setattr(workbooks, "MAX_SECONDS", 1.0)
     kind, data = HOSTILE_DOCUMENTS[name]()
     begun, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with suppress(ExhibitError):
