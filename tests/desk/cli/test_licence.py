@@ -46,7 +46,7 @@ def test_a_table_of_customers_is_shown_before_it_is_kept(cli: Terminal, studio: 
     table.write_bytes("Customer;Discount;Domain;From\nMüller;7;https://Shop.example/;01/02/2026\n".encode("cp1252"))
     ran = cli.run("licence", "import", table, "--dry-run", code=2)
     assert "may be 2026-02-01 or 2026-01-02" in ran.err
-    days = ("--days", "day-month")
+    days: tuple[str, ...] = ("--days", "day-month")
     ran = cli.run("licence", "import", table, "--dry-run", *days)
     assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
         "Read as Windows-1252, parted by semicolons.", "heading understood as first field", "Customer licensee Müller",

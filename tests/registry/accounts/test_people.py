@@ -13,7 +13,14 @@ PASSWORD = "a long and good password"
 def test_an_owner_has_a_name_and_a_short_name_of_its_own(db: None) -> None:
     assert people.add_owner("The  Stüdio & Söhne\n").slug == "the-studio-sohne"
     assert people.add_owner("写真").slug == "owner-2"
-    refused = {"THE STÜDIO & SÖHNE": "", "Other": "the-studio-sohne", "Another": "No Slug", " ": "a", "x" * 201: "b", "\u3164": "c"}
+    refused = {
+        "THE STÜDIO & SÖHNE": "",
+        "Other": "the-studio-sohne",
+        "Another": "No Slug",
+        " ": "a",
+        "x" * 201: "b",
+        "\u3164": "c",
+    }
     for name, slug in refused.items():
         with pytest.raises(WrongUseError):
             people.add_owner(name, slug=slug)

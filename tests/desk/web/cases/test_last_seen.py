@@ -30,7 +30,7 @@ def test_a_visit_that_finds_the_picture_online_has_seen_it_last(studio: Owner, c
         assert {one.last_seen for one in Use.of_case(Case.objects.get(pk=case.pk))} == {seen}
         assert seen_between([case])[case.pk][1] == seen
         assert {one.last_seen for one in places_of(studio, case.party)} == {seen}
-        assert {one.last_seen for one in seen_in(studio.cases.all())} == {seen}
+        assert {vars(one)["last_seen"] for one in seen_in(studio.cases.all())} == {seen}
         assert {place.last_seen for item in items_of(notice) for place in item.places} == {seen}
         places = client.get(reverse("case", args=["studio", 1])).context["places"]
         assert {last for *_about, last in places} == {seen}
