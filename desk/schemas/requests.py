@@ -321,6 +321,7 @@ class NewColumn(Given):
 Encoding = Annotated[
     str,
     Field(
+        max_length=40,
         pattern=f"^({'|'.join(ENCODINGS)})?$",
         description=f"The encoding of a CSV table that Exhibit can't determine: {', '.join(ENCODINGS)}.",
         examples=["windows-1252"],

@@ -37,7 +37,7 @@ OWNER: Kinds = {
     "an owner with another apostrophe": (both(("owner.name", "Ann\u2019s Pictures"), ("matter.owner", "Ann\u2019s Pictures")), "key registration registration:01"),
     "an owner written from right to left": (both(("owner.name", "\u202eserutciP s'nnA"), ("matter.owner", "\u202eserutciP s'nnA")), "key registration registration:01"),
     "an owner in the manifest alone": (stated("matter.owner", "Mallory"), "facts key"),
-    "an owner without a name": (both(("owner.name", ""), ("matter.owner", "")), "key registration registration:01"),
+    "an owner without a name": (both(("owner.name", ""), ("matter.owner", "")), "key facts"),
     "an owner with a line break": (both(("owner.name", "Ann's Pictures\n"), ("matter.owner", "Ann's Pictures\n")), "key registration registration:01"),
     "an owner who is a list": (fact("owner.name", ["Ann's Pictures"]), "facts"),
     "an owner who is nobody": (fact("owner", None), "facts"),

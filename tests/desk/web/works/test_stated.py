@@ -83,7 +83,10 @@ def test_a_file_that_cannot_be_taken_is_explained_and_registers_nothing(ann: Cli
         assert 'class="message error" role="alert"' in page
         assert "New: " not in page
     assert "Choose a file." in ann.post(AT).content.decode()
-    assert "has a column “titel” that isn't known" in sent(ann, told(1), b"file,titel\na,b\n")
+    asked = sent(ann, told(1), b"file,colour\na,b\n")
+    assert "colour" in asked
+    assert 'name="column"' in asked
+    assert "New: " not in asked
     assert not Work.objects.exists()
 
 
