@@ -4,6 +4,7 @@ Held against Chromium by ``python -m tests.fuzz.against_chromium``: a chunk or s
 checksum is wrong, counts as if it weren't there. Damage within the pixels is the matter of ``pictures.broken_off``.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -19,6 +20,10 @@ _ANCILLARY = 0x20
 _FRAME_PIXELS = b"fdAT"
 _TEM, _SOS = 0xFF01, 0xFFDA
 _PROFILE_PARTS = "parts of the profile"
+_PROFILE_HEAD = 14  # bytes before the profile in a segment (ICC.1:2022, B.4)
+_MAX_ALPHAS = 256
+_EXIF_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
+"""The entry of an EXIF block among an AVIF's items (ISO/IEC 14496-12, 8.11.6), up to its type."""
 
 
 class PictureStream(BytesIO):
@@ -57,6 +62,15 @@ class _PngChunks(PngImagePlugin.PngStream):
         stream.seek(pos + length)
         return body
 
+    def chunk_tRNS(self, pos: int, length: int) -> bytes:  # noqa: N802 - as Pillow names it
+        """As in Pillow, but a palette has no more levels of transparency than it may have colours."""
+        body = super().chunk_tRNS(pos, length)
+        levels = self.im_info.get("transparency")
+        if self.im_mode == "P" and isinstance(levels, bytes) and len(levels) > _MAX_ALPHAS:
+            self.im_info["transparency"] = levels[:_MAX_ALPHAS]
+            _stream_of(self).is_damaged = True
+        return body
+
     def crc(self, cid: bytes, data: bytes) -> None:
         """As in Pillow; the checksum of an ancillary chunk was verified before it was read."""
         if _is_ancillary(cid):
@@ -84,6 +98,9 @@ def _tolerant(read_segment: Callable[[Untyped, int], None]) -> Callable[[Untyped
             _stream_of(picture).is_damaged = True
         while picture.icclist:  # Pillow passes over those behind the frame's header, and over all where one comes twice
             part = picture.icclist.pop()
+            if len(part) < _PROFILE_HEAD:
+                _stream_of(picture).is_damaged = True
+                continue
             picture.info.setdefault(_PROFILE_PARTS, {}).setdefault(part[12], part[14:])
 
     return read
@@ -95,6 +112,25 @@ def _begin_scan(picture: Untyped, marker: int) -> None:
     if parts and sorted(parts) == list(range(1, len(parts) + 1)):
         picture.info["icc_profile"] = b"".join(parts[number] for number in sorted(parts))
     JpegImagePlugin.Skip(picture, marker)
+
+
+class _AvifPicture(AvifImagePlugin.AvifImageFile):
+    """An AVIF picture whose EXIF block, where it can't be read, counts as if it weren't there."""
+
+    def _open(self) -> None:
+        stream = _stream_of(self)
+        data = stream.read()
+        self.fp = BytesIO(data)
+        try:
+            super()._open()
+        except _UNREADABLE:
+            without = _EXIF_ITEM.sub(rb"\1free", data)  # libavif passes over items of types that it doesn't know
+            if without == data:
+                raise
+            self.fp, self.info = BytesIO(without), {}
+            super()._open()
+            stream.is_damaged = True
+        self.fp = stream
 
 
 def _read_block(picture: Untyped) -> bytes | None:
@@ -117,4 +153,4 @@ for _marker, (_name, _description, _reader) in list(JpegImagePlugin.MARKER.items
 JpegImagePlugin.MARKER[_SOS] = ("SOS", "Start of scan", _begin_scan)  # type: ignore[assignment]
 JpegImagePlugin.MARKER[_TEM] = ("TEM", "Temporary", None)  # has no body
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the helper may start none (RLIMIT_NPROC), from which root alone is exempt
-Image.register_open("AVIF", AvifImagePlugin.AvifImageFile, lambda prefix: prefix[4:8] == b"ftyp")  # libavif decides
+Image.register_open("AVIF", _AvifPicture, lambda prefix: prefix[4:8] == b"ftyp")  # libavif decides

@@ -1,18 +1,23 @@
 """What is damaged beside the pixels hides no picture: it is measured as browsers show it, and said to be damaged."""
 
+import struct
+import zlib
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from exhibit.pictures.decode import Limits, decode
-from exhibit.pictures.metadata import read_metadata
+from exhibit.pictures.metadata import DAMAGED, read_metadata
+from tests.assets.badfiles import photo, saved
 from tests.assets.browser import CHROMIUM, running_tab
 from tests.assets.damaged_pictures import damaged_pictures
 from tests.exhibit.pictures.test_as_browsers_show import SHOW
 from tests.fuzz.against_chromium import difference_of
 
+ARTIST = 0x013B
 KNOWN = {
     "png-rgb-iCCP-one-short": "another picture",  # the profile is whole but for its checksum
     "ico-png-cut-1934": "refused: truncated",
@@ -85,6 +90,40 @@ def test_a_profile_of_an_animated_webp_is_passed_over_as_browsers_do() -> None:
     files = _files()
     with_profile, without = (decode(files[f"webp-moving-ICCP-1-{name}"]).pixels for name in ("sound", "missing"))
     assert np.array_equal(with_profile, without)
+
+
+@pytest.mark.parametrize("size", [12, 13])
+def test_a_profile_segment_without_its_numbers_is_passed_over(size: int) -> None:
+    whole = saved(photo(120, 80), "JPEG")
+    segment = b"ICC_PROFILE\0\1"[:size]
+    shown = decode(whole[:2] + struct.pack(">2sH", b"\xff\xe2", 2 + size) + segment + whole[2:])
+    assert np.array_equal(shown.pixels, decode(whole).pixels)
+    assert shown.info.incomplete
+
+
+def test_more_levels_of_transparency_than_colours_are_passed_over() -> None:
+    whole = saved(photo(120, 80).quantize(64), "PNG")
+    chunk = b"tRNS" + b"\xff" * 300
+    place = whole.index(b"IDAT") - 4
+    checksum = struct.pack(">I", zlib.crc32(chunk))
+    shown = decode(whole[:place] + struct.pack(">I", 300) + chunk + checksum + whole[place:])
+    assert np.array_equal(shown.pixels, decode(whole).pixels)
+    assert shown.info.incomplete
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("head", [b"XX*\0", bytes(4), b"\xff\xff\xff\xff"])
+def test_an_exif_block_that_cannot_be_read_hides_no_avif(head: bytes, frames: int) -> None:
+    exif = Image.Exif()
+    exif[ARTIST] = "Ann Example"
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    more = [photo(120, 80).rotate(180)] * (frames - 1)
+    whole = saved(photo(120, 80), "AVIF", exif=exif, save_all=frames > 1, append_images=more)
+    damaged = whole.replace(block, head + block[4:])
+    shown = decode(damaged)
+    assert np.array_equal(shown.pixels, decode(whole).pixels)
+    assert shown.info.incomplete
+    assert [(one.block, one.reason) for one in read_metadata(damaged, Limits()).problems] == [("EXIF", DAMAGED)]
 
 
 @pytest.mark.long
