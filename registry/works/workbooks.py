@@ -38,6 +38,11 @@ _EMPTY_RESULT = re.compile(  # of a cell whose formula has an empty text as its 
 )
 _CELL_NUMBER = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3}\d{1,7})["']""")
 _MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s+ref=["']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})""")
+_HEAD = 1 << 16  # bytes of a part in which a sheet's dimension stands
+_UTF_16 = re.compile(rb"(\xff\xfe|\xfe\xff)|<\0|\0<")
+_DIMENSION = re.compile(rb"(<(?:\w+:)?dimension)\b[^<>]*?(/?>)")
+_RANGE = re.compile(rb"""\sref=["'](?:\$?[A-Za-z]{1,3}\$?\d{1,7}:?){1,2}["']""")
+_ESCAPED = re.compile("_x((?![Dd][89A-Fa-f])[0-9A-Fa-f]{4})_")  # a character (ECMA-376, part 1, 22.9.2.19)
 _STRICT = b"http://purl.oclc.org/ooxml/"
 _TRANSITIONAL = {
     b"spreadsheetml/main": b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
@@ -83,7 +88,7 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
         WrongUseError: The file is no workbook, is damaged, or is beyond the limits.
     """
     _check_package(name, data)
-    data = _guarded(name, lambda: _transitional(data))
+    data = _guarded(name, lambda: _readable(data))
     until = thread_time() + MAX_SECONDS
     values = _load(name, data, until, computed=True)
     titles = [sheet.title for sheet in _guarded(name, lambda: _used(name, values, until))]
@@ -213,20 +218,43 @@ def _part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no t
         return package.read(sheet._worksheet_path)  # noqa: SLF001 - the only place that has it
 
 
-def _transitional(data: bytes) -> bytes:
-    """A workbook with the namespaces that openpyxl knows: those of the strict variant are others."""
+def _readable(data: bytes) -> bytes:
+    """A workbook as openpyxl and the patterns above read it, rewritten where parts of it are otherwise."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as package:
-        relations = [info for info in package.infolist() if info.filename.endswith(".rels")]
-        if not any(_STRICT in package.read(info) for info in relations):
+        parts = [info for info in package.infolist() if info.filename.endswith((".xml", ".rels"))]
+        is_strict = any(_STRICT in package.read(info) for info in parts if info.filename.endswith(".rels"))
+        if not is_strict and not any(_is_odd(_head(package, info)) for info in parts):
             return data
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as written:
             for info in package.infolist():
                 content = package.read(info)
-                for strict, transitional in _TRANSITIONAL.items() if info.filename.endswith((".xml", ".rels")) else ():
-                    content = content.replace(_STRICT + strict, transitional)
-                written.writestr(info.filename, content)
+                written.writestr(info.filename, _rewritten(content) if info in parts else content)
     return out.getvalue()
+
+
+def _head(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with package.open(info) as part:
+        return part.read(_HEAD)
+
+
+def _is_odd(head: bytes) -> bool:
+    """Return True for a part in UTF-16, and for a sheet whose dimension is no range of cells."""
+    dimension = _DIMENSION.search(head)
+    return _UTF_16.match(head) is not None or (dimension is not None and not _RANGE.search(dimension[0]))
+
+
+def _rewritten(content: bytes) -> bytes:
+    """A part in UTF-8, with the namespaces that openpyxl knows and a dimension that it can read."""
+    if (wide := _UTF_16.match(content)) is not None:
+        text = content.decode("utf-16" if wide[1] else "utf-16-le" if content[1] == 0 else "utf-16-be")
+        content = re.sub(r"<\?xml[^>]*\?>", "", text, count=1).encode()
+    for strict, transitional in _TRANSITIONAL.items():
+        content = content.replace(_STRICT + strict, transitional)
+    dimension = _DIMENSION.search(content, 0, _HEAD)
+    if dimension is None or _RANGE.search(dimension[0]):
+        return content
+    return content[: dimension.start()] + dimension[1] + b' ref="A1"' + dimension[2] + content[dimension.end() :]
 
 
 class _Timed(io.BytesIO):
@@ -297,4 +325,5 @@ def _cell(value: object) -> str:
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).replace("\0", "").strip()
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if isinstance(value, str) else str(value)
+    return text.replace("\r\n", "\n").replace("\0", "").strip()

@@ -205,6 +205,32 @@ def test_every_row_is_read_whatever_size_a_sheet_claims() -> None:
     assert len(read) == 9
 
 
+@pytest.mark.parametrize(
+    "dimension", [b"", b'ref=""', b'ref="Sheet1!A1:B3"', b'ref="A1:B"', b'ref="#REF!"', b'ref="A1:B2 D4"']
+)
+def test_a_dimension_that_is_no_range_costs_nothing(dimension: bytes) -> None:
+    data = workbook(("file", "title"), ("a.jpg", "One"), ("b.jpg", "Two"))
+    assert list(works(changed(data, b'ref="A1:B3"', dimension))) == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_workbook_in_utf_16_is_checked_as_any_other(encoding: str) -> None:
+    data = workbook(("file", "title"), ("a.jpg", "=1"), ("b.jpg", "Zoë"))
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        sheet = package.read("xl/worksheets/sheet1.xml")
+    with pytest.raises(WrongRowsError) as raised:
+        works(changed(data, sheet, sheet.decode().encode(encoding)))
+    assert [line for line, _problem in raised.value.rows] == [2]
+    disordered = sheet.replace(b'<row r="3"', b'<row r="1"').decode().encode(encoding)
+    with pytest.raises(WrongUseError):
+        works(changed(data, sheet, disordered))
+
+
+def test_escaped_characters_of_a_text_are_read_as_such() -> None:
+    read = works(workbook(("file", "author"), ("a.jpg", "_x0041_nn_x000D_\nExample_x000D_"), ("b.jpg", "snake_x1_y")))
+    assert [one.author for one in read.values()] == ["Ann\nExample", "snake_x1_y"]
+
+
 def book_of(**sheets: list[tuple[object, ...]]) -> Workbook:
     book = Workbook()
     book.remove(book.worksheets[0])
