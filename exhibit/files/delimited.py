@@ -251,7 +251,7 @@ class _Decoder:
 
     def decode(self, block: bytes, final: bool = False) -> str:  # noqa: FBT001, FBT002 - as codecs have it
         if self._inner is None:
-            if block.isascii() and b"\0" not in block:
+            if block.isascii() and not _SHIFTED.search(block) and b"\0" not in block:
                 return block.decode("ascii")
             self.encoding = self._given or encoding_of(block)
             self._inner = codecs.getincrementaldecoder(self.encoding or "utf-8")("exhibit-marked")
@@ -297,6 +297,11 @@ _UNLIKELY = re.compile(
     r"|(?<=[A-Z])[ŠŽŸ](?=[a-z])"  # behind another capital, before a small letter: vowels of MacRoman
 )
 _GBK_SIGNS = frozenset({0xA1, 0xA2})
+_SHIFTED = re.compile(rb"\x1b[$(][@-Z]")
+"""Escape sequences of ISO-2022-JP, which is ASCII otherwise (RFC 1468)."""
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]|\x1b[$(][@-Z]")
+_RARE = re.compile("[\u0250-\u02ff\u0460-\u048f\u0590-\u05cf\u0700-\u07ff]")
+"""Of the letters that UTF-8 writes in two bytes, those of hardly any name: Syriac, Thaana, phonetic and old ones."""
 _WITHIN_A_WORD = re.compile("[A-Za-z][^\x00-\x7f][A-Za-z]")
 
 ENCODINGS: Mapping[str, str] = MappingProxyType({
@@ -304,7 +309,7 @@ ENCODINGS: Mapping[str, str] = MappingProxyType({
     "windows-1252": "cp1252", "macintosh": "mac_roman", "windows-1250": "cp1250", "ISO-8859-2": "iso8859_2",
     "windows-1251": "cp1251", "KOI8-R": "koi8_r", "windows-1253": "cp1253", "windows-1254": "cp1254",
     "windows-1257": "cp1257", "GBK": "gb18030", "Big5": "cp950", "Shift_JIS": "cp932", "EUC-JP": "euc_jp",
-    "EUC-KR": "cp949", "TIS-620": "cp874", "IBM850": "cp850",
+    "ISO-2022-JP": "iso2022_jp", "EUC-KR": "cp949", "TIS-620": "cp874", "IBM850": "cp850",
 })  # fmt: skip
 """Encodings that a person may choose, by their names at IANA, as Python names them; each with what extends it."""
 _EAST_ASIAN = re.compile("[\u2e80-\u9fff\uac00-\ud7a3]")
@@ -340,7 +345,7 @@ def candidates_of(data: bytes) -> list[Candidate]:
 
 def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
     """The first lines with letters beyond ASCII; none where the beginning isn't in the encoding."""
-    head = data[:_BLOCK]
+    head = data[_first_beyond_ascii(data) :][:_BLOCK]
     for mark, _encoding in _MARKS:
         head = head.removeprefix(mark)
     try:
@@ -351,6 +356,12 @@ def _lines_beyond_ascii(data: bytes, encoding: str) -> tuple[str, ...]:
         return ()
     lines = re.split("\r\n|\r|\n", text)
     return tuple(islice((line for line in lines if not line.isascii()), MAX_COMPARED))
+
+
+def _first_beyond_ascii(data: bytes) -> int:
+    """Return where the first line with bytes beyond ASCII or an escape sequence begins; 0 for text with zeros."""
+    found = None if b"\0" in data[:_BLOCK] else _BEYOND_ASCII.search(data)
+    return 0 if found is None else max(data.rfind(b"\n", 0, found.start()), data.rfind(b"\r", 0, found.start())) + 1
 
 
 def _strangeness(text: str) -> float:
@@ -392,7 +403,7 @@ def encoding_of(data: bytes) -> str:
             return encoding
     zeros, beyond = data.count(0), len(data.translate(None, bytes(range(128))))
     if _decodes(data, "utf-8") and zeros * 5 < len(data):
-        return "utf-8"
+        return "" if _SHIFTED.search(data) or _may_be_two_byte(data) else "utf-8"
     if zeros and max(zeros, beyond) * 5 >= len(data):
         # half of each separator: where the zeros lie tells which half comes first
         encoding = "utf-16-be" if data[0::2].count(0) > data[1::2].count(0) else "utf-16-le"
@@ -412,6 +423,17 @@ def _decodes(data: bytes, encoding: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _may_be_two_byte(data: bytes) -> bool:
+    """Whether what is UTF-8 may as well be short words of an encoding of two bytes, such as 小雪 in GBK.
+
+    All of it reads as letters of two bytes then, and a part of these as rare ones.
+    """
+    text = data[_first_beyond_ascii(data) :][:_BLOCK].decode("utf-8", "ignore")
+    beyond = [sign for sign in text if sign > "\x7f"]
+    rare = sum(bool(_RARE.match(sign)) for sign in beyond)
+    return rare * 4 >= max(1, len(beyond)) and all(sign <= "\u07ff" for sign in beyond)
 
 
 def _is_mostly_utf_8(data: bytes) -> bool:

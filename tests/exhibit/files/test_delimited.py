@@ -85,6 +85,7 @@ def test_a_first_line_that_cannot_be_read_is_refused() -> None:
 TOLD = [
     ("Größe, “Café” – 100 €, Ñandú, São Tomé", "cp1252"),
     ("Größe", "utf-8"),
+    ("Лев Толстой, қазақ, Nguyễn Phương, Зоё\u0308", "utf-8"),
     ("两只鸟，灯塔，夜晚", "gb18030"),
     ("Größe\n", "utf-16-le"),
 ]
@@ -101,6 +102,7 @@ def test_an_encoding_is_told_by_its_words(text: str, encoding: str) -> None:
         ("Łukasz Żółw", "cp1250"), ("Wałęsa, Łódź", "cp1250"), ("Dvořák, Žižkov, Český", "cp1250"),
         ("Лев Толстой", "cp1251"), ("Ёлка зима", "koi8_r"), ("Αθήνα", "cp1253"), ("Şişli Ağaoğlu", "cp1254"),
         ("葛飾北斎、さくら", "shift_jis"), ("臺灣攝影師陳明", "big5"),
+        ("山田太郎", "iso2022_jp"), ("a.jpg,小雪\n", "gbk"), ("Jiří Dvořák", "mac_latin2"),
     ],
 )  # fmt: skip
 def test_an_encoding_that_is_hardly_that_of_western_words_isnt_taken_for_it(text: str, encoding: str) -> None:

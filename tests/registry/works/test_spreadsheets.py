@@ -361,6 +361,8 @@ NAMES = "file,title,author\na.jpg,{},{}\n"
         ("Größe", "Bernd Groß", "cp1252", "windows-1252"),
         ("Harbour", "© Ann Lee", "cp1252", "windows-1252"),
         ("Olé – “ça” 50 €", "François Noël", "mac_roman", "macintosh"),
+        ("東京の夜", "山田太郎", "iso2022_jp", "ISO-2022-JP"),
+        ("雪", "小雪", "gbk", "GBK"),
     ],
 )
 def test_an_encoding_that_may_be_another_is_asked_for_with_its_words(
@@ -373,6 +375,14 @@ def test_an_encoding_that_may_be_another_is_asked_for_with_its_words(
     assert shown[name] == (text.splitlines()[1],)
     (one,) = read_works("t.csv", text.encode(encoding), encoding=ENCODINGS[name]).values()
     assert (one.title, one.author) == (title, author)
+
+
+def test_an_encoding_is_asked_for_wherever_its_first_letter_stands() -> None:
+    lines = "".join(f"{n}.jpg,Harbour\n" for n in range(20_000))
+    with pytest.raises(EncodingError) as raised:
+        works(f"file,title\n{lines}z.jpg,Größe\n".encode("cp1252"))
+    shown = {one.encoding: one.lines for one in raised.value.candidates}
+    assert shown["windows-1252"] == ("z.jpg,Größe",)
 
 
 def test_lines_in_another_encoding_than_most_are_errors_of_their_own() -> None:
