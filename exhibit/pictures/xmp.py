@@ -176,11 +176,14 @@ def _unicode(data: bytes) -> str:
 
 
 def _reference(found: re.Match[str]) -> str:
-    """Write a reference as XML knows it: ``&`` as it is meant, HTML's names as their characters."""
+    """Write a reference as XML knows it: ``&`` as it is meant, HTML's names as their characters.
+
+    A name that HTML doesn't know stands for something that is not read: it damages the property.
+    """
     decimal, hexadecimal, name = found.groups()
     if name is not None:
         meant = html.unescape(found[0])
-        return "&amp;" + name if meant == found[0] else meant
+        return DAMAGED + found[0].removeprefix("&") if meant == found[0] else meant
     if found[0] == "&":
         return "&amp;"
     if decimal is None and hexadecimal is None:

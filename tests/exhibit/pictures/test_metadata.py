@@ -147,6 +147,15 @@ def commented(comment: bytes) -> Image.Exif:
     return made
 
 
+def test_a_reference_to_an_unknown_name_is_no_author_and_is_reported() -> None:
+    told = read(jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "&author;</rdf:li>").encode()))
+    assert (told.author, told.title) == ("陈明", "Two parrots")
+    assert ("author", "damaged") in [(one.field, one.reason) for one in told.problems]
+    assert read(jpeg(xmp=XMP.replace("Ann Lee</rdf:li>", "Ann & Lee&nbsp;B</rdf:li>").encode())).author.startswith(
+        "Ann & Lee B"
+    )
+
+
 def test_a_source_type_and_a_label_of_generated_content_are_read_from_xmp() -> None:
     said = read(jpeg(xmp=MADE.encode()))
     assert said.source_type == "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
