@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -209,7 +209,8 @@ def _domain(given: str) -> str:
         return ""
     read = read_url(text if _SCHEME.match(text) else f"https://{text}")
     name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
-    if read is None or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
+    is_number = passes(IPv4Address, name) and name not in text  # browsers take 3 and 12.5 for addresses, too
+    if read is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
         said = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
         raise WrongUseError(said, hint=_("Write shop.example, without a path."))
     if read.href != f"{read.protocol}//{read.hostname}/" or read.hostname.startswith("*"):

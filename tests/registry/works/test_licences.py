@@ -128,6 +128,8 @@ def test_a_licence_names_a_host_as_people_write_it(host: str) -> None:
         ({"domain": "", "url_pattern": "https://*"}, "no place"),
         ({"domain": "not a domain"}, "isn't a domain"),
         ({"domain": "com"}, "isn't a domain"),
+        ({"domain": "3"}, "isn't a domain"),
+        ({"domain": "12.5"}, "isn't a domain"),
         ({"domain": "http://127.0.0.4:1/Sellers/other/"}, r"127.0.0.4:1/Sellers/other/\*"),
         ({"domain": "shop.example:8080"}, r"such as shop.example:8080/\*"),
         ({"domain": "*.shop.example"}, "Write shop.example for the whole site"),
