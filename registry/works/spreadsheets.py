@@ -104,6 +104,7 @@ LIKELY = "cp1252"
 """The encoding that is likely at most: others of one byte a character can give likely words, too."""
 SHOWN = 100  # lines that can't be used of which a sentence says why
 MAX_NUMBERS = 1_000  # further ones that are named by their numbers
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _FAILED = re.compile(r"#[A-ZÄÖÜÉ0-9/_]{2,20}[!?]|#N/?[AV]|#GETTING_DATA|Err:\d{3}")
 """What a cell shows whose formula failed (ECMA-376, part 1, 18.17.2.7), in the languages of programs."""
 _TEXT_OF_OTHERS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "HTML"), (b"<?xml", "XML"),
@@ -244,7 +245,7 @@ def may_be_chosen(headings: Sequence[str]) -> bool:
 def column_of(cell: str, aliases: Mapping[str, str]) -> str:
     """What a heading names by its words: a column, where it or one of the aliases is known."""
     composed = unicodedata.normalize("NFC", cell).replace("’", "'").lower()
-    words = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#"))
+    words = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#\ufeff\u200b"))
     return aliases.get(words) or aliases.get(words.replace(".", "")) or aliases.get(without_marks(words), words)
 
 
@@ -263,6 +264,10 @@ def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], need
             said = {"column": column, "most": columns[column]}
             raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
         filled[column] = plain(text)
+        if _UNREADABLE in text:
+            sentence = _("%(column)s has characters that an earlier program could not read: “%(given)s”.")
+            hint = _("Correct the text in the program it comes from, and save the table again as CSV UTF-8 or XLSX.")
+            raise WrongUseError(sentence % {"column": column, "given": filled[column][:MAX_SAMPLE]}, hint=hint)
         if _FAILED.fullmatch(text):
             sentence = _("%(column)s is “%(given)s”: its formula failed.") % {"column": column, "given": text}
             raise WrongUseError(sentence, hint=_("Mend the formula, or write its result in its place."))

@@ -1,7 +1,9 @@
 """Tables in whatever encoding and program they were saved, read within limits."""
 
+import codecs
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -383,6 +385,19 @@ def test_an_encoding_is_asked_for_wherever_its_first_letter_stands() -> None:
         works(f"file,title\n{lines}z.jpg,Größe\n".encode("cp1252"))
     shown = {one.encoding: one.lines for one in raised.value.candidates}
     assert shown["windows-1252"] == ("z.jpg,Größe",)
+
+
+@pytest.mark.parametrize("made", [lambda *rows: "\n".join(",".join(row) for row in rows).encode(), workbook])
+def test_a_name_that_an_earlier_program_could_not_read_is_an_error(made: Callable[..., bytes]) -> None:
+    data = made(("file", "author"), ("a.jpg", "H\N{REPLACEMENT CHARACTER}l"), ("b.jpg", "Ann"))
+    with pytest.raises(WrongRowsError) as raised:
+        works(data)
+    assert [line for line, _problem in raised.value.rows] == [2]
+    assert list(read_works("table", data, skips=True)) == ["b.jpg"]
+
+
+def test_a_mark_of_utf_8_that_comes_twice_is_no_part_of_a_heading() -> None:
+    assert list(works(2 * codecs.BOM_UTF8 + b"file,title\na.jpg,One\n")) == ["a.jpg"]
 
 
 def test_lines_in_another_encoding_than_most_are_errors_of_their_own() -> None:
