@@ -32,6 +32,7 @@ _DATES = (
     re.compile(r"(\d{4})()(\d{2})(\d{2})"),
     re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
 )
+_UNKNOWN = re.compile(r"[0 ]*:[0 ]*:[0 :]*")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})")
 ORDERS = ("day-month", "month-day")
 """What a person says of days like 01/02/2026: what comes first."""
@@ -180,9 +181,12 @@ def _check_order(text: str) -> None:
 
 
 def checked_date(text: str) -> str:
-    """A date as :func:`as_date` reads it; empty stays empty; raises ``WrongUseError`` for what isn't one."""
+    """A date as :func:`as_date` reads it; raises ``WrongUseError`` for what isn't one.
+
+    An empty one stays empty, and so does one that EXIF states as unknown, with zeros or blanks between its colons.
+    """
     read = as_date(text)
-    if text and not read:
+    if text and not read and not _UNKNOWN.fullmatch(text):
         _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
     return read

@@ -114,6 +114,12 @@ def test_dates_are_read_in_the_forms_that_programs_write_where_they_can_mean_one
     assert as_date(text) == iso
 
 
+@pytest.mark.parametrize("unknown", ["0000:00:00 00:00:00", "    :  :     :  :  ", "0000:00:00"])
+def test_a_date_that_exif_states_as_unknown_declares_none(unknown: str) -> None:
+    read = works(f"file,title,created\na.jpg,One,{unknown}\nb.jpg,Two,2024:05:31 14:30:00\n")
+    assert [(one.title, one.created) for one in read.values()] == [("One", ""), ("Two", "2024-05-31")]
+
+
 def test_the_order_that_a_person_says_settles_what_two_numbers_mean() -> None:
     assert (as_date("01/02/2026", "day-month"), as_date("01/02/2026", "month-day")) == ("2026-02-01", "2026-01-02")
     assert (as_date("31/05/2024", "month-day"), as_date("05/31/2024", "day-month")) == ("", "")
