@@ -64,6 +64,7 @@ def registered_line(facts: CaseFacts) -> str:
     parts += [f"after {what}, at {second(when)}" for what, when in before if when is not None and first - when > MOMENT]
     periods = [seen.period for seen in facts.sightings if seen.period and _ends_before(seen.period, first)]
     parts += [f"after a copy had been seen, in {quoted(period)}" for period in sorted(periods)[:1]]
+    parts += _late_pictures(facts)
     found = {seen.picture.digest for seen in facts.sightings}
     parts += ["with a file that is, byte for byte, one that was found"] * any(
         picture.digest in found for picture in work.pictures
@@ -71,6 +72,22 @@ def registered_line(facts: CaseFacts) -> str:
     if work.earlier_registration is not None:
         parts.append(f"somebody else had registered the like, at {second(work.earlier_registration)}")
     return ", ".join(parts)
+
+
+def _late_pictures(facts: CaseFacts) -> Iterator[str]:
+    """The registered pictures of matches that were added to the work after their copies had been seen."""
+    for number, picture in enumerate(facts.work.pictures, 1):
+        entries = [
+            proof for proof in facts.work.further_registrations if proof.opening.get("picture") == picture.digest.hex
+        ]
+        first = facts.work.registration
+        if not entries or (first is not None and first.opening.get("picture") == picture.digest.hex):
+            continue
+        added = min(proof.time for proof in entries)
+        numbers = {n for match in facts.matches if match.work_picture == picture.digest for n in match.sightings}
+        seen = earliest(one.first_seen for one in facts.sightings if one.number in numbers)
+        if seen is not None and added - seen > MOMENT:
+            yield f"picture {number} added at {second(added)}, after a copy of it had been seen, at {second(seen)}"
 
 
 def _stated_elsewhere(facts: CaseFacts) -> datetime | None:

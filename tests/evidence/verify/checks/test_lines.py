@@ -14,7 +14,8 @@ from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.case import MAX_NOT_CHECKED
 from evidence.verify.verifier import Verifier
 from exhibit.clock import rfc3339
-from tests.assets.bundles import Scene, resealed
+from exhibit.entries import EntryType
+from tests.assets.bundles import Scene, logged, resealed
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.judged import FORGED
 from tests.assets.resealing import Facts, sealed_lie
@@ -91,3 +92,15 @@ def test_a_work_registered_after_the_find_is_stated(scene: Scene, bundle: Path, 
     ):
         files, trust = forged(scene, files_of(bundle), Invention(facts=lie))
         assert words in lines(Verifier(trust).verify(packed(tmp_path / "late.zip", files)))["registered"]
+
+
+@pytest.mark.parametrize("seconds", [30, -30])
+def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_told(scene: Scene, told: Told, seconds: int) -> None:
+    [seen], work = scene.facts.sightings, scene.facts.work
+    assert seen.first_seen is not None
+    opening: dict[str, object] = {"owner_name": scene.facts.owner.name, "picture": work.pictures[0].digest.hex}
+    added = logged(scene.log, EntryType.REGISTRATION, opening, seen.first_seen + timedelta(seconds=seconds))
+    early = seen.first_seen - timedelta(days=900)
+    work = replace(work, registered_at=early, registration=None, further_registrations=(added,))
+    line = lines(told(replace(scene.facts, work=work)))["registered"]
+    assert ("after a copy of it had been seen" in line) is (seconds > 0)
