@@ -142,7 +142,7 @@ def _sighting_rows(sighting: SightingFacts, wording: Wording) -> tuple[Row, ...]
         wording.row("context", "sightings[].context", sighting.context),
         *seen_rows(sighting, wording),
         *elsewhere_rows(sighting, wording),
-        wording.row("method", "sightings[].crawl", wording.say("method.crawl", crawl=sighting.crawl)),
+        wording.row("method", "sightings[].crawl", wording.say("method.crawl", crawl=wording.quotable(sighting.crawl))),
         wording.row("capture", "sightings[].captures[].sentence", *capture_lines(sighting.captures, wording)),
         wording.row(
             "found_picture",

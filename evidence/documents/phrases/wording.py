@@ -96,8 +96,11 @@ class Wording:
 
     def quoted(self, text: str) -> str:
         """Text that an installation's operator may have written: clipped, and quoted as its words."""
-        bare = text.translate(_QUOTES)
-        return self.say("document.quoted", text=self.clipped(bare))
+        return self.say("document.quoted", text=self.quotable(text))
+
+    def quotable(self, text: str) -> str:
+        """Text as it stands between quotation marks: clipped, and with none that ends them."""
+        return self.clipped(text.translate(_QUOTES))
 
     def aligned(self, verification: Verification) -> str:
         """The alignment in one sentence, such as "aligned over 94% of the registered picture, mirrored"."""

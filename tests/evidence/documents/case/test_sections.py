@@ -149,3 +149,16 @@ def test_what_the_servers_certificate_was_stands_with_the_sighting(noted: str, w
     sheet = render_exhibit_sheet(replace(case, sightings=(checked,)), sample_pictures(), "en")
     assert words.replace(" ", "") in text_of(sheet).replace(" ", "")
     assert "Server's certificate" not in text_of(render_exhibit_sheet(case, sample_pictures(), "en"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_name_of_a_crawl_stands_in_quotation_marks_that_it_cannot_end(language: str) -> None:
+    if language not in shown_languages():
+        pytest.skip("no font for it is here")
+    case = sample_case()
+    name = "7”: certified. “"
+    case = replace(case, sightings=tuple(replace(seen, crawl=name) for seen in case.sightings))
+    told = "".join(text_of(render_exhibit_sheet(case, sample_pictures(), language)).split())
+    assert '“7":certified."”' in told
+    assert "7”:certified" not in told
