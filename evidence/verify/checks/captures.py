@@ -25,15 +25,15 @@ from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import inline_bodies, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
-from evidence.verify.checks.anonymous import Doubt, answer_remarks, place_remarks, request_remarks
-from evidence.verify.checks.embedding import LEAST_SIDE, NOT_NAMED, asks_for_password, use_of
+from evidence.verify.checks.anonymous import Doubt, answer_remarks, page_doubts, place_remarks, request_remarks
+from evidence.verify.checks.embedding import LEAST_SIDE, NOT_NAMED, asks_for_password, refreshes, use_of
 from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
 from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
 from evidence.verify.checks.surroundings import expect_surroundings, expect_undisturbed
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, NotFoundError, UnreadablePictureError
-from exhibit.network.addresses import host_of, origin_of, with_letters
+from exhibit.network.addresses import host_of, joined, origin_of, with_letters
 from exhibit.pictures.decode import Limits, decode, inspect
 
 Pixels = NDArray[np.uint8]
@@ -69,6 +69,7 @@ CAME_TO = {
 MOST = 0.5  # share of the pixels of lines that are as drawn here
 AROUND = 400  # pixels above the image where a screenshot begins that shows it alone
 MAX_HEAD = 64 << 10  # bytes in which the head of a page in MHTML ends
+_REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
 _MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
 MAX_REMARKS = 8  # so many are said of all visits of a bundle, doubts first
 FOUND, DOUBTFUL = "found the picture again", "was served the same bytes, and other readers may not be shown them"
@@ -325,7 +326,7 @@ def _check_served(capture: _Capture, network: NetworkRecord, recording: Recordin
     remarks += answer_remarks(recording, addresses)
     remarks += _of_visit(capture, last, ends.image)
     remarks += _of_bodies(recording.answers, network, addresses, stated.image)
-    remarks += place_remarks(addresses, ends.image if stated.image else None, sighting.peer)
+    remarks += place_remarks(addresses, last, ends.image if stated.image else None, sighting.peer)
     remarks += _of_login(capture, network)
     if stated.outcome == SHOWN:
         remarks += [*_of_page(capture, network, last), *image]
@@ -408,7 +409,11 @@ def _of_login(capture: _Capture, network: NetworkRecord) -> Iterator[str]:
 def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> Iterator[str]:
     """How far it is shown that the page shows a picture that was found again."""
     rendered, address = network.rendered, capture.sighting.page_url if page is None else page.record.url
+    if page is not None and plain_url(capture.sighting.page_url) != plain_url(capture.sighting.image_url):
+        yield from page_doubts(page)
     if rendered is None:
+        if target := _led_on(capture, page, address):
+            yield Doubt(f"the page leads readers on to {target[:100]!a}")
         use = _use_of(capture, "page", address)
         yield Doubt(f"no browser looked at the page, and its HTML {use}") if use else "no browser looked at the page"
         return
@@ -430,6 +435,15 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
     inline = capture.sighting.image_url[:5].lower() == "data:"
     if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
         yield "the browser itself was given other bytes"
+
+
+def _led_on(capture: _Capture, page: Answer | None, address: str) -> str:
+    """To which other address a page sends its readers by ``Refresh``, which no browser followed here; or empty."""
+    texts = [] if page is None else [page.response.header("refresh")]
+    if capture.inspection.sealed(capture.files.get("page", "")):
+        texts += refreshes(capture.read("page"))
+    targets = [joined(address, found[1]) or "" for text in texts if (found := _REFRESH.search(text))]
+    return next((target for target in targets if target and plain_url(target) != plain_url(address)), "")
 
 
 def _use_of(capture: _Capture, role: str, address: str) -> str:

@@ -29,16 +29,32 @@ ATTRIBUTES = {
 }  # fmt: skip
 """By which attributes an element shows an image; those named ``background`` and ``style`` do so in any."""
 PICTURES = frozenset({"img", "source", "picture", "input", "image"})
-NEVER_SHOWN = {"template": "holds it in a template, which isn't shown", "noscript": "shows it without scripts alone"}
+_INSTEAD = "holds it for browsers that can't show what stands around it"
+NEVER_SHOWN = {
+    "template": "holds it in a template, which isn't shown", "noscript": "shows it without scripts alone",
+    "select": "holds it in a list, which shows text alone", "datalist": "holds it in a list, which shows text alone",
+    "defs": "holds it in a drawing's definitions, which aren't shown",
+    "video": _INSTEAD, "audio": _INSTEAD, "canvas": _INSTEAD, "object": _INSTEAD,
+}  # fmt: skip
+"""What is said of an image in such an element: its content isn't shown, though it is markup."""
 EMBEDDED = ""
 NAMED = "names the image without embedding it"
 NOT_NAMED = "doesn't name the image"
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^()"']*+))\s*+\)""", re.IGNORECASE)
+_LOADED = re.compile(
+    r"@import\b[^;{}]*+|@(?:font-face|namespace|counter-style)\b[^;{}]*+(?:\{[^{}]*+)?+", re.IGNORECASE
+)
+"""What names an address in a style sheet and shows no image."""
 _BEGINS = r"(?:^|(?<=[;\s]))"
 _HIDES = re.compile(
     rf"{_BEGINS}(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse)"
-    r"|opacity\s*+:\s*+0*+(?:\.0*+)?+\s*+%?+\s*+(?:;|!|$)"
+    r"|content-visibility\s*+:\s*+hidden"
+    r"|(?:opacity\s*+:|filter\s*+:\s*+opacity\()\s*+(?:0*+(?:\.(?:0[0-9]*+)?+)?+|[0-4]?+(?:\.[0-9]*+)?+\s*+%)\s*+(?:;|!|\)|$)"
+    r"|transform\s*+:\s*+(?:scale[XY]?+\(\s*+0*+(?:\.0[0-9]*+)?+\s*+\)|translate(?:X|Y|3d)?+\(\s*+-[0-9]{4})"
+    r"|clip-path\s*+:\s*+(?:inset\(\s*+(?:100|[5-9][0-9])%|circle\(\s*+0)|clip\s*+:\s*+rect\((?:\s*+[01](?:px)?+[,\s]*+){4}\)"
+    r"|(?:left|top|right|bottom)\s*+:\s*+-[0-9]{3}(?:vw|vh|%|em|rem)"
+    r"|(?:max-)?+(?:width|height)\s*+:\s*+0*+(?:\.[0-9]*+)?+(?:em|rem|%|vw|vh)\s*+(?:;|!|$)"
     r"|(?:left|top|right|bottom|margin-left|margin-top|text-indent)\s*+:\s*+-[0-9]{4})",
     re.IGNORECASE,
 )
@@ -76,6 +92,18 @@ def asks_for_password(page: bytes) -> bool:
     tree = _read(page)
     fields = [] if tree is None else tree.iter("input")
     return any((one.get("type") or "").strip().lower() == "password" and not _why_unseen(one) for one in fields)
+
+
+def refreshes(page: bytes) -> list[str]:
+    """What a page's ``meta`` elements say of ``Refresh``: after how many seconds it leads where."""
+    tree = _read(page)
+    metas = [] if tree is None else tree.iter("meta")
+    return [
+        one.get("content") or ""
+        for one in metas
+        if (one.get("http-equiv") or "").strip().lower() == "refresh"
+        and next(one.iterancestors("noscript"), None) is None
+    ]
 
 
 def _read(page: bytes) -> Element | None:
@@ -133,7 +161,7 @@ def _uses(tree: Element, wanted: _Wanted) -> Iterator[str]:
 
 def _places(element: Element) -> Iterator[tuple[str, list[str]]]:
     """The addresses that stand in an element, by the attribute; ``style`` for its style or what a ``style`` holds."""
-    if element.tag == "style":
+    if element.tag == "style" and (element.get("media") or "").strip().lower() != "print":
         yield "style", _urls(element.text or "")
     for name, value in element.items():
         if name == "style":
@@ -145,7 +173,8 @@ def _places(element: Element) -> Iterator[tuple[str, list[str]]]:
 
 
 def _urls(style: str) -> list[str]:
-    return [next(filter(None, found.groups()), "") for found in _URL.finditer(_COMMENT.sub(" ", style))]
+    shown = _LOADED.sub(" ", _COMMENT.sub(" ", style))
+    return [next(filter(None, found.groups()), "") for found in _URL.finditer(shown)]
 
 
 def _why_useless(element: Element) -> str:
@@ -161,7 +190,7 @@ def _why_useless(element: Element) -> str:
 def _why_unseen(element: Element) -> str:
     """Why markup doesn't show an element, in words; empty where it does."""
     for one in (element, *element.iterancestors()):
-        if (tag := str(one.tag)) in NEVER_SHOWN:
+        if one is not element and (tag := str(one.tag)) in NEVER_SHOWN:
             return NEVER_SHOWN[tag]
         style = _COMMENT.sub(" ", one.get("style") or "")
         if one.get("hidden") is not None or _HIDES.search(style):

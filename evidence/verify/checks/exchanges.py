@@ -27,6 +27,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KINDS = {"warcinfo", "response", "request"}
 """What a recording holds: a record of another kind is of no exchange."""
 _ASKED = re.compile(rb"([A-Z]{1,20}) (\S+) HTTP/1\.[01]\r\n")
+_SPELLED_OUT = re.compile(r"^[^/]*@|#|\\|/(?:\.|%2e){1,2}(?:[/?]|$)", re.IGNORECASE)
+"""What no program writes into a request, and servers may read otherwise than who reads the record."""
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -136,6 +138,7 @@ def _read_request(record: Record) -> Request:
     headers = tuple((decoded(name).strip(), decoded(value).strip()) for name, value in pairs)
     hosts = [value for name, value in headers if name.lower() == "host"]
     whole = line is not None and len(hosts) == 1
+    whole = whole and _SPELLED_OUT.search(f"{hosts[0]}{decoded(line[2])}") is None if line else False
     asked = f"{record.url.partition('://')[0]}://{hosts[0]}{decoded(line[2])}" if line and whole else ""
     expect(
         whole and plain_url(asked) == plain_url(record.url),

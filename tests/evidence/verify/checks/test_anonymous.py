@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evidence.capture.plain import PAGE_ACCEPT
 from evidence.capture.wire import Exchange, write_warc
+from evidence.formats.records import Record, Response
 from evidence.verdict.result import State, Verdict
+from evidence.verify.checks.anonymous import place_remarks, request_remarks
 from evidence.verify.checks.captures import DOUBTFUL, FOUND
+from evidence.verify.checks.exchanges import Answer, Recording, Request
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
 from exhibit.entries import canonical
@@ -20,6 +25,7 @@ from tests.assets.resealing import Facts
 from tests.assets.tampering import files_of, packed
 
 WARC, NETWORK, HTML, IMAGE = CAPTURED
+AGENT = "ExhibitBot/0.1 (+https://example.org/bot)"
 HOST = "Host: copies.example\r\n"
 Told = Callable[..., Verdict]
 
@@ -29,28 +35,32 @@ def told(scene: Scene, bundle: Path, tmp_path: Path) -> Told:
     """Verifies a bundle whose capture holds other exchanges."""
 
     def tell(
-        page: bytes = PAGE, asked: str = "GET / HTTP/1.1\r\n" + HOST, image: str = "GET /field.jpg HTTP/1.1\r\n" + HOST,
+        *, page: bytes = PAGE, asked: str = "GET / HTTP/1.1\r\n" + HOST,
+        image: str = "GET /field.jpg HTTP/1.1\r\n" + HOST,
         sent: bytes = b"", head: str = "", image_head: str = "", more: Callable[[Facts], object] = bool,
+        agent: str = "tests", kind: str = "text/html",
     ) -> Verdict:  # fmt: skip
         def lie(facts: Facts, files: Files, _: Scene) -> None:
             at = parse_rfc3339(facts["sightings"][0]["captures"][0]["started"])
             network = json.loads(files[NETWORK])
 
-            def one(path: str, request: str, kind: str, heads: str, body: bytes) -> Exchange:
+            def one(path: str, request: str, media: str, heads: str, body: bytes) -> Exchange:
+                begun = at + timedelta(milliseconds=path != "/")
                 sized = heads if "content-length" in heads.lower() else f"{heads}Content-Length: {len(body)}\r\n"
-                answer = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{sized}\r\n".encode() + body
+                answer = f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\n{sized}\r\n".encode() + body
                 asks = request.encode() + b"\r\n" + (sent if path != "/" else b"")
                 url = f"https://copies.example{path}"
-                return Exchange(at, url, "203.0.113.9", bytearray(asks), bytearray(answer))
+                return Exchange(begun, url, "203.0.113.9", bytearray(asks), bytearray(answer))
 
             files[HTML] = page
             chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(files[IMAGE]), files[IMAGE])
             body = chunked if "chunked" in image_head.lower() else files[IMAGE]
-            exchanges = [one("/", asked, "text/html", head, page)]
+            exchanges = [one("/", asked, kind, head, page)]
             exchanges.append(one("/field.jpg", image, "image/jpeg", image_head, body))
             files[WARC] = write_warc(exchanges, {})
             for step, data in zip(network["exchanges"], (page, files[IMAGE]), strict=True):
                 step["bytes"] = len(data)
+            network["user_agent"] = agent
             files[NETWORK] = canonical(network)
             more(facts)
 
@@ -71,12 +81,15 @@ def captures(verdict: Verdict) -> tuple[str, tuple[str, ...]]:
 
 def test_the_requests_of_the_product_raise_no_doubt(told: Told) -> None:
     own = (
-        "User-Agent: tests\r\nAccept-Encoding: identity\r\nAccept: text/html\r\nConnection: keep-alive\r\n"
-        "Accept-Language: en-US\r\nsec-ch-ua: x\r\nSec-Fetch-Mode: navigate\r\nUpgrade-Insecure-Requests: 1\r\n"
+        f"User-Agent: {AGENT}\r\nAccept-Encoding: identity\r\nAccept: {PAGE_ACCEPT}\r\nConnection: keep-alive\r\n"
+        'Accept-Language: en-US\r\nsec-ch-ua: "Chromium";v="140", "Not=A?Brand";v="24"\r\nSec-Fetch-Mode: navigate\r\n'
+        "Upgrade-Insecure-Requests: 1\r\n"
     )
     image = f"GET /field.jpg HTTP/1.1\r\n{HOST}Referer: https://copies.example/\r\nCookie: a=1; b=2\r\n{own}"
     set_cookies = "Set-Cookie: a=1; path=/\r\nset-cookie: b=2\r\n"
-    outcome, remarks = captures(told(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies))
+    outcome, remarks = captures(
+        told(asked=f"GET / HTTP/1.1\r\n{HOST}{own}", image=image, head=set_cookies, agent=AGENT)
+    )
     assert (outcome, len(remarks)) == (FOUND, 1)  # no browser looked at the page
 
 
@@ -95,6 +108,17 @@ ASKED: dict[str, dict[str, Any]] = {
     "Accept-Language": {"asked": f"GET / HTTP/1.1\r\n{HOST}Accept-Language: tlh\r\n"},
     "User-Agent": {"asked": f"GET / HTTP/1.1\r\n{HOST}User-Agent: another\r\n"},
     "Referer": {"asked": f"GET / HTTP/1.1\r\n{HOST}Referer: https://login.example/\r\n"},
+    **{
+        name: {"asked": f"GET / HTTP/1.1\r\n{HOST}{name}: {value}\r\n"}
+        for name, value in {
+            "Accept": "text/html;token=secret", "ACCEPT-language": "en-US, x-secret", "Connection": "secret",
+            "Sec-Fetch-Token": "secret", "sec-fetch-Site": "secret", "Sec-CH-UA-Key": "?1", "pragma": "key=secret",
+            "Cache-Control": "key=secret", "Priority": "u=secret", "referer": "https://copies.example/admin?key=secret",
+            "REFERER": "https://ann:secret@copies.example/",
+        }.items()
+    },
+    "user-agent": {"asked": f"GET / HTTP/1.1\r\n{HOST}user-agent: Googlebot/2.1\r\n", "agent": "Googlebot/2.1"},
+    "own": {"image": f"GET /field.jpg HTTP/1.1\r\n{HOST}Cookie: own=1\r\n", "image_head": "Set-Cookie: own=1\r\n"},
     "X-Folded": {"asked": f"GET / HTTP/1.1\r\n{HOST}Accept: x\nX-Folded: 1\r\n"},
 }  # fmt: skip
 
@@ -104,6 +128,35 @@ def test_a_request_that_is_no_anonymous_readers_is_told(told: Told, name: str) -
     outcome, remarks = captures(told(**ASKED[name]))
     assert outcome == DOUBTFUL
     assert any(name in remark for remark in remarks), remarks
+
+
+@pytest.mark.parametrize("host", [HOST, "Host: ann:secret@copies.example\r\n"])
+@pytest.mark.parametrize(
+    "target", ["/admin/../field.jpg", "/%2E/field.jpg", "/field.jpg#secret", "\\field.jpg", "/field.jpg"]
+)
+def test_a_request_that_servers_may_read_otherwise_is_none_for_the_address(told: Told, host: str, target: str) -> None:
+    verdict = told(image=f"GET {target} HTTP/1.1\r\n{host}")
+    state = next(check.state for check in verdict.checks if check.name == "capture:01-1")
+    assert state is (State.PASSED if (host, target) == (HOST, "/field.jpg") else State.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("by", "domain", "counts"),
+    [
+        ("www.copies.example", "copies.example", True), ("copies.example", "", True), ("www.copies.example", "", False),
+        ("mine.example", "", False), ("mine.example", "copies.example", False), ("mine.com", "com", False),
+    ],
+)  # fmt: skip
+def test_a_cookie_counts_for_the_hosts_for_which_it_was_set(by: str, domain: str, *, counts: bool) -> None:
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    to = "other.com" if domain == "com" else "copies.example"
+    header = ("Set-Cookie", f"a=1; Path=/; Domain={domain}" if domain else "a=1")
+    record = Record("response", f"https://{by}/", at, "203.0.113.9", "", b"", (0, 0))
+    answer = Answer(record, f"https://{by}/", Response(302, (header,), b""), None, None)
+    url = f"https://{to}/"
+    request = Request(url, at + timedelta(seconds=1), "GET", (("Cookie", "a=1"),), has_body=False)
+    doubts = list(request_remarks(Recording([answer], [request], []), (url, url), AGENT))
+    assert (not doubts) is counts
 
 
 ANSWERED = {
@@ -126,8 +179,53 @@ def test_an_answer_whose_end_is_ambiguous_is_told(told: Told, name: str) -> None
     assert doubted, check.sentence
 
 
+SERVED = {
+    "as text": {"kind": "text/plain; charset=utf-8"}, "as bytes": {"kind": "application/octet-stream"},
+    "to be saved": {"head": "Content-Disposition: attachment; filename=a.html\r\n"},
+    "packed by another": {"head": "Content-Encoding: br\r\n"},
+    "and left at once": {"head": "Refresh: 0; url=/login\r\n"},
+    "and left by markup": {"page": b'<meta http-equiv="Refresh" content="1;URL=\'/login\'">' + PAGE},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_a_page_that_browsers_do_not_show_is_told(told: Told, name: str) -> None:
+    outcome, remarks = captures(told(**SERVED[name]))
+    assert (outcome, len(remarks)) == (DOUBTFUL, 2), remarks  # and no browser looked at it
+
+
+@pytest.mark.parametrize("kind", ["Text/HTML; charset=gbk", "application/xhtml+xml", ""])
+def test_a_page_that_browsers_show_raises_no_doubt(told: Told, kind: str) -> None:
+    again = b'<meta http-equiv=refresh content=300><meta http-equiv=refresh content="9;url=/#top">'
+    outcome, remarks = captures(told(kind=kind, page=PAGE + again))
+    assert (outcome, len(remarks)) == (FOUND, 1), remarks
+
+
+def test_an_answer_that_ends_early_is_told(told: Told) -> None:
+    _, remarks = captures(told(image_head="Content-Length: 99999\r\n"))
+    assert any("before its Content-Length" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize(("page", "doubts"), [("10.0.0.7", 1), ("127.0.0.1", 1), ("1.1.1.1", 0)])
+def test_a_page_from_a_server_that_nobody_else_reaches_is_told(page: str, doubts: int) -> None:
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    url = "https://copies.example/"
+    one, other = (
+        Answer(Record("response", url, at, peer, "", b"", (0, 0)), url, Response(200, (), b""), None, None)
+        for peer in (page, "8.8.8.8")
+    )
+    assert len(list(place_remarks((url, url), one, other, "8.8.8.8:443"))) == doubts
+
+
 @pytest.mark.parametrize(
-    "head", ["Age: 99999999\r\n", "age: 999999999999999999\r\n", "Date: Mon, 01 Jan 2001 00:00:00 GMT\r\n"]
+    "head",
+    [
+        "Age: 99999999\r\n",
+        "Age: 99999999.0\r\n",
+        "Age: 0, 99999999\r\n",
+        "age: 999999999999999999\r\n",
+        "Date: Mon, 01 Jan 2001 00:00:00 GMT\r\n",
+    ],
 )
 def test_an_answer_that_is_years_old_is_told(told: Told, head: str) -> None:
     check = next(one for one in told(image_head=head).checks if one.name == "capture:01-1")

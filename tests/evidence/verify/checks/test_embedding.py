@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from evidence.verify.checks.embedding import EMBEDDED, MAX_PAGE, asks_for_password, use_of
+from evidence.verify.checks.embedding import EMBEDDED, MAX_PAGE, asks_for_password, refreshes, use_of
 from exhibit.digests import Digest
 
 BYTES = b"the bytes of an image"
@@ -18,7 +18,11 @@ EMBEDS = (
     "<input type=image src=field.jpg>", "<body background=field.jpg>", '<img src="f%69eld.jpg">',
     "<img src=http://copies.example/field.jpg>", "<img src=field.jpg width=100% height=auto>",
     '<img src=field.jpg style="opacity:0.5;max-width:100%">', "<!-- no --><img src=field.jpg><!-- field.jpg -->",
-    '<base href="/x/"><img src=../field.jpg>',
+    '<base href="/x/"><img src=../field.jpg>', '<object data="field.jpg">o</object>',
+    '<p style="opacity:.1"><img src=field.jpg>',
+    '<img src=field.jpg style="width:10%;height:1em;transform:scale(0.9) translateX(-50%);opacity:50%">',
+    '<style>@font-face{src:url(a.woff)}@import "b.css";.a{background:url(field.jpg)}</style><p class=a>',
+    '<div style="height:0;padding-bottom:56%"><img src=field.jpg></div>',
 )  # fmt: skip
 SHOWS_NOTHING = (
     "<!-- removed: field.jpg --><img src=other.jpg>", "<!-- <img src=field.jpg> -->", "<p>field.jpg</p>",
@@ -33,6 +37,15 @@ SHOWS_NOTHING = (
     "<a href=field.jpg>x</a>", "<a href=field.jpg><img src=o.jpg></a>", "<meta property=og:image content=field.jpg>",
     "<link rel=preload as=image href=field.jpg>", "<img src=/other/field.jpg>", "<base href=/x/><img src=field.jpg>",
     "<picture><source srcset=field.jpg></picture>", "<input type=text src=field.jpg>", "", "<p>Nothing.</p>",
+    "<video src=a.mp4><img src=field.jpg></video>", "<canvas><img src=field.jpg></canvas>",
+    "<object data=o.png><img src=field.jpg></object>", "<select><option><img src=field.jpg></select>",
+    "<svg><defs><image href=field.jpg /></defs></svg>", "<style>@import url(field.jpg);</style>",
+    "<style>@font-face { src: url(field.jpg) }</style>", "<style media=print>p{background:url(field.jpg)}</style>",
+    '<img src=field.jpg style="opacity:.001">', '<img src=field.jpg style="filter: opacity(0)">',
+    '<img src=field.jpg style="transform:scale(0)">', '<img src=field.jpg style="transform:translateX(-9999px)">',
+    '<img src=field.jpg style="clip-path:inset(100%)">', '<img src=field.jpg style="clip:rect(0, 0, 0, 0)">',
+    '<img src=field.jpg style="left:-100vw">', '<img src=field.jpg style="width:.1em">',
+    '<p style="content-visibility:hidden"><img src=field.jpg>',
     "<img src=//elsewhere.example/field.jpg>", "<img src=field.jpg?v=2>", f"<img src='{INLINE}'>",
 )  # fmt: skip
 
@@ -49,6 +62,13 @@ def test_markup_that_shows_the_image_embeds_it(html: str) -> None:
 @pytest.mark.parametrize("html", SHOWS_NOTHING)
 def test_what_names_the_image_without_showing_it_does_not_embed_it(html: str) -> None:
     assert use(html) != EMBEDDED
+
+
+def test_what_a_page_says_of_leading_on_is_read_where_browsers_read_it() -> None:
+    page = b"<meta http-equiv=REFRESH content='0; url=/login'><!-- <meta http-equiv=refresh content='1;url=/x'> -->"
+    assert refreshes(page + b"<noscript><meta http-equiv=refresh content='0;url=/plain'></noscript>") == [
+        "0; url=/login"
+    ]
 
 
 def test_an_image_inside_the_page_is_found_by_its_bytes_where_markup_shows_them() -> None:
