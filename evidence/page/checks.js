@@ -26,8 +26,12 @@ const developmentOf = (pinned) => (pinned.development ? { development: pinned.la
 const some = (names) => names.slice(0, 3).join(", ") + (names.length > 3 ? ", …" : "");
 const moment = (time) => `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 
+/** Signs that nobody sees, and letters that are blank on every page. */
+const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}\u2800\u{13441}\u{13442}\u{16fe4}]/gu;
+const hasVisibleLetter = (name) => /[\p{L}\p{N}]/u.test(folded(name));
+
 /** A name without what readers don't tell apart: those that are equal are one. */
-const folded = (name) => name.normalize("NFKC").toLowerCase().normalize("NFKC").replace(/[\p{C}\u115f\u1160\u3164\uffa0]/gu, (sign) => (/\s/.test(sign) ? " " : "")).split(/\s+/).filter(Boolean).join(" ");
+const folded = (name) => name.normalize("NFKC").toLowerCase().normalize("NFKC").replace(UNSEEN, (sign) => (/\s/.test(sign) ? " " : "")).split(/\s+/).filter(Boolean).join(" ");
 
 /** What looking gives: passed with a sentence, or what an error says. */
 async function checked(name, look) {
@@ -130,17 +134,21 @@ function containerOf({ bundle, broken, large }) {
   return "The ZIP is byte for byte the one that these contents give.";
 }
 
-/** The sealed record where it has its form, else null, and the checks that it doesn't pass: `facts`, `party`. What it says besides is shown and not checked. */
+/** The sealed record where it has its form, else null, and the checks that it doesn't pass: `facts`, `party`, `confirmed`. What it says besides is shown and not checked. */
 async function factsOf(inspection) {
   let facts = null;
   const read = await checked("facts", async () => {
     if (!inspection.isSealed(FACTS)) throw new Unchecked("The sealed record isn't here as it was sealed.");
-    facts = await inspection.readJson(FACTS, "facts");
+    const sealed = await inspection.readJson(FACTS, "facts");
+    const { matter } = inspection.manifest;
+    must(sealed.owner.name === matter.owner && sealed.number === matter.case && sealed.bundle === matter.bundle, "The facts are about another case than the manifest.");
+    must(hasVisibleLetter(sealed.owner.name), "The facts name no owner with a letter that can be seen.");
+    facts = sealed;
     return "";
   });
   if (read.state !== "passed") return [null, [read]];
-  const party = await checked("party", () => partyOf(facts));
-  return [facts, party.state === "passed" ? [] : [party]];
+  const checks = [await checked("party", () => partyOf(facts)), await checked("confirmed", () => decisionOf(facts))];
+  return [facts, checks.filter(({ state }) => state !== "passed")];
 }
 
 /** A host as addresses write it, or an empty string. */
@@ -164,7 +172,7 @@ function partyOf({ party, sightings, matches }) {
     must(!username && !password, `An address names a user, which nobody visits and which looks like a host: ${quoted(address.slice(0, 200))}.`);
   }
   must(["domain", "account"].includes(party.kind), `There is no party of the kind ${quoted(party.kind)} in a case.`);
-  must(/[\p{L}\p{N}]/u.test(folded(party.name)), "The facts name a party without a name.");
+  must(hasVisibleLetter(party.name), "The facts name a party without a name.");
   if (party.kind === "account") return "";
   const own = hostOf(`http://${party.name.trim()}/`);
   if (!own) throw new Unchecked(`${quoted(party.name)} can't be read as a host here.`);
@@ -172,6 +180,17 @@ function partyOf({ party, sightings, matches }) {
   must(!others.length, `The facts name the party ${quoted(party.name)}, and a page lies on ${some(others)}.`);
   const below = [...new Set(sightings.map((one) => hostOf(one.page_url)))].filter((host) => host && host !== own);
   if (below.length) throw new Unchecked(`${some(below)} lies below ${quoted(party.name)}: whether anybody may have a name there, ${COMMAND} says.`);
+  return "";
+}
+
+/** Whether the decision is one that there is, and names who took it; that it is that person's is the installation's word. */
+function decisionOf({ decision, sightings, matches, licence_check: search }) {
+  const isOpen = decision.decision === "open";
+  must(["open", "confirmed", "licensed", "cleared"].includes(decision.decision), `A case can't be decided to be ${quoted(decision.decision)}.`);
+  must(isOpen === (decision.at === null), "An open case states when it was decided, or a decided one doesn't.");
+  must(isOpen || sightings.length || matches.length, "The record of a work, without any sighting, states a decision.");
+  const isNamed = decision.demonstration || hasVisibleLetter(decision.by.split(" (token ")[0]);
+  must(decision.decision !== "confirmed" || search.covered || isNamed, "The case was confirmed, and nobody is named who did.");
   return "";
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,7 +26,7 @@ from tests.assets.conflicts import conflicts
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.hostile_zips import HOSTILE
 from tests.assets.tampering import files_of, packed, packed_bytes, rebagged, zipped
-from tests.assets.verify_page import RESULT, Page
+from tests.assets.verify_page import RESULT, Page, by_python
 from tests.assets.witnesses import with_cosigner
 
 pytestmark = pytest.mark.timeout(300)
@@ -110,6 +111,7 @@ PARTIES = {
     "www.copies.example": "failed",
     "": "failed",
     "\u3164": "failed",
+    "\U00013441\ufe0f": "failed",
 }
 
 
@@ -122,6 +124,37 @@ def test_pages_that_lie_elsewhere_than_the_party_fail(scene: Scene, page: Page, 
     assert (outcome, states.get("party", "holds").replace("not checked", "incomplete")) == (PARTIES[name],) * 2
     by_command = {check.name: str(check.state) for check in Verifier(scene.trust).verify(path).checks}["party"]
     assert by_command == "failed" or outcome == "holds"
+
+
+OTHER_CASES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "another owner": (lambda facts: facts["owner"].update(name="Bob"), "facts"),
+    "another number": (lambda facts: facts.update(number="C-9"), "facts"),
+    "another bundle": (lambda facts: facts.update(bundle=2), "facts"),
+    "a decision that there is none of": (lambda facts: facts["decision"].update(decision="convicted"), "confirmed"),
+    "a decision by nobody": (lambda facts: facts["decision"].update(by="\u3164\U00013442 (token x)"), "confirmed"),
+    "a decision at no time": (lambda facts: facts["decision"].update(at=None), "confirmed"),
+    "an account without a name": (lambda facts: facts["party"].update(kind="account", name="\U00013442"), "party"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", OTHER_CASES)
+def test_facts_of_another_case_and_a_decision_by_nobody_fail(
+    scene: Scene, page: Page, tmp_path: Path, name: str
+) -> None:
+    change, check = OTHER_CASES[name]
+
+    def lie(facts: dict[str, Any], files: Files, _: Scene) -> None:
+        change(facts)
+        files["data/facts.json"] = canonical(facts)
+
+    whole = files_of(scene.write(tmp_path / "whole.zip"))
+    files, trust = forged(scene, whole, Invention(facts=lie))
+    page.pin(trust)
+    outcome, states = page.check(packed(tmp_path / "case.zip", files))
+    page.pin(scene.trust)
+    assert (outcome, states[check]) == ("failed", "failed")
+    assert by_python(tmp_path / "case.zip", trust)[1][check] == "failed"
 
 
 FACTS = {
