@@ -58,10 +58,12 @@ def fold_name(name: str) -> str:
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_IGNORABLE = re.compile("[\u034f\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Marks that change no sign by themselves (Unicode, ``Default_Ignorable_Code_Point``, those of category Mn)."""
 
 
 def _is_unseen(sign: str) -> bool:
-    return _is_blank(sign) or unicodedata.category(sign) in _UNSEEN
+    return _is_blank(sign) or unicodedata.category(sign) in _UNSEEN or _IGNORABLE.match(sign) is not None
 
 
 def _is_blank(sign: str) -> bool:

@@ -61,4 +61,6 @@ def test_what_shows_no_letter_is_no_name(name: str) -> None:
 def test_names_that_readers_do_not_tell_apart_are_one() -> None:
     same = ["Ann Lee", "ann lee", " ANN  LEE\n", "\uff21nn Lee", "A\u200bnn\u3000Lee", "Ann\u3164 Lee"]
     assert len({fold_name(name) for name in same}) == 1
+    marked = ("Ann\u034f", "A\ufe0fnn", "\u17b4Ann", "An\u180bn", "Ann\U000e0100")
+    assert {fold_name(name) for name in marked} == {"ann"}
     assert len({fold_name(name) for name in ("Ann", "Anne", "A nn", "Bea", "")}) == 5
