@@ -140,3 +140,20 @@ def test_a_find_that_two_cases_rest_on_is_reported_and_fails_neither(
     assert [one["case"] for one in told["cases"]] == [scene.facts.number, "C-8"]
     main(["verify", str(paths[0]), str(paths[1]), "--trust", str(trust)])
     assert told["sentence"] in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("page", "image", "is_shared"),
+    [
+        ("http://copies.example", "", True), ("https://COPIES.example:443/#top", "", True),
+        ("", "", False), ("https://copies.example/?page=2", "", False),
+    ],
+)  # fmt: skip
+def test_a_find_is_the_same_however_its_address_is_written(
+    scene: Scene, tmp_path: Path, page: str, image: str, *, is_shared: bool
+) -> None:
+    [seen] = scene.facts.sightings
+    other = replace(scene.facts, number="C-8", sightings=(replace(seen, page_url=page, image_url=image),))
+    paths = [scene.write(tmp_path / "A.zip"), resealed(scene, other).write(tmp_path / "B.zip")]
+    accounts = [Verifier(scene.trust).verify(path).account for path in paths]
+    assert bool(shared_finds(accounts)) is is_shared
