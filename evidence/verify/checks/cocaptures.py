@@ -39,6 +39,7 @@ from evidence.verify.checks.proofs import expect_logged, read_checkpoint, signer
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.network.addresses import is_confusable
 from exhibit.plain import fold_name
 
 MAX_PARTNERS = 16
@@ -190,7 +191,7 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
         raise UnknownWitnessError(f"{about}, and no pinned key shows that this bundle is of that one.")
     if pin.operator and fold_name(pin.operator) in {fold_name(log.operator) for log in mine}:
         raise NotFoundError(f"{pin.operator} runs both logs, as the trust list says: nobody else saw the page.")
-    who, (agrees, differs) = pin.operator or origin, map(_words, compared)
+    who, (agrees, differs) = _called(pin.operator or origin), map(_words, compared)
     when, source = second(sealed.statement.started), _place(sealed.statement, network)
     said = f"{who} visited with it at {when}. {source} The same: {agrees}. Different: {differs}."
     if why := _unseen(sealed.statement, network):
@@ -201,6 +202,11 @@ def _answer(bundle: _Bundle, visit: _Visit, challenge: bytes, answer: PartnerAns
     if "picture" not in compared[0]:
         raise NotFoundError(f"{said} It didn't see this picture.")
     return passed(name, said, who, pin.label * pin.development)
+
+
+def _called(name: str) -> str:
+    """A partner's name, with a warning where its letters may be taken for others."""
+    return name + (" (in letters that look like others)" if is_confusable(name) else "")
 
 
 def _place(said: Statement, network: NetworkRecord) -> str:

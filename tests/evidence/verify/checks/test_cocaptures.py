@@ -123,6 +123,19 @@ def test_one_operator_of_both_is_nobody_else(seen: SeenTwice, tmp_path: Path, na
     assert verdict.failures == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "is_told"), [("\u0410nn", True), ("An\u0578", True), ("Анна", False), ("写真館 Bea", False)]
+)
+def test_a_name_in_letters_that_look_like_others_is_told(
+    seen: SeenTwice, tmp_path: Path, name: str, *, is_told: bool
+) -> None:
+    [pin] = seen.trust.partners
+    trust = replace(seen.trust, partners=(replace(pin, operator=name),))
+    verdict = Verifier(trust).verify(packed(tmp_path / "seen.zip", seen.files))
+    [whole] = [check for check in verdict.checks if check.name == WHOLE]
+    assert (whole.state, "look like others" in whole.by) == (State.PASSED, is_told)
+
+
 @pytest.mark.parametrize("name", TOLD)
 def test_what_a_web_archive_told_is_told_as_its_word(seen: SeenTwice, tmp_path: Path, name: str) -> None:
     lie, state, words = TOLD[name]
