@@ -210,7 +210,9 @@ def rendered(facts: Facts, files: Files) -> None:
     capture = facts["sightings"][0]["captures"][0]
     record, warc = json.loads(files[NETWORK]), files[EXCHANGE]
     place = Place("shown", 40.0, 30.0, 80.0, 60.0)
-    plain = encoded(Image.new("RGB", (1280, 900), "white"), "PNG")
+    shot = Image.new("RGB", (1280, 900), "white")
+    shot.paste(textured(1, (80, 64)), (40, 30))
+    plain = encoded(shot, "PNG")
     resources = []
     loaded = (("document", PAGE), ("image", files[IMAGE]))
     for step, (kind, body) in zip(record["exchanges"], loaded, strict=True):

@@ -67,6 +67,8 @@ CAME_TO = {
     "unreachable": "the page or the image couldn't be had",
 }
 MOST = 0.5  # share of the pixels of lines that are as drawn here
+LINES = 10  # pixels beside an image's edge on which lines around it may lie
+FLAT = 6  # levels by which the pixels of one colour differ at most
 AROUND = 400  # pixels above the image where a screenshot begins that shows it alone
 MAX_HEAD = 64 << 10  # bytes in which the head of a page in MHTML ends
 _REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
@@ -432,6 +434,10 @@ def _of_page(capture: _Capture, network: NetworkRecord, page: Answer | None) -> 
         yield Doubt(f"{words}, and the rendered HTML {use}" if use else words)
     elif words := TO_BE_SEEN[places[0].how]:
         yield Doubt(words)
+    else:
+        large = [place for place, part in zip(places, seen, strict=True) if min(part) >= LEAST_SIDE]
+        if _is_blank(capture, rendered, [Place(**asdict(place)) for place in large]):
+            yield Doubt("where the image is said to be, the screenshot shows one colour alone")
     inline = capture.sighting.image_url[:5].lower() == "data:"
     if not inline and all(got.sha256 != capture.stated.image for got in network.resources):
         yield "the browser itself was given other bytes"
@@ -472,6 +478,34 @@ def _seen_part(place: Place, shown: tuple[float, float], width: int) -> tuple[in
     across = min(place.x + place.width, width) - max(place.x, 0)
     down = min(place.y + place.height, shown[1]) - max(place.y, shown[0])
     return max(round(across), 0), max(round(down), 0)
+
+
+def _is_blank(capture: _Capture, rendered: Rendered, places: Sequence[Place]) -> bool:
+    """Whether a sealed screenshot shows one colour alone at each of some places, and the image isn't of one colour."""
+    role = "screenshot-boxed" if "screenshot-boxed" in capture.files else "screenshot"
+    both = [capture.files.get(name, "") for name in (role, "captured-image")]
+    if capture.place >= MAX_COMPARED or not all(map(capture.inspection.sealed, both)):
+        return False
+    top = rendered.boxed_screenshot_from if role == "screenshot-boxed" else 0
+    page = decode(capture.read(role), Limits(max_bytes=MAX_WARC)).pixels
+    try:
+        image = decode(capture.read("captured-image"), Limits(max_bytes=MAX_WARC)).pixels
+    except UnreadablePictureError:
+        return False
+    inside = [_within(page, place, top) for place in places]
+    return not _is_flat(image) and all(part.size and _is_flat(part) for part in inside)
+
+
+def _within(page: Pixels, place: Place, top: float) -> Pixels:
+    """What a screenshot shows of a place, without the lines around it."""
+    left, upper = max(place.x, 0) + LINES, max(place.y - top, 0) + LINES
+    right, lower = place.x + place.width - LINES, place.y - top + place.height - LINES
+    return page[round(upper) : max(round(lower), 0), round(left) : max(round(right), 0)]
+
+
+def _is_flat(pixels: Pixels) -> bool:
+    """Whether pixels have one colour, but for what compression leaves."""
+    return bool((np.ptp(pixels, axis=(0, 1)) <= FLAT).all())
 
 
 def _of_forms(capture: _Capture, rendered: Rendered) -> Iterator[str]:

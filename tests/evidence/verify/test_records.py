@@ -435,3 +435,19 @@ def test_a_visit_whose_page_shows_the_picture_needs_no_remark(scene: Scene, bund
     verdict = verified(scene, bundle, browser(), tmp_path / "shown.zip")
     assert verdict.outcome is ExitCode.DONE
     assert {line.of: line.value for line in verdict.lines}["capture"] == "found the picture again"
+
+
+@pytest.mark.parametrize("how", ["white", "gray", "spotted", "elsewhere"])
+def test_a_screenshot_that_shows_no_picture_where_it_is_said_to_be_is_told(
+    scene: Scene, bundle: Path, tmp_path: Path, how: str
+) -> None:
+    """A picture that is covered, transparent or hidden has a place on the page, and isn't to be seen."""
+    spot = (60, 50, 20, 20) if how == "spotted" else (0, 0, 0, 0)
+    page = blank(how if how in {"white", "gray"} else "white", spot)
+    if how == "elsewhere":
+        page = blank("white", (900, 30, 80, 60))
+    visit = browser(held("screenshot.png", page), held("screenshot-boxed.png", boxed(page, [PLACE])))
+    verdict = verified(scene, bundle, visit, tmp_path / "blank.zip")
+    assert verdict.outcome is ExitCode.DONE
+    line = next(line.value for line in verdict.lines if line.of == "capture")
+    assert ("one colour alone" in line) is (how != "spotted")
