@@ -52,7 +52,7 @@ def first_lines(inspection: Inspection, facts: CaseFacts | None, checks: Sequenc
 
 def _work_lines(inspection: Inspection, facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
     yield _line("work", work_line(facts), "work.title", checks)
-    yield _line("registered", registered_line(facts), "work.registered_at", checks)
+    yield _line("registered", registered_line(inspection, facts), "work.registered_at", checks)
     if told := documents_line(inspection, facts):
         yield _line("documents", told, "work.attachments[].title", checks)
     if facts.work.public_page:

@@ -7,15 +7,18 @@ so a verdict begins with it.
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from evidence.facts.case import CaseFacts, PictureFacts
+import numpy as np
+
+from evidence.facts.case import CaseFacts, MatchFacts, PictureFacts
 from evidence.facts.provenance import authors_of, read_provenance
 from evidence.verdict.result import Check, Line, second
 from evidence.verify.checks.contents import LIMITS
 from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.order import SLACK
-from exhibit.errors import NotFoundError
+from exhibit.errors import NotFoundError, UnreadablePictureError
 from exhibit.network.addresses import without_scheme
 from exhibit.periods import days_of, earliest, stated_time
+from exhibit.pictures.decode import decode
 from exhibit.pictures.metadata import DAMAGED, ENCODING, FileMetadata, read_metadata
 from exhibit.plain import has_visible_letter
 
@@ -48,7 +51,7 @@ def work_line(facts: CaseFacts) -> str:
     return ", ".join(parts)
 
 
-def registered_line(facts: CaseFacts) -> str:
+def registered_line(inspection: Inspection, facts: CaseFacts) -> str:
     """When the work was registered here, and what had been before."""
     work, entry = facts.work, facts.work.registration
     parts = [second(work.registered_at)]
@@ -66,12 +69,30 @@ def registered_line(facts: CaseFacts) -> str:
     parts += [f"after a copy had been seen, in {quoted(period)}" for period in sorted(periods)[:1]]
     parts += _late_pictures(facts)
     found = {seen.picture.digest for seen in facts.sightings}
-    parts += ["with a file that is, byte for byte, one that was found"] * any(
-        picture.digest in found for picture in work.pictures
-    )
+    if any(picture.digest in found for picture in work.pictures):
+        parts.append("with a file that is, byte for byte, one that was found")
+    elif any(_shows_the_same(inspection, facts, match) for match in facts.matches[:MAX_READ]):
+        parts.append("with a file that shows, pixel for pixel, what one that was found shows")
     if work.earlier_registration is not None:
         parts.append(f"somebody else had registered the like, at {second(work.earlier_registration)}")
     return ", ".join(parts)
+
+
+def _shows_the_same(inspection: Inspection, facts: CaseFacts, match: MatchFacts) -> bool:
+    """Whether both pictures of a match have the same pixels, as after bytes were added or metadata was removed."""
+    registered = next((one for one in facts.work.pictures if one.digest == match.work_picture), None)
+    found = next((one.picture for one in facts.sightings if one.picture.digest == match.picture), None)
+    if registered is None or found is None or (registered.width, registered.height) != (found.width, found.height):
+        return False
+    if not (inspection.sealed(registered.file) and inspection.sealed(found.file)):
+        return False
+    try:
+        one, other = (
+            decode(inspection.sealed_bytes(of.file, LIMITS.max_bytes), LIMITS).pixels for of in (registered, found)
+        )
+    except (NotFoundError, UnreadablePictureError):
+        return False
+    return np.array_equal(one, other)
 
 
 def _late_pictures(facts: CaseFacts) -> Iterator[str]:

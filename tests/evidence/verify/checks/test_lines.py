@@ -15,7 +15,7 @@ from evidence.verify.checks.case import MAX_NOT_CHECKED
 from evidence.verify.verifier import Verifier
 from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
-from tests.assets.bundles import Scene, logged, resealed
+from tests.assets.bundles import Scene, encoded, found_bytes, logged, resealed, textured
 from tests.assets.corpus.deceit import Invention, forged
 from tests.assets.judged import FORGED
 from tests.assets.resealing import Facts, sealed_lie
@@ -104,3 +104,17 @@ def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_told(scene: Sc
     work = replace(work, registered_at=early, registration=None, further_registrations=(added,))
     line = lines(told(replace(scene.facts, work=work)))["registered"]
     assert ("after a copy of it had been seen" in line) is (seconds > 0)
+
+
+@pytest.mark.parametrize(("added", "words"), [(b"", "byte for byte"), (b"\0", "pixel for pixel"), (None, "")])
+def test_a_registered_file_that_is_the_found_one_is_told(
+    scene: Scene, told: Told, added: bytes | None, words: str
+) -> None:
+    [seen], [match], work = scene.facts.sightings, scene.facts.matches, scene.facts.work
+    data = encoded(textured(7, (80, 60)), "JPEG") if added is None else found_bytes(1) + added
+    own = replace(seen.picture, digest=scene.blobs.put(data), size=len(data), file=work.pictures[0].file)
+    work = replace(work, pictures=(own,), registration=None)
+    facts = replace(scene.facts, work=work, matches=(replace(match, work_picture=own.digest),))
+    line = lines(told(facts))["registered"]
+    assert words in line
+    assert ("byte for byte" in line, "pixel for pixel" in line).count(True) == bool(words)
