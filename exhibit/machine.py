@@ -39,6 +39,7 @@ _SEGMENT, _FILES = 16 * 1024**2, 16
 _OF_FILES = (errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENOTCONN)
 """What a firewall or a connection says, too, but never with a file's name."""
 DATABASE_SILENT = Sentence("The database doesn't answer.")
+REDIS_SILENT = Sentence("Redis doesn't answer.")
 DATABASE_FULL = Sentence("The database can't write: its disk is full or fails.")
 REDIS_FAILS = Sentence("Redis doesn't answer, or its disk or memory is full.")
 _DATABASE_DOWN = ("08", "53", "57P")

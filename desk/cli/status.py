@@ -12,7 +12,7 @@ from desk.cli.common.options import json_option
 from desk.cli.common.show import counted, fields, moment, say, table, tell
 from exhibit.clock import parse_rfc3339, rfc3339
 from exhibit.errors import ExitCode, ServiceMissingError
-from exhibit.machine import DATABASE_SILENT
+from exhibit.machine import DATABASE_SILENT, REDIS_SILENT
 from registry import jobs
 from registry.configuration import config_or_fault
 
@@ -22,11 +22,11 @@ from registry.configuration import config_or_fault
 def status_command(*, as_json: bool) -> None:
     """Say what runs, what waits, and how far long work is. Starts nothing.
 
-    Ends with 3 when nothing runs, or the database doesn't answer; with 2 where a setting is wrong, which is said after
-    what is known without the settings.
+    Ends with 3 when nothing runs, or the database or Redis doesn't answer; with 2 where a setting is wrong, which is
+    said after what is known without the settings.
     """
     from workers.operations import checks
-    from workers.servers import liveness, postgres
+    from workers.servers import liveness, postgres, redis
     from workers.tasks import supervisor
 
     config, fault = config_or_fault()
@@ -34,8 +34,12 @@ def status_command(*, as_json: bool) -> None:
     given = bool(config.database_url and config.redis_url)
     asked = fault is None and (status is not None or given)
     silent = asked and not postgres.database_answers(config)
-    work, why = _work_or_why() if asked and not silent else (_NOTHING, "")
-    silent = silent or bool(why)
+    # a command that needs the rows would wait for a Redis that is stopped
+    is_redis_silent = asked and not redis.redis_answers(config)
+    work, why = _NOTHING, DATABASE_SILENT if silent else REDIS_SILENT if is_redis_silent else ""
+    if asked and not why:
+        work, why = _work_or_why()
+        silent = bool(why)
     workers = workers_run(config)
     answer: dict[str, Any] = {
         "running": workers,
@@ -45,13 +49,14 @@ def status_command(*, as_json: bool) -> None:
         "replaced": [asdict(one) | {"at": rfc3339(one.at)} for one in liveness.replacements(config)],
         "data": str(config.data_dir),
         "database_silent": silent,
+        "redis_silent": is_redis_silent,
         "disk": {"crawling_stopped": not disk.ok, "sentence": disk.sentence},
         **work,
     }
     tell(answer, lambda: _show_status(answer, why, ZoneInfo(config.time_zone)), as_json=as_json)
     if fault is not None:
         raise fault
-    if not workers or silent:
+    if not workers or silent or is_redis_silent:
         finish(ExitCode.SERVICE_MISSING)
 
 
@@ -88,8 +93,8 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     for one in answer["replaced"]:
         at = moment(parse_rfc3339(one["at"]), zone)
         say(f"Replaced {one['name']} ({one['pid']}) at {at}: it gave no sign of life for {one['seconds']} seconds.")
-    if answer["database_silent"]:
-        say(f"{why or DATABASE_SILENT} What waits can't be told.")
+    if why:
+        say(f"{why} What waits can't be told.")
     if answer["disk"]["crawling_stopped"]:
         say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
     if answer["log_stopped"]:

@@ -1,5 +1,8 @@
 """The whole product while Redis or PostgreSQL stands still under load, as on a starved machine."""
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +17,7 @@ from tests.assets.shop import watch
 from tests.assets.site import Answer, Seen, Site
 from tests.assets.stack import Stack, patiently, running_stack
 from workers.servers.liveness import SECONDS_VARIABLE, replacements
+from workers.servers.product import CHECKOUT
 
 PAGES = 12
 SECONDS = 40.0
@@ -23,6 +27,9 @@ SERVERS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
     "redis": Stack.redis,
     "postgres": lambda stack: [one for first in stack.postmaster() for one in (first, *first.children())],
 }
+
+SAID_OF = {"redis": "redis", "postgres": "database"}
+"""What `exhibit status` calls each."""
 
 
 @pytest.mark.long
@@ -44,6 +51,12 @@ def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, op
             one.suspend()
         until = time.monotonic() + SECONDS
         try:
+            command = [sys.executable, "-m", "desk", "status", "--json"]
+            said = subprocess.run(
+                command, env=stack.environ, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=60
+            )
+            status = json.loads(said.stdout)
+            assert {one for one in ("redis", "database") if status[f"{one}_silent"]} == {SAID_OF[name]}
             wait_until(lambda: time.monotonic() > until)
         finally:
             for one in stopped:

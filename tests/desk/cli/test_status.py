@@ -1,8 +1,11 @@
 """`exhibit status`: what runs and what waits."""
 
+import socket
+
 import pytest
 
 from exhibit.config.config import Config
+from exhibit.machine import REDIS_SILENT
 from registry import jobs
 from registry.models import Owner, Picture
 from tests.assets.command_line import Terminal
@@ -28,6 +31,18 @@ def test_with_servers_of_ones_own_it_says_what_waits(
     line = next(one for one in ran.out.splitlines() if one.startswith("match: "))
     assert line.split()[-3:] == ["0", "0", "2"]
     assert set(cli.ask("status", code=3)["waiting"]) == {step.name for step in jobs.with_rows()}
+
+
+def test_it_names_a_redis_that_does_not_answer(
+    cli: Terminal, studio: str, monkeypatch: pytest.MonkeyPatch, config: Config
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("DATABASE_URL", config.database_url)
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{port}/0")
+    status = cli.ask("status", code=3)
+    assert (status["redis_silent"], status["database_silent"], status["waiting"]) == (True, False, {})
+    assert REDIS_SILENT in cli.run("status", code=3).out
 
 
 def test_where_a_setting_is_wrong_it_says_what_it_knows_without_and_then_that(
