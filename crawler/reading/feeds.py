@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import escape
 from io import BytesIO
 from typing import Any
 
@@ -32,6 +33,7 @@ _MEDIA = ("image", "video")
 _PREFIX = re.compile("[}:]")
 _SITEMAP_ROOT = re.compile(r"<(?:[a-z][\w.-]*:)?(?:urlset|sitemapindex|urlindex)\b", re.IGNORECASE | re.ASCII)
 _CLOSED = re.compile(r"</(?:[\w.-]+:)?(?:urlset|sitemapindex|urlindex)\s*>", re.IGNORECASE)
+_ADDRESS_TAG = re.compile(r"<(?:[\w.-]{1,60}:)?loc[\s>]", re.IGNORECASE)
 _NAME_LENGTH = 100
 _FIRST_YEAR = 1990
 """No date on the web is older; one that is was left empty."""
@@ -63,10 +65,11 @@ def read_sitemap(data: bytes, url: str, max_bytes: int, content_type: str = "") 
         encoding="utf-8", recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
         remove_comments=True, remove_pis=True,
     )  # fmt: skip
-    root = _sitemap_root(escape_ampersands(text), parser)
+    text = escape_ampersands(text)
+    root, lost = _more_complete(_sitemap_root(text, parser), text, parser)
     links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
-    room, unread = Room(), 0
+    room, unread = Room(), lost
     for entry in root.iter():
         values = _values(entry)
         if "loc" not in values or _name(entry) in _MEDIA:
@@ -100,6 +103,40 @@ def _sitemap_root(text: str, parser: etree.XMLParser) -> Untyped:
         if root is not None and _name(root) in ("urlset", "sitemapindex", "urlindex"):
             return root
     raise RefusedError("The sitemap can't be read.", reason=Reason.UNREADABLE)
+
+
+def _more_complete(root: Untyped, text: str, parser: etree.XMLParser) -> tuple[Untyped, int]:
+    """Return the tree that holds more addresses, and how many of the text it lacks.
+
+    XML's recovery leaves out everything behind an unquoted attribute or a second root element; HTML's does not. So the
+    HTML parser reads what is not well-formed, too.
+    """
+    if not any(error.level == etree.ErrorLevels.FATAL for error in parser.error_log):
+        return root, 0
+    text = _without_comments(_without_cdata(text))
+    html_parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_pis=True)
+    with suppress(etree.LxmlError):
+        other = etree.fromstring(text.encode("utf-8"), html_parser)
+        root = max(root, other, key=_count_addresses)
+    return root, max(0, len(_ADDRESS_TAG.findall(text)) - _count_addresses(root))
+
+
+def _count_addresses(root: Untyped) -> int:
+    return 0 if root is None else sum(_name(entry) == "loc" for entry in root.iter())
+
+
+def _without_cdata(text: str) -> str:
+    """The text with the content of its CDATA sections escaped instead."""
+    first, *others = text.split("<![CDATA[")
+    parts = (part.partition("]]>") for part in others)
+    return first + "".join(escape(inside) + rest for inside, _, rest in parts)
+
+
+def _without_comments(text: str) -> str:
+    """The text without its comments; one that is never closed is none."""
+    first, *others = text.split("<!--")
+    parts = (part.partition("-->") for part in others)
+    return first + "".join(rest if end else inside for inside, end, rest in parts)
 
 
 def _decode(data: bytes, content_type: str) -> str:

@@ -307,6 +307,37 @@ def test_a_slightly_broken_sitemap_means_what_it_says(data: bytes) -> None:
     assert image.context.startswith("Caf\u00e9")
 
 
+ONE, TWO = ("<url><loc>https://s.example/1?a=1&b=2</loc></url>", "<url><loc>https://s.example/2</loc></url>")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<urlset xmlns=http://www.sitemaps.org/schemas/sitemap/0.9>{ONE}{TWO}</urlset>",
+        f"<urlset><url id=1>{ONE[5:]}{TWO}</urlset>",
+        f"<urlset>{ONE}</urlset>\n<?xml version='1.0'?><urlset>{TWO}</urlset>",
+        f"<urlset>{ONE}</urlset>{TWO}</urlset>",
+        f"<urlset nowrap><!-- {TWO} --><url><loc><![CDATA[https://s.example/1?a=1&b=2]]></loc></url>{TWO}</urlset>",
+    ],
+)
+def test_a_sitemap_that_is_not_well_formed_is_read_to_its_end(text: str) -> None:
+    document = read_sitemap(text.encode(), HERE, 1 << 20)
+    assert [link.url for link in document.links] == ["https://s.example/1?a=1&b=2", "https://s.example/2"]
+    assert not document.left_out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9>{ONE}{TWO}</urlset>',
+        f"<urlset><!--{ONE}{TWO}</urlset>",
+    ],
+)
+def test_addresses_that_no_parser_finds_in_a_sitemap_are_counted(text: str) -> None:
+    document = read_sitemap(text.encode(), HERE, 1 << 20)
+    assert len(document.links) + document.left_out.get(LeftOut.ENTRIES, 0) == 2
+
+
 def test_entries_of_a_sitemap_that_name_no_page_or_picture_are_counted() -> None:
     data = b"""<urlset><url><loc>mailto:a@b.example</loc></url><url><loc/></url><url><loc>http://example.org/1</loc>
         <image:image><image:loc>http://[bad/</image:loc></image:image></url></urlset>"""
