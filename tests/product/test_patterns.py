@@ -12,6 +12,7 @@ OWN = {
 """Modules with patterns for texts of the product's or the operator's own, and which texts these are."""
 MADE_LATER = {
     "crawler.reading.page_layout": "the end of a picture's name, 100 characters at most",
+    "crawler.reading.policy": "the name of the crawler, looked for in a line of robots.txt",
     "desk.cli.api": "addresses of the API, on the command line",
     "desk.doors": "addresses of the site, written in that module",
     "evidence.documents.phrases": "phrases of the documents",
