@@ -1,7 +1,7 @@
 """The queue of cases: which of an owner's cases are asked for, and in which order, group by group."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -117,6 +117,11 @@ def filled(of: Owner, states: Iterable[State]) -> set[State]:
     asked = [Exists(cases.filter(_STATES[state])) for state in states]
     found = Owner.objects.filter(pk=of.pk).values_list(*asked).get()
     return {state for state, there in zip(states, found, strict=True) if there}
+
+
+def count_in_other_states(of: Owner, wanted: Wanted) -> int:
+    """Count the cases for which everything but the state holds, if none in that state does."""
+    return 0 if wanted.state == State.ALL else chosen(of, replace(wanted, state=State.ALL)).count()
 
 
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:

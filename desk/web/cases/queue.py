@@ -84,6 +84,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "narrowed": bool(
             wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party or wanted.assigned
         ),
+        "in_other_states": 0 if found or skip or not wanted.words else queue.count_in_other_states(owner, wanted),
         "states": [(state, words) for state, words in STATES if state not in empty or state == wanted.state],
         "sorts": SORTS,
         "group_kinds": GROUPS,
