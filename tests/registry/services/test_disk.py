@@ -16,6 +16,8 @@ from registry.services.disk import disk_is_full, room_of
 from registry.services.services import Services
 from workers.operations.checks import disk_check
 
+pytestmark = pytest.mark.root
+
 INODES = 1_000
 
 
