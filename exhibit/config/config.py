@@ -26,8 +26,6 @@ _GIB = 1024**3
 _MIB = 1024**2
 _PREFIX = "EXHIBIT_"
 _HINT = "docs/operator.md says how settings are written; `make reference` lists them all."
-_FORMER = {"index_cache_bytes"}
-"""Settings of earlier versions, which are passed over."""
 _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 
@@ -302,8 +300,6 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object
 
 def _by_field(given: Mapping[str, object], names: dict[str, str], where: str) -> dict[str, tuple[str, object]]:
     """What is given by the names of fields, each with what it is called in a sentence and its value."""
-    former = _FORMER | {environment_name(name) for name in _FORMER}
-    given = {name: value for name, value in given.items() if name not in former}
     for name in given:
         if name not in names:
             close = difflib.get_close_matches(name, names, n=1)

@@ -14,9 +14,10 @@ def keep_private() -> None:
 
 
 def closed(data_dir: Path) -> int:
-    """Close what an earlier version left open in the data folder; returns how many files and folders that were.
+    """Close files and folders of the data folder that others may read, such as settings that an editor saved.
 
-    What lies behind a closed door isn't looked for. The folder itself may let the group of its servers pass.
+    Returns how many they were. What lies behind a closed door isn't looked for. The folder itself may let the group of
+    its servers pass.
     """
     mended, waiting = 0, [data_dir]
     while waiting:

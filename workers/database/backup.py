@@ -22,7 +22,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.config.config import FILE_NAME, Config
 from exhibit.config.secrets import INSTALLATION, REDIS_PASSWORD, all_mounted
 from exhibit.digests import CHUNK, Digest
-from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.files.blobs import BlobStore
 from exhibit.files.durable import settle, settle_path
 from exhibit.files.locks import alone
@@ -38,7 +38,6 @@ from workers.database.backup_format import (
     LogState,
     Part,
     blob_name,
-    parse_description,
     verify_written,
 )
 from workers.database.dumping import dump_rows
@@ -47,7 +46,7 @@ Tell = Callable[[str], None]
 _LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"
 _BLOB = r"blobs/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}"
 _MADE = re.compile(rf"({_LISTED}|{_BLOB}|files/.+-[0-9a-f]{{16}})(\.partial)?")
-"""What a backup's folder holds beside its description; nothing else is ever removed but what an earlier one named."""
+"""What a backup's folder holds beside its description; nothing else is ever removed."""
 _BEGUN = ".backup-"
 _TOP = re.compile(
     rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_BEGUN)}.*|lost\+found"
@@ -228,7 +227,6 @@ class _Folder:
         self.beside = place
         self._named: set[str] = set()
         self._whole: set[str] = set()
-        self._earlier = _files_of(place / DESCRIPTION)
 
     def holds(self, name: str, digest: str) -> bool:
         """Whether a file is there with these bytes; it is read. One with others stays until better ones come."""
@@ -261,16 +259,8 @@ class _Folder:
         settle_path(self.beside)
         for path in list(self.beside.rglob("*")):  # of an earlier backup, or of one that was broken off
             name = path.relative_to(self.beside).as_posix()
-            if path.is_file() and name not in self._named and (_MADE.fullmatch(name) or name in self._earlier):
+            if path.is_file() and name not in self._named and _MADE.fullmatch(name):
                 path.unlink()
-
-
-def _files_of(description: Path) -> set[str]:
-    """The files of the data folder that the backup holds which is there; none of one that can't be read."""
-    try:
-        return {part.name for part in parse_description(description.read_bytes()).files}
-    except (FileNotFoundError, IntegrityError):
-        return set()
 
 
 class _Tar:

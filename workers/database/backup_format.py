@@ -6,7 +6,7 @@ blobs-HASH.txt            the digests of the exact bytes, one a line
 blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
 files/…-HASH              of the data folder: exhibit.toml, searches/, benchmark/, secrets/, what the settings name
 
-HASH is the beginning of the SHA-256 of what a file holds. In ``exhibit-backup/1`` files of the data folder have none.
+HASH is the beginning of the SHA-256 of what a file holds.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Set as AbstractSet
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 
-FORMAT, EARLIER = "exhibit-backup/2", "exhibit-backup/1"
+FORMAT = "exhibit-backup/1"
 DESCRIPTION = "backup.json"
 BLOBS, FILES = "blobs/", "files/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -30,6 +30,7 @@ _BEGINNINGS = (".backup-", "database-", "blobs-", FILES)
 """Of the names of files that only a backup has."""
 _NAME_ONE = "Name the folder or the TAR file that `exhibit backup` wrote."
 _HINT = "Make another backup, or take an earlier one."
+_OTHER_FORMAT = "Restore it with the version that made it. Backups from before version 1.0 cannot be converted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ class Description:
     files: tuple[Part, ...]  # of the data folder
     log: LogState
     left_out: tuple[str, ...]  # files that the settings name and that lie elsewhere, or that were to be left out
-    database: int = 0  # bytes that the rows took there; 0 where the backup doesn't say
-    damaged: tuple[str, ...] = ()  # digests of exact bytes that had changed, or couldn't be read, and aren't in it
+    database: int  # bytes that the rows took there
+    damaged: tuple[str, ...]  # digests of exact bytes that had changed, or couldn't be read, and aren't in it
 
     def to_json(self) -> bytes:
         """As it stands in the backup."""
@@ -77,12 +78,12 @@ def parse_description(data: bytes) -> Description:
     """The inverse of :meth:`Description.to_json`; raises ``IntegrityError`` for anything else."""
     try:
         told: dict[str, Any] = json.loads(data)
-        if told.pop("format") not in {FORMAT, EARLIER}:
-            raise IntegrityError("This backup is of another version.", hint="Restore it with the version that made it.")
+        if told.pop("format") != FORMAT or told.keys() != {field.name for field in fields(Description)}:
+            raise IntegrityError("The backup has the format of another version of Exhibit.", hint=_OTHER_FORMAT)
         parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**{"path": part["name"].removeprefix(FILES), **part}) for part in told.pop("files"))
+        files = tuple(Part(**part) for part in told.pop("files"))
         log = LogState(**told.pop("log"))
-        left_out, damaged = tuple(told.pop("left_out")), tuple(told.pop("damaged", ()))
+        left_out, damaged = tuple(told.pop("left_out")), tuple(told.pop("damaged"))
         rows, listed = parts["rows"], parts["listed"]
         return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -39,11 +39,7 @@ FILES_OF_DATABASE = 2_000
 _GIB = 1024**3
 FOLDER = "restoring"  # of the data folder: what is on its way into the database
 _BEGUN = "begun"  # in it, from just before the rows are put back: the digest of their dump
-FOLDED = {
-    "0045_ledger_effects": "0001_squashed_0045_ledger_effects",
-    "0077_web_archive": "0046_squashed_0077_web_archive",
-}
-"""The migrations up to each of these are one by now: a database has gone through none of them, or through all."""
+_MIGRATIONS = Path(__file__).parents[2] / "registry" / "migrations"
 _FOREIGN = "There are rows in the database already: nothing was restored."
 _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
 
@@ -68,8 +64,8 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
     4. Hold the log's root against the backup's, and make the indexes again.
 
     Raises ``IntegrityError`` when the backup is damaged, or the restored log isn't that of the backup,
-    ``WrongUseError`` when the product runs, there are rows, the backup is of a later version or too early a one, or the
-    disk is too small.
+    ``WrongUseError`` when the product runs, there are rows, the backup has the schema of another version, or the disk
+    is too small.
     """
     with _alone(config):
         tell("Reading the backup.")
@@ -170,33 +166,24 @@ def _staged(made: Path, place: Path, description: Description) -> Path:
                 missing.remove(name)
             if not missing:
                 break
-        _refuse_others(dump, description)
+        _refuse_other_schema(dump, description)
     except ExhibitError:
         shutil.rmtree(made)
         raise
     return dump
 
 
-def _refuse_others(dump: Path, description: Description) -> None:
-    """Raise ``WrongUseError`` for rows in a form that only a later version knows, or this one no more."""
-    known = {path.stem for path in (Path(__file__).parents[2] / "registry" / "migrations").glob("0*.py")}
-    held = migrations_in(dump, "registry")
-    if too_early(held):
-        told = f"This backup is of too early a version of Exhibit ({description.version})"
-        hint = "Restore it with a version in between, start that once, and make a backup with it."
-        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
-    later = sorted(name for name in held - known if name > list(FOLDED)[-1])
-    if later:
-        told = f"This backup is of a later version of Exhibit ({description.version}, {later[-1]})"
-        hint = "Restore it with the version that made it, or a later one."
-        raise WrongUseError(f"{told}: nothing was restored.", hint=hint)
+def _refuse_other_schema(dump: Path, description: Description) -> None:
+    """Raise ``WrongUseError`` for a dump that went through migrations which this version does not have."""
+    if unknown := unknown_migrations(migrations_in(dump, "registry")):
+        schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown[-1]})"
+        hint = "Restore it with the version that made it. Backups from before version 1.0 cannot be converted."
+        raise WrongUseError(f"The backup has {schema}: nothing was restored.", hint=hint)
 
 
-def too_early(names: set[str]) -> bool:
-    """Whether rows went through migrations of the registry that are one by now, but not through the last of them."""
-    first, last = FOLDED
-    between = any(first < name < last and "squashed" not in name for name in names)
-    return first not in names or (between and last not in names)
+def unknown_migrations(applied: set[str]) -> list[str]:
+    """Return the applied migrations of the registry that this version does not have, in order."""
+    return sorted(applied - {path.stem for path in _MIGRATIONS.glob("[!_]*.py")})
 
 
 def _bytes_back(config: Config, place: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import django
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
-from django.db.migrations.recorder import MigrationRecorder
 
 from exhibit.config.secrets import master_key
 from exhibit.errors import ServiceMissingError
@@ -17,16 +16,19 @@ from indexer.picture.spaces import DESCRIPTOR
 from registry.configuration import load_config
 from registry.services.same_secrets import keep_marks
 from registry.services.services import Services
-from workers.database.restore import FOLDED, take_up, too_early
-from workers.database.unpacking import unpack
+from workers.database.restore import take_up, unknown_migrations
 
 _LOCK = 0x45584D47
+_OTHER_SCHEMA = (
+    "Start the version that created it. A database from before version 1.0 cannot be converted: "
+    "set EXHIBIT_DATA to an empty folder, or DATABASE_URL to an empty database."
+)
 
 
 def migrate() -> bool:
     """Apply what is missing and return whether anything was; some 50 ms when nothing is.
 
-    Raises ``ServiceMissingError`` when the database doesn't answer, refuses or is of too early a version,
+    Raises ``ServiceMissingError`` when the database doesn't answer, refuses or has the schema of another version,
     ``ConfigError`` when the secrets here aren't those of the installation.
     """
     config = load_config()
@@ -38,11 +40,8 @@ def migrate() -> bool:
         if behind:
             from django.core.management import call_command
 
-            with _alone():
-                unpack(config)
-                with transaction.atomic():  # killed meanwhile, none is applied
-                    _name_folded()
-                    call_command("migrate", verbosity=0, interactive=False)
+            with _alone(), transaction.atomic():  # killed meanwhile, none is applied
+                call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
         end_restore()
         if config.database_url:
@@ -52,15 +51,6 @@ def migrate() -> bool:
         said = str(error).strip().splitlines()[0]
         raise ServiceMissingError(f"The database can't be brought up to date: {said}") from error
     return behind
-
-
-def _name_folded() -> None:
-    """Note of a database that went through the first migrations one by one that it has what they are now."""
-    recorder = MigrationRecorder(connection)
-    applied = recorder.applied_migrations()
-    for last, folded in FOLDED.items():
-        if ("registry", last) in applied and ("registry", folded) not in applied:
-            recorder.record_applied("registry", folded)
 
 
 def _keep_shipped() -> None:
@@ -79,7 +69,7 @@ def _keep_shipped() -> None:
 def is_behind() -> bool:
     """Whether the database's schema is of an earlier version, by the names of migrations alone: all commands ask it.
 
-    Raises ``ServiceMissingError`` where it is too early a one.
+    Raises ``ServiceMissingError`` for the schema of another version: a later one, or one from before version 1.0.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('django_migrations')")
@@ -87,10 +77,11 @@ def is_behind() -> bool:
             return True
         cursor.execute("SELECT app, name FROM django_migrations")
         done = set(cursor.fetchall())
-    of_registry = {name for label, name in done if label == "registry"}
-    if of_registry and too_early(of_registry):
-        hint = "Start a version in between once, then this one."
-        raise ServiceMissingError("The database is of a version that is too early.", hint=hint)
+    if unknown := unknown_migrations({name for label, name in done if label == "registry"}):
+        sentence = (
+            f"The database has the schema of another version of Exhibit ({unknown[-1]}), which this one cannot use."
+        )
+        raise ServiceMissingError(sentence, hint=_OTHER_SCHEMA)
     files = ((app.label, path) for app in apps.get_app_configs() for path in Path(app.path).glob("migrations/[!_]*.py"))
     return any((label, path.stem) not in done for label, path in files)
 

@@ -35,7 +35,7 @@ def look_for_damage(services: Services) -> None:
     with suppress(FileNotFoundError, ValueError):
         turn = int(place.read_text("ascii"), 16) % 256
     known: list[Digest] = []
-    with suppress(ValueError):  # an earlier version left half a list, and those that it lacks are found again
+    with suppress(ValueError):  # a damaged list is written anew, and those that it lacks are found again
         known = damaged(services.config)
     found = {*blobs.changed(f"{turn:02x}"), *known}
     wrong = [digest.hex for digest in found if digest in blobs and not blobs.is_whole(digest)]

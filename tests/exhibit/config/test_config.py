@@ -85,10 +85,6 @@ def test_an_unknown_name_stops_with_the_name_that_was_meant(tmp_path: Path) -> N
         loaded(tmp_path, 'data_dir = "/elsewhere"')
 
 
-def test_a_setting_of_an_earlier_version_is_passed_over(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "index_cache_bytes = 5\nworkers = 3", EXHIBIT_INDEX_CACHE_BYTES="7").workers == 3
-
-
 def test_a_file_that_windows_saved_is_read_or_its_encoding_is_said(tmp_path: Path) -> None:
     (tmp_path / "exhibit.toml").write_text("web_port = 8091", "utf-8-sig")
     assert load_config({"EXHIBIT_DATA": str(tmp_path)}).web_port == 8091

@@ -6,7 +6,7 @@ from pathlib import Path
 from exhibit.files.private import closed, keep_private
 
 
-def test_what_an_earlier_version_left_open_is_closed_once(tmp_path: Path) -> None:
+def test_what_others_may_read_in_the_data_folder_is_closed_once(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         folder = tmp_path / "data"

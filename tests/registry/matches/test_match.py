@@ -1,16 +1,13 @@
 """From a sighting to a case: whose it is, what a licence does to it, and that nothing is done twice."""
 
-from importlib import import_module
 from io import BytesIO
 
 import pytest
-from django.apps import apps
 from django.template.loader import render_to_string
 from PIL import Image
 
 from desk.schemas.cases import Use
 from registry.bundles.facts import picture_facts
-from registry.db.rows import write
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Match, Owner, Picture
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
@@ -115,29 +112,3 @@ def test_a_copy_whose_file_breaks_off_opens_a_case_and_says_so(inline: SyncRunne
     told = render_to_string("web/broken-off.html", {"picture": match.found})
     assert "breaks off" in told
     assert not render_to_string("web/broken-off.html", {"picture": match.registered}).strip()
-
-
-@pytest.mark.long
-def test_what_was_refused_is_read_once_more_and_little_in_place_keeps_no_probability(
-    inline: SyncRunner,
-) -> None:
-    studio = owner("studio")
-    data = photograph(1)
-    register(inline.services, studio, data)
-    match_pictures(inline.services, see(inline, studio, copy_of(data), photograph(5)[:-100], b"not a picture"))
-    cut = Picture.objects.get(incomplete=True)
-    write(cut, refusal="truncated", incomplete=None, width=None)  # as an earlier version had left it
-    sure, little = Match.objects.get(decision="certain"), Match.objects.get(decision="certain")
-    little.pk, little.registered = None, cut
-    little.in_place, little.probability, little.calibration = 0.3, 0.9995, sure.registered.digest
-    little.save()
-    migration = import_module("registry.migrations.0080_incomplete_pictures")
-    migration.read_again(apps, None)
-    migration.state_none(apps, None)
-    match_pictures(inline.services, list(Picture.objects.filter(state="todo").values_list("pk", flat=True)))
-    cut.refresh_from_db()
-    assert (cut.refusal, cut.incomplete) == ("", True)
-    assert Picture.objects.get(size=13).refusal == "not-a-picture"
-    assert Match.objects.filter(pk=little.pk, probability=None, calibration=None).exists()
-    kept = Match.objects.get(pk=sure.pk)
-    assert (kept.probability, kept.calibration) == (sure.probability, sure.calibration)

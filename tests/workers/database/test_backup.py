@@ -1,6 +1,5 @@
 """A backup that is made while things go on, and put back elsewhere: the same log and answers, no second history."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from registry.services.services import Services
 from tests.assets.backed_up import SETTINGS, Made, made, nothing
 from tests.assets.stack import connected_to
 from workers.database.backup import back_up
-from workers.database.backup_format import DESCRIPTION, EARLIER, blob_name, members, verify_backup
+from workers.database.backup_format import blob_name, members, verify_backup
 from workers.servers.embedded import EmbeddedServers
 
 __all__ = ["made"]
@@ -49,24 +48,12 @@ def make_unreadable(path: Path) -> None:
     path.symlink_to(path)
 
 
-def in_the_earlier_format(place: Path) -> None:
-    told = json.loads((place / DESCRIPTION).read_bytes()) | {"format": EARLIER}
-    del told["damaged"], told["rows"]["path"], told["listed"]["path"]
-    for part in told["files"]:
-        name = f"files/{part.pop('path')}"
-        (place / part["name"]).rename(place / name)
-        part["name"] = name
-    (place / DESCRIPTION).write_text(json.dumps(told))
-
-
 @pytest.mark.long
-@pytest.mark.parametrize("convert", [lambda _: None, in_the_earlier_format], ids=["this format", "earlier format"])
 def test_a_folder_is_kept_up_and_the_earlier_backup_stays_whole_until_the_new_one_is(
-    made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, convert: Callable[[Path], None]
+    made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     place, settings = tmp_path / "kept", made.config.data_dir / "exhibit.toml"
     made.back_up(place)
-    convert(place)
     earlier = verify_backup(place)
     kept = {path: path.stat().st_ino for path in (place / "blobs").rglob("*") if path.is_file()}
     made.services.blobs.put(str(place).encode())

@@ -1,5 +1,6 @@
 """A backup is verified from itself: whatever is damaged or missing is named."""
 
+import json
 import subprocess
 import tempfile
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from exhibit.errors import IntegrityError
 from tests.assets.backed_up import Made, made
-from workers.database.backup_format import parse_description, verify_backup
+from workers.database.backup_format import DESCRIPTION, FORMAT, parse_description, verify_backup
 
 __all__ = ["made"]
 
@@ -37,6 +38,12 @@ def test_what_is_no_backup_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"no archive at all")
     with pytest.raises(IntegrityError, match="no whole TAR"):
         verify_backup(tmp_path / "a.tar")
-    for data in (b"[]", b"{}", b'{"format": "exhibit-backup/9"}', b"\xff"):
-        with pytest.raises(IntegrityError):
+    for data in (b"[]", b"{}", b"\xff"):
+        with pytest.raises(IntegrityError, match=DESCRIPTION):
             parse_description(data)
+
+
+@pytest.mark.parametrize("described", [{"format": "exhibit-backup/2"}, {"format": FORMAT, "version": "0.1.0"}])
+def test_the_format_of_another_version_is_refused(described: dict[str, str]) -> None:
+    with pytest.raises(IntegrityError, match="of another version"):
+        parse_description(json.dumps(described).encode())

@@ -42,7 +42,7 @@ def test_rows_are_written_down_as_one_transaction_sees_them_and_only_put_back_wh
         [snapshot] = other.execute("SELECT pg_export_snapshot()").fetchone() or [""]
         Owner.objects.create(slug="later", name="Later")
         dump_rows(there, str(snapshot), dump)
-    assert "0099_visits_of_owners" in migrations_in(dump, "registry")
+    assert "0001_initial" in migrations_in(dump, "registry")
     assert migrations_in(dump, "nothing") == set()
     assert not is_empty(there)
     with pytest.raises(WrongUseError, match="There are rows"):

@@ -12,7 +12,8 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from evidence.log.append_only import BrokenHistoryError
@@ -27,12 +28,10 @@ from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import NoticeMail
 from registry.notices import mail as notice_mail
 from registry.services.services import Services
-from tests import ASSETS
 from tests.assets.backed_up import MAPPING, SETTINGS, Made, answers, made, nothing
 from tests.assets.command_line import CommandLine, forking
 from tests.assets.processes import processes_of, wait_until
 from tests.assets.stack import connected_to
-from workers.database import restore
 from workers.database.backup import log_state
 from workers.database.backup_format import DESCRIPTION, blob_name, members as members_of
 from workers.database.restore import put_back
@@ -42,21 +41,12 @@ from workers.servers.keeper import are_kept
 __all__ = ["made"]
 
 pytestmark = pytest.mark.timeout(900)
-KEPT = ASSETS / "upgrades"
 Members = dict[str, bytes]
-
-
-@pytest.fixture(scope="module")
-def members() -> Members:
-    """The files of a small backup by name."""
-    newest = max(KEPT.glob("*.tar.xz"))
-    with tarfile.open(newest) as tar:
-        return {one.name: file.read() for one in tar if (file := tar.extractfile(one)) is not None}
 
 
 @pytest.fixture
 def own(made: Made) -> Members:
-    """The files of a backup of this version, whose tables are as they have to be."""
+    """The files of a backup by name."""
     with tarfile.open(made.folder / "all.tar") as tar:
         return {one.name: file.read() for one in tar if (file := tar.extractfile(one)) is not None}
 
@@ -88,7 +78,7 @@ def with_a_damaged_list(members: Members, to: Path) -> Path:
 
 
 def of_another_format(members: Members, to: Path) -> Path:
-    told = json.loads(members[DESCRIPTION]) | {"format": "exhibit-backup/9"}
+    told = json.loads(members[DESCRIPTION]) | {"format": "exhibit-backup/2"}
     return tar_of(members | {DESCRIPTION: json.dumps(told).encode()}, to)
 
 
@@ -99,9 +89,10 @@ def no_archive(_: Members, to: Path) -> Path:
 
 def with_settings(members: Members, to: Path, settings: str) -> Path:
     told, data = json.loads(members[DESCRIPTION]), settings.encode()
-    described = {"name": "files/exhibit.toml", "digest": Digest.of(data).hex, "size": len(data), "mode": 0o600}
-    told["files"] = [described, *(one for one in told["files"] if one["name"] != described["name"])]
-    return tar_of(members | {"files/exhibit.toml": data, DESCRIPTION: json.dumps(told).encode()}, to)
+    described = {"name": f"files/exhibit.toml-{Digest.of(data).hex[:16]}", "digest": Digest.of(data).hex}
+    described |= {"size": len(data), "mode": 0o600, "path": "exhibit.toml"}
+    told["files"] = [described, *(one for one in told["files"] if one["path"] != described["path"])]
+    return tar_of(members | {described["name"]: data, DESCRIPTION: json.dumps(told).encode()}, to)
 
 
 REFUSALS: list[tuple[Callable[[Members, Path], Path], str]] = [
@@ -135,15 +126,17 @@ def test_after_whatever_refusal_and_a_sudden_end_a_start_a_backup_and_the_restor
 
 
 @pytest.mark.long
-def test_a_backup_of_too_early_a_version_is_refused_before_anything_is_put_back(
-    open_folder: Path, members: Members, monkeypatch: pytest.MonkeyPatch
+def test_a_backup_with_the_schema_of_another_version_is_refused_before_anything_is_put_back(
+    made: Made, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    folded = dict.fromkeys(("0046_faults", "0077_web_archive"))  # the kept backup ends before both
-    monkeypatch.setattr(restore, "FOLDED", folded)
+    with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
+        MigrationRecorder(connection).record_applied("registry", "0105_squashed_0001_0104")
+        made.back_up("other-schema")
+        MigrationRecorder(connection).record_unapplied("registry", "0105_squashed_0001_0104")
     config = load_config({"EXHIBIT_DATA": str(open_folder / "data")})
-    with pytest.raises(WrongUseError, match=r"too early a version of Exhibit .*: nothing was restored") as refused:
-        put_back(config, tar_of(members, open_folder / "early.tar"), nothing)
-    assert refused.value.hint == "Restore it with a version in between, start that once, and make a backup with it."
+    with pytest.raises(WrongUseError, match=r"0105_squashed_0001_0104.*: nothing was restored") as refused:
+        put_back(config, made.folder / "other-schema", nothing)
+    assert refused.value.hint
     assert not {"blobs", "restoring", "exhibit.toml"} & left(CommandLine(config.data_dir))
 
 

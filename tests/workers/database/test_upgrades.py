@@ -1,7 +1,8 @@
-"""Backups that earlier versions have made: this version restores them, and all that they hold is as it was."""
+"""Backups that releases and this version have made are restored, and all that they hold is as it was."""
 
 import lzma
 import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -24,15 +25,19 @@ from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
 
 KEPT = CHECKOUT / "tests" / "assets" / "upgrades"
+RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in KEPT.glob("*.tar.xz"))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kept", sorted(KEPT.glob("*.tar.xz")), ids=lambda path: path.name.removesuffix(".tar.xz"))
-def test_a_backup_of_an_earlier_version_is_restored_whole(
-    kept: Path, open_folder: Path, django_db_blocker: DjangoDbBlocker
+@pytest.mark.parametrize("version", ["this version", *RELEASES])
+def test_a_backup_of_this_version_or_a_release_is_restored_whole(
+    version: str, open_folder: Path, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    tar = open_folder / "backup.tar"
+    kept, tar = KEPT / f"{version}.tar.xz", open_folder / "backup.tar"
+    if not kept.exists():
+        kept = open_folder / "made.tar.xz"
+        subprocess.run([sys.executable, "-m", "tests.assets.upgrade_backup", kept], cwd=CHECKOUT, check=True)
     tar.write_bytes(lzma.decompress(kept.read_bytes()))
     cli = CommandLine(open_folder / "data", {"EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"})
     cli.run("restore", tar)
@@ -59,4 +64,4 @@ def test_every_tagged_version_has_left_a_backup() -> None:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this checkout has no history")
     versions = {tag.removeprefix("v") for tag in told.stdout.split()}
-    assert versions <= {path.name.removesuffix(".tar.xz") for path in KEPT.iterdir()}
+    assert versions <= set(RELEASES)
