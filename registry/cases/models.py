@@ -196,7 +196,7 @@ class CaseEvent(models.Model):
     actor = models.CharField(max_length=300, blank=True)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     said = models.JSONField(default=list, db_default=[], blank=True, help_text="list of [name of a phrase, its values]")
-    sentence = SentenceField(blank=True, help_text="a person's words; of rows without phrases the whole line")
+    sentence = SentenceField(blank=True, help_text="a person's words, after the phrases")
 
     class Meta:
         ordering = ["-at", "-id"]

@@ -326,7 +326,7 @@ class Migration(migrations.Migration):
                     ('actor', models.CharField(blank=True, max_length=300)),
                     ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                     ('said', models.JSONField(blank=True, db_default=[], default=list, help_text='list of [name of a phrase, its values]')),
-                    ('sentence', registry.db.fields.SentenceField(blank=True, help_text="a person's words; of rows without phrases the whole line")),
+                    ('sentence', registry.db.fields.SentenceField(blank=True, help_text="a person's words, after the phrases")),
                 ],
                 options={
                     'ordering': ['-at', '-id'],

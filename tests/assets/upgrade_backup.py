@@ -101,6 +101,7 @@ def without_network(whole: Path, to: Path, network: str) -> None:
 
 def main(to: Path) -> None:
     """Make an installation in a folder of its own, fill it, back it up."""
+    to.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="exhibit-upgrade-") as name:
         Path(name).chmod(0o755)
         data = Path(name) / "data"
