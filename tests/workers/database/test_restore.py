@@ -89,10 +89,11 @@ def no_archive(_: Members, to: Path) -> Path:
 
 def with_settings(members: Members, to: Path, settings: str) -> Path:
     told, data = json.loads(members[DESCRIPTION]), settings.encode()
-    described = {"name": f"files/exhibit.toml-{Digest.of(data).hex[:16]}", "digest": Digest.of(data).hex}
-    described |= {"size": len(data), "mode": 0o600, "path": "exhibit.toml"}
-    told["files"] = [described, *(one for one in told["files"] if one["path"] != described["path"])]
-    return tar_of(members | {described["name"]: data, DESCRIPTION: json.dumps(told).encode()}, to)
+    digest = Digest.of(data).hex
+    name, path = f"files/exhibit.toml-{digest[:16]}", "exhibit.toml"
+    described = {"name": name, "digest": digest, "size": len(data), "mode": 0o600, "path": path}
+    told["files"] = [described, *(one for one in told["files"] if one["path"] != path)]
+    return tar_of(members | {name: data, DESCRIPTION: json.dumps(told).encode()}, to)
 
 
 REFUSALS: list[tuple[Callable[[Members, Path], Path], str]] = [
