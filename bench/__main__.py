@@ -18,11 +18,9 @@ from bench import (  # noqa: E402 - after the threads are set
     crowd,
     decoding,
     evidence,
-    fingerprints,
     hostile_pictures,
     idle,
     ingest,
-    log,
     memory,
     pairs,
     recrawling,
@@ -35,7 +33,6 @@ from bench import (  # noqa: E402 - after the threads are set
     whole,
     witnesses,
 )
-from bench.cheats import run as cheats  # noqa: E402
 from bench.common import Titled, keep, machine, show  # noqa: E402
 from bench.edited import photos_in  # noqa: E402
 from bench.matching import compositions  # noqa: E402
@@ -51,12 +48,12 @@ from exhibit.interrupts import hear_interrupts  # noqa: E402
 
 OURS = Path(__file__).resolve().parent.parent / "demo" / "assets"
 EXAMPLES = """examples:
-  python -m bench fingerprints crawling --photos ~/photos
+  python -m bench crawling --photos ~/photos
   python -m bench whole --photos ~/photos ~/more --works 1000 --pictures 10000
   python -m bench evidence --bundles 500 --cases 10 1000 10000
   python -m bench tampering --changes 10000
   python -m bench sealed --photos ~/photos --works 5
-  python -m bench witnesses log
+  python -m bench witnesses
   python -m bench rendering decoding hostile-pictures blind
   python -m bench idle --minutes 10
   python -m bench recrawling
@@ -72,12 +69,11 @@ EXAMPLES = """examples:
   python -m bench matching --photos ~/photos --works 50
   python -m bench weighing --photos WORKS --unrelated UNRELATED --lookalikes LOOKALIKES --singles 4 --chains 2
   python -m bench weighing-fit
-  python -m bench cheats --photos ~/photos --works 60 --crafted 1000 --disguised 1000 --jobs 2
   python -m bench sizes --photos WORKS --unrelated UNRELATED --works 100 --mix 40
   python -m bench matching --photos WORKS --others OTHERS --unrelated UNRELATED --distractors MORE --pairs PAIRS
 """
 INTERRUPTED = 130
-SHORT = ("fingerprints", "crawling")
+SHORT = ("crawling", "decoding")
 """What runs unless something is asked for by name."""
 FOLDERS = ("pairs", "lookalikes")
 """What is asked of a folder of its own."""
@@ -111,7 +107,6 @@ def _choice(options: argparse.Namespace) -> Choice:
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
-    "fingerprints": lambda o: [("fingerprints", "Fingerprints, one core", fingerprints.measure(o.files[: o.most]))],
     "decoding": lambda _: decoding.measure(),
     "hostile-pictures": lambda _: [("hostile-pictures", "Hostile pictures", hostile_pictures.measure())],
     "crawling": lambda o: [("crawling", "Crawling a local site", crawling.measure(o.files, o.images))],
@@ -138,7 +133,6 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
     "idle": lambda o: [("idle", f"Nothing to do, {o.minutes} minutes", idle.measure(o.minutes))],
     "evidence": lambda o: evidence.measure(o.bundles, o.cases),
     "witnesses": lambda o: witnesses.measure(o.stamps),
-    "log": lambda _: log.measure(),
     "sealed": lambda o: [
         ("sealed", "Bundles of what is found", sealed.measure(o.files, o.works or sealed.WORKS, o.seed))
     ],
@@ -155,7 +149,6 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Iterable[Titled]]] = {
     ],
     "compositions": lambda o: compositions.measure(_choice(o), o.singles, o.chains, o.out, o.jobs),
     "sizes": lambda o: measure_sizes(_choice(o), o.out),
-    "cheats": lambda o: cheats.measure(_choice(o), o.crafted, o.disguised, o.out, o.jobs),
     "weighing": lambda o: weighing.measure(Plan(_choice(o), o.singles, o.chains, o.data), o.out, o.jobs),
     "weighing-fit": lambda o: weighing.fit(o.out),
 }
@@ -175,7 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=Path, help="a folder with pairs.csv: original, copy, kind, expected")
     parser.add_argument("--lookalikes", type=Path, help="a folder with group_pairs.csv: file_a, file_b, expected")
     parser.add_argument("--out", type=Path, default=Path("bench-out"))
-    parser.add_argument("--most", type=int, default=300, help="photos for fingerprints")
     parser.add_argument("--entries", type=int, default=1_000_000, help="hashes, or pictures seen")
     parser.add_argument("--images", type=int, default=3000, help="images of the site that is crawled")
     parser.add_argument(
@@ -205,8 +197,6 @@ def _parser() -> argparse.ArgumentParser:
     matching.add_argument("--pages", type=int, default=120, help="pairs of photos in one page, for weighing")
     matching.add_argument("--singles", type=int, default=20, help="operations of each work, alone")
     matching.add_argument("--chains", type=int, default=10, help="random chains of each work")
-    matching.add_argument("--crafted", type=int, default=1000, help="strangers made to match a work, for cheats")
-    matching.add_argument("--disguised", type=int, default=1000, help="copies made not to be found, for cheats")
     matching.add_argument("--data", default=PICTURES, help="what the pictures are, in words, for what weighing writes")
     matching.add_argument("--mix", type=int, default=200, help="pictures whose time is taken")
     matching.add_argument("--seed", type=int, default=1)

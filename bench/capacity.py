@@ -4,9 +4,10 @@ What is inserted goes through the product's own functions: addresses, sightings,
 the indexes of everything seen. It is made: digests at random, hashes and descriptors mixed of real ones
 (:mod:`bench.retrieval`), headers and words such as sites send, and nobody has the bytes. What a picture costs by
 itself (decode, measure, search the works, compare) is measured at each size with real pictures of the web's mix
-(:mod:`bench.web_mix`), which go through the step that matches; so are the works that search everything seen.
+(:func:`mix`), which go through the step that matches; so are the works that search everything seen.
 """
 
+import io
 import os
 import random
 import sys
@@ -20,16 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageOps
 
 from bench.common import Progress, Row, Titled, keep
+from bench.edited import opened
 from bench.retrieval import entries_of, real_hashes
 from bench.retroactive import described, mixed
-from bench.web_mix import mix
-from bench.whole import processor_seconds
+from bench.whole import icon, processor_seconds
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.pictures.decode import Limits
 from exhibit.types import Fingerprint, Sighting, Space
+from indexer.edits import EDITS, apply
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
@@ -56,6 +59,12 @@ RECEIVED = (
     ("last-modified", "Tue, 03 Mar 2026 08:12:44 GMT"), ("server", "nginx"), ("accept-ranges", "bytes"),
     ("date", "Tue, 24 Nov 2026 17:00:00 GMT"), ("strict-transport-security", "max-age=63072000"),
 )  # fmt: skip
+LARGE = (1632, 1224)
+"""Two megapixels."""
+COPIES = 20
+"""Every twentieth picture is a copy."""
+SMALL = 3
+"""Every third one is a thumbnail or an icon."""
 SPACES = (PHASH.id, DESCRIPTOR.id)
 Vectors = tuple[Iterator[NDArray[Any]], Iterator[NDArray[Any]]]
 """Hashes and descriptors."""
@@ -290,7 +299,7 @@ class Capacity:
         from bench.product import BATCH
         from registry.matches.match import match_pictures
 
-        data = [sample.data for sample in mix(*self._photos, count, self._seed + size)]
+        data = list(mix(*self._photos, count, self._seed + size))
         began = processor_seconds()
         waiting = [self._product.seen(one) for one in data]
         kept = processor_seconds() - began
@@ -462,3 +471,49 @@ def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> floa
     if grows := next((law for words, law in BY_DESIGN.items() if name.startswith(words)), None):
         return other * grows(most) / grows(more)
     return other + (other - one) * (most - more) / (more - few)
+
+
+def mix(works: Sequence[Path], unrelated: Sequence[Path], count: int, seed: int) -> Iterator[bytes]:
+    """Yield the files of pictures as the web brings them: 95% unrelated, two thirds of 2 megapixels, a third small.
+
+    Photos that are smaller are enlarged, with a little grain as a sensor leaves it.
+
+    Args:
+        works: of which the copies are made.
+        unrelated: of which everything else is made.
+        count: how many.
+        seed: of everything that is left to chance.
+    """
+    chance = random.Random(seed)
+    edits = list(EDITS)
+    for number in range(count):
+        path = unrelated[number % len(unrelated)]
+        if number % COPIES == COPIES - 1:
+            name = chance.choice(edits)
+            made = apply(name, opened(chance.choice(works)), [opened(path)], chance.getrandbits(30))
+            with Image.open(io.BytesIO(made.data)) as picture:
+                yield _encoded(_large(picture.convert("RGB")))
+        elif number % SMALL == 0:
+            yield icon(chance) if chance.random() < 0.4 else _thumbnail(path, chance)
+        else:
+            yield _encoded(_large(opened(path)))
+
+
+def _large(picture: Image.Image) -> Image.Image:
+    size = LARGE if picture.width >= picture.height else LARGE[::-1]
+    enlarged = ImageOps.fit(picture, size, Image.Resampling.BICUBIC)
+    grain = Image.effect_noise(size, 6).convert("RGB")
+    return Image.blend(enlarged, grain, 0.06)
+
+
+def _thumbnail(path: Path, chance: random.Random) -> bytes:
+    small = opened(path)
+    side = chance.choice([64, 100, 120, 150, 160, 200, 240])
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return _encoded(small)
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=85)
+    return out.getvalue()

@@ -51,12 +51,11 @@ SETTINGS: Final = {
 
 
 @contextmanager
-def crawl_beside(data: Path, settings: Mapping[str, str] = SETTINGS) -> Iterator[Callable[[], int]]:
+def crawl_beside(data: Path) -> Iterator[Callable[[], int]]:
     """Let the product of a data folder crawl without a pause until the block ends; Django has been set up.
 
     Args:
         data: Data folder of the product.
-        settings: Environment variables with which the product is started.
 
     Yields:
         Tells how many pictures the site has given to the crawl so far; some have been given when the block begins.
@@ -65,7 +64,7 @@ def crawl_beside(data: Path, settings: Mapping[str, str] = SETTINGS) -> Iterator
         CommandError: the crawl doesn't begin.
     """
     product = Product(
-        {"EXHIBIT_DATA": str(data), "EXHIBIT_WEB_PORT": str(free_port()), **settings}, data / "beside.log"
+        {"EXHIBIT_DATA": str(data), "EXHIBIT_WEB_PORT": str(free_port()), **SETTINGS}, data / "beside.log"
     )
     with ExitStack() as stack:
         given, begun, address = stack.enter_context(_endless_site())

@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import psutil
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from bench.common import Row, keep
 from bench.edited import opened
-from bench.web_mix import icon
 from demo.edits import EDITS, edited
 
 if TYPE_CHECKING:
@@ -354,3 +353,17 @@ def _portion(stages: Stages, product: "Product", made: Made, numbers: range) -> 
         with stages.stage(matched, len(waiting)):
             product.match(waiting)
         print(f"cases: {product.cases():,}; {product.found()}", file=sys.stderr, flush=True)
+
+
+def icon(chance: random.Random) -> bytes:
+    """A PNG of 16 to 96 pixels: one shape on one colour."""
+    side = chance.choice([16, 24, 32, 48, 64, 96])
+    icon = Image.new("RGB", (side * 4, side * 4), chance.choice(["white", "#f4f4f4", "#20242c"]))
+    draw = ImageDraw.Draw(icon)
+    colour = tuple(chance.randrange(256) for _ in range(3))
+    shape = chance.choice([draw.ellipse, draw.rectangle])
+    shape((side * 0.6, side * 0.6, side * 3.4, side * 3.4), fill=colour)
+    draw.line((side, side * 2, side * 3, side * 2), fill="white", width=max(2, side // 3))
+    out = io.BytesIO()
+    icon.resize((side, side), Image.Resampling.LANCZOS).save(out, "PNG")
+    return out.getvalue()

@@ -32,4 +32,4 @@ def test_the_help_names_what_is_measured(monkeypatch: pytest.MonkeyPatch, capsys
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 0
-    assert "fingerprints" in capsys.readouterr().out
+    assert "recrawling" in capsys.readouterr().out
