@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/run_tests.py -n 3 --dist loadfile tests/crawler
 
-What passes then raced something: it is printed as ``FLAKY name`` and doesn't fail the run, but wants mending before
-anything else. What fails twice fails the run. Exit codes are pytest's.
+What passes then raced something: it is printed as ``FLAKY name`` and wants mending before anything else. More than
+``MOST_FLAKY`` such tests fail the run, and so does what fails twice. Exit codes are pytest's.
 """
 
 import json
@@ -17,6 +17,7 @@ CACHE = Path(".pytest_cache")
 LAST_FAILED = CACHE / "v" / "cache" / "lastfailed"
 FAILED, INTERRUPTED = 1, 130
 MOST_ASKED_AGAIN = 50  # more than that is no race but a break, which the first run has told already
+MOST_FLAKY = 2
 ALONE = ("--last-failed", "--last-failed-no-failures=none", "-n", "0")
 
 
@@ -29,8 +30,12 @@ def main(arguments: list[str]) -> int:
         return code
     print(f"\n{len(failed)} failed; each is asked once more, alone.", flush=True)
     code = run_pytest([*arguments, *ALONE])
-    for name in sorted(failed - last_failed()) if code in {0, FAILED} else ():
+    flaky = sorted(failed - last_failed()) if code in {0, FAILED} else []
+    for name in flaky:
         print(f"FLAKY {name}")
+    if len(flaky) > MOST_FLAKY:
+        print(f"{len(flaky)} tests are flaky; more than {MOST_FLAKY} fail the run.")
+        return FAILED
     return code
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import CHECKOUT
+from tools.run_tests import MOST_FLAKY
 
 RACES = """
 from pathlib import Path
@@ -19,6 +20,18 @@ def test_that_passes_when_it_is_asked_again():
 
 def test_that_passes():
     pass
+"""
+MANY_RACES = """
+from pathlib import Path
+
+import pytest
+
+@pytest.mark.parametrize("number", range({count}))
+def test_that_passes_when_it_is_asked_again(number):
+    asked = Path(f"asked-{{number}}")
+    before = asked.exists()
+    asked.touch()
+    assert before
 """
 BROKEN = "def test_that_never_passes():\n    assert False\n"
 UNREADABLE = "import nothing_of_that_name\n"
@@ -41,6 +54,14 @@ def test_what_passes_when_it_is_asked_again_is_named_and_does_not_fail_the_run(t
     ended = run(tmp_path, "-n", "2", test_races=RACES)
     assert ended.returncode == 0, ended.stdout
     assert flaky(ended) == ["FLAKY test_races.py::test_that_passes_when_it_is_asked_again"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("count", "code"), [(MOST_FLAKY, 0), (MOST_FLAKY + 1, 1)])
+def test_more_flaky_tests_than_allowed_fail_the_run(tmp_path: Path, count: int, code: int) -> None:
+    ended = run(tmp_path, test_races=MANY_RACES.format(count=count))
+    assert len(flaky(ended)) == count
+    assert ended.returncode == code, ended.stdout
 
 
 @pytest.mark.long
