@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+
+from tests.assets.processes import wait_until
 
 _ROOT = Path("/sys/fs/cgroup")
 _BYTES = 1 << 18
@@ -45,16 +46,14 @@ class MemoryLimit:
 
     def __exit__(self, *_: object) -> None:
         (self._folder / self._limit).write_text(self._unlimited)
-        until = time.monotonic() + _SECONDS_TO_EMPTY
-        while True:
-            for number in (self._folder / "cgroup.procs").read_text().split():
-                _move(int(number), self._home)
-            try:
-                return self._folder.rmdir()
-            except OSError:  # what was killed is still ending
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
+        wait_until(self._is_removed, _SECONDS_TO_EMPTY)
+
+    def _is_removed(self) -> bool:
+        for number in (self._folder / "cgroup.procs").read_text().split():
+            _move(int(number), self._home)
+        with suppress(OSError):  # what was killed is still ending
+            self._folder.rmdir()
+        return not self._folder.exists()
 
     def take(self, processes: Iterable[psutil.Process]) -> None:
         """Move processes here: what they have stays theirs, and they get next to nothing more."""

@@ -12,7 +12,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
+
+from tests.assets.processes import wait_until
 
 if TYPE_CHECKING:
     from milvus import MilvusServer
@@ -135,12 +136,13 @@ def started(folder: Path, ttl: int = 60) -> "MilvusServer":
 
 
 def _wait(port: int) -> None:
-    for _ in range(600):
+    def answers() -> bool:
         with suppress(urllib.error.URLError, OSError):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).read()
-            return
-        time.sleep(0.1)
-    raise TimeoutError
+            return True
+        return False
+
+    wait_until(answers)
 
 
 def _accept(listener: socket.socket, ports: list[int]) -> None:

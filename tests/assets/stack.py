@@ -21,7 +21,7 @@ from registry.models import Bundle, Report
 from registry.services.addresses import django_database
 from registry.services.services import Services
 from tests.assets.installed import install
-from tests.assets.processes import free_port, processes_of
+from tests.assets.processes import free_port, processes_of, wait_until
 from tests.assets.shop import LOOPBACK
 from workers.servers.product import CHECKOUT
 from workers.tasks.supervisor import running_status
@@ -130,17 +130,15 @@ class Stack:
 
     def revive(self, seconds: float = 180) -> None:
         """Start a supervisor that has died again, as the machine's own would, until one stays."""
-        until = time.monotonic() + seconds
-        while True:
-            self.process.wait(60)
-            assert self.process.stdout is not None
-            self.process.stdout.close()
-            self.process = _supervisor(self.environ)
-            assert self.process.stdout is not None
-            if self.process.stdout.readline().startswith("Ready: "):
-                return
-            assert time.monotonic() < until, "the supervisor can't be started again"
-            time.sleep(0.5)
+        wait_until(self._starts_again, seconds)
+
+    def _starts_again(self) -> bool:
+        self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = _supervisor(self.environ)
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().startswith("Ready: ")
 
 
 @contextmanager

@@ -136,9 +136,7 @@ def test_no_key_is_lost_however_fast_they_come_and_each_decides_the_next_case_in
     order = [row.case.number for row in in_groups(studio, Wanted(), 0, 1000)]
     ann = queue(site.member(studio))
     sent = follow(ann)
-    for _ in order:
-        ann.page.keyboard.press("c")
-        ann.page.wait_for_timeout(pause)
+    ann.page.keyboard.type("c" * len(order), delay=pause)
     expect(ann.page.locator("#left strong")).to_have_text("0", timeout=900_000)
     assert sorted(number for _choice, [number] in sent) == sorted(order)
     assert [number for _choice, [number] in sent][:30] == order[:30]
@@ -325,11 +323,10 @@ def test_what_does_not_arrive_at_once_is_undone_sent_again_or_told(site: Site) -
     ann = queue(site.member(studio))
     held: list[Route] = []
     ann.page.route("**/cases/decide", lambda route: held.append(route) if not held else route.continue_())
-    ann.page.keyboard.press("c")
+    with ann.page.expect_request("**/cases/decide"):
+        ann.page.keyboard.press("c")
     expect(ann.page.locator(".item[data-decided]")).to_have_count(1)
     ann.page.keyboard.press("u")
-    while not held:
-        ann.page.wait_for_timeout(10)
     held[0].continue_()
     expect(ann.page.locator(".outcome").filter(has_text="Open again.")).to_have_count(1)
     settled(ann, 3)
