@@ -1,7 +1,8 @@
 """Lists of revoked certificates that came along with a stamp (RFC 5280, section 5), read at the stamp's own time.
 
 Whoever hands over a stamp chooses the lists, and a list that isn't there says nothing. One that is there counts only
-where it is signed by the authority above the certificate in question.
+where it is signed by the authority above the certificate in question. Neither ``cryptography.x509.verification`` nor
+``rfc3161-client`` reads revocation lists.
 """
 
 from collections.abc import Iterable, Sequence

@@ -3,6 +3,9 @@
 asn1crypto reads them, and ``cryptography`` builds and judges the chain of certificates (RFC 5280). The certificates
 that travel with a reply only help to build it; it has to end in a root that the caller pins. What is asked beyond that
 is stated in docs/bundle-format.md.
+
+``rfc3161-client`` does not replace this module, because it rejects valid tokens whose certificates are not in DER order
+(``openssl ts`` writes such tokens) and does not compare the ESSCertID attribute with the signer's certificate.
 """
 
 import hashlib
