@@ -1,5 +1,6 @@
 """In which browsers members are told of finds, and whose message is due."""
 
+import base64
 from datetime import datetime
 from uuid import UUID
 
@@ -37,7 +38,7 @@ def add_browser(
         raise WrongUseError(_("The browser gave an address that can't be used."))
     services.guard.check_url(endpoint)
     try:
-        point, secret = (web_push.from_base64url(text[:MAX_KEY].rstrip("=")) for text in (public_key, auth))
+        point, secret = (base64.urlsafe_b64decode(text[:MAX_KEY] + "==") for text in (public_key, auth))
         web_push.check_keys(point, secret)
     except ValueError:
         raise WrongUseError(_("The browser gave keys that can't be used.")) from None

@@ -92,7 +92,7 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
             PushBrowser.objects.filter(pk=row.pk).update(told_until=until)
             steps.wait(PushBrowser, row.pk, now())
         return None
-    body = web_push.sealed(_words(row.user, new, waiting, page), bytes(row.public_key), bytes(row.auth))
+    body = web_push.encrypt(_words(row.user, new, waiting, page), bytes(row.public_key), bytes(row.auth))
     headers = {
         "Authorization": web_push.authorization(services.config, row.endpoint),
         "Content-Encoding": "aes128gcm",

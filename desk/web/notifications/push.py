@@ -40,7 +40,7 @@ def offer(request: HttpRequest) -> Offer | None:
     if not config.push:
         return None
     here = push_browsers.browser_of(person_of(request), request.COOKIES.get(COOKIE, ""))
-    return Offer(web_push.base64url(web_push.public_bytes(web_push.application_key(config))), here)
+    return Offer(web_push.encode_public_key(web_push.application_key(config)), here)
 
 
 @require_safe
