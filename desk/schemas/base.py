@@ -1,6 +1,6 @@
 """What all answers look like: each says of itself all that it holds, and lists come in pieces."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from typing import Annotated, Any, Generic, Self, TypeVar, get_args, get_origin
@@ -27,17 +27,11 @@ FIGURES = "What was measured, by name; null where it couldn't be."
 NOON = "2026-11-20T12:00:00.000000Z"
 
 
-class From:
-    """Says how a field is made of a row, where that doesn't simply hold it."""
-
-    def __init__(self, made: Callable[[Any], object]) -> None:
-        self.made = made
-
-
 class Answer(BaseModel):
     """Says of itself all that it holds. A field's alias says what a row calls it, through dots what stands behind.
 
-    Rows in a field that holds answers are told as such.
+    A field that a row doesn't hold so is computed by a static method ``resolve_<field>`` that takes the row, as in
+    ninja's schemas. Rows in a field that holds answers are told as such.
     """
 
     model_config = ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=False)
@@ -61,14 +55,18 @@ class Answer(BaseModel):
 
     @classmethod
     def _told(cls, row: object, **told: object) -> Self:
-        found = {name: _found(row, name, field) for name, field in cls.model_fields.items() if name not in told}
+        found = {name: cls._value(row, name, field) for name, field in cls.model_fields.items() if name not in told}
         return cls(**told, **found)
 
+    @classmethod
+    def _value(cls, row: Any, name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
+        """What a row holds, or what is resolved of it; behind what it doesn't have is nothing."""
+        resolve = getattr(cls, f"resolve_{name}", None)
+        return _to_answers(resolve(row) if resolve else reduce(_behind, (field.alias or name).split("."), row), field)
 
-def _found(row: Any, name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
-    """What a row holds, or what is made of it; behind what it doesn't have is nothing."""
-    made = next((told.made for told in field.metadata if isinstance(told, From)), None)
-    value: Any = made(row) if made else reduce(_behind, (field.alias or name).split("."), row)
+
+def _to_answers(value: Any, field: FieldInfo) -> Any:  # noqa: ANN401 - rows of any kind
+    """The value of a field as an answer holds it: rows as answers."""
     parts = get_args(field.annotation) or (field.annotation,)
     kind = next((part for part in parts if isinstance(part, type) and issubclass(part, Answer)), None)
     if kind is None or value is None or isinstance(value, Mapping | Answer):

@@ -1,12 +1,12 @@
 """Cases, as programs are told of them."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from pydantic import Field
 
-from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
+from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, Hex, Moment
 from desk.schemas.evidence import Bundle
 from desk.schemas.notices import ClaimCheck
 from evidence.facts.case import ElsewhereFacts
@@ -92,7 +92,7 @@ class Use(Answer):
     )
     comparison: int = Field(alias="match_id", description="Its number, for drawings of it.", examples=[97])
     match: str = Field(alias="match.decision", description="`certain`, `review` or `resembles`.", examples=["certain"])
-    by_fingerprints: Annotated[bool, From(lambda row: PRINTS in row.match.reasons)] = Field(
+    by_fingerprints: bool = Field(
         description="Whether only stated fingerprints were compared: the work's picture was never here."
     )
     licence: int | None = Field(alias="licence.number")
@@ -105,7 +105,15 @@ class Use(Answer):
     mirrored: bool = Field(alias="match.mirrored")
     rotation: int = Field(alias="match.rotation")
     probability: float | None = Field(alias="match.probability")
-    calibration: Annotated[Calibration | None, From(lambda row: Calibration.of(row.match))]
+    calibration: Calibration | None
+
+    @staticmethod
+    def resolve_by_fingerprints(row: models.CaseSighting) -> bool:
+        return PRINTS in row.match.reasons
+
+    @staticmethod
+    def resolve_calibration(row: models.CaseSighting) -> object:
+        return Calibration.of(row.match)
 
     @classmethod
     def of_case(cls, row: models.Case) -> list[Self]:
@@ -132,16 +140,26 @@ class Capture(Answer):
     id: int = Field(alias="pk", examples=[41])
     page_url: str = Field(alias="sighting.page_url", examples=["https://shop.example/42"])
     number: int = Field(description="1 for the first visit of this place, more for later ones.", examples=[1])
-    files: Annotated[list[str], From(lambda row: [file["name"] for file in row.kept])] = Field(examples=[["page.png"]])
+    files: list[str] = Field(examples=[["page.png"]])
     state: str
     method: str
     outcome: str
-    standing: Annotated[
-        str, From(lambda row: str(recaptures.standing_of(row.outcome)) if row.state == models.StepState.DONE else "")
-    ] = Field(description="How the place stands: `online`, `removed`, …; empty while it isn't known.")
-    sentence: Annotated[str, From(lambda row: row.sentence or row.error)]
+    standing: str = Field(description="How the place stands: `online`, `removed`, …; empty while it isn't known.")
+    sentence: str
     finished_at: Moment | None
     next_at: Moment | None
+
+    @staticmethod
+    def resolve_files(row: models.Capture) -> list[str]:
+        return [file["name"] for file in row.kept]
+
+    @staticmethod
+    def resolve_standing(row: models.Capture) -> str:
+        return str(recaptures.standing_of(row.outcome)) if row.state == models.StepState.DONE else ""
+
+    @staticmethod
+    def resolve_sentence(row: models.Capture) -> object:
+        return row.sentence or row.error
 
 
 class CaseEvent(Answer):
@@ -150,14 +168,20 @@ class CaseEvent(Answer):
     at: Moment = Field(examples=[NOON])
     kind: str
     by: str = Field(alias="actor")
-    sentence: Annotated[str, From(lambda row: in_english(row.said, row.sentence))]
+    sentence: str
+
+    @staticmethod
+    def resolve_sentence(row: models.CaseEvent) -> str:
+        return in_english(row.said, row.sentence)
 
 
 class Case(CaseLine):
     """A case with its uses and bundles."""
 
-    uses: Annotated[list[Use], From(Use.of_case)]
+    uses: list[Use]
     bundles: list[Bundle]
+
+    resolve_uses = staticmethod(Use.of_case)
 
 
 class AlsoShown(Answer):
@@ -167,10 +191,6 @@ class AlsoShown(Answer):
     title: str
     file: str
     decision: str = Field(description="`certain` or `review`.", examples=["certain"])
-
-
-def _claims(row: models.Case) -> list[ClaimCheck]:
-    return ClaimCheck.of(check([row]))
 
 
 class Elsewhere(Answer):
@@ -207,15 +227,31 @@ def _without_file(one: ElsewhereFacts) -> dict[str, Any]:
 class FullCase(Case):
     """A case with everything that is known of it."""
 
-    also_shown: Annotated[list[AlsoShown], From(lambda row: also_shown([row]).get(row.pk, []))] = Field(
+    also_shown: list[AlsoShown] = Field(
         description="What else its pictures were found to show: another registration of one picture, or its page."
     )
-    elsewhere: Annotated[list[Elsewhere], From(Elsewhere.of_case)] = Field(
-        description="What others state of when it was there."
-    )
-    claims: Annotated[list[ClaimCheck], From(_claims)] = Field(description="What speaks against the claim.")
-    captures: Annotated[list[Capture], From(lambda row: row.captures.select_related("sighting").order_by("pk"))]
-    history: Annotated[list[CaseEvent], From(lambda row: row.events.order_by("at", "pk"))]
+    elsewhere: list[Elsewhere] = Field(description="What others state of when it was there.")
+    claims: list[ClaimCheck] = Field(description="What speaks against the claim.")
+    captures: list[Capture]
+    history: list[CaseEvent]
+
+    @staticmethod
+    def resolve_also_shown(row: models.Case) -> object:
+        return also_shown([row]).get(row.pk, [])
+
+    resolve_elsewhere = staticmethod(Elsewhere.of_case)
+
+    @staticmethod
+    def resolve_claims(row: models.Case) -> list[ClaimCheck]:
+        return ClaimCheck.of(check([row]))
+
+    @staticmethod
+    def resolve_captures(row: models.Case) -> object:
+        return row.captures.select_related("sighting").order_by("pk")
+
+    @staticmethod
+    def resolve_history(row: models.Case) -> object:
+        return row.events.order_by("at", "pk")
 
 
 class Fit(Answer):

@@ -1,11 +1,11 @@
 """Reports, packages, deposit records and links for people outside, as programs are told of them."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from django.db.models import Prefetch, prefetch_related_objects
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry import models
 from registry.bundles import links
 from registry.bundles.packages import languages_without, reading_copies
@@ -38,10 +38,6 @@ def _wanted(row: models.Report) -> "scopes.Wanted":
     return scopes.wanted_of(row.parameters)
 
 
-Cases = Annotated[list[int], From(_cases)]
-Files = Annotated[list[str], From(lambda row: [file["name"] for file in row.files])]
-
-
 class Scope(Answer):
     """What a report is limited to."""
 
@@ -57,17 +53,39 @@ class Report(Answer):
     """A report, and the names of its files."""
 
     number: int = Field(examples=[1])
-    title: Annotated[str, From(lambda row: row.parameters.get("title", ""))] = Field(examples=["November"])
+    title: str = Field(examples=["November"])
     state: str = Field(examples=["done"])
     error: str
     created_at: Moment = Field(examples=[NOON])
-    scope: Annotated[Scope, From(lambda row: _wanted(row).scope)]
-    formats: Annotated[list[str], From(lambda row: list(_wanted(row).formats))] = Field(examples=[["pdf", "csv"]])
-    languages: Annotated[list[str], From(lambda row: list(_wanted(row).languages))] = Field(
-        description="Of the PDFs; the installation's when empty.", examples=[["en"]]
-    )
-    volumes: Annotated[int, From(lambda row: row.progress.get("volumes", 1))]
-    files: Files = Field(examples=[["studio-example-report-1.pdf"]])
+    scope: Scope
+    formats: list[str] = Field(examples=[["pdf", "csv"]])
+    languages: list[str] = Field(description="Of the PDFs; the installation's when empty.", examples=[["en"]])
+    volumes: int
+    files: list[str] = Field(examples=[["studio-example-report-1.pdf"]])
+
+    @staticmethod
+    def resolve_title(row: models.Report) -> object:
+        return row.parameters.get("title", "")
+
+    @staticmethod
+    def resolve_scope(row: models.Report) -> object:
+        return _wanted(row).scope
+
+    @staticmethod
+    def resolve_formats(row: models.Report) -> list[str]:
+        return list(_wanted(row).formats)
+
+    @staticmethod
+    def resolve_languages(row: models.Report) -> list[str]:
+        return list(_wanted(row).languages)
+
+    @staticmethod
+    def resolve_volumes(row: models.Report) -> object:
+        return row.progress.get("volumes", 1)
+
+    @staticmethod
+    def resolve_files(row: models.Report) -> list[str]:
+        return [file["name"] for file in row.files]
 
 
 class ListedPackage(Answer):
@@ -79,8 +97,14 @@ class ListedPackage(Answer):
     expires_at: Moment | None
     state: str
     error: str
-    cases: Cases
-    files: Files
+    cases: list[int]
+    files: list[str]
+
+    resolve_cases = staticmethod(_cases)
+
+    @staticmethod
+    def resolve_files(row: models.Package) -> list[str]:
+        return [file["name"] for file in row.files]
 
 
 class Package(Answer):
@@ -90,22 +114,30 @@ class Package(Answer):
     recipient: str = Field(examples=["court"])
     reason: str
     asked_by: str
-    cases: Cases = Field(examples=[[3]])
+    cases: list[int] = Field(examples=[[3]])
     state: str = Field(examples=["done"])
     error: str
     created_at: Moment = Field(examples=[NOON])
     made_at: Moment | None
     expires_at: Moment | None
-    kept: Annotated[bool, From(lambda row: bool(row.made_at and row.files))] = Field(
-        description="Whether the ZIP can be taken."
-    )
-    pdfs: Annotated[list[str], From(lambda row: [file["name"] for file in reading_copies(row)])] = Field(
+    kept: bool = Field(description="Whether the ZIP can be taken.")
+    pdfs: list[str] = Field(
         description="Names of the PDFs beside it: its bundles as numbered exhibits, in each language, in volumes.",
         examples=[["studio-shop.example-court-1-case-2026-11-20-exhibits.pdf"]],
     )
-    without_pdf: Annotated[list[str], From(languages_without)] = Field(
-        description="Languages in which the PDF couldn't be made.", examples=[[]]
-    )
+    without_pdf: list[str] = Field(description="Languages in which the PDF couldn't be made.", examples=[[]])
+
+    resolve_cases = staticmethod(_cases)
+
+    @staticmethod
+    def resolve_kept(row: models.Package) -> bool:
+        return bool(row.made_at and row.files)
+
+    @staticmethod
+    def resolve_pdfs(row: models.Package) -> list[str]:
+        return [file["name"] for file in reading_copies(row)]
+
+    resolve_without_pdf = staticmethod(languages_without)
 
 
 class Link(Answer):
@@ -115,16 +147,22 @@ class Link(Answer):
     package: int | None = Field(alias="package.number")
     report: int | None = Field(alias="report.number", examples=[1])
     note: str = Field(examples=["For the court clerk"])
-    has_password: Annotated[bool, From(lambda row: bool(row.password))]
+    has_password: bool
     made_by: str
     created_at: Moment = Field(examples=[NOON])
     expires_at: Moment = Field(examples=["2026-11-27T12:00:00.000000Z"])
     revoked_at: Moment | None
-    holds: Annotated[bool, From(links.holds)] = Field(
+    holds: bool = Field(
         description="Whether it leads anywhere: neither over nor revoked, and what it leads to is still there."
     )
     downloads: int
     last_used_at: Moment | None
+
+    @staticmethod
+    def resolve_has_password(row: models.DownloadLink) -> bool:
+        return bool(row.password)
+
+    resolve_holds = staticmethod(links.holds)
 
 
 class LinkWithAddress(Link):

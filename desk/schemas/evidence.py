@@ -1,16 +1,20 @@
 """Bundles, their witnesses, and proofs of the log, as programs are told of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from desk.schemas.base import NOON, Answer, Hex, Moment
 from desk.texts import metadata_problems
 from exhibit.pictures.metadata import MetadataProblem
 from registry import models
 from registry.works.ownership import PROBLEMS
+
+if TYPE_CHECKING:
+    from evidence.facts.case import WitnessFacts
+    from registry.pictures import provenance
 
 
 class Receipt(Answer):
@@ -22,9 +26,11 @@ class Receipt(Answer):
     state: str = Field(description="`asked`, `pending` or `complete`.", examples=["complete"])
     subject: str = Field(description="What was witnessed: the `manifest` or the `checkpoint` that covers it.")
     time: Moment | None
-    qualified_as_of: Annotated[str | None, From(lambda row: row.qualified or None)] = Field(
-        description="A day of the operator's list."
-    )
+    qualified_as_of: str | None = Field(description="A day of the operator's list.")
+
+    @staticmethod
+    def resolve_qualified_as_of(row: "WitnessFacts") -> str | None:
+        return row.qualified or None
 
 
 class Manifest(Answer):
@@ -53,7 +59,9 @@ class MetadataIssue(Answer):
     )
     field: str = Field(description="Empty where it is not known which field is missing.", examples=["author"])
     text: str = Field(description="What can be read of the value, with U+FFFD for the rest.")
-    sentence: Annotated[str, From(metadata_problems.sentence_of)]
+    sentence: str
+
+    resolve_sentence = staticmethod(metadata_problems.sentence_of)
 
     @classmethod
     def of_work(cls, row: models.Work) -> list[Self]:
@@ -69,13 +77,17 @@ class MetadataIssue(Answer):
 class FileStatement(Answer):
     """What a picture's file says of itself; nobody has examined any of it."""
 
-    metadata: Annotated[dict[str, str], From(lambda row: row.metadata.as_dict())] = Field(
+    metadata: dict[str, str] = Field(
         description="From XMP, IPTC and EXIF, what there is: `title`, `author`, `created`, `rights`, `credit`, "
         "`holder`, `licence`, `source_type` (IPTC digital source type), `aigc` (label of GB 45438-2025), `keywords` "
         "and `comment`."
     )
     problems: list[MetadataIssue] = Field(alias="metadata.problems", description="Values that are not used, and why.")
     manifest: Manifest | None = Field(description="None when nobody looked: without the optional part `c2pa`.")
+
+    @staticmethod
+    def resolve_metadata(row: "provenance.FileStatement") -> dict[str, str]:
+        return row.metadata.as_dict()
 
 
 class BundleLine(Answer):

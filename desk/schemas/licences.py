@@ -1,12 +1,13 @@
 """Licences, and what trying them would change, as programs are told of them."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from desk.schemas.base import Answer, From
+from desk.schemas.base import Answer
 from desk.schemas.works import NamedColumn, SkippedRow
+from registry import models
 
 Effect = Literal["reopened", "licensed", "decided", "partly"]
 
@@ -16,7 +17,7 @@ class Licence(Answer):
 
     number: int
     licensee: str = Field(examples=["Example Shop Ltd"])
-    works: Annotated[list[int], From(lambda row: sorted(work.number for work in row.works.all()))]
+    works: list[int]
     domain: str = Field(examples=["shop.example"])
     url_pattern: str
     account: str
@@ -26,6 +27,10 @@ class Licence(Answer):
     reason: str
     reseller: str = Field(description="The agency that sold it; empty where the owner did.", examples=["Alamy"])
     invoice: str = Field(description="The number of the invoice.", examples=["R-2026-17"])
+
+    @staticmethod
+    def resolve_works(row: models.Licence) -> list[int]:
+        return sorted(work.number for work in row.works.all())
 
 
 class ImportedLicences(Answer):

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from desk.schemas.base import Answer, From, Moment
-from registry.log.keys import Use, use_of
+from desk.schemas.base import Answer, Moment
+from registry import models
+from registry.log.keys import AnyKey, Use, use_of
 
 Digits = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else bytes(value).hex())]
 """Bytes as hexadecimal digits."""
@@ -50,15 +51,31 @@ class Key(Answer):
     """A key that signs for an owner, or a device key of theirs that counter-signs."""
 
     owner: str = Field(alias="owner.slug")
-    use: Annotated[str, From(lambda row: str(use_of(row)))]
+    use: str
     public: Digits = Field(alias="public_key")
-    holder: Annotated[str, From(lambda row: "owner" if use_of(row) is Use.DEVICE else "operator")]
-    name: Annotated[str, From(lambda row: getattr(row, "name", ""))]
-    state: Annotated[str, From(lambda row: "revoked" if row.revoked_at else "retired" if row.retired_at else "in use")]
+    holder: str
+    name: str
+    state: str
     created_at: Moment
     retired_at: Moment | None
     revoked_at: Moment | None
     revoked_reason: str
+
+    @staticmethod
+    def resolve_use(row: AnyKey) -> str:
+        return str(use_of(row))
+
+    @staticmethod
+    def resolve_holder(row: AnyKey) -> str:
+        return "owner" if use_of(row) is Use.DEVICE else "operator"
+
+    @staticmethod
+    def resolve_name(row: AnyKey) -> str:
+        return getattr(row, "name", "")
+
+    @staticmethod
+    def resolve_state(row: AnyKey) -> str:
+        return "revoked" if row.revoked_at else "retired" if row.retired_at else "in use"
 
 
 class Fork(Answer):
@@ -91,7 +108,11 @@ class Partner(Answer):
     fault: str
     captures: bool = Field(description="Whether it is asked to visit with us at each capture.")
     visits: int = Field(description="So many visits it may ask for in a day.")
-    forked: Annotated[bool, From(lambda row: row.forks.exists())]
+    forked: bool
+
+    @staticmethod
+    def resolve_forked(row: models.Partner) -> bool:
+        return row.forks.exists()
 
 
 class Agreement(Answer):

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Hex, Moment
+from desk.schemas.base import NOON, Answer, Hex, Moment
 from desk.texts import claims
 from registry import models
 from registry.notices.checker import gaps
@@ -71,10 +71,12 @@ class ClaimPoint(Answer):
     """Something that may speak against a claim. It decides nothing."""
 
     kind: str = Field(examples=["page-licence"])
-    sentence: Annotated[str, From(claims.sentence)]
+    sentence: str
     grounds: dict[str, Any] = Field(description="What it rests on: an answer holds while this stays the same.")
     evidence: list[ClaimEvidence]
     answer: ClaimAnswer | None
+
+    resolve_sentence = staticmethod(claims.sentence)
 
 
 class ClaimCheck(Answer):
@@ -131,14 +133,22 @@ class NoticeReply(Answer):
     )
     words: str
     contact: str
-    files: Annotated[list[NoticeReplyFile], From(lambda row: row.files.defer("data"))]
+    files: list[NoticeReplyFile]
     at: Moment = Field(examples=[NOON])
-    still_online: Annotated[int, From(lambda row: len(refuting(row)))] = Field(
+    still_online: int = Field(
         description="Places of the letter that later visits found still online: they refute that it was taken down."
     )
     seen_at: Moment | None = Field(description="When a member read it; the notice rests until then.")
     seen_by: str
     withdrawn_at: Moment | None = Field(description="When it was taken back on that page, before a member read it.")
+
+    @staticmethod
+    def resolve_files(row: models.NoticeReply) -> object:
+        return row.files.defer("data")
+
+    @staticmethod
+    def resolve_still_online(row: models.NoticeReply) -> int:
+        return len(refuting(row))
 
 
 class NoticeMail(Answer):
@@ -147,9 +157,11 @@ class NoticeMail(Answer):
     to: str
     state: str = Field(examples=["todo"])
     error: str
-    may_have_left: Annotated[bool, From(may_have_left)] = Field(
-        description="Nobody heard the mail server's answer; a member says on the site."
-    )
+    may_have_left: bool = Field(description="Nobody heard the mail server's answer; a member says on the site.")
+
+    @staticmethod
+    def resolve_may_have_left(row: models.NoticeMail) -> bool:
+        return may_have_left(row)
 
 
 class FullNotice(NoticeLine):
@@ -161,9 +173,17 @@ class FullNotice(NoticeLine):
     missing: list[str] = Field(description="What it lacks before it can be signed.")
     cases: list[NoticedCase]
     files: list[NoticeFile]
-    events: Annotated[list[NoticeEvent], From(lambda row: reversed(row.events.all()))]
-    replies: Annotated[list[NoticeReply], From(lambda row: row.replies.all())]
+    events: list[NoticeEvent]
+    replies: list[NoticeReply]
     mail: NoticeMail | None
+
+    @staticmethod
+    def resolve_events(row: models.Notice) -> object:
+        return reversed(row.events.all())
+
+    @staticmethod
+    def resolve_replies(row: models.Notice) -> object:
+        return row.replies.all()
 
     @classmethod
     def of(cls, services: Services, row: models.Notice) -> Self:

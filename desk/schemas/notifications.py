@@ -1,11 +1,13 @@
 """Events, webhooks and what was sent to them, as programs are told of them."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from desk.schemas.base import NOON, Answer, From, Moment
+from desk.schemas.base import NOON, Answer, Moment
 from exhibit.sentences import from_plain
+from registry import models
 
 Message = Annotated[str, BeforeValidator(lambda pk: f"evt_{pk}" if isinstance(pk, int) else pk)]
 
@@ -46,8 +48,12 @@ class Delivery(Answer):
     state: str = Field(examples=["done"])
     tries: int
     delivered_at: Moment | None
-    next_try: Annotated[Moment | None, From(lambda row: row.not_before if row.put_off else None)]
+    next_try: Moment | None
     answers: list[DeliveryAnswer] = Field(description="Of the last tries.")
+
+    @staticmethod
+    def resolve_next_try(row: models.Delivery) -> datetime | None:
+        return row.not_before if row.put_off else None
 
 
 class Event(Answer):

@@ -1,10 +1,8 @@
 """Owners, their members, invitations and tokens, and whoever lends a machine, as programs are told of them."""
 
-from typing import Annotated
-
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Moment
+from desk.schemas.base import NOON, Answer, Moment
 from exhibit.types import CaseDecision
 from registry import models
 from registry.accounts import scoped
@@ -16,14 +14,30 @@ class Owner(Answer):
     owner: str = Field(alias="slug", examples=["studio-example"])
     name: str = Field(examples=["Studio Example"])
     contact: str
-    works: Annotated[int, From(lambda row: scoped.works(row).count())]
-    watches: Annotated[int, From(lambda row: scoped.watches(row).count())]
-    open_cases: Annotated[int, From(lambda row: scoped.cases(row).filter(decision=CaseDecision.OPEN).count())]
-    members: Annotated[int, From(lambda row: row.memberships.count())]
+    works: int
+    watches: int
+    open_cases: int
+    members: int
     derived: bool = Field(description="Whether works derived from theirs are shown.")
     passkeys: bool = Field(description="Whether grave decisions have to be signed with a passkey.")
     web_archive: bool = Field(description="Whether a web archive is asked to save pages of confirmed cases, too.")
     sample: bool = Field(description="Whether it is an example to look around in: nothing of it is real.")
+
+    @staticmethod
+    def resolve_works(row: models.Owner) -> int:
+        return scoped.works(row).count()
+
+    @staticmethod
+    def resolve_watches(row: models.Owner) -> int:
+        return scoped.watches(row).count()
+
+    @staticmethod
+    def resolve_open_cases(row: models.Owner) -> int:
+        return scoped.cases(row).filter(decision=CaseDecision.OPEN).count()
+
+    @staticmethod
+    def resolve_members(row: models.Owner) -> int:
+        return row.memberships.count()
 
 
 class Member(Answer):
@@ -93,17 +107,23 @@ class Contributor(Answer):
     """Somebody who lends a machine."""
 
     name: str = Field(examples=["Ann's machine"])
-    key: Annotated[str, From(lambda row: bytes(row.public_key or b"").hex())] = Field(
-        description="Ed25519, hexadecimal; empty before it joins."
-    )
+    key: str = Field(description="Ed25519, hexadecimal; empty before it joins.")
     made_at: Moment = Field(examples=[NOON])
     used_at: Moment | None
     revoked_at: Moment | None
     reason: str = Field(description="Why it was thrown out, where its results were wrong.")
     pictures: int = Field(description="That count.", examples=[4_812])
-    seconds: Annotated[int, From(lambda row: round(row.seconds))] = Field(examples=[2_112])
+    seconds: int = Field(examples=[2_112])
     checked: int = Field(description="For which a picture came here too.", examples=[97])
     wrong: int = Field(description="Of these, for which something else came; and broken deliveries.", examples=[2])
+
+    @staticmethod
+    def resolve_key(row: models.Contributor) -> str:
+        return bytes(row.public_key or b"").hex()
+
+    @staticmethod
+    def resolve_seconds(row: models.Contributor) -> int:
+        return round(row.seconds)
 
 
 class Collection(Answer):
@@ -113,12 +133,6 @@ class Collection(Answer):
     name: str = Field(examples=["Harbours"])
     works: int = Field(alias="count", description="How many are in it.", examples=[120])
     made_at: Moment = Field(examples=[NOON])
-
-
-def _in_words(row: models.BulkEdit) -> str:
-    from desk.texts import ownership
-
-    return ownership.bulk_in_words(row)
 
 
 class BulkEdit(Answer):
@@ -136,4 +150,10 @@ class BulkEdit(Answer):
     changed: int = Field(description="Of those looked at; the others say so already.", examples=[118])
     undoes: int | None = Field(alias="undoes.number", description="The change that it undoes.", examples=[2])
     may_be_undone: bool
-    sentence: Annotated[str, From(_in_words)] = Field(examples=["Author: “A. Example”"])
+    sentence: str = Field(examples=["Author: “A. Example”"])
+
+    @staticmethod
+    def resolve_sentence(row: models.BulkEdit) -> str:
+        from desk.texts import ownership
+
+        return ownership.bulk_in_words(row)

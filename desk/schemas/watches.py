@@ -7,14 +7,14 @@ from typing import Annotated, Any, Self
 from django.db.models import Count, Sum
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from desk.schemas.base import NOON, Answer, From, Moment
+from desk.schemas.base import NOON, Answer, Moment
 from exhibit.types import Money
 from registry import models
 from registry.accounts import scoped
 from registry.crawls import budgets, canaries, crawling
 from registry.crawls.forecasts import Hosts
 from registry.crawls.schedules import WEEK, WEEKDAYS, kept
-from registry.crawls.search_keys import lacking, price_of
+from registry.crawls.search_keys import Estimate as CostEstimate, lacking, price_of
 from registry.crawls.search_services import service_of, services as services_of
 from registry.services.services import Services
 
@@ -86,29 +86,41 @@ class Asked(Answer):
     asked: int = Field(description="Requests that were answered.")
     found: int = Field(description="Addresses that came.")
     outcome: str = Field(description="Why it wasn't asked to the end, or empty.", examples=["no-consent"])
-    spent: Annotated[list[str], From(lambda row: [str(one) for one in budgets.spent_of(row.charges.all())])] = Field(
-        examples=[["0.04 USD"]]
-    )
-    remaining: Annotated[int | None, From(lambda row: row.stopped_at.get("left"))] = Field(
-        description="Searches that weren't made when money ran out."
-    )
+    spent: list[str] = Field(examples=[["0.04 USD"]])
+    remaining: int | None = Field(description="Searches that weren't made when money ran out.")
+
+    @staticmethod
+    def resolve_spent(row: models.Inquiry) -> list[str]:
+        return [str(one) for one in budgets.spent_of(row.charges.all())]
+
+    @staticmethod
+    def resolve_remaining(row: models.Inquiry) -> object:
+        return row.stopped_at.get("left")
 
 
 class FullCrawl(Crawl):
     """A crawl, with how much it refused and passed over, by reason, and what it asked searches."""
 
-    unrendered: Annotated[dict[str, int], From(budgets.unrendered)] = Field(
+    unrendered: dict[str, int] = Field(
         description="Pages that were to be rendered and weren't, by reason.", examples=[{"budget": 12}]
     )
     refused: dict[str, int]
-    left_out: Annotated[dict[str, int], From(crawling.left_out)] = Field(
+    left_out: dict[str, int] = Field(
         description="What the crawler's limits left out of pages, and list entries it could not read.",
         examples=[{"style-sheets": 3}],
     )
-    passed: Annotated[dict[str, int], From(scoped.passed_counts)] = Field(
+    passed: dict[str, int] = Field(
         description="Records of web archives that hold no picture.", examples=[{"http-404": 2}]
     )
-    searches: Annotated[list[Asked], From(lambda row: Asked.from_rows(row.inquiries.order_by("pk")))]
+    searches: list[Asked]
+
+    resolve_unrendered = staticmethod(budgets.unrendered)
+    resolve_left_out = staticmethod(crawling.left_out)
+    resolve_passed = staticmethod(scoped.passed_counts)
+
+    @staticmethod
+    def resolve_searches(row: models.Crawl) -> object:
+        return Asked.from_rows(row.inquiries.order_by("pk"))
 
 
 class Refusal(Answer):
@@ -142,12 +154,6 @@ class RunCrawl(FullCrawl):
     cases: int
 
 
-def _weekday(row: models.Watch) -> str | None:
-    when = kept(row)
-    weekly = when is not None and row.interval_seconds % WEEK.total_seconds() == 0
-    return WEEKDAYS[when.weekday] if when is not None and when.weekday is not None and weekly else None
-
-
 class Watch(Answer):
     """A scheduled visit to places where copies may be."""
 
@@ -162,14 +168,23 @@ class Watch(Answer):
     own: bool = Field(description="Its places are the owner's own: pictures there are proposed as works, and no finds.")
     paused: bool
     next_run_at: Moment | None = Field(examples=[NOON])
-    at: Annotated[str | None, From(lambda row: (when := kept(row)) and f"{when.at:%H:%M}")] = Field(
+    at: str | None = Field(
         examples=["02:30"], description="The time of day of its runs, if whole days lie between them."
     )
-    weekday: Annotated[str | None, From(_weekday)] = Field(
-        examples=["monday"], description="Of its runs, if whole weeks lie between them."
-    )
+    weekday: str | None = Field(examples=["monday"], description="Of its runs, if whole weeks lie between them.")
     time_zone: str = Field(examples=["Europe/Berlin"], description="Where it is that time of day.")
     last_crawl: Crawl | None
+
+    @staticmethod
+    def resolve_at(row: models.Watch) -> str | None:
+        when = kept(row)
+        return None if when is None else f"{when.at:%H:%M}"
+
+    @staticmethod
+    def resolve_weekday(row: models.Watch) -> str | None:
+        when = kept(row)
+        weekly = when is not None and row.interval_seconds % WEEK.total_seconds() == 0
+        return WEEKDAYS[when.weekday] if when is not None and when.weekday is not None and weekly else None
 
     @classmethod
     def together(cls, rows: Sequence[models.Watch]) -> list[dict[str, object]]:
@@ -217,7 +232,11 @@ class Estimate(Answer):
     search: str = Field(examples=["tineye"])
     searches: int = Field(description="Pictures of works, or sets of words.")
     requests: int = Field(alias="pages", description="For each of them.")
-    cost: Annotated[str | None, From(lambda one: one.cost and str(one.cost))] = Field(examples=["1.44 USD"])
+    cost: str | None = Field(examples=["1.44 USD"])
+
+    @staticmethod
+    def resolve_cost(row: CostEstimate) -> str | None:
+        return None if row.cost is None else str(row.cost)
 
 
 class ArchiveEstimate(Answer):

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db.models import QuerySet
 from pydantic import ConfigDict, Field
 
-from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, From, Hex, Moment
+from desk.schemas.base import EXPOSURE, FIGURES, NOON, RELATED, Answer, Hex, Moment
 from desk.schemas.evidence import FileStatement, MetadataIssue, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
@@ -34,13 +34,21 @@ class Picture(Answer):
     """A picture of a work."""
 
     digest: Hex
-    held: Annotated[bool, From(lambda row: row.stated is None)] = Field(description="Or only stated, and never here.")
+    held: bool = Field(description="Or only stated, and never here.")
     format: str = Field(alias="picture.format", examples=["jpeg"])
     width: int | None = Field(alias="picture.width")
     height: int | None = Field(alias="picture.height")
     bytes: int = Field(alias="picture.size")
     incomplete: bool | None = Field(alias="picture.incomplete", description="Whether the file breaks off.")
-    masked: Annotated[list[Mask], From(lambda row: [Mask.from_row(mask, share=mask.share) for mask in masks(row)])]
+    masked: list[Mask]
+
+    @staticmethod
+    def resolve_held(row: models.WorkPicture) -> bool:
+        return row.stated is None
+
+    @staticmethod
+    def resolve_masked(row: models.WorkPicture) -> object:
+        return [Mask.from_row(mask, share=mask.share) for mask in masks(row)]
 
 
 class Conflict(Answer):
@@ -73,11 +81,14 @@ class Work(Answer):
     flags: list[str] = Field(
         alias="low_information", description="Why no match of it is certain, such as `flat` or `page`; empty for most."
     )
-    conflicts: Annotated[list[Conflict], From(Conflict.of)]
-    metadata_problems: Annotated[list[MetadataIssue], From(MetadataIssue.of_work)] = Field(
+    conflicts: list[Conflict]
+    metadata_problems: list[MetadataIssue] = Field(
         description="Values of the file's metadata that are not used, and why; empty for most."
     )
     pictures: list[Picture] = Field(alias="work_pictures")
+
+    resolve_conflicts = staticmethod(Conflict.of)
+    resolve_metadata_problems = staticmethod(MetadataIssue.of_work)
 
 
 class WorkCase(Answer):
@@ -99,17 +110,20 @@ class Remark(Answer):
     """Something that a person should look at before the work is relied on. It decides nothing."""
 
     kind: str = Field(examples=["credit"])
-    sentence: Annotated[str, From(lambda row: ownership.said_of(row).sentence)] = Field(
-        examples=["The file names somebody else than you declare."]
-    )
-    stated: Annotated[
-        list[Stated],
-        From(lambda row: [Stated(field=field, text=text) for field, text in ownership.said_of(row).stated]),
-    ]
+    sentence: str = Field(examples=["The file names somebody else than you declare."])
+    stated: list[Stated]
     noted_at: Moment = Field(examples=[NOON])
     answered_at: Moment | None
     answered_by: str
     reason: str
+
+    @staticmethod
+    def resolve_sentence(row: models.OwnershipRemark) -> str:
+        return ownership.said_of(row).sentence
+
+    @staticmethod
+    def resolve_stated(row: models.OwnershipRemark) -> object:
+        return [Stated(field=field, text=text) for field, text in ownership.said_of(row).stated]
 
 
 class Term(Answer):
@@ -133,9 +147,9 @@ class Relation(Answer):
         description="Share of the part that the whole shows; of this work's picture where neither is a part.",
         examples=[0.97],
     )
-    sentence: Annotated[str, From(relation_in_words)] = Field(
-        examples=["It shows the same scene, as another photograph or a changed copy would."]
-    )
+    sentence: str = Field(examples=["It shows the same scene, as another photograph or a changed copy would."])
+
+    resolve_sentence = staticmethod(relation_in_words)
 
 
 class Document(Answer):
@@ -182,8 +196,10 @@ class Held(Answer):
     sites: int = Field(description="On which it would have been found newly on that day.", examples=[320])
     different: int = Field(description="Those of them whose picture looked like none before.", examples=[41])
     limit: int = Field(description="Beyond which that was.", examples=[30])
-    why: Annotated[str, From(ownership.why_held)]
+    why: str
     decision: str = Field(description="Empty, or `dismissed`.", examples=[""])
+
+    resolve_why = staticmethod(ownership.why_held)
 
 
 class FullWork(Work):
@@ -195,21 +211,57 @@ class FullWork(Work):
     credit: str = Field(description="How the work is to be credited.")
     created: str = Field(examples=["2024-05"])
     medium: str = Field(examples=["photograph"])
-    version: Annotated[int, From(lambda row: row.changes.count())] = Field(
-        description="How often it was changed.", examples=[2]
-    )
-    stated: Annotated[dict[str, Any], From(lambda row: {k: v for k, v in row.metadata.items() if k != PROBLEMS})] = (
-        Field(description="What the file states of itself.", examples=[{"author": "A. Example"}])
-    )
-    remarks: Annotated[list[Remark], From(lambda row: row.remarks.order_by("kind"))]
-    terms: Annotated[list[Term], From(terms)]
-    documents: Annotated[list[Document], From(lambda row: row.attachments.filter(removed_at=None))]
-    held: Annotated[Held | None, From(lambda row: models.Flood.in_force().filter(work=row).first())]
-    collections: Annotated[list[str], From(lambda row: row.collections.order_by("name").values_list("name", flat=True))]
-    relations: Annotated[list[Relation], From(related_to)]
-    cases: Annotated[list[WorkCase], From(lambda row: scoped.cases(row.owner).filter(work=row))]
-    search: Annotated[list[dict[str, Any]], From(searches_of)]
-    seen_before: Annotated[list[dict[str, Any]], From(seen_before)]
+    version: int = Field(description="How often it was changed.", examples=[2])
+    stated: dict[str, Any] = Field(description="What the file states of itself.", examples=[{"author": "A. Example"}])
+    remarks: list[Remark]
+    terms: list[Term]
+    documents: list[Document]
+    held: Held | None
+    collections: list[str]
+    relations: list[Relation]
+    cases: list[WorkCase]
+    search: list[dict[str, Any]]
+    seen_before: list[dict[str, Any]]
+
+    @staticmethod
+    def resolve_version(row: models.Work) -> int:
+        return row.changes.count()
+
+    @staticmethod
+    def resolve_stated(row: models.Work) -> dict[str, Any]:
+        return {k: v for k, v in row.metadata.items() if k != PROBLEMS}
+
+    @staticmethod
+    def resolve_remarks(row: models.Work) -> object:
+        return row.remarks.order_by("kind")
+
+    @staticmethod
+    def resolve_terms(row: models.Work) -> object:
+        return terms(row)
+
+    @staticmethod
+    def resolve_documents(row: models.Work) -> object:
+        return row.attachments.filter(removed_at=None)
+
+    @staticmethod
+    def resolve_held(row: models.Work) -> object:
+        return models.Flood.in_force().filter(work=row).first()
+
+    @staticmethod
+    def resolve_collections(row: models.Work) -> QuerySet[models.Collection, str]:
+        return row.collections.order_by("name").values_list("name", flat=True)
+
+    resolve_relations = staticmethod(related_to)
+
+    @staticmethod
+    def resolve_cases(row: models.Work) -> object:
+        return scoped.cases(row.owner).filter(work=row)
+
+    resolve_search = staticmethod(searches_of)
+
+    @staticmethod
+    def resolve_seen_before(row: models.Work) -> Sequence[Mapping[str, Any]]:
+        return seen_before(row)
 
 
 class RegisteredWork(Work):
@@ -254,15 +306,29 @@ class Proposal(Answer):
     page_url: str = Field(alias="sighting.page_url")
     image_url: str = Field(alias="sighting.image_url")
     seen_at: Moment | None = Field(alias="sighting.last_seen", examples=[NOON])
-    title: Annotated[str, From(lambda row: row.stated.get("title", ""))] = Field(
-        description="As the file states it, like what follows; empty where it states nothing."
-    )
-    author: Annotated[str, From(lambda row: row.stated.get("author", ""))] = Field(examples=["A. Example"])
-    rights: Annotated[str, From(lambda row: row.stated.get("rights", ""))]
-    metadata_problems: Annotated[list[MetadataIssue], From(lambda row: MetadataIssue.of_json(row.stated))] = Field(
+    title: str = Field(description="As the file states it, like what follows; empty where it states nothing.")
+    author: str = Field(examples=["A. Example"])
+    rights: str
+    metadata_problems: list[MetadataIssue] = Field(
         description="Values of the file's metadata that are not used, and why."
     )
     plain: bool = Field(description="It looks like a logo, an icon or a small copy.")
+
+    @staticmethod
+    def resolve_title(row: models.Proposal) -> object:
+        return row.stated.get("title", "")
+
+    @staticmethod
+    def resolve_author(row: models.Proposal) -> object:
+        return row.stated.get("author", "")
+
+    @staticmethod
+    def resolve_rights(row: models.Proposal) -> object:
+        return row.stated.get("rights", "")
+
+    @staticmethod
+    def resolve_metadata_problems(row: models.Proposal) -> object:
+        return MetadataIssue.of_json(row.stated)
 
 
 class Dismissed(Answer):
@@ -340,9 +406,13 @@ class ColumnMapping(Answer):
 
     number: int = Field(alias="pk")
     kind: str = Field(description="What such a table holds: `works` or `licences`.", examples=["works"])
-    columns: Annotated[list[NamedColumn], From(lambda row: [NamedColumn(heading=h, column=c) for h, c in row.columns])]
+    columns: list[NamedColumn]
     by: str
     at: Moment = Field(examples=[NOON])
+
+    @staticmethod
+    def resolve_columns(row: models.ColumnMapping) -> object:
+        return [NamedColumn(heading=h, column=c) for h, c in row.columns]
 
 
 class UploadFile(Answer):
@@ -356,14 +426,21 @@ class UploadFile(Answer):
         description="`registered`, `known` or `refused`; empty while it waits.", examples=["registered"]
     )
     reason: str = Field(description="Why it was refused, a stable word.")
-    why: Annotated[str, From(upload_words.why)] = Field(
+    why: str = Field(
         description="Why it was refused; or in what its line of the table says something else than a known work."
     )
-    what_to_do: Annotated[str, From(upload_words.what_to_do)]
+    what_to_do: str
     work: int | None = Field(alias="work.number", examples=[12])
-    metadata_problems: Annotated[
-        list[MetadataIssue], From(lambda row: [] if row.work is None else MetadataIssue.of_work(row.work))
-    ] = Field(description="Values of the file's metadata that are not used, and why.")
+    metadata_problems: list[MetadataIssue] = Field(
+        description="Values of the file's metadata that are not used, and why."
+    )
+
+    resolve_why = staticmethod(upload_words.why)
+    resolve_what_to_do = staticmethod(upload_words.what_to_do)
+
+    @staticmethod
+    def resolve_metadata_problems(row: models.UploadFile) -> object:
+        return [] if row.work is None else MetadataIssue.of_work(row.work)
 
 
 class UploadLine(Answer):
@@ -385,7 +462,11 @@ class Logged(Answer):
 
     entry: int | None = Field(alias="log.entry", description="Of the log; none while it waits for its number.")
     checkpoint: int | None = Field(alias="log.checkpoint.size", description="Entries under the signed head over it.")
-    receipts: Annotated[list[Receipt], From(lambda row: row.log.witnesses if row.log else ())]
+    receipts: list[Receipt]
+
+    @staticmethod
+    def resolve_receipts(row: "identify.FoundWork") -> object:
+        return row.log.witnesses if row.log else ()
 
 
 class FoundWork(Logged):

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from desk.schemas.base import NOON, Answer, From, Moment
+from desk.schemas.base import NOON, Answer, Moment
 from desk.schemas.parties.parties import PartyNamed
 from desk.schemas.requests import Date, Given, Long, Name, Number, Said, Short, Whole
+from registry import models
 from registry.parties import invoices
 from registry.parties.demands import MAX_AMOUNT, MAX_CASES, MAX_FEES
 
@@ -51,8 +52,16 @@ class DemandLine(Answer):
 class Demand(DemandLine):
     """The same with its cases and entries."""
 
-    cases: Annotated[list[int], From(lambda row: row.cases.order_by("number").values_list("number", flat=True))]
-    entries: Annotated[list[DemandEntry], From(lambda row: row.entries.select_related("corrects", "correction"))]
+    cases: list[int]
+    entries: list[DemandEntry]
+
+    @staticmethod
+    def resolve_cases(row: models.Demand) -> list[int]:
+        return list(row.cases.order_by("number").values_list("number", flat=True))
+
+    @staticmethod
+    def resolve_entries(row: models.Demand) -> object:
+        return row.entries.select_related("corrects", "correction")
 
 
 class Instalment(Answer):

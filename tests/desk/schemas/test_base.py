@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from pydantic import Field, ValidationError
 
-from desk.schemas.base import Answer, From, Hex, Moment, Piece
+from desk.schemas.base import Answer, Hex, Moment, Piece
 
 
 class Told(Answer):
@@ -31,7 +31,11 @@ def test_fields_are_found_in_a_row_by_their_alias_and_through_what_is_missing() 
 
 class Part(Answer):
     letter: str
-    twice: Annotated[str, From(lambda row: row.letter * 2)]
+    twice: str
+
+    @staticmethod
+    def resolve_twice(row: SimpleNamespace) -> object:
+        return row.letter * 2
 
 
 class Whole(Answer):
