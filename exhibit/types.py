@@ -82,14 +82,6 @@ class PictureInfo:
     incomplete: bool | None = field(default=None, compare=False)
     """Whether the file breaks off or any part of it is damaged; ``None`` where its pixels weren't decoded."""
 
-    was_turned: bool = field(default=False, compare=False)
-    """Whether earlier states turned it as EXIF says, which browsers don't (a WebP)."""
-
-    @property
-    def was_read_otherwise(self) -> bool:
-        """Whether ``match-4`` and earlier versions may have measured another picture of such a file."""
-        return self.frames > 1 or bool(self.incomplete) or self.format == "TIFF"
-
 
 class Decision(StrEnum):
     """What the machine says of a pair; a person still decides."""
@@ -98,14 +90,12 @@ class Decision(StrEnum):
     REVIEW = "review"
     RESEMBLES = "resembles"
     """It has to do with the work beyond chance; whether it shows this very picture is left open."""
-    DERIVED = "derived"
-    """What ``match-5`` and earlier versions called it where only structure survives: in sealed facts and logs alone."""
     NONE = "none"
 
     @property
     def sureness(self) -> int:
         """How sure it is, 0 for nothing: for whoever keeps the surest of several."""
-        return [Decision.NONE, Decision.DERIVED, Decision.RESEMBLES, Decision.REVIEW, Decision.CERTAIN].index(self)
+        return [Decision.NONE, Decision.RESEMBLES, Decision.REVIEW, Decision.CERTAIN].index(self)
 
 
 class Relation(StrEnum):

@@ -153,7 +153,7 @@ def _judgement(opening: Mapping[str, Any]) -> _Judgement | str | None:
     if who != "person" or decision == "open":
         return str(who)
     said = machine.get("decision") if isinstance(machine, Mapping) else None
-    if said in (Decision.RESEMBLES, Decision.DERIVED):
+    if said == Decision.RESEMBLES:
         return str(said)
     case, copies = opening.get("case"), opening.get("copies")
     if said not in CLASSES or type(case) is not int or type(copies) is not bool:

@@ -47,7 +47,6 @@ HELD = {
     "collage",
     "page",
     "negative",
-    "lens",
     "pieces",
     "hash",
     "mark",

@@ -28,16 +28,16 @@ FIRST_NETWORK = "descriptor@1"
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
 HELD = frozenset(
-    {"low-information", "plain", "collage", "page", "negative", "lens", "pieces", "hash", "mark", "series", "derived"}
+    {"low-information", "plain", "collage", "page", "negative", "pieces", "hash", "mark", "series", "derived"}
 )
 """Reasons of which no calibration on photographs says anything. The first four, and marks that an owner's works
 share, lie in the registered picture itself: strangers' pictures agree with such works for other causes than
 copying. With the others the figures are of different forms of the found picture: some of the picture as it is,
-some of its negative, of the straightened one, or of its pieces. ``series`` follows from the figures of other
+some of its negative or of its pieces. ``series`` follows from the figures of other
 pairs; ``derived`` works are no copies."""
 LEAST_IN_PLACE = 0.5
 """Share of patches in place below which no probability is stated: what two drawn laptops share is precise, too, and
-photographs in edits, by which calibrations are measured, hold few such pairs. Earlier bundles may state one."""
+photographs in edits, by which calibrations are measured, hold few such pairs."""
 _UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
 _FAR = 2.0

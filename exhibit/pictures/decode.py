@@ -5,7 +5,7 @@ before anything large is decoded (``pictures.picture_file``). Memory and process
 their own, so that what a decoder does nevertheless ends with a refusal of that one picture.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from exhibit.types import PictureInfo
 helper = Helper("exhibit.pictures.picture_helper")
 _SLACK = 96 * 1024 * 1024
 _BYTES_A_PIXEL = 8.5
-_WITHOUT_PROFILES = frozenset({"match-1", "match-2", "match-3", "match-4", "match-5"})
 _DEATHS = {
     "time": ("too-slow", "The picture takes longer than {seconds:g} s to decode."),
     "memory": ("too-many-pixels", Sentence("The picture has too many pixels.")),
@@ -40,10 +39,6 @@ class Limits:
     """Whether colours are those that a profile or gamma in the file gives, as people see them, or levels as stored."""
     exact: bool = False  # whether every profile is followed exactly, which takes long where it is a table
     dark: bool = False  # whether transparent pictures stand on black instead of white
-
-    def of_pipeline(self, pipeline: str) -> "Limits":
-        """The same for what this version of the comparison measured: ``match-5`` and earlier applied no profile."""
-        return replace(self, profiles=pipeline not in _WITHOUT_PROFILES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

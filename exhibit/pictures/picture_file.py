@@ -268,8 +268,7 @@ def _info(picture: Image.Image, stream: _TimedBytes) -> PictureInfo:
         width, height = height, width
     frames = _frames(picture)
     stream.check()
-    was_turned = picture.format == "WEBP" and _exif_orientation(picture) > 1
-    return PictureInfo(width, height, picture.format or "", frames, was_turned=was_turned)
+    return PictureInfo(width, height, picture.format or "", frames)
 
 
 def _orientation(picture: Image.Image) -> int:

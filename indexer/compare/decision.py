@@ -19,7 +19,7 @@ from indexer.compare.dense import agreeing_area, dense_agreement, mean_differenc
 from indexer.compare.figures import HASH_REACH, MIN_TEXTURED, Figures, Measured, begun, in_pieces, ways
 from indexer.compare.geometry import Remembered
 from indexer.compare.nearest_hash import NOT_COMPARED, HashMatch, nearest_hash
-from indexer.compare.weighing import ANOTHER_PICTURE, TERMS, Answers, shipped
+from indexer.compare.weighing import ANOTHER_PICTURE, Answers, shipped
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
 from indexer.layout.pages import COLLAGE, MIN_PANELS
@@ -33,6 +33,8 @@ OVERLAY, WEAK = "shared-overlay", "weak-agreement"
 NEAR_EXACT, NEAR_EXACT_LEVELS = 10, 6.0
 """Bits, and grey levels in the mean, by which a picture may differ from a flat work, at most."""
 FEW_INLIERS, WEAK_DENSE, FEW_PATCHES, HALF_PRECISE = 12, 0.5, 40, 0.5
+NOISE, PIECES_NOISE = 2.5, 1.5
+"""Times what its noise explains, below which the median patch lies in place: of the whole, and of pieces."""
 """Keypoints that agree, share of windows, textured patches and share of them in place, below which that is said."""
 BESIDE_MARKS, UNLIKE_BESIDE = 0.75, 0.45
 """Share of windows beside marks from which they say nothing, and below which nothing but marks is shown: strangers
@@ -187,13 +189,25 @@ def _finding(measured: Measured, found: Features, registered: Features, works: i
 
 def _lies_in_pieces(figures: Figures) -> bool:
     """Whether pieces say more of it than one transform."""
-    return TERMS["precise"](figures) < HALF_PRECISE and (figures.pieces_dense or 0.0) > figures.dense
+    return _share_in_place(figures) < HALF_PRECISE and (figures.pieces_dense or 0.0) > figures.dense
+
+
+def _share_in_place(figures: Figures) -> float:
+    """The share of patches in place, where what is displaced is no more than noise."""
+    return figures.in_place or 0.0 if figures.excess is not None and figures.excess < NOISE else 0.0
+
+
+def _share_in_pieces(figures: Figures) -> float:
+    """The share of the registered picture that lies in place piece by piece, by no more than noise."""
+    if figures.pieces_excess is None or figures.pieces_excess >= PIECES_NOISE:
+        return 0.0
+    return (figures.cover or 0.0) * (figures.pieces_in_place or 0.0)
 
 
 def _doubts(figures: Figures) -> tuple[str, ...]:
     """What keeps a pair from being certain, in words of :data:`indexer.compare.wording.REASONS`."""
     dense = max(figures.dense, figures.pieces_dense or 0.0)
-    precise = max(TERMS["precise"](figures), TERMS["pieces_precise"](figures)) >= HALF_PRECISE
+    precise = max(_share_in_place(figures), _share_in_pieces(figures)) >= HALF_PRECISE
     told = {
         HASH: figures.inliers < FEW_INLIERS and figures.agreeing < FEW_INLIERS and dense < WEAK_DENSE,
         "few-inliers": figures.inliers < FEW_INLIERS or (figures.patches or 0) < FEW_PATCHES,

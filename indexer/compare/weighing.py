@@ -21,7 +21,7 @@ from indexer.compare.figures import Figures
 from indexer.picture.spaces import PIPELINE
 
 KEPT = Path(__file__).parents[1] / "models" / "weighing"
-"""The weights of this version of the comparison and of earlier ones, ``PIPELINE.json`` each."""
+"""The weights of each version of the comparison since the first release, ``PIPELINE.json`` each."""
 
 FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0
 """What counts where a drift (pixels), an excess (times) or a roughness (pixels) wasn't measured."""
@@ -29,10 +29,9 @@ NEAR_HASH = 110
 """Bits from which the distance of two hashes says nothing: strangers differ by so many."""
 
 
-NOISE, PIECES_NOISE = 2.5, 1.5
-"""Times what its noise explains, below which the median patch lies in place: of the whole, and of pieces."""
 EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)
-"""The same by degrees: up to the first it lies in place in full, from the second on not at all."""
+"""Times what its noise explains, up to which the median patch lies in place in full, and from which on not at all: of
+the whole, and of pieces."""
 ENOUGH_PATCHES = 40
 """Patches from which their lying in place counts in full: a dozen lie in place on another smooth shape, too."""
 ANOTHER_PICTURE, HALF_ANOTHER = 0.15, 0.5
@@ -43,21 +42,6 @@ whole, and beside what lies in place piece by piece. A bar over a fifth of a cop
 def _alone(another: float | None, share: float = ANOTHER_PICTURE) -> float:
     """1 where no part of the overlap shows another picture, 0 where so large a share does or it wasn't measured."""
     return 0.0 if another is None else max(0.0, 1 - another / share)
-
-
-def _precise(one: Figures) -> float:
-    """The share of patches in place, where what is displaced is no more than noise."""
-    return _or(one.in_place, 0.0) * (_or(one.excess, FAR_EXCESS) < NOISE)
-
-
-def _placed(one: Figures) -> float:
-    """The same, by how many patches there are to see it by."""
-    return _precise(one) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
-
-
-def _pieces_precise(one: Figures) -> float:
-    """The share of the registered picture that lies in place piece by piece, by no more than noise."""
-    return _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0) * (_or(one.pieces_excess, FAR_EXCESS) < PIECES_NOISE)
 
 
 def _firm(one: Figures) -> float:
@@ -97,18 +81,6 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_in_place": lambda one: _or(one.pieces_in_place, 0.0),
         "pieces_excess": lambda one: -math.log(0.1 + _or(one.pieces_excess, FAR_EXCESS)),
         "shown": lambda one: _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0),
-        "precise": _precise,
-        "pieces_precise": _pieces_precise,
-        "precise_alone": lambda one: _precise(one) * _alone(one.another),
-        "pieces_precise_alone": lambda one: _pieces_precise(one) * _alone(one.pieces_another),
-        "either_alone": lambda one: (
-            max(_precise(one), _pieces_precise(one)) * max(_alone(one.another), _alone(one.pieces_another))
-        ),
-        "placed": _placed,
-        "placed_alone": lambda one: _placed(one) * _alone(one.another),
-        "either_placed_alone": lambda one: (
-            max(_placed(one), _pieces_precise(one)) * max(_alone(one.another), _alone(one.pieces_another))
-        ),
         "firm": _firm,
         "firm_alone": lambda one: _firm(one) * _alone(one.another),
         "pieces_firm": _pieces_firm,

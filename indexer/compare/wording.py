@@ -16,7 +16,6 @@ DECISIONS = {
         "The second picture has to do with the first beyond chance: an altered copy, an adaptation, another photograph "
         "of the same scene. Which of these isn't said; a person has to look."
     ),
-    Decision.DERIVED: "No copy was found, but parts of the first picture's structure survive in the second.",
     Decision.NONE: "No sign was found that the second picture shows the first one.",
 }
 REASONS = {
@@ -34,7 +33,6 @@ REASONS = {
     "negative": "They agree when the tones of the second are inverted; its pixels were compared as they are.",
     "hash": "What agrees is mostly their coarse structure; their details hardly confirm it.",
     "pieces": "They agree piece by piece, as where a copy was bent, cut apart or partly covered.",
-    "lens": "They agree when the second is straightened, as if a wide lens had bent it.",
     "derived": "Parts of the structure of the first survive. Whether this is an adaptation is a legal question.",
     "collage": "The first picture is a collage: strangers may use the same neighbours.",
     "mark": "What agrees is mostly a mark that other works of the owner carry, too.",

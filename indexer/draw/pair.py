@@ -120,11 +120,10 @@ class Pair:
     ) -> Self:
         """Look at both pictures, without decoding their pixels yet, and at how a comparison has laid them.
 
-        They are shown as what compared them saw them. Without a transform there are no copies. Raises
+        Without a transform there are no copies. Raises
         ``UnreadablePictureError``, and ``WrongUseError`` for a transform that can't be inverted.
         """
-        read = limits.of_pipeline(laid.pipeline)
-        sources = Source(found, read), Source(registered, read)
+        sources = Source(found, limits), Source(registered, limits)
         sizes = sources[0].size, sources[1].size
         transforms = [] if laid.transform is None else [laid.transform, *laid.further]
         # where one lies in pieces, no further copies are looked for

@@ -43,7 +43,7 @@ def render_deposit_record(facts: CaseFacts, pictures: Pictures, language: str, *
     :func:`evidence.documents.sheets.exhibit.render_exhibit_sheet` raises.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
-    gallery = Gallery(pictures, Album(PICTURE_SIDE, facts.software.pipeline), wording)
+    gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
     sections = (
         _declared(facts, pictures, wording),
         _recorded(facts, wording),

@@ -33,7 +33,7 @@ def render_exhibit_sheet(facts: CaseFacts, pictures: Pictures, language: str, *,
     ``ServiceMissingError`` without a font that the language needs, ``WrongUseError`` for an unknown language or zone.
     """
     wording = Wording(load_phrases(language), zone_named(time_zone))
-    gallery = Gallery(pictures, Album(PICTURE_SIDE, facts.software.pipeline), wording)
+    gallery = Gallery(pictures, Album(PICTURE_SIDE), wording)
     document = _document(facts, wording, _sections(facts, gallery))
     files = (*gallery.album.files, TypesetFile(FACTS_FILE, facts.to_json()))
     return Unset(document, files, language, facts.written_at).pdf()

@@ -20,19 +20,19 @@ DRAWINGS = frozenset({"side-by-side", "overlay", "difference", "points"})
 
 
 _REMEMBERED = 64
-_small: dict[tuple[Digest, int, bool], bytes] = {}
+_small: dict[tuple[Digest, int], bytes] = {}
 
 
-def shrunk(data: bytes, side: int, limits: Limits = SHOWN_LIMITS) -> bytes:
+def shrunk(data: bytes, side: int) -> bytes:
     """A JPEG of at most ``side`` pixels on its longer side, RGB, without metadata; same input, same bytes.
 
     The last ones are remembered: a case is typeset in each language from the same pictures. Raises
     ``UnreadablePictureError`` when the bytes can't be decoded within the limits.
     """
-    key = Digest.of(data), side, limits.profiles
+    key = Digest.of(data), side
     small = _small.pop(key, None)
     if small is None:
-        small = small_jpeg(Image.fromarray(decode(data, limits, at_least=side).pixels), side)
+        small = small_jpeg(Image.fromarray(decode(data, SHOWN_LIMITS, at_least=side).pixels), side)
     _small[key] = small
     for oldest in list(_small)[:-_REMEMBERED]:
         _small.pop(oldest, None)
@@ -40,13 +40,10 @@ def shrunk(data: bytes, side: int, limits: Limits = SHOWN_LIMITS) -> bytes:
 
 
 class Album:
-    """Collects the pictures of a document; the longer side of one that stands alone in its row has ``side`` pixels.
+    """Collects the pictures of a document; the longer side of one that stands alone in its row has ``side`` pixels."""
 
-    They are shown as the version of the comparison saw them that the facts name, else as they are seen today.
-    """
-
-    def __init__(self, side: int, pipeline: str = "") -> None:
-        self._side, self._limits = side, SHOWN_LIMITS.of_pipeline(pipeline)
+    def __init__(self, side: int) -> None:
+        self._side = side
         self._small: dict[str, bytes | UnreadablePictureError] = {}
 
     def place(self, data: bytes, across: int = 1, *, drawing: bool = False) -> str:
@@ -81,7 +78,7 @@ class Album:
         if carried is not None:
             return carried
         try:
-            return shrunk(data, side, self._limits)
+            return shrunk(data, side)
         except UnreadablePictureError as error:
             return error
 

@@ -24,7 +24,7 @@ from evidence.log.proofs import LogProof, SightingRecord, SliceProof, record_lea
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed, second
 from evidence.verify.checks.captures import check_captures
 from evidence.verify.checks.cocaptures import check_cocaptures, check_web_archives
-from evidence.verify.checks.contents import LIMITS, check_pictures, some, was_read_otherwise
+from evidence.verify.checks.contents import LIMITS, check_pictures, some
 from evidence.verify.checks.credentials import check_credentials
 from evidence.verify.checks.decision import check_confirmed, check_decision
 from evidence.verify.checks.documents import check_documents
@@ -65,7 +65,7 @@ from exhibit.types import Decision, Piece, Verification
 
 Pictures = tuple[PictureFacts, PictureFacts]  # the found and the registered one
 Pixels = NDArray[np.uint8]
-Decoder = Callable[[str, str, int], DecodedPicture]  # by file, version of the comparison and least long side
+Decoder = Callable[[str, int], DecodedPicture]  # by file and least long side
 Floats = NDArray[np.float64]
 
 AT_LEAST = 1024
@@ -100,8 +100,8 @@ LITTLE_OF_FOUND = 0.02
 LEAST_IN_PIECES = 0.7
 """Similarity of a copy that lies in pieces: of real ones hardly any agrees in less than .66, and strangers that are cut
 into small pieces agree in .58 at most where these hang together."""
-BEFORE_PARTS = frozenset({"match-1", "match-2", "match-3", "match-4", "match-5"})
-"""Versions of the comparison that hadn't all three limits, nor odds; those that nobody knows have."""
+BEFORE_RELEASE = re.compile("match-[0-8]")
+"""Versions of the comparison that were never released. They measured otherwise, and nothing here knows how."""
 OURS = "match-"
 """What the name of each of our versions begins with."""
 WITHOUT_ODDS = {Decision.REVIEW: "low-information", Decision.RESEMBLES: "derived"}
@@ -120,7 +120,6 @@ LEAST_TOGETHER = 0.65
 """Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
 apart do but along the cuts, those that were chosen one by one to fit do nowhere."""
 MORE_PIXELS = 2.0
-BY_BROWSERS = ""  # no earlier version of the comparison: pictures as browsers show them
 MAX_NOT_CHECKED = 100  # sentences of the facts on what wasn't checked: the software writes some ten
 MAX_COMPUTED = 200  # so many matches are computed anew; a bundle could list so many that a verifier would never end
 SHOWN = {
@@ -148,9 +147,17 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
         data = inspection.read(FACTS_PATH)
         parse_canonical(data, what=FACTS_PATH)
         facts = CaseFacts.from_json(data, what=FACTS_PATH)
+        _expect_released(facts)
     except FormatError as error:
         return None, failed("facts", error.message)
     return facts, checked("facts", _fitting, inspection, facts)
+
+
+def _expect_released(facts: CaseFacts) -> None:
+    """Raise ``FormatError`` for facts that a comparison before the first release measured."""
+    versions = (facts.software.pipeline, *(match.verification.pipeline for match in facts.matches))
+    old = next(filter(BEFORE_RELEASE.fullmatch, versions), None)
+    expect(old is None, f"The facts are of {old}, a comparison from before the first release, which isn't read.")
 
 
 def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) -> Iterator[Check]:
@@ -485,8 +492,6 @@ def _expect_decided(match: MatchFacts) -> None:
     share, drift = one.in_place or 0.0, one.drift or 0.0
     expect(0 <= share <= 1 and drift >= 0, "The match states a share or a displacement that can't be.")
     expect(len(one.further) < MAX_COPIES, "The match states more copies than a comparison looks for.")
-    if one.pipeline in BEFORE_PARTS:
-        return
     held = sorted(HOLDING.intersection(one.reasons))
     expect(one.decision is not Decision.CERTAIN or not held, f"It was sealed as certain, and held back: {held[:3]}.")
     if one.pipeline.startswith(OURS) and one.related is None and match.work_picture != match.picture:
@@ -496,18 +501,9 @@ def _expect_decided(match: MatchFacts) -> None:
 
 
 def _warped(name: str, match: MatchFacts, pictures: Pictures, files: list[str], pixels_of: Decoder) -> Check:
-    """What both files give, as the version of the comparison read them and as people see them."""
-    one = match.verification.pipeline
-    shown = [pixels_of(file, one, AT_LEAST) for file in files]
-    seen = shown if LIMITS.of_pipeline(one).profiles else [pixels_of(file, BY_BROWSERS, AT_LEAST) for file in files]
-    try:
-        found = _recomputed_closely(name, match, pictures, files, pixels_of)
-        if unlike := _unlike_in_browsers(match, pictures, shown, seen):
-            return replace(not_checked(name, unlike), similarity=found.similarity)
-    except FormatError:
-        if any(was_read_otherwise(picture.info, one) for picture in shown):
-            return not_checked(name, f"{one} measured another picture of such files than is shown of them.")
-        raise
+    """What both files give, and where one of them breaks off."""
+    found = _recomputed_closely(name, match, pictures, files, pixels_of)
+    seen = [pixels_of(file, AT_LEAST) for file in files]
     return replace(found, remarks=(*found.remarks, *_broken_off(pictures, seen)))
 
 
@@ -531,7 +527,7 @@ def _recomputed_closely(
 ) -> Check:
     """What both pictures give as they are usually decoded, else with as many pixels as what is small in one needs."""
     one, check, problem = match.verification, None, None
-    shown = [pixels_of(file, one.pipeline, AT_LEAST).pixels for file in files]
+    shown = [pixels_of(file, AT_LEAST).pixels for file in files]
     try:
         check = _recomputed(name, match, pictures, files, shown)
     except FormatError as error:
@@ -541,7 +537,7 @@ def _recomputed_closely(
         part = math.sqrt(min(1.0, max(AREA_TOLERANCE, one.overlap_work)))
         needed = side_needed(first, (second[0] * part, second[1] * part), one.transform or ())
     if needed > max(shown[0].shape[:2]) and (check is None or check.state is State.NOT_CHECKED):
-        shown[0] = pixels_of(files[0], one.pipeline, needed).pixels
+        shown[0] = pixels_of(files[0], needed).pixels
         if max(shown[0].shape[:2]) >= needed:
             return _recomputed(name, match, pictures, files, shown)
         if problem is not None and files[0] != pictures[0].file:  # else it has another size than is stated
@@ -607,9 +603,9 @@ def _recomputed(name: str, match: MatchFacts, pictures: Pictures, files: list[st
     told = f"Warping one picture onto the other gives the sealed figure: {words}.{STOOD_IN * reduced}"
     share = min(1.0, float(laid[1].mean()) / max(work, AREA_TOLERANCE)) if sealed.pieces else 1.0
     unlike, small = dense < LEAST_DENSE - TOLERANCE, share * max(work, picture) < LEAST_PART - AREA_TOLERANCE
-    plain, held = textured < LEAST_TEXTURED, sealed.pipeline not in BEFORE_PARTS
+    plain = textured < LEAST_TEXTURED
     why = f"they agree in less than {LEAST_DENSE:g} of what they share" if unlike else ""
-    if sealed.decision is Decision.CERTAIN and (unlike or (held and (small or plain))):
+    if sealed.decision is Decision.CERTAIN and (unlike or small or plain):
         raise FormatError(f"{words}: {why or 'they share too small a part'}, and it was sealed as certain.")
     why = why or ("they share too small a part" if small and plain else why_not)
     if sealed.decision is Decision.NONE and not why:
@@ -709,19 +705,6 @@ def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
         yield f"{pictures[0].file} has {more:.1f} times as many pixels of it as {pictures[1].file}"
 
 
-def _unlike_in_browsers(
-    match: MatchFacts, pictures: Pictures, levels: Sequence[DecodedPicture], seen: Sequence[DecodedPicture]
-) -> str:
-    """That pictures aren't alike as people see them, where a version compared levels as they are stored, in words."""
-    pixels = [one.pixels for one in seen]
-    if all(np.array_equal(one.pixels, other) for one, other in zip(levels, pixels, strict=True)):
-        return ""
-    with np.errstate(all="ignore"):
-        dense, _ = agreement(*_laid(match.verification, pictures, pixels))
-    words = f"{match.verification.pipeline} compared levels as they are stored; as browsers show the pictures"
-    return "" if dense >= LEAST_DENSE - TOLERANCE else f"{words}, the similarity is {dense:.3f}."
-
-
 def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
     for picture, shown in zip(pictures, seen, strict=True):
         if shown.info.incomplete:
@@ -778,9 +761,9 @@ def _shown(inspection: Inspection, picture: PictureFacts) -> str:
     return stated.stand_in
 
 
-def _decoded(inspection: Inspection, file: str, pipeline: str, at_least: int) -> DecodedPicture:
+def _decoded(inspection: Inspection, file: str, at_least: int) -> DecodedPicture:
     data = read_all(inspection.contents, file, LIMITS.max_bytes)
-    return decode(data, LIMITS.of_pipeline(pipeline), at_least=at_least)
+    return decode(data, LIMITS, at_least=at_least)
 
 
 def _to_decoded(picture: PictureFacts, pixels: Pixels) -> NDArray[np.float64]:

@@ -29,9 +29,6 @@ LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
 JPEG = {"MPO": "JPEG"}  # a JPEG of several pictures is one for readers of the first
 SMALL = 64
 """Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""
-READ_OTHERWISE = frozenset({"match-1", "match-2", "match-3", "match-4"})
-"""Versions of the comparison that measured the first frame of an animation or page of a TIFF, whichever is shown, and
-what breaks off before a black ground. What they sealed of such files isn't held against what is shown of them."""
 MAX_REDUCED = 200  # so many reduced pictures are decoded and held against what they stand for
 CELLS, UNLIKE, AT_LEAST = 8, 16.0, 512
 """Rows and columns of fields whose mean colours are compared, of a picture and its reduced one; levels that may be
@@ -165,11 +162,7 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
                 several.append(f"{file} holds {info.frames} pictures, of which one is compared")
             if left < 0:
                 unread = f"Only the first {MAX_REDUCED} reduced pictures are held against what they stand for."
-            read = LIMITS.of_pipeline(facts.software.pipeline)
-            wrong = _unlike(inspection, stated, info, stand_in if left >= 0 else "", read)
-            if wrong and was_read_otherwise(info, facts.software.pipeline):
-                unread = f"{file}: {facts.software.pipeline} read another picture from it than is shown of it."
-            elif wrong:
+            if wrong := _unlike(inspection, stated, info, stand_in if left >= 0 else ""):
                 return failed("pictures", wrong)
         except ExhibitError as error:
             if isinstance(error, UnreadablePictureError) and error.reason == "not-a-picture":
@@ -181,17 +174,12 @@ def check_pictures(inspection: Inspection, facts: CaseFacts) -> Check:
     return replace(passed("pictures", words), remarks=tuple(several))
 
 
-def was_read_otherwise(info: PictureInfo, pipeline: str) -> bool:
-    """Whether this version of the comparison, or an earlier state of it, may have measured another picture."""
-    return info.was_turned or (info.was_read_otherwise and pipeline in READ_OTHERWISE)
-
-
-def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str, read: Limits) -> str:
+def _unlike(inspection: Inspection, stated: PictureFacts, info: PictureInfo, stand_in: str) -> str:
     """What is otherwise than stated, or than the reduced picture shows, in a sentence."""
     found, told = ((JPEG.get(one.format, one.format), one.width, one.height) for one in (info, stated))
     if found != told:
         return f"{stated.file} is a {found[0]} of {found[1]}×{found[2]}, not as stated."
-    if stand_in and np.abs(_fields(inspection, stated.file, read) - _fields(inspection, stand_in, read)).max() > UNLIKE:
+    if stand_in and np.abs(_fields(inspection, stated.file) - _fields(inspection, stand_in)).max() > UNLIKE:
         return f"{stand_in} shows another picture than {stated.file}, for which it stands."
     return ""
 
@@ -204,9 +192,9 @@ def _stand_in(inspection: Inspection, stated: PictureFacts) -> str:
     return file.stand_in if min(stated.width, stated.height) >= SMALL else ""
 
 
-def _fields(inspection: Inspection, file: str, read: Limits) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _fields(inspection: Inspection, file: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """The mean colours of the fields of a picture: CELLS² × 3 levels."""
-    pixels = decode(inspection.sealed_bytes(file, LIMITS.max_bytes), read, at_least=AT_LEAST).pixels
+    pixels = decode(inspection.sealed_bytes(file, LIMITS.max_bytes), LIMITS, at_least=AT_LEAST).pixels
     downs, acrosses = (np.arange(CELLS + 1) * side // CELLS for side in pixels.shape[:2])
     fields = [pixels[a:b, c:d] for a, b in pairwise(downs) for c, d in pairwise(acrosses)]
     return np.array([field.mean(axis=(0, 1)) for field in fields])

@@ -31,7 +31,6 @@ SHARES = (
     "dense", "in_place", "cover", "pieces_in_place", "pieces_dense", "another", "pieces_another", "alike",
 )  # fmt: skip
 LENGTHS = ("drift", "excess", "roughness", "pieces_excess", "patches", "inliers", "matches", "agreeing", "hamming")
-NOISE, PIECES_NOISE = 2.5, 1.5
 EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)  # full up to the one, nothing from the other on
 ENOUGH_PATCHES = 40
 ANOTHER_PICTURE, HALF_ANOTHER = 0.15, 0.5
@@ -53,18 +52,6 @@ def _number(figures: Figures, name: str, otherwise: float | None = None) -> floa
 def _alone(figures: Figures, name: str, share: float = ANOTHER_PICTURE) -> float:
     another = _number(figures, name, share)
     return max(0.0, 1 - another / share)
-
-
-def _precise(figures: Figures) -> float:
-    return _number(figures, "in_place", 0.0) * (_number(figures, "excess", FAR_EXCESS) < NOISE)
-
-
-def _placed(figures: Figures) -> float:
-    return _precise(figures) * min(1.0, _number(figures, "patches", 0.0) / ENOUGH_PATCHES)
-
-
-def _pieces_precise(figures: Figures) -> float:
-    return _shown(figures) * (_number(figures, "pieces_excess", FAR_EXCESS) < PIECES_NOISE)
 
 
 def _firm(figures: Figures) -> float:
@@ -100,18 +87,6 @@ TERMS: Mapping[str, Callable[[Figures], float]] = MappingProxyType(
         "pieces_in_place": lambda of: _number(of, "pieces_in_place", 0.0),
         "pieces_excess": lambda of: -math.log(0.1 + _number(of, "pieces_excess", FAR_EXCESS)),
         "shown": _shown,
-        "precise": _precise,
-        "pieces_precise": _pieces_precise,
-        "precise_alone": lambda of: _precise(of) * _alone(of, "another"),
-        "pieces_precise_alone": lambda of: _pieces_precise(of) * _alone(of, "pieces_another"),
-        "either_alone": lambda of: (
-            max(_precise(of), _pieces_precise(of)) * max(_alone(of, "another"), _alone(of, "pieces_another"))
-        ),
-        "placed": _placed,
-        "placed_alone": lambda of: _placed(of) * _alone(of, "another"),
-        "either_placed_alone": lambda of: (
-            max(_placed(of), _pieces_precise(of)) * max(_alone(of, "another"), _alone(of, "pieces_another"))
-        ),
         "firm": _firm,
         "firm_alone": lambda of: _firm(of) * _alone(of, "another"),
         "pieces_firm": _pieces_firm,

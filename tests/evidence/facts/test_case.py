@@ -60,15 +60,6 @@ def test_odds_and_figures_of_a_comparison_read_back_and_their_absence_is_written
     hash(one)
 
 
-def test_what_earlier_versions_called_derived_is_read_and_written_as_it_was() -> None:
-    case = sample_case()
-    [match] = case.matches
-    old = replace(match, verification=replace(match.verification, decision=Decision("derived")))
-    data = replace(case, matches=(old,)).to_json()
-    assert b'"derived"' in data
-    assert CaseFacts.from_json(data).to_json() == data
-
-
 @pytest.mark.parametrize("figures", [{"cosine": "much"}, [0.25], {"cosine": True}])
 def test_figures_that_are_no_numbers_by_name_are_refused(figures: object) -> None:
     plain = json.loads(sample_case().to_json())

@@ -201,13 +201,11 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "two other ones, certain": (shows(encoded(textured(23, (80, 60)), "JPEG")), {"match:01": "failed"}),
     "unrelated ones put up for review": (shows(STRANGER, decision="review"), {"match:01": "not checked"}),
     "unrelated ones that resemble": (shows(STRANGER, decision="resembles"), {"match:01": "not checked"}),
-    "unrelated ones that are derived": (shows(STRANGER, decision="derived"), {"match:01": "not checked"}),
     "unrelated ones with many details": (shows(STRANGER, inliers=9000, hamming=0), {"match:01": "failed"}),
-    "unrelated ones by an earlier version": (shows(STRANGER, pipeline="match-3"), {"match:01": "failed"}),
     "unrelated ones by no version": (shows(STRANGER, pipeline="better-1"), {"match:01": "failed"}),
     "unrelated ones laid on a corner": (shows(STRANGER, FAR, decision="review"), {"match:01": "not checked"}),
     "unrelated ones laid on a corner, certain": (
-        shows(STRANGER, FAR, pipeline="match-8"), {"match:01": "failed"}
+        shows(STRANGER, FAR, pipeline="match-9"), {"match:01": "failed"}
     ),
     "an open case": (decided("open", at=None), {"confirmed": "not checked"}),
     "an open case that was decided": (decided("open"), {"confirmed": "failed"}),
@@ -225,7 +223,7 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
         {"probability:01": "not checked", "line:calibration": "doesn't come with this software"},
     ),
     "a calibration by the name of ours": (
-        calibrated_by(name="default-2026-11h"), {"probability:01": "not checked"}
+        calibrated_by(name="default-2026-11i"), {"probability:01": "not checked"}
     ),
     "a manifest that no picture holds": (stated_of_itself(), {"credentials:01": "failed"}),
     "a label that no picture holds": (

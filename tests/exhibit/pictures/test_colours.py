@@ -50,15 +50,6 @@ def test_a_copy_isnt_hidden_by_levels_that_a_profile_puts_in_order(kind: str, ho
     assert difference(decode(data, Limits(profiles=False)).pixels, np.asarray(LARGE)) > 50
 
 
-@pytest.mark.long
-def test_what_earlier_versions_measured_is_read_without_profiles() -> None:
-    data = hidden("PNG")
-    for pipeline in ("match-1", "match-4", "match-5"):
-        stored = decode(data, Limits().of_pipeline(pipeline)).pixels
-        assert np.array_equal(stored, SHUFFLED[np.asarray(LARGE)])
-    assert difference(decode(data, Limits().of_pipeline("match-7")).pixels, np.asarray(LARGE)) < 1
-
-
 def test_profiles_of_srgb_cost_no_conversion() -> None:
     for version in (2, 4):
         assert told(rgb_profile(srgb_curve(), version=version)) is None

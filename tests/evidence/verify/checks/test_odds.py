@@ -37,7 +37,7 @@ NAME, FILE = "odds:01", weighing_path(1)
 WEIGHING = WeighingFile(
     "tests",
     RelatedWeights(0.5, {"hash": 6.0, "inliers": 0.5, "dense": 3.0, "agreeing_share": 0.5}, 1.5, 1000, 0.5),
-    ExposureWeights(-2.0, {"precise": 3.0, "precise_alone": 2.5}, review=0.0, certain=2.4),
+    ExposureWeights(-2.0, {"firm": 3.0, "firm_alone": 2.5}, review=0.0, certain=2.4),
 )
 MEASURED = Figures(
     12, inliers=48, dense=0.9, matches=60, agreeing=45, patches=80, in_place=0.92, drift=0.1, excess=1.1, another=0.0
@@ -51,7 +51,7 @@ SURE: dict[str, Any] = {
     "in_place": 0.92,
 }
 FAINT: dict[str, Any] = {"figures": asdict(replace(MEASURED, excess=8.0)), "exposure": -2.0}
-"""What isn't precise: the sum of the second question is its intercept."""
+"""What doesn't lie firmly: the sum of the second question is its intercept."""
 
 
 @pytest.fixture(autouse=True)
