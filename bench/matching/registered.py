@@ -14,9 +14,9 @@ from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.search.search import find_works
-from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import rebuild_index
+from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex
 
 SPACES = (PHASH, DESCRIPTOR)

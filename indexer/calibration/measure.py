@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.digests import Digest
@@ -31,7 +32,8 @@ from indexer.search.candidates import Candidate, owners_of
 from indexer.search.folders import Progress, Skipped, files_below
 from indexer.search.processes import in_processes
 from indexer.search.search import compare, find_works
-from indexer.vectors.brute import BruteForceIndex, rows_of
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex
 
 NEAREST, OVERLAY = "nearest", "overlay"
@@ -165,16 +167,23 @@ class Bench:
             for number, photograph in enumerate(scene.photographs)
             for fingerprint in work_fingerprints(photograph.digest, self.features(number))
         ]
-        self.indexes, self.owners = {}, {}
+        self.vectors, self.owners = {}, {}
         for space in (PHASH, self.space):
             of_space = [(number, fingerprint.vector) for number, fingerprint in rows if fingerprint.space == space.id]
-            self.indexes[space.id] = _index(space, [vector for _, vector in of_space])
+            self.vectors[space.id] = rows_of(space, [vector for _, vector in of_space])
             self.owners[space.id] = [number for number, _ in of_space]
         self.votes = VoteIndex(scene.scratch / "votes")
         self.owners[ROOTSIFT.id] = list(range(len(scene.photographs)))
         self.votes.upsert(
             [(number, self.features(number).local.descriptors[:VOTES_KEPT]) for number in self.owners[ROOTSIFT.id]]
         )
+
+    def index_without(self, space: Space, hidden: NDArray[np.int64]) -> FaissIndex:
+        """An index, in memory alone, of the vectors in a space but those in the hidden rows."""
+        index = FaissIndex(space, self.scene.scratch / space.name)
+        kept = np.setdiff1d(np.arange(len(self.vectors[space.id])), hidden)
+        index.upsert(kept, self.vectors[space.id][kept])
+        return index
 
     def data(self, number: int) -> bytes:
         """The bytes of a photograph."""
@@ -239,8 +248,7 @@ class Others:
         self._bench = bench
         own = [number for number, photograph in enumerate(bench.scene.photographs) if photograph.group == group]
         rows = {space: np.flatnonzero(np.isin(owners, own)) for space, owners in bench.owners.items()}
-        self.hashes = bench.indexes[PHASH.id].without(rows[PHASH.id])
-        self.descriptors = bench.indexes[bench.space.id].without(rows[bench.space.id])
+        self.hashes, self.descriptors = (bench.index_without(space, rows[space.id]) for space in (PHASH, bench.space))
         self.votes = bench.votes.without(rows[ROOTSIFT.id])
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
@@ -277,9 +285,3 @@ def _sample(plain: dict[str, Any]) -> Sample:
     measured |= {"decision": Decision(measured["decision"]), "reasons": tuple(measured["reasons"])}
     compared = Verification(**measured, transform=None, probability=None)
     return Sample(**{**plain, "files": tuple(plain["files"])}, verification=compared)
-
-
-def _index(space: Space, vectors: Sequence[bytes]) -> BruteForceIndex:
-    index = BruteForceIndex(space)
-    index.upsert(np.arange(len(vectors), dtype=np.int64), rows_of(space, vectors))
-    return index

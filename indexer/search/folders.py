@@ -23,9 +23,9 @@ from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate, owners_of
 from indexer.search.processes import in_processes
 from indexer.search.search import find_works
-from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import rebuild_index
+from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex, rebuild_votes
 
 BATCH = 16

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Hit
-from indexer.vectors.brute import checked_rows, checked_vectors, empty_vectors
 from indexer.vectors.flat import FlatRows, Tail, nearness
 from indexer.vectors.folder_index import FolderIndex
 from indexer.vectors.manifest import Manifest, SegmentEntry
+from indexer.vectors.rows import checked_rows, checked_vectors, empty_vectors
 from indexer.vectors.segments import joined, most_rows, opened, write_segments
 
 

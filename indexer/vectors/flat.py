@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space, Untyped
-from indexer.vectors.brute import cosine_distances, empty_vectors
 from indexer.vectors.folder_index import NumberedRows
+from indexer.vectors.rows import cosine_distances, empty_vectors
 
 faiss: Any = library
 faiss.omp_set_num_threads(1)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError, StorageError
 from exhibit.sentences import Sentence
 from exhibit.types import Hit, Metric, Space, Untyped
-from indexer.vectors.brute import checked_rows, checked_vectors, cosine_distances, empty_vectors, rows_of
 from indexer.vectors.flat import NOISE, SPARE, Tail, nearness
 from indexer.vectors.manifest import HINT
+from indexer.vectors.rows import checked_rows, checked_vectors, cosine_distances, empty_vectors, rows_of
 
 MAX_HITS = 16_384
 """So many nearest rows Milvus names at most for one query."""

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
 from exhibit.types import Space
-from indexer.vectors.brute import checked_rows, empty_vectors
 from indexer.vectors.flat import FlatRows, map_index, write_index
 from indexer.vectors.inverted_lists import CellRows, ListedRows, are_borders, cell_count, in_cells, in_lists, list_bits
 from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, segment_name
+from indexer.vectors.rows import checked_rows, empty_vectors
 
 SEGMENT_FORMAT = 2
 VECTORS, NUMBERS, ORDER = ".faiss", ".npy", ".order"

@@ -11,8 +11,8 @@ from exhibit.config.config import Config
 from exhibit.config.secrets import installation
 from exhibit.errors import StorageError
 from exhibit.types import Space
-from indexer.vectors.brute import rows_of
 from indexer.vectors.milvus_index import MilvusIndex, MilvusRows, Standing, mend_rows
+from indexer.vectors.rows import rows_of
 from registry.db.locks import Lock, hold_long
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection, space_id

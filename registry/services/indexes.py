@@ -24,11 +24,11 @@ from exhibit.types import Space, Untyped
 from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.search.candidates import Candidate
-from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, rebuild_index
 from indexer.vectors.manifest import empty_damaged, read_manifest
 from indexer.vectors.milvus_index import MilvusIndex
+from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.segments import Works
 from registry.matches import fingerprints as vectors

@@ -10,7 +10,7 @@ from indexer.layout.orientation import Box
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import INSET, PHASH, PICTURE_PARTS, WHOLE, WORK_PARTS
 from indexer.search.candidates import hash_candidates
-from indexer.vectors.brute import BruteForceIndex
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.textured import PLACE, SMALL, collage_with, encoded, textured, with_inset
 
 

@@ -19,10 +19,10 @@ from indexer.search.candidates import (
     standing_out,
     vote_candidates,
 )
-from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import rebuild_index
 from indexer.votes.index import Vote, VoteIndex
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.textured import collage_with, encoded, page_with, textured
 
 SIZE = (320, 240)

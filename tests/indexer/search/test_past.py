@@ -13,7 +13,7 @@ from indexer.picture.features import extract
 from indexer.picture.perceptual_hash import orientation_hashes, shrink
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.search.past import WorkQueries, oriented, search_past, work_queries
-from indexer.vectors.brute import BruteForceIndex
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.rows import jpeg
 from tests.assets.textured import collage_with
 

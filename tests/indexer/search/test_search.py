@@ -14,8 +14,8 @@ from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, VOTES_KEPT, WORK_PARTS
 from indexer.search.candidates import Candidate, hash_candidates
 from indexer.search.search import compare_pictures, find_works
-from indexer.vectors.brute import BruteForceIndex
 from indexer.votes.index import Vote, VoteIndex
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.edited import PICTURE, jpeg
 from tests.assets.textured import collage_with, encoded, textured
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from exhibit.errors import WrongUseError
 from exhibit.ports import VectorIndex
 from exhibit.types import Hit, Metric, Space
-from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index
 from indexer.vectors.milvus_index import MilvusIndex
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.indexes import BITS, SPACES, Archive, filled, numbers, vectors
 from tests.assets.milvus_server import Server
 

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from exhibit.types import Metric, Space
-from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.indexes import BITS
 
 

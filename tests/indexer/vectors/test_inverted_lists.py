@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError
 from indexer.picture.spaces import DESCRIPTOR, PHASH
-from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, rebuild_index
 from indexer.vectors.inverted_lists import MAX_BITS, READ_ALL_FROM, ROBUST, list_bits
+from tests.assets.brute_force import BruteForceIndex
 
 ROWS = 3_000
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from exhibit.errors import IntegrityError
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
-from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.index import check_index, rebuild_index
 from indexer.vectors.inverted_lists import CellRows, cell_count
 from indexer.vectors.segments import open_segment
+from tests.assets.brute_force import BruteForceIndex
 
 UNITS = Space("units", "1", Metric.COSINE, 64)
 ROWS = 6_000

@@ -17,8 +17,8 @@ from exhibit.machine import machine_fault
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors import milvus_index
-from indexer.vectors.brute import BruteForceIndex
 from indexer.vectors.milvus_index import SILENT, Collections, MilvusIndex, MilvusRows, Standing, mend_rows
+from tests.assets.brute_force import BruteForceIndex
 from tests.assets.indexes import BITS, Archive, numbers, vectors
 from tests.assets.milvus_server import Server
 

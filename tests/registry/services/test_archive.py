@@ -10,9 +10,9 @@ from django.db import transaction
 
 from exhibit.errors import IntegrityError
 from indexer.picture.spaces import PHASH
-from indexer.vectors.brute import rows_of
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.milvus_index import SILENT, MilvusRows
+from indexer.vectors.rows import rows_of
 from registry.matches import fingerprints
 from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import (

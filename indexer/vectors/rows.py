@@ -1,0 +1,46 @@
+"""Vectors of a space as rows, and the distances that all indexes tell alike."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.errors import WrongUseError
+from exhibit.types import Metric, Space
+
+
+def empty_vectors(space: Space) -> NDArray[Any]:
+    """No rows, in the space's shape and type."""
+    hamming = space.metric is Metric.HAMMING
+    return np.zeros((0, space.width // 8), np.uint8) if hamming else np.zeros((0, space.width), np.float32)
+
+
+def rows_of(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
+    """Stored vectors as rows; there may be none."""
+    empty = empty_vectors(space)
+    return np.frombuffer(b"".join(vectors), empty.dtype).reshape(-1, empty.shape[1])
+
+
+def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:
+    """The vectors as contiguous rows; raises ``WrongUseError`` when they aren't of the space."""
+    empty = empty_vectors(space)
+    if vectors.ndim != 2 or vectors.shape[1] != empty.shape[1] or vectors.dtype != empty.dtype:
+        raise WrongUseError(f"These vectors aren't of the space {space.id}: {vectors.dtype} {vectors.shape}.")
+    return np.ascontiguousarray(vectors)
+
+
+def checked_rows(
+    space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Rows sorted by number, each number once with its last vector; raises ``WrongUseError`` when lengths differ."""
+    vectors = checked_vectors(space, vectors)
+    if len(numbers) != len(vectors):
+        raise WrongUseError(f"{len(numbers)} numbers came with {len(vectors)} vectors.")
+    unique, last = np.unique(np.asarray(numbers, np.int64)[::-1], return_index=True)
+    return unique, vectors[::-1][last]
+
+
+def cosine_distances(query: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """1 − cosine to each row, to six digits: the same for a row whatever other rows there are, in whatever order."""
+    return np.round(1 - vectors.astype(np.float64) @ query.astype(np.float64), 6)

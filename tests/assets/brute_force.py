@@ -1,0 +1,61 @@
+"""A brute-force index: the reference that the product's indexes are measured by."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.types import Hit, Metric, Space
+from indexer.vectors.rows import checked_rows, checked_vectors, cosine_distances, empty_vectors
+
+
+class BruteForceIndex:
+    """Vectors in memory, compared with every query. Implements ``ports.VectorIndex``."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self._vectors = empty_vectors(space)
+        self._numbers = np.zeros(0, np.int64)
+
+    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        """Add vectors; a number that is there is replaced, and of equal numbers the last counts."""
+        numbers, vectors = checked_rows(self.space, numbers, vectors)
+        kept = ~np.isin(self._numbers, numbers)
+        all_numbers = np.concatenate([self._numbers[kept], numbers])
+        order = np.argsort(all_numbers, kind="stable")
+        self._numbers = all_numbers[order]
+        self._vectors = np.concatenate([self._vectors[kept], vectors])[order]
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Remove numbers; returns how many were there."""
+        gone = np.isin(self._numbers, numbers)
+        self._numbers, self._vectors = self._numbers[~gone], self._vectors[~gone]
+        return int(gone.sum())
+
+    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        queries = checked_vectors(self.space, queries)
+        return [self._hits(row, k, within) for row in _distances(self.space, queries, self._vectors)]
+
+    def _hits(self, distances: NDArray[Any], k: int, within: float | None) -> list[Hit]:
+        order = np.argsort(distances, kind="stable")[: max(0, k)]
+        if within is not None:
+            order = order[distances[order] <= within]
+        return [Hit(int(self._numbers[row]), float(distances[row])) for row in order]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def flush(self) -> None:
+        """Nothing is durable here."""
+
+
+def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[Any]:
+    """All distances, shape (queries, vectors)."""
+    if space.metric is Metric.COSINE:
+        return np.array([cosine_distances(query, vectors) for query in queries]).reshape(len(queries), len(vectors))
+    wide_queries, wide_vectors = queries.view(np.uint64), vectors.view(np.uint64)
+    result = np.zeros((len(queries), len(vectors)), np.float32)
+    for column in range(wide_queries.shape[1]):
+        result += np.bitwise_count(wide_queries[:, column, None] ^ wide_vectors[:, column])
+    return result
