@@ -22,8 +22,12 @@ _TEM, _SOS = 0xFF01, 0xFFDA
 _PROFILE_PARTS = "parts of the profile"
 _PROFILE_HEAD = 14  # bytes before the profile in a segment (ICC.1:2022, B.4)
 _MAX_ALPHAS = 256
-_EXIF_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
-"""The entry of an EXIF block among an AVIF's items (ISO/IEC 14496-12, 8.11.6), up to its type."""
+_ITEMS = {
+    name: re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))" + kind, re.DOTALL)
+    for name, kind in (("EXIF", b"Exif"), ("XMP", b"mime"))
+}
+"""The entries of metadata among an AVIF's items (ISO/IEC 14496-12, 8.11.6), up to their types."""
+_LEFT_OUT: tuple[tuple[str, ...], ...] = ((), ("EXIF",), ("XMP",), ("EXIF", "XMP"))
 
 
 class PictureStream(BytesIO):
@@ -31,6 +35,8 @@ class PictureStream(BytesIO):
 
     is_damaged = False
     """Whether anything in it was passed over as unreadable."""
+    unread_blocks: tuple[str, ...] = ()
+    """Names of the metadata blocks that were passed over."""
     end_of_blocks = -1
     """Where the blocks of a GIF's extension ended."""
 
@@ -115,22 +121,24 @@ def _begin_scan(picture: Untyped, marker: int) -> None:
 
 
 class _AvifPicture(AvifImagePlugin.AvifImageFile):
-    """An AVIF picture whose EXIF block, where it can't be read, counts as if it weren't there."""
+    """An AVIF picture whose EXIF and XMP, where libavif can't read them, count as if they weren't there."""
 
     def _open(self) -> None:
         stream = _stream_of(self)
         data = stream.read()
-        self.fp = BytesIO(data)
-        try:
-            super()._open()
-        except _UNREADABLE:
-            without = _EXIF_ITEM.sub(rb"\1free", data)  # libavif passes over items of types that it doesn't know
-            if without == data:
-                raise
+        for names in _LEFT_OUT:
+            without = data
+            for name in names:
+                without = _ITEMS[name].sub(rb"\1free", without)  # libavif passes over types that it doesn't know
             self.fp, self.info = BytesIO(without), {}
-            super()._open()
-            stream.is_damaged = True
-        self.fp = stream
+            try:
+                super()._open()
+            except _UNREADABLE:
+                if names == _LEFT_OUT[-1]:
+                    raise
+            else:
+                break
+        stream.is_damaged, stream.unread_blocks, self.fp = bool(names), names, stream
 
 
 def _read_block(picture: Untyped) -> bytes | None:

@@ -126,6 +126,22 @@ def test_an_exif_block_that_cannot_be_read_hides_no_avif(head: bytes, frames: in
     assert [(one.block, one.reason) for one in read_metadata(damaged, Limits()).problems] == [("EXIF", DAMAGED)]
 
 
+@pytest.mark.parametrize("block", ["EXIF", "XMP"])
+def test_a_place_of_metadata_beyond_the_end_hides_no_avif(block: str) -> None:
+    exif = Image.Exif()
+    exif[ARTIST] = "Ann Example"
+    whole = saved(photo(120, 80), "AVIF", exif=exif, xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
+    entry = struct.pack(">3H", {"EXIF": 2, "XMP": 3}[block], 0, 1)  # number, source, extents (8.11.3)
+    place = whole.index(entry, whole.index(b"iloc")) + len(entry)
+    damaged = whole[:place] + b"\x7f" + whole[place + 1 :]
+    shown = decode(damaged)
+    assert np.array_equal(shown.pixels, decode(whole).pixels)
+    assert shown.info.incomplete
+    told = read_metadata(damaged, Limits())
+    assert (block, DAMAGED) in [(one.block, one.reason) for one in told.problems]
+    assert told.author == ("Ann Example" if block == "XMP" else "")
+
+
 @pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 def test_no_damage_that_chromium_passes_over_hides_a_picture(tmp_path: Path) -> None:
