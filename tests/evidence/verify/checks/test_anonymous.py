@@ -179,7 +179,7 @@ def test_an_answer_whose_end_is_ambiguous_is_told(told: Told, name: str) -> None
     assert doubted, check.sentence
 
 
-SERVED = {
+SERVED: dict[str, dict[str, Any]] = {
     "as text": {"kind": "text/plain; charset=utf-8"}, "as bytes": {"kind": "application/octet-stream"},
     "to be saved": {"head": "Content-Disposition: attachment; filename=a.html\r\n"},
     "packed by another": {"head": "Content-Encoding: br\r\n"},
