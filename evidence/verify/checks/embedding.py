@@ -48,7 +48,7 @@ _LOADED = re.compile(
 """What names an address in a style sheet and shows no image."""
 _BEGINS = r"(?:^|(?<=[;\s]))"
 _HIDES = re.compile(
-    rf"{_BEGINS}(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse)"
+    rf"{_BEGINS}(?=[b-dfhlmortvw])(?:display\s*+:\s*+none|visibility\s*+:\s*+(?:hidden|collapse)"
     r"|content-visibility\s*+:\s*+hidden"
     r"|(?:opacity\s*+:|filter\s*+:\s*+opacity\()\s*+(?:0*+(?:\.(?:0[0-9]*+)?+)?+|[0-4]?+(?:\.[0-9]*+)?+\s*+%)\s*+(?:;|!|\)|$)"
     r"|transform\s*+:\s*+(?:scale[XY]?+\(\s*+0*+(?:\.0[0-9]*+)?+\s*+\)|translate(?:X|Y|3d)?+\(\s*+-[0-9]{4})"
