@@ -33,6 +33,7 @@ _MEDIA = ("image", "video")
 _PREFIX = re.compile("[}:]")
 _SITEMAP_ROOT = re.compile(r"<(?:[a-z][\w.-]*:)?(?:urlset|sitemapindex|urlindex)\b", re.IGNORECASE | re.ASCII)
 _CLOSED = re.compile(r"</(?:[\w.-]+:)?(?:urlset|sitemapindex|urlindex)\s*>", re.IGNORECASE)
+_FEED_CLOSED = re.compile(r"</(?:[\w.-]{1,60}:)?(?:rss|feed|rdf|channel)\s{0,60}>", re.IGNORECASE)
 _ADDRESS_TAG = re.compile(r"<(?:[\w.-]{1,60}:)?loc[\s>]", re.IGNORECASE)
 _NAME_LENGTH = 100
 _FIRST_YEAR = 1990
@@ -180,6 +181,7 @@ def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> 
         feed = feedparser.parse(stream, response_headers=headers, sanitize_html=False)
         if not feed.get("version") and not feed.entries:
             _check_root(text)
+        is_whole = is_whole and not (feed.get("bozo") and _FEED_CLOSED.search(text) is None)
     links: dict[str, FoundLink] = {}
     images: dict[tuple[str, str], FoundImage] = {}
     room, unread = Room(), 0

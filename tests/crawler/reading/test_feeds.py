@@ -373,6 +373,22 @@ def test_a_slightly_broken_feed_means_what_it_says(data: bytes, content_type: st
     ]
 
 
+@pytest.mark.parametrize(
+    ("whole", "entry"),
+    [
+        ("<rss version='2.0'><channel>{}{}</channel></rss>", "<item><link>https://s.example/1</link></item>"),
+        ("<feed xmlns='http://www.w3.org/2005/Atom'>{}{}</feed>", "<entry><link href='https://s.example/1'/></entry>"),
+    ],
+)
+def test_a_feed_that_breaks_off_says_so_and_gives_what_it_holds(whole: str, entry: str) -> None:
+    text = whole.format(entry, entry.replace("/1", "/2").replace("</", "&nbsp;</", 1))
+    assert not read_feed(text.encode(), HERE, 1 << 20).is_cut
+    for end in (text.rindex("/2"), text.rindex(entry[-7:]), text.rindex(entry[-7:]) + 7):
+        document = read_feed(text[:end].encode(), HERE, 1 << 20)
+        assert document.is_cut
+        assert "https://s.example/1" in {link.url for link in document.links}
+
+
 def test_entries_of_a_feed_that_lead_nowhere_are_counted() -> None:
     data = RSS.replace("https://s.example/a?", "ftp://s.example/a?").encode()
     assert read_feed(data, HERE, 1 << 20).left_out == {LeftOut.ENTRIES: 1}
