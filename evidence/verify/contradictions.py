@@ -17,6 +17,7 @@ from evidence.formats.codec import FormatError, to_plain
 from evidence.formats.records import plain_url
 from evidence.log.notes import parse_note, parse_verifier_key
 from evidence.verdict.result import State
+from evidence.verify.checks.exchanges import secured
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from evidence.verify.checks.proofs import read_checkpoint, signer_of
 from exhibit.clock import rfc3339
@@ -39,7 +40,7 @@ class Account:
     log: str  # its name
     facts: dict[tuple[Case, Fact], str]
     case: tuple[str, str, str] = ("", "", "")  # the log's name, the owner, and the number of the case
-    finds: frozenset[tuple[str, str]] = frozenset()  # the plain address of a page, and the digest of a picture on it
+    finds: frozenset[tuple[str, str]] = frozenset()  # a page's plain address, by https, and a picture's digest on it
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,9 @@ def account_of(
     seal = ("the seal of bundle", str(facts.bundle)), inspection.seal.hex
     told = {(case, fact): value for fact, value in (seal, *_fixed(facts))}
     told |= {(work, fact): value for fact, value in _fixed_of_work(facts)}
-    finds = frozenset((plain_url(seen.page_url), seen.picture.digest.hex) for seen in facts.sightings)
+    finds = frozenset(
+        (secured(plain_url(seen.page_url or seen.image_url)), seen.picture.digest.hex) for seen in facts.sightings
+    )
     return Account(bundle, log, told, (log, owner, facts.number), finds)
 
 
