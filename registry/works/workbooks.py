@@ -248,7 +248,7 @@ def _rewritten(content: bytes) -> bytes:
     """A part in UTF-8, with the namespaces that openpyxl knows and a dimension that it can read."""
     if (wide := _UTF_16.match(content)) is not None:
         text = content.decode("utf-16" if wide[1] else "utf-16-le" if content[1] == 0 else "utf-16-be")
-        content = re.sub(r"<\?xml[^>]*\?>", "", text, count=1).encode()
+        content = re.sub(r"<\?xml[^<>]*\?>", "", text, count=1).encode()
     for strict, transitional in _TRANSITIONAL.items():
         content = content.replace(_STRICT + strict, transitional)
     dimension = _DIMENSION.search(content, 0, _HEAD)
