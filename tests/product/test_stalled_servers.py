@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,9 +37,11 @@ SAID_OF = {"redis": "redis", "postgres": "database"}
 @pytest.mark.parametrize("name", SERVERS)
 def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, open_folder: Path, db: None) -> None:
     with running_stack(open_folder, {SECONDS_VARIABLE: "30"}) as stack, Site(host="127.0.0.21") as site:
+        is_stopped = threading.Event()
 
-        def answer(_: Seen) -> Answer:
-            time.sleep(0.5)  # a site takes its time, so that the crawl is under way
+        def answer(seen: Seen) -> Answer:
+            if seen.path != "/":
+                assert is_stopped.wait(60)  # the crawl is under way when the server stops
             links = "".join(f'<a href="/{number}">more</a>' for number in range(PAGES))
             return Answer(f"<html><body>{links}</body></html>".encode())
 
@@ -49,6 +52,7 @@ def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, op
         stopped = SERVERS[name](stack)
         for one in stopped:
             one.suspend()
+        is_stopped.set()
         until = time.monotonic() + SECONDS
         try:
             command = [sys.executable, "-m", "desk", "status", "--json"]
