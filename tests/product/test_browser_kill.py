@@ -68,5 +68,5 @@ def play(stack: Stack, number: int, random: Random) -> tuple[Owner, list[str]]:
                     victim = browser if waiting[0] == "browsers" else browser.parents()[1]
                     os.kill(victim.pid, signal.SIGKILL)
                     killed.append(waiting.pop(0))
-                    time.sleep(1.0)
+                    victim.wait(60)
     return owner, killed
