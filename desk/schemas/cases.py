@@ -301,7 +301,7 @@ def with_uses(cases: QuerySet[models.Case]) -> QuerySet[models.Case]:
     """Cases with all that :class:`Case` reads, in few queries."""
     uses = models.CaseSighting.objects.select_related("match", "sighting__picture", "licence").order_by("pk")
     bundles = models.Bundle.objects.select_related("case__owner", "submission").order_by("number")
-    return cases.prefetch_related(Prefetch("case_sightings", uses), Prefetch("bundles", bundles))
+    return cases.prefetch_related(Prefetch("case_sightings", uses), Prefetch("bundles", bundles), "captures")
 
 
 class PasskeyQuestion(Answer):
