@@ -13,8 +13,8 @@ __all__ = ["studio"]
 
 @pytest.mark.long
 def test_a_draft_says_what_it_lacks_and_a_signed_one_keeps_its_letter(inline: SyncRunner, studio: Owner) -> None:
-    bare = FullNotice.of(inline.services, notices.draft(studio, (1,), "dmca", "en", by="ann@example.org"))
-    assert bare.missing
+    bare = notices.draft(studio, (1,), "dmca", "en", by="ann@example.org")
+    assert FullNotice.of(inline.services, notices.notice(studio, bare.number)).missing
     row = begun(studio)
     draft = FullNotice.of(inline.services, row)
     assert (draft.state, draft.missing, [one.number for one in draft.cases]) == ("draft", [], [1, 2])

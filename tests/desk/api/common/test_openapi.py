@@ -83,7 +83,7 @@ def wrong_values(field: Form) -> Iterator[str]:
         yield from ("", "many", *(["1.5"] if field["type"] == "integer" else []))
         yield from (str(field[bound] + far) for bound, far in (("minimum", -1), ("maximum", 1)) if bound in field)
     else:
-        yield from ("a\0b", "x" * (field["maxLength"] + 1))
+        yield from ("a\0b", "x" * (field.get("maxLength", 20) + 1))
 
 
 @pytest.mark.parametrize("operation", FORMS)
