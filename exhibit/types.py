@@ -150,7 +150,7 @@ class Verification:
             be measured.
     """
 
-    decision: Decision  # ``certain``, ``review``, ``resembles`` or ``none``; ``derived`` in earlier facts
+    decision: Decision  # ``certain``, ``review``, ``resembles`` or ``none``
     hamming: Count
     inliers: Count  # distinct keypoint correspondences that agree with the transform
     dense: float  # share of textured blocks in the overlap whose pixels agree, 0 to 1
