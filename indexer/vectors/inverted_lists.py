@@ -4,7 +4,8 @@ Up to some million hashes or some hundred thousand descriptors an exhaustive sca
 Beyond, hashes are sorted by a key of their most robust bits: two hashes of the same picture differ in few of them. So a
 search reads :data:`READ` of the lists, its own key's first, then those whose keys differ where bits flip most easily:
 query-directed probing (Lv et al., "Multi-Probe LSH", VLDB 2007) with rates that were measured once for all pictures.
-The list is scanned by FAISS for all rows of a query that want it, while it lies in the processor's cache.
+The list is scanned by FAISS for all rows of a query that want it, while it lies in the processor's cache. FAISS's own
+inverted file of hashes (``IndexBinaryIVF``) and its multi-probe hash need twice the time for the same answers.
 
 Descriptors lie in the cells of an inverted file (Jégou et al., "Product Quantization for Nearest Neighbor Search",
 2011) with one byte a component, a quarter of the room; a descriptor only names candidates, so what that loses is a
