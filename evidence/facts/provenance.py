@@ -1,16 +1,17 @@
 """The manifest that a picture brings along (C2PA): who signed it, what it states, and whether the signature holds.
 
 Whatever stands in it is stated by whoever signed it. Nothing is fetched: neither manifests that lie elsewhere nor
-revocation answers. Needs the optional part ``c2pa``; without it nothing was checked.
+revocation answers. Pictures come from strangers, so a child process reads them, within limits (``manifest_helper``).
+Needs the optional part ``c2pa``; without it nothing was checked.
 """
 
-import io
 import json
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
 from evidence.facts.case import ProvenanceFacts
+from exhibit.helper import Helper, HelperDiedError
 
 MEDIA_TYPES = {name: f"image/{name.lower()}" for name in ("AVIF", "GIF", "JPEG", "PNG", "TIFF", "WEBP")}
 MEDIA_TYPES["MPO"] = "image/jpeg"
@@ -20,7 +21,12 @@ MAX_TEXT = 300
 MAX_PROBLEMS = 20
 UNTRUSTED = "signingCredential.untrusted"
 """The signer is on no list: which is so for everybody, since no list is pinned here."""
-_OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+SECONDS = 20.0
+"""Processor time for one picture."""
+MEMORY = 1 << 30
+"""Bytes of memory for one picture."""
+
+helper = Helper("evidence.facts.manifest_helper")
 
 
 def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, bytes] | None:
@@ -31,15 +37,14 @@ def read_provenance(data: bytes, picture_format: str) -> tuple[ProvenanceFacts, 
     media_type = MEDIA_TYPES.get(picture_format)
     if media_type is None or len(data) > MAX_BYTES or find_spec("c2pa") is None:
         return None
-    import c2pa  # noqa: PLC0415 - optional
-
-    context = c2pa.Context(c2pa.Settings.from_dict(_OFFLINE))
+    question = {"media_type": media_type, "max_bytes": 8 * MAX_MANIFEST}  # it is written more shortly when it is kept
     try:
-        with c2pa.Reader(media_type, io.BytesIO(data), context=context) as reader:
-            said = reader.json()
-    except c2pa.C2paError as error:
-        return ProvenanceFacts("none" if "ManifestNotFound" in type(error).__name__ else "unreadable"), b""
-    return read_manifest(said)
+        told, store = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
+    except HelperDiedError:
+        return ProvenanceFacts("unreadable"), b""
+    if told["problem"]:
+        return ProvenanceFacts(told["problem"]), b""
+    return read_manifest(store.tobytes())
 
 
 def read_manifest(said: str | bytes) -> tuple[ProvenanceFacts, bytes]:

@@ -11,6 +11,7 @@ pytest.importorskip("c2pa", reason="the optional part c2pa isn't installed")
 
 from evidence.bundle.sealing import named_files
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
+from evidence.facts import provenance
 from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
@@ -58,6 +59,17 @@ def test_a_cut_manifest_is_not_taken_for_one_that_holds(signed: bytes) -> None:
         found = read_provenance(signed[:end], "JPEG")
         assert found is not None
         assert found[0].standing != "valid"
+
+
+def test_a_manifest_is_read_within_limits_in_a_process_of_its_own(
+    signed: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "MEMORY", 1)
+        assert read_provenance(signed + bytes(60 << 20), "JPEG") == (ProvenanceFacts("unreadable"), b"")
+    found = read_provenance(signed, "JPEG")
+    assert found is not None
+    assert found[0].standing == "valid"
 
 
 def test_a_format_that_holds_none_was_not_looked_at(signed: bytes) -> None:
