@@ -40,6 +40,8 @@ _SECONDS_BETWEEN_ROUNDS = 2.0
 _SECONDS_BETWEEN_TRIMS = 60.0
 _SECONDS_OF_AN_ANSWER = 5.0
 """Seconds for which a check of the servers is valid."""
+_SECONDS_OF_A_PROMPT_ANSWER = 2.0
+"""Seconds within which servers that run normally answer a check."""
 
 
 class AlreadyRunningError(WrongUseError):
@@ -148,8 +150,11 @@ class _ServersProbe:
 
     def _ask(self) -> None:
         asks_redis = redis_answers if self._config.redis_url else embedded_answers
-        self._answer = database_answers(self._config) and asks_redis(self._config)
+        began = time.monotonic()
+        answer = database_answers(self._config) and asks_redis(self._config)
         self._answered = time.monotonic()
+        # a slow answer means that a server has just recovered: the processes that waited for it need time to go on
+        self._answer = answer and self._answered - began < _SECONDS_OF_A_PROMPT_ANSWER
 
 
 class _Watched(Kept):

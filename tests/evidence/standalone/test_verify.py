@@ -8,10 +8,10 @@ import pytest
 from tests import ASSETS, CHECKOUT
 
 VECTORS = ASSETS / "vectors"
-NEEDED = {"cryptography", "rfc8785", "asn1crypto", "opentimestamps", "numpy", "PIL"}
+NEEDED = {"cryptography", "rfc8785", "asn1crypto", "opentimestamps", "numpy", "PIL", "lxml"}
 BLOCKED = (
     "django", "psycopg", "celery", "redis", "kombu", "cv2", "faiss", "onnxruntime", "imagehash", "scipy", "scrapy",
-    "twisted", "lxml", "requests", "warcio", "typst", "click", "registry", "crawler", "indexer", "workers", "desk",
+    "twisted", "requests", "warcio", "typst", "click", "registry", "crawler", "indexer", "workers", "desk",
 )  # fmt: skip
 PROGRAM = """
 import sys

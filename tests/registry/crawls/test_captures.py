@@ -12,7 +12,7 @@ from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseEr
 from registry.crawls import captures, crawling, watching
 from registry.crawls.watches import arrange
 from registry.db import steps
-from registry.models import Case, Crawl, FrontierUrl, HostDenial, Inquiry, Owner, Refusal, Sighting, Watch
+from registry.models import Case, Crawl, FrontierUrl, HostDenial, Inquiry, Owner, Pace, Refusal, Sighting, Watch
 from tests.assets.captured import Archived, Kept, digest
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import FAST, LOOPBACK
@@ -179,6 +179,7 @@ def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says
     assert timedelta(minutes=14) < row.not_before - row.claimed_at < timedelta(minutes=16)  # type: ignore[operator]
     assert row.error == "Wayback Machine asks to be asked later."
     Inquiry.objects.update(not_before=None)
+    Pace.objects.all().delete()  # everybody else who asks this archive waits as well
     inline.run_until_idle()
     assert Crawl.objects.get().reason == "finished"
     assert Sighting.objects.count() == 2

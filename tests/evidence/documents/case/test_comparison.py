@@ -140,7 +140,7 @@ def test_a_report_tells_what_figures_come_to_and_none_that_is_internal(cases: in
     assert "It is no probability that this picture is a copy" in text or cases > 1
     assert [
         words
-        for words in ("Prior", "Hash distance", "Matching points", "pipeline-1", "> 1,000 : 1", FITTING.name, "0.500")
+        for words in ("Prior", "Hash distance", "Matching points", "> 1,000 : 1", FITTING.name, "0.500")
         if words in text
     ] == []
     assert "7,462 false alarms in a million pictures" in text or cases > 1
