@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from demo.stand_in import StandIn, serving, small_copy
 from evidence.facts.elsewhere import sha1_of
@@ -45,9 +46,23 @@ class _Handler(StandIn):
     def answer(self) -> bool:
         """An index of what is held, or a capture's own bytes."""
         if self.path.startswith("/cdx/search/cdx?"):
-            lines = (
-                f"{CAPTURED} {url} image/jpeg 200 {sha1_of(data)} {len(data)}\n" for url, data in self.held.items()
-            )
+            [names] = parse_qs(urlsplit(self.path).query)["fl"]
+            lines = (_index_line(url, data, names.split(",")) for url, data in self.held.items())
             return self.send("text/plain", "".join(lines).encode())
         data = self.held.get(self.path.removeprefix(f"/web/{CAPTURED}id_/"))
         return data is not None and self.send("image/jpeg", data)
+
+
+def _index_line(url: str, data: bytes, names: list[str]) -> str:
+    """Return the line of the index for a capture, with the requested fields in the requested order."""
+    parts = urlsplit(url)
+    fields = {
+        "urlkey": f"{','.join(reversed(parts.netloc.split('.')))}){parts.path}",
+        "timestamp": CAPTURED,
+        "original": url,
+        "mimetype": "image/jpeg",
+        "statuscode": "200",
+        "digest": sha1_of(data),
+        "length": str(len(data)),
+    }
+    return " ".join(fields[name] for name in names) + "\n"
