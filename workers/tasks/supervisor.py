@@ -24,7 +24,14 @@ from registry.configuration import load_config
 from registry.services.addresses import local_site
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.keeper import are_kept, keep_for_users
-from workers.servers.liveness import FILE_VARIABLE, Silence, liveness_folder, record_replacement, sign_in_file
+from workers.servers.liveness import (
+    FILE_VARIABLE,
+    Silence,
+    liveness_folder,
+    record_replacement,
+    sign_in_file,
+    silence_seconds,
+)
 from workers.servers.postgres import database_answers
 from workers.servers.processes import Child, Kept, Progress, asked_to_stop, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
@@ -137,16 +144,24 @@ class _ServersProbe:
         self._config = config
         self._thread: threading.Thread | None = None
         self._answer, self._answered = False, float("-inf")
+        self._answers_since = float("inf")
 
     def servers_answer(self) -> bool | None:
         """Return whether both answer; None while the check, which this call may start, is running."""
         if self._thread is not None and self._thread.is_alive():
             return None
-        if time.monotonic() - self._answered > _SECONDS_OF_AN_ANSWER:
+        age = time.monotonic() - self._answered
+        if age > 3 * _SECONDS_OF_AN_ANSWER:  # nothing is known of the time since
+            self._answers_since = float("inf")
+        if age > _SECONDS_OF_AN_ANSWER:
             self._thread = threading.Thread(target=self._ask, daemon=True)
             self._thread.start()
             return None
         return self._answer
+
+    def have_recovered(self) -> bool:
+        """Return True if they have answered for so long that processes which waited for them have gone on."""
+        return time.monotonic() - self._answers_since > silence_seconds() / 3
 
     def _ask(self) -> None:
         asks_redis = redis_answers if self._config.redis_url else embedded_answers
@@ -155,6 +170,7 @@ class _ServersProbe:
         self._answered = time.monotonic()
         # a slow answer means that a server has just recovered: the processes that waited for it need time to go on
         self._answer = answer and self._answered - began < _SECONDS_OF_A_PROMPT_ANSWER
+        self._answers_since = min(self._answers_since, self._answered) if self._answer else float("inf")
 
 
 class _Watched(Kept):
@@ -269,7 +285,7 @@ class _Supervisor:
         for kept in silent:
             if answer is False:
                 kept.silence.forgive()
-            elif answer:
+            elif answer and self._probe.have_recovered():
                 made = record_replacement(self._config, kept.child.name, kept.process.pid)
                 _say(f"{made.name} ({made.pid}) gave no sign of life for {made.seconds} seconds; it is replaced.")
                 _kill_session(kept.process)
