@@ -15,7 +15,7 @@ from exhibit.sentences import Sentence
 from registry.words import gettext, gettext_noop
 
 if TYPE_CHECKING:
-    from registry.models import Claimable
+    from registry.db.claimable import Claimable
     from registry.services.services import Services
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")

@@ -14,11 +14,13 @@ from registry import jobs
 from registry.cases import triage
 from registry.cases.decisions import decide_in_group
 from registry.cases.ledger import look_at_cases
+from registry.cases.models import Case, GroupDecision, LedgerChange
 from registry.cases.queue import Wanted, chosen
 from registry.db import steps
-from registry.models import BulkEdit, Case, Claimable, GroupDecision, LedgerChange
+from registry.db.claimable import Claimable
 from registry.services.services import Services
 from registry.works.bulk import change_portion
+from registry.works.models import BulkEdit
 
 CASES_AT_ONCE = 50
 WORK_SECONDS = 5.0  # after so long a row is put off where it is

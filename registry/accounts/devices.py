@@ -16,8 +16,8 @@ from django.db.models import F
 from django.utils.crypto import salted_hmac
 
 from exhibit.clock import now
+from registry.accounts.models import Membership, Owner, User
 from registry.log import audit_log
-from registry.models import Membership, Owner, User
 
 LINK_FOR = timedelta(days=3)
 DEVICE_FOR = timedelta(days=180)

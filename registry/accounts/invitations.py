@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts.models import Invitation, Membership, Owner, Role, User
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
-from registry.models import Invitation, Membership, Owner, Role, User
 from registry.notifications import push_browsers
 
 DAYS = 14

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 from exhibit.plain import has_visible_letter, one_line
 from registry.accounts import devices, invitations, tokens
+from registry.accounts.models import Invitation, Membership, Owner, Role, User
 from registry.cases import assigning
 from registry.db.locks import Lock, hold
 from registry.db.rows import there, write
 from registry.log import audit_log
-from registry.models import Invitation, Membership, Owner, Role, User
 from registry.notifications import push_browsers
 
 MAX_SLUG = 50

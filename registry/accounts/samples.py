@@ -5,8 +5,10 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
+from registry.accounts.models import Membership, Owner, Role, User
 from registry.accounts.people import free_slug
-from registry.models import Case, DemandEntry, Instalment, LedgerChange, Membership, Owner, Role, User
+from registry.cases.models import Case, LedgerChange
+from registry.parties.models import DemandEntry, Instalment
 
 
 def sample_of(person: User) -> Owner | None:

@@ -10,31 +10,15 @@ from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Sub
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
+from registry.accounts.models import Owner, User
+from registry.bundles.models import Bundle, Deposit, Package
+from registry.cases.models import Case, CaseSighting, Flood, PictureReport
+from registry.crawls.models import Canary, Crawl, Watch
 from registry.db.rows import there
-from registry.models import (
-    BulkEdit,
-    Bundle,
-    BytesState,
-    Canary,
-    Case,
-    CaseSighting,
-    Crawl,
-    Delivery,
-    Deposit,
-    Flood,
-    Licence,
-    Owner,
-    Package,
-    Picture,
-    PictureReport,
-    Report,
-    Upload,
-    User,
-    Watch,
-    Webhook,
-    Work,
-    WorkAttachment,
-)
+from registry.notifications.models import Delivery, Webhook
+from registry.pictures.models import BytesState, Picture
+from registry.reports.models import Report
+from registry.works.models import BulkEdit, Licence, Upload, Work, WorkAttachment
 
 Row = TypeVar("Row", bound=Model)
 

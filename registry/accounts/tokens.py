@@ -15,9 +15,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
+from registry.accounts.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
 from registry.db.rows import there, write
 from registry.log import audit_log
-from registry.models import SCOPES_OF, ApiToken, Feed, Membership, Owner, Role, Scope, User
+from registry.notifications.models import Feed
 
 START = "exh_"
 """What all tokens begin with, so that scanners of leaked secrets know them."""

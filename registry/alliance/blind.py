@@ -26,18 +26,15 @@ from exhibit.plain import one_line
 from indexer.picture.spaces import PHASH, WHOLE
 from indexer.vectors.bands import BANDS, elements
 from registry.alliance import partners
+from registry.alliance.models import Agreement, Partner
 from registry.alliance.signed_calls import ask
+from registry.crawls.models import Sighting
 from registry.crawls.sightings import seen_publicly
 from registry.matches.fingerprints import space_id
-from registry.models import (
-    Agreement,
-    FingerprintRow,
-    Partner,
-    Picture,
-    Sighting,
-    WorkPicture,
-)
+from registry.matches.models import FingerprintRow
+from registry.pictures.models import Picture
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 
 PAGE = 100
 """Pictures in a page of the index; a page counts as one query."""

@@ -38,12 +38,13 @@ from exhibit.network.guard import Guard
 from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence, following
 from registry.alliance import partners
+from registry.alliance.models import Partner
 from registry.alliance.signed_calls import send, signed_request
 from registry.crawls.crawling import denials
+from registry.crawls.models import Sighting
 from registry.db.locks import Lock, hold_long
 from registry.log.log import submit
 from registry.log.proofs import checkpoint_covering, log_proof
-from registry.models import Partner, Sighting
 from registry.services.services import Services
 
 CALL = "capture"

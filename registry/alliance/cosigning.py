@@ -28,9 +28,9 @@ from exhibit.errors import ExhibitError, IntegrityError, RefusedError, ServiceMi
 from exhibit.ports import SignedCheckpoint
 from exhibit.sentences import Sentence, following
 from registry.alliance import partners, signed_calls
+from registry.alliance.models import LogFork, Partner, WitnessedHead
 from registry.db.rows import alone_with, write
 from registry.log import audit_log
-from registry.models import LogFork, Partner, WitnessedHead
 from registry.services.services import Services
 
 MAX_PATH = 63

@@ -14,9 +14,9 @@ from evidence.log.notes import check_name, parse_cosigner_key, parse_verifier_ke
 from exhibit.clock import now, rfc3339
 from exhibit.config.anchors import short_name
 from exhibit.errors import ConflictError, NotFoundError, RefusedError, WrongUseError, passes
+from registry.alliance.models import Agreement, Partner, PartnerCall
 from registry.db.rows import there, write
 from registry.log import audit_log
-from registry.models import Agreement, Partner, PartnerCall
 
 KEPT_FOR = timedelta(days=32)
 """For so long calls are kept: a month of them can be counted."""

@@ -21,12 +21,16 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, RefusedError, ServiceMissingError, UnreadablePictureError
 from exhibit.pictures.decode import Limits, decode
+from registry.alliance.models import Partner
 from registry.alliance.signed_calls import MAX_APART, fetch, session_for
+from registry.crawls.models import Sighting
 from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import submit
-from registry.models import BytesState, LogOpening, Partner, Picture, Sighting, Work, WorkPicture
+from registry.log.models import LogOpening
+from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
+from registry.works.models import Work, WorkPicture
 from registry.works.opened import public_address
 
 FORMAT = "exhibit-pdq-feed/1"

@@ -26,7 +26,7 @@ from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners
-from registry.models import Partner
+from registry.alliance.models import Partner
 from registry.services.addresses import absolute
 from registry.services.anchors import named_addresses, named_ports
 from registry.services.services import Services

@@ -26,7 +26,8 @@ from exhibit.ports import Captured, CapturedFile
 from exhibit.sentences import Sentence, following
 from registry.alliance.cocaptures import MISSING
 from registry.alliance.signed_calls import session_for
-from registry.models import Case, Sighting
+from registry.cases.models import Case
+from registry.crawls.models import Sighting
 from registry.services.services import Services
 
 SECONDS = 55.0

@@ -18,20 +18,14 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
+from registry.bundles.models import AnchorReceipt, Bundle, Countersignature
 from registry.cases import history, opening, recaptures
+from registry.cases.models import Case
+from registry.db.claimable import StepState
 from registry.db.rows import next_number, write
 from registry.log.log import submit
 from registry.log.proofs import best_covering, proofs_of
-from registry.models import (
-    AnchorReceipt,
-    BlockedDigest,
-    Bundle,
-    BytesState,
-    Case,
-    Countersignature,
-    StepState,
-    WithheldFile,
-)
+from registry.pictures.models import BlockedDigest, BytesState, WithheldFile
 from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services
 

@@ -8,7 +8,7 @@ from exhibit.sentences import Sentence
 from indexer.draw.draw import View, draw_small, jpeg
 from indexer.draw.overlay import survives
 from indexer.draw.pair import MAX_SIDE, Pair
-from registry.models import Match
+from registry.matches.models import Match
 from registry.pictures.previews import check_kept, drawing_path
 from registry.services.services import Services
 

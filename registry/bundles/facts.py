@@ -50,33 +50,26 @@ from indexer.compare import weighing
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.bundles import passkeys
+from registry.bundles.models import PasskeyQuestion
 from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
+from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.crawls import sightings as seen
 from registry.crawls.elsewhere import stated
+from registry.crawls.models import Sighting
+from registry.db.claimable import StepState
 from registry.db.rows import columns
 from registry.descriptors import descriptors
+from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
 from registry.log.registrations import further_submissions_of, submission_of
 from registry.matches import calibrations
-from registry.models import (
-    ArchiveQuestion,
-    BytesState,
-    Capture,
-    Case,
-    CaseSighting,
-    LogCheckpoint,
-    LogSubmission,
-    Match,
-    PasskeyQuestion,
-    Picture,
-    Sighting,
-    StepState,
-    Work,
-)
+from registry.matches.models import Match
+from registry.pictures.models import BytesState, Picture
 from registry.pictures.presence import Absent, absent
 from registry.pictures.provenance import with_statements
 from registry.services.services import Services
 from registry.works.licence_check import licences_for, why_not
+from registry.works.models import Work
 
 MAX_ELSEWHERE = 20
 """Statements of others that came with a place's sightings: the oldest are told."""

@@ -18,14 +18,18 @@ from exhibit.config.secrets import MASTER_KEY, adopt_next_master_key, master_key
 from exhibit.entries import EntryType
 from exhibit.errors import ConfigError, IntegrityError
 from exhibit.sentences import Sentence
+from registry.accounts.models import Owner
 from registry.bundles import passkeys
+from registry.bundles.models import DocumentKey, SealingKey
 from registry.bundles.passkeys import Act, Answer
+from registry.crawls.models import SearchKey
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, locked, write
 from registry.log import keys
 from registry.log.keys import AnyKey, Use, retire, witness
 from registry.log.log import submit
-from registry.models import DocumentKey, LogOpening, Owner, SealingKey, SearchKey, Webhook
+from registry.log.models import LogOpening
+from registry.notifications.models import Webhook
 from registry.services.same_secrets import encrypting_key, keep_next_mark
 from registry.services.services import Services
 

@@ -14,10 +14,13 @@ from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts import samples
+from registry.accounts.models import Owner
+from registry.bundles.models import Bundle, Package
+from registry.cases.models import Case
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, next_number
-from registry.models import Bundle, Case, Owner, Package, StepState
 from registry.pictures.file_removal import remove_unused
 from registry.services.services import Services
 

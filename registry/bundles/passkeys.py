@@ -20,9 +20,12 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
+from registry.accounts.models import Owner, User
 from registry.accounts.people import ask_for
+from registry.bundles.models import PasskeyQuestion
+from registry.cases.models import Case
 from registry.log.log import submit
-from registry.models import Case, LogSubmission, Owner, PasskeyQuestion, User
+from registry.log.models import LogSubmission
 
 MAX_PICTURES = 200  # that a statement about a case names
 _AGAIN = Sentence("Look at it again, and sign it with your passkey anew.")

@@ -16,9 +16,9 @@ from exhibit.errors import IntegrityError, NotFoundError
 from registry.bundles.bundles import bundle_name, left_out, sealed_case, sealed_facts
 from registry.bundles.documents import PDF, languages_of
 from registry.bundles.facts import software
+from registry.bundles.models import Bundle, Package
 from registry.bundles.packages import languages_without, package_name, reading_copies
 from registry.db.fields import KeptFile
-from registry.models import Bundle, Package
 from registry.services.services import Services
 
 IN_A_VOLUME = 40

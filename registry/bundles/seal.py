@@ -19,14 +19,19 @@ from registry.bundles.documents import LazyPictures, in_each_language, languages
 from registry.bundles.drawings import pair_of
 from registry.bundles.facts import Gathered, absent_in, gather
 from registry.bundles.keys import HOLDER, sealing_key, signer_of, still_counts
+from registry.bundles.models import Bundle, SealingKey
 from registry.cases import history, recaptures
+from registry.cases.models import Capture, Case
+from registry.crawls.models import CrawlSlice
 from registry.db import steps
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, locked
 from registry.log import witnesses
 from registry.log.log import submit
 from registry.log.sequencer import asked_receipt
-from registry.models import UNFINISHED, Bundle, Capture, Case, CrawlSlice, EventKind, Picture, SealingKey, StepState
 from registry.notifications import events
+from registry.notifications.models import EventKind
+from registry.pictures.models import Picture
 from registry.pictures.presence import absent
 from registry.services.services import Services
 

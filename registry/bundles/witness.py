@@ -15,11 +15,12 @@ from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.ports import Anchor, Receipt, ReceiptState
 from exhibit.sentences import Sentence
+from registry.bundles.models import AnchorReceipt, WitnessState
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.log import witnesses
 from registry.log.proofs import receipt_of
 from registry.log.witnessed import tell_witnessed
-from registry.models import AnchorReceipt, StepState, WitnessState
 from registry.services.services import Services
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)

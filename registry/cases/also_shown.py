@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from exhibit.types import Decision
-from registry.models import Case
+from registry.cases.models import Case
 
 MOST = 8
 """Works that are told of a case, the surest first: many may carry one mark."""

@@ -39,14 +39,16 @@ from registry.accounts import samples, scoped
 from registry.alliance.signed_calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history
+from registry.cases.models import ArchiveQuestion, Case
 from registry.crawls.elsewhere import kept
+from registry.crawls.models import Sighting
 from registry.crawls.paces import turn_of
 from registry.crawls.sightings import blocked
 from registry.db import steps
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.log import audit_log
-from registry.models import UNFINISHED, ArchiveQuestion, Case, Sighting, StepState
 from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
 

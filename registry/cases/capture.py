@@ -15,17 +15,20 @@ from exhibit.sentences import Sentence, following
 from registry import jobs
 from registry.accounts import scoped
 from registry.alliance import cocaptures, web_archive
+from registry.bundles.models import Bundle
 from registry.bundles.seal import WAIT_FOR_CAPTURES
 from registry.cases import history, recaptures
 from registry.cases.history import Said
+from registry.cases.models import Capture, Case
 from registry.crawls import budgets
 from registry.crawls.crawling import denials
+from registry.crawls.models import Sighting
 from registry.crawls.sightings import blocked
 from registry.db import steps
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.log import audit_log
-from registry.models import UNFINISHED, Bundle, Capture, Case, Sighting, StepState
 from registry.notices import page_readings
 from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full

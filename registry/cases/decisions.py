@@ -19,19 +19,23 @@ from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry import jobs
 from registry.accounts import scoped
+from registry.accounts.models import Owner
 from registry.alliance import web_archive
 from registry.bundles import passkeys
 from registry.bundles.bundles import request_bundle
+from registry.bundles.models import Bundle, PasskeyQuestion
 from registry.bundles.passkeys import Act, Answer
 from registry.cases import history, ledger, recaptures, triage
 from registry.cases.history import Said
+from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
 from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
-from registry.models import UNFINISHED, Bundle, Capture, Case, GroupDecision, Licence, Owner, PasskeyQuestion, StepState
 from registry.services.services import Services
+from registry.works.models import Licence
 
 DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
 UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)

@@ -7,10 +7,12 @@ from exhibit.errors import ConflictError
 from exhibit.sentences import Sentence
 from registry import jobs
 from registry.cases import opening, triage
+from registry.cases.models import Flood, FoundDay
+from registry.db.claimable import StepState
 from registry.db.rows import alone_with
 from registry.log import audit_log
-from registry.models import Flood, FoundDay, StepState, Work
 from registry.services.services import Services
+from registry.works.models import Work
 from registry.works.ownership import add_change
 
 Decision = Flood.Decision

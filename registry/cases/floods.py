@@ -21,9 +21,12 @@ from django.db.models import F, Max, QuerySet
 from exhibit.clock import now
 from exhibit.types import Decision
 from registry.cases import triage
+from registry.cases.models import Flood, FoundDay
+from registry.db.claimable import StepState
 from registry.log import audit_log
-from registry.models import EventKind, Flood, FoundDay, StepState, Work
 from registry.notifications import events
+from registry.notifications.models import EventKind
+from registry.works.models import Work
 
 LOOK = 60
 """Bits of 256 within which two pictures look alike.

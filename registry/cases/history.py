@@ -6,7 +6,7 @@ from django.utils.translation import pgettext
 
 from exhibit.clock import now
 from exhibit.sentences import CONTEXT, Sentence, following
-from registry.models import Case, CaseEvent
+from registry.cases.models import Case, CaseEvent
 
 PHRASES: Mapping[str, str] = {
     "opened": Sentence("Opened: %(party)s shows what may be a copy of work %(work)s."),

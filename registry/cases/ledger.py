@@ -10,12 +10,12 @@ from exhibit.clock import now
 from exhibit.types import Decision
 from registry.cases import history
 from registry.cases.history import Said
+from registry.cases.models import Case, CaseSighting, LedgerChange, LedgerEffect
 from registry.cases.record_decision import LEDGER, Decider, by_person, record_decision
 from registry.db import steps
 from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import submit_all
-from registry.models import Case, CaseSighting, LedgerChange, LedgerEffect
 from registry.works.licence_check import Ledger, covering, ledger_of, licences_for
 
 UNCOVERED: Sequence[Said] = (("uncovered", {}),)

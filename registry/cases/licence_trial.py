@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.addresses import registrable_domain
+from registry.accounts.models import Owner
+from registry.cases.models import Case, CaseSighting
 from registry.cases.record_decision import LEDGER
 from registry.db.rows import next_number
-from registry.models import Case, CaseSighting, Licence, Owner
 from registry.works.licence_check import Ledger, Seen, ledger_of
 from registry.works.licences import NewLicence
+from registry.works.models import Licence
 
 SHOWN = 50
 """Cases that a trial lists by name; all are counted."""

@@ -10,29 +10,23 @@ from django.db.models import Case as DatabaseCase, Max, When
 from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.types import Decision, Verification
+from registry.accounts.models import Owner
 from registry.cases import history, recaptures, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
 from registry.cases.ledger import apply_ledger
+from registry.cases.models import Capture, Case, CaseSighting
 from registry.cases.record_decision import LEDGER, Decider, announce, by_person, record_decision
 from registry.crawls import own_places
+from registry.crawls.models import Sighting
 from registry.db.bulk import copy_into
+from registry.db.claimable import StepState
 from registry.log import audit_log
 from registry.log.log import Deed, submit_all
 from registry.matches import calibrations
-from registry.models import (
-    BytesState,
-    Capture,
-    Case,
-    CaseSighting,
-    Licence,
-    Match,
-    Owner,
-    Picture,
-    Sighting,
-    StepState,
-    Work,
-)
+from registry.matches.models import Match
+from registry.pictures.models import BytesState, Picture
 from registry.works.licence_check import covering, licences_for, out_of_time
+from registry.works.models import Licence, Work
 
 
 def compared_with(registered: int, pipeline: str) -> set[int]:

@@ -11,9 +11,11 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 from exhibit.periods import latest
 from exhibit.types import Decision
 from registry.accounts import scoped
+from registry.accounts.models import Owner
+from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import Standing, last_online
 from registry.cases.search import filter_by_words
-from registry.models import Case, CaseSighting, Notice, NoticeReply, Owner
+from registry.notices.models import Notice, NoticeReply
 
 MAX_CASES = 200  # that are decided or assigned in one go
 

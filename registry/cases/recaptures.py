@@ -15,8 +15,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from exhibit.types import Decision
+from registry.cases.models import Capture, Case, CaseSighting
+from registry.crawls.models import Sighting
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import write
-from registry.models import UNFINISHED, BytesState, Capture, Case, CaseSighting, Sighting, StepState
+from registry.pictures.models import BytesState
 
 MAX_PAUSE = 8
 """How many times the first pause the longest is."""

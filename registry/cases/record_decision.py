@@ -10,11 +10,14 @@ from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision
 from registry.cases import history, triage
 from registry.cases.history import Said
+from registry.cases.models import Case, GroupDecision
+from registry.db.claimable import StepState
 from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import submit
-from registry.models import Case, EventKind, GroupDecision, LogSubmission, StepState
+from registry.log.models import LogSubmission
 from registry.notifications import events
+from registry.notifications.models import EventKind
 
 OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
 """Decisions after which nothing is asked of anybody."""

@@ -6,8 +6,10 @@ from django.db import transaction
 
 from registry import jobs
 from registry.cases import opening
+from registry.cases.models import Flood
 from registry.db import steps
-from registry.models import UNFINISHED, Flood, Picture
+from registry.db.claimable import UNFINISHED
+from registry.pictures.models import Picture
 from registry.services.services import Services
 
 

@@ -9,17 +9,23 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
+from registry.accounts.models import Owner
 from registry.bundles import passkeys
+from registry.bundles.models import Package
 from registry.bundles.passkeys import Act, Answer
 from registry.cases import history
+from registry.cases.models import Case, PictureReport
 from registry.cases.purge import purge, touched
+from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.log import audit_log
-from registry.models import BytesState, Case, Owner, Package, PictureReport, Report, StepState, WorkPicture
 from registry.pictures.file_removal import remove_unused
+from registry.pictures.models import BytesState
 from registry.pictures.picture_usage import bundles_with, cases_with
+from registry.reports.models import Report
 from registry.reports.requests import clear_folder
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 
 MAX_REPORTED = 5  # reports that an operator is told of at once
 

@@ -21,11 +21,15 @@ from exhibit.types import Sighting
 from indexer.edits import apply
 from registry import jobs
 from registry.accounts import samples
+from registry.accounts.models import Owner, User
+from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.crawls.sightings import keep_sightings
+from registry.db.claimable import StepState
 from registry.db.rows import alone_with
 from registry.matches import fingerprints as vectors
+from registry.matches.models import Match
 from registry.matches.search_version import search_mark
-from registry.models import Crawl, CrawlSlice, Match, Owner, Picture, StepState, User, Watch
+from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.registration import remove_work

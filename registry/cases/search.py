@@ -7,7 +7,8 @@ from django.db.models import Q, TextField, Value
 from django.db.models.functions import Cast, Concat
 
 from exhibit.network.addresses import host_of, without_fragment, without_scheme
-from registry.models import CaseSighting, Owner
+from registry.accounts.models import Owner
+from registry.cases.models import CaseSighting
 
 SHORTEST_URL_PART = 3
 """Characters from which words are looked for in URLs: fewer are in nearly all of them."""

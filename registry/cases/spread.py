@@ -10,8 +10,12 @@ from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QueryS
 from django.db.models.functions import Coalesce, Trunc
 
 from registry.accounts import scoped
-from registry.models import Case, CaseSighting, NoticeCase, Owner, PartyLookup, Work
+from registry.accounts.models import Owner
+from registry.cases.models import Case, CaseSighting
+from registry.notices.models import NoticeCase
+from registry.parties.models import PartyLookup
 from registry.works.licence_check import country_of
+from registry.works.models import Work
 from registry.works.works import seen_in
 
 

@@ -10,8 +10,9 @@ from django.db.models import BinaryField, Count, F, Func, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.types import Decision
+from registry.cases.models import Case, CaseSighting, Flood, LookAlike
 from registry.db.bulk import copy_into
-from registry.models import Case, CaseSighting, FingerprintRow, Flood, LookAlike, Match
+from registry.matches.models import FingerprintRow, Match
 
 LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.RESEMBLES: 0.1}
 """Where nothing is calibrated: how likely a match stands in the queue, by what was decided."""

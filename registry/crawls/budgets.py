@@ -16,8 +16,9 @@ from crawler.formats.job import WORTH, Rendered
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.types import Money, Price, parse_money
+from registry.accounts.models import Owner
+from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, Inquiry, SearchCharge, Watch
 from registry.db.rows import write
-from registry.models import Crawl, CrawlSlice, FrontierUrl, Inquiry, Owner, SearchCharge, Watch
 
 RENDER_PAGES, RENDER_SECONDS = 200, 1_800
 RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_PAGES, "render_seconds": RENDER_SECONDS}

@@ -17,25 +17,17 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.network.addresses import normalise, same_domain, url_key
 from exhibit.sentences import Sentence
 from exhibit.types import Decision
+from registry.accounts.models import Owner
 from registry.crawls.crawling import STOPPED
+from registry.crawls.models import Canary, Crawl, KnownPage, Refusal, Sighting, Watch
+from registry.db.claimable import UNFINISHED
 from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
-from registry.models import (
-    UNFINISHED,
-    Canary,
-    Crawl,
-    EventKind,
-    KnownPage,
-    Match,
-    Owner,
-    Refusal,
-    Sighting,
-    Watch,
-    Work,
-    WorkPicture,
-)
+from registry.matches.models import Match
 from registry.notifications import events
+from registry.notifications.models import EventKind
 from registry.works.licences import NewLicence, keep_licences
+from registry.works.models import Work, WorkPicture
 
 LICENSEE, REASON = "canary", "A known copy on the owner's own page, for a watch to find."
 LATELY = timedelta(days=30)

@@ -30,12 +30,12 @@ from exhibit.types import SeenElsewhere, SeenKind
 from registry.crawls import crawling, inquiries
 from registry.crawls.crawling import ARCHIVE, CAPTURE, NewUrl
 from registry.crawls.elsewhere import kept
+from registry.crawls.models import FrontierUrl, Inquiry, Refusal
 from registry.crawls.paces import turn_of
 from registry.crawls.watching import Subjects
 from registry.db import steps
 from registry.db.bulk import storable
 from registry.db.locks import Lock, hold_long
-from registry.models import FrontierUrl, Inquiry, Refusal
 from registry.services.services import Services
 
 NAMES: Final = (wayback.NAME, common_crawl.NAME)

@@ -38,9 +38,10 @@ from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.reasons import Reason
 from registry.crawls.budgets import left
 from registry.crawls.crawling import NewUrl, add_urls
+from registry.crawls.models import Crawl, FrontierUrl, KnownPage, Refusal, Watch
 from registry.db.bulk import storable
+from registry.db.claimable import StepState
 from registry.db.rows import write
-from registry.models import Crawl, FrontierUrl, KnownPage, Refusal, StepState, Watch
 
 MAX_ADDED = 10_000
 """Known pages that are added to a frontier at a time."""

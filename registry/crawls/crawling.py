@@ -24,11 +24,12 @@ from exhibit.types import SeenElsewhere
 from registry.crawls import patterns
 from registry.crawls.budgets import Left, left
 from registry.crawls.elsewhere import kept, stated
+from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal
 from registry.db.bulk import copy_values, storable
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import columns, next_number, write
 from registry.db.steps import due
 from registry.log.log import submit
-from registry.models import UNFINISHED, Crawl, CrawlSlice, FrontierUrl, HostDenial, HostLease, Refusal, StepState
 
 LEASE = timedelta(minutes=30)
 MAX_HOST = 253

@@ -4,8 +4,9 @@ from django.db import transaction
 
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
+from registry.crawls.models import HostDenial
 from registry.log import audit_log
-from registry.models import BlockedDigest, HostDenial
+from registry.pictures.models import BlockedDigest
 
 
 def deny(host: str, *, by: str, reason: str) -> None:

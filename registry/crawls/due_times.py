@@ -16,26 +16,14 @@ from django.contrib.sessions.models import Session
 from django.db.models import F, Model, Q, QuerySet
 
 from exhibit.clock import SLACK, now
+from registry.accounts.models import ApiToken, Invitation
+from registry.bundles.models import AnchorReceipt, DownloadLink, WitnessState
+from registry.cases.models import Capture
 from registry.crawls import crawling, schedules
-from registry.db.claimable import Claimable
+from registry.crawls.models import HostLease, Inquiry, Watch
+from registry.db.claimable import Claimable, Heartbeat, StepState
 from registry.db.statements import MOMENT, Statement, any_of
-from registry.models import (
-    AnchorReceipt,
-    ApiToken,
-    Capture,
-    Delivery,
-    DownloadLink,
-    Heartbeat,
-    HostLease,
-    Inquiry,
-    Invitation,
-    MailChoice,
-    PushBrowser,
-    StepState,
-    Watch,
-    Webhook,
-    WitnessState,
-)
+from registry.notifications.models import Delivery, MailChoice, PushBrowser, Webhook
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)

@@ -16,7 +16,7 @@ from exhibit.network.guard import Guard
 from registry.crawls import lists
 from registry.crawls.crawling import NewUrl
 from registry.crawls.forecasts import Hosts
-from registry.models import AddressList, Watch
+from registry.crawls.models import AddressList, Watch
 
 BATCH = 20_000
 """Lines of one transaction: what is lost when the process is killed, and what lies in memory."""

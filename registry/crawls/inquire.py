@@ -14,10 +14,11 @@ from registry import jobs
 from registry.crawls import budgets, captures, inquiries, watching
 from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
+from registry.crawls.models import Inquiry
 from registry.crawls.search_keys import key_of, lacking, price_of
 from registry.crawls.search_services import service_of
 from registry.db import steps
-from registry.models import BytesState, Inquiry
+from registry.pictures.models import BytesState
 from registry.pictures.previews import preview
 from registry.services.services import Services
 

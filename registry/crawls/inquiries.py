@@ -11,9 +11,11 @@ from exhibit.clock import now
 from exhibit.network.addresses import url_key
 from exhibit.reasons import Reason
 from registry.crawls.crawling import ARCHIVE, CAPTURE, SEARCH, NewUrl, add_urls
+from registry.crawls.models import Crawl, FrontierUrl, Inquiry, Refusal
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.rows import write
-from registry.models import Crawl, FrontierUrl, Inquiry, Refusal, StepState, WorkPicture
+from registry.works.models import WorkPicture
 
 USUAL = 50
 """Subjects of a run, where the watch says nothing."""

@@ -12,8 +12,8 @@ from crawler.formats.job import Kind
 from crawler.formats.lines import PageLine, RefusalLine
 from crawler.state.novelty import LEFT_OUT, MAX_IDLE, MIN_PAGES, left_out as sentence_of, pattern_of
 from registry.crawls import changes, crawling, patterns, watching
+from registry.crawls.models import Crawl, Refusal
 from registry.crawls.revisits import is_past
-from registry.models import Crawl, Refusal
 
 
 def keep(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:

@@ -11,10 +11,12 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.network.addresses import url_key
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
+from registry.accounts.models import Owner
 from registry.crawls import schedules, watching
 from registry.crawls.crawling import BULK, NewUrl, add_keyed
+from registry.crawls.models import AddressList, Crawl, Watch
 from registry.db.bulk import storable
-from registry.models import AddressList, Crawl, Owner, StepState, Watch
+from registry.db.claimable import StepState
 
 Skipped = tuple[int, list[str]]
 """How many lines were left out for one reason, and the first addresses of these."""

@@ -11,13 +11,15 @@ from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts import samples
+from registry.accounts.models import Owner
 from registry.crawls import plan, schedules, watching
 from registry.crawls.budgets import RENDERING
 from registry.crawls.crawling import HAND, NewUrl, add_urls
+from registry.crawls.models import Crawl, Watch
 from registry.crawls.watches import check_addresses
+from registry.db.claimable import StepState
 from registry.db.rows import alone_with
 from registry.log import audit_log
-from registry.models import Crawl, Owner, StepState, Watch
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 

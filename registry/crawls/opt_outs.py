@@ -8,8 +8,9 @@ from django.db.models import Count, F, Func, TextField, Value
 
 from exhibit.network.addresses import host_of
 from exhibit.reasons import Reason
+from registry.cases.models import Case, CaseSighting
+from registry.crawls.models import Crawl, Refusal, Watch
 from registry.db.rows import write
-from registry.models import Case, CaseSighting, Crawl, Refusal, Watch
 
 REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
 """Refusals that are a site's own word, and those by the operator's list, which holds what sites have asked for."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of, is_listed_suffix, names_of, path_of, registrable_domain
 from exhibit.sentences import Sentence
-from registry.models import Sighting, Watch
+from registry.crawls.models import Sighting, Watch
 
 KINDS = ("site", "list", "sitemap", "feed", "folder")
 """Of sources that may be an owner's own places."""

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Count
 
 from exhibit.network.addresses import url_key
-from registry.models import CrawlSlice, FrontierUrl, Refusal
+from registry.crawls.models import CrawlSlice, FrontierUrl, Refusal
 
 State = FrontierUrl.State
 

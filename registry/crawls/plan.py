@@ -7,9 +7,10 @@ from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
 from registry import jobs
 from registry.accounts import scoped
+from registry.accounts.models import Owner
 from registry.crawls import changes, crawling, opt_outs, schedules, watching
 from registry.crawls.known_pages import count_left_out
-from registry.models import Crawl, Owner, Watch
+from registry.crawls.models import Crawl, Watch
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice, zip_longest
 
 from registry.accounts import scoped
-from registry.models import Owner
+from registry.accounts.models import Owner
 
 MOST = 10
 """Lines that are proposed."""

@@ -13,11 +13,13 @@ from django.db.models import F, Q, QuerySet
 from exhibit.clock import now
 from exhibit.network.addresses import host_of, url_key
 from exhibit.sentences import Sentence, following
+from registry.accounts.models import Owner
 from registry.crawls import schedules
 from registry.crawls.crawling import PAST, NewUrl, add_urls, denied
+from registry.crawls.models import Crawl, FrontierUrl, Refusal, Revisit, Sighting, Watch
 from registry.db.bulk import copy_into
+from registry.db.claimable import StepState
 from registry.db.rows import next_number
-from registry.models import Crawl, FrontierUrl, Owner, Refusal, Revisit, Sighting, StepState, Watch
 
 Outcome = Revisit.Outcome
 NAME = "Pictures seen before"

@@ -13,8 +13,9 @@ from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
 from registry.crawls import changes, inquiries
 from registry.crawls.crawling import ARCHIVE, BULK, HAND, PAST, SEARCH, NewUrl, add_urls
+from registry.crawls.models import Crawl, Watch
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import next_number, write
-from registry.models import UNFINISHED, Crawl, StepState, Watch
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -17,12 +17,13 @@ from exhibit.config.secrets import master_keys
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import Money, Price
+from registry.accounts.models import Owner
 from registry.crawls import budgets, inquiries
+from registry.crawls.models import SearchConsent, SearchKey
 from registry.crawls.search_services import service_of, services_for
 from registry.crawls.watching import Subjects
 from registry.db.locks import Lock, hold
 from registry.log.audit_log import changed
-from registry.models import Owner, SearchConsent, SearchKey
 from registry.services.same_secrets import encrypting_key
 from registry.services.services import Services
 

@@ -10,24 +10,16 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
+from registry.cases.models import PictureReport
 from registry.crawls.elsewhere import kept
+from registry.crawls.models import Crawl, CrawlSlice, Proposal, Sighting as SightingRow, Watch
 from registry.db import steps
 from registry.db.bulk import copy_into, storable
+from registry.db.claimable import StepState
 from registry.db.rows import columns
-from registry.models import (
-    BlockedDigest,
-    BytesState,
-    Crawl,
-    CrawlSlice,
-    Match,
-    Picture,
-    PictureReport,
-    Proposal,
-    Sighting as SightingRow,
-    StepState,
-    Watch,
-    WorkPicture,
-)
+from registry.matches.models import Match
+from registry.pictures.models import BlockedDigest, BytesState, Picture
+from registry.works.models import WorkPicture
 
 Place: TypeAlias = tuple[bytes, bytes, int]
 """Keys of the page and the image, and the picture: what a crawl sees once."""

@@ -39,11 +39,11 @@ from registry.crawls import canaries, changes, crawling, known_pages, sightings,
 from registry.crawls.budgets import left, rendered
 from registry.crawls.child import crawl_child
 from registry.crawls.known_pages import leave_out
+from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.crawls.revisits import is_past
 from registry.db import steps
 from registry.log.proofs import record_of
 from registry.matches.search_version import search_mark
-from registry.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.services.disk import disk_is_full
 from registry.services.services import Services, contact_fields
 

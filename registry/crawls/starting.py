@@ -9,13 +9,14 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.network.addresses import host_of, same_domain
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
+from registry.accounts.models import Owner
 from registry.crawls import captures, plan, watching
 from registry.crawls.crawling import ARCHIVE, SEARCH
 from registry.crawls.looks import with_scheme
+from registry.crawls.models import Crawl, Watch
 from registry.crawls.schedules import DAY, WEEK, TimeOfDay
 from registry.crawls.search_services import service_of, words_of
 from registry.crawls.watches import arrange, change, check_addresses
-from registry.models import Crawl, Owner, Watch
 from registry.services.services import Services
 
 MAX_SITES = 20

@@ -16,13 +16,15 @@ from exhibit.network.addresses import host_of
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.accounts import scoped
+from registry.accounts.models import Owner
 from registry.crawls import canaries, captures, watching
 from registry.crawls.crawling import ARCHIVE, SEARCH, denials, denied
+from registry.crawls.models import Canary, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import check_costs
 from registry.crawls.search_services import services_for
-from registry.models import Canary, Owner, Watch, Work
 from registry.services.services import Services, contact_fields
+from registry.works.models import Work
 
 Place = tuple[str, str]
 """Kind and address of a source."""

@@ -8,7 +8,7 @@ from psycopg.errors import LockNotAvailable
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError
-from registry.models import KeptAnswer
+from registry.accounts.models import KeptAnswer
 
 KEPT_FOR = timedelta(days=2)
 _PATIENCE = "5s"

@@ -5,7 +5,7 @@ import time
 from django.db import connection
 
 from exhibit.machine import has_ended, this_process
-from registry.models import Lease
+from registry.db.claimable import Lease
 
 LASTS = 40.0
 """So many seconds after its last word a holder counts as gone; sooner where it is seen to have ended."""

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Max, Sum
 
 from exhibit.clock import now
-from registry.models import Heartbeat, StepTime
+from registry.db.claimable import Heartbeat, StepTime
 
 TICK = "tick"
 """The name under which the tick, which no worker may miss, says that it comes."""

@@ -9,22 +9,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import write
+from registry.descriptors.models import DescriptorChoice, DescriptorGap, DescriptorModel
 from registry.log import audit_log
 from registry.matches.fingerprints import Collection, space_id
-from registry.models import (
-    BytesState,
-    DescriptorChoice,
-    DescriptorGap,
-    DescriptorModel,
-    FingerprintRow,
-    IndexChange,
-    Picture,
-    SpaceRow,
-    StepState,
-    WorkPicture,
-)
+from registry.matches.models import FingerprintRow, IndexChange, SpaceRow
+from registry.pictures.models import BytesState, Picture
+from registry.works.models import WorkPicture
 
 NOTHING_TO_DESCRIBE = ""
 """The reason of a gap where nothing is amiss: icons, for one, have no vectors."""

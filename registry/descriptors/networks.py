@@ -24,11 +24,13 @@ from registry import jobs
 from registry.db.rows import columns
 from registry.descriptors import descriptors
 from registry.descriptors.model_files import CARD, Compared, SignedCard, compared
+from registry.descriptors.models import DescriptorModel
 from registry.log import audit_log
 from registry.matches.fingerprints import Collection
-from registry.models import DescriptorModel, Picture, WorkPicture
+from registry.pictures.models import Picture
 from registry.services.indexes import archive_of, index_folder
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 
 MAX_REFERENCES = 1000
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}

@@ -26,9 +26,9 @@ from registry.descriptors.model_files import (
     read_model_file,
     signed,
 )
+from registry.descriptors.models import DescriptorModel
 from registry.descriptors.networks import kept_recall, model_named
 from registry.log import audit_log
-from registry.models import DescriptorModel
 from registry.services.services import Services
 
 

@@ -11,10 +11,12 @@ from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
 from registry.crawls import revisits
+from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
+from registry.db.claimable import StepState
 from registry.db.rows import there
+from registry.edge.models import Contributor, EdgeResult
 from registry.log import audit_log
 from registry.matches import fingerprints as vectors
-from registry.models import Contributor, Crawl, CrawlSlice, EdgeResult, FrontierUrl, StepState
 
 START = "exe_"
 """What their tokens begin with."""

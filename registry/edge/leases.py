@@ -16,8 +16,10 @@ from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.crawls import crawling
+from registry.crawls.models import CrawlSlice, FrontierUrl, HostLease
+from registry.db.claimable import UNFINISHED, StepState
 from registry.edge.contributors import Outcome, hold, throw_out
-from registry.models import UNFINISHED, Contributor, CrawlSlice, EdgeResult, FrontierUrl, HostLease, StepState
+from registry.edge.models import Contributor, EdgeResult
 
 MAX_TARGETS = 50
 """Addresses of one lease; the others of its slice go back."""

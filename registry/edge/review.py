@@ -16,12 +16,15 @@ from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
 from registry import jobs
 from registry.crawls.crawling import denied
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.edge import leases
 from registry.edge.contributors import Outcome, visit_here
 from registry.edge.measuring import HASH_APART, HEAD, SPACE, Measured, visit
+from registry.edge.models import Contributor, EdgeResult
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
-from registry.models import BytesState, Contributor, EdgeResult, FingerprintRow, Picture, StepState
+from registry.matches.models import FingerprintRow
+from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 
 RESEMBLES = 0.35

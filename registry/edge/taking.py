@@ -16,10 +16,12 @@ from exhibit.entries import canonical
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import Json
 from registry import jobs
+from registry.crawls.models import CrawlSlice, FrontierUrl
+from registry.db.claimable import StepState
 from registry.edge import contributors, leases
 from registry.edge.accounts import FORMAT
 from registry.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
-from registry.models import Contributor, CrawlSlice, EdgeResult, FrontierUrl, StepState
+from registry.edge.models import Contributor, EdgeResult
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 

@@ -13,8 +13,8 @@ from evidence.accuracy.file import LoggedEntry, write_accuracy
 from exhibit.config.config import Config
 from exhibit.entries import DECISION_VERSION, Entry, EntryType
 from exhibit.errors import ExhibitError, NotFoundError
+from registry.log.models import LogEntry, LogOpening
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.models import LogEntry, LogOpening
 from registry.services.services import Services
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.sentences import Sentence
 from registry.log import audit_log
-from registry.models import AddedWitness
+from registry.log.models import AddedWitness
 from registry.services.anchors import RowsOfLog, anchor_of, named_ports, session_for
 from registry.services.services import Services
 

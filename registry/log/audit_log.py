@@ -9,9 +9,11 @@ from typing import Any
 
 from exhibit.entries import EntryType
 from exhibit.types import Json
+from registry.accounts.models import Owner
+from registry.bundles.models import Bundle
+from registry.cases.models import Case, CaseSighting
 from registry.db.fields import KeptFile
 from registry.log.log import Deed, submit, submit_all
-from registry.models import Bundle, Case, CaseSighting, Owner
 
 
 class Evidence(StrEnum):

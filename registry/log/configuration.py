@@ -13,7 +13,7 @@ from exhibit.entries import EntryType, canonical
 from exhibit.types import Json
 from registry.db.locks import Lock, hold
 from registry.log import audit_log
-from registry.models import LogOpening
+from registry.log.models import LogOpening
 from registry.services.services import Services
 
 WHAT = "configuration"

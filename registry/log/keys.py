@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts.models import Owner
+from registry.bundles.models import DeviceKey, DocumentKey, SealingKey
 from registry.db.rows import write
 from registry.log.log import submit
-from registry.models import DeviceKey, DocumentKey, Owner, SealingKey
 
 AnyKey = SealingKey | DocumentKey | DeviceKey
 MIN_DIGITS = 8

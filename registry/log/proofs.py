@@ -16,17 +16,12 @@ from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
+from registry.bundles.models import AnchorReceipt, Bundle
+from registry.crawls.models import Sighting as SightingRow
+from registry.db.claimable import StepState
 from registry.db.rows import columns
+from registry.log.models import LogCheckpoint, LogEntry, LogSubmission
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.models import (
-    AnchorReceipt,
-    Bundle,
-    LogCheckpoint,
-    LogEntry,
-    LogSubmission,
-    Sighting as SightingRow,
-    StepState,
-)
 from registry.services.services import Services
 
 NEAREST = 50  # checkpoints that cover a seal, from the first one on, among which the best is looked for

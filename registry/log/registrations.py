@@ -11,6 +11,7 @@ from evidence.facts.case import WitnessFacts
 from exhibit.clock import rfc3339
 from exhibit.entries import EntryType
 from exhibit.ports import Receipt
+from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import (
     best_covering,
     checkpoint_covering,
@@ -19,8 +20,8 @@ from registry.log.proofs import (
     receipt_of,
     sequence_of,
 )
-from registry.models import LogCheckpoint, LogSubmission, Work
 from registry.services.services import Services
+from registry.works.models import Work
 
 
 @dataclass(frozen=True, slots=True)

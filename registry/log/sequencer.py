@@ -9,9 +9,11 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.ports import Anchor
 from registry import jobs
+from registry.bundles.models import AnchorReceipt, Bundle
+from registry.db.claimable import UNFINISHED
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, unsequenced
-from registry.models import UNFINISHED, AnchorReceipt, Bundle, LogCheckpoint, LogEntry
+from registry.log.models import LogCheckpoint, LogEntry
 from registry.services.services import Services
 
 BATCH = 1000

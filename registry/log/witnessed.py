@@ -11,11 +11,13 @@ from django.db.models import Q
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
+from registry.bundles.models import AnchorReceipt, Bundle
+from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.log import witnesses
 from registry.log.proofs import best_checkpoints, witness_facts
-from registry.models import AnchorReceipt, Bundle, EventKind, StepState
 from registry.notifications import events
+from registry.notifications.models import EventKind
 
 YOUNG = timedelta(days=60)  # of older bundles nobody waits to hear that they are witnessed
 LAST = 200  # answers whose time tells how long the next ones take

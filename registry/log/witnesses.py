@@ -9,8 +9,9 @@ from django.db import transaction
 from django.db.models import Count
 
 from exhibit.clock import SLACK, now
+from registry.bundles.models import AnchorReceipt, Bundle, WitnessState
+from registry.db.claimable import StepState
 from registry.db.steps import SUSPECT_FROM
-from registry.models import AnchorReceipt, Bundle, StepState, WitnessState
 
 FIRST_PAUSE = timedelta(minutes=1)
 MAX_PAUSE = timedelta(hours=1)

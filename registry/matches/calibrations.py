@@ -11,7 +11,7 @@ from exhibit.digests import Digest
 from registry.db.rows import there
 from registry.descriptors.descriptors import choice_with
 from registry.log import audit_log
-from registry.models import CalibrationRow
+from registry.matches.models import CalibrationRow
 
 _FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
 

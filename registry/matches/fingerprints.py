@@ -11,7 +11,9 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint, Metric, Space
 from registry.db.bulk import copy_into
 from registry.db.locks import Lock, hold, share
-from registry.models import FingerprintRow, IndexChange, Picture, SpaceRow, WorkPicture
+from registry.matches.models import FingerprintRow, IndexChange, SpaceRow
+from registry.pictures.models import Picture
+from registry.works.models import WorkPicture
 
 Collection = IndexChange.Collection
 

@@ -22,14 +22,16 @@ from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import ROOTSIFT
 from indexer.votes.index import VoteIndex
+from registry.accounts.models import Owner
 from registry.crawls.crawling import denied
 from registry.log.registrations import Registration, registration_of
 from registry.matches.calibrations import active
 from registry.matches.fingerprints import Collection, additions
 from registry.matches.registered_works import RegisteredWorks
-from registry.models import Owner, Picture, Work, WorkPicture
+from registry.pictures.models import Picture
 from registry.pictures.provenance import FileStatement, said_by
 from registry.services.services import Services
+from registry.works.models import Work, WorkPicture
 from registry.works.published_copies import MadeCopy, marked_copies, signed_copies
 
 MAX_SECONDS = 30.0  # after so long a search begins no more comparison

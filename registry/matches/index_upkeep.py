@@ -12,7 +12,6 @@ from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.vectors.index import check_index
 from registry.matches import fingerprints as vectors, votes_upkeep
 from registry.matches.fingerprints import Collection
-from registry.models import WorkPicture
 from registry.services.indexes import (
     PAGE,
     archive_of,
@@ -24,6 +23,7 @@ from registry.services.indexes import (
     open_index,
 )
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 
 SEEN = Collection.PICTURES
 

@@ -19,7 +19,7 @@ from registry.matches import fingerprints as vectors, prints
 from registry.matches.fingerprints import Collection
 from registry.matches.registered_works import RegisteredWorks
 from registry.matches.search_version import search_mark
-from registry.models import Picture
+from registry.pictures.models import Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
 from registry.works import proposals

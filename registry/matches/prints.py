@@ -20,11 +20,14 @@ from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
 from registry.accounts import scoped
 from registry.cases import opening
+from registry.cases.models import Case
 from registry.db import steps
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
-from registry.models import Case, FingerprintRow, Match, Picture, WorkPicture
+from registry.matches.models import FingerprintRow, Match
+from registry.pictures.models import Picture
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 
 MAX_FOUND = 200
 """Different pictures that the fingerprints of a work may find, all in all."""

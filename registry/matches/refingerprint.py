@@ -19,9 +19,10 @@ from registry.cases import opening
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
 from registry.descriptors import descriptors
+from registry.descriptors.models import DescriptorModel
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
-from registry.models import DescriptorModel, Picture
+from registry.pictures.models import Picture
 from registry.services.services import Services
 
 BATCH = 16

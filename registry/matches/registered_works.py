@@ -21,9 +21,10 @@ from indexer.search.search import compare_alone, find_works
 from indexer.search.series import relation_of, told_apart
 from indexer.votes.index import VoteIndex
 from registry.matches.fingerprints import Collection
-from registry.models import Picture, WorkPicture, WorkRelation
+from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.marks import RegisteredPicture, registered, with_marks
+from registry.works.models import WorkPicture, WorkRelation
 from registry.works.relations import siblings_of
 
 

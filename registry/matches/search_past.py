@@ -24,9 +24,10 @@ from registry.edge import leases
 from registry.matches import prints
 from registry.matches.fingerprints import Collection
 from registry.matches.registered_works import RegisteredWorks, note_relations, queries_of
-from registry.models import BytesState, Picture, WorkPicture
+from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.marks import RegisteredPicture, registered
+from registry.works.models import WorkPicture
 
 MAX_PICTURES = 2000  # pictures that are verified for one new work
 MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones

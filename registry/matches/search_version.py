@@ -6,9 +6,10 @@ from functools import lru_cache
 from django.db.models import Count, Max
 
 from indexer.picture.spaces import LOCAL, PIPELINE, ROOTSIFT
+from registry.db.claimable import StepState
 from registry.descriptors import descriptors
 from registry.matches import fingerprints as vectors
-from registry.models import StepState, WorkPicture
+from registry.works.models import WorkPicture
 
 COUNTED_EVERY = 300
 """Seconds for which a process believes a count of works that takes as long as there are works."""

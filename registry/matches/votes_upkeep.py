@@ -24,7 +24,7 @@ from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
 from registry.matches.registered_works import registered_features
 from registry.matches.search_version import count_anew
-from registry.models import Picture
+from registry.pictures.models import Picture
 from registry.services.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from registry.services.services import Services
 

@@ -13,8 +13,8 @@ from registry.crawls.sightings import blocked
 from registry.matches.fingerprints import Collection
 from registry.matches.identify import SomeWorks, pictures_of
 from registry.matches.registered_works import registered_features
-from registry.models import Work
 from registry.services.services import Services
+from registry.works.models import Work
 
 
 def why(services: Services, work: Work, data: bytes) -> Explanation[int]:

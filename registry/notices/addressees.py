@@ -11,8 +11,11 @@ from django.db.models import Q
 
 from exhibit.clock import parse_rfc3339
 from exhibit.network.addresses import host_of, registrable_domain
-from registry.models import Crawl, FrontierUrl, Notice, PageReading, PartyLookup, StepState
+from registry.crawls.models import Crawl, FrontierUrl
+from registry.db.claimable import StepState
+from registry.notices.models import Notice, PageReading
 from registry.notices.notices import FILINGS
+from registry.parties.models import PartyLookup
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"

@@ -7,12 +7,14 @@ from crawler.reading.statements import resellers
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
+from registry.accounts.models import Owner
 from registry.cases import history
+from registry.cases.models import Case
 from registry.cases.record_decision import OVER
 from registry.db.rows import alone_with, write
 from registry.log import audit_log
-from registry.models import Case, Licence, Owner
 from registry.notices.claims import Check, Kind
+from registry.works.models import Licence
 
 MAX_NAME, MAX_WORDS, MAX_OFFERED = 200, 1_000, 20
 """Characters of an agency's name, and of its answer; agencies that are offered."""

@@ -14,9 +14,12 @@ from indexer.draw.draw import View
 from registry.accounts import scoped
 from registry.bundles.drawings import kept_drawing
 from registry.cases import recaptures
+from registry.cases.models import Capture, CaseSighting
 from registry.cases.recaptures import Standing
-from registry.models import UNFINISHED, BytesState, Capture, CaseSighting, Notice, NoticeReply
+from registry.db.claimable import UNFINISHED
 from registry.notices.contents import MAX_PICTURES, CasePlace, items_of
+from registry.notices.models import Notice, NoticeReply
+from registry.pictures.models import BytesState
 from registry.services.services import Services
 
 SIDE = 1000

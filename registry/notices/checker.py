@@ -8,9 +8,9 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
 from exhibit.errors import passes
-from registry.models import Notice, NoticeCase
 from registry.notices import enclosures
 from registry.notices.contents import FIELDS, QUESTIONS, SPEAK_FOR_FAIR_USE, NoticeItem
+from registry.notices.models import Notice, NoticeCase
 from registry.notices.notices import FILINGS
 from registry.notices.senders import is_credit_code
 

@@ -22,21 +22,13 @@ from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of, registrable_domain
+from registry.accounts.models import User
 from registry.cases import history, recaptures
+from registry.cases.models import Case, CaseEvent
+from registry.crawls.models import Canary, Sighting
+from registry.db.claimable import UNFINISHED, StepState
 from registry.log import audit_log
-from registry.models import (
-    UNFINISHED,
-    Canary,
-    Case,
-    CaseEvent,
-    ClaimAnswer,
-    Notice,
-    NoticeEvent,
-    PageReading,
-    Sighting,
-    StepState,
-    User,
-)
+from registry.notices.models import ClaimAnswer, Notice, NoticeEvent, PageReading
 from registry.notices.page_readings import page_of
 from registry.works.licence_check import SEEN, Ledger, ledger_of
 from registry.works.ownership import warnings_of

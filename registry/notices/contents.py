@@ -13,26 +13,19 @@ from exhibit.network.addresses import with_letters
 from exhibit.periods import days_of, earliest, latest
 from exhibit.types import SeenElsewhere
 from registry.cases import recaptures
+from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting, PictureReport
 from registry.cases.recaptures import Standing
 from registry.crawls.elsewhere import stated
+from registry.crawls.models import Sighting
+from registry.db.claimable import StepState
 from registry.db.rows import write
-from registry.models import (
-    ArchiveQuestion,
-    BytesState,
-    Capture,
-    Case,
-    CaseSighting,
-    Licence,
-    Notice,
-    NoticeCase,
-    PictureReport,
-    Sighting,
-    StepState,
-)
 from registry.notices import enclosures, senders
+from registry.notices.models import Notice, NoticeCase
 from registry.notices.terms import reply_days
 from registry.notices.wording import Wording, filled, without, wording
+from registry.pictures.models import BytesState
 from registry.works.licence_check import Ledger, ledger_of
+from registry.works.models import Licence
 
 FIELDS = (
     "addressee_name", "addressee_email", "addressee_address", "addressee_source", "addressee_country",

@@ -11,7 +11,10 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.bundles.deposits import record_files
 from registry.bundles.links import MAX_DAYS, links_of, live, make_link, revoke_link
-from registry.models import Bundle, Case, Deposit, Notice, Package, StepState
+from registry.bundles.models import Bundle, Deposit, Package
+from registry.cases.models import Case
+from registry.db.claimable import StepState
+from registry.notices.models import Notice
 from registry.notices.notices import FILINGS
 from registry.notices.senders import TYPES
 from registry.notices.wording import Wording

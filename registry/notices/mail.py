@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.db import steps
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import write
-from registry.models import UNFINISHED, Notice, NoticeMail, StepState
+from registry.notices.models import Notice, NoticeMail
 
 AGAIN = timedelta(minutes=10)
 """Until a mail server that didn't take a mail for now is asked again."""

@@ -15,13 +15,15 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
+from registry.accounts.models import Owner
 from registry.accounts.scoped import numbered
 from registry.cases import history
+from registry.cases.models import Case
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, locked, write
 from registry.log import audit_log
-from registry.models import Case, Notice, NoticeCase, NoticeEvent, NoticeReply, Owner, Sender
 from registry.notices import mail
+from registry.notices.models import Notice, NoticeCase, NoticeEvent, NoticeReply, Sender
 from registry.notices.refuted import with_refuted
 from registry.notices.terms import Due, due_after, reply_days
 

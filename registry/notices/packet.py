@@ -8,8 +8,9 @@ from zipfile import ZipFile, ZipInfo
 from exhibit.digests import CHUNK
 from exhibit.errors import NotFoundError
 from registry.bundles.bundles import assemble, bundle_name, in_a_file
-from registry.models import Bundle, Notice
+from registry.bundles.models import Bundle
 from registry.notices.enclosures import bundles_of
+from registry.notices.models import Notice
 from registry.notices.notices import FILINGS
 from registry.notices.signing import download_name, file_of
 from registry.services.services import Services

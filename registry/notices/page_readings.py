@@ -11,9 +11,10 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
 from exhibit.sentences import Sentence
 from registry import jobs
+from registry.cases.models import Capture
 from registry.db import steps
-from registry.models import Capture, PageReading
 from registry.notices.checker import is_address
+from registry.notices.models import PageReading
 from registry.services.services import Services
 
 MAX_BYTES = 1024 * 1024

@@ -13,8 +13,9 @@ from evidence.documents.typeset.pictures import qr_png
 from exhibit.errors import ExhibitError
 from indexer.draw.draw import View, draw
 from registry.bundles.drawings import pair_of
-from registry.models import Match, Notice
+from registry.matches.models import Match
 from registry.notices.contents import MAX_PICTURES, Letter, NoticeItem
+from registry.notices.models import Notice
 from registry.notices.wording import Wording as NoticeWording, wording
 from registry.services.services import Services
 

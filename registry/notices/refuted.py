@@ -6,8 +6,10 @@ from typing import Any
 from django.db.models import Exists, F, Func, JSONField, OuterRef, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Greatest
 
+from registry.cases.models import Capture
 from registry.cases.recaptures import FOLLOWED
-from registry.models import Capture, Notice, NoticeEvent, NoticeReply, StepState
+from registry.db.claimable import StepState
+from registry.notices.models import Notice, NoticeEvent, NoticeReply
 
 ONLINE = "captured"
 """The outcome of a visit that found the picture on its page."""

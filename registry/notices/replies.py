@@ -23,22 +23,17 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, passes
 from exhibit.plain import one_line, plain
+from registry.accounts.models import Owner
 from registry.cases import history, recaptures
+from registry.cases.models import Capture
 from registry.cases.recaptures import Standing
+from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, there, write
 from registry.log import audit_log
-from registry.models import (
-    UNFINISHED,
-    Capture,
-    EventKind,
-    Notice,
-    NoticeReply,
-    NoticeReplyFile,
-    Owner,
-    StepState,
-)
+from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
 from registry.notices.notices import cases_of, keep_event
 from registry.notifications import events, mail_choices
+from registry.notifications.models import EventKind
 
 HOLDS = timedelta(days=365)
 """So long after the signature its addressee can answer."""

@@ -12,8 +12,8 @@ from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.db import steps
 from registry.db.fields import KeptFile
-from registry.models import Notice, NoticeMail
 from registry.notices import mail, notices
+from registry.notices.models import Notice, NoticeMail
 from registry.notices.signing import PDF_NAME, TEXT_NAME, file_of, keep_mail
 from registry.notifications.mail import REFUSALS, is_final, sender, words_of
 from registry.services.services import Services

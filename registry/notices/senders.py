@@ -7,11 +7,12 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
+from registry.accounts.models import Owner
 from registry.accounts.scoped import numbered
 from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
-from registry.models import Notice, Owner, Sender
 from registry.notices import notices
+from registry.notices.models import Notice, Sender
 
 FIELDS = {
     "name": 200, "capacity": 200, "organisation": 200, "representative": 200, "code": 30, "address": 500,

@@ -15,11 +15,11 @@ from registry.bundles import passkeys
 from registry.bundles.passkeys import Act, Answer
 from registry.db.fields import KeptFile
 from registry.db.rows import write
-from registry.models import Notice, NoticeMail
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import gaps
 from registry.notices.claims import check, unanswered, unread
 from registry.notices.contents import Letter, items_of, keep_shown, letter
+from registry.notices.models import Notice, NoticeMail
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
 from registry.notifications.mail import message_id

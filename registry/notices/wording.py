@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from registry.accounts.models import Owner
 from registry.log import audit_log
-from registry.models import Notice, NoticeWording, Owner
+from registry.notices.models import Notice, NoticeWording
 
 FOLDER = Path(__file__).parent / "wording"
 MAX_WORDING = 20_000

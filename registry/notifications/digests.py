@@ -15,10 +15,13 @@ from django.utils.translation import gettext as _, ngettext, pgettext
 
 from exhibit.errors import ExhibitError
 from registry.accounts import devices, scoped
+from registry.accounts.models import Owner
+from registry.cases.models import Case
 from registry.cases.queue import seen_between
-from registry.models import Case, Event, EventKind, MailChoice, Notice, Owner
+from registry.notices.models import Notice
 from registry.notifications.mail import message_id
 from registry.notifications.mail_choices import zone_of
+from registry.notifications.models import Event, EventKind, MailChoice
 from registry.notifications.webhooks import page_of
 from registry.pictures import previews
 from registry.reports.requests import title_in_words

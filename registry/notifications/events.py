@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from exhibit.clock import SLACK, now
-from registry.models import Delivery, Event, EventKind, Owner, Webhook
+from registry.accounts.models import Owner
+from registry.notifications.models import Delivery, Event, EventKind, Webhook
 
 KEPT_FOR = timedelta(days=90)
 

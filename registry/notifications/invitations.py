@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from exhibit.config.config import Config
 from registry.accounts import invitations, people
-from registry.models import Owner
+from registry.accounts.models import Owner
 from registry.services.addresses import absolute
 
 

@@ -7,11 +7,12 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from exhibit.clock import now
+from registry.accounts.models import Membership, Owner, User
 from registry.db import steps
 from registry.db.rows import alone_with, write
 from registry.log import audit_log
-from registry.models import Event, EventKind, MailChoice, Membership, Owner, User
 from registry.notifications import events
+from registry.notifications.models import Event, EventKind, MailChoice
 
 TOLD = (
     EventKind.CASE_OPENED,

@@ -5,7 +5,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from registry.accounts import people
-from registry.models import User
+from registry.accounts.models import User
 
 
 def tell_of_address(address: str, *, by: str) -> None:

@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
+from registry.accounts.models import Owner, User
 from registry.db.rows import alone_with, there
 from registry.log import audit_log
-from registry.models import Event, EventKind, Owner, PushBrowser, User
 from registry.notifications import events, web_push
+from registry.notifications.models import Event, EventKind, PushBrowser
 from registry.services.services import Services
 
 MAX_BROWSERS = 10

@@ -18,11 +18,14 @@ from django.utils.translation import ngettext
 
 from exhibit.clock import now
 from registry.accounts import scoped
+from registry.accounts.models import Owner, User
 from registry.cases import queue
+from registry.cases.models import Case
 from registry.db import steps
-from registry.models import Case, Owner, PushBrowser, StepState, User
+from registry.db.claimable import StepState
 from registry.notifications import push_browsers, web_push
 from registry.notifications.deliver import AT_ONCE, PATIENCE, PAUSES
+from registry.notifications.models import PushBrowser
 from registry.notifications.webhooks import Reply, post
 from registry.services.services import Services
 

@@ -24,11 +24,13 @@ from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
 from exhibit.sentences import Sentence
 from registry import jobs
+from registry.accounts.models import Owner
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
 from registry.log import audit_log
-from registry.models import Delivery, Event, EventKind, Owner, StepState, Webhook
+from registry.notifications.models import Delivery, Event, EventKind, Webhook
 from registry.services.addresses import absolute
 from registry.services.same_secrets import encrypting_key
 from registry.services.services import Services

@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
+from registry.accounts.models import Owner
 from registry.accounts.scoped import numbered
+from registry.cases.models import Case
 from registry.db.rows import alone_with, next_number, there
-from registry.models import Case, Demand, DemandEntry, Fee, FeeTable, Invoice, Owner
+from registry.parties.models import Demand, DemandEntry, Fee, FeeTable, Invoice
 from registry.parties.periods import Period
 
 MAX_CASES = 200

@@ -16,9 +16,10 @@ from evidence.documents.phrases import load_phrases
 from evidence.documents.sheets.invoice import InvoiceFacts, render_invoice
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
+from registry.accounts.models import Owner
 from registry.db.rows import alone_with, columns, next_number, there
-from registry.models import Demand, DemandEntry, Instalment, Invoice, Owner
 from registry.parties.demands import checked_amount, in_units, read_amount
+from registry.parties.models import Demand, DemandEntry, Instalment, Invoice
 from registry.works.tables import as_date
 
 MAX_INSTALMENTS = 24

@@ -6,8 +6,9 @@ from django.db import transaction
 from django.db.models import F
 
 from exhibit.network.addresses import same_domain
+from registry.cases.models import CaseSighting
 from registry.db import steps
-from registry.models import CaseSighting, PartyLookup
+from registry.parties.models import PartyLookup
 from registry.parties.rdap import ask_registries
 from registry.services.services import Services
 

@@ -13,12 +13,17 @@ from django.db.models.functions import Coalesce, Greatest, TruncDate
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
 from registry.accounts import scoped
+from registry.accounts.models import Owner
+from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import last_online
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.rows import write
-from registry.models import Case, CaseSighting, Notice, NoticeEvent, Owner, PartyLookup, StepState, Work
+from registry.notices.models import Notice, NoticeEvent
 from registry.notices.notices import State
 from registry.notices.refuted import with_refuted
+from registry.parties.models import PartyLookup
+from registry.works.models import Work
 
 FEW = 12
 """Works, cases and places that a party's page shows; it counts them all."""

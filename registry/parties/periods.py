@@ -10,7 +10,8 @@ from django.db.models import Sum
 
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
-from registry.models import DemandEntry, Invoice, Owner
+from registry.accounts.models import Owner
+from registry.parties.models import DemandEntry, Invoice
 
 _NAME = re.compile(r"([1-9][0-9]{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?")
 Kind = DemandEntry.Kind

@@ -16,11 +16,14 @@ from django.db.models import Count, Max, Min
 from django.db.models.functions import Greatest
 from django.utils.timezone import localdate
 
-from registry.models import Case, CaseSighting, Fee, NoticeCase, Owner
+from registry.accounts.models import Owner
+from registry.cases.models import Case, CaseSighting
 from registry.notices.contents import QUESTIONS
+from registry.notices.models import NoticeCase
 from registry.notices.notices import State
 from registry.notices.terms import months_later
 from registry.parties.demands import MAX_AMOUNT, askable, fees
+from registry.parties.models import Fee
 
 MAX_LINES = 2_000
 """Lines of tables that are compared with a use."""

@@ -22,9 +22,10 @@ from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import plain
 from registry import jobs
 from registry.accounts import samples
-from registry.models import Owner, PartyLookup, RdapAnswer
+from registry.accounts.models import Owner
 from registry.notices.checker import is_address
 from registry.parties import parties
+from registry.parties.models import PartyLookup, RdapAnswer
 from registry.services.services import Services
 
 MAX_ANSWER = 2 << 20

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exhibit.files.delimited import csv_text
-from registry.models import Fee, Owner
+from registry.accounts.models import Owner
 from registry.parties.demands import currency_named, ledger, read_amount
+from registry.parties.models import Fee
 from registry.parties.periods import Period
 from registry.works.spreadsheets import read_lines
 

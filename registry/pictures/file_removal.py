@@ -9,12 +9,16 @@ from django.db import transaction
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, StorageError
+from registry.bundles.models import Package
+from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with
 from registry.log.audit_log import changed
-from registry.models import Package, Report, StepState, WithheldFile, WorkAttachment
+from registry.pictures.models import WithheldFile
+from registry.reports.models import Report
 from registry.services.services import Services
+from registry.works.models import WorkAttachment
 
 
 def all_kept(services: Services, files: Sequence[KeptFile]) -> bool:

@@ -14,7 +14,7 @@ from exhibit.pictures.thumbnails import small_jpeg
 from exhibit.sentences import Sentence
 
 if TYPE_CHECKING:
-    from registry.models import Picture
+    from registry.pictures.models import Picture
     from registry.services.services import Services
 
 SMALL, LARGE = 256, 800

@@ -25,13 +25,16 @@ from registry.accounts import scoped
 from registry.bundles.documents import languages_of
 from registry.bundles.facts import software
 from registry.bundles.sentences import not_checked
+from registry.crawls.models import Sighting
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with
-from registry.models import EventKind, Report, Sighting, StepState
 from registry.notifications import events
+from registry.notifications.models import EventKind
 from registry.pictures.file_removal import all_kept, remove_unused
 from registry.reports.cases import shown_case
+from registry.reports.models import Report
 from registry.reports.requests import _folder, _given_title, clear_folder
 from registry.reports.scope import (
     EVERYTHING,

@@ -8,10 +8,11 @@ from django.utils.translation import gettext as _
 
 from evidence.formats.codec import to_plain
 from registry.accounts import samples
+from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
-from registry.models import Owner, Report
 from registry.pictures.file_removal import remove_row
+from registry.reports.models import Report
 from registry.reports.scope import Wanted, check, wanted_of
 from registry.services.services import Services
 

@@ -16,7 +16,10 @@ from evidence.formats.codec import from_plain, to_plain
 from exhibit.errors import WrongUseError
 from exhibit.types import CaseDecision
 from registry.accounts import scoped
-from registry.models import Case, CaseSighting, Crawl, Owner, Work
+from registry.accounts.models import Owner
+from registry.cases.models import Case, CaseSighting
+from registry.crawls.models import Crawl
+from registry.works.models import Work
 
 EVERYTHING = ReportScope()  # all watches, works and times, and every case that wasn't cleared
 MAX_NUMBER = 9

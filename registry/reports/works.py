@@ -17,10 +17,14 @@ from evidence.documents.report.facts import (
 from evidence.verify.checks.probability import calibration_facts
 from indexer.layout.information import COMPOSED
 from indexer.picture.spaces import PIPELINE
+from registry.accounts.models import Owner
+from registry.cases.models import CaseSighting
 from registry.crawls import canaries
+from registry.crawls.models import Crawl, CrawlSlice, Refusal, Sighting
+from registry.db.claimable import StepState
 from registry.matches import calibrations
-from registry.models import CaseSighting, Crawl, CrawlSlice, Owner, Refusal, Sighting, StepState, WorkPicture
 from registry.reports.scope import cases_whatever_decided, seen_in, works_in
+from registry.works.models import WorkPicture
 
 PLACES = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_key"), function="ROW"), distinct=True)
 """Images on pages, each once however often it was seen."""

@@ -16,7 +16,7 @@ from indexer.vectors.rows import rows_of
 from registry.db.locks import Lock, hold_long
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection, space_id
-from registry.models import MilvusCollection
+from registry.matches.models import MilvusCollection
 from registry.services.milvus import milvus_of
 
 SEEN = Collection.PICTURES

@@ -13,7 +13,7 @@ from exhibit.types import Space
 from indexer.picture.card import card_of, space_of
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile, GuardedDescriptor
 from registry.descriptors import descriptors
-from registry.models import DescriptorChoice, DescriptorModel
+from registry.descriptors.models import DescriptorChoice, DescriptorModel
 
 
 class SwitchedError(ExhibitError):

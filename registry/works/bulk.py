@@ -17,13 +17,15 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork, Json
 from registry import jobs
 from registry.accounts import scoped
+from registry.accounts.models import Owner
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
-from registry.models import BulkEdit, Collection, Owner, StepState, Work, WorkChange
 from registry.services.services import Services
 from registry.works.collections import PUT, TAKE, make_collection, named
 from registry.works.declarations import checked, declaration_of
+from registry.works.models import BulkEdit, Collection, Work, WorkChange
 from registry.works.ownership import note
 
 FIELDS = (

@@ -7,10 +7,11 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.plain import one_line
+from registry.accounts.models import Owner
 from registry.accounts.scoped import numbered
 from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
-from registry.models import Collection, Owner
+from registry.works.models import Collection
 
 MAX_COLLECTIONS = 1_000  # of one owner
 MAX_NAME = 200

@@ -12,9 +12,10 @@ from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.plain import plain
+from registry.accounts.models import Owner
 from registry.db.rows import there
-from registry.models import ColumnMapping, Owner
 from registry.works import licence_tables, tables
+from registry.works.models import ColumnMapping
 from registry.works.spreadsheets import HeadingsError, column_of, may_be_chosen
 
 _COLUMNS = {ColumnMapping.Kind.WORKS: tables.WORK_COLUMNS, ColumnMapping.Kind.LICENCES: licence_tables.COLUMNS}

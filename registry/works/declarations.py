@@ -16,8 +16,8 @@ from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.log.log import Deed, submit_all
-from registry.models import Work, WorkAttachment
 from registry.services.services import Services
+from registry.works.models import Work, WorkAttachment
 from registry.works.ownership import add_change, note
 from registry.works.registration import registration_opening, room_left, take_room
 from registry.works.tables import checked_date

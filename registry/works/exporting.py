@@ -26,8 +26,8 @@ from registry.accounts import samples
 from registry.bundles.facts import software
 from registry.bundles.keys import document_key
 from registry.log.audit_log import changed
-from registry.models import SignedCopy, Work
 from registry.services.services import Services
+from registry.works.models import SignedCopy, Work
 
 MAX_ADDRESS = 1000  # characters
 MAX_STORE = 1 << 20

@@ -26,9 +26,10 @@ from indexer.search.search import EXPLAINED
 from registry.log.log import submit
 from registry.matches.fingerprints import Collection, pictures_of
 from registry.matches.identify import SomeWorks
-from registry.models import Picture, Work, WorkPicture
+from registry.pictures.models import Picture
 from registry.services.indexes import MAX_NEAR
 from registry.services.services import Services
+from registry.works.models import Work, WorkPicture
 from registry.works.works import opened_works
 
 MAX_BROUGHT = 16 * 1024 * 1024

@@ -14,7 +14,9 @@ from django.db.models import F, Prefetch, Q, Value, prefetch_related_objects
 
 from exhibit.network.addresses import host_of, path_of, without_scheme
 from exhibit.periods import days_of
-from registry.models import Case, CaseSighting, Licence, Sighting, Work
+from registry.cases.models import Case, CaseSighting
+from registry.crawls.models import Sighting
+from registry.works.models import Licence, Work
 
 SEEN = Prefetch(
     "case_sightings",

@@ -7,9 +7,10 @@ from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from registry.accounts import scoped
-from registry.models import Owner, Work
+from registry.accounts.models import Owner
 from registry.works.headings import aliases_of
 from registry.works.licences import NewLicence, checked
+from registry.works.models import Work
 from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named, column_of, read_table
 from registry.works.tables import day, parts_of, plain_name
 

@@ -12,9 +12,12 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError, passes
 from exhibit.network.addresses import read_url
+from registry.accounts.models import Owner
+from registry.cases.models import LedgerChange
+from registry.db.claimable import StepState
 from registry.db.rows import alone_with, columns
 from registry.log import audit_log
-from registry.models import LedgerChange, Licence, Owner, StepState, Work
+from registry.works.models import Licence, Work
 
 MAX_WORDS = 1_000
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")

@@ -15,8 +15,9 @@ from indexer.compare.marks import MAX_OTHERS, Shared, is_comparable, marks_of, s
 from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
-from registry.models import Owner, WorkPicture
+from registry.accounts.models import Owner
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 
 MAX_MARKED = 4  # works with marks that a new one is compared with, though others came later
 FIRST = 4  # other works that it is compared with first; where none of all these shares anything, the rest aren't asked

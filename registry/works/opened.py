@@ -19,9 +19,9 @@ from exhibit.types import Untyped
 from registry.accounts import samples
 from registry.db.rows import write
 from registry.log.log import submit
-from registry.models import Work
 from registry.services.addresses import absolute
 from registry.services.services import Services
+from registry.works.models import Work
 from registry.works.works import opened_works
 
 MAX_CONTACT = 300

@@ -18,8 +18,8 @@ from exhibit.pictures.decode import Limits
 from exhibit.pictures.metadata import read_metadata
 from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
-from registry.models import OwnershipRemark, Work, WorkChange
 from registry.works.copyright_terms import Dates, Finding, Standing, screen
+from registry.works.models import OwnershipRemark, Work, WorkChange
 
 Kind = OwnershipRemark.Kind
 Warnings = Mapping[str, Mapping[str, Any]]

@@ -24,27 +24,18 @@ from exhibit.types import Decision
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH, WHOLE
 from registry.accounts import samples
+from registry.accounts.models import Owner
 from registry.accounts.scoped import is_hidden
 from registry.crawls import own_places
+from registry.crawls.models import Proposal, Sighting, Watch
 from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.matches.fingerprints import space_id
-from registry.models import (
-    BytesState,
-    FingerprintRow,
-    Match,
-    Owner,
-    Picture,
-    Proposal,
-    Sighting,
-    Upload,
-    UploadFile,
-    Watch,
-    Work,
-    WorkPicture,
-)
+from registry.matches.models import FingerprintRow, Match
+from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works import uploads
+from registry.works.models import Upload, UploadFile, Work, WorkPicture
 from registry.works.ownership import stated_by_file
 from registry.works.registration import NEAR_SAME
 from registry.works.uploads import Declaration, Sent

@@ -8,8 +8,10 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from indexer.draw.invisible import cells_of, chance
 from indexer.draw.pair import Pair
+from registry.accounts.models import Owner
+from registry.bundles.models import DocumentKey
+from registry.log.models import LogSubmission
 from registry.log.registrations import Registration, logged
-from registry.models import DocumentKey, LogSubmission, Owner
 
 SURE = 1e-6
 """Chance, over all marks that were looked for, below which a picture is said to carry one."""

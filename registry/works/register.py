@@ -11,9 +11,10 @@ from exhibit.machine import machine_fault
 from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from registry.db import steps
-from registry.models import StepState, UploadFile, Work
+from registry.db.claimable import StepState
 from registry.services.services import Services
 from registry.works import proposals
+from registry.works.models import UploadFile, Work
 from registry.works.registration import NewWork, register_work, work_of
 from registry.works.tables import declared_in
 

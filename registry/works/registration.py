@@ -21,25 +21,20 @@ from exhibit.types import DeclaredWork
 from indexer.picture.features import Features, local_fingerprint, work_fingerprints
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry import jobs
+from registry.accounts.models import Owner
+from registry.crawls.models import Sighting
 from registry.crawls.sightings import blocked
 from registry.db.bulk import copy_into
+from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, columns, locked, next_number, write
 from registry.log.log import submit
 from registry.matches import fingerprints as vectors
-from registry.models import (
-    BytesState,
-    Owner,
-    Picture,
-    RegistrationConflict,
-    Sighting,
-    StepState,
-    Work,
-    WorkPicture,
-)
+from registry.pictures.models import BytesState, Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
 from registry.works.marks import Edges, captions_of, find_marks
+from registry.works.models import RegistrationConflict, Work, WorkPicture
 from registry.works.ownership import note, stated_by_file
 from registry.works.tables import checked_date
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Q, QuerySet
 
 from exhibit.types import Relation
-from registry.models import Work, WorkPicture, WorkRelation
+from registry.works.models import Work, WorkPicture, WorkRelation
 
 MAX_SIBLINGS = 12
 """Of a work's series, so many are compared with what was found: those on which it lies best."""

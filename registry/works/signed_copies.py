@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from registry.models import SignedCopy
+from registry.works.models import SignedCopy
 from registry.works.works import opened_works
 
 BITS = 256

@@ -16,12 +16,14 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
 from registry import jobs
+from registry.accounts.models import Owner
 from registry.crawls.sightings import blocked
 from registry.db import steps
+from registry.db.claimable import StepState
 from registry.db.rows import alone_with, next_number
-from registry.models import Owner, StepState, Upload, UploadFile, UploadLine
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
+from registry.works.models import Upload, UploadFile, UploadLine
 from registry.works.ownership import PROBLEMS
 from registry.works.registration import room_left
 from registry.works.tables import WorksTable, line_of, plain_name
