@@ -1,6 +1,21 @@
 """The registry as a Django app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+SUBJECTS_WITH_JOBS = (
+    "works",
+    "crawls",
+    "matches",
+    "edge",
+    "cases",
+    "bundles",
+    "notices",
+    "parties",
+    "reports",
+    "notifications",
+)
 
 
 class RegistryConfig(AppConfig):
@@ -9,3 +24,8 @@ class RegistryConfig(AppConfig):
     name = "registry"
     label = "registry"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Declare the jobs, which need the models."""
+        for subject in SUBJECTS_WITH_JOBS:
+            import_module(f"registry.{subject}.jobs")

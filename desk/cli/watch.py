@@ -339,7 +339,7 @@ def _falls_short(crawl: "models.Crawl") -> bool:
     from workers.operations import backlog
 
     lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
-    given_up = lost.exclude(backlog.settled(jobs.match))
+    given_up = lost.exclude(backlog.settled(jobs.JOBS["match"]))
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if failed := crawl.state == models.StepState.FAILED:

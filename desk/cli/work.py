@@ -541,11 +541,11 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
 
 def _tell_change(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
     from desk.schemas import owners as schemas
-    from registry import portions
     from registry.accounts import scoped
+    from registry.works import jobs
 
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
-        portions.edit_works(desk.services, [edit.pk])
+        jobs.bulk(desk.services, [edit.pk])
         edit.refresh_from_db(fields=["state"])
     one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
     only_json(one, asked=as_json)

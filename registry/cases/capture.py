@@ -12,7 +12,6 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.ports import Captured
 from exhibit.sentences import Sentence, following
-from registry import jobs
 from registry.accounts import scoped
 from registry.alliance import cocaptures, web_archive
 from registry.bundles.models import Bundle
@@ -164,7 +163,7 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
-    services.enqueue(jobs.seal, list(waiting.values_list("pk", flat=True)))
+    services.enqueue(Bundle, list(waiting.values_list("pk", flat=True)))
 
 
 def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capture, Captured]]:

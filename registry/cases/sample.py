@@ -19,7 +19,6 @@ from exhibit.pictures.decode import decode
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from indexer.edits import apply
-from registry import jobs
 from registry.accounts import samples
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Crawl, CrawlSlice, Watch
@@ -63,7 +62,7 @@ def add_sample(services: Services, person: User) -> Owner:
         owner = samples.make(person)
         _register(services, owner, person.get_username())
         waiting = _crawled(services, owner)
-    services.enqueue(jobs.match, waiting)
+    services.enqueue(Picture, waiting)
     return owner
 
 

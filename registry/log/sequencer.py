@@ -8,7 +8,6 @@ from exhibit.clock import is_recent
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.ports import Anchor
-from registry import jobs
 from registry.bundles.models import AnchorReceipt, Bundle
 from registry.db.claimable import UNFINISHED
 from registry.db.locks import Lock, hold
@@ -46,7 +45,7 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         digest = Digest.of(row.note.encode())
         asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in services.anchors]
-    services.enqueue(jobs.witness, [receipt.pk for receipt, new in asked if new])
+    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in asked if new])
     return row
 
 

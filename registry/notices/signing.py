@@ -9,7 +9,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry import jobs
 from registry.accounts import scoped
 from registry.bundles import passkeys
 from registry.bundles.passkeys import Act, Answer
@@ -116,7 +115,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
         made = mail.ask(held, to, name, by=by)
-    services.enqueue(jobs.notice, [made.pk])
+    services.enqueue(NoticeMail, [made.pk])
     return made
 
 

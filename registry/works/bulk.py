@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork, Json
-from registry import jobs
 from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.db import steps
@@ -113,7 +112,7 @@ def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: ob
             change_portion(made.pk)
         else:
             BulkEdit.objects.filter(pk=made.pk).update(state=StepState.TODO)
-            services.enqueue(jobs.bulk, [made.pk])
+            services.enqueue(BulkEdit, [made.pk])
     made.refresh_from_db()
     return made
 

@@ -49,7 +49,7 @@ class Desk:
         from workers.pipeline import celery
 
         celery.give_up_soon()
-        return Services(self.config, celery.send)
+        return Services(self.config, celery.enqueue)
 
     def owner(self, named: str | None) -> "models.Owner":
         """The owner with this short name or name; the only one, if nobody is named and there aren't several.
