@@ -43,7 +43,6 @@ from registry.cases.models import (
     LedgerChange,
     LedgerEffect,
     LookAlike,
-    PictureReport,
 )
 from registry.crawls.models import (
     AddressList,
@@ -137,6 +136,7 @@ from registry.pictures.models import (
     BlockedDigest,
     BytesState,
     Picture,
+    PictureReport,
     WithheldFile,
 )
 from registry.reports.models import (

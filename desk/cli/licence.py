@@ -132,7 +132,7 @@ def list_licences(*, named: str | None, as_json: bool) -> None:
     """List the permitted uses."""
     owner = open_desk().owner(named)
     from desk.schemas import licences as schemas
-    from registry.accounts import scoped
+    from registry import scoped
 
     found = schemas.Licence.from_rows(scoped.licences(owner).prefetch_related("works"))
     columns = ("licence", *WORDS)

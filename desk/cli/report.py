@@ -97,7 +97,7 @@ def list_reports(*, named: str | None, as_json: bool) -> None:
     desk = open_desk()
     owner = desk.owner(named)
     from desk.schemas import downloads as schemas
-    from registry.accounts import scoped
+    from registry import scoped
 
     found = schemas.Report.from_rows(scoped.reports(owner))
 

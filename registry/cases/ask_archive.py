@@ -34,7 +34,7 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from registry.accounts import samples, scoped
+from registry.accounts import samples
 from registry.alliance.signed_calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history
@@ -48,6 +48,7 @@ from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.log import audit_log
+from registry.pictures import scoped
 from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
 

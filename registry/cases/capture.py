@@ -12,7 +12,6 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.ports import Captured
 from exhibit.sentences import Sentence, following
-from registry.accounts import scoped
 from registry.alliance import cocaptures, web_archive
 from registry.bundles.models import Bundle
 from registry.bundles.seal import WAIT_FOR_CAPTURES
@@ -29,6 +28,7 @@ from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.log import audit_log
 from registry.notices import page_readings
+from registry.pictures import scoped
 from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services

@@ -17,14 +17,13 @@ from exhibit.digests import Digest
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.alliance import web_archive
 from registry.bundles import passkeys
 from registry.bundles.bundles import request_bundle
 from registry.bundles.models import Bundle, PasskeyQuestion
 from registry.bundles.passkeys import Act, Answer
-from registry.cases import history, ledger, recaptures, triage
+from registry.cases import history, ledger, recaptures, scoped, triage
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen

@@ -14,13 +14,13 @@ from registry.bundles import passkeys
 from registry.bundles.models import Package
 from registry.bundles.passkeys import Act, Answer
 from registry.cases import history
-from registry.cases.models import Case, PictureReport
+from registry.cases.models import Case
 from registry.cases.purge import purge, touched
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.log import audit_log
 from registry.pictures.file_removal import remove_unused
-from registry.pictures.models import BytesState
+from registry.pictures.models import BytesState, PictureReport
 from registry.pictures.picture_usage import bundles_with, cases_with
 from registry.reports.models import Report
 from registry.reports.requests import clear_folder

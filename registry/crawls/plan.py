@@ -5,9 +5,8 @@ from pathlib import Path
 
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.accounts.models import Owner
-from registry.crawls import changes, crawling, opt_outs, schedules, watching
+from registry.crawls import changes, crawling, opt_outs, schedules, scoped, watching
 from registry.crawls.known_pages import count_left_out
 from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.services.disk import disk_is_full

@@ -18,13 +18,13 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
-from registry.accounts import scoped
 from registry.cases import opening
 from registry.cases.models import Case
 from registry.db import steps
 from registry.matches import fingerprints as vectors
 from registry.matches.fingerprints import Collection
 from registry.matches.models import FingerprintRow, Match
+from registry.pictures import scoped
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture

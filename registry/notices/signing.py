@@ -9,7 +9,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.bundles import passkeys
 from registry.bundles.passkeys import Act, Answer
 from registry.db.fields import KeptFile
@@ -22,6 +21,7 @@ from registry.notices.models import Notice, NoticeMail
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
 from registry.notifications.mail import message_id
+from registry.pictures import scoped
 from registry.pictures.picture_usage import cases_with
 from registry.services.services import Services
 

@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork, Json
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
 from registry.services.services import Services
+from registry.works import scoped
 from registry.works.collections import PUT, TAKE, make_collection, named
 from registry.works.declarations import checked, declaration_of
 from registry.works.models import BulkEdit, Collection, Work, WorkChange

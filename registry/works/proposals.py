@@ -25,7 +25,6 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH, WHOLE
 from registry.accounts import samples
 from registry.accounts.models import Owner
-from registry.accounts.scoped import is_hidden
 from registry.crawls import own_places
 from registry.crawls.models import Proposal, Sighting, Watch
 from registry.db.rows import alone_with
@@ -33,6 +32,7 @@ from registry.log import audit_log
 from registry.matches.fingerprints import space_id
 from registry.matches.models import FingerprintRow, Match
 from registry.pictures.models import BytesState, Picture
+from registry.pictures.scoped import is_hidden
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.models import Upload, UploadFile, Work, WorkPicture

@@ -12,7 +12,8 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.accounts import invitations, scoped, tokens
+from registry import scoped
+from registry.accounts import invitations, tokens
 from registry.bundles.deposits import make_deposit
 from registry.bundles.links import make_link
 from registry.cases.queue import Wanted

@@ -15,7 +15,7 @@ from desk.schemas.base import Piece
 from desk.schemas.works import NamedColumn, SkippedRow
 from exhibit.errors import WrongUseError
 from exhibit.files.delimited import ENCODINGS
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
 from registry.models import ColumnMapping, LedgerChange, Owner
 from registry.works.column_mappings import Columns

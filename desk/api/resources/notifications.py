@@ -9,7 +9,7 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import Delivery
 from registry.notifications import events, webhooks
 from workers import wiring

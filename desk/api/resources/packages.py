@@ -12,7 +12,7 @@ from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles import links, packages as packing
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report

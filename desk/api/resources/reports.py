@@ -17,7 +17,7 @@ from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import FORMATS
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision
-from registry.accounts import scoped
+from registry import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Report

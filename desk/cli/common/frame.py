@@ -56,8 +56,7 @@ class Desk:
 
         A sample is meant only where it is named.
         """
-        from registry import models
-        from registry.accounts import scoped
+        from registry import models, scoped
 
         if named is not None:
             return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)

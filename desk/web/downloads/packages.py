@@ -15,7 +15,8 @@ from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
 from desk.web.downloads.reports import LANGUAGES
 from exhibit.clock import now
-from registry.accounts import people, scoped
+from registry import scoped
+from registry.accounts import people
 from registry.bundles import packages as packing
 from registry.cases.search import filter_by_words
 from registry.db.fields import KeptFile

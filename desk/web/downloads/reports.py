@@ -19,7 +19,7 @@ from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.types import CaseDecision
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.documents import languages_of
 from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence

@@ -17,7 +17,8 @@ from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
 from desk.web.common.pages import FORM
 from desk.web.middleware.reader import COOKIE
-from registry.accounts import devices, scoped, tokens
+from registry import scoped
+from registry.accounts import devices, tokens
 from registry.log import audit_log
 from registry.models import MailChoice
 from registry.notifications import mail_choices

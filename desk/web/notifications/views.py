@@ -11,7 +11,8 @@ from desk.web.common.access import manages, person_of
 from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped, tokens
+from registry import scoped
+from registry.accounts import tokens
 from registry.models import Delivery, Feed, MailChoice, Owner
 from registry.notifications import events, mail_choices, webhooks
 from registry.services.addresses import absolute

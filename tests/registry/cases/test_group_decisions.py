@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import decisions, group_decisions as step
 from registry.cases.decisions import Choice, Wish
 from registry.cases.queue import State, Sure, Wanted

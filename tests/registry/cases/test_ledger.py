@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.decisions import license_use
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import effects_of
