@@ -1,16 +1,6 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
-from registry.accounts.models import (
-    SCOPES_OF,
-    ApiToken,
-    Invitation,
-    KeptAnswer,
-    Membership,
-    Owner,
-    Role,
-    Scope,
-    User,
-)
+from registry.accounts.models import SCOPES_OF, ApiToken, Invitation, Membership, Owner, Role, Scope, User
 from registry.alliance.models import (
     Agreement,
     LogFork,
@@ -23,12 +13,8 @@ from registry.bundles.models import (
     Bundle,
     Countersignature,
     Deposit,
-    DeviceKey,
-    DocumentKey,
     DownloadLink,
     Package,
-    PasskeyQuestion,
-    SealingKey,
     WitnessState,
 )
 from registry.cases.models import (
@@ -74,6 +60,7 @@ from registry.db.claimable import (
     StepState,
     StepTime,
 )
+from registry.db.idempotency import KeptAnswer
 from registry.descriptors.models import (
     DescriptorChoice,
     DescriptorGap,
@@ -83,6 +70,7 @@ from registry.edge.models import (
     Contributor,
     EdgeResult,
 )
+from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
     AddedWitness,
     LogCheckpoint,

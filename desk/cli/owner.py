@@ -64,7 +64,7 @@ def passkeys_of_owner(*, wanted: bool, named: str | None) -> None:
     for a passkey and refuses them then; they are done on the site, one at a time.
     """
     owner = open_desk().owner(named)
-    from registry.bundles import passkeys
+    from registry.keys import passkeys
 
     passkeys.switch(owner, wanted=wanted, by=by_person(), operator=True)
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted else 'no more'}.")

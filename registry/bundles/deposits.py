@@ -21,9 +21,9 @@ from registry.accounts import samples
 from registry.bundles.bundles import purged, sealed_facts
 from registry.bundles.documents import LazyPictures, in_each_language, languages_of
 from registry.bundles.facts import software, work_facts
-from registry.bundles.keys import HOLDER, sealing_key, signer_of, still_counts
 from registry.bundles.models import Deposit
 from registry.db.rows import alone_with, next_number
+from registry.keys.signing_keys import HOLDER, sealing_key, signer_of, still_counts
 from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.log.models import LogCheckpoint, LogSubmission

@@ -21,11 +21,9 @@ from registry import jobs
 from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.alliance import web_archive
-from registry.bundles import passkeys
 from registry.bundles.bundles import request_bundle
-from registry.bundles.models import Bundle, PasskeyQuestion
-from registry.bundles.passkeys import Act, Answer
-from registry.cases import history, ledger, recaptures, triage
+from registry.bundles.models import Bundle
+from registry.cases import history, ledger, recaptures, signed_decisions, triage
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
@@ -33,6 +31,9 @@ from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, locked, write
+from registry.keys import passkeys
+from registry.keys.models import PasskeyQuestion
+from registry.keys.passkeys import Act, Answer
 from registry.log import audit_log
 from registry.services.services import Services
 from registry.works.models import Licence
@@ -117,7 +118,7 @@ def confirm(
             record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
             return
         bundle = request_bundle(case)
-        signed = passkeys.take(case.owner, Act.CONFIRM, passkeys.of_case(case, bundle.number), passkey)
+        signed = passkeys.take(case.owner, Act.CONFIRM, signed_decisions.subject_of(case, bundle.number), passkey)
         digest = None if signed is None else Digest.of(signed.to_json())
         entry = record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
         if passkey is not None and signed is not None:

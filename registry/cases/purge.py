@@ -14,13 +14,13 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError
 from indexer.calibration.kept import KeptPairs
 from registry.accounts.models import Owner
-from registry.bundles import passkeys
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.deposits import RECORD_ROLE, sealed_deposit
 from registry.bundles.models import Bundle, Deposit, Package
 from registry.bundles.packages import is_reading_copy
-from registry.bundles.passkeys import Act, Answer
 from registry.db.claimable import StepState
+from registry.keys import passkeys
+from registry.keys.passkeys import Act, Answer
 from registry.log.log import submit
 from registry.matches import fingerprints as vectors
 from registry.notices.models import Notice

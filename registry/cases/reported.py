@@ -10,14 +10,14 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts import samples
 from registry.accounts.models import Owner
-from registry.bundles import passkeys
 from registry.bundles.models import Package
-from registry.bundles.passkeys import Act, Answer
 from registry.cases import history
 from registry.cases.models import Case, PictureReport
 from registry.cases.purge import purge, touched
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
+from registry.keys import passkeys
+from registry.keys.passkeys import Act, Answer
 from registry.log import audit_log
 from registry.pictures.file_removal import remove_unused
 from registry.pictures.models import BytesState

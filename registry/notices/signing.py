@@ -11,10 +11,10 @@ from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry import jobs
 from registry.accounts import scoped
-from registry.bundles import passkeys
-from registry.bundles.passkeys import Act, Answer
 from registry.db.fields import KeptFile
 from registry.db.rows import write
+from registry.keys import passkeys
+from registry.keys.passkeys import Act, Answer
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import gaps
 from registry.notices.claims import check, unanswered, unread

@@ -24,7 +24,7 @@ from exhibit.sentences import Sentence
 from indexer.draw.invisible import marked
 from registry.accounts import samples
 from registry.bundles.facts import software
-from registry.bundles.keys import document_key
+from registry.keys.signing_keys import document_key
 from registry.log.audit_log import changed
 from registry.services.services import Services
 from registry.works.models import SignedCopy, Work

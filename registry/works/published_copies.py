@@ -9,7 +9,7 @@ from exhibit.entries import EntryType
 from indexer.draw.invisible import cells_of, chance
 from indexer.draw.pair import Pair
 from registry.accounts.models import Owner
-from registry.bundles.models import DocumentKey
+from registry.keys.models import DocumentKey
 from registry.log.models import LogSubmission
 from registry.log.registrations import Registration, logged
 

@@ -13,7 +13,7 @@ from registry.cases import queue, sample
 from registry.cases.decisions import Choice, Wish, clear_group, decide_each
 from registry.cases.reported import report_picture
 from registry.crawls import plan
-from registry.log import keys
+from registry.keys import keys
 from registry.log.accuracy import present_accuracy
 from registry.matches.match import match_pictures
 from registry.models import (

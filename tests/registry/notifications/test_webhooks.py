@@ -21,9 +21,9 @@ from exhibit.config.config import Config
 from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.guard import Guard
-from registry.bundles.keys import change_master_key
 from registry.cases import decisions
 from registry.cases.record_decision import record_decision
+from registry.master_key import change_master_key
 from registry.matches.match import match_pictures
 from registry.models import (
     Delivery,

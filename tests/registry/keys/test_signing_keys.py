@@ -23,20 +23,13 @@ from evidence.keys.ed25519 import KeySigner, unlock
 from exhibit.config.secrets import adopt_next_master_key, master_key, next_master_key
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
-from registry.bundles import keys
 from registry.bundles.bundles import assemble
-from registry.bundles.keys import (
-    MasterKeyChange,
-    change_master_key,
-    closed_keys,
-    document_key,
-    rotate,
-    sealing_key,
-    signer_of,
-)
 from registry.cases.decisions import confirm, reopen
 from registry.db.locks import Lock
-from registry.log.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
+from registry.keys import signing_keys
+from registry.keys.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
+from registry.keys.signing_keys import closed_keys, document_key, rotate, sealing_key, signer_of
+from registry.master_key import MasterKeyChange, change_master_key
 from registry.models import LogOpening, Owner, SealingKey
 from registry.services.services import Services
 from tests.assets.rows import owner
@@ -156,7 +149,7 @@ def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_comma
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(keys, at, killed)
+        patched.setattr(f"registry.master_key.{at}", killed)
         with pytest.raises(KeyboardInterrupt):
             change_master_key(inline.services, by="Ann", reason="left")
     key.refresh_from_db()
@@ -239,8 +232,8 @@ def test_keys_are_rotated_with_the_lock_before_the_rows(
 ) -> None:
     sealing_key(inline.services, studio)
     order: list[object] = []
-    monkeypatch.setattr(keys, "hold", order.append)
-    monkeypatch.setattr(keys, "retire", lambda *_, **__: order.append("a row"))
+    monkeypatch.setattr(signing_keys, "hold", order.append)
+    monkeypatch.setattr(signing_keys, "retire", lambda *_, **__: order.append("a row"))
     rotate(inline.services, studio, Use.SEALING, by="Ann", reason="x")
     assert order[:2] == [Lock.KEYS, "a row"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.log import keys
+from registry.keys import keys
 from registry.models import DeviceKey, LogOpening, SealingKey
 from tests.assets.rows import owner
 

@@ -15,14 +15,15 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
 from registry.accounts import people
-from registry.bundles import keys, passkeys
 from registry.bundles.bundles import assemble
-from registry.bundles.passkeys import Act, Answer
+from registry.cases import signed_decisions
 from registry.cases.decisions import Choice, Wish, confirm, decide_each, reopen
 from registry.cases.purge import purge
 from registry.cases.reported import report_picture
 from registry.db.rows import next_number
-from registry.log.keys import add_device_key
+from registry.keys import passkeys, signing_keys
+from registry.keys.keys import add_device_key
+from registry.keys.passkeys import Act, Answer
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from registry.notices.contents import letter
@@ -76,7 +77,7 @@ def signed(of: Owner, user: User, act: Act, subject: dict[str, Any]) -> Answer:
 
 
 def of(case: Case, user: User) -> Answer:
-    return signed(case.owner, user, Act.CONFIRM, passkeys.of_case(case, next_number(case.bundles)))
+    return signed(case.owner, user, Act.CONFIRM, signed_decisions.subject_of(case, next_number(case.bundles)))
 
 
 def refused(deed: Callable[..., object], match: str, **given: Any) -> None:  # noqa: ANN401 - whatever the deed takes
@@ -121,10 +122,10 @@ def test_an_answer_is_good_once_for_one_thing_and_for_minutes(inline: SyncRunner
     one, other = found(inline, studio), found(inline, studio, 2)
     given = {"services": inline.services, "by": ann.username, "reason": ""}
     refused(confirm, "signed something else", **given, case=other, passkey=of(one, ann))
-    elsewhere = signed(studio, ann, Act.PURGE, passkeys.of_case(one, 1))
+    elsewhere = signed(studio, ann, Act.PURGE, signed_decisions.subject_of(one, 1))
     refused(confirm, "signed something else", **given, case=one, passkey=elsewhere)
     agency = owner("agency")
-    of_agency = signed(agency, ann, Act.CONFIRM, passkeys.of_case(one, 1))
+    of_agency = signed(agency, ann, Act.CONFIRM, signed_decisions.subject_of(one, 1))
     refused(confirm, "signed something else", **given, case=one, passkey=of_agency)
     late = of(one, ann)
     late.question.asked_at = now() - FRESH - timedelta(seconds=1)
@@ -192,9 +193,9 @@ def test_a_notice_a_purge_and_a_key_need_one_too(inline: SyncRunner) -> None:
     assert last_details("purge")["assertion"]["statement"]["subject"] == {"picture": digest.hex}
 
     key = add_device_key(studio, "laptop", bytes(32), by=ann.username)
-    refused(keys.revoke, NEEDED, key=key, by=ann.username, reason="Lost.")
+    refused(signing_keys.revoke, NEEDED, key=key, by=ann.username, reason="Lost.")
     passkey = signed(studio, ann, Act.REVOKE, {"key": bytes(32).hex()})
-    keys.revoke(key, by=ann.username, reason="Lost.", passkey=passkey)
+    signing_keys.revoke(key, by=ann.username, reason="Lost.", passkey=passkey)
     assert last_details("key")["assertion"]["statement"]["act"] == "revoke"
 
 

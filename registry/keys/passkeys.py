@@ -7,7 +7,6 @@ decides hands the answer over, and the deed takes it in its own transaction: it 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -22,12 +21,10 @@ from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner, User
 from registry.accounts.people import ask_for
-from registry.bundles.models import PasskeyQuestion
-from registry.cases.models import Case
+from registry.keys.models import PasskeyQuestion
 from registry.log.log import submit
 from registry.log.models import LogSubmission
 
-MAX_PICTURES = 200  # that a statement about a case names
 _AGAIN = Sentence("Look at it again, and sign it with your passkey anew.")
 
 
@@ -126,18 +123,6 @@ def details(assertion: Assertion | None) -> dict[str, Any]:
     return {} if assertion is None else {"assertion": to_plain(assertion)}
 
 
-def of_case(case: Case, bundle: int) -> dict[str, Any]:
-    """What is signed of a case that is to be confirmed: it, the number of its next bundle, and the pictures seen.
-
-    Of more than :data:`MAX_PICTURES` pictures only the first by digest are signed.
-    """
-    rows = case.case_sightings.values_list("sighting__picture__digest", flat=True).order_by().distinct()
-    unlicensed = rows.filter(licence=None)
-    pictures = sorted(digest.hex for digest in unlicensed or rows if digest is not None)[:MAX_PICTURES]
-    numbers = {"bundle": bundle, "case": str(case.number), "work": str(case.work.number)}
-    return {**numbers, "party": case.party, "pictures": pictures}
-
-
 def of_picture(digest: Digest) -> dict[str, Any]:
     """What is signed of a picture that is to be purged."""
     return {"picture": digest.hex}
@@ -151,14 +136,6 @@ def of_key(public_key: bytes | memoryview) -> dict[str, Any]:
 def of_letter(mark: str, notice: int) -> dict[str, Any]:
     """What is signed of a notice: its number, and what marks its letter (``read_mark``)."""
     return {"letter": mark, "notice": notice}
-
-
-def of_decision(case: Case, moment: datetime | None) -> PasskeyQuestion | None:
-    """The answer by which a case was confirmed at a moment, or ``None``."""
-    if moment is None:
-        return None
-    rows = PasskeyQuestion.objects.filter(owner=case.owner, entry__time=moment, statement__act=Act.CONFIRM)
-    return rows.filter(statement__subject__case=str(case.number)).select_related("entry", "key_entry").first()
 
 
 def switch(owner: Owner, *, wanted: bool, by: str, given: Answer | None = None, operator: bool = False) -> None:

@@ -12,8 +12,8 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts.models import Owner
-from registry.bundles.models import DeviceKey, DocumentKey, SealingKey
 from registry.db.rows import write
+from registry.keys.models import DeviceKey, DocumentKey, SealingKey
 from registry.log.log import submit
 
 AnyKey = SealingKey | DocumentKey | DeviceKey
