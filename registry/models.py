@@ -8,15 +8,7 @@ from registry.alliance.models import (
     PartnerCall,
     WitnessedHead,
 )
-from registry.bundles.models import (
-    AnchorReceipt,
-    Bundle,
-    Countersignature,
-    Deposit,
-    DownloadLink,
-    Package,
-    WitnessState,
-)
+from registry.bundles.models import Bundle, Countersignature, Deposit, DownloadLink, Package
 from registry.cases.models import (
     ArchiveQuestion,
     Capture,
@@ -73,6 +65,7 @@ from registry.edge.models import (
 from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
     AddedWitness,
+    AnchorReceipt,
     LogCheckpoint,
     LogEntry,
     LogNode,
@@ -81,6 +74,7 @@ from registry.log.models import (
     LogSubmission,
     LogWaiting,
     SecretMark,
+    WitnessState,
 )
 from registry.matches.models import (
     CalibrationRow,

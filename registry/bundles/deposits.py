@@ -28,11 +28,11 @@ from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
-from registry.log.registrations import further_submissions_of, submission_of
 from registry.services.services import Services
 from registry.works.models import Work
 from registry.works.opened import public_address
 from registry.works.ownership import warnings_of
+from registry.works.registration_proofs import further_submissions_of, submission_of
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
 NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."

@@ -55,13 +55,13 @@ from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.crawls import sightings as seen
 from registry.crawls.elsewhere import stated
 from registry.crawls.models import Sighting
+from registry.crawls.sightings import record_of
 from registry.db.claimable import StepState
 from registry.db.rows import columns
 from registry.descriptors import descriptors
 from registry.keys.models import PasskeyQuestion
 from registry.log.models import LogCheckpoint, LogSubmission
-from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
-from registry.log.registrations import further_submissions_of, submission_of
+from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from registry.matches import calibrations
 from registry.matches.models import Match
 from registry.pictures.models import BytesState, Picture
@@ -70,6 +70,7 @@ from registry.pictures.provenance import with_statements
 from registry.services.services import Services
 from registry.works.licence_check import licences_for, why_not
 from registry.works.models import Work
+from registry.works.registration_proofs import further_submissions_of, submission_of
 
 MAX_ELSEWHERE = 20
 """Statements of others that came with a place's sightings: the oldest are told."""

@@ -5,9 +5,9 @@ from django.db import models
 from registry.accounts.models import Numbered, Owner
 from registry.cases.models import Case
 from registry.db.claimable import Claimable
-from registry.db.fields import DigestField, KeptFiles, SentenceField
+from registry.db.fields import DigestField, KeptFiles
 from registry.keys.models import DeviceKey, SealingKey
-from registry.log.models import LogCheckpoint, LogSubmission
+from registry.log.models import LogSubmission
 from registry.reports.models import Report
 from registry.works.models import Work
 
@@ -45,55 +45,6 @@ class Bundle(Claimable):
             models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done")),
             models.Index(fields=["sealed_at"], name="bundle_sealed"),
         ]
-
-
-class AnchorReceipt(Claimable):
-    """What one outside witness gave back for one checkpoint, or directly for one seal digest.
-
-    ``todo`` asks the witness; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
-    """
-
-    kind = models.CharField(max_length=16)
-    witness = models.CharField(max_length=100)
-    development = models.BooleanField(default=False)
-    checkpoint = models.ForeignKey(
-        LogCheckpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
-    )
-    bundle = models.ForeignKey(Bundle, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts")
-    digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
-    proof = models.BinaryField(null=True, blank=True)
-    grown_at = models.DateTimeField(null=True, blank=True, help_text="when the proof last changed")
-    material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
-    time = models.DateTimeField(null=True, blank=True)
-    qualified = models.CharField(
-        max_length=10, blank=True, default="", help_text="day of the operator's list that named the witness qualified"
-    )
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
-        indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
-
-
-class WitnessState(models.Model):
-    """How an outside witness has answered one question lately. While it is silent, all that waits waits together."""
-
-    class Question(models.TextChoices):
-        """What it is asked: to take a digest, or whether a receipt is complete."""
-
-        SUBMIT = "submit"
-        UPGRADE = "upgrade"
-
-    kind = models.CharField(max_length=16)
-    witness = models.CharField(max_length=100)
-    question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
-    answered_at = models.DateTimeField(null=True, blank=True)
-    silent_since = models.DateTimeField(null=True, blank=True)
-    failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
-    ask_after = models.DateTimeField(null=True, blank=True)
-    error = SentenceField(blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
 
 
 class Package(Numbered, Claimable):

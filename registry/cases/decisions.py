@@ -23,7 +23,7 @@ from registry.accounts.models import Owner
 from registry.alliance import web_archive
 from registry.bundles.bundles import request_bundle
 from registry.bundles.models import Bundle
-from registry.cases import history, ledger, recaptures, signed_decisions, triage
+from registry.cases import history, ledger, log_entries, recaptures, signed_decisions, triage
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
@@ -34,7 +34,6 @@ from registry.db.rows import alone_with, locked, write
 from registry.keys import passkeys
 from registry.keys.models import PasskeyQuestion
 from registry.keys.passkeys import Act, Answer
-from registry.log import audit_log
 from registry.services.services import Services
 from registry.works.models import Licence
 
@@ -221,7 +220,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
             raise ConflictError(Sentence("Case %(number)s is open: decide it instead.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
         history.record(row, "disputed", by, ("disputed", {}), words=reason)
-        audit_log.noted(row, "disputed", by=by)
+        log_entries.log_note(row, "disputed", by=by)
 
 
 def settle(case: Case, *, by: str, reason: str) -> None:
@@ -232,7 +231,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
             raise ConflictError(Sentence("The decision of case %(number)s isn't disputed.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
         history.record(row, "settled", by, ("settled", {}), words=reason)
-        audit_log.noted(row, "settled", by=by)
+        log_entries.log_note(row, "settled", by=by)
 
 
 def note(case: Case, *, by: str, words: str) -> None:
@@ -240,7 +239,7 @@ def note(case: Case, *, by: str, words: str) -> None:
     words = _written(words, Sentence("Write something."))
     with transaction.atomic():
         history.record(case, "note", by, words=words)
-        audit_log.noted(case, "noted", by=by)
+        log_entries.log_note(case, "noted", by=by)
 
 
 def take_out(case: Case, *, by: str) -> None:
@@ -255,7 +254,7 @@ def take_out(case: Case, *, by: str) -> None:
             if resembled:
                 announce(case)
             history.record(case, "taken-out", by, ("made-a-case" if resembled else "taken-out", {}))
-            audit_log.noted(case, "taken out", by=by)
+            log_entries.log_note(case, "taken out", by=by)
 
 
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:

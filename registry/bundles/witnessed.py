@@ -11,10 +11,12 @@ from django.db.models import Q
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
-from registry.bundles.models import AnchorReceipt, Bundle
+from registry.bundles.models import Bundle
+from registry.bundles.proofs import witnesses_of
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.log import witnesses
+from registry.log.models import AnchorReceipt
 from registry.log.proofs import best_checkpoints, witness_facts
 from registry.notifications import events
 from registry.notifications.models import EventKind
@@ -68,8 +70,6 @@ def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
 
 
 def _counted(row: Bundle, needed: int) -> Witnessed:
-    from registry.log.proofs import witnesses_of  # noqa: PLC0415 - it asks for receipts, as the step that calls this does
-
     return witnessed(witnesses_of(row), needed)
 
 

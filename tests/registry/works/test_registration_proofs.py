@@ -7,8 +7,8 @@ import pytest
 
 from evidence.formats.codec import parse_json
 from exhibit.digests import Digest
-from registry.log.registrations import proof_files, registration_of
 from registry.models import LogCheckpoint, Work
+from registry.works.registration_proofs import proof_files, registration_of
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 

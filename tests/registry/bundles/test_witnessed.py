@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.log.witnessed import Witnessed, tell_witnessed, usual_waits, witnessed
+from registry.bundles.witnessed import Witnessed, tell_witnessed, usual_waits, witnessed
 from registry.models import (
     AnchorReceipt,
     Bundle,
