@@ -13,10 +13,10 @@ from exhibit.errors import IntegrityError
 from registry.crawls.models import SearchKey
 from registry.db.locks import Lock, hold
 from registry.db.rows import write
+from registry.events.models import Webhook
 from registry.keys.models import DocumentKey, SealingKey
 from registry.log.log import submit
 from registry.log.models import LogOpening
-from registry.notifications.models import Webhook
 from registry.services.same_secrets import keep_next_mark
 from registry.services.services import Services
 

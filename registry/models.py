@@ -62,6 +62,7 @@ from registry.edge.models import (
     Contributor,
     EdgeResult,
 )
+from registry.events.models import Delivery, Event, EventKind, Feed, MailChoice, PushBrowser, Webhook
 from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
     AddedWitness,
@@ -95,15 +96,6 @@ from registry.notices.models import (
     NoticeWording,
     PageReading,
     Sender,
-)
-from registry.notifications.models import (
-    Delivery,
-    Event,
-    EventKind,
-    Feed,
-    MailChoice,
-    PushBrowser,
-    Webhook,
 )
 from registry.parties.models import (
     Demand,

@@ -15,7 +15,7 @@ from registry.bundles.models import Bundle, Deposit, Package
 from registry.cases.models import Case, CaseSighting, Flood, PictureReport
 from registry.crawls.models import Canary, Crawl, Watch
 from registry.db.rows import there
-from registry.notifications.models import Delivery, Webhook
+from registry.events.models import Delivery, Webhook
 from registry.pictures.models import BytesState, Picture
 from registry.reports.models import Report
 from registry.works.models import BulkEdit, Licence, Upload, Work, WorkAttachment

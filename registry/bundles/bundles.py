@@ -17,7 +17,6 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.bundles.models import Bundle, Countersignature
 from registry.bundles.proofs import proofs_of
 from registry.cases import history, opening, recaptures
@@ -28,6 +27,7 @@ from registry.log.audit_log import Evidence, Way, accessed
 from registry.log.log import submit
 from registry.log.models import AnchorReceipt
 from registry.log.proofs import best_covering
+from registry.members import samples
 from registry.pictures.models import BlockedDigest, BytesState, WithheldFile
 from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services

@@ -17,7 +17,6 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.bundles.bundles import purged, sealed_facts
 from registry.bundles.documents import LazyPictures, in_each_language, languages_of
 from registry.bundles.facts import software, work_facts
@@ -28,6 +27,7 @@ from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
+from registry.members import samples
 from registry.services.services import Services
 from registry.works.models import Work
 from registry.works.opened import public_address

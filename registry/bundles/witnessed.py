@@ -15,11 +15,11 @@ from registry.bundles.models import Bundle
 from registry.bundles.proofs import witnesses_of
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
+from registry.events import events
+from registry.events.models import EventKind
 from registry.log import witnesses
 from registry.log.models import AnchorReceipt
 from registry.log.proofs import best_checkpoints, witness_facts
-from registry.notifications import events
-from registry.notifications.models import EventKind
 
 YOUNG = timedelta(days=60)  # of older bundles nobody waits to hear that they are witnessed
 LAST = 200  # answers whose time tells how long the next ones take

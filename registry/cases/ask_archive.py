@@ -35,7 +35,7 @@ from exhibit.network.http import read_limited
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry import jobs
-from registry.accounts import samples, scoped
+from registry.accounts import scoped
 from registry.alliance.signed_calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history, log_entries
@@ -48,6 +48,7 @@ from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
+from registry.members import samples
 from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
 

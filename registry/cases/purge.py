@@ -24,7 +24,6 @@ from registry.keys.passkeys import Act, Answer
 from registry.log.log import submit
 from registry.matches import fingerprints as vectors
 from registry.notices.models import Notice
-from registry.notifications.mail import drop_mails
 from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
 from registry.pictures.picture_usage import (
@@ -40,6 +39,7 @@ from registry.pictures.picture_usage import (
 from registry.pictures.previews import drop_kept
 from registry.reports.models import Report
 from registry.reports.requests import clear_folder
+from registry.services.mail import drop_mails
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.models import SignedCopy

@@ -13,10 +13,10 @@ from registry.cases.history import Said
 from registry.cases.models import Case, GroupDecision
 from registry.db.claimable import StepState
 from registry.db.rows import write
+from registry.events import events
+from registry.events.models import EventKind
 from registry.log.log import submit
 from registry.log.models import LogSubmission
-from registry.notifications import events
-from registry.notifications.models import EventKind
 
 OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
 """Decisions after which nothing is asked of anybody."""

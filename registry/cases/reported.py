@@ -8,7 +8,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.bundles.models import Package
 from registry.cases import history, log_entries
@@ -18,6 +17,7 @@ from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
+from registry.members import samples
 from registry.pictures.file_removal import remove_unused
 from registry.pictures.models import BytesState
 from registry.pictures.picture_usage import bundles_with, cases_with

@@ -23,8 +23,8 @@ from registry.crawls import crawling, schedules
 from registry.crawls.models import HostLease, Inquiry, Watch
 from registry.db.claimable import Claimable, Heartbeat, StepState
 from registry.db.statements import MOMENT, Statement, any_of
+from registry.events.models import Delivery, MailChoice, PushBrowser, Webhook
 from registry.log.models import AnchorReceipt, WitnessState
-from registry.notifications.models import Delivery, MailChoice, PushBrowser, Webhook
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)

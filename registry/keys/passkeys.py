@@ -20,10 +20,10 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner, User
-from registry.accounts.people import ask_for
 from registry.keys.models import PasskeyQuestion
 from registry.log.log import submit
 from registry.log.models import LogSubmission
+from registry.members.people import ask_for
 
 _AGAIN = Sentence("Look at it again, and sign it with your passkey anew.")
 

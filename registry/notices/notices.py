@@ -14,13 +14,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.accounts.scoped import numbered
 from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, locked, write
+from registry.members import samples
 from registry.notices import mail
 from registry.notices.models import Notice, NoticeCase, NoticeEvent, NoticeReply, Sender
 from registry.notices.refuted import with_refuted

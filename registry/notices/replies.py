@@ -29,10 +29,10 @@ from registry.cases.models import Capture
 from registry.cases.recaptures import Standing
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, there, write
+from registry.events import events, mail_choices
+from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
 from registry.notices.notices import cases_of, keep_event
-from registry.notifications import events, mail_choices
-from registry.notifications.models import EventKind
 
 HOLDS = timedelta(days=365)
 """So long after the signature its addressee can answer."""

@@ -22,8 +22,8 @@ from registry.notices.contents import Letter, items_of, keep_shown, letter
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
-from registry.notifications.mail import message_id
 from registry.pictures.picture_usage import cases_with
+from registry.services.mail import message_id
 from registry.services.services import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"

@@ -21,8 +21,8 @@ from exhibit.network.addresses import registered_name
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import plain
 from registry import jobs
-from registry.accounts import samples
 from registry.accounts.models import Owner
+from registry.members import samples
 from registry.notices.checker import is_address
 from registry.parties import parties
 from registry.parties.models import PartyLookup, RdapAnswer

@@ -11,7 +11,8 @@ from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
 from registry import jobs
 from registry.accounts import scoped
-from registry.notifications import events, webhooks
+from registry.events import events
+from registry.notifications import webhooks
 from workers import wiring
 
 router = Router(tags=["being told"])

@@ -14,7 +14,6 @@ from evidence.formats.codec import FormatError, from_plain
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ConflictError, WrongUseError
-from registry.accounts import people
 from registry.bundles.bundles import assemble
 from registry.cases import signed_decisions
 from registry.cases.decisions import Choice, Wish, confirm, decide_each, reopen
@@ -25,6 +24,7 @@ from registry.keys import passkeys, signing_keys
 from registry.keys.keys import add_device_key
 from registry.keys.passkeys import Act, Answer
 from registry.matches.match import match_pictures
+from registry.members import people
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from registry.notices.contents import letter
 from registry.notices.signing import read_mark, sign

@@ -15,8 +15,8 @@ from django.urls import reverse
 from fido2.utils import websafe_decode
 from fido2.webauthn import AttestationObject
 
-from registry.accounts import people
 from registry.keys.keys import add_device_key
+from registry.members import people
 from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
 from tests.assets.accounts import PASSWORD
 from tests.assets.noticed import answer_all, begun

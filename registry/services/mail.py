@@ -33,7 +33,7 @@ def django_mail(config: Config) -> dict[str, Any]:
     """Django's settings of mail. Without a server each mail becomes a file, which only this user may read."""
     common = {"DEFAULT_FROM_EMAIL": sender(config), "SERVER_EMAIL": sender(config), "EMAIL_TIMEOUT": _SECONDS}
     if not config.mail_url:
-        return {**common, "EMAIL_BACKEND": "registry.notifications.mail.MailFiles"}
+        return {**common, "EMAIL_BACKEND": "registry.services.mail.MailFiles"}
     parts = urlsplit(config.mail_url)
     return {
         **common,

@@ -15,8 +15,8 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts.models import Invitation, Membership, Owner, Role, User
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, there, write
+from registry.events import push_browsers
 from registry.log import audit_log
-from registry.notifications import push_browsers
 
 DAYS = 14
 MAX_OPEN = 100

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from exhibit.config.secrets import SECRET_KEY, secret_path
 from registry.configuration import load_config
-from registry.notifications import web_push
+from registry.events import web_push
 from tests.assets.push_service import CURVE, PushService, Subscriber, plain, push_service
 
 __all__ = ["push_service"]

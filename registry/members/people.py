@@ -5,18 +5,18 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.dispatch import Signal
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
 from exhibit.plain import has_visible_letter, one_line
-from registry.accounts import devices, invitations, tokens
 from registry.accounts.models import Invitation, Membership, Owner, Role, User
-from registry.cases import assigning
 from registry.db.locks import Lock, hold
 from registry.db.rows import there, write
+from registry.events import push_browsers
 from registry.log import audit_log
-from registry.notifications import push_browsers
+from registry.members import devices, invitations, tokens
 
 MAX_SLUG = 50
 MAX_NAME = 200
@@ -24,6 +24,9 @@ ASKED = {
     "derived": "derived works asked for", "passkeys": "passkeys asked for", "web_archive": "web archive asked for",
 }  # fmt: skip
 """What an owner may ask for, and how the log says so."""
+
+member_left = Signal()
+"""Sent with ``owner``, ``user`` and ``by`` in the transaction that ends a membership."""
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
@@ -220,7 +223,7 @@ def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
         row.delete()
         if not row.user.memberships.exists():
             row.user.push_browsers.all().delete()
-        assigning.release(owner, row.user, by=by)
+        member_left.send(Membership, owner=owner, user=row.user, by=by)
         audit_log.changed("member removed", by=by, owner=owner, about={"owner": owner.slug, "user": row.user.email})
     return row
 

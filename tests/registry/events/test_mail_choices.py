@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from exhibit.clock import now
+from registry.events import events, mail_choices
 from registry.models import Event, EventKind, MailChoice, Membership, Owner, User
-from registry.notifications import events, mail_choices, news
+from registry.notifications import news
 from tests.assets.rows import owner
 
 HowOften = MailChoice.HowOften

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
-from registry.accounts import devices, people
+from registry.events import push_browsers
+from registry.events.push_browsers import MAX_BROWSERS, add_browser
+from registry.members import devices, people
 from registry.models import LogOpening, Owner, PushBrowser, User
-from registry.notifications import push_browsers
-from registry.notifications.push_browsers import MAX_BROWSERS, add_browser
 from tests.assets.push_service import Subscriber, written
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner

@@ -1,4 +1,4 @@
-"""What happened, and whom it is told: by mail, by push, by webhook, by feed."""
+"""What happened to owners, and whom it is told: by mail, in browsers, by webhook, by feed."""
 
 import uuid
 

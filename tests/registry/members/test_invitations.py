@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import invitations
+from registry.members import invitations
 from registry.models import Invitation, Membership, User
 from tests.assets.rows import owner
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from exhibit.clock import now
+from registry.events import events
 from registry.models import (
     Delivery,
     Event,
@@ -15,7 +16,6 @@ from registry.models import (
     Owner,
     Webhook,
 )
-from registry.notifications import events
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner

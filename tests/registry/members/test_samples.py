@@ -4,8 +4,9 @@ import pytest
 from django.test import Client
 
 from exhibit.errors import WrongUseError
-from registry.accounts import samples
+from registry.members import samples
 from registry.models import LogSubmission, Owner, User
+from registry.retention import sample_removal
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner
 
@@ -15,14 +16,14 @@ def test_a_real_owner_is_neither_refused_nor_deleted() -> None:
     studio, person = owner("studio"), User.objects.create_user("ann")
     samples.refuse(studio)
     with pytest.raises(WrongUseError, match="isn't a sample"):
-        samples.delete(studio)
+        sample_removal.delete_owner(studio)
     assert samples.sample_of(person) is None
     made = samples.make(person)
     assert (samples.sample_of(person), made.sample, made.name) == (made, True, "Sample (ann)")
     with pytest.raises(WrongUseError, match="nothing of it goes out"):
         samples.refuse(made)
     assert not LogSubmission.objects.exists()
-    samples.delete(made)
+    sample_removal.delete_owner(made)
     assert list(Owner.objects.all()) == [studio]
 
 

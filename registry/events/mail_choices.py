@@ -10,9 +10,9 @@ from exhibit.clock import now
 from registry.accounts.models import Membership, Owner, User
 from registry.db import steps
 from registry.db.rows import alone_with, write
+from registry.events import events
+from registry.events.models import Event, EventKind, MailChoice
 from registry.log import audit_log
-from registry.notifications import events
-from registry.notifications.models import Event, EventKind, MailChoice
 
 TOLD = (
     EventKind.CASE_OPENED,

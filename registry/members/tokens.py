@@ -17,8 +17,8 @@ from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
 from registry.db.rows import there, write
+from registry.events.models import Feed
 from registry.log import audit_log
-from registry.notifications.models import Feed
 
 START = "exh_"
 """What all tokens begin with, so that scanners of leaked secrets know them."""

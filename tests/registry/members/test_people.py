@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import invitations, people, tokens
+from registry.members import invitations, people, tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.assets.rows import owner
 

@@ -13,9 +13,9 @@ from exhibit.errors import WrongUseError
 from exhibit.plain import one_line
 from registry.accounts.models import Owner, User
 from registry.db.rows import alone_with, there
+from registry.events import events, web_push
+from registry.events.models import Event, EventKind, PushBrowser
 from registry.log import audit_log
-from registry.notifications import events, web_push
-from registry.notifications.models import Event, EventKind, PushBrowser
 from registry.services.services import Services
 
 MAX_BROWSERS = 10

@@ -8,8 +8,8 @@ from django.test import override_settings
 
 from exhibit.config.config import Config
 from registry.configuration import load_config
-from registry.notifications.mail import MailFiles, django_mail, message_id, sender
 from registry.services.addresses import absolute
+from registry.services.mail import MailFiles, django_mail, message_id, sender
 from workers.operations.doctor import examine
 
 

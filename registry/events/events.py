@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 
 from exhibit.clock import SLACK, now
 from registry.accounts.models import Owner
-from registry.notifications.models import Delivery, Event, EventKind, Webhook
+from registry.events.models import Delivery, Event, EventKind, Webhook
 
 KEPT_FOR = timedelta(days=90)
 

@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.core import signing
 
 from exhibit.clock import now
-from registry.accounts import devices
+from registry.members import devices
 from registry.models import LogOpening, Membership, Owner, User
 from tests.assets.rows import owner
 
