@@ -355,7 +355,7 @@ def seed(services: "Services", sizes: Sizes) -> None:
     """
     from django.db import connection, transaction
 
-    from registry.accounts import people
+    from registry.members import people
     from registry.models import Owner, Role, User
 
     if Owner.objects.exists():

@@ -40,7 +40,7 @@ def _shown(request: HttpRequest) -> str:
 
 
 def _name_member(request: HttpRequest) -> str:
-    from registry.accounts import tokens
+    from registry.members import tokens
 
     if request.user.is_authenticated:
         return f"account {request.user.pk}"

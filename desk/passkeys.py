@@ -21,10 +21,11 @@ from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, UserV
 from desk.attestation import attested
 from exhibit.errors import NotFoundError, WrongUseError
 from registry import scoped
-from registry.bundles import passkeys
-from registry.bundles.passkeys import Act, Answer
+from registry.cases import signed_decisions
 from registry.db.rows import next_number
-from registry.log.keys import key_named
+from registry.keys import passkeys
+from registry.keys.keys import key_named
+from registry.keys.passkeys import Act, Answer
 from registry.models import Owner, User
 from registry.notices import notices
 from registry.notices.contents import items_of, letter
@@ -66,7 +67,7 @@ def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
         return passkeys.of_letter(read_mark(letter(notice, items_of(notice))), number)
     case = scoped.case(owner, number)
     if act is Act.CONFIRM:
-        return passkeys.of_case(case, next_number(case.bundles))
+        return signed_decisions.subject_of(case, next_number(case.bundles))
     if case.shown is None or case.shown.match.found.digest is None:
         raise NotFoundError(_("The case shows no picture."))
     return passkeys.of_picture(case.shown.match.found.digest)

@@ -8,8 +8,8 @@ from desk.doors import MAX_TEXT, RATES
 from exhibit.config.secrets import secret_key
 from exhibit.files.private import keep_private
 from registry.configuration import load_config
-from registry.notifications.mail import django_mail
 from registry.services.addresses import REDIS_SECONDS, django_database, redis_url
+from registry.services.mail import django_mail
 from registry.services.same_secrets import check_secrets
 
 gc.set_threshold(5_000, 10, 10)  # what is loaded stays; to look for garbage every 700 objects is a fifth of a start

@@ -1,16 +1,6 @@
 """The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
 
-from registry.accounts.models import (
-    SCOPES_OF,
-    ApiToken,
-    Invitation,
-    KeptAnswer,
-    Membership,
-    Owner,
-    Role,
-    Scope,
-    User,
-)
+from registry.accounts.models import SCOPES_OF, ApiToken, Invitation, Membership, Owner, Role, Scope, User
 from registry.alliance.models import (
     Agreement,
     LogFork,
@@ -18,19 +8,7 @@ from registry.alliance.models import (
     PartnerCall,
     WitnessedHead,
 )
-from registry.bundles.models import (
-    AnchorReceipt,
-    Bundle,
-    Countersignature,
-    Deposit,
-    DeviceKey,
-    DocumentKey,
-    DownloadLink,
-    Package,
-    PasskeyQuestion,
-    SealingKey,
-    WitnessState,
-)
+from registry.bundles.models import Bundle, Countersignature, Deposit, DownloadLink, Package
 from registry.cases.models import (
     ArchiveQuestion,
     Capture,
@@ -73,6 +51,7 @@ from registry.db.claimable import (
     StepState,
     StepTime,
 )
+from registry.db.idempotency import KeptAnswer
 from registry.descriptors.models import (
     DescriptorChoice,
     DescriptorGap,
@@ -82,8 +61,11 @@ from registry.edge.models import (
     Contributor,
     EdgeResult,
 )
+from registry.events.models import Delivery, Event, EventKind, Feed, MailChoice, PushBrowser, Webhook
+from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
     AddedWitness,
+    AnchorReceipt,
     LogCheckpoint,
     LogEntry,
     LogNode,
@@ -92,6 +74,7 @@ from registry.log.models import (
     LogSubmission,
     LogWaiting,
     SecretMark,
+    WitnessState,
 )
 from registry.matches.models import (
     CalibrationRow,
@@ -112,15 +95,6 @@ from registry.notices.models import (
     NoticeWording,
     PageReading,
     Sender,
-)
-from registry.notifications.models import (
-    Delivery,
-    Event,
-    EventKind,
-    Feed,
-    MailChoice,
-    PushBrowser,
-    Webhook,
 )
 from registry.parties.models import (
     Demand,

@@ -19,7 +19,7 @@ def main() -> None:
     """Print it, or on standard error why it can't be told whether there is an operator."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
-    from registry.accounts import invitations
+    from registry.members import invitations
     from registry.notifications.invitations import operator_link
 
     try:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from exhibit.clock import now
-from registry.accounts import devices, invitations
 from registry.alliance import partners
 from registry.db import idempotency
-from registry.notifications import events
+from registry.events import events
+from registry.members import devices, invitations
 from registry.services.services import Services
 from workers.servers.liveness import give_sign
 
@@ -24,8 +24,8 @@ def each_minute(services: Services) -> tuple[Task, ...]:
     """What is due some day, and nobody waits for in these seconds; in beat's own process."""
     from registry.cases import recaptures
     from registry.crawls import canaries, due_times, revisits
+    from registry.events import mail_choices
     from registry.notices import replies, terms
-    from registry.notifications import mail_choices
 
     days = services.config.recapture_days
     return (

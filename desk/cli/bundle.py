@@ -70,10 +70,9 @@ def get_bundles(
 def _written(desk: Desk, row: "models.Bundle", folder: Path, withhold: str | None, reason: str) -> str:
     """Write one bundle, under its name only when it is whole."""
     from registry.bundles import bundles
-    from registry.log import audit_log
 
     path = folder / bundles.bundle_name(row, ".zip" if withhold is None else f"-without-{withhold}.zip")
-    audit_log.bundle_taken(row, by=person())
+    bundles.log_download(row, by=person())
     with written_whole(path) as file:
         bundles.assemble(desk.services, row, file, without_originals=None if withhold is None else reason)
     return str(path)

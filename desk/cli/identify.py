@@ -19,8 +19,8 @@ from exhibit.errors import ExhibitError, ExitCode, RefusedError, WrongUseError
 if TYPE_CHECKING:
     from desk.schemas import works as schemas
     from registry import models
-    from registry.log import registrations
     from registry.matches import identify
+    from registry.works import registration_proofs
 
 STANDARD_INPUT = "-"
 DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
@@ -119,14 +119,14 @@ def _stem(image: str) -> str:
 def _written(desk: Desk, found: "identify.FoundWork", data: bytes, folder: Path) -> list[str]:
     """Write the drawings and the proofs of one work; returns their paths."""
     from indexer.draw import draw
-    from registry.log import registrations
     from registry.matches import identify
+    from registry.works import registration_proofs
 
     pair = identify.pair_of(desk.services, found, data)
     files = {} if pair is None else {view.file_name: draw.draw(view, pair) for view in draw.View}
     files |= {
         f"registration/{name}": content
-        for name, content in registrations.proof_files(desk.services, found.work).items()
+        for name, content in registration_proofs.proof_files(desk.services, found.work).items()
     }
     for name, content in files.items():
         write_file(made_folder((folder / name).parent) / Path(name).name, content)
@@ -209,7 +209,7 @@ def _tell_copies(desk: Desk, answer: "identify.Answer") -> None:
         say(f"  {counted(answer.marks, 'mark')} looked for. None shows who published it; a lack of one proves nothing.")
 
 
-def _logged(desk: Desk, registration: "registrations.Registration | None") -> Iterator[tuple[str, str]]:
+def _logged(desk: Desk, registration: "registration_proofs.Registration | None") -> Iterator[tuple[str, str]]:
     """What the log holds of something, and who has witnessed that."""
     if registration is None:
         yield "  log", "no entry"

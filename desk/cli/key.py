@@ -31,7 +31,7 @@ def list_keys(*, named: str | None, as_json: bool) -> None:
     desk = open_desk()
     owner = None if named is None else desk.owner(named)
     from desk.schemas import log as schemas
-    from registry.log import keys as key_rows
+    from registry.keys import keys as key_rows
 
     found = schemas.Key.from_rows(key_rows.keys_of(owner))
     columns = ("owner", "use", "public key", "held by", "state")
@@ -53,8 +53,7 @@ def rotate_key(*, named: str | None, use: str, reason: str) -> None:
     """Make an owner's next key and use it from now on. What the earlier one signed stands."""
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.bundles import keys as key_acts
-    from registry.log import keys as key_rows
+    from registry.keys import keys as key_rows, signing_keys as key_acts
 
     key = key_acts.rotate(desk.services, owner, key_rows.Use(use), by=person(), reason=reason)
     say(f"From now on {bytes(key.public_key).hex()[:16]} is used.")
@@ -72,8 +71,7 @@ def revoke_key(*, key: str, named: str | None, reason: str) -> None:
     """
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.bundles import keys as key_acts
-    from registry.log import keys as key_rows
+    from registry.keys import keys as key_rows, signing_keys as key_acts
 
     row = key_rows.key_named(owner, key)
     since = key_acts.revoke(row, by=person(), reason=reason)
@@ -91,7 +89,7 @@ def add_key(*, name: str, file: Path, named: str | None) -> None:
     """
     owner = open_desk().owner(named)
     from evidence.keys import ed25519
-    from registry.log import keys as key_rows
+    from registry.keys import keys as key_rows
 
     if file.stat().st_size > MAX_BYTES:
         raise WrongUseError(f"{file} is too large for a key.")
@@ -149,9 +147,9 @@ def change_master(*, reason: str) -> None:
     After an interruption the same command goes on. Backups of the database made before need the old master key.
     """
     desk = open_desk()
-    from registry.bundles import keys as key_acts
+    from registry import master_key
 
-    made = key_acts.change_master_key(desk.services, by=person(), reason=reason)
+    made = master_key.change_master_key(desk.services, by=person(), reason=reason)
     then = "Back up the folder secrets now."
     if given := mounted(desk.config, NEXT_MASTER_KEY):
         then = f"On every machine put {given} in the place of master_key now."

@@ -20,7 +20,7 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
     """Add the rights holder NAME."""
     open_desk()
     from desk.schemas import owners as schemas
-    from registry.accounts import people
+    from registry.members import people
 
     owner = people.add_owner(name, slug=slug, contact=contact, by=by_person())
     said = f"Added {owner.name}; commands take it as --owner {owner.slug}."
@@ -33,7 +33,7 @@ def add_owner(*, name: str, slug: str, contact: str, as_json: bool) -> None:
 def derived_of_owner(*, wanted: bool, named: str | None) -> None:
     """Show works derived from the owner's, of which only structure survives, from now on, or no more."""
     owner = open_desk().owner(named)
-    from registry.accounts import people
+    from registry.members import people
 
     people.ask_for(owner, "derived", wanted=wanted, by=by_person())
     say(f"Derived works of {owner.name} are shown{'' if wanted else ' no more'}.")
@@ -48,7 +48,7 @@ def web_archive_of_owner(*, wanted: bool, named: str | None) -> None:
     It makes them public and learns their addresses. The operator names it: web_archive_url. Off at first.
     """
     owner = open_desk().owner(named)
-    from registry.accounts import people
+    from registry.members import people
 
     people.ask_for(owner, "web_archive", wanted=wanted, by=by_person())
     say(f"For {owner.name} a web archive is asked {'from now on' if wanted else 'no more'}.")
@@ -64,7 +64,7 @@ def passkeys_of_owner(*, wanted: bool, named: str | None) -> None:
     for a passkey and refuses them then; they are done on the site, one at a time.
     """
     owner = open_desk().owner(named)
-    from registry.bundles import passkeys
+    from registry.keys import passkeys
 
     passkeys.switch(owner, wanted=wanted, by=by_person(), operator=True)
     say(f"Grave decisions of {owner.name} need a passkey {'from now on' if wanted else 'no more'}.")
@@ -79,8 +79,9 @@ def sample_owner(*, wanted: bool, email: str) -> None:
     It holds four works and finds on two sites that don't exist. Nothing of it is logged, counted or sent.
     """
     desk = open_desk()
-    from registry.accounts import people, samples
     from registry.cases import sample
+    from registry.members import people, samples
+    from registry.retention import sample_removal
 
     person = people.user(email)
     if wanted:
@@ -88,7 +89,7 @@ def sample_owner(*, wanted: bool, email: str) -> None:
     elif (there := samples.sample_of(person)) is None:
         say("There is no sample.")
     else:
-        sample.remove_sample(there, by=by_person())
+        sample_removal.remove_sample(there, by=by_person())
         say("The sample is gone, with all that was done in it.")
 
 

@@ -136,7 +136,7 @@ def trials_label(services: "Services") -> str:
 def trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":
     """The public keys of one owner or of all as a trust list holds them; keys for documents go by certificates."""
     from evidence.verdict import trust as lists
-    from registry.log import keys
+    from registry.keys import keys
 
     kinds: dict[keys.Use, Literal["sealing", "device"]] = {keys.Use.SEALING: "sealing", keys.Use.DEVICE: "device"}
     return tuple(

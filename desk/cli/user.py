@@ -36,7 +36,7 @@ def add_user(*, email: str, named: str | None, role: str | None, generate: bool)
     without --role the role.
     """
     owner = open_desk().owner(named)
-    from registry.accounts import people
+    from registry.members import people
 
     if role is None and (present := owner.memberships.filter(user__email__iexact=email).first()) is not None:
         say(f"{email} is {present.role} of {owner.name} already. Another role: --role")
@@ -64,7 +64,7 @@ def make_operator_link() -> None:
 def change_password(*, email: str, generate: bool) -> None:
     """Give the person with the address EMAIL a new password."""
     open_desk()
-    from registry.accounts import people
+    from registry.members import people
 
     person = people.user(email)
     password = _password(generate=generate)

@@ -119,7 +119,7 @@ class Bundle(BundleLine):
     @classmethod
     def together(cls, rows: Sequence[models.Bundle]) -> list[dict[str, object]]:
         """What outside witnesses have answered."""
-        from registry.log import proofs, witnessed
+        from registry.bundles import proofs, witnessed
 
         receipts = [proofs.witnesses_of(row) if row.seal_digest is not None else () for row in rows]
         counts = [witnessed.witnessed(found, settings.CONFIG.witnesses_needed) for found in receipts]

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from desk.schemas.base import Answer, Moment
 from registry import models
-from registry.log.keys import AnyKey, Use, use_of
+from registry.keys.keys import AnyKey, Use, use_of
 
 Digits = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else bytes(value).hex())]
 """Bytes as hexadecimal digits."""

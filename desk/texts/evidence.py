@@ -12,7 +12,7 @@ from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.periods import earliest
 from registry.bundles.facts import Place
-from registry.log.witnessed import Witnessed
+from registry.bundles.witnessed import Witnessed
 from registry.models import Bundle, Capture, Case, StepState
 
 SUBJECTS: dict[str, Promise] = {

@@ -1,1 +1,1 @@
-"""Owners, their members and keys of devices, and what programs sign in with: rows, rules and jobs."""
+"""Owners, users and their roles, and what programs sign in with: rows, and everything of an owner by number."""

@@ -147,18 +147,3 @@ class ApiToken(models.Model):
     def by(self) -> str:
         """Who acts with it, as records name it."""
         return f"{self.user.get_username()} (token {self.name})"
-
-
-class KeptAnswer(models.Model):
-    """The answer to a request that came with an idempotency key, kept in the transaction of its deed."""
-
-    caller = models.CharField(max_length=40, help_text="the token or the person, such as token:7")
-    key = models.CharField(max_length=200)
-    request = DigestField(help_text="of method, address and body")
-    status = models.PositiveSmallIntegerField(default=0)
-    body = models.TextField(blank=True)
-    made_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="kept_answer_identity")]
-        indexes = [models.Index(fields=["made_at"], name="kept_answer_expiry")]

@@ -17,14 +17,17 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
-from registry.bundles.models import AnchorReceipt, Bundle, Countersignature
+from registry.bundles.models import Bundle, Countersignature
+from registry.bundles.proofs import proofs_of
 from registry.cases import history, opening, recaptures
 from registry.cases.models import Case
 from registry.db.claimable import StepState
 from registry.db.rows import next_number, write
+from registry.log.audit_log import Evidence, Way, accessed
 from registry.log.log import submit
-from registry.log.proofs import best_covering, proofs_of
+from registry.log.models import AnchorReceipt
+from registry.log.proofs import best_covering
+from registry.members import samples
 from registry.pictures.models import BlockedDigest, BytesState, WithheldFile
 from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services
@@ -188,3 +191,10 @@ def request_bundle(case: Case) -> Bundle:
     recaptures.catch_up(case)
     case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget holds back what a person asks for
     return Bundle.objects.create(case=case, number=number)
+
+
+def log_download(bundle: Bundle, *, by: str) -> None:
+    """Put into the log that somebody takes a sealed bundle away."""
+    seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
+    about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
+    accessed(Evidence.BUNDLE, Way.TAKEN, bundle.case.owner, by=by, **about)

@@ -17,22 +17,22 @@ from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.bundles.bundles import purged, sealed_facts
 from registry.bundles.documents import LazyPictures, in_each_language, languages_of
 from registry.bundles.facts import software, work_facts
-from registry.bundles.keys import HOLDER, sealing_key, signer_of, still_counts
 from registry.bundles.models import Deposit
 from registry.db.rows import alone_with, next_number
+from registry.keys.signing_keys import HOLDER, sealing_key, signer_of, still_counts
 from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
-from registry.log.registrations import further_submissions_of, submission_of
+from registry.members import samples
 from registry.services.services import Services
 from registry.works.models import Work
 from registry.works.opened import public_address
 from registry.works.ownership import warnings_of
+from registry.works.registration_proofs import further_submissions_of, submission_of
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
 NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."

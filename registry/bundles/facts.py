@@ -49,19 +49,19 @@ from exhibit.types import SeenElsewhere, SeenKind
 from indexer.compare import weighing
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
-from registry.bundles import passkeys
-from registry.bundles.models import PasskeyQuestion
 from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
+from registry.cases import signed_decisions
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.crawls import sightings as seen
 from registry.crawls.elsewhere import stated
 from registry.crawls.models import Sighting
+from registry.crawls.sightings import record_of
 from registry.db.claimable import StepState
 from registry.db.rows import columns
 from registry.descriptors import descriptors
+from registry.keys.models import PasskeyQuestion
 from registry.log.models import LogCheckpoint, LogSubmission
-from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
-from registry.log.registrations import further_submissions_of, submission_of
+from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
 from registry.matches import calibrations
 from registry.matches.models import Match
 from registry.pictures.models import BytesState, Picture
@@ -70,6 +70,7 @@ from registry.pictures.provenance import with_statements
 from registry.services.services import Services
 from registry.works.licence_check import licences_for, why_not
 from registry.works.models import Work
+from registry.works.registration_proofs import further_submissions_of, submission_of
 
 MAX_ELSEWHERE = 20
 """Statements of others that came with a place's sightings: the oldest are told."""
@@ -125,7 +126,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
     registration = submission_of(case.work)
     further = further_submissions_of(case.work)
-    signed = passkeys.of_decision(case, case.decided_at) if sealed else None
+    signed = signed_decisions.signature_of(case, case.decided_at) if sealed else None
     of_passkey = [] if signed is None else [signed.key_entry, signed.entry]
     logged = [*submissions, *further, *filter(None, of_passkey), *([] if registration is None else [registration])]
     proofs = _Proofs(services, checkpoint_covering(services, logged) if sealed and logged else None)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.bundles.models import OPENED_AGAIN, AnchorReceipt, Bundle, Package
+from registry.bundles.models import OPENED_AGAIN, Bundle, Package
 from registry.jobs import ASKED, DEFAULT, FILES, job
+from registry.log.models import AnchorReceipt
 from registry.words import gettext_noop
 
 if TYPE_CHECKING:

@@ -29,10 +29,10 @@ from registry.bundles.documents import LazyPictures, languages_of
 from registry.bundles.models import Bundle, Package
 from registry.bundles.packages import Recipient
 from registry.bundles.reading_copies import make_volume, next_volume
+from registry.bundles.witnessed import answers_of
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
-from registry.log.witnessed import answers_of
 from registry.pictures.file_removal import all_kept, remove_unused
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services

@@ -3,56 +3,17 @@
 from django.db import models
 
 from exhibit.sentences import Sentence
-from registry.accounts.models import Numbered, Owner, User
+from registry.accounts.models import Numbered, Owner
 from registry.cases.models import Case
 from registry.db.claimable import Claimable
-from registry.db.fields import DigestField, KeptFiles, SentenceField
-from registry.log.models import LogCheckpoint, LogSubmission
+from registry.db.fields import DigestField, KeptFiles
+from registry.keys.models import DeviceKey, SealingKey
+from registry.log.models import LogSubmission
 from registry.reports.models import Report
 from registry.works.models import Work
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
 """Why a bundle isn't sealed that nobody wants any more."""
-
-
-class OwnerKey(models.Model):
-    """What all keys of owners have: a public half, and when they ceased to be used or trusted."""
-
-    public_key = models.BinaryField(unique=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    retired_at = models.DateTimeField(null=True, blank=True, help_text="since when another is used instead")
-    revoked_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing that it signs counts")
-    revoked_reason = models.TextField(blank=True)
-
-    class Meta:
-        abstract = True
-
-    @property
-    def active(self) -> bool:
-        """Whether it is used for what comes."""
-        return self.retired_at is None and self.revoked_at is None
-
-
-class SealingKey(OwnerKey):
-    """An owner's Ed25519 sealing key; the private half is encrypted with the operator's master key."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="sealing_keys")
-    encrypted_private_key = models.BinaryField()
-
-
-class DocumentKey(OwnerKey):
-    """An owner's ECDSA P-256 key for PDF signatures, encrypted in the same way, with its self-signed certificate."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="document_keys")
-    encrypted_private_key = models.BinaryField()
-    certificate = models.BinaryField(help_text="DER")
-
-
-class DeviceKey(OwnerKey):
-    """An Ed25519 key on a device of the owner's own; only its public half is known here."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="device_keys")
-    name = models.CharField(max_length=100)
 
 
 class Countersignature(models.Model):
@@ -66,29 +27,6 @@ class Countersignature(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["bundle", "key"], name="countersignature_identity")]
-
-
-class PasskeyQuestion(models.Model):
-    """A decision that a person was asked to sign with a passkey; answered once, within minutes."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    statement = models.JSONField(help_text="what is signed; its digest is the challenge")
-    challenge = DigestField(unique=True)
-    asked_at = models.DateTimeField()
-    answer = models.TextField(blank=True, help_text="canonical JSON, once it was used")
-    key_entry = models.ForeignKey(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    entry = models.OneToOneField(
-        LogSubmission,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="passkey",
-        help_text="the decision's",
-    )
-
-    class Meta:
-        indexes = [models.Index(fields=["user", "asked_at"], name="passkey_question_age")]
 
 
 class Bundle(Claimable):
@@ -111,55 +49,6 @@ class Bundle(Claimable):
             models.Index(fields=["id"], name="bundle_todo", condition=~models.Q(state="done")),
             models.Index(fields=["sealed_at"], name="bundle_sealed"),
         ]
-
-
-class AnchorReceipt(Claimable):
-    """What one outside witness gave back for one checkpoint, or directly for one seal digest.
-
-    ``todo`` asks the witness; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
-    """
-
-    kind = models.CharField(max_length=16)
-    witness = models.CharField(max_length=100)
-    development = models.BooleanField(default=False)
-    checkpoint = models.ForeignKey(
-        LogCheckpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
-    )
-    bundle = models.ForeignKey(Bundle, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts")
-    digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
-    proof = models.BinaryField(null=True, blank=True)
-    grown_at = models.DateTimeField(null=True, blank=True, help_text="when the proof last changed")
-    material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
-    time = models.DateTimeField(null=True, blank=True)
-    qualified = models.CharField(
-        max_length=10, blank=True, default="", help_text="day of the operator's list that named the witness qualified"
-    )
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
-        indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
-
-
-class WitnessState(models.Model):
-    """How an outside witness has answered one question lately. While it is silent, all that waits waits together."""
-
-    class Question(models.TextChoices):
-        """What it is asked: to take a digest, or whether a receipt is complete."""
-
-        SUBMIT = "submit"
-        UPGRADE = "upgrade"
-
-    kind = models.CharField(max_length=16)
-    witness = models.CharField(max_length=100)
-    question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
-    answered_at = models.DateTimeField(null=True, blank=True)
-    silent_since = models.DateTimeField(null=True, blank=True)
-    failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
-    ask_after = models.DateTimeField(null=True, blank=True)
-    error = SentenceField(blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]
 
 
 class Package(Numbered, Claimable):

@@ -13,7 +13,6 @@ from evidence.formats.container import Member, zip_chunks, zip_size
 from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.bundles.models import Bundle, Package
 from registry.cases.models import Case
@@ -21,6 +20,7 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, next_number
+from registry.members import samples
 from registry.pictures.file_removal import remove_unused
 from registry.services.services import Services
 

@@ -17,19 +17,20 @@ from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry.bundles.documents import LazyPictures, in_each_language, languages_of
 from registry.bundles.drawings import pair_of
 from registry.bundles.facts import Gathered, absent_in, gather
-from registry.bundles.keys import HOLDER, sealing_key, signer_of, still_counts
-from registry.bundles.models import OPENED_AGAIN, Bundle, SealingKey
+from registry.bundles.models import OPENED_AGAIN, Bundle
 from registry.cases import history, recaptures
 from registry.cases.models import Capture, Case
 from registry.crawls.models import CrawlSlice
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, locked
+from registry.events import events
+from registry.events.models import EventKind
+from registry.keys.models import SealingKey
+from registry.keys.signing_keys import HOLDER, sealing_key, signer_of, still_counts
 from registry.log import witnesses
 from registry.log.log import submit
 from registry.log.sequencer import asked_receipt
-from registry.notifications import events
-from registry.notifications.models import EventKind
 from registry.pictures.models import Picture
 from registry.pictures.presence import absent
 from registry.services.services import Services

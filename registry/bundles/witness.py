@@ -10,17 +10,19 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 
 from evidence.formats.errors import SupersededError
-from exhibit.clock import now
+from exhibit.clock import is_recent, now
+from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, ServiceMissingError
 from exhibit.machine import machine_fault
 from exhibit.ports import Anchor, Receipt, ReceiptState
 from exhibit.sentences import Sentence
-from registry.bundles.models import AnchorReceipt, WitnessState
+from registry.bundles.models import Bundle
+from registry.bundles.witnessed import tell_witnessed
 from registry.db import steps
-from registry.db.claimable import StepState
+from registry.db.claimable import UNFINISHED, StepState
 from registry.log import witnesses
+from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, WitnessState
 from registry.log.proofs import receipt_of
-from registry.log.witnessed import tell_witnessed
 from registry.services.services import Services
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
@@ -157,3 +159,17 @@ def _pause(row: AnchorReceipt, anchor: Anchor, least: timedelta) -> timedelta:
 
 def _material(receipt: Receipt) -> dict[str, str]:
     return {name: base64.b64encode(data).decode() for name, data in receipt.material}
+
+
+def checkpoint_due(services: Services) -> bool:
+    """Whether the log's head should be signed now: after a seal at once, otherwise in the configured rhythm."""
+    last = LogCheckpoint.objects.order_by("-pk").first()
+    size = 0 if last is None else last.size
+    fresh = LogEntry.objects.filter(sequence__gte=size)
+    if fresh.filter(type=EntryType.SEAL).exists():
+        return not Bundle.objects.filter(state__in=UNFINISHED).exists() or _older(last, seconds=10)
+    return fresh.exists() and _older(last, seconds=services.config.checkpoint_seconds)
+
+
+def _older(last: LogCheckpoint | None, *, seconds: int) -> bool:
+    return last is None or not is_recent(last.made_at, timedelta(seconds=seconds))

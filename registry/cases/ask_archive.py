@@ -34,10 +34,9 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.alliance.signed_calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
-from registry.cases import history
+from registry.cases import history, log_entries
 from registry.cases.models import ArchiveQuestion, Case
 from registry.crawls.elsewhere import kept
 from registry.crawls.models import Sighting
@@ -47,7 +46,7 @@ from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
-from registry.log import audit_log
+from registry.members import samples
 from registry.pictures import scoped
 from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
@@ -111,7 +110,7 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
         ArchiveQuestion.objects.bulk_create(rows, ignore_conflicts=True)
         made = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
         history.record(case, "archive", by, ("archive-asked", {"archive": title_of(archive_of(services))}))
-        audit_log.noted(case, "archive asked", by=by, archive=archive_of(services), places=len(made))
+        log_entries.log_note(case, "archive asked", by=by, archive=archive_of(services), places=len(made))
         services.enqueue(ArchiveQuestion, [row.pk for row in made])
     return made
 
@@ -204,7 +203,7 @@ def _keep(services: Services, row: ArchiveQuestion, told: ArchiveAnswers, pictur
             return  # another claimer was faster
         ArchiveQuestion.objects.filter(pk=row.pk).update(elsewhere=kept(stated), files=files, answered_at=now())
         history.record(row.case, "archive", "", ("archive-answered", {"archive": title_of(told.archive)}))
-        audit_log.captured(row.case, "archive answered", files)
+        log_entries.log_capture(row.case, "archive answered", files)
         steps.finish(ArchiveQuestion, [row.pk])
 
 

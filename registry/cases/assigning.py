@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Count
+from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
 from exhibit.clock import now
@@ -15,6 +16,7 @@ from registry.cases import history, scoped
 from registry.cases.models import Case, CaseEvent
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
 from registry.db.rows import there
+from registry.members.people import member_left
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Chang
         return _assign(owner, wanted, by=by) if wanted else []
 
 
-def release(owner: Owner, person: User, *, by: str) -> None:
+@receiver(member_left)
+def release_cases(owner: Owner, user: User, *, by: str, **_: object) -> None:
     """Let all cases of a member who leaves be nobody's, in the transaction of that."""
-    cases = list(Case.objects.select_for_update().filter(owner=owner, assigned_to=person).order_by("pk"))
+    cases = list(Case.objects.select_for_update().filter(owner=owner, assigned_to=user).order_by("pk"))
     Case.objects.filter(pk__in=[case.pk for case in cases]).update(assigned_to=None)
-    said = [["released", {"who": person.get_username()}]]
+    said = [["released", {"who": user.get_username()}]]
     lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=said) for case in cases)
     CaseEvent.objects.bulk_create(lines, batch_size=1000)
 

@@ -15,7 +15,7 @@ from exhibit.sentences import Sentence, following
 from registry.alliance import cocaptures, web_archive
 from registry.bundles.models import Bundle
 from registry.bundles.seal import WAIT_FOR_CAPTURES
-from registry.cases import history, recaptures
+from registry.cases import history, log_entries, recaptures
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case
 from registry.crawls import budgets
@@ -26,7 +26,6 @@ from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
-from registry.log import audit_log
 from registry.notices import page_readings
 from registry.pictures import scoped
 from registry.pictures.picture_usage import is_shown
@@ -157,7 +156,7 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         )
         again: list[Said] = [(f"again-{standing}", {})] if row.number > 1 else []
         history.record(row.case, "captured", "", *again, words=captured.sentence)
-        audit_log.captured(row.case, captured.outcome, files)
+        log_entries.log_capture(row.case, captured.outcome, files)
         steps.finish(Capture, [row.pk])
         recaptures.look_after(case)
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))

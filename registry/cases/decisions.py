@@ -19,11 +19,9 @@ from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner
 from registry.alliance import web_archive
-from registry.bundles import passkeys
 from registry.bundles.bundles import request_bundle
-from registry.bundles.models import Bundle, PasskeyQuestion
-from registry.bundles.passkeys import Act, Answer
-from registry.cases import history, ledger, recaptures, scoped, triage
+from registry.bundles.models import Bundle
+from registry.cases import history, ledger, log_entries, recaptures, scoped, signed_decisions, triage
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
@@ -31,7 +29,9 @@ from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, locked, write
-from registry.log import audit_log
+from registry.keys import passkeys
+from registry.keys.models import PasskeyQuestion
+from registry.keys.passkeys import Act, Answer
 from registry.services.services import Services
 from registry.works.models import Licence
 
@@ -115,7 +115,7 @@ def confirm(
             record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
             return
         bundle = request_bundle(case)
-        signed = passkeys.take(case.owner, Act.CONFIRM, passkeys.of_case(case, bundle.number), passkey)
+        signed = passkeys.take(case.owner, Act.CONFIRM, signed_decisions.subject_of(case, bundle.number), passkey)
         digest = None if signed is None else Digest.of(signed.to_json())
         entry = record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
         if passkey is not None and signed is not None:
@@ -218,7 +218,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
             raise ConflictError(Sentence("Case %(number)s is open: decide it instead.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=now())
         history.record(row, "disputed", by, ("disputed", {}), words=reason)
-        audit_log.noted(row, "disputed", by=by)
+        log_entries.log_note(row, "disputed", by=by)
 
 
 def settle(case: Case, *, by: str, reason: str) -> None:
@@ -229,7 +229,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
             raise ConflictError(Sentence("The decision of case %(number)s isn't disputed.", number=row.number))
         Case.objects.filter(pk=row.pk).update(disputed_at=None)
         history.record(row, "settled", by, ("settled", {}), words=reason)
-        audit_log.noted(row, "settled", by=by)
+        log_entries.log_note(row, "settled", by=by)
 
 
 def note(case: Case, *, by: str, words: str) -> None:
@@ -237,7 +237,7 @@ def note(case: Case, *, by: str, words: str) -> None:
     words = _written(words, Sentence("Write something."))
     with transaction.atomic():
         history.record(case, "note", by, words=words)
-        audit_log.noted(case, "noted", by=by)
+        log_entries.log_note(case, "noted", by=by)
 
 
 def take_out(case: Case, *, by: str) -> None:
@@ -252,7 +252,7 @@ def take_out(case: Case, *, by: str) -> None:
             if resembled:
                 announce(case)
             history.record(case, "taken-out", by, ("made-a-case" if resembled else "taken-out", {}))
-            audit_log.noted(case, "taken out", by=by)
+            log_entries.log_note(case, "taken out", by=by)
 
 
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:

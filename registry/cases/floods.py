@@ -23,9 +23,9 @@ from exhibit.types import Decision
 from registry.cases import triage
 from registry.cases.models import Flood, FoundDay
 from registry.db.claimable import StepState
+from registry.events import events
+from registry.events.models import EventKind
 from registry.log import audit_log
-from registry.notifications import events
-from registry.notifications.models import EventKind
 from registry.works.models import Work
 
 LOOK = 60

@@ -8,13 +8,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from exhibit.clock import now
 from exhibit.types import Decision
-from registry.cases import history
+from registry.cases import history, log_entries
 from registry.cases.history import Said
 from registry.cases.models import Case, CaseSighting, LedgerChange, LedgerEffect
 from registry.cases.record_decision import LEDGER, Decider, by_person, record_decision
 from registry.db import steps
 from registry.db.rows import write
-from registry.log import audit_log
 from registry.log.log import submit_all
 from registry.works.licence_check import Ledger, covering, ledger_of, licences_for
 
@@ -145,4 +144,4 @@ def search_again(case: Case) -> None:
         if row.licence_id != before:
             changed.append(row)
     if changed:
-        submit_all([audit_log.extended(case, changed)])
+        submit_all([log_entries.extension_of(case, changed)])

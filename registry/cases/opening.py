@@ -11,7 +11,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import calibrated
 from exhibit.types import Decision, Verification
 from registry.accounts.models import Owner
-from registry.cases import history, recaptures, triage
+from registry.cases import history, log_entries, recaptures, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
 from registry.cases.ledger import apply_ledger
 from registry.cases.models import Capture, Case, CaseSighting
@@ -20,7 +20,6 @@ from registry.crawls import own_places
 from registry.crawls.models import Sighting
 from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
-from registry.log import audit_log
 from registry.log.log import Deed, submit_all
 from registry.matches import calibrations
 from registry.matches.models import Match
@@ -188,8 +187,8 @@ def _extend(
     CaseSighting.objects.bulk_create([row for row in rows if not row.pk])
     deeds: list[Deed] = []
     for key, some in gained.items():
-        deeds += [] if key in there else [audit_log.opened(cases[key])]
-        deeds += [audit_log.extended(cases[key], some)]
+        deeds += [] if key in there else [log_entries.opening_of(cases[key])]
+        deeds += [log_entries.extension_of(cases[key], some)]
     submit_all(deeds)
     for key, case in cases.items():
         of = zip(gained[key], concerned[key], strict=True)

@@ -14,17 +14,16 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError
 from indexer.calibration.kept import KeptPairs
 from registry.accounts.models import Owner
-from registry.bundles import passkeys
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.deposits import RECORD_ROLE, sealed_deposit
 from registry.bundles.models import Bundle, Deposit, Package
 from registry.bundles.packages import is_reading_copy
-from registry.bundles.passkeys import Act, Answer
 from registry.db.claimable import StepState
+from registry.keys import passkeys
+from registry.keys.passkeys import Act, Answer
 from registry.log.log import submit
 from registry.matches import fingerprints as vectors
 from registry.notices.models import Notice
-from registry.notifications.mail import drop_mails
 from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
 from registry.pictures.picture_usage import (
@@ -40,6 +39,7 @@ from registry.pictures.picture_usage import (
 from registry.pictures.previews import drop_kept
 from registry.reports.models import Report
 from registry.reports.requests import clear_folder
+from registry.services.mail import drop_mails
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.models import SignedCopy

@@ -8,16 +8,15 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import DECISION_VERSION, EntryType
 from exhibit.types import CaseDecision, Decision
-from registry.cases import history, triage
+from registry.cases import history, log_entries, triage
 from registry.cases.history import Said
 from registry.cases.models import Case, GroupDecision
 from registry.db.claimable import StepState
 from registry.db.rows import write
-from registry.log import audit_log
+from registry.events import events
+from registry.events.models import EventKind
 from registry.log.log import submit
 from registry.log.models import LogSubmission
-from registry.notifications import events
-from registry.notifications.models import EventKind
 
 OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
 """Decisions after which nothing is asked of anybody."""
@@ -68,7 +67,7 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
     if case.asked_at is not None and decision in OVER:
         write(case, asked_at=None)
         history.record(case, "agency", by, ("agency-spared", {"agency": case.agency}))
-        audit_log.noted(case, "agency asked no more", by=by, agency=case.agency)
+        log_entries.log_note(case, "agency asked no more", by=by, agency=case.agency)
     opening = {
         "case": case.pk,
         "copies": None if decision == Case.Decision.OPEN else copies or decision != Case.Decision.CLEARED,

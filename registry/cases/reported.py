@@ -8,17 +8,16 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.accounts.models import Owner
-from registry.bundles import passkeys
 from registry.bundles.models import Package
-from registry.bundles.passkeys import Act, Answer
-from registry.cases import history
+from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.purge import purge, touched
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
-from registry.log import audit_log
+from registry.keys import passkeys
+from registry.keys.passkeys import Act, Answer
+from registry.members import samples
 from registry.pictures.file_removal import remove_unused
 from registry.pictures.models import BytesState, PictureReport
 from registry.pictures.picture_usage import bundles_with, cases_with
@@ -55,7 +54,7 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
         _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
-            audit_log.noted(case, "reported", by=by, **passkeys.details(signed))
+            log_entries.log_note(case, "reported", by=by, **passkeys.details(signed))
     if held:
         _let_go_of_copies(services, case.owner, picture.digest)
     else:
@@ -84,7 +83,7 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
             raise NotFoundError(sentence, hint="exhibit doctor lists them.")
         for row in reports:
             history.record(row.case, "reported", by, ("stays-shown", {}), words=reason)
-            audit_log.noted(row.case, "report dismissed", by=by)
+            log_entries.log_note(row.case, "report dismissed", by=by)
             row.delete()
     return len(reports)
 

@@ -7,8 +7,6 @@ import csv
 import io
 from pathlib import Path
 
-from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext as _
 from PIL import Image
 
@@ -19,19 +17,16 @@ from exhibit.pictures.decode import decode
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from indexer.edits import apply
-from registry.accounts import samples
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.crawls.sightings import keep_sightings
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with
-from registry.matches import fingerprints as vectors
-from registry.matches.models import Match
 from registry.matches.search_version import search_mark
+from registry.members import samples
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works import uploads
-from registry.works.registration import remove_work
 from registry.works.tables import read_works
 
 ASSETS = Path(__file__).parents[2] / "demo" / "assets"
@@ -64,23 +59,6 @@ def add_sample(services: Services, person: User) -> Owner:
         waiting = _crawled(services, owner)
     services.enqueue(Picture, waiting)
     return owner
-
-
-def remove_sample(owner: Owner, *, by: str) -> None:
-    """Take a sample away with all that was done in it; raises ``WrongUseError`` for a real owner.
-
-    The bytes of its pictures expire as those of any that matched nothing.
-    """
-    with transaction.atomic():
-        seen = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
-        for work in owner.works.all() if owner.sample else ():
-            remove_work(work, by=by)
-        samples.delete(owner)
-        elsewhere = Picture.objects.filter(Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=seen)
-        gone = sorted(seen - set(elsewhere.values_list("pk", flat=True)))
-        vectors.remove_from(vectors.Collection.PICTURES, gone)
-        Match.objects.filter(found__in=gone).delete()  # nothing keeps their bytes any more
-        Picture.objects.filter(pk__in=gone).update(searched="")
 
 
 def _register(services: Services, owner: Owner, by: str) -> None:

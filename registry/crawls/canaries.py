@@ -22,10 +22,10 @@ from registry.crawls.crawling import STOPPED
 from registry.crawls.models import Canary, Crawl, KnownPage, Refusal, Sighting, Watch
 from registry.db.claimable import UNFINISHED
 from registry.db.rows import alone_with, next_number
+from registry.events import events
+from registry.events.models import EventKind
 from registry.log import audit_log
 from registry.matches.models import Match
-from registry.notifications import events
-from registry.notifications.models import EventKind
 from registry.works.licences import NewLicence, keep_licences
 from registry.works.models import Work, WorkPicture
 

@@ -17,13 +17,14 @@ from django.db.models import F, Model, Q, QuerySet
 
 from exhibit.clock import SLACK, now
 from registry.accounts.models import ApiToken, Invitation
-from registry.bundles.models import AnchorReceipt, DownloadLink, WitnessState
+from registry.bundles.models import DownloadLink
 from registry.cases.models import Capture
 from registry.crawls import crawling, schedules
 from registry.crawls.models import HostLease, Inquiry, Watch
 from registry.db.claimable import Claimable, Heartbeat, StepState
 from registry.db.statements import MOMENT, Statement, any_of
-from registry.notifications.models import Delivery, MailChoice, PushBrowser, Webhook
+from registry.events.models import Delivery, MailChoice, PushBrowser, Webhook
+from registry.log.models import AnchorReceipt, WitnessState
 
 DAY = timedelta(days=1)
 NOTHING = timedelta(0)

@@ -10,7 +10,6 @@ from exhibit.clock import now
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.crawls import plan, schedules, watching
 from registry.crawls.budgets import RENDERING
@@ -20,6 +19,7 @@ from registry.crawls.watches import check_addresses
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with
 from registry.log import audit_log
+from registry.members import samples
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 

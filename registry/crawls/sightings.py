@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
 
+from evidence.log.proofs import SightingRecord
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
@@ -165,3 +166,13 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
         if etag or modified:
             known[row.image_url] = (etag, modified, row.picture.digest)
     return known
+
+
+def record_of(sighting: SightingRow) -> SightingRecord:
+    """The record of a sighting as its slice's entry commits to it."""
+    return SightingRecord(
+        **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate", "period"),
+        picture=sighting.picture.digest,
+        headers=tuple((name, value) for name, value in sighting.response_headers),
+        seen=sighting.last_seen,
+    )

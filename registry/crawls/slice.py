@@ -40,8 +40,8 @@ from registry.crawls.child import crawl_child
 from registry.crawls.known_pages import leave_out
 from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, Refusal
 from registry.crawls.revisits import is_past
+from registry.crawls.sightings import record_of
 from registry.db import steps
-from registry.log.proofs import record_of
 from registry.matches.search_version import search_mark
 from registry.pictures.models import Picture
 from registry.services.disk import disk_is_full

@@ -9,7 +9,6 @@ from django.db import transaction
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.crawls import budgets, canaries, changes, crawling, own_places, revisits, schedules, scoped
 from registry.crawls.models import Crawl, Watch
@@ -17,6 +16,7 @@ from registry.crawls.schedules import TimeOfDay
 from registry.db.claimable import UNFINISHED
 from registry.db.rows import alone_with, next_number, there, write
 from registry.log import audit_log
+from registry.members import samples
 
 FILE_KINDS = ("folder", "warc")
 FILES, SEARCHES, LISTS, ARCHIVES, WEB = "files", "searches", "lists", "archives", "web"

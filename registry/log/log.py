@@ -15,10 +15,18 @@ from exhibit.entries import SALT_BYTES, Entry, EntryType, canonical, commit
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.ports import SignedCheckpoint
 from registry.accounts.models import Owner
-from registry.bundles.models import AnchorReceipt
 from registry.db.locks import Lock, hold
 from registry.db.rows import there
-from registry.log.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogOrigin, LogSubmission, LogWaiting
+from registry.log.models import (
+    AnchorReceipt,
+    LogCheckpoint,
+    LogEntry,
+    LogNode,
+    LogOpening,
+    LogOrigin,
+    LogSubmission,
+    LogWaiting,
+)
 
 WRITTEN_TOGETHER = 1000
 SET_BACK = timedelta(hours=1)

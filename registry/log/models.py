@@ -1,4 +1,4 @@
-"""The append-only log, and outside witnesses that were added.
+"""The append-only log, receipts and states of outside witnesses, and witnesses that were added.
 
 What a leaf commits to lies in openings, which can be erased; the leaves stay.
 """
@@ -6,6 +6,8 @@ What a leaf commits to lies in openings, which can be erased; the leaves stay.
 from django.db import models
 
 from registry.accounts.models import Owner
+from registry.db.claimable import Claimable
+from registry.db.fields import DigestField, SentenceField
 
 
 class LogSubmission(models.Model):
@@ -101,3 +103,54 @@ class AddedWitness(models.Model):
 
     class Meta:
         ordering = ["added_at", "name"]
+
+
+class AnchorReceipt(Claimable):
+    """What one outside witness gave back for one checkpoint, or directly for one seal digest.
+
+    ``todo`` asks the witness; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
+    """
+
+    kind = models.CharField(max_length=16)
+    witness = models.CharField(max_length=100)
+    development = models.BooleanField(default=False)
+    checkpoint = models.ForeignKey(
+        LogCheckpoint, null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
+    )
+    bundle = models.ForeignKey(
+        "registry.Bundle", null=True, blank=True, on_delete=models.PROTECT, related_name="receipts"
+    )
+    digest = DigestField(help_text="what was witnessed: of the checkpoint's note, or of the manifest")
+    proof = models.BinaryField(null=True, blank=True)
+    grown_at = models.DateTimeField(null=True, blank=True, help_text="when the proof last changed")
+    material = models.JSONField(default=dict, blank=True, help_text="file name → base64 of certificates, block headers")
+    time = models.DateTimeField(null=True, blank=True)
+    qualified = models.CharField(
+        max_length=10, blank=True, default="", help_text="day of the operator's list that named the witness qualified"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "witness", "digest"], name="anchor_receipt_identity")]
+        indexes = [models.Index(fields=["not_before"], name="anchor_receipt_todo", condition=~models.Q(state="done"))]
+
+
+class WitnessState(models.Model):
+    """How an outside witness has answered one question lately. While it is silent, all that waits waits together."""
+
+    class Question(models.TextChoices):
+        """What it is asked: to take a digest, or whether a receipt is complete."""
+
+        SUBMIT = "submit"
+        UPGRADE = "upgrade"
+
+    kind = models.CharField(max_length=16)
+    witness = models.CharField(max_length=100)
+    question = models.CharField(max_length=8, choices=Question.choices, default=Question.SUBMIT)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    silent_since = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0, help_text="questions in a row without an answer")
+    ask_after = models.DateTimeField(null=True, blank=True)
+    error = SentenceField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "witness", "question"], name="witness_state_identity")]

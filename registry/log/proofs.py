@@ -2,25 +2,21 @@
 
 import base64
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
 from django.db.models import Count, OuterRef, Q, Subquery
 
-from evidence.bundle.bag import AnchorProof, ConsistencyProof, CounterSignature, Proofs, checkpoint_digest
-from evidence.bundle.sealing import SealedCase
+from evidence.bundle.bag import AnchorProof, ConsistencyProof, Proofs, checkpoint_digest
 from evidence.facts.case import CaseFacts, WitnessFacts
-from evidence.log.proofs import LogProof, Renewal, SightingRecord
+from evidence.log.proofs import LogProof, Renewal
 from evidence.verify.checks.inspection import log_proofs
 from exhibit.entries import EntryType
 from exhibit.errors import ServiceMissingError
 from exhibit.ports import Receipt, ReceiptState
-from registry.bundles.models import AnchorReceipt, Bundle
-from registry.crawls.models import Sighting as SightingRow
 from registry.db.claimable import StepState
 from registry.db.rows import columns
-from registry.log.models import LogCheckpoint, LogEntry, LogSubmission
+from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogSubmission
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 
@@ -92,19 +88,6 @@ def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
     return dict(rows.exclude(best=None).values_list("submission", "best"))
 
 
-def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
-    """Everything that has grown around a bundle's seal until now."""
-    checkpoint = best_covering(bundle.submission_id)
-    grown = Proofs()
-    if checkpoint is not None and bundle.submission is not None:
-        grown = grown_proofs(services, bundle.submission, checkpoint, facts)
-    direct = bundle.receipts.exclude(proof=None).order_by("witness")
-    stamps = tuple(AnchorProof(sealed.seal, receipt_of(row)) for row in direct)
-    rows = bundle.countersignatures.select_related("key").order_by("pk")
-    signed = tuple(CounterSignature(bytes(row.key.public_key), bytes(row.signature)) for row in rows)
-    return replace(grown, anchors=(*stamps, *grown.anchors), countersignatures=signed)
-
-
 def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
     """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
 
@@ -146,13 +129,6 @@ def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
     return [AnchorProof(digest, receipt_of(row)) for row in rows]
 
 
-def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
-    """The witnesses of a bundle and how far they are."""
-    checkpoint = best_covering(bundle.submission_id)
-    direct = [witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
-    return (*direct, *checkpoint_witnesses(checkpoint))
-
-
 def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
     """The witnesses of a checkpoint and how far they are; none without one."""
     rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
@@ -172,14 +148,4 @@ def receipt_of(row: AnchorReceipt) -> Receipt:
         state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,
         proof=bytes(row.proof or b""),
         material=tuple((name, base64.b64decode(text)) for name, text in sorted(row.material.items())),
-    )
-
-
-def record_of(sighting: SightingRow) -> SightingRecord:
-    """The record of a sighting as its slice's entry commits to it."""
-    return SightingRecord(
-        **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate", "period"),
-        picture=sighting.picture.digest,
-        headers=tuple((name, value) for name, value in sighting.response_headers),
-        seen=sighting.last_seen,
     )

@@ -15,8 +15,7 @@ from exhibit.clock import rfc3339
 from exhibit.digests import Digest
 from exhibit.entries import canonical, commit
 from exhibit.errors import ExhibitError
-from registry.bundles.models import AnchorReceipt
-from registry.log.models import LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
+from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
 from registry.services.services import Services
 
 CHUNK = 4096  # leaves that are looked at together

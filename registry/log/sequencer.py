@@ -1,18 +1,13 @@
 """The sequencer: submissions become leaves, and the log's head is signed for the witnesses."""
 
-from datetime import timedelta
-
 from django.db import transaction
+from django.db.models import Model
 
-from exhibit.clock import is_recent
 from exhibit.digests import Digest
-from exhibit.entries import EntryType
 from exhibit.ports import Anchor
-from registry.bundles.models import AnchorReceipt, Bundle
-from registry.db.claimable import UNFINISHED
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, unsequenced
-from registry.log.models import LogCheckpoint, LogEntry
+from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry
 from registry.services.services import Services
 
 BATCH = 1000
@@ -49,21 +44,7 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
     return row
 
 
-def asked_receipt(anchor: Anchor, digest: Digest, **about: LogCheckpoint | Bundle) -> tuple[AnchorReceipt, bool]:
+def asked_receipt(anchor: Anchor, digest: Digest, **about: Model) -> tuple[AnchorReceipt, bool]:
     """What a witness is asked for about a digest, and whether that is new."""
     new = {"development": anchor.development, **about}
     return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=new)
-
-
-def checkpoint_due(services: Services) -> bool:
-    """Whether the log's head should be signed now: after a seal at once, otherwise in the configured rhythm."""
-    last = LogCheckpoint.objects.order_by("-pk").first()
-    size = 0 if last is None else last.size
-    fresh = LogEntry.objects.filter(sequence__gte=size)
-    if fresh.filter(type=EntryType.SEAL).exists():
-        return not Bundle.objects.filter(state__in=UNFINISHED).exists() or _older(last, seconds=10)
-    return fresh.exists() and _older(last, seconds=services.config.checkpoint_seconds)
-
-
-def _older(last: LogCheckpoint | None, *, seconds: int) -> bool:
-    return last is None or not is_recent(last.made_at, timedelta(seconds=seconds))

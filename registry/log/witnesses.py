@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import Count
 
 from exhibit.clock import SLACK, now
-from registry.bundles.models import AnchorReceipt, Bundle, WitnessState
 from registry.db.claimable import StepState
 from registry.db.steps import SUSPECT_FROM
+from registry.log.models import AnchorReceipt, WitnessState
 
 FIRST_PAUSE = timedelta(minutes=1)
 MAX_PAUSE = timedelta(hours=1)
@@ -78,7 +78,8 @@ def health() -> Mapping[tuple[str, str], Health]:
 
 def stamped_directly_since(moment: datetime) -> int:
     """How many bundles that were sealed since then have had their seal digest given to a witness itself."""
-    return Bundle.objects.filter(sealed_at__range=(moment, now() + SLACK), receipts__isnull=False).distinct().count()
+    rows = AnchorReceipt.objects.filter(bundle__sealed_at__range=(moment, now() + SLACK))
+    return rows.values("bundle").distinct().count()
 
 
 def _health(rows: Sequence[WitnessState], owed: int) -> Health:

@@ -24,7 +24,6 @@ from indexer.picture.spaces import ROOTSIFT
 from indexer.votes.index import VoteIndex
 from registry.accounts.models import Owner
 from registry.crawls.crawling import denied
-from registry.log.registrations import Registration, registration_of
 from registry.matches.calibrations import active
 from registry.matches.fingerprints import Collection, additions
 from registry.matches.registered_works import RegisteredWorks
@@ -33,6 +32,7 @@ from registry.pictures.provenance import FileStatement, said_by
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
 from registry.works.published_copies import MadeCopy, marked_copies, signed_copies
+from registry.works.registration_proofs import Registration, registration_of
 
 MAX_SECONDS = 30.0  # after so long a search begins no more comparison
 FURTHER = 8  # so many times more hits are asked for when others' stand before an owner's own

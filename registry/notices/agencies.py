@@ -8,11 +8,10 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.cases import history
+from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.cases.record_decision import OVER
 from registry.db.rows import alone_with, write
-from registry.log import audit_log
 from registry.notices.claims import Check, Kind
 from registry.works.models import Licence
 
@@ -38,7 +37,7 @@ def ask(case: Case, agency: str, *, by: str) -> None:
             )
         write(row, agency=agency, asked_at=now())
         history.record(row, "agency", by, ("agency-asked", {"agency": agency}))
-        audit_log.noted(row, "agency asked", by=by, agency=agency)
+        log_entries.log_note(row, "agency asked", by=by, agency=agency)
 
 
 def answered(case: Case, words: str, *, by: str) -> None:
@@ -54,7 +53,7 @@ def answered(case: Case, words: str, *, by: str) -> None:
             raise ConflictError(Sentence("No agency is asked about case %(number)s.", number=row.number))
         write(row, asked_at=None)
         history.record(row, "agency", by, ("agency-answered", {"agency": row.agency}), words=words)
-        audit_log.noted(row, "agency answered", by=by, agency=row.agency, words=words)
+        log_entries.log_note(row, "agency answered", by=by, agency=row.agency, words=words)
 
 
 def whom_to_ask(owner: Owner, check: Check | None) -> list[str]:

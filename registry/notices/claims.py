@@ -23,11 +23,10 @@ from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
 from exhibit.network.addresses import host_of, registrable_domain
 from registry.accounts.models import User
-from registry.cases import history, recaptures
+from registry.cases import history, log_entries, recaptures
 from registry.cases.models import Case, CaseEvent
 from registry.crawls.models import Canary, Sighting
 from registry.db.claimable import UNFINISHED, StepState
-from registry.log import audit_log
 from registry.notices.models import ClaimAnswer, Notice, NoticeEvent, PageReading
 from registry.notices.page_readings import page_of
 from registry.works.licence_check import SEEN, Ledger, ledger_of
@@ -163,7 +162,7 @@ def answer(case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
     with transaction.atomic():
         told = {"grounds": grounds, "words": words, "by": by, "at": now()}
         ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=told)
-        audit_log.noted(case, "claim answered", by=by, point=kind, grounds=grounds, words=words)
+        log_entries.log_note(case, "claim answered", by=by, point=kind, grounds=grounds, words=words)
         history.record(case, "claim", by, ("claim-answered", {}), words=words)
 
 

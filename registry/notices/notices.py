@@ -14,14 +14,13 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.accounts.scoped import numbered
-from registry.cases import history
+from registry.cases import history, log_entries
 from registry.cases.models import Case
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, locked, write
-from registry.log import audit_log
+from registry.members import samples
 from registry.notices import mail
 from registry.notices.models import Notice, NoticeCase, NoticeEvent, NoticeReply, Sender
 from registry.notices.refuted import with_refuted
@@ -222,7 +221,7 @@ def keep_signed(
     for case in held.notice_cases.select_related("case__work", "case__owner"):
         about = {"considered": case.answers, "files": _digests(files), "claims": list(claims[case.case.number])}
         about |= details
-        audit_log.noted(case.case, "notice signed", by=by, notice=held.number, **about)
+        log_entries.log_note(case.case, "notice signed", by=by, notice=held.number, **about)
         history.record(case.case, "notice", by, ("notice-signed", {"number": held.number}))
 
 
@@ -246,7 +245,7 @@ def take_back(row: Notice, *, by: str) -> None:
         )
         keep_event(held, "taken back", by=by)
         for case in cases_of(held):
-            audit_log.noted(case, "notice taken back", by=by, notice=held.number)
+            log_entries.log_note(case, "notice taken back", by=by, notice=held.number)
 
 
 def held_signed(row: Notice) -> Notice:
@@ -295,7 +294,7 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ())
         write(held, state=State.SENT, sent_at=now(), files=[*held.files, *files], **_columns(due))
         keep_event(held, "sent", by=by, words=how)
         for case in cases_of(held):
-            audit_log.noted(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
+            log_entries.log_note(case, "notice sent", by=by, notice=held.number, how=how, files=_digests(held.files))
             history.record(case, "notice", by, ("notice-sent", {"number": held.number}))
 
 
@@ -317,7 +316,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
             write(held, state=State(what), **({} if runs_on else _columns(due_after(held.kind, what, day))))
         keep_event(held, what, by=by, day=day, words=words)
         for case in cases_of(held):
-            audit_log.noted(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
+            log_entries.log_note(case, f"notice {what}", by=by, notice=held.number, day=day.isoformat())
             history.record(case, "notice", by, (f"notice-{what}", {"number": held.number}))
 
 

@@ -24,16 +24,15 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, passes
 from exhibit.plain import one_line, plain
 from registry.accounts.models import Owner
-from registry.cases import history, recaptures
+from registry.cases import history, log_entries, recaptures
 from registry.cases.models import Capture
 from registry.cases.recaptures import Standing
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.rows import alone_with, there, write
-from registry.log import audit_log
+from registry.events import events, mail_choices
+from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
 from registry.notices.notices import cases_of, keep_event
-from registry.notifications import events, mail_choices
-from registry.notifications.models import EventKind
 
 HOLDS = timedelta(days=365)
 """So long after the signature its addressee can answer."""
@@ -106,7 +105,7 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
         about = {"notice": held.number, "reply": made.number, "kind": kind, "words": words, "contact": contact}
         about |= {"files": [one.hex for one in made.files.values_list("digest", flat=True)]}
         for case in cases_of(held):
-            audit_log.noted(case, "notice replied to", by="the addressee's page", **about)
+            log_entries.log_note(case, "notice replied to", by="the addressee's page", **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
             if kind == NoticeReply.Kind.REMOVED and case.decision in recaptures.FOLLOWED:
                 recaptures.visit_again(case, now() if looked is None else max(now(), looked + DAY))
@@ -166,7 +165,7 @@ def withdraw(row: Notice, number: int) -> None:
             raise NotFoundError(_("It has been read, and stays. You can send another answer."))
         keep_event(held, "withdrawn", by="")
         for case in cases_of(held):
-            audit_log.noted(
+            log_entries.log_note(
                 case, "notice reply taken back", by="the addressee's page", notice=held.number, reply=number
             )
             history.record(case, "notice", "", ("notice-reply-back", {"number": held.number}))
@@ -219,7 +218,7 @@ def see(row: Notice, *, by: str) -> None:
             write(held, due_on=held.due_on + timedelta(days=(localdate() - localdate(unseen[0].at)).days))
         keep_event(held, "reply seen", by=by)
         for case in cases_of(held):
-            audit_log.noted(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)
+            log_entries.log_note(case, "notice reply seen", by=by, notice=held.number, last=unseen[-1].number)
 
 
 def file_of(row: Notice, reply: int, number: int) -> NoticeReplyFile:

@@ -15,7 +15,7 @@ from registry.db.fields import KeptFile
 from registry.notices import mail, notices
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.signing import PDF_NAME, TEXT_NAME, file_of, keep_mail
-from registry.notifications.mail import REFUSALS, is_final, sender, words_of
+from registry.services.mail import REFUSALS, is_final, sender, words_of
 from registry.services.services import Services
 
 

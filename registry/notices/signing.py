@@ -9,10 +9,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.bundles import passkeys
-from registry.bundles.passkeys import Act, Answer
 from registry.db.fields import KeptFile
 from registry.db.rows import write
+from registry.keys import passkeys
+from registry.keys.passkeys import Act, Answer
 from registry.notices import enclosures, mail, notices, replies
 from registry.notices.checker import gaps
 from registry.notices.claims import check, unanswered, unread
@@ -20,9 +20,9 @@ from registry.notices.contents import Letter, items_of, keep_shown, letter
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
-from registry.notifications.mail import message_id
 from registry.pictures import scoped
 from registry.pictures.picture_usage import cases_with
+from registry.services.mail import message_id
 from registry.services.services import Services
 
 TEXT_NAME, PDF_NAME, MAIL_NAME = "notice.txt", "notice.pdf", "mail.eml"

@@ -11,9 +11,9 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.timezone import localdate
 
 from registry.accounts.models import Owner
+from registry.events import events
+from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply
-from registry.notifications import events
-from registry.notifications.models import EventKind
 
 REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
 """In which an offer asks for an answer."""

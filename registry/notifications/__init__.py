@@ -1,1 +1,1 @@
-"""What members and programs are told: events, mails, webhooks."""
+"""What members and programs are sent: mails, messages in browsers, webhooks."""

@@ -13,8 +13,8 @@ from exhibit.errors import IntegrityError
 from exhibit.sentences import Sentence, to_plain
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.notifications import events
-from registry.notifications.models import Delivery, EventKind, Webhook
+from registry.events import events
+from registry.events.models import Delivery, EventKind, Webhook
 from registry.notifications.webhooks import Message, Reply, message_of, pause, send
 from registry.services.services import Services
 

@@ -14,20 +14,20 @@ from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _, ngettext, pgettext
 
 from exhibit.errors import ExhibitError
-from registry.accounts import devices
 from registry.accounts.models import Owner
 from registry.cases import scoped
 from registry.cases.models import Case
 from registry.cases.queue import seen_between
+from registry.events.mail_choices import zone_of
+from registry.events.models import Event, EventKind, MailChoice
+from registry.members import devices
 from registry.notices.models import Notice
-from registry.notifications.mail import message_id
-from registry.notifications.mail_choices import zone_of
-from registry.notifications.models import Event, EventKind, MailChoice
 from registry.notifications.webhooks import page_of
 from registry.pictures import previews
 from registry.pictures.scoped import hidden_among
 from registry.reports.requests import title_in_words
 from registry.services.addresses import absolute
+from registry.services.mail import message_id
 from registry.services.services import Services
 
 PARTIES, SHOWN = 5, 10  # parties and cases that a mail shows, the likeliest first; the others are counted

@@ -7,8 +7,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from exhibit.config.config import Config
-from registry.accounts import invitations, people
 from registry.accounts.models import Owner
+from registry.members import invitations, people
 from registry.services.addresses import absolute
 
 
@@ -17,7 +17,7 @@ def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> s
 
     The mail is in the language of the person, or of who invites, where it is known.
     Else the text is empty, since the link shows that the address is the person's. Raises ``WrongUseError`` as
-    :func:`registry.accounts.invitations.invite` does, and ``OSError`` or ``smtplib.SMTPException`` when the mail server
+    :func:`registry.members.invitations.invite` does, and ``OSError`` or ``smtplib.SMTPException`` when the mail server
     doesn't answer, or take the mail; nobody is invited then.
     """
     with transaction.atomic():

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from registry.events.models import Delivery, MailChoice, PushBrowser
 from registry.jobs import DEFAULT, MAIL, job
-from registry.notifications.models import Delivery, MailChoice, PushBrowser
 from registry.words import gettext_noop
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 
 from registry.db import steps
 from registry.db.claimable import Claimable
-from registry.notifications import mail_choices, push_browsers
-from registry.notifications.models import MailChoice, PushBrowser
+from registry.events import mail_choices, push_browsers
+from registry.events.models import MailChoice, PushBrowser
 
 WITH_NEWS: Mapping[type[Claimable], Callable[[datetime | None], Q]] = {
     MailChoice: mail_choices.with_news,

@@ -4,8 +4,8 @@ from django.core.mail import send_mail
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from registry.accounts import people
 from registry.accounts.models import User
+from registry.members import people
 
 
 def tell_of_address(address: str, *, by: str) -> None:

@@ -2,7 +2,7 @@
 
 from registry.accounts.scoped import numbered, rows_of_owner
 from registry.db.rows import there
-from registry.notifications.models import Delivery, Webhook
+from registry.events.models import Delivery, Webhook
 
 webhooks = rows_of_owner(Webhook, "owner", order="number", removed_at=None)
 

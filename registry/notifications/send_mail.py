@@ -11,10 +11,10 @@ from exhibit.clock import now
 from exhibit.machine import machine_fault
 from exhibit.sentences import Sentence
 from registry.db import steps
-from registry.notifications import events, mail_choices
+from registry.events import events, mail_choices
+from registry.events.models import MailChoice
 from registry.notifications.digests import digest_mail
-from registry.notifications.mail import REFUSALS, is_final, words_of
-from registry.notifications.models import MailChoice
+from registry.services.mail import REFUSALS, is_final, words_of
 from registry.services.services import Services
 
 log = logging.getLogger(__name__)

@@ -24,9 +24,9 @@ from registry.cases.models import Case
 from registry.cases.scoped import cases
 from registry.db import steps
 from registry.db.claimable import StepState
-from registry.notifications import push_browsers, web_push
+from registry.events import push_browsers, web_push
+from registry.events.models import PushBrowser
 from registry.notifications.deliver import AT_ONCE, PATIENCE, PAUSES
-from registry.notifications.models import PushBrowser
 from registry.notifications.webhooks import Reply, post
 from registry.services.services import Services
 

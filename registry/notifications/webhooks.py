@@ -28,8 +28,8 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
+from registry.events.models import Delivery, Event, EventKind, Webhook
 from registry.log import audit_log
-from registry.notifications.models import Delivery, Event, EventKind, Webhook
 from registry.services.addresses import absolute
 from registry.services.same_secrets import encrypting_key
 from registry.services.services import Services

@@ -20,8 +20,8 @@ from exhibit.errors import ExhibitError, WrongUseError, passes
 from exhibit.network.addresses import registered_name
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import plain
-from registry.accounts import samples
 from registry.accounts.models import Owner
+from registry.members import samples
 from registry.notices.checker import is_address
 from registry.parties import parties
 from registry.parties.models import PartyLookup, RdapAnswer

@@ -29,8 +29,8 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with
-from registry.notifications import events
-from registry.notifications.models import EventKind
+from registry.events import events
+from registry.events.models import EventKind
 from registry.pictures.file_removal import all_kept, remove_unused
 from registry.reports.cases import shown_case
 from registry.reports.models import Report

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from evidence.formats.codec import to_plain
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
+from registry.members import samples
 from registry.pictures.file_removal import remove_row
 from registry.reports.models import Report
 from registry.reports.scope import Wanted, check, wanted_of

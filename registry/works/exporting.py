@@ -22,10 +22,10 @@ from exhibit.pictures.embedding import RightsStatement, with_rights
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from indexer.draw.invisible import marked
-from registry.accounts import samples
 from registry.bundles.facts import software
-from registry.bundles.keys import document_key
+from registry.keys.signing_keys import document_key
 from registry.log.audit_log import changed
+from registry.members import samples
 from registry.services.services import Services
 from registry.works.models import SignedCopy, Work
 

@@ -16,9 +16,9 @@ from exhibit.errors import RefusedError, UnreadablePictureError, passes
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from exhibit.types import Untyped
-from registry.accounts import samples
 from registry.db.rows import write
 from registry.log.log import submit
+from registry.members import samples
 from registry.services.addresses import absolute
 from registry.services.services import Services
 from registry.works.models import Work

@@ -23,7 +23,6 @@ from exhibit.sentences import Sentence
 from exhibit.types import Decision
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH, WHOLE
-from registry.accounts import samples
 from registry.accounts.models import Owner
 from registry.crawls import own_places
 from registry.crawls.models import Proposal, Sighting, Watch
@@ -31,6 +30,7 @@ from registry.db.rows import alone_with
 from registry.log import audit_log
 from registry.matches.fingerprints import space_id
 from registry.matches.models import FingerprintRow, Match
+from registry.members import samples
 from registry.pictures.models import BytesState, Picture
 from registry.pictures.scoped import is_hidden
 from registry.services.services import Services

@@ -9,9 +9,9 @@ from exhibit.entries import EntryType
 from indexer.draw.invisible import cells_of, chance
 from indexer.draw.pair import Pair
 from registry.accounts.models import Owner
-from registry.bundles.models import DocumentKey
+from registry.keys.models import DocumentKey
 from registry.log.models import LogSubmission
-from registry.log.registrations import Registration, logged
+from registry.works.registration_proofs import Registration, logged
 
 SURE = 1e-6
 """Chance, over all marks that were looked for, below which a picture is said to carry one."""

@@ -11,7 +11,7 @@ import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from registry.accounts import people
+from registry.members import people
 from registry.models import User
 from tests.assets.rows import owner
 

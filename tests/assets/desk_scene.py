@@ -13,12 +13,12 @@ from django.urls.resolvers import URLPattern, URLResolver
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry import scoped
-from registry.accounts import invitations, tokens
 from registry.bundles.deposits import make_deposit
 from registry.bundles.links import make_link
 from registry.cases.queue import Wanted
 from registry.db.fields import KeptFile
 from registry.matches.match import match_pictures
+from registry.members import invitations, tokens
 from registry.models import (
     Case,
     ColumnMapping,

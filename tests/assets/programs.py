@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import Membership, Owner, Role, Scope, User
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import owner

@@ -39,11 +39,11 @@ def fill(inline: Any) -> None:  # noqa: ANN401 - Django isn't set up yet when th
     from django.db import transaction
     from django.utils import timezone
 
-    from registry.accounts import people, tokens
     from registry.cases.decisions import clear, confirm
     from registry.crawls import canaries, denylists, watching
     from registry.log.sequencer import sequence_log, sign_checkpoint
     from registry.matches.match import match_pictures
+    from registry.members import people, tokens
     from registry.models import Case, Notice, NoticeMail, User
     from registry.works import licences
     from tests.assets.rows import bring, claimed_slice, copy_of, register

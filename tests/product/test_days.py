@@ -18,11 +18,12 @@ from django.utils import translation
 from playwright.sync_api import Locator, Page, expect
 
 from exhibit.clock import now
-from registry.accounts import devices
 from registry.bundles.make_package import make_packages
+from registry.events import events, mail_choices
 from registry.matches.match import match_pictures
+from registry.members import devices
 from registry.models import Bundle, Capture, Case, CrawlSlice, Event, MailChoice, Owner, Package, Role, User
-from registry.notifications import events, mail_choices, news
+from registry.notifications import news
 from registry.notifications.send_mail import send_digests
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, sealed_bundle

@@ -16,11 +16,12 @@ from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
-from registry.bundles.keys import change_master_key, document_key, rotate, signer_of
 from registry.configuration import load_config
-from registry.log.keys import Use
+from registry.keys.keys import Use
+from registry.keys.signing_keys import document_key, rotate, signer_of
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.master_key import change_master_key
 from registry.models import DocumentKey, LogCheckpoint, LogOpening, LogSubmission, Owner, SealingKey
 from registry.services.services import Services
 from tests import CHECKOUT
@@ -40,10 +41,11 @@ django.setup()
 from django.db import transaction
 from registry.configuration import load_config
 from exhibit.entries import EntryType
-from registry.log.keys import Use
+from registry.keys.keys import Use
 from registry.log.log import submit
 from registry.models import Owner
-from registry.bundles.keys import change_master_key, document_key, rotate, sealing_key
+from registry.keys.signing_keys import document_key, rotate, sealing_key
+from registry.master_key import change_master_key
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 services = Services(load_config())

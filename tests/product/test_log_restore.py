@@ -17,8 +17,8 @@ from evidence.verdict.trust import load_trust
 from exhibit.config.secrets import master_key
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError
-from registry.bundles.keys import document_key, sealing_key
 from registry.configuration import load_config
+from registry.keys.signing_keys import document_key, sealing_key
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Owner

@@ -256,7 +256,7 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
     from workers.database.schema import migrate
 
     migrate()
-    from registry.bundles.keys import closed_keys
+    from registry.keys.signing_keys import closed_keys
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
     from workers.database.backup import log_state

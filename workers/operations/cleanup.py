@@ -11,10 +11,10 @@ from exhibit.digests import Digest
 from indexer.calibration.kept import KeptPairs
 from registry import models
 from registry.db.claimable import Claimable
-from registry.notifications.mail import drop_mails
 from registry.pictures.file_removal import let_go
 from registry.pictures.previews import CACHES, drop_kept
 from registry.services.disk import room_of
+from registry.services.mail import drop_mails
 from registry.services.services import Services
 from registry.services.stores import objects_of
 from workers.operations.checks import DAMAGED, damaged

@@ -13,13 +13,13 @@ from django.db.models.functions import Cast
 from exhibit.clock import now
 from registry import jobs
 from registry.alliance import partners
-from registry.bundles.keys import closed_keys
 from registry.cases import floods
 from registry.cases.reported import waiting_reports
 from registry.crawls import canaries
 from registry.crawls.schedules import due_watches
 from registry.db import running
 from registry.db.running import Taken
+from registry.keys.signing_keys import closed_keys
 from registry.log import witnesses
 from registry.matches.index_upkeep import IndexState, index_states
 from registry.models import (

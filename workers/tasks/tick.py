@@ -13,12 +13,13 @@ from exhibit.clock import SLACK, now
 from exhibit.errors import ExhibitError
 from exhibit.machine import machine_fault, tell_once
 from registry import jobs
+from registry.bundles.witness import checkpoint_due
 from registry.crawls import crawling
 from registry.crawls.plan import plan_crawls, start_due_crawls
 from registry.db import steps
 from registry.db.statements import MOMENT, Statement, any_of
 from registry.log.configuration import witness_configuration
-from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepState, Watch
 from registry.notifications import news
 from registry.services.services import Services

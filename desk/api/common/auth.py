@@ -11,7 +11,7 @@ from desk.api.common import limits
 from desk.api.common.problems import Problem, unauthorized
 from exhibit.errors import NotFoundError
 from registry import scoped
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import Owner, Scope, User
 
 BEARER = "bearer"

@@ -10,8 +10,9 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
 from registry import scoped
+from registry.events import events
 from registry.models import Delivery
-from registry.notifications import events, webhooks
+from registry.notifications import webhooks
 from workers import wiring
 
 router = Router(tags=["being told"])

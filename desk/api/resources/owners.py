@@ -12,7 +12,7 @@ from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import owners as schemas, requests
 from desk.schemas.base import Piece
 from exhibit.errors import ServiceMissingError
-from registry.accounts import invitations, people, tokens
+from registry.members import invitations, people, tokens
 from registry.models import Role
 from registry.notifications.invitations import invite
 

@@ -23,7 +23,7 @@ from desk.web.common.pages import (
 )
 from exhibit.clock import now
 from exhibit.errors import ExhibitError
-from registry.accounts import invitations, people, tokens
+from registry.members import invitations, people, tokens
 from registry.models import Owner, Scope
 from registry.notifications.invitations import invite as invite_by_mail
 

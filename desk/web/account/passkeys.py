@@ -10,8 +10,8 @@ from desk.texts.sentences import in_words
 from desk.web.common.access import manages, person_of, said
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page
 from exhibit.errors import ExhibitError
-from registry.bundles import keys, passkeys
-from registry.log.keys import Use, key_named, keys_of, use_of
+from registry.keys import passkeys, signing_keys
+from registry.keys.keys import Use, key_named, keys_of, use_of
 from registry.models import Owner
 
 USES = {
@@ -55,5 +55,5 @@ def revoke_key(request: HttpRequest, owner: Owner) -> None:
     with Telling(request):
         row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
         given = answer_of(person_of(request), request.POST.get("passkey"))
-        keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=given)
+        signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=given)
         messages.success(request, _("The key is revoked. Tell those who check bundles."))

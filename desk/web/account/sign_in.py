@@ -27,8 +27,8 @@ from desk.web.common.access import person_of
 from desk.web.middleware.requests import whole_address
 from exhibit.errors import IntegrityError
 from exhibit.types import Untyped
-from registry.accounts import devices, invitations
-from registry.accounts.people import language_of
+from registry.members import devices, invitations
+from registry.members.people import language_of
 from registry.models import Invitation, User
 
 if TYPE_CHECKING:

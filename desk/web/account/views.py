@@ -25,11 +25,12 @@ from desk.web.common.access import person_of, said
 from desk.web.common.pages import FORM, Telling, manager_post
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
-from registry.accounts import devices, invitations, people
 from registry.cases import sample
 from registry.db.rows import write
+from registry.events import push_browsers
+from registry.members import devices, invitations, people
 from registry.models import Invitation, Owner, Role, User
-from registry.notifications import push_browsers
+from registry.retention import sample_removal
 from workers import wiring
 
 
@@ -95,7 +96,7 @@ def add_sample(request: HttpRequest) -> HttpResponse:
 @manager_post(back="owners")
 def remove_sample(request: HttpRequest, owner: Owner) -> str:
     """Take a sample owner away, with all that was done in it."""
-    sample.remove_sample(owner, by=request.user.get_username())
+    sample_removal.remove_sample(owner, by=request.user.get_username())
     return _("The sample is gone, with all that was done in it.")
 
 

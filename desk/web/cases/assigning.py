@@ -17,10 +17,10 @@ from desk.web.common.pages import decider_page, decider_post
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry import scoped
-from registry.accounts import people
 from registry.cases import assigning, queue
 from registry.cases.assigning import Change
 from registry.cases.queue import MAX_CASES, NOBODY, State
+from registry.members import people
 from registry.models import Case, Owner
 
 LAST = "assigned-last"

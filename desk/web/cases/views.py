@@ -28,13 +28,13 @@ from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
 from registry.bundles.drawings import pair_of, survival_map
 from registry.bundles.facts import QUESTIONS, Place, asked_place, elsewhere_of, places_of
+from registry.bundles.proofs import witnesses_of
+from registry.bundles.witnessed import witnessed
 from registry.cases import ask_archive, decisions, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import Choice, Wish
 from registry.cases.reported import goes_along, report_picture
 from registry.cases.triage import likelihood
-from registry.log.proofs import witnesses_of
-from registry.log.witnessed import witnessed
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.notices import agencies
 from registry.notices.claims import Check, answer, check

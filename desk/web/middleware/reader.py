@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from desk.web.middleware import Answer, middleware
-from registry.accounts import devices
+from registry.members import devices
 from registry.models import User
 
 ZONE = "zone"

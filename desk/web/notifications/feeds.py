@@ -18,10 +18,10 @@ from desk.texts.numbers import grouped
 from desk.web.common.pages import FORM
 from desk.web.middleware.reader import COOKIE
 from registry import scoped
-from registry.accounts import devices, tokens
+from registry.events import mail_choices
 from registry.log import audit_log
+from registry.members import devices, tokens
 from registry.models import MailChoice
-from registry.notifications import mail_choices
 from registry.notifications.digests import SALT
 from registry.services.addresses import absolute
 from workers import wiring

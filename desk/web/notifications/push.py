@@ -18,8 +18,8 @@ from desk.web.common.pages import Telling
 from desk.web.middleware.assets import asset
 from desk.web.middleware.reader import YEAR, back
 from exhibit.errors import NotFoundError
+from registry.events import push_browsers, web_push
 from registry.models import PushBrowser, User
-from registry.notifications import push_browsers, web_push
 from workers import wiring
 
 COOKIE = "__Host-push" if settings.SESSION_COOKIE_SECURE else "push"

@@ -12,9 +12,10 @@ from desk.web.common.pages import manager_page, manager_post, member_page, membe
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
 from registry import scoped
-from registry.accounts import tokens
+from registry.events import events, mail_choices
+from registry.members import tokens
 from registry.models import Delivery, Feed, MailChoice, Owner
-from registry.notifications import events, mail_choices, webhooks
+from registry.notifications import webhooks
 from registry.services.addresses import absolute
 from workers import wiring
 

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from desk.web.common.access import person_of
-from registry.accounts.people import is_operator
 from registry.crawls.crawling import HAND
+from registry.members.people import is_operator
 from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
 from workers import wiring
 

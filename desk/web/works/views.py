@@ -21,16 +21,16 @@ from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from registry import scoped
-from registry.accounts import people
 from registry.bundles import deposits
 from registry.bundles.bundles import in_a_file
 from registry.log.audit_log import Evidence
-from registry.log.registrations import registration_of
+from registry.members import people
 from registry.models import Case, Owner, WorkPicture
 from registry.pictures.previews import LARGE, SMALL, shown
 from registry.works import exporting, proposals, works as searching
 from registry.works.opened import public_address
 from registry.works.ownership import PROBLEMS, terms, warnings_of
+from registry.works.registration_proofs import registration_of
 from registry.works.relations import related_to
 from workers import wiring
 

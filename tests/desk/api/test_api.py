@@ -19,8 +19,8 @@ from desk.api.api import api
 from desk.api.common.openapi import FORM
 from desk.schemas import cases, downloads, licences, owners, watches, works
 from desk.wsgi import application
-from registry.accounts import tokens
 from registry.edge import contributors
+from registry.members import tokens
 from registry.models import Case, Scope, User
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import scene_of_programs, studio

@@ -16,10 +16,10 @@ from pytest_django.live_server_helper import LiveServer
 from desk.api.api import api
 from desk.api.common.idempotency import HEADER
 from desk.schemas.requests import OfferedKind
-from registry.accounts import tokens
 from registry.bundles.seal import seal_bundles
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches.match import match_pictures
+from registry.members import tokens
 from registry.models import Bundle, Capture, Membership, Owner, Role, Scope, User
 from registry.notices import notices
 from registry.notifications.webhooks import OFFERED

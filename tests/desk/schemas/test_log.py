@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from desk.schemas.log import Entry, Head, Key
 from exhibit.clock import now
-from registry.log.keys import add_device_key
+from registry.keys.keys import add_device_key
 from registry.log.log import erase_openings
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry

@@ -1,7 +1,7 @@
 """Owners and their members as programs are told of them."""
 
 from desk.schemas.owners import Member, Owner
-from registry.accounts import people
+from registry.members import people
 from registry.models import Membership
 from tests.assets.rows import found_case, owner
 from workers.tasks.sync_runner import SyncRunner

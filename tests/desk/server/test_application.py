@@ -11,7 +11,7 @@ from django.test import Client
 
 from desk.doors import MAX_OF_NOBODY, MAX_REQUEST
 from desk.server import application
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import Owner, User
 from registry.services.services import Services
 from tests.assets.accounts import ann

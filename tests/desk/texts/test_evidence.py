@@ -7,8 +7,8 @@ import pytest
 from desk.texts.evidence import chain, witness_kind, witness_name, witness_subject
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
+from registry.bundles.witnessed import Witnessed
 from registry.log.sequencer import sequence_log
-from registry.log.witnessed import Witnessed
 from registry.models import Bundle, Capture, Case, Owner
 from tests.assets.sealed import sealed_bundle
 from workers.tasks.sync_runner import SyncRunner

@@ -13,8 +13,8 @@ from django.utils import translation
 
 from exhibit.clock import now
 from exhibit.config.config import Config
+from registry.events import events, mail_choices
 from registry.models import Event, EventKind, Notice, NoticeReply, Owner, Role, User
-from registry.notifications import events, mail_choices
 from registry.notifications.digests import digest_mail
 from registry.notifications.invitations import invite
 from tests.assets.accounts import ann, browser

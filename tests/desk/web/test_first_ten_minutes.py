@@ -9,8 +9,8 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Locator, expect
 
-from registry.accounts import invitations
 from registry.cases import sample
+from registry.members import invitations
 from registry.models import Case, Crawl, Owner
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.site import Answer, Site as Shop

@@ -3,9 +3,9 @@
 import pytest
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import people
 from registry.cases import assigning, history
 from registry.cases.queue import NOBODY, State, Wanted, chosen
+from registry.members import people
 from registry.models import Case, CaseEvent, Owner
 from tests.assets.rows import owner
 from tests.desk.web.cases.test_queue import cases_of

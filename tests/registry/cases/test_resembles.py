@@ -5,10 +5,10 @@ from datetime import date
 
 import pytest
 
-from registry.accounts import people
 from registry.cases import decisions, queue, triage
 from registry.cases.decisions import Choice, Wish, clear, confirm, undo
 from registry.cases.queue import Sort, State, Wanted
+from registry.members import people
 from registry.models import Bundle, Capture, Case, Event, EventKind, Flood, Match, Owner, Work
 from registry.parties.parties import parties
 from registry.works.works import case_counts, counts

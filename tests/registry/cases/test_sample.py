@@ -13,7 +13,7 @@ from registry.cases import queue, sample
 from registry.cases.decisions import Choice, Wish, clear_group, decide_each
 from registry.cases.reported import report_picture
 from registry.crawls import plan
-from registry.log import keys
+from registry.keys import keys
 from registry.log.accuracy import present_accuracy
 from registry.matches.match import match_pictures
 from registry.models import (
@@ -38,6 +38,7 @@ from registry.notices.notices import draft
 from registry.parties import demands
 from registry.parties.rdap import have_asked
 from registry.reports.requests import request_report
+from registry.retention import sample_removal
 from registry.works import bulk
 from registry.works.declarations import edit
 from registry.works.exporting import Wanted, packed
@@ -139,8 +140,8 @@ def test_it_goes_wholly_and_can_come_again(inline: SyncRunner) -> None:
     decide_each(inline.services, ann, [1], Wish(Choice.CLEAR, by="ann"))
     work_on(inline, ann)
     with pytest.raises(WrongUseError, match="isn't a sample"):
-        sample.remove_sample(studio, by="ann")
-    sample.remove_sample(ann, by="ann")
+        sample_removal.remove_sample(studio, by="ann")
+    sample_removal.remove_sample(ann, by="ann")
     assert list(Owner.objects.all()) == [studio]
     assert [model.objects.count() for model in (Case, Sighting, Watch, Upload, Membership)] == [0] * 5
     assert list(Work.objects.values_list("owner", flat=True)) == [studio.pk]

@@ -10,11 +10,12 @@ from django.db.models import DateTimeField, Model
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
+from registry.bundles.witness import checkpoint_due
 from registry.crawls import due_times, schedules
 from registry.crawls.due_times import bring_back
 from registry.db import steps
 from registry.log.log import submit
-from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Picture, Watch, WitnessState
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import bring, claimed_slice, owner, photograph

@@ -13,7 +13,6 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.types import Price
-from registry.bundles.keys import change_master_key
 from registry.crawls import budgets, watching
 from registry.crawls.search_keys import (
     consent,
@@ -27,6 +26,7 @@ from registry.crawls.search_keys import (
 )
 from registry.crawls.search_services import service_of
 from registry.crawls.watches import arrange, change
+from registry.master_key import change_master_key
 from registry.models import Crawl, FrontierUrl, Inquiry, LogOpening, Owner, SearchCharge, SearchKey, Sighting, Watch
 from tests.assets.rows import owner, photograph, register
 from tests.assets.searches import (

@@ -16,7 +16,6 @@ from desk.cli.common.frame import Desk
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
-from registry.accounts import people
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import search_again
 from registry.cases.purge import purge
@@ -26,6 +25,7 @@ from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.matches import calibrations
 from registry.matches.match import match_pictures
+from registry.members import people
 from registry.models import (
     Bundle,
     Canary,

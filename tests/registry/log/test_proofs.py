@@ -13,10 +13,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.bundles.bundles import assemble
+from registry.crawls.sightings import record_of
 from registry.log import proofs
 from registry.log.history import Compared, check_against, new_origin
 from registry.log.log import submit
-from registry.log.proofs import record_of
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, LogCheckpoint, Picture, Sighting, StepState
 from tests.assets.sealed import sealed_bundle

@@ -1,9 +1,10 @@
 """Submissions get their numbers in their order, and a head is signed when the log has grown."""
 
 from exhibit.entries import EntryType
+from registry.bundles.witness import checkpoint_due
 from registry.log import sequencer
 from registry.log.log import submit
-from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
+from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry
 from workers.tasks.sync_runner import SyncRunner
 

@@ -5,8 +5,8 @@ from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, ServiceMissingError
 from registry.bundles.witness import ask_witnesses
+from registry.bundles.witnessed import Witnessed, witnessed
 from registry.log import witnesses
-from registry.log.witnessed import Witnessed, witnessed
 from registry.log.witnesses import Question
 from registry.models import AnchorReceipt, WitnessState
 from tests.assets.moody import MoodyAnchor, moody

@@ -12,13 +12,13 @@ from exhibit.comparison.derived import grade
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.picture.features import extract
-from registry.accounts import people
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.cases import decisions, queue
 from registry.cases.decisions import confirm
 from registry.matches.identify import identify
 from registry.matches.match import match_pictures
 from registry.matches.registered_works import RegisteredWorks, registered_features
+from registry.members import people
 from registry.models import Capture, Case, Match, Owner, Picture
 from tests.assets.redrawn import scene
 from tests.assets.rows import bring, claimed_slice, owner, register

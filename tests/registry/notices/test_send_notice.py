@@ -15,7 +15,7 @@ from registry.models import Notice, NoticeMail, NoticeReply, Owner, PictureRepor
 from registry.notices import agencies, mail as notice_mail, notices, replies
 from registry.notices.send_notice import send_notices
 from registry.notices.signing import file_of, send_by_mail
-from registry.notifications.mail import django_mail
+from registry.services.mail import django_mail
 from tests.assets.mail_server import MailServer, mail_server
 from tests.assets.noticed import begun, mail_by, signed
 from tests.assets.noticed_once import inline, stage, studio, two_cases

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
+from registry.events import events
 from registry.models import Delivery, Event, EventKind, Owner, Webhook
-from registry.notifications import events, webhooks
+from registry.notifications import webhooks
 from registry.notifications.deliver import ALONE, IN_TURN, PATIENCE, deliver
 from tests.assets.rows import owner
 from tests.assets.webhook_receiver import Receiver, receiver, verified

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from django.core.mail import EmailMultiAlternatives
 
-from registry.accounts import devices
 from registry.cases import decisions
+from registry.events import events
+from registry.members import devices
 from registry.models import Case, Event, EventKind, MailChoice, Membership, Role, User, Work
-from registry.notifications import events
 from registry.notifications.digests import digest_mail
-from registry.notifications.mail import drop_mails
+from registry.services.mail import drop_mails
 from tests.assets.rows import found_case, owner
 from workers.tasks.sync_runner import SyncRunner
 

@@ -6,6 +6,7 @@ import pytest
 from django.core import mail
 
 from exhibit.clock import now
+from registry.events import events, mail_choices
 from registry.models import (
     Crawl,
     Event,
@@ -16,7 +17,7 @@ from registry.models import (
     Watch,
     Work,
 )
-from registry.notifications import events, mail_choices, webhooks
+from registry.notifications import webhooks
 from tests.assets.planted import inline, planted, shop, work
 from tests.assets.shop import Shop
 from tests.assets.webhook_receiver import Receiver, receiver, verified

@@ -10,11 +10,12 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.network.guard import Guard
-from registry.accounts import invitations, people
+from registry.events import events
+from registry.events.push_browsers import add_browser
+from registry.members import invitations, people
 from registry.models import Case, Event, EventKind, Membership, Owner, PushBrowser, User
-from registry.notifications import events, news, send_push, webhooks
+from registry.notifications import news, send_push, webhooks
 from registry.notifications.deliver import PATIENCE, PAUSES
-from registry.notifications.push_browsers import add_browser
 from tests.assets.push_service import PushService, Subscriber, push_service
 from tests.assets.rows import owner
 from workers.operations.backlog import backlog

@@ -21,9 +21,10 @@ from exhibit.config.config import Config
 from exhibit.errors import RefusedError
 from exhibit.machine import blame_machine
 from exhibit.network.guard import Guard
-from registry.bundles.keys import change_master_key
 from registry.cases import decisions
 from registry.cases.record_decision import record_decision
+from registry.events import events
+from registry.master_key import change_master_key
 from registry.matches.match import match_pictures
 from registry.models import (
     Delivery,
@@ -37,7 +38,7 @@ from registry.models import (
     User,
     Webhook,
 )
-from registry.notifications import events, webhooks
+from registry.notifications import webhooks
 from registry.notifications.deliver import PATIENCE, deliver
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed_bundle

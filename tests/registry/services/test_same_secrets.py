@@ -12,7 +12,8 @@ from evidence.keys.ed25519 import FileSigner
 from exhibit.config.config import Config
 from exhibit.config.secrets import master_key, next_master_key, secret_key
 from exhibit.errors import ConfigError, ServiceMissingError
-from registry.bundles.keys import change_master_key, sealing_key, signer_of
+from registry.keys.signing_keys import sealing_key, signer_of
+from registry.master_key import change_master_key
 from registry.models import SecretMark
 from registry.services.same_secrets import check_secrets, encrypting_key, forget_marks, keep_marks
 from registry.services.services import Services
@@ -119,7 +120,7 @@ def test_a_change_that_was_interrupted_leaves_a_machine_that_starts(
     coming = next_master_key(first)
     check_secrets(first)
     with monkeypatch.context() as patched:
-        patched.setattr("registry.bundles.keys.adopt_next_master_key", _interrupted)
+        patched.setattr("registry.master_key.adopt_next_master_key", _interrupted)
         with pytest.raises(InterruptedError):
             change_master_key(Services(first), by="Ann", reason="yearly")
     check_secrets(first)

@@ -9,11 +9,11 @@ from exhibit.types import DeclaredWork
 from registry.bundles.bundles import sealed_facts
 from registry.bundles.deposits import make_deposit, sealed_deposit
 from registry.cases.purge import purge
-from registry.log.registrations import registration_of
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, Picture, Work
 from registry.pictures.retention import expire_bytes
 from registry.works import declarations
 from registry.works.declarations import attach, detach, edit
+from registry.works.registration_proofs import registration_of
 from tests.assets.rows import owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 

@@ -20,8 +20,8 @@ from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.bundles.keys import closed_keys
 from registry.configuration import load_config
+from registry.keys.signing_keys import closed_keys
 from registry.log.log import submit
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint

@@ -18,6 +18,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from registry import jobs
 from registry.cases.decisions import confirm
+from registry.events import events, mail_choices
 from registry.models import (
     AnchorReceipt,
     Event,
@@ -31,7 +32,6 @@ from registry.models import (
     UploadFile,
     User,
 )
-from registry.notifications import events, mail_choices
 from registry.reports.requests import request_report
 from registry.services.addresses import redis_url
 from registry.services.services import Services

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from desk.api.api import api
 from desk.schemas.base import Problem
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import (
     Case,
     Membership,

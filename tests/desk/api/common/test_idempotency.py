@@ -14,8 +14,8 @@ from desk.api.api import api
 from desk.api.common import idempotency as idempotency_keys
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.accounts import tokens
 from registry.db import idempotency
+from registry.members import tokens
 from registry.models import KeptAnswer, Membership, Owner, Report, Role, Scope, User
 from tests.assets.programs import Program, alice, program, studio
 from tests.assets.rows import owner

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from desk.api.common import limits
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import Owner
 from tests.assets.programs import PROBLEM, ROOT, Program, alice, file_of, studio
 

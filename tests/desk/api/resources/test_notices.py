@@ -7,7 +7,7 @@ import pytest
 
 from desk.api.api import api
 from exhibit.clock import now
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import LogSubmission, Membership, Notice, Owner, Role, Scope, User
 from registry.notices import notices
 from tests.assets.noticed import SENDER, begun, filing, signed, studio

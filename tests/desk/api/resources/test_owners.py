@@ -2,7 +2,7 @@
 
 from django.core import mail
 
-from registry.accounts import invitations
+from registry.members import invitations
 from registry.models import (
     Owner,
 )

@@ -17,7 +17,7 @@ from exhibit import clock
 from exhibit.config.config import Config
 from exhibit.entries import EntryType
 from exhibit.errors import ExhibitError, WrongUseError
-from registry.accounts import invitations, people, tokens
+from registry.members import invitations, people, tokens
 from registry.models import ApiToken, Invitation, LogOpening, Membership, Role, User
 from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner

@@ -15,15 +15,15 @@ from django.urls import reverse
 from fido2.utils import websafe_decode
 from fido2.webauthn import AttestationObject
 
-from registry.accounts import people
-from registry.log.keys import add_device_key
+from registry.keys.keys import add_device_key
+from registry.members import people
 from registry.models import Case, LogOpening, Owner, PasskeyQuestion, User
 from tests.assets.accounts import PASSWORD
 from tests.assets.noticed import answer_all, begun
 from tests.assets.passkeys import Maker
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
-from tests.registry.bundles.test_passkeys import found
+from tests.registry.keys.test_passkeys import found
 
 
 def with_passkey(site: Site) -> Visitor:

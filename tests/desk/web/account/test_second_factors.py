@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from exhibit.errors import IntegrityError
-from registry.accounts import people
+from registry.members import people
 from registry.models import User
 from tests.assets.accounts import PASSWORD, ann, browser, code_of, signed_in, try_in
 from tests.assets.rows import owner

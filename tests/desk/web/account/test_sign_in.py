@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from exhibit.clock import now
 from exhibit.config.config import Config
-from registry.accounts import devices
+from registry.members import devices
 from registry.models import User
 from tests import CHECKOUT
 from tests.assets.accounts import PASSWORD, SIGN_IN, ann, browser, link_of, signed_in, try_in

@@ -8,7 +8,7 @@ import pytest
 from exhibit import clock
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import ApiToken, LogOpening, Membership, Owner, Role, Scope, User
 from tests.assets.rows import owner
 

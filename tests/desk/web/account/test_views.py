@@ -5,7 +5,7 @@ from dataclasses import replace
 from django.test import Client, override_settings
 
 from exhibit.config.config import Config
-from registry.accounts import invitations, people
+from registry.members import invitations, people
 from registry.models import Membership, Owner, User
 from registry.notifications.invitations import operator_link
 from tests.assets.accounts import PASSWORD

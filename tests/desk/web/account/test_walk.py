@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.test import override_settings
 from playwright.sync_api import Page
 
-from registry.accounts import people
+from registry.members import people
 from registry.models import Membership, Role, User
 from tests.assets.accounts import PASSWORD, code_of
 from tests.assets.rows import owner

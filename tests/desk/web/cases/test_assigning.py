@@ -6,7 +6,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from exhibit.clock import now
-from registry.accounts import people
+from registry.members import people
 from registry.models import Case, Membership, Owner, User
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site, use_house

@@ -9,7 +9,8 @@ from django.utils.http import parse_header_parameters
 
 from desk.api.common.files import download
 from exhibit.entries import EntryType
-from registry.accounts import invitations, tokens
+from registry.events import mail_choices
+from registry.members import invitations, tokens
 from registry.models import (
     ApiToken,
     Bundle,
@@ -21,7 +22,6 @@ from registry.models import (
     Sighting,
     Watch,
 )
-from registry.notifications import mail_choices
 from registry.notifications.digests import SALT
 from registry.works.registration import remove_work
 from tests.assets.desk_scene import Scene, patterns, scene

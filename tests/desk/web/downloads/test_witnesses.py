@@ -13,8 +13,8 @@ from desk.web.downloads.packages import said_by
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.log.proofs import witnesses_of
-from registry.log.witnessed import Answer, answers_of
+from registry.bundles.proofs import witnesses_of
+from registry.bundles.witnessed import Answer, answers_of
 from registry.models import AnchorReceipt, Bundle, Case, LogCheckpoint, Owner, WitnessState
 from tests.assets.rows import owner
 from tests.assets.sealed import sealed_bundle

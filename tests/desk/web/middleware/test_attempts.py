@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.errors import RefusedError, WrongUseError
-from registry.accounts import invitations, tokens
+from registry.members import invitations, tokens
 from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
 from registry.notices import wording
 from registry.notifications import webhooks

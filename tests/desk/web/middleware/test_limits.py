@@ -2,7 +2,7 @@
 
 from django.test import Client
 
-from registry.accounts import tokens
+from registry.members import tokens
 from registry.models import Owner, User
 from tests.assets.accounts import ann
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from desk.web.middleware.reader import COOKIE
 from exhibit.config.config import Config
-from registry.accounts import devices
+from registry.members import devices
 from registry.models import User
 from tests.assets.accounts import ann, browser, signed_in, try_in
 from tests.assets.rows import found_studio, owner

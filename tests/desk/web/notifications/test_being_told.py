@@ -13,11 +13,12 @@ from pytest_django import Settings
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.accounts import devices
 from registry.cases.purge import purge
 from registry.db import steps
+from registry.events import events, mail_choices
 from registry.jobs import job_of
 from registry.matches.match import match_pictures
+from registry.members import devices
 from registry.models import (
     Case,
     Event,
@@ -31,9 +32,9 @@ from registry.models import (
     User,
 )
 from registry.notices import replies
-from registry.notifications import events, mail_choices, news
-from registry.notifications.mail import mail_folder
+from registry.notifications import news
 from registry.notifications.send_mail import send_digests
+from registry.services.mail import mail_folder
 from tests.assets.mail_server import mail_server
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers import wiring
@@ -212,7 +213,7 @@ def test_a_mail_that_lies_here_as_a_file_goes_with_a_picture_that_is_removed(inl
         mail_choices.choose(studio, person, HowOften.AT_ONCE, by="Ann")
     opened(inline, studio, 2)
     folder = mail_folder(inline.services.config)
-    with override_settings(EMAIL_BACKEND="registry.notifications.mail.MailFiles", CONFIG=inline.services.config):
+    with override_settings(EMAIL_BACKEND="registry.services.mail.MailFiles", CONFIG=inline.services.config):
         send_digests(inline.services, news.due(MailChoice, inline.services.stale_after, 100))
     mails = {path: path.read_bytes() for path in folder.glob("*.eml")}
     assert len(mails) == 2

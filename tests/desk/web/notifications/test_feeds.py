@@ -10,7 +10,8 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client, override_settings
 
 from exhibit.config.config import Config
-from registry.accounts import devices, people, tokens
+from registry.events import events, mail_choices
+from registry.members import devices, people, tokens
 from registry.models import (
     EventKind,
     LogSubmission,
@@ -18,7 +19,6 @@ from registry.models import (
     Owner,
     User,
 )
-from registry.notifications import events, mail_choices
 from tests.assets.accounts import PASSWORD, ann, browser, code_of, signed_in, try_in
 from tests.assets.rows import owner
 from tests.assets.source import flat

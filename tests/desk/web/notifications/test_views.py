@@ -5,7 +5,8 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.clock import now, rfc3339
-from registry.accounts import tokens
+from registry.events import events
+from registry.members import tokens
 from registry.models import (
     Delivery,
     EventKind,
@@ -15,7 +16,7 @@ from registry.models import (
     User,
     Webhook,
 )
-from registry.notifications import events, webhooks
+from registry.notifications import webhooks
 from tests.assets.accounts import PASSWORD, ann
 from tests.assets.rows import owner
 from tests.assets.site_browser import PHONE, Site

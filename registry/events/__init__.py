@@ -1,0 +1,1 @@
+"""Events of owners, and whom they are for: webhooks, members by mail or in browsers, feeds."""

@@ -1,0 +1,111 @@
+"""How often members are told by mail, and whose mail is due."""
+
+from datetime import datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from exhibit.clock import now
+from registry.accounts.models import Membership, Owner, User
+from registry.db import steps
+from registry.db.rows import alone_with, write
+from registry.events import events
+from registry.events.models import Event, EventKind, MailChoice
+from registry.log import audit_log
+
+TOLD = (
+    EventKind.CASE_OPENED,
+    EventKind.NOTICE_DUE,
+    EventKind.NOTICE_REPLIED,
+    EventKind.NOTICE_VISITED,
+    EventKind.CANARY_MISSED,
+    EventKind.WORK_HELD,
+    EventKind.REPORT_READY,
+    EventKind.WEBHOOK_PAUSED,
+)
+"""What a mail tells."""
+
+AT_ONCE = (EventKind.NOTICE_REPLIED,)
+"""What doesn't wait for the day or the week of a member who hasn't chosen that it should."""
+
+MORNING = time(7)
+SOONEST, AT_MOST_EVERY = timedelta(minutes=1), timedelta(minutes=15)
+"""Between two mails at once: so long after a quiet half hour, then twice what passed before the last, up to this."""
+HowOften = MailChoice.HowOften
+
+
+def choice(owner: Owner, user: User) -> MailChoice:
+    """A member's choice; once a day, where none was made."""
+    usual = {"told_until": events.newest(owner), "not_before": next_mail(user, HowOften.DAILY)}
+    return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=usual)[0]
+
+
+def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at_once: bool | None = None) -> None:
+    """Record a member's choice, of answers too where it is given.
+
+    What happened before it is told in its time, unless it was ``never``.
+    """
+    with alone_with(choice(owner, user)) as row:
+        if answers_at_once is not None and row.answers_at_once != answers_at_once:
+            write(row, answers_at_once=answers_at_once)
+            about = {"answers at once": answers_at_once, "user": user.get_username()}
+            audit_log.changed("mail choice", by=by, owner=owner, about=about)
+        if row.how_often == how_often:
+            return
+        told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
+        later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
+        write(row, how_often=how_often, told_until=told, **{**steps.afresh(), "not_before": later})
+        about = {"how often": str(how_often), "user": user.get_username()}
+        audit_log.changed("mail choice", by=by, owner=owner, about=about)
+
+
+def next_mail(user: User, how_often: str, before: datetime | None = None) -> datetime:
+    """When the next mail may go after one at this moment: in the morning of the member's day, on Mondays when weekly.
+
+    At once, the pause grows while mail follows mail; ``before`` is when the last one went.
+    """
+    if how_often == HowOften.AT_ONCE:
+        passed = now() - before if before else 2 * AT_MOST_EVERY
+        return now() + (SOONEST if passed >= 2 * AT_MOST_EVERY else min(max(2 * passed, SOONEST), AT_MOST_EVERY))
+    here = now().astimezone(zone_of(user))
+    day = here.date() + timedelta(days=0 if here.time() < MORNING else 1)
+    if how_often == HowOften.WEEKLY:
+        day += timedelta(days=-day.weekday() % 7)
+    return datetime.combine(day, MORNING, here.tzinfo)
+
+
+def hasten(owner: Owner) -> None:
+    """Have members told of what is about to be written down as soon as it has settled, unless they chose otherwise."""
+    for member in owner.memberships.select_related("user"):
+        choice(owner, member.user)
+    soon = now() + events.SETTLING
+    rows = MailChoice.objects.filter(owner=owner, answers_at_once=True, how_often__in=(HowOften.DAILY, HowOften.WEEKLY))
+    rows.filter(not_before__gt=soon).update(not_before=soon)
+
+
+def after_mail(row: MailChoice, told_until: int) -> datetime:
+    """When the next mail may go after one that told of events up to this one; soon, while an answer isn't told."""
+    until = next_mail(row.user, row.how_often, row.sent_at)
+    if not row.answers_at_once or row.how_often == HowOften.AT_ONCE:
+        return until
+    untold = Event.objects.filter(owner=row.owner, pk__gt=told_until, kind__in=AT_ONCE)
+    return min(until, now() + events.SETTLING) if untold.exists() else until
+
+
+def zone_of(user: User) -> tzinfo:
+    """Where a member's day begins: as the browser last said, or as the installation is set."""
+    return ZoneInfo(user.time_zone) if user.time_zone else timezone.get_default_timezone()
+
+
+def make_missing() -> None:
+    """Give members who have made no choice the usual one."""
+    made = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
+    for member in Membership.objects.filter(~Exists(made)).select_related("owner", "user")[:1000]:
+        choice(member.owner, member.user)
+
+
+def with_news(moment: datetime | None = None) -> Q:
+    """Choices of members who want mails and haven't been told all that there is to tell."""
+    new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
+    return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled(moment))))

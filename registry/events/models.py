@@ -1,0 +1,142 @@
+"""What happened to owners, and whom it is told: by mail, in browsers, by webhook, by feed."""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Index, Q, UniqueConstraint
+from django.utils.translation import gettext_lazy as _
+
+from registry.accounts.models import Owner, User
+from registry.db.claimable import Claimable, StepState
+from registry.db.fields import DigestField, SentenceField
+
+
+class EventKind(models.TextChoices):
+    """What is told. The names are part of the API."""
+
+    CASE_OPENED = "case.opened", _("a case was opened")
+    CASE_DECIDED = "case.decided", _("a case was decided, or opened again")
+    BUNDLE_SEALED = "bundle.sealed", _("evidence was sealed")
+    BUNDLE_WITNESSED = "bundle.witnessed", _("enough witnesses have answered for sealed evidence")
+    CANARY_MISSED = "watch.missed-canary", _("a watch missed a known copy")
+    WORK_HELD = "work.held", _("a work is held back, found on far more sites than ever")
+    REPORT_READY = "report.ready", _("a report is ready")
+    NOTICE_DUE = "notice.due", _("a notice is due to be looked at again")
+    NOTICE_REPLIED = "notice.replied", _("the addressee of a notice answered on its page")
+    NOTICE_VISITED = "notice.visited", _("after an answer that it was taken down, the places of a notice were visited")
+    WEBHOOK_PAUSED = "webhook.paused", _("a webhook didn't answer for days and was paused")
+    TEST = "test", _("a test that a member asked for")
+
+
+class Event(models.Model):
+    """Something that happened to an owner, written down in the transaction of the deed; kept for some months."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=32, choices=EventKind.choices)
+    name = models.CharField(max_length=80, blank=True, help_text="what happens once only has a name")
+    about = models.JSONField(help_text="which case, bundle, watch; plain data")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "kind", "name"], condition=~Q(name=""), name="event_once")]
+        indexes = [Index(fields=["owner", "id"], name="event_of_owner"), Index(fields=["at"], name="event_expiry")]
+
+
+class Webhook(models.Model):
+    """An address that is told of events, signed as Standard Webhooks says."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="webhooks")
+    number = models.PositiveIntegerField()
+    url = models.TextField()
+    kinds = ArrayField(models.CharField(max_length=32), help_text="of events; all, when empty")
+    identity = models.UUIDField(default=uuid.uuid4, unique=True, help_text="bound to the encrypted secret")
+    encrypted_secret = models.BinaryField()
+    made_by = models.CharField(max_length=300)
+    made_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_why = SentenceField(blank=True)
+    misses = models.PositiveIntegerField(default=0, help_text="tries in a row without a good answer")
+    failing_since = models.DateTimeField(null=True, blank=True)
+    ask_after = models.DateTimeField(null=True, blank=True, help_text="until then it is left in peace")
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "number"], name="webhook_identity")]
+
+
+class Delivery(Claimable):
+    """One event for one webhook, tried until it is taken."""
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
+    answers = models.JSONField(default=list, help_text="of the last tries: at, status, milliseconds, sentence")
+    tries = models.PositiveIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["webhook", "event"], name="delivery_identity")]
+        indexes = [
+            Index(fields=["id"], name="delivery_todo", condition=Q(state__in=["todo", "doing"])),
+            Index(fields=["webhook", "-id"], name="delivery_log"),
+        ]
+
+
+class MailChoice(Claimable):
+    """How often a member is told of an owner's matters by mail. ``not_before`` is when the next mail may go."""
+
+    class HowOften(models.TextChoices):
+        """When a mail is sent, if there is anything to tell."""
+
+        AT_ONCE = "at-once", _("at once")
+        DAILY = "daily", _("once a day")
+        WEEKLY = "weekly", _("once a week")
+        NEVER = "never", _("never")
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="mail_choices")
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="mail_choices")
+    how_often = models.CharField(max_length=8, choices=HowOften.choices, default=HowOften.DAILY)
+    answers_at_once = models.BooleanField(
+        default=True, db_default=True, help_text="an answer to a notice doesn't wait for the day or the week"
+    )
+    told_until = models.BigIntegerField(help_text="the last event that the member was told of, or needn't be")
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["user", "owner"], name="mail_choice_identity")]
+        indexes = [Index(fields=["not_before"], name="mail_choice_due", condition=Q(state="todo"))]
+
+
+class PushBrowser(Claimable):
+    """A browser in which a member has asked to be told of finds. ``not_before`` is when the next message may go."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_browsers")
+    identity = models.UUIDField(default=uuid.uuid4, unique=True, help_text="by which the browser itself is known again")
+    endpoint = models.TextField(unique=True, help_text="where its maker's service takes messages for it")
+    public_key = models.BinaryField(help_text="of the browser, an uncompressed point of P-256")
+    auth = models.BinaryField(help_text="the secret that only the browser and this row know")
+    user_agent = models.CharField(max_length=300, help_text="what it said of itself")
+    made_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True, help_text="when a message was taken last")
+    told_until = models.BigIntegerField(help_text="the last event that it was told of, or needn't be")
+    misses = models.PositiveIntegerField(default=0, help_text="tries in a row without a good answer")
+
+    class Meta:
+        indexes = [Index(fields=["not_before"], name="push_browser_due", condition=Q(state="todo"))]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is sent there any more, after tries in vain; its person can add it anew."""
+        return self.state in (StepState.DONE, StepState.FAILED)
+
+
+class Feed(models.Model):
+    """A member's address of an Atom feed. Only the digest of what stands in it is kept."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="feeds")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="feeds")
+    digest = DigestField(unique=True)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "user"], name="feed_identity")]

@@ -1,0 +1,122 @@
+"""In which browsers members are told of finds, and whose message is due."""
+
+import base64
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.errors import WrongUseError
+from exhibit.plain import one_line
+from registry.accounts.models import Owner, User
+from registry.db.rows import alone_with, there
+from registry.events import events, web_push
+from registry.events.models import Event, EventKind, PushBrowser
+from registry.log import audit_log
+from registry.services.services import Services
+
+MAX_BROWSERS = 10
+"""Browsers of a member."""
+MAX_ENDPOINT, MAX_KEY = 1_000, 200
+"""Characters that browsers may say."""
+
+
+def add_browser(
+    services: Services, user: User, endpoint: str, public_key: str, auth: str, *, user_agent: str, before: str = ""
+) -> PushBrowser:
+    """Tell a member of finds in a browser too, by what it gave; the keys are base64url.
+
+    What was found earlier isn't told. One that is known by its address, or by the identity that it had before, is as
+    new. Raises ``RefusedError`` when the address may not be reached, ``WrongUseError`` where it isn't https or is
+    somebody else's, for keys that are none, and for too many browsers.
+    """
+    if not services.config.push:
+        raise WrongUseError(_("The operator has switched push notifications off."))
+    if len(endpoint) > MAX_ENDPOINT or not endpoint.isascii() or not endpoint.lower().startswith("https://"):
+        raise WrongUseError(_("The browser gave an address that can't be used."))
+    services.guard.check_url(endpoint)
+    try:
+        point, secret = (base64.urlsafe_b64decode(text[:MAX_KEY] + "==") for text in (public_key, auth))
+        web_push.check_keys(point, secret)
+    except ValueError:
+        raise WrongUseError(_("The browser gave keys that can't be used.")) from None
+    newest = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    with alone_with(user):
+        again = _forget(user, endpoint, before)
+        if user.push_browsers.count() >= MAX_BROWSERS:
+            sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
+            raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
+        told = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
+        keys = {"public_key": point, "auth": secret}
+        row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **told})
+        if not new:
+            sentence = _("Somebody else gets notifications in this browser.")
+            raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
+        if not again:  # the log grows by browsers, not by presses
+            _tell("push browser added", row)
+    return row
+
+
+def _forget(user: User, endpoint: str, before: str) -> bool:
+    """Forget what is known of a browser that comes again; returns whether anything was."""
+    known = browser_of(user, before)
+    others = Q(pk=known.pk) if known is not None else Q()
+    return user.push_browsers.filter(Q(endpoint=endpoint) | others).delete()[0] > 0
+
+
+def browsers_of(user: User) -> QuerySet[PushBrowser]:
+    """A member's browsers, oldest first."""
+    return user.push_browsers.order_by("made_at", "pk")
+
+
+def browser_of(user: User, identity: str) -> PushBrowser | None:
+    """The member's browser that says this of itself; none where it is no such thing, or is removed."""
+    try:
+        return user.push_browsers.filter(identity=UUID(identity)).first()
+    except ValueError:
+        return None
+
+
+def remove_browser(user: User, number: int) -> None:
+    """Tell a member nothing more in one of their browsers, by its primary key; raises ``NotFoundError``."""
+    with transaction.atomic():
+        row = there(user.push_browsers.filter(pk=number).first(), _("There is no such browser."))
+        row.delete()
+        _tell("push browser removed", row)
+
+
+def skip_earlier(user: User, owner: Owner) -> None:
+    """Tell whoever becomes a member of an owner nothing of what was found before.
+
+    But for what was found since something of another owner that is still to be told: a browser is told in order.
+    """
+    newest = events.settled(owner).order_by("-pk").values_list("pk", flat=True).first() or 0
+    for row in user.push_browsers.filter(told_until__lt=newest):
+        waiting = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
+        until = newest if waiting is None else waiting.pk - 1
+        user.push_browsers.filter(pk=row.pk, told_until__lt=until).update(told_until=until)
+
+
+def with_news(moment: datetime | None = None) -> Q:
+    """Browsers of members of an owner for whom a case was opened of which they weren't told."""
+    theirs = Event.objects.filter(owner__memberships__user=OuterRef("user"), kind=EventKind.CASE_OPENED)
+    return Q(Exists(theirs.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
+
+
+def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
+    """The openings of cases of which a browser wasn't told, oldest first: event, owner, and the case's number."""
+    return list(_openings(row).filter(events.is_settled()).values_list("pk", "owner", "about__case"))
+
+
+def _openings(row: PushBrowser) -> QuerySet[Event]:
+    """The openings of cases, oldest first, of which a browser wasn't told, those too that are too young for that."""
+    theirs = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
+    return theirs.filter(pk__gt=row.told_until).order_by("pk")
+
+
+def _tell(what: str, row: PushBrowser) -> None:
+    by = row.user.get_username()
+    audit_log.changed(what, by=by, about={"user": by, "user_agent": row.user_agent})

@@ -1,0 +1,1 @@
+"""Owners' keys: sealing and document keys, device keys, and decisions signed with passkeys."""

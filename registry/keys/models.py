@@ -1,0 +1,70 @@
+"""Owners' keys, and decisions that members are asked to sign with a passkey."""
+
+from django.db import models
+
+from registry.accounts.models import Owner, User
+from registry.db.fields import DigestField
+from registry.log.models import LogSubmission
+
+
+class OwnerKey(models.Model):
+    """What all keys of owners have: a public half, and when they ceased to be used or trusted."""
+
+    public_key = models.BinaryField(unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True, help_text="since when another is used instead")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="since when nothing that it signs counts")
+    revoked_reason = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def active(self) -> bool:
+        """Whether it is used for what comes."""
+        return self.retired_at is None and self.revoked_at is None
+
+
+class SealingKey(OwnerKey):
+    """An owner's Ed25519 sealing key; the private half is encrypted with the operator's master key."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="sealing_keys")
+    encrypted_private_key = models.BinaryField()
+
+
+class DocumentKey(OwnerKey):
+    """An owner's ECDSA P-256 key for PDF signatures, encrypted in the same way, with its self-signed certificate."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="document_keys")
+    encrypted_private_key = models.BinaryField()
+    certificate = models.BinaryField(help_text="DER")
+
+
+class DeviceKey(OwnerKey):
+    """An Ed25519 key on a device of the owner's own; only its public half is known here."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="device_keys")
+    name = models.CharField(max_length=100)
+
+
+class PasskeyQuestion(models.Model):
+    """A decision that a person was asked to sign with a passkey; answered once, within minutes."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    statement = models.JSONField(help_text="what is signed; its digest is the challenge")
+    challenge = DigestField(unique=True)
+    asked_at = models.DateTimeField()
+    answer = models.TextField(blank=True, help_text="canonical JSON, once it was used")
+    key_entry = models.ForeignKey(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    entry = models.OneToOneField(
+        LogSubmission,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="passkey",
+        help_text="the decision's",
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "asked_at"], name="passkey_question_age")]

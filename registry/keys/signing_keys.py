@@ -1,0 +1,129 @@
+"""Owners' keys: made when they are first needed, unlocked with the operator's master key, and changed."""
+
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from evidence.keys.documents import DocumentKey as UnlockedDocumentKey, generate_document_key, unlock_document_key
+from evidence.keys.ed25519 import KeySigner, generate_sealing_key, unlock
+from exhibit.clock import now
+from exhibit.config.secrets import MASTER_KEY, master_keys, secret_path
+from exhibit.errors import ConfigError, IntegrityError
+from exhibit.sentences import Sentence
+from registry.accounts.models import Owner
+from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with, locked
+from registry.keys import keys, passkeys
+from registry.keys.keys import AnyKey, Use, retire, witness
+from registry.keys.models import DocumentKey, SealingKey
+from registry.keys.passkeys import Act, Answer
+from registry.services.same_secrets import encrypting_key
+from registry.services.services import Services
+
+HOLDER = "operator"  # who controls the keys made here: the operator holds the master key that unlocks them
+
+T = TypeVar("T")
+HeldKey = TypeVar("HeldKey", SealingKey, DocumentKey)
+
+
+def sealing_key(services: Services, owner: Owner) -> SealingKey:
+    """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
+    with alone_with(owner):
+        return _present(owner.sealing_keys.all()) or _new_sealing_key(services, owner)
+
+
+def signer_of(services: Services, key: SealingKey) -> KeySigner:
+    """An unlocked sealing key; raises ``IntegrityError`` when the master key doesn't fit."""
+    return _with_master_keys(services, key, lambda row, master: unlock(bytes(row.encrypted_private_key), master))
+
+
+def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
+    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none."""
+    with alone_with(owner):
+        key = _present(owner.document_keys.all()) or _new_document_key(services, owner)
+
+    def unlocked(row: DocumentKey, master: bytes) -> UnlockedDocumentKey:
+        return unlock_document_key(bytes(row.encrypted_private_key), bytes(row.certificate), master)
+
+    return _with_master_keys(services, key, unlocked)
+
+
+def closed_keys(services: Services) -> str:
+    """Why owners' sealing keys in use can't be opened here; empty when they can. Makes no secret.
+
+    After a loss those that were changed since open, and the others don't: the newest and the oldest are tried.
+    """
+    used = SealingKey.objects.filter(revoked_at=None, retired_at=None)
+    for key in used.order_by("pk")[:1].union(used.order_by("-pk")[:1]):
+        if not secret_path(services.config, MASTER_KEY).exists():
+            return Sentence("The master key isn't here.")
+        try:
+            signer_of(services, key)
+        except (IntegrityError, ConfigError) as error:
+            return error.message
+    return ""
+
+
+def still_counts(key: SealingKey) -> None:
+    """Hold a key's row until the transaction ends, so that its revocation comes before the seal or after it.
+
+    Raises ``IntegrityError`` if it was revoked since the seal was made.
+    """
+    if locked(key).revoked_at is not None:
+        raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
+
+
+def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) -> datetime:
+    """Take back the trust in a key, signed with a passkey where the owner wants it. Returns since when.
+
+    Raises ``WrongUseError`` where it does and this answer isn't one to that.
+    """
+    with transaction.atomic():
+        signed = passkeys.take(key.owner, Act.REVOKE, passkeys.of_key(key.public_key), passkey)
+        return keys.revoke(key, by=by, reason=reason, details=passkeys.details(signed))
+
+
+def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
+    """Use another sealing key or document key from now on, and return it. What the earlier one signed stands."""
+    with alone_with(owner):
+        hold(Lock.KEYS)  # before the rows, as whoever changes the master key does
+        held = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
+        for key in held.select_for_update():
+            if key.active:
+                retire(key, by=by, reason=reason)
+        return (_new_sealing_key if use is Use.SEALING else _new_document_key)(services, owner)
+
+
+def _present(keys: QuerySet[HeldKey]) -> HeldKey | None:
+    return keys.filter(revoked_at=None, retired_at=None).order_by("-pk").first()
+
+
+def _new_sealing_key(services: Services, owner: Owner) -> SealingKey:
+    hold(Lock.KEYS)
+    public, encrypted = generate_sealing_key(encrypting_key(services.config))
+    key = SealingKey.objects.create(owner=owner, public_key=public, encrypted_private_key=encrypted)
+    witness(key, "created", key.created_at)
+    return key
+
+
+def _new_document_key(services: Services, owner: Owner) -> DocumentKey:
+    hold(Lock.KEYS)
+    made = generate_document_key(owner.name, HOLDER, encrypting_key(services.config), now())
+    key = DocumentKey.objects.create(
+        owner=owner, public_key=made.public_key, encrypted_private_key=made.encrypted, certificate=made.certificate
+    )
+    witness(key, "created", key.created_at)
+    return key
+
+
+def _with_master_keys(services: Services, key: HeldKey, open_with: Callable[[HeldKey, bytes], T]) -> T:
+    """Open a key; while the master key is being changed, its row may be older than the file, or the other way round."""
+    for master in master_keys(services.config):
+        with contextlib.suppress(IntegrityError):
+            return open_with(key, master)
+    key.refresh_from_db()
+    return open_with(key, master_keys(services.config)[-1])

@@ -1,0 +1,92 @@
+"""Replacement of the operator's master key, under which the private halves of keys and other secrets are encrypted."""
+
+import contextlib
+import hashlib
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from evidence.keys.at_rest import encrypt_again
+from exhibit.config.secrets import adopt_next_master_key, master_keys, next_master_key
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError
+from registry.crawls.models import SearchKey
+from registry.db.locks import Lock, hold
+from registry.db.rows import write
+from registry.events.models import Webhook
+from registry.keys.models import DocumentKey, SealingKey
+from registry.log.log import submit
+from registry.log.models import LogOpening
+from registry.services.same_secrets import keep_next_mark
+from registry.services.services import Services
+
+_LOST = "Put secrets/master_key back from your backup. If it is lost, use other keys: exhibit key rotate"
+
+
+@dataclass(frozen=True, slots=True)
+class MasterKeyChange:
+    """What a change of the master key came to."""
+
+    keys: int  # under the new master key
+    lost: tuple[bytes, ...]  # public halves of keys no longer used that no master key opens; they stay as they are
+
+
+def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyChange:
+    """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
+
+    While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
+    before need it from the backup of that time. Raises ``IntegrityError`` for a key in use that opens with neither.
+    """
+    new = next_master_key(services.config)
+    with transaction.atomic():
+        hold(Lock.KEYS)
+        _encrypt_all(services, new)
+        _witness_change(new, by=by, reason=reason)
+        keep_next_mark(services.config)
+    changed = 1
+    while changed:  # a key was made under the old master key meanwhile
+        with transaction.atomic():
+            hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
+            changed, lost = _encrypt_all(services, new)
+            if not changed:
+                adopt_next_master_key(services.config)
+    return MasterKeyChange(SealingKey.objects.count() + DocumentKey.objects.count() - len(lost), lost)
+
+
+def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]]:
+    """Encrypt what isn't under the new master key yet; how many keys that were, and which neither opens."""
+    old, changed, lost = master_keys(services.config)[0], 0, []
+    rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
+    for row in rows:
+        present = bytes(row.encrypted_private_key)
+        try:
+            again = encrypt_again(present, old, new)
+        except IntegrityError as error:
+            if not row.active:
+                lost.append(bytes(row.public_key))
+                continue
+            named = bytes(row.public_key).hex()[:16]
+            raise IntegrityError(f"The key {named} opens with neither master key.", hint=_LOST) from error
+        if again != present:
+            write(row, encrypted_private_key=again)
+            changed += 1
+    return changed + _encrypt_secrets(old, new), tuple(lost)
+
+
+def _encrypt_secrets(old: bytes, new: bytes) -> int:
+    """The same for owners' keys for searches and the secrets of webhooks; what neither opens is as if it weren't."""
+    changed = 0
+    for model, column in ((SearchKey, "encrypted"), (Webhook, "encrypted_secret")):
+        for pk, present in model._default_manager.order_by("pk").values_list("pk", column):
+            with contextlib.suppress(IntegrityError):
+                again = encrypt_again(bytes(present), old, new)
+                if again != bytes(present):
+                    changed += model._default_manager.filter(pk=pk).update(**{column: again})
+    return changed
+
+
+def _witness_change(new: bytes, *, by: str, reason: str) -> None:
+    """Put the change into the log, once, however often it was interrupted."""
+    name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
+    if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
+        submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})

@@ -1,0 +1,1 @@
+"""People of owners: members, invitations, known browsers, tokens, and sample owners."""

@@ -1,0 +1,137 @@
+"""Links that let one person in, once: into an owner, or into the installation as its operator."""
+
+import secrets
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.accounts.models import Invitation, Membership, Owner, Role, User
+from registry.db.locks import Lock, hold
+from registry.db.rows import alone_with, there, write
+from registry.events import push_browsers
+from registry.log import audit_log
+
+DAYS = 14
+MAX_OPEN = 100
+"""Open invitations that one owner may have."""
+OPERATOR_HOURS = 24
+MAX_EMAIL = 150
+"""Characters of an address with which somebody signs in."""
+_BYTES = 32
+
+
+def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation, str]:
+    """Invite a person by the e-mail address; an earlier invitation of the same address is of no use any more.
+
+    Returns the row, and the secret of the link, which nobody can read again. Raises ``WrongUseError`` when the address
+    or the role can't be used, the person is a member already, or too many are open.
+    """
+    email = email.strip().lower()
+    check_email(email)
+    if role not in Role.values:
+        raise WrongUseError(_("Choose a role."))
+    if Membership.objects.filter(owner=owner, user__email__iexact=email).exists():
+        raise WrongUseError(_("%(email)s is a member already.") % {"email": email})
+    with alone_with(owner):
+        if open_ones(owner).exclude(email=email).count() >= MAX_OPEN:
+            raise WrongUseError(_("Too many invitations are open. Take some back first."))
+        row, secret = _made(timedelta(days=DAYS), owner=owner, email=email, role=role, by=by)
+        _tell("member invited", row, by=by)
+    return row, secret
+
+
+def check_email(email: str) -> None:
+    """Raise ``WrongUseError`` for what isn't an e-mail address, or is too long for a name to sign in with."""
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise WrongUseError(_("“%(email)s” isn't an e-mail address.") % {"email": email[:200]}) from None
+    if len(email) > MAX_EMAIL:
+        raise WrongUseError(_("This address is too long."))
+
+
+def invite_operator(*, by: str) -> str:
+    """Make the secret of the one link with which somebody becomes the operator; an earlier one is of no use then."""
+    with transaction.atomic():
+        hold(Lock.SETTINGS)
+        row, secret = _made(timedelta(hours=OPERATOR_HOURS), by=by)
+        _tell("operator invited", row, by=by)
+    return secret
+
+
+def has_operator() -> bool:
+    """Whether anybody runs the installation."""
+    return User.objects.filter(is_staff=True, is_active=True).exists()
+
+
+def open_ones(owner: Owner | None = None) -> QuerySet[Invitation]:
+    """Invitations that can still be accepted, of an owner or of all, newest first."""
+    found = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
+    return (found if owner is None else found.filter(owner=owner)).order_by("-made_at", "-pk")
+
+
+def find(secret: str) -> Invitation | None:
+    """The open invitation of a link's secret, with its owner."""
+    return open_ones().filter(digest=Digest.of(secret.encode())).select_related("owner").first()
+
+
+def accept(invitation: Invitation, user: User) -> Membership | None:
+    """Let the person in whose address was invited; ``None`` for the operator's invitation, which is for anybody.
+
+    Raises ``NotFoundError`` when it isn't open any more, ``WrongUseError`` when it is for somebody else.
+    """
+    by = user.get_username()
+    if invitation.email and invitation.email.lower() != user.email.lower():
+        raise WrongUseError(_("The invitation is for %(email)s.") % {"email": invitation.email})
+    with transaction.atomic():
+        if not open_ones().filter(pk=invitation.pk).update(accepted_at=now()):
+            raise NotFoundError(_("This invitation isn't open any more. Ask for another."))
+        if invitation.owner is None:
+            User.objects.filter(pk=user.pk).update(is_staff=True)
+            audit_log.changed("operator added", by=by, about={"user": by})
+            return None
+        usual = {"role": invitation.role}
+        joined, new = Membership.objects.get_or_create(user=user, owner=invitation.owner, defaults=usual)
+        if new:
+            push_browsers.skip_earlier(user, invitation.owner)
+            about = {"invited_by": invitation.by, "role": joined.role, "user": user.email}
+            audit_log.changed("member joined", by=by, owner=invitation.owner, about=about)
+    return joined
+
+
+def revoke(owner: Owner, number: int, *, by: str) -> None:
+    """Take one of the owner's open invitations back; raises ``NotFoundError`` when there is no such one."""
+    with transaction.atomic():
+        row = open_ones(owner).select_for_update().filter(pk=number).first()
+        row = there(row, _("There is no such invitation."))
+        write(row, revoked_at=now())
+        _tell("invitation taken back", row, by=by)
+
+
+def forget_ended() -> int:
+    """Remove invitations that were accepted, taken back or have expired; the log keeps what became of each."""
+    ended = Q(accepted_at__isnull=False) | Q(revoked_at__isnull=False) | Q(expires_at__lte=now())
+    return Invitation.objects.filter(ended).delete()[0]
+
+
+def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
+    """A new invitation in place of an earlier one; one that has expired would stand in the way too."""
+    secret, moment = secrets.token_urlsafe(_BYTES), now()
+    same = Q(owner=values.get("owner"), email=values.get("email", ""), accepted_at=None, revoked_at=None)
+    Invitation.objects.filter(same).update(revoked_at=moment)
+    row = Invitation.objects.create(
+        digest=Digest.of(secret.encode()), made_at=moment, expires_at=moment + valid, **values
+    )
+    return row, secret
+
+
+def _tell(what: str, row: Invitation, *, by: str) -> None:
+    about = {"email": row.email, "role": row.role, "until": str(row.expires_at)}
+    audit_log.changed(what, by=by, owner=row.owner, about=about)

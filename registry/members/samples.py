@@ -1,0 +1,28 @@
+"""Sample owners, examples to look around in: nothing of one is logged, told, visited, sealed or sent, and it can go."""
+
+from django.utils.translation import gettext as _
+
+from exhibit.errors import WrongUseError
+from exhibit.sentences import Sentence
+from registry.accounts.models import Membership, Owner, Role, User
+from registry.members.people import free_slug
+
+
+def sample_of(person: User) -> Owner | None:
+    """The sample that a person looks around in, if there is one."""
+    return Owner.objects.filter(sample=True, memberships__user=person).first()
+
+
+def make(person: User) -> Owner:
+    """An empty sample owner for a person, in the role of owner."""
+    name = _("Sample (%(who)s)") % {"who": person.get_username()}
+    owner = Owner.objects.create(slug=free_slug("sample"), name=name[:200], sample=True)
+    Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
+    return owner
+
+
+def refuse(owner: Owner) -> None:
+    """Raise ``WrongUseError`` for a sample: what is asked for would leave it."""
+    if owner.sample:
+        sentence = Sentence("This is a sample: nothing of it is real, so nothing of it goes out.")
+        raise WrongUseError(sentence, hint=Sentence("Do it with an owner of your own."))

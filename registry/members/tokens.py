@@ -1,0 +1,145 @@
+"""Tokens of the API: made for a member, shown once, found again by their digest, used up by time.
+
+And addresses of feeds: made for a member, shown once, revocable, good as long as the membership.
+"""
+
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from exhibit.clock import now
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from exhibit.plain import one_line
+from registry.accounts.models import SCOPES_OF, ApiToken, Membership, Owner, Role, Scope, User
+from registry.db.rows import there, write
+from registry.events.models import Feed
+from registry.log import audit_log
+
+START = "exh_"
+"""What all tokens begin with, so that scanners of leaked secrets know them."""
+MAX_DAYS = 366
+MAX_TOKENS = 50
+"""Tokens that one person may have with an owner."""
+_BYTES = 32
+_SHOWN = 10
+_MINUTE = timedelta(minutes=1)
+_FEED_BYTES = 24
+
+
+def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
+    """Make a token for a member, valid for 1 to 366 days; it permits no more than the role does at the time of use.
+
+    Returns its row, and the token itself, which nobody can read again. Raises ``WrongUseError`` for an empty name, for
+    days out of range, and for scopes that are none, unknown or beyond the role.
+    """
+    name = one_line(name)[:100]
+    if not name:
+        raise WrongUseError(_("A token needs a name."))
+    if not scopes or set(scopes) - set(permitted(owner, user)):
+        raise WrongUseError(_("Choose what the token permits, within your role."))
+    if not 1 <= days <= MAX_DAYS:
+        raise WrongUseError(_("A token is valid for 1 to 366 days."))
+    if _valid().filter(owner=owner, user=user).count() >= MAX_TOKENS:
+        raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MAX_TOKENS})
+    secret = START + secrets.token_urlsafe(_BYTES)
+    ordered = [scope.value for scope in Scope if scope in scopes]
+    told = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
+    begun = now()
+    with transaction.atomic():
+        over = begun + timedelta(days=days)
+        token = ApiToken.objects.create(owner=owner, user=user, made_at=begun, expires_at=over, **told)
+        _tell("token made", token, by=user.get_username())
+    return token, secret
+
+
+def permitted(owner: Owner, user: User) -> frozenset[Scope]:
+    """The scopes that a person's role with an owner permits at this moment; none for a stranger."""
+    rows = Membership.objects.filter(owner=owner, user=user, user__is_active=True)
+    role = rows.values_list("role", flat=True).first()
+    return frozenset() if role is None else SCOPES_OF[Role(role)]
+
+
+def find(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
+    """The valid token that a program shows, with its owner and user, and what it permits at this moment.
+
+    None for one that is unknown, expired or revoked, or whose member is none any more.
+    """
+    if not secret.startswith(START) or len(secret) > len(START) + 2 * _BYTES:
+        return None
+    row = _valid().filter(digest=Digest.of(secret.encode())).select_related("owner", "user").first()
+    if row is None:
+        return None
+    scopes = permitted(row.owner, row.user) & {Scope(scope) for scope in row.scopes}
+    return (row, scopes) if scopes else None
+
+
+def used(token: ApiToken) -> None:
+    """Note that a token was used: the time to the minute, and an entry of the log on the first use of a day."""
+    moment = now()
+    before = token.used_at
+    with transaction.atomic():
+        due = Q(used_at=None) | Q(used_at__lt=moment - _MINUTE)
+        if not ApiToken.objects.filter(due, pk=token.pk, used_at=before).update(used_at=moment):
+            return
+        if before is None or before.date() != moment.date():
+            _tell("token used", token, by=token.by)
+    token.used_at = moment
+
+
+def tokens_of(owner: Owner) -> QuerySet[ApiToken]:
+    """The owner's tokens that aren't revoked, newest first; expired ones too."""
+    return ApiToken.objects.filter(owner=owner, revoked_at=None).select_related("user").order_by("-made_at", "-pk")
+
+
+def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
+    """Let one of the owner's tokens, by its primary key, be valid no more; raises ``NotFoundError``."""
+    with transaction.atomic():
+        token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
+        token = there(token, _("There is no such token."))
+        write(token, revoked_at=now())
+        _tell("token revoked", token, by=by)
+    return token
+
+
+def revoke_all(owner: Owner, user: User, *, by: str) -> None:
+    """Let all of a person's tokens with an owner be valid no more, in the transaction of what ends them."""
+    for token in tokens_of(owner).filter(user=user):
+        revoke(owner, token.pk, by=by)
+
+
+def _valid() -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(revoked_at=None, expires_at__gt=now(), user__is_active=True)
+
+
+def _tell(what: str, token: ApiToken, *, by: str) -> None:
+    about = {"expires": token.expires_at.isoformat(), "name": token.name, "scopes": token.scopes, "token": token.pk}
+    audit_log.changed(what, by=by, owner=token.owner, about={**about, "user": token.user.get_username()})
+
+
+def make_feed(owner: Owner, user: User, *, by: str) -> str:
+    """A member's new address; the one before it ends. Returns what stands in it, which nobody can read again."""
+    secret = secrets.token_urlsafe(_FEED_BYTES)
+    with transaction.atomic():
+        fresh = {"digest": Digest.of(secret.encode()), "made_at": now()}
+        Feed.objects.update_or_create(owner=owner, user=user, defaults=fresh)
+        audit_log.changed("feed made", by=by, owner=owner, about={"user": user.get_username()})
+    return secret
+
+
+def revoke_feed(owner: Owner, user: User, *, by: str) -> None:
+    """Let a member's address lead nowhere."""
+    with transaction.atomic():
+        if Feed.objects.filter(owner=owner, user=user).delete()[0]:
+            audit_log.changed("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
+
+
+def feed_of(secret: str) -> Feed | None:
+    """The feed of an address; none when it was revoked, or its person is no member any more."""
+    rows = Feed.objects.filter(digest=Digest.of(secret.encode()), user__is_active=True).select_related("owner", "user")
+    row = rows.first()
+    return row if row is not None and row.owner.memberships.filter(user=row.user_id).exists() else None

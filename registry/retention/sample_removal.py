@@ -1,0 +1,51 @@
+"""Removal of sample owners with everything that was done in them."""
+
+from django.db import transaction
+from django.db.models import Q
+
+from exhibit.errors import WrongUseError
+from registry.accounts.models import Owner
+from registry.cases.models import Case, LedgerChange
+from registry.matches import fingerprints as vectors
+from registry.matches.models import Match
+from registry.parties.models import DemandEntry, Instalment
+from registry.pictures.models import Picture
+from registry.works.registration import remove_work
+
+
+def delete_owner(owner: Owner) -> None:
+    """Delete a sample; rows of pictures, which name nobody, stay. Raises ``WrongUseError`` for a real owner."""
+    if not owner.sample:
+        raise WrongUseError(f"{owner.name} isn't a sample.")
+    with transaction.atomic():
+        Owner.objects.select_for_update().get(pk=owner.pk)
+        entries = DemandEntry.objects.filter(demand__owner=owner)
+        entries.update(corrects=None)
+        owner.bulk_edits.update(undoes=None)
+        owner.invoices.update(cancels=None)
+        instalments = Instalment.objects.filter(invoice__owner=owner)
+        for rows in (entries, instalments, Case.objects.filter(owner=owner), LedgerChange.objects.filter(owner=owner)):
+            rows.delete()
+        for more in (
+            owner.invoices, owner.demands, owner.group_decisions, owner.watches, owner.uploads, owner.licences,
+            owner.works, owner.bulk_edits, owner.collections, owner.device_keys,
+        ):  # fmt: skip
+            more.all().delete()
+        owner.delete()
+
+
+def remove_sample(owner: Owner, *, by: str) -> None:
+    """Take a sample away with all that was done in it; raises ``WrongUseError`` for a real owner.
+
+    The bytes of its pictures expire as those of any that matched nothing.
+    """
+    with transaction.atomic():
+        seen = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
+        for work in owner.works.all() if owner.sample else ():
+            remove_work(work, by=by)
+        delete_owner(owner)
+        elsewhere = Picture.objects.filter(Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=seen)
+        gone = sorted(seen - set(elsewhere.values_list("pk", flat=True)))
+        vectors.remove_from(vectors.Collection.PICTURES, gone)
+        Match.objects.filter(found__in=gone).delete()  # nothing keeps their bytes any more
+        Picture.objects.filter(pk__in=gone).update(searched="")

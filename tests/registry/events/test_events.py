@@ -1,0 +1,65 @@
+"""Events that are written down once, whoever comes first."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from exhibit.clock import now
+from registry.events import events
+from registry.models import (
+    Delivery,
+    Event,
+    EventKind,
+    Owner,
+    Webhook,
+)
+from tests.assets.clocks import YEAR, set_clock
+from tests.assets.rows import owner
+from workers.tasks.sync_runner import SyncRunner
+
+__all__ = ["set_clock"]
+
+BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+"""Whether another connection waits for this one."""
+
+
+def record(of: Owner) -> Event | None:
+    return events.record(of, EventKind.CANARY_MISSED, {"canary": 1}, name="7/1")
+
+
+@pytest.mark.timeout(60)
+def test_of_two_who_write_the_same_event_down_at_once_one_does(transactional_db: None) -> None:
+    studio = owner("studio")
+    Webhook.objects.create(
+        owner=studio, number=1, url="https://a.example/", kinds=[], encrypted_secret=b"x", made_by="Ann", made_at=now()
+    )
+
+    def in_its_thread() -> Event | None:
+        try:
+            with transaction.atomic():
+                again = record(studio)
+                studio.refresh_from_db()  # the deed goes on
+                return again
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(), connection.cursor() as cursor:
+            assert record(studio) is not None
+            second: Future[Event | None] = pool.submit(in_its_thread)
+            cursor.execute(BLOCKED)
+            while cursor.fetchone() is None and not second.done():
+                cursor.execute(BLOCKED)
+        assert second.result(30) is None
+    assert (Event.objects.count(), Delivery.objects.count()) == (1, 1)
+
+
+def test_what_a_clock_ahead_has_dated_is_told(inline: SyncRunner, set_clock: Any) -> None:  # noqa: ANN401
+    studio = owner("studio")
+    set_clock(YEAR)
+    events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "A"})
+    set_clock(timedelta(0))
+    assert events.after(studio, 0, [EventKind.REPORT_READY])

@@ -1,0 +1,278 @@
+"""Owners' keys: used, rotated, revoked, encrypted anew, and never anywhere but in their encrypted rows."""
+
+import base64
+import copy
+import io
+import json
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import KeyUsage
+from django.core import serializers
+
+from desk.cli.common.frame import Desk
+from desk.cli.key import key_command
+from evidence.keys.at_rest import SEALING, decrypt
+from evidence.keys.ed25519 import KeySigner, unlock
+from exhibit.config.secrets import adopt_next_master_key, master_key, next_master_key
+from exhibit.entries import EntryType
+from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
+from registry.bundles.bundles import assemble
+from registry.cases.decisions import confirm, reopen
+from registry.db.locks import Lock
+from registry.keys import signing_keys
+from registry.keys.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
+from registry.keys.signing_keys import closed_keys, document_key, rotate, sealing_key, signer_of
+from registry.master_key import MasterKeyChange, change_master_key
+from registry.models import LogOpening, Owner, SealingKey
+from registry.services.services import Services
+from tests.assets.rows import owner
+from tests.assets.sealed import sealed, sealed_bundle
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def studio(inline: SyncRunner) -> Owner:
+    return owner("studio")
+
+
+def told(what: str) -> list[dict[str, Any]]:
+    """The openings of entries about keys that say this."""
+    rows = LogOpening.objects.filter(submission__type=EntryType.KEY, content__what=what).order_by("pk")
+    return [row.content for row in rows]
+
+
+def test_a_sealing_key_is_made_once_and_its_public_half_logged(inline: SyncRunner, studio: Owner) -> None:
+    key = sealing_key(inline.services, studio)
+    assert sealing_key(inline.services, studio) == key
+    public = bytes(key.public_key)
+    assert signer_of(inline.services, key).public_key == public
+    assert told("created") == [{"owner": "studio", "public": public.hex(), "use": "sealing", "what": "created"}]
+
+
+def test_after_a_rotation_another_key_seals_and_the_old_one_is_retired(inline: SyncRunner, studio: Owner) -> None:
+    old = sealing_key(inline.services, studio)
+    new = rotate(inline.services, studio, Use.SEALING, by="Ann", reason="yearly")
+    old.refresh_from_db()
+    assert sealing_key(inline.services, studio) == new != old
+    assert (old.retired_at is not None, old.revoked_at) == (True, None)
+    [opening] = told("retired")
+    assert opening["public"] == bytes(old.public_key).hex()
+    assert "yearly" not in json.dumps(opening)
+
+
+def test_a_revoked_key_seals_no_more_and_the_log_says_since_when(inline: SyncRunner, studio: Owner) -> None:
+    old = sealing_key(inline.services, studio)
+    since = revoke(old, by="Ann", reason="stolen")
+    assert revoke(old, by="Bob", reason="again") == since
+    [row] = LogOpening.objects.filter(content__what="revoked")
+    assert row.submission.time == since
+    assert sealing_key(inline.services, studio) != old
+    old.refresh_from_db()
+    assert old.revoked_reason == "stolen"
+
+
+@pytest.mark.long
+def test_a_key_that_is_revoked_while_a_bundle_is_made_seals_nothing(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sealing_key(inline.services, studio)
+
+    def revoked_meanwhile(services: Services, key: SealingKey) -> KeySigner:
+        signer = signer_of(services, key)
+        if key == first:
+            revoke(key, by="Ann", reason="stolen")
+        return signer
+
+    monkeypatch.setattr("registry.bundles.seal.signer_of", revoked_meanwhile)
+    with pytest.raises(AssertionError):
+        sealed_bundle(inline, studio)
+    bundle = studio.cases.get().bundles.get()
+    assert "revoked meanwhile" in bundle.error
+    assert bundle.seal_digest is None
+
+
+@pytest.mark.long
+def test_what_was_sealed_before_stands_and_the_next_bundle_has_the_next_key(inline: SyncRunner, studio: Owner) -> None:
+    first = sealed_bundle(inline, studio)
+    assert first.key is not None
+    revoke(first.key, by="Ann", reason="stolen")
+    reopen(first.case, by="Ann", reason="Again.")
+    confirm(inline.services, first.case, by="Ann", reason="Still a copy.")
+    second = sealed(inline, first.case.bundles.get(number=2))
+    assert second.key != first.key
+    first.refresh_from_db()
+    assert first.seal_digest is not None
+
+
+def test_a_key_for_documents_signs_with_a_certificate_that_says_who_holds_it(inline: SyncRunner, studio: Owner) -> None:
+    unlocked = document_key(inline.services, studio)
+    assert document_key(inline.services, studio).certificate == unlocked.certificate
+    certificate = unlocked.certificate
+    assert certificate.extensions.get_extension_for_class(KeyUsage).value.content_commitment
+    assert "Studio" in certificate.subject.rfc4514_string()
+    assert "held by the operator" in certificate.subject.rfc4514_string()
+    certificate.verify_directly_issued_by(certificate)
+    signature = unlocked.private.sign(b"a document", ECDSA(SHA256()))
+    unlocked.private.public_key().verify(signature, b"a document", ECDSA(SHA256()))
+    with pytest.raises(TypeError, match="isn't pickled"):
+        copy.copy(unlocked)
+
+
+def test_all_keys_open_with_a_new_master_key_alone(inline: SyncRunner, studio: Owner) -> None:
+    key, certificate = sealing_key(inline.services, studio), document_key(inline.services, studio).certificate
+    old, before = master_key(inline.services.config), bytes(key.encrypted_private_key)
+    assert change_master_key(inline.services, by="Ann", reason="an operator left") == MasterKeyChange(2, ())
+    key.refresh_from_db()
+    assert bytes(key.encrypted_private_key) != before
+    assert master_key(inline.services.config) != old
+    assert signer_of(inline.services, key).public_key == bytes(key.public_key)
+    assert document_key(inline.services, studio).certificate == certificate
+    with pytest.raises(IntegrityError):
+        decrypt(SEALING, bytes(key.encrypted_private_key), old)
+    assert len(told("changed")) == 1
+
+
+@pytest.mark.parametrize("at", ["_encrypt_all", "_witness_change", "adopt_next_master_key"])
+def test_a_change_of_the_master_key_that_broke_off_is_finished_by_the_same_command(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    key = sealing_key(inline.services, studio)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"registry.master_key.{at}", killed)
+        with pytest.raises(KeyboardInterrupt):
+            change_master_key(inline.services, by="Ann", reason="left")
+    key.refresh_from_db()
+    assert signer_of(inline.services, key).public_key == bytes(key.public_key)
+    late = sealing_key(inline.services, owner("late"))  # under the old one still
+    assert change_master_key(inline.services, by="Ann", reason="left") == MasterKeyChange(2, ())
+    for row in (key, late):
+        row.refresh_from_db()
+        assert signer_of(inline.services, row).public_key == bytes(row.public_key)
+    assert len(told("changed")) == 1
+
+
+def test_a_key_read_just_before_the_master_key_changes_opens_all_the_same(inline: SyncRunner, studio: Owner) -> None:
+    read_before = sealing_key(inline.services, studio)
+    change_master_key(inline.services, by="Ann", reason="left")
+    assert signer_of(inline.services, read_before).public_key == bytes(read_before.public_key)
+
+
+def test_without_its_master_key_no_key_opens_and_nothing_is_changed(inline: SyncRunner, studio: Owner) -> None:
+    key = sealing_key(inline.services, studio)
+    next_master_key(inline.services.config)
+    adopt_next_master_key(inline.services.config)
+    with pytest.raises(IntegrityError, match="can't be unlocked"):
+        signer_of(inline.services, key)
+    with pytest.raises(IntegrityError, match=r"neither master key.*key rotate"):
+        change_master_key(inline.services, by="Ann", reason="lost")
+    new = rotate(inline.services, studio, Use.SEALING, by="Ann", reason="lost")
+    lost = bytes(key.encrypted_private_key)
+    assert change_master_key(inline.services, by="Ann", reason="lost") == MasterKeyChange(1, (bytes(key.public_key),))
+    new.refresh_from_db()
+    key.refresh_from_db()
+    assert isinstance(new, SealingKey)
+    assert signer_of(inline.services, new).public_key == bytes(new.public_key)
+    assert bytes(key.encrypted_private_key) == lost
+    change_master_key(inline.services, by="Ann", reason="again")
+
+
+def test_it_is_told_while_keys_in_use_do_not_open(inline: SyncRunner, studio: Owner) -> None:
+    services, folder = inline.services, inline.services.config.data_dir / "secrets"
+    assert closed_keys(services) == ""
+    sealing_key(services, studio)
+    sealing_key(services, owner("other"))
+    assert closed_keys(services) == ""
+    lost = (folder / "master_key").rename(folder / "aside")
+    assert closed_keys(services) == "The master key isn't here."
+    assert not (folder / "master_key").exists()
+    master_key(services.config)
+    assert closed_keys(services) == "The key can't be unlocked."
+    rotate(services, studio, Use.SEALING, by="Ann", reason="lost")
+    assert closed_keys(services) == "The key can't be unlocked."  # the other owner's
+    (folder / "master_key").write_text("damaged")
+    assert "is damaged" in closed_keys(services)
+    lost.replace(folder / "master_key")
+
+
+@pytest.mark.parametrize(
+    ("use", "words"), [("sealing", "next seal"), ("documents", "readers of PDFs"), ("device", "No signature of it")]
+)
+def test_who_revokes_a_key_is_told_what_follows(
+    inline: SyncRunner, studio: Owner, tmp_path: Path, use: str, words: str
+) -> None:
+    desk = Desk(inline.services.config)
+    desk.__dict__["services"] = inline.services
+    sealing_key(inline.services, studio)
+    document_key(inline.services, studio)
+    add_device_key(studio, "laptop", bytes(32), by="Ann")
+    run, file = partial(CliRunner().invoke, obj=desk), str(tmp_path / "studio.pem")
+    assert run(key_command, ["certificate", file]).exit_code == 0
+    [key] = [bytes(one.public_key).hex() for one in keys_of() if use_of(one) == use]
+    revoked = run(key_command, ["revoke", key, "--reason", "stolen"])
+    assert words in revoked.output
+    again = run(key_command, ["certificate", file])
+    assert isinstance(again.exception, NotFoundError if use == "documents" else type(None))
+    if use == "documents":
+        assert "was revoked: 20" in str(again.exception)
+
+
+def test_keys_are_rotated_with_the_lock_before_the_rows(
+    inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealing_key(inline.services, studio)
+    order: list[object] = []
+    monkeypatch.setattr(signing_keys, "hold", order.append)
+    monkeypatch.setattr(signing_keys, "retire", lambda *_, **__: order.append("a row"))
+    rotate(inline.services, studio, Use.SEALING, by="Ann", reason="x")
+    assert order[:2] == [Lock.KEYS, "a row"]
+
+
+def test_a_key_is_found_by_the_first_digits_of_its_public_half(inline: SyncRunner, studio: Owner) -> None:
+    key = sealing_key(inline.services, studio)
+    public = bytes(key.public_key).hex()
+    assert key_named(studio, public[:12]) == key
+    with pytest.raises(NotFoundError):
+        key_named(owner("agency"), public[:12])
+    with pytest.raises(WrongUseError, match="at least 8"):
+        key_named(studio, public[:4])
+
+
+def test_a_device_key_is_noted_once(inline: SyncRunner, studio: Owner) -> None:
+    add_device_key(studio, "laptop", bytes(32), by="Ann")
+    with pytest.raises(WrongUseError, match="known already"):
+        add_device_key(owner("agency"), "phone", bytes(32), by="Bob")
+    assert [key.owner.slug for key in keys_of()] == ["studio"]
+
+
+@pytest.mark.long
+def test_no_private_key_is_in_a_log_a_dump_or_a_bundle(
+    inline: SyncRunner, studio: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    bundle = sealed_bundle(inline, studio)
+    unlocked = document_key(inline.services, studio)
+    rotate(inline.services, studio, Use.DOCUMENTS, by="Ann", reason="x")
+    assert bundle.key is not None
+    retire(bundle.key, by="Ann", reason="x")
+    out = io.BytesIO()
+    assemble(inline.services, bundle, out)
+    with pytest.raises(IntegrityError) as failure:
+        unlock(bytes(bundle.key.encrypted_private_key), bytes(32))
+    told = [caplog.text.encode(), out.getvalue(), str(failure.value).encode(), repr(unlocked).encode()]
+    told.append(serializers.serialize("json", [*LogOpening.objects.all(), *SealingKey.objects.all()]).encode())
+    private = decrypt(SEALING, bytes(bundle.key.encrypted_private_key), master_key(inline.services.config))
+    scalar = unlocked.private.private_numbers().private_value.to_bytes(32, "big")
+    for secret in (private, scalar, master_key(inline.services.config)):
+        for form in (secret, secret.hex().encode(), base64.b64encode(secret)[:-2]):
+            assert not any(form in text for text in told)

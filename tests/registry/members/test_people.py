@@ -1,0 +1,111 @@
+"""Owners and the accounts of people: names that nobody else has, passwords that can be used."""
+
+import pytest
+
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.members import invitations, people, tokens
+from registry.models import Membership, Owner, Role, Scope, User
+from tests.assets.rows import owner
+
+PASSWORD = "a long and good password"
+
+
+def test_an_owner_has_a_name_and_a_short_name_of_its_own(db: None) -> None:
+    assert people.add_owner("The  Stüdio & Söhne\n").slug == "the-studio-sohne"
+    assert people.add_owner("写真").slug == "owner-2"
+    refused = {
+        "THE STÜDIO & SÖHNE": "",
+        "Other": "the-studio-sohne",
+        "Another": "No Slug",
+        " ": "a",
+        "x" * 201: "b",
+        "\u3164": "c",
+    }
+    for name, slug in refused.items():
+        with pytest.raises(WrongUseError):
+            people.add_owner(name, slug=slug)
+    assert Owner.objects.count() == 2
+
+
+def test_who_adds_an_owner_is_not_told_whose_a_taken_name_is(db: None) -> None:
+    ann = people.add_member(people.add_owner("Studio"), "ann@example.org", "owner", PASSWORD).user
+    eve = people.add_member(people.add_owner("Agency"), "eve@example.org", "owner", PASSWORD).user
+    with pytest.raises(WrongUseError, match="There is an owner named"):
+        people.add_owner_of(ann, "studio")
+    with pytest.raises(WrongUseError, match="can't be used here"):
+        people.add_owner_of(eve, "studio")
+    second = people.add_owner_of(eve, "Studio!")
+    assert (second.slug, Membership.objects.get(owner=second).role) == ("studio-2", "owner")
+
+
+def test_a_known_person_keeps_the_password_and_takes_the_new_role(db: None) -> None:
+    studio = people.add_owner("Studio")
+    people.add_member(studio, "Ann@Example.org", "owner", PASSWORD)
+    people.add_member(studio, "bob@example.org", "viewer", PASSWORD)
+    people.add_member(studio, "BOB@example.org", "reviewer", "another password of Bob's")
+    bob = people.user("bob@example.org")
+    assert (bob.check_password(PASSWORD), Membership.objects.get(user=bob).role) == (True, "reviewer")
+    assert people.is_user("ANN@example.org")
+    for weak in ("short", "password", ""):
+        with pytest.raises(WrongUseError, match="password"):
+            people.change_password(bob, weak)
+    people.change_password(bob, "another password of Bob's")
+    assert people.user("bob@example.org").check_password("another password of Bob's")
+
+
+def test_an_operator_begins_with_an_owner_or_with_nothing_at_all(db: None) -> None:
+    def link() -> object:
+        return invitations.find(invitations.invite_operator(by="root"))
+
+    people.add_owner("Taken")
+    with pytest.raises(WrongUseError):
+        people.begin(link(), "ann@example.org", PASSWORD, "Taken")  # type: ignore[arg-type]
+    ann = people.begin(link(), "ann@example.org", PASSWORD, "Studio")  # type: ignore[arg-type]
+    assert people.is_operator(ann)
+    assert Membership.objects.get(user=ann).owner.name == "Studio"
+    with pytest.raises(WrongUseError, match="signs in with this address already"):
+        people.begin(link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
+    assert User.objects.count() == 1
+
+
+def joined(of: Owner, name: str, role: Role) -> User:
+    user = User.objects.create_user(f"{name}@example.org", f"{name}@example.org")
+    Membership.objects.create(owner=of, user=user, role=role)
+    return user
+
+
+def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(db: None) -> None:
+    studio = owner("studio")
+    ann, bob = joined(studio, "ann", Role.OWNER), joined(studio, "bob", Role.VIEWER)
+    with pytest.raises(WrongUseError, match="left in the role of owner"):
+        people.remove_member(studio, ann.pk, by="Ann")
+    with pytest.raises(WrongUseError, match="left in the role of owner"):
+        people.change_role(studio, ann.pk, "viewer", by="Ann")
+    people.change_role(studio, bob.pk, "owner", by="Ann")
+    User.objects.filter(pk=bob.pk).update(is_active=False)  # who can't sign in doesn't count
+    with pytest.raises(WrongUseError):
+        people.remove_member(studio, ann.pk, by="Ann")
+    User.objects.update(is_active=True)
+    people.remove_member(studio, ann.pk, by="Ann")
+    assert [one.user for one in people.members(studio)] == [bob]
+
+
+def test_whoever_leaves_leaves_no_token_behind(db: None) -> None:
+    studio = owner("studio")
+    joined(studio, "ann", Role.OWNER)
+    bob = joined(studio, "bob", Role.REVIEWER)
+    _, secret = tokens.make(studio, bob, name="script", scopes=[Scope.READ], days=1)
+    people.remove_member(studio, bob.pk, by="Ann")
+    Membership.objects.create(owner=studio, user=bob)  # and comes back
+    assert tokens.find(secret) is None
+
+
+def test_strangers_and_roles_that_there_are_not_are_refused(db: None) -> None:
+    studio, agency = owner("studio"), owner("agency")
+    ann, eve = joined(studio, "ann", Role.OWNER), joined(agency, "eve", Role.OWNER)
+    with pytest.raises(WrongUseError):
+        people.change_role(studio, ann.pk, "king", by="Ann")
+    with pytest.raises(NotFoundError):
+        people.remove_member(studio, eve.pk, by="Ann")
+    with pytest.raises(NotFoundError):
+        people.change_role(studio, eve.pk, "owner", by="Ann")

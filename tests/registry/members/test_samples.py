@@ -1,0 +1,44 @@
+"""Sample owners as rows: one a person, told apart from real ones, and deleted by whoever runs it."""
+
+import pytest
+from django.test import Client
+
+from exhibit.errors import WrongUseError
+from registry.members import samples
+from registry.models import LogSubmission, Owner, User
+from registry.retention import sample_removal
+from tests.assets.rows import owner
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.mark.django_db
+def test_a_real_owner_is_neither_refused_nor_deleted() -> None:
+    studio, person = owner("studio"), User.objects.create_user("ann")
+    samples.refuse(studio)
+    with pytest.raises(WrongUseError, match="isn't a sample"):
+        sample_removal.delete_owner(studio)
+    assert samples.sample_of(person) is None
+    made = samples.make(person)
+    assert (samples.sample_of(person), made.sample, made.name) == (made, True, "Sample (ann)")
+    with pytest.raises(WrongUseError, match="nothing of it goes out"):
+        samples.refuse(made)
+    assert not LogSubmission.objects.exists()
+    sample_removal.delete_owner(made)
+    assert list(Owner.objects.all()) == [studio]
+
+
+@pytest.mark.django_db
+def test_only_whoever_runs_it_takes_it_away(inline: SyncRunner) -> None:
+    person = User.objects.create_user("ann", "ann@example.org")
+    ann = samples.make(person)
+    eve = Client()
+    eve.force_login(User.objects.create_user("eve", "eve@example.org"))
+    assert eve.post(f"/o/{ann.slug}/sample/remove").status_code == 404
+    client = Client()
+    client.force_login(person)
+    page = client.get("/owners/").content.decode()
+    assert "Remove the sample" in page
+    assert "Add the sample" not in page
+    assert "Nothing here is real" in client.get(f"/o/{ann.slug}/works/").content.decode()
+    client.post(f"/o/{ann.slug}/sample/remove")
+    assert not Owner.objects.exists()

@@ -1,0 +1,43 @@
+"""What stands behind a work's registration grows, and its files say how they are checked."""
+
+import re
+from hashlib import sha256
+
+import pytest
+
+from evidence.formats.codec import parse_json
+from exhibit.digests import Digest
+from registry.models import LogCheckpoint, Work
+from registry.works.registration_proofs import proof_files, registration_of
+from tests.assets.rows import owner, photograph, register
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def work(inline: SyncRunner) -> Work:
+    return register(inline.services, owner("studio"), photograph(1)).work
+
+
+def test_the_proof_of_a_registration_grows_from_nothing_to_a_checkpoint(inline: SyncRunner, work: Work) -> None:
+    waiting = registration_of(work)
+    assert waiting is not None
+    assert (waiting.entry, waiting.checkpoint) == (None, None)
+    files = proof_files(inline.services, work)
+    assert sorted(files) == ["READ-ME.txt", "checkpoint", "entry.json", "inclusion.json"]
+    logged = registration_of(work)
+    assert logged is not None
+    assert (logged.entry, logged.checkpoint) == (0, LogCheckpoint.objects.get())
+    opening = parse_json(files["entry.json"], what="entry.json")["opening"]
+    assert opening["picture"] == sha256(photograph(1)).hexdigest()
+    assert proof_files(inline.services, work) == files
+
+
+def test_what_the_proofs_of_a_registration_say_to_check_is_there(inline: SyncRunner, work: Work) -> None:
+    proof_files(inline.services, work)
+    checkpoint = LogCheckpoint.objects.get()
+    for kind in ("rfc3161", "opentimestamps", "evm"):
+        checkpoint.receipts.all().delete()
+        checkpoint.receipts.create(kind=kind, witness="A", digest=Digest.of(b"checkpoint"), proof=b"proof")
+        files = proof_files(inline.services, work)
+        named = set(re.findall(r"[\w-]+\.(?:tsr|ots|json)", files["READ-ME.txt"].decode()))
+        assert named == set(files) - {"READ-ME.txt", "checkpoint"}, kind
