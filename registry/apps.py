@@ -16,7 +16,7 @@ SUBJECTS_WITH_JOBS = (
     "reports",
     "notifications",
 )
-MODULES_WITH_RECEIVERS = ("cases.assigning",)
+MODULES_WITH_RECEIVERS = ("cases.assigning", "cases.opening")
 """A subject sends a signal where a subject above it has to act."""
 
 

@@ -73,7 +73,6 @@ from registry.log.models import (
     LogOrigin,
     LogSubmission,
     LogWaiting,
-    SecretMark,
     WitnessState,
 )
 from registry.matches.models import (
@@ -116,6 +115,7 @@ from registry.pictures.models import (
 from registry.reports.models import (
     Report,
 )
+from registry.services.models import SecretMark
 from registry.works.models import (
     BulkEdit,
     Collection,

@@ -17,6 +17,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Untyped
+from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from evidence.accuracy import counts as counting
@@ -233,7 +234,7 @@ def join_counts(*, files: tuple[Path, ...], out: Path, trust: tuple[Path, ...]) 
         else:
             given.append(counting.Source(Digest.of(data), key, counts))
     joined = counting.join(given, now().date().isoformat())
-    write_file(out, counting.signed(desk.services.log, joined))
+    write_file(out, counting.signed(get_log(desk.services), joined))
     names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # of its log, and which key
     parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
     parts += [("together", joined), ("without the largest", joined.without_largest)]

@@ -21,6 +21,7 @@ from registry.edge import contributors, leases
 from registry.edge.accounts import FORMAT
 from registry.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
 from registry.edge.models import Contributor, EdgeResult
+from registry.log.own_log import get_log
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
@@ -84,7 +85,7 @@ def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) ->
 
     To each the slices are added that it has brought, none where its results were dropped.
     """
-    log = services.log
+    log = get_log(services)
     told = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
     account = {"format": FORMAT, "contributors": told, "at": rfc3339(now()), "key": log.vkey()}
     return account | {"signature": log.sign(canonical(account)).hex()}

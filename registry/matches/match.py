@@ -12,10 +12,8 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
-from registry.cases import opening
-from registry.cases.models import Capture
 from registry.db import steps
-from registry.matches import fingerprints as vectors, prints
+from registry.matches import fingerprints as vectors, keep_matches, prints
 from registry.matches.fingerprints import Collection
 from registry.matches.registered_works import RegisteredWorks
 from registry.matches.search_version import search_mark
@@ -85,13 +83,12 @@ def _finish(
     """
     proposals.propose(services, pictures, {row.pk: features for row, features in measured})
     with transaction.atomic():
-        opening.lock_pictures(pictures)
-        opening.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
-        captures = opening.open_cases(fuse=services.fuse, found=pictures)
+        keep_matches.lock_pictures(pictures)
+        keep_matches.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
+        keep_matches.matches_kept.send(None, services=services, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
-    services.enqueue(Capture, captures)
 
 
 def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
@@ -112,7 +109,7 @@ def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None
     rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
     pictures = [row.pk for row, _ in measured]
     with transaction.atomic():
-        opening.lock_pictures(pictures)
+        keep_matches.lock_pictures(pictures)
         services.descriptors.check_serving()
         vectors.keep_fingerprints(services.indexes.spaces, rows)
         infos = [features.info for _, features in measured]

@@ -9,22 +9,17 @@ from itertools import chain
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import Count
 
-from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
 from exhibit.types import Hit, Space, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
-from registry.cases import opening
-from registry.cases.models import Case
 from registry.db import steps
-from registry.matches import fingerprints as vectors
+from registry.matches import fingerprints as vectors, keep_matches
 from registry.matches.fingerprints import Collection
 from registry.matches.models import FingerprintRow, Match
-from registry.pictures import scoped
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture
@@ -33,8 +28,6 @@ MAX_FOUND = 200
 """Different pictures that the fingerprints of a work may find, all in all."""
 NEAREST = 20
 """Works for each hash and descriptor of a found picture."""
-MAX_LOOKED_AT = 20
-"""Found pictures of a case that are handed out to be compared, those seen last."""
 Pairs = list[tuple[int, int, Verification]]
 
 
@@ -59,8 +52,8 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
     return _few(pairs)
 
 
-def search_past(services: Services, row: WorkPicture) -> list[int]:
-    """Look for what was seen before by a work's stated fingerprints, once; returns captures that wait.
+def search_past(services: Services, row: WorkPicture) -> None:
+    """Look for what was seen before by a work's stated fingerprints, once.
 
     The pictures' index has to be fresh.
     """
@@ -75,33 +68,13 @@ def search_past(services: Services, row: WorkPicture) -> list[int]:
     same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
     said = resembling(*_named(services, Collection.PICTURES, near, like), same)
     with transaction.atomic():
-        opening.lock_pictures(said)
-        opening.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
-        captures = opening.open_cases(fuse=services.fuse, registered=[row.picture_id])
+        keep_matches.lock_pictures(said)
+        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
+        keep_matches.matches_kept.send(None, services=services, registered=[row.picture_id])
         row.refresh_from_db(fields=["progress"])
         row.progress = {**row.progress, "alike": len(said), "compared": len(said)}
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
-    return captures
-
-
-def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
-    """What a case found by a work's fingerprints, by address, for whoever brings the picture with the stated digest.
-
-    Raises ``WrongUseError`` for another file, or where the picture is held here, and ``NotFoundError`` for lost bytes.
-    """
-    stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
-    if digest not in stated:
-        told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
-        here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
-        raise WrongUseError(told if stated else here)
-    rows = case.case_sightings.select_related("sighting__picture").order_by(
-        F("sighting__last_seen").desc(nulls_last=True), "pk"
-    )
-    found = {row.sighting.picture: row.sighting.image_url for row in rows}
-    hidden = scoped.hidden_among(case.owner, found)
-    shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]
-    return {found[picture]: services.blobs.get(picture.digest) for picture in shown}
 
 
 def _few(pairs: Pairs) -> Pairs:

@@ -14,12 +14,11 @@ from exhibit.types import Fingerprint
 from indexer.picture.descriptor import Descriptor
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
-from registry.cases import opening
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
 from registry.descriptors import descriptors
 from registry.descriptors.models import DescriptorModel
-from registry.matches import fingerprints as vectors
+from registry.matches import fingerprints as vectors, keep_matches
 from registry.matches.fingerprints import Collection
 from registry.pictures.models import Picture
 from registry.services.services import Services
@@ -72,7 +71,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
                 raise
             gaps.append((picture.pk, str(error)))
     with transaction.atomic():
-        opening.lock_pictures(batch)
+        keep_matches.lock_pictures(batch)
         if not descriptors.is_built(row.pk):
             return False
         vectors.keep_fingerprints([descriptor.space], made)

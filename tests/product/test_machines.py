@@ -16,6 +16,7 @@ from exhibit.entries import EntryType
 from registry.cases.purge import purge
 from registry.log.history import accept_head, new_origin
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
@@ -37,7 +38,7 @@ from registry.configuration import load_config
 from registry.services.services import Services
 with transaction.atomic():
     hold(Lock.LOG)
-    print(Services(load_config()).log.checkpoint().size, flush=True)
+    print(get_log(Services(load_config())).checkpoint().size, flush=True)
     input()
 """
 Pair = tuple[SyncRunner, SyncRunner]
@@ -92,18 +93,18 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
     grow(first, 2)
     backup = transaction.savepoint()
     grow(second, 3)
-    old = second.services.log.head()
+    old = get_log(second.services).head()
     assert old is not None
     transaction.savepoint_rollback(backup)
     for machine in (first, second):
         with pytest.raises(BrokenHistoryError, match="it has signed"):
             grow(machine, 1)
-        assert "it has signed" in machine.services.log.stopped()
+        assert "it has signed" in get_log(machine.services).stopped()
     with pytest.raises(BrokenHistoryError, match="it has signed"):
         accept_head(first.services, by="Ann", reason="wishful")
     new = new_origin(first.services, by="Ann", reason="An old backup.")
     grow(second, 1)
-    head = first.services.log.head()
+    head = get_log(first.services).head()
     assert head is not None
     assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
     assert [replay(machine.services).problems for machine in pair] == [[], []]

@@ -45,7 +45,6 @@ from registry.models import (
 )
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
-from registry.services.services import Services
 from registry.works.licences import NewLicence, keep_licences
 from registry.works.registration import remove_work
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
@@ -266,7 +265,7 @@ def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = SilentAnchor()
-    monkeypatch.setattr(Services, "anchors", (silent,))
+    monkeypatch.setattr("registry.log.anchors._Anchors.of", lambda *_: (silent,))
     names = ["silent"] * 3 + ["removed"]
     rows = [
         AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.of(bytes([place])))

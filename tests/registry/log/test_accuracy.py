@@ -22,6 +22,7 @@ from registry.bundles.facts import gather
 from registry.cases import decisions
 from registry.log.accuracy import export_accuracy, present_accuracy, sign_counts
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
 from registry.matches.match import match_pictures
@@ -54,7 +55,7 @@ def cases(inline: SyncRunner) -> list[Case]:
 
 
 def trust(inline: SyncRunner) -> Trust:
-    return Trust("2026-11-20", "", (), (), (TrustedLog(inline.services.log.vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
+    return Trust("2026-11-20", "", (), (), (TrustedLog(get_log(inline.services).vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
 
 
 def decided(inline: SyncRunner, cases: list[Case]) -> None:
@@ -202,7 +203,7 @@ def test_the_counts_of_a_calibration_name_each_photograph_once_with_what_was_mis
     assert (counts.calibration, counts.pipeline, key) == (
         outcome.calibration.digest,
         PIPELINE,
-        inline.services.log.vkey(),
+        get_log(inline.services).vkey(),
     )
 
 

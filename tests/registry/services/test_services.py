@@ -13,6 +13,7 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.configuration import load_config
+from registry.log.anchors import get_anchors
 from registry.services.services import Services, contact_fields
 from tests.assets.rows import photograph
 
@@ -32,7 +33,7 @@ def test_ports_are_made_once_and_by_the_configuration(fresh: Config) -> None:
     assert services.guard.resolve("127.0.0.1", 80)
     with pytest.raises(RefusedError):
         Services(fresh).guard.resolve("127.0.0.1", 80)
-    assert services.anchors == ()
+    assert get_anchors(services) == ()
     assert services.stale_after.total_seconds() == fresh.step_timeout_seconds
 
 
