@@ -53,16 +53,20 @@ from registry.db.claimable import (
     StepTime,
 )
 from registry.db.idempotency import KeptAnswer
-from registry.descriptors.models import (
-    DescriptorChoice,
-    DescriptorGap,
-    DescriptorModel,
-)
 from registry.edge.models import (
     Contributor,
     EdgeResult,
 )
 from registry.events.models import Delivery, Event, EventKind, Feed, MailChoice, PushBrowser, Webhook
+from registry.fingerprints.models import (
+    DescriptorChoice,
+    DescriptorGap,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    MilvusCollection,
+    SpaceRow,
+)
 from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
     AddedWitness,
@@ -77,14 +81,7 @@ from registry.log.models import (
     SecretMark,
     WitnessState,
 )
-from registry.matches.models import (
-    CalibrationRow,
-    FingerprintRow,
-    IndexChange,
-    Match,
-    MilvusCollection,
-    SpaceRow,
-)
+from registry.matches.models import CalibrationRow, Match
 from registry.notices.models import (
     ClaimAnswer,
     Notice,

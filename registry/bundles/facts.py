@@ -58,7 +58,7 @@ from registry.crawls.models import Sighting
 from registry.crawls.sightings import record_of
 from registry.db.claimable import StepState
 from registry.db.rows import columns
-from registry.descriptors import descriptors
+from registry.fingerprints import descriptors
 from registry.keys.models import PasskeyQuestion
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof

@@ -63,7 +63,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
     """Keep sightings of a slice, each with the title of its page; one that its crawl has already stays as it is.
 
     Pictures that were matched before, and whose match makes this sighting a matter, are put to work again, and so are
-    those whose search isn't what a search is now by its mark (:func:`registry.matches.search_version.search_mark`).
+    those whose search isn't what a search is now by its mark (:func:`registry.works.search_version.search_mark`).
     Returns the pictures (primary keys) that now wait for their step. Must run inside a transaction.
     """
     pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at or now()) for sighting, _ in seen])

@@ -43,9 +43,9 @@ from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, R
 from registry.crawls.revisits import is_past
 from registry.crawls.sightings import record_of
 from registry.db import steps
-from registry.matches.search_version import search_mark
 from registry.services.disk import disk_is_full
 from registry.services.services import Services, contact_fields
+from registry.works.search_version import search_mark
 
 SLICE_SECONDS = 240.0
 SECONDS_OVER = 60.0  # a child that is silent about its end for so long after its time is killed

@@ -15,14 +15,15 @@ from indexer.search.candidates import hash_candidates
 from registry import jobs
 from registry.cases import opening
 from registry.db import steps
-from registry.matches import fingerprints as vectors, prints
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.matches import prints
 from registry.matches.registered_works import RegisteredWorks
-from registry.matches.search_version import search_mark
 from registry.pictures.models import Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
 from registry.works import proposals
+from registry.works.search_version import search_mark
 
 Measured = tuple[Picture, Features]
 _INFO = """

@@ -22,9 +22,10 @@ from registry.accounts import scoped
 from registry.cases import opening
 from registry.cases.models import Case
 from registry.db import steps
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Collection
-from registry.matches.models import FingerprintRow, Match
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.models import FingerprintRow
+from registry.matches.models import Match
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture

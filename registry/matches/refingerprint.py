@@ -18,10 +18,9 @@ from registry import jobs
 from registry.cases import opening
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
-from registry.descriptors import descriptors
-from registry.descriptors.models import DescriptorModel
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import descriptors, fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.models import DescriptorModel
 from registry.pictures.models import Picture
 from registry.services.services import Services
 

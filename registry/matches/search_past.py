@@ -21,8 +21,8 @@ from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
 from registry.edge import leases
+from registry.fingerprints.fingerprints import Collection
 from registry.matches import prints
-from registry.matches.fingerprints import Collection
 from registry.matches.registered_works import RegisteredWorks, note_relations, queries_of
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services

@@ -23,8 +23,8 @@ from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH
 from indexer.search.search import EXPLAINED
+from registry.fingerprints.fingerprints import Collection, pictures_of
 from registry.log.log import submit
-from registry.matches.fingerprints import Collection, pictures_of
 from registry.matches.identify import SomeWorks
 from registry.pictures.models import Picture
 from registry.services.indexes import MAX_NEAR

@@ -28,9 +28,10 @@ from registry.accounts.scoped import is_hidden
 from registry.crawls import own_places
 from registry.crawls.models import Proposal, Sighting, Watch
 from registry.db.rows import alone_with
+from registry.fingerprints.fingerprints import space_id
+from registry.fingerprints.models import FingerprintRow
 from registry.log import audit_log
-from registry.matches.fingerprints import space_id
-from registry.matches.models import FingerprintRow, Match
+from registry.matches.models import Match
 from registry.members import samples
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services

@@ -28,8 +28,8 @@ from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, columns, locked, next_number, write
+from registry.fingerprints import fingerprints as vectors
 from registry.log.log import submit
-from registry.matches import fingerprints as vectors
 from registry.pictures.models import BytesState, Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services

@@ -21,7 +21,7 @@ from registry.crawls.sightings import blocked
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with
-from registry.matches import fingerprints as vectors
+from registry.fingerprints import fingerprints as vectors
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.ownership import note

@@ -10,9 +10,9 @@ from PIL import Image
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.picture.features import extract
-from registry.descriptors.descriptors import members
+from registry.fingerprints.descriptors import members
+from registry.fingerprints.fingerprints import Collection
 from registry.matches import prints
-from registry.matches.fingerprints import Collection
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Match, Picture, PictureReport

@@ -20,8 +20,8 @@ from indexer.picture.spaces import PIPELINE
 from registry.cases.opening import keep_matches
 from registry.crawls import revisits
 from registry.db.steps import due_ids
+from registry.fingerprints import fingerprints
 from registry.jobs import JOBS
-from registry.matches import fingerprints
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
