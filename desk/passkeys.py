@@ -20,7 +20,7 @@ from fido2.webauthn import AttestedCredentialData, AuthenticationResponse, UserV
 
 from desk.attestation import attested
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import signed_decisions
 from registry.db.rows import next_number
 from registry.keys import passkeys

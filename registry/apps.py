@@ -1,6 +1,21 @@
 """The registry as a Django app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+SUBJECTS_WITH_JOBS = (
+    "works",
+    "crawls",
+    "matches",
+    "edge",
+    "cases",
+    "bundles",
+    "notices",
+    "parties",
+    "reports",
+    "notifications",
+)
 
 
 class RegistryConfig(AppConfig):
@@ -11,5 +26,7 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the receivers of signals, which subjects send to those above them."""
-        from registry.cases import assigning  # noqa: F401, PLC0415 - models can be imported from here on
+        """Declare the jobs, and connect receivers of signals that subjects send to those above them."""
+        for subject in SUBJECTS_WITH_JOBS:
+            import_module(f"registry.{subject}.jobs")
+        import_module("registry.cases.assigning")

@@ -21,7 +21,6 @@ from registry.cases.models import (
     LedgerChange,
     LedgerEffect,
     LookAlike,
-    PictureReport,
 )
 from registry.crawls.models import (
     AddressList,
@@ -108,6 +107,7 @@ from registry.pictures.models import (
     BlockedDigest,
     BytesState,
     Picture,
+    PictureReport,
     WithheldFile,
 )
 from registry.reports.models import (

@@ -54,7 +54,7 @@ def get_bundles(
     desk = open_desk()
     owner = desk.owner(named)
     made_folder(out)
-    from registry.accounts import scoped
+    from registry import scoped
 
     rows = [scoped.bundle(owner, case, number) for case in dict.fromkeys(cases)]
     if any(row.seal_digest is None for row in rows):
@@ -113,7 +113,7 @@ def to_sign(*, case: int, named: str | None, out: Path, number: int | None, as_j
     desk = open_desk()
     owner = desk.owner(named)
     made_folder(out)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.bundles import bundles
 
     row = scoped.bundle(owner, case, number)
@@ -145,7 +145,7 @@ def countersign(*, case: int, file: Path, named: str | None, number: int | None)
     """
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.bundles import bundles
 
     row = scoped.bundle(owner, case, number)
@@ -170,7 +170,7 @@ def sign(*, case: int, named: str | None, out: Path, number: int | None, as_json
     desk = open_desk()
     owner = desk.owner(named)
     made_folder(out)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.bundles import papers
 
     row = scoped.bundle(owner, case, number)

@@ -53,7 +53,7 @@ def list_cases(*, named: str | None, decision: str | None, words: str, as_json: 
     """List the cases."""
     owner = open_desk().owner(named)
     from desk.schemas import cases as schemas
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.cases import search
 
     rows = scoped.cases(owner)
@@ -100,7 +100,7 @@ def show_case(*, number: int, named: str | None, as_json: bool) -> None:
     owner = desk.owner(named)
     from desk.schemas import cases as schemas
     from desk.texts import cases
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.log import audit_log
 
     row = scoped.case(owner, number)
@@ -204,7 +204,7 @@ def ask_archive_about_case(*, number: int, named: str | None, yes: bool) -> None
     desk = open_desk()
     owner = desk.owner(named)
     from evidence.facts.elsewhere import title_of
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.cases import ask_archive
 
     row, archive = scoped.case(owner, number), title_of(ask_archive.archive_of(desk.services))
@@ -233,7 +233,7 @@ def look_at_case(*, number: int, named: str | None, picture: Path, side_by_side:
     desk = open_desk()
     owner = desk.owner(named)
     from desk.cli import compare
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.log import audit_log
     from registry.matches import prints
 
@@ -315,7 +315,7 @@ def license_cases(*, numbers: tuple[int, ...], named: str | None, licence: int, 
     desk = open_desk()
     owner = desk.owner(named)
     by = by or person()
-    from registry.accounts import scoped
+    from registry import scoped
 
     granted = scoped.licence(owner, licence)
     _decide(desk, owner, numbers, "Licensed", "LICENSE", by=by, reason=reason, licence=granted)

@@ -62,7 +62,8 @@ def import_licences(
     owner = desk.owner(named)
     from desk.schemas import licences as schemas
     from desk.texts import uploads as table_words
-    from registry import models, portions
+    from registry import models
+    from registry.cases import jobs
     from registry.works import licence_tables, licences as licence_rows, tables
 
     columns = columns_of(owner, models.ColumnMapping.Kind.LICENCES, named_columns)
@@ -91,7 +92,7 @@ def import_licences(
         note(skipped)
     kept, new = licence_rows.keep_licences(owner, read.licences, by=person())
     waiting = licence_rows.waiting_changes(owner)
-    portions.look_at_ledger(desk.services, waiting)
+    jobs.ledger(desk.services, waiting)
     licensed = models.LedgerEffect.objects.filter(change__in=waiting, what=models.LedgerEffect.What.LICENSED)
     decided = sorted(set(licensed.values_list("case__number", flat=True)))
     if as_json:
@@ -131,7 +132,7 @@ def list_licences(*, named: str | None, as_json: bool) -> None:
     """List the permitted uses."""
     owner = open_desk().owner(named)
     from desk.schemas import licences as schemas
-    from registry.accounts import scoped
+    from registry import scoped
 
     found = schemas.Licence.from_rows(scoped.licences(owner).prefetch_related("works"))
     columns = ("licence", *WORDS)

@@ -14,7 +14,7 @@ from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
 from exhibit.types import Untyped
-from registry import jobs
+from registry.models import Report
 
 if TYPE_CHECKING:
     from registry.reports import scope as scopes
@@ -57,7 +57,7 @@ def make_report(*, named: str | None, out: Path, title: str, as_json: bool, **li
     from registry.reports import requests
 
     report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))
-    desk.services.enqueue(jobs.report, [report.pk])
+    desk.services.enqueue(Report, [report.pk])
 
     def counted() -> tuple[int, int]:
         return report.progress.get("begun", 0), report.progress.get("volumes", 1)
@@ -97,7 +97,7 @@ def list_reports(*, named: str | None, as_json: bool) -> None:
     desk = open_desk()
     owner = desk.owner(named)
     from desk.schemas import downloads as schemas
-    from registry.accounts import scoped
+    from registry import scoped
 
     found = schemas.Report.from_rows(scoped.reports(owner))
 

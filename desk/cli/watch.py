@@ -152,7 +152,7 @@ def edit_watch(*, name: str, named: str | None, as_json: bool, **given: Json) ->
         raise WrongUseError("Nothing to change is named.", hint="exhibit watch edit --help says what can be changed.")
     desk = open_desk()
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.crawls import watches
 
     of = desk.owner(named)
@@ -199,7 +199,7 @@ def list_watches(*, named: str | None, as_json: bool) -> None:
     desk = open_desk()
     owner = desk.owner(named)
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped
+    from registry import scoped
 
     found = schemas.Watch.from_rows(scoped.watches(owner))
     columns = ("watch", "name", "source", "every", "next run", "last crawl")
@@ -247,7 +247,7 @@ def run_watch(*, name: str, named: str | None, everything: bool, wait: bool, as_
     """
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.crawls import plan, revisits, watching
 
     watch = scoped.watch(owner, name)
@@ -284,7 +284,7 @@ def look_at_page(*, url: str, named: str | None, wait: bool, as_json: bool) -> N
 def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as_json: bool) -> None:
     """Say that a crawl has begun, or with ``wait`` what came of it."""
     from desk.schemas import watches as schemas
-    from registry.accounts import scoped
+    from registry import scoped
 
     watch, name = crawl.watch, crawl.watch.name
     owner = watch.owner
@@ -339,7 +339,7 @@ def _falls_short(crawl: "models.Crawl") -> bool:
     from workers.operations import backlog
 
     lost = models.Picture.objects.filter(sightings__crawl=crawl, state=models.StepState.FAILED)
-    given_up = lost.exclude(backlog.settled(jobs.match))
+    given_up = lost.exclude(backlog.settled(jobs.JOBS["match"]))
     if pictures := given_up.distinct().count():
         note(f"Given up: {counted(pictures, 'picture')} not compared. Try again: exhibit retry match")
     if failed := crawl.state == models.StepState.FAILED:
@@ -436,7 +436,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
     owner = desk.owner(named)
     from desk.schemas import watches as schemas
     from desk.texts.schedules import visits_used_up
-    from registry.accounts import scoped
+    from registry import scoped
 
     watch = scoped.watch(owner, name)
     newest = scoped.crawls(owner).filter(watch=watch)
@@ -502,7 +502,7 @@ def _show_refusals(refusals: "Sequence[schemas.Refusal]") -> None:
 def pause_watch(*, name: str, named: str | None) -> None:
     """Start no more crawls of the watch NAME."""
     owner = open_desk().owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.crawls import watching
 
     watching.pause(scoped.watch(owner, name), by=person())
@@ -515,7 +515,7 @@ def pause_watch(*, name: str, named: str | None) -> None:
 def resume_watch(*, name: str, named: str | None) -> None:
     """Start crawls of the watch NAME again, at the next of its usual times."""
     owner = open_desk().owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.crawls import watching
 
     watching.resume(scoped.watch(owner, name), by=person())
@@ -529,7 +529,7 @@ def stop_watch(*, name: str, named: str | None) -> None:
     """Let the run of the watch NAME that is under way end with what it has. Its schedule stays."""
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.crawls import plan, watching
 
     crawl = watching.crawl_under_way(scoped.watch(owner, name))
@@ -550,7 +550,7 @@ def delete_watch(*, name: str, named: str | None, yes: bool) -> None:
     """Run the watch NAME no more, for good. Cases, evidence and what its runs saw stay; pausing can be undone."""
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.crawls import plan
 
     watch = scoped.watch(owner, name)

@@ -46,7 +46,7 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
             pairs.keep(registered, data, kept.Said(keep), explained, about=about, by=person())
     elif original.isdecimal():
         desk = open_desk()
-        from registry.accounts import scoped
+        from registry import scoped
         from registry.matches import why
 
         work = scoped.work(desk.owner(named), int(original))

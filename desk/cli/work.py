@@ -308,7 +308,7 @@ def show_work(*, number: int, named: str | None, as_json: bool) -> None:
     from desk.schemas import works as schemas
     from desk.texts import ownership as ownership_words, past
     from indexer.compare import wording
-    from registry.accounts import scoped
+    from registry import scoped
 
     row = scoped.work(owner, number)
     one = schemas.FullWork.from_row(row)
@@ -369,7 +369,7 @@ def write_deposits(*, numbers: tuple[int, ...], named: str | None, out: Path, as
     owner = desk.owner(named)
     made_folder(out)
     from desk.texts import ownership as ownership_words
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.works import ownership
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
@@ -424,7 +424,7 @@ def export_works(*, numbers: tuple[int, ...], named: str | None, out: Path, **wa
     desk = open_desk()
     owner = desk.owner(named)
     made_folder(out)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.works import exporting
 
     rows = [scoped.work(owner, number) for number in dict.fromkeys(numbers)]
@@ -450,7 +450,7 @@ def publish_works(*, numbers: tuple[int, ...], named: str | None, withdraw: bool
     """
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.alliance import pdq_feed
 
     for row in [scoped.work(owner, number) for number in numbers]:
@@ -467,7 +467,7 @@ def publish_works(*, numbers: tuple[int, ...], named: str | None, withdraw: bool
 def remove_works(*, numbers: tuple[int, ...], named: str | None) -> None:
     """Stop looking for copies of the works NUMBERS. Their cases and their evidence stay."""
     owner = open_desk().owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.works import registration
 
     for row in [scoped.work(owner, number) for number in numbers]:
@@ -523,7 +523,7 @@ def undo_change(*, number: int, named: str | None, as_json: bool) -> None:
     """Undo a change of many works by its NUMBER; what somebody has changed since stays as it is."""
     desk = open_desk()
     owner = desk.owner(named)
-    from registry.accounts import scoped
+    from registry import scoped
     from registry.works import bulk
 
     _tell_change(desk, bulk.undo(desk.services, scoped.bulk_edit(owner, number), by=person()), as_json=as_json)
@@ -541,11 +541,11 @@ def _assigned(text: str | None) -> tuple[str, str | None]:
 
 def _tell_change(desk: Desk, edit: "models.BulkEdit", *, as_json: bool) -> None:
     from desk.schemas import owners as schemas
-    from registry import portions
-    from registry.accounts import scoped
+    from registry import scoped
+    from registry.works import jobs
 
     while edit.state == "todo":  # a worker may have taken it: then it goes on without us
-        portions.edit_works(desk.services, [edit.pk])
+        jobs.bulk(desk.services, [edit.pk])
         edit.refresh_from_db(fields=["state"])
     one = schemas.BulkEdit.from_row(scoped.bulk_edit(edit.owner, edit.number))
     only_json(one, asked=as_json)

@@ -4,8 +4,7 @@ from pydantic import Field
 
 from desk.schemas.base import NOON, Answer, Moment
 from exhibit.types import CaseDecision
-from registry import models
-from registry.accounts import scoped
+from registry import models, scoped
 
 
 class Owner(Answer):

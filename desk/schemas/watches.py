@@ -9,8 +9,7 @@ from pydantic import ConfigDict, Field, WithJsonSchema
 
 from desk.schemas.base import NOON, Answer, Moment
 from exhibit.types import Money
-from registry import models
-from registry.accounts import scoped
+from registry import models, scoped
 from registry.crawls import budgets, canaries, crawling
 from registry.crawls.forecasts import Hosts
 from registry.crawls.schedules import WEEK, WEEKDAYS, kept

@@ -12,8 +12,7 @@ from desk.schemas.evidence import FileStatement, MetadataIssue, Receipt
 from desk.texts import ownership, uploads as upload_words
 from desk.texts.masks import masks
 from desk.texts.past import relation_in_words
-from registry import models
-from registry.accounts import scoped
+from registry import models, scoped
 from registry.works.ownership import PROBLEMS, terms
 from registry.works.relations import related_to
 

@@ -23,7 +23,6 @@ from exhibit.digests import CHUNK, Digest
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.sentences import Sentence, following
-from registry import jobs
 from registry.bundles import packages as packing
 from registry.bundles.bundles import assemble, bundle_name, sealed_case, sealed_facts
 from registry.bundles.documents import LazyPictures, languages_of
@@ -70,7 +69,7 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
 def _put_off(services: Services, package: Package) -> None:
     """Go on in another message, unless the package is another process's by now."""
     if steps.put_off(package, None):
-        services.enqueue(jobs.package, [package.pk])
+        services.enqueue(Package, [package.pk])
 
 
 def _make(services: Services, package: Package) -> int:

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from exhibit.sentences import Sentence
 from registry.accounts.models import Numbered, Owner
 from registry.cases.models import Case
 from registry.db.claimable import Claimable
@@ -10,6 +11,9 @@ from registry.keys.models import DeviceKey, SealingKey
 from registry.log.models import LogSubmission
 from registry.reports.models import Report
 from registry.works.models import Work
+
+OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
+"""Why a bundle isn't sealed that nobody wants any more."""
 
 
 class Countersignature(models.Model):

@@ -14,11 +14,10 @@ from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from indexer.draw.draw import MEDIA_TYPE, View, draw
-from registry import jobs
 from registry.bundles.documents import LazyPictures, in_each_language, languages_of
 from registry.bundles.drawings import pair_of
 from registry.bundles.facts import Gathered, absent_in, gather
-from registry.bundles.models import Bundle
+from registry.bundles.models import OPENED_AGAIN, Bundle
 from registry.cases import history, recaptures
 from registry.cases.models import Capture, Case
 from registry.crawls.models import CrawlSlice
@@ -47,14 +46,14 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
     for pk in steps.claim(Bundle, ids, services.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
         if bundle.case.decision != Case.Decision.CONFIRMED:
-            steps.fail(Bundle, pk, jobs.OPENED_AGAIN, retry=False)
+            steps.fail(Bundle, pk, OPENED_AGAIN, retry=False)
             continue
         if _is_under_way(bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
             continue
         if again := visits_anew(services, bundle.case):
             steps.wait(Bundle, pk, now() + WAIT_FOR_CAPTURES)
-            services.enqueue(jobs.capture, again, asked=True)
+            services.enqueue(Capture, again, asked=True)
             continue
         with steps.ending(Bundle, [pk]):
             try:
@@ -106,7 +105,7 @@ def _seal(services: Services, bundle: Bundle) -> None:
         if locked(bundle).state != StepState.DOING:
             return
         if (present.decision, present.decided_at) != (case.decision, case.decided_at):
-            steps.fail(Bundle, bundle.pk, jobs.OPENED_AGAIN, retry=False)
+            steps.fail(Bundle, bundle.pk, OPENED_AGAIN, retry=False)
             return
         if _is_outdated(services, case, gathered):
             steps.wait(Bundle, bundle.pk, now())

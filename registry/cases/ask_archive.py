@@ -34,8 +34,6 @@ from exhibit.network.guard import Guard
 from exhibit.network.http import read_limited
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from registry import jobs
-from registry.accounts import scoped
 from registry.alliance.signed_calls import session_for
 from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history, log_entries
@@ -49,6 +47,7 @@ from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.members import samples
+from registry.pictures import scoped
 from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
 
@@ -112,7 +111,7 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
         made = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
         history.record(case, "archive", by, ("archive-asked", {"archive": title_of(archive_of(services))}))
         log_entries.log_note(case, "archive asked", by=by, archive=archive_of(services), places=len(made))
-        services.enqueue(jobs.ask_archive, [row.pk for row in made])
+        services.enqueue(ArchiveQuestion, [row.pk for row in made])
     return made
 
 

@@ -11,9 +11,8 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.accounts.models import Membership, Owner, User
-from registry.cases import history
+from registry.cases import history, scoped
 from registry.cases.models import Case, CaseEvent
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
 from registry.db.rows import there

@@ -12,8 +12,6 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.ports import Captured
 from exhibit.sentences import Sentence, following
-from registry import jobs
-from registry.accounts import scoped
 from registry.alliance import cocaptures, web_archive
 from registry.bundles.models import Bundle
 from registry.bundles.seal import WAIT_FOR_CAPTURES
@@ -29,6 +27,7 @@ from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.notices import page_readings
+from registry.pictures import scoped
 from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
@@ -163,7 +162,7 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
     waiting = Bundle.objects.filter(case=row.case, state="todo")
     waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
-    services.enqueue(jobs.seal, list(waiting.values_list("pk", flat=True)))
+    services.enqueue(Bundle, list(waiting.values_list("pk", flat=True)))
 
 
 def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capture, Captured]]:

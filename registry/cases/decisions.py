@@ -17,13 +17,11 @@ from exhibit.digests import Digest
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
-from registry import jobs
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.alliance import web_archive
 from registry.bundles.bundles import request_bundle
 from registry.bundles.models import Bundle
-from registry.cases import history, ledger, log_entries, recaptures, signed_decisions, triage
+from registry.cases import history, ledger, log_entries, recaptures, scoped, signed_decisions, triage
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
@@ -127,8 +125,8 @@ def confirm(
             recaptures.visit_again(case, now() + undo_for)
         if undo_for:
             Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
-    services.enqueue(jobs.capture, list(case.captures.filter(state="todo").values_list("pk", flat=True)), asked=True)
-    services.enqueue(jobs.seal, [bundle.pk])
+    services.enqueue(Capture, list(case.captures.filter(state="todo").values_list("pk", flat=True)), asked=True)
+    services.enqueue(Bundle, [bundle.pk])
 
 
 def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: GroupDecision | None = None) -> None:
@@ -156,7 +154,7 @@ def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, re
         raise ConflictError(Sentence("No such case waits any more."))
     about = {"wanted": asdict(wanted), "total": total, "by": by, "reason": reason, "at": at}
     group: GroupDecision = owner.group_decisions.create(**about)
-    services.enqueue(jobs.group, [group.pk])
+    services.enqueue(GroupDecision, [group.pk])
     return group
 
 
@@ -172,7 +170,7 @@ def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
         if row.state not in UNFINISHED:  # else it goes over to that by itself
             write(row, **steps.afresh())
         row.save()
-    services.enqueue(jobs.group, [row.pk])
+    services.enqueue(GroupDecision, [row.pk])
 
 
 def decide_in_group(services: Services, group: GroupDecision, case: Case) -> None:

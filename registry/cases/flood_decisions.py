@@ -5,7 +5,6 @@ from enum import StrEnum
 from exhibit.clock import now
 from exhibit.errors import ConflictError
 from exhibit.sentences import Sentence
-from registry import jobs
 from registry.cases import opening, triage
 from registry.cases.models import Flood, FoundDay
 from registry.db.claimable import StepState
@@ -55,4 +54,4 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
         about = {"answer": str(answer), "reason": reason, "work": work.number}
         audit_log.changed("held work", by=by, owner=owner, about=about)
     if answer is Answer.OPEN:
-        services.enqueue(jobs.release, [flood.pk])
+        services.enqueue(Flood, [flood.pk])

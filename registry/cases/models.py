@@ -173,20 +173,6 @@ class LookAlike(models.Model):
         constraints = [UniqueConstraint(fields=["owner", "registered", "found"], name="look_alike_identity")]
 
 
-class PictureReport(models.Model):
-    """A found picture that a member reported as illegal: its owner sees it no more, and it is to be purged."""
-
-    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="picture_reports")
-    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="reports")
-    case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="+")
-    reported_by = models.CharField(max_length=300)
-    reason = models.TextField()
-    reported_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [UniqueConstraint(fields=["owner", "picture"], name="picture_report_identity")]
-
-
 class CaseEvent(models.Model):
     """One line of a case's history."""
 

@@ -10,8 +10,8 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, 
 
 from exhibit.periods import latest
 from exhibit.types import Decision
-from registry.accounts import scoped
 from registry.accounts.models import Owner
+from registry.cases import scoped
 from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import Standing, last_online
 from registry.cases.search import filter_by_words

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from registry import jobs
 from registry.cases import opening
 from registry.cases.models import Flood
 from registry.db import steps
@@ -26,4 +25,4 @@ def release(services: Services, ids: Sequence[int]) -> None:
                 opening.lock_pictures(pictures)
                 Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
                 steps.finish(Flood, [pk])
-            services.enqueue(jobs.match, pictures)
+            services.enqueue(Picture, pictures)

@@ -11,7 +11,7 @@ from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
 from registry.bundles.models import Package
 from registry.cases import history, log_entries
-from registry.cases.models import Case, PictureReport
+from registry.cases.models import Case
 from registry.cases.purge import purge, touched
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
@@ -19,7 +19,7 @@ from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.members import samples
 from registry.pictures.file_removal import remove_unused
-from registry.pictures.models import BytesState
+from registry.pictures.models import BytesState, PictureReport
 from registry.pictures.picture_usage import bundles_with, cases_with
 from registry.reports.models import Report
 from registry.reports.requests import clear_folder

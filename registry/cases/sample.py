@@ -17,13 +17,13 @@ from exhibit.pictures.decode import decode
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
 from indexer.edits import apply
-from registry import jobs
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.crawls.sightings import keep_sightings
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with
 from registry.members import samples
+from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.search_version import search_mark
@@ -57,7 +57,7 @@ def add_sample(services: Services, person: User) -> Owner:
         owner = samples.make(person)
         _register(services, owner, person.get_username())
         waiting = _crawled(services, owner)
-    services.enqueue(jobs.match, waiting)
+    services.enqueue(Picture, waiting)
     return owner
 
 

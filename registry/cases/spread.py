@@ -9,8 +9,8 @@ from typing import NamedTuple
 from django.db.models import BooleanField, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Trunc
 
-from registry.accounts import scoped
 from registry.accounts.models import Owner
+from registry.cases import scoped
 from registry.cases.models import Case, CaseSighting
 from registry.notices.models import NoticeCase
 from registry.parties.models import PartyLookup

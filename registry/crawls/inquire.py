@@ -10,11 +10,10 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError
 from exhibit.machine import machine_fault
 from exhibit.reasons import Reason
-from registry import jobs
 from registry.crawls import budgets, captures, inquiries, watching
 from registry.crawls.crawling import NewUrl
 from registry.crawls.inquiries import Subject
-from registry.crawls.models import Inquiry
+from registry.crawls.models import Crawl, Inquiry
 from registry.crawls.search_keys import key_of, lacking, price_of
 from registry.crawls.search_services import service_of
 from registry.db import steps
@@ -37,7 +36,7 @@ def query_search(services: Services, ids: Sequence[int]) -> None:
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
         with steps.ending(Inquiry, [pk]):
             (captures.ask_on if watching.asks_archives(row.crawl.watch) else _ask_on)(services, row)
-        services.enqueue(jobs.plan, [row.crawl_id])
+        services.enqueue(Crawl, [row.crawl_id])
 
 
 def _ask_on(services: Services, row: Inquiry) -> None:

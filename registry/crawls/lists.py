@@ -10,9 +10,8 @@ from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.network.addresses import url_key
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.accounts.models import Owner
-from registry.crawls import schedules, watching
+from registry.crawls import schedules, scoped, watching
 from registry.crawls.crawling import BULK, NewUrl, add_keyed
 from registry.crawls.models import AddressList, Crawl, Watch
 from registry.db.bulk import storable

@@ -5,12 +5,10 @@ from pathlib import Path
 
 from exhibit.errors import ServiceMissingError
 from exhibit.sentences import Sentence
-from registry import jobs
-from registry.accounts import scoped
 from registry.accounts.models import Owner
-from registry.crawls import changes, crawling, opt_outs, schedules, watching
+from registry.crawls import changes, crawling, opt_outs, schedules, scoped, watching
 from registry.crawls.known_pages import count_left_out
-from registry.crawls.models import Crawl, Watch
+from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
@@ -82,7 +80,7 @@ def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
     for crawl_id in crawl_ids:
         changes.add_due(crawl_id)
         while not full and (planned := crawling.plan_slice(crawl_id, most_urls=URLS_A_SLICE, most_hosts=HOSTS_A_SLICE)):
-            services.enqueue(jobs.slice, [planned.pk])
+            services.enqueue(CrawlSlice, [planned.pk])
         if crawling.end_crawl_if_worked_off(crawl_id):
             count_left_out(crawl_id)
             changes.conclude(crawl_id)

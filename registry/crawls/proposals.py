@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, zip_longest
 
-from registry.accounts import scoped
 from registry.accounts.models import Owner
+from registry.works import scoped
 
 MOST = 10
 """Lines that are proposed."""

@@ -11,7 +11,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
 from exhibit.types import Headers, Sighting
-from registry.cases.models import PictureReport
 from registry.crawls.elsewhere import kept
 from registry.crawls.models import Crawl, CrawlSlice, Proposal, Sighting as SightingRow, Watch
 from registry.db import steps
@@ -19,7 +18,7 @@ from registry.db.bulk import copy_into, storable
 from registry.db.claimable import StepState
 from registry.db.rows import columns
 from registry.matches.models import Match
-from registry.pictures.models import BlockedDigest, BytesState, Picture
+from registry.pictures.models import BlockedDigest, BytesState, Picture, PictureReport
 from registry.works.models import WorkPicture
 
 Place: TypeAlias = tuple[bytes, bytes, int]

@@ -34,7 +34,6 @@ from exhibit.network.addresses import host_of, registrable_domain
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from exhibit.types import Sighting
-from registry import jobs
 from registry.crawls import canaries, changes, crawling, known_pages, sightings, watching
 from registry.crawls.budgets import left, rendered
 from registry.crawls.child import crawl_child
@@ -43,6 +42,7 @@ from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, R
 from registry.crawls.revisits import is_past
 from registry.crawls.sightings import record_of
 from registry.db import steps
+from registry.pictures.models import Picture
 from registry.services.disk import disk_is_full
 from registry.services.services import Services, contact_fields
 from registry.works.search_version import search_mark
@@ -132,7 +132,7 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     leave_out(slice_id, epoch)
     waiting = counts.pop("waiting", {})
     if crawling.finish_slice(slice_id, epoch, counts=counts, suspect=suspect, opening=opening, waiting=waiting):
-        services.enqueue(jobs.plan, [row.crawl_id])
+        services.enqueue(Crawl, [row.crawl_id])
 
 
 def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, Any]:
@@ -319,7 +319,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         if batch.file is not None and batch.position:
             crawling.keep_position(row, batch.file, batch.position)
         if waiting:
-            transaction.on_commit(lambda: services.enqueue(jobs.match, waiting))
+            transaction.on_commit(lambda: services.enqueue(Picture, waiting))
     batch.pages.clear()
     batch.refused.clear()
     batch.position = ""

@@ -8,9 +8,8 @@ from crawler.site_probe import check_address
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.network.addresses import host_of, same_domain
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.accounts.models import Owner
-from registry.crawls import captures, plan, watching
+from registry.crawls import captures, plan, scoped, watching
 from registry.crawls.crawling import ARCHIVE, SEARCH
 from registry.crawls.looks import with_scheme
 from registry.crawls.models import Crawl, Watch

@@ -15,7 +15,6 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.network.addresses import host_of
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.crawls import canaries, captures, watching
 from registry.crawls.crawling import ARCHIVE, SEARCH, denials, denied
@@ -24,6 +23,7 @@ from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import check_costs
 from registry.crawls.search_services import services_for
 from registry.services.services import Services, contact_fields
+from registry.works import scoped
 from registry.works.models import Work
 
 Place = tuple[str, str]

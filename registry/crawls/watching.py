@@ -9,9 +9,8 @@ from django.db import transaction
 from exhibit.clock import now
 from exhibit.errors import ConflictError, WrongUseError
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
 from registry.accounts.models import Owner
-from registry.crawls import budgets, canaries, changes, crawling, own_places, revisits, schedules
+from registry.crawls import budgets, canaries, changes, crawling, own_places, revisits, schedules, scoped
 from registry.crawls.models import Crawl, Watch
 from registry.crawls.schedules import TimeOfDay
 from registry.db.claimable import UNFINISHED

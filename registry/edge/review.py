@@ -13,8 +13,8 @@ from crawler.formats.job import Kind, Target
 from exhibit.clock import now
 from exhibit.digests import Digest
 from indexer.picture.spaces import PHASH, PICTURE_PARTS, WHOLE
-from registry import jobs
 from registry.crawls.crawling import denied
+from registry.crawls.models import Crawl
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.edge import leases
@@ -69,7 +69,7 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
             again.update(outcome=Outcome.HERE)
             _keep(services, [row for row in theirs if row.pk not in here], said)
             steps.finish(EdgeResult, [row.pk for row in theirs])
-    services.enqueue(jobs.plan, sorted(crawls))
+    services.enqueue(Crawl, sorted(crawls))
 
 
 def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:

@@ -15,8 +15,7 @@ from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import Json
-from registry import jobs
-from registry.crawls.models import CrawlSlice, FrontierUrl
+from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
 from registry.edge import contributors, leases
 from registry.edge.accounts import FORMAT
@@ -66,8 +65,8 @@ def take(services: Services, contributor: Contributor, delivery: Mapping[str, An
         with transaction.atomic():
             leases.judge(contributors.hold(contributor), wrong=1)
         raise
-    services.enqueue(jobs.edge, came)
-    services.enqueue(jobs.plan, [crawl])
+    services.enqueue(EdgeResult, came)
+    services.enqueue(Crawl, [crawl])
     return len(came)
 
 

@@ -21,7 +21,6 @@ from indexer.edits import EDITS
 from indexer.picture.card import read_card
 from indexer.picture.descriptor import MAX_FILE_BYTES, examined
 from indexer.search.folders import files_below
-from registry import jobs
 from registry.db.rows import columns
 from registry.fingerprints import descriptors
 from registry.fingerprints.fingerprints import Collection
@@ -155,7 +154,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
         descriptors.start_building(row)
         audit_log.changed("network brought into use", by=by, about=about)
     services.descriptors.refresh()
-    services.enqueue(jobs.refingerprint, [row.pk])
+    services.enqueue(DescriptorModel, [row.pk])
     return row
 
 

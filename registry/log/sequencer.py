@@ -5,7 +5,6 @@ from django.db.models import Model
 
 from exhibit.digests import Digest
 from exhibit.ports import Anchor
-from registry import jobs
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, origins, unsequenced
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry
@@ -41,7 +40,7 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         digest = Digest.of(row.note.encode())
         asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in services.anchors]
-    services.enqueue(jobs.witness, [receipt.pk for receipt, new in asked if new])
+    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in asked if new])
     return row
 
 

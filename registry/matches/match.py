@@ -12,8 +12,8 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
-from registry import jobs
 from registry.cases import opening
+from registry.cases.models import Capture
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
@@ -92,7 +92,7 @@ def _finish(
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
-    services.enqueue(jobs.capture, captures)
+    services.enqueue(Capture, captures)
 
 
 def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:

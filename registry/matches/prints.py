@@ -18,7 +18,6 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
-from registry.accounts import scoped
 from registry.cases import opening
 from registry.cases.models import Case
 from registry.db import steps
@@ -26,6 +25,7 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import FingerprintRow
 from registry.matches.models import Match
+from registry.pictures import scoped
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture

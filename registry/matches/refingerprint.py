@@ -14,7 +14,6 @@ from exhibit.types import Fingerprint
 from indexer.picture.descriptor import Descriptor
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
-from registry import jobs
 from registry.cases import opening
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
@@ -54,7 +53,7 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
             services.descriptors.refresh()
             return
     steps.wait(DescriptorModel, row.pk, now())
-    services.enqueue(jobs.refingerprint, [row.pk])
+    services.enqueue(DescriptorModel, [row.pk])
 
 
 def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:

@@ -15,8 +15,8 @@ from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
 from indexer.search.candidates import Candidate, distinct
 from indexer.search.past import WorkQueries, is_promising, search_past
-from registry import jobs
 from registry.cases import opening
+from registry.cases.models import Capture
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
@@ -82,7 +82,7 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             services.descriptors.serving.open()
             services.indexes.refresh(Collection.PICTURES)
             services.indexes.refresh(Collection.WORKS)
-            services.enqueue(jobs.capture, _by_prints(services, claimed))
+            services.enqueue(Capture, _by_prints(services, claimed))
             found = list(_sought(services, claimed))
             _resembling(services, found)
             sought = found
@@ -161,7 +161,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
             captures = _open_cases(services, work)
             _tell(work, at_once=len(chosen))
             steps.wait(WorkPicture, work.row.pk, now())
-        services.enqueue(jobs.capture, captures)
+        services.enqueue(Capture, captures)
         return
     gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
     seen = revisits.seen_by(work.row.work.owner_id, gone)
@@ -175,7 +175,7 @@ def _search(services: Services, work: Sought, until: float) -> None:
             revisits.visit(work.row.work.owner_id, contributed)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
-    services.enqueue(jobs.capture, captures)
+    services.enqueue(Capture, captures)
 
 
 def _open_cases(services: Services, work: Sought) -> list[int]:

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 
 from exhibit.errors import NotFoundError
 from indexer.draw.draw import View
-from registry.accounts import scoped
 from registry.bundles.drawings import kept_drawing
 from registry.cases import recaptures
 from registry.cases.models import Capture, CaseSighting
@@ -19,6 +18,7 @@ from registry.cases.recaptures import Standing
 from registry.db.claimable import UNFINISHED
 from registry.notices.contents import MAX_PICTURES, CasePlace, items_of
 from registry.notices.models import Notice, NoticeReply
+from registry.pictures import scoped
 from registry.pictures.models import BytesState
 from registry.services.services import Services
 

@@ -10,7 +10,6 @@ from crawler.reading.statements import PageStatements
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
 from exhibit.sentences import Sentence
-from registry import jobs
 from registry.cases.models import Capture
 from registry.db import steps
 from registry.notices.checker import is_address
@@ -35,7 +34,7 @@ def request_reading(services: Services, visit: Capture) -> None:
     """Have the page that a visit kept read, soon; a visit that kept none needs no reading."""
     if page_of(visit):
         row, _created = PageReading.objects.get_or_create(capture=visit)
-        services.enqueue(jobs.read_page, [row.pk])
+        services.enqueue(PageReading, [row.pk])
 
 
 def read_pages(services: Services, ids: Sequence[int]) -> None:

@@ -9,8 +9,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
-from registry import jobs
-from registry.accounts import scoped
 from registry.db.fields import KeptFile
 from registry.db.rows import write
 from registry.keys import passkeys
@@ -22,6 +20,7 @@ from registry.notices.contents import Letter, items_of, keep_shown, letter
 from registry.notices.models import Notice, NoticeMail
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
+from registry.pictures import scoped
 from registry.pictures.picture_usage import cases_with
 from registry.services.mail import message_id
 from registry.services.services import Services
@@ -116,7 +115,7 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
             )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
         made = mail.ask(held, to, name, by=by)
-    services.enqueue(jobs.notice, [made.pk])
+    services.enqueue(NoticeMail, [made.pk])
     return made
 
 

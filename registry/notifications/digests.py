@@ -14,8 +14,8 @@ from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _, ngettext, pgettext
 
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped
 from registry.accounts.models import Owner
+from registry.cases import scoped
 from registry.cases.models import Case
 from registry.cases.queue import seen_between
 from registry.events.mail_choices import zone_of
@@ -24,6 +24,7 @@ from registry.members import devices
 from registry.notices.models import Notice
 from registry.notifications.webhooks import page_of
 from registry.pictures import previews
+from registry.pictures.scoped import hidden_among
 from registry.reports.requests import title_in_words
 from registry.services.addresses import absolute
 from registry.services.mail import message_id
@@ -138,7 +139,7 @@ def _pictures(
     A case whose found picture is gone or hidden has none.
     """
     shown = {case: case.shown.match for case in cases if case.shown is not None}
-    hidden = scoped.hidden_among(owner, [match.found for match in shown.values()])
+    hidden = hidden_among(owner, [match.found for match in shown.values()])
     names: dict[int, tuple[str, str]] = {}
     made: dict[str, bytes] = {}
     for case, match in shown.items():

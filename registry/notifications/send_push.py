@@ -17,10 +17,11 @@ from django.utils import translation
 from django.utils.translation import ngettext
 
 from exhibit.clock import now
-from registry.accounts import scoped
 from registry.accounts.models import Owner, User
+from registry.accounts.scoped import owners_of
 from registry.cases import queue
 from registry.cases.models import Case
+from registry.cases.scoped import cases
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.events import push_browsers, web_push
@@ -117,13 +118,13 @@ def _counted(user: User, told: Sequence[tuple[int, int, int]]) -> tuple[int, int
     new = dict[Owner, int]()
     for owner in Owner.objects.filter(pk__in=opened):
         numbers = opened[owner.pk]
-        still = scoped.cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True)
+        still = cases(owner).filter(number__in=numbers, decision=Case.Decision.OPEN, waits=True)
         if count := still.count():
             new[owner] = count
     if len(new) == 1:
         ((owner, count),) = new.items()
         return count, queue.left(owner), f"/o/{owner.slug}{PAGE}"
-    return sum(new.values()), sum(map(queue.left, scoped.owners_of(user).filter(sample=False))), PAGE
+    return sum(new.values()), sum(map(queue.left, owners_of(user).filter(sample=False))), PAGE
 
 
 def _words(user: User, new: int, waiting: int, page: str) -> bytes:

@@ -23,7 +23,6 @@ from exhibit.errors import RefusedError, WrongUseError
 from exhibit.machine import machine_fault
 from exhibit.network.http import guarded_session
 from exhibit.sentences import Sentence
-from registry import jobs
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
@@ -129,13 +128,13 @@ def resume(services: Services, row: Webhook, *, by: str) -> None:
             audit_log.changed("webhook resumed", by=by, owner=row.owner, about={"webhook": row.number})
         waiting = row.deliveries.filter(state=StepState.TODO)
         waiting.update(not_before=None, held_since=None)
-    services.enqueue(jobs.deliver, list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
+    services.enqueue(Delivery, list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_FIRST]))
 
 
 def send_again(services: Services, delivery: Delivery) -> None:
     """Send a message once more, under its name; receivers know by it that it is the same."""
     Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.afresh())
-    services.enqueue(jobs.deliver, [delivery.pk])
+    services.enqueue(Delivery, [delivery.pk])
 
 
 def message_of(services: Services, row: Webhook, event: Event) -> Message:

@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce, Greatest, TruncDate
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped
 from registry.accounts.models import Owner
+from registry.cases import scoped
 from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import last_online
 from registry.db import steps

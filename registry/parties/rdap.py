@@ -20,7 +20,6 @@ from exhibit.errors import ExhibitError, WrongUseError, passes
 from exhibit.network.addresses import registered_name
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import plain
-from registry import jobs
 from registry.accounts.models import Owner
 from registry.members import samples
 from registry.notices.checker import is_address
@@ -47,7 +46,7 @@ def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> Part
     if not services.config.rdap_url:
         raise WrongUseError(_("Registries are asked for nobody here."), hint=_("The operator sets rdap_url."))
     row = parties.look_up(owner, party, by=by)
-    services.enqueue(jobs.lookup, [row.pk])
+    services.enqueue(PartyLookup, [row.pk])
     return row
 
 

@@ -1,7 +1,9 @@
 """Image contents, whoever has them."""
 
 from django.db import models
+from django.db.models import UniqueConstraint
 
+from registry.accounts.models import Owner
 from registry.db.claimable import Claimable
 from registry.db.fields import DigestField
 
@@ -60,3 +62,17 @@ class BlockedDigest(models.Model):
     digest = DigestField(unique=True)
     reason = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+
+class PictureReport(models.Model):
+    """A found picture that a member reported as illegal: its owner sees it no more, and it is to be purged."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="picture_reports")
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="reports")
+    case = models.ForeignKey("registry.Case", on_delete=models.CASCADE, related_name="+")
+    reported_by = models.CharField(max_length=300)
+    reason = models.TextField()
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["owner", "picture"], name="picture_report_identity")]

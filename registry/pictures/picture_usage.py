@@ -9,11 +9,11 @@ from evidence.facts.case import CaseFacts
 from evidence.formats.codec import FormatError
 from evidence.formats.records import UNDONE, inline_bodies, read_response, read_warc
 from exhibit.digests import Digest
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.bundles.models import Bundle
 from registry.cases.models import ArchiveQuestion, Capture, Case
 from registry.matches.models import Match
+from registry.pictures import scoped
 from registry.pictures.file_removal import as_they_lie
 from registry.services.services import Services
 

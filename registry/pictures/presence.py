@@ -7,8 +7,8 @@ from datetime import datetime
 from evidence.facts.case import Absence
 from exhibit.digests import Digest
 from registry.accounts.models import Owner
-from registry.cases.models import Capture, PictureReport
-from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
+from registry.cases.models import Capture
+from registry.pictures.models import BlockedDigest, BytesState, Picture, PictureReport, WithheldFile
 from registry.pictures.picture_usage import captured_files, visits_with
 from registry.services.services import Services
 

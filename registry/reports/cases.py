@@ -9,7 +9,6 @@ from evidence.facts.case import CaseFacts, PictureFacts
 from exhibit.digests import Digest
 from indexer.draw.draw import View
 from indexer.draw.pair import MAX_SIDE
-from registry.accounts import scoped
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.documents import LazyPictures
 from registry.bundles.drawings import kept_drawing
@@ -20,6 +19,7 @@ from registry.cases import recaptures
 from registry.cases.models import Case
 from registry.crawls.models import Sighting
 from registry.log.proofs import sequence_of
+from registry.pictures import scoped
 from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services
 

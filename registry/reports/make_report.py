@@ -20,11 +20,10 @@ from evidence.documents.report.pdf import CARD_SIDE, PICTURE_SIDE
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
-from registry import jobs
-from registry.accounts import scoped
 from registry.bundles.documents import languages_of
 from registry.bundles.facts import software
 from registry.bundles.sentences import not_checked
+from registry.cases import scoped
 from registry.crawls.models import Sighting
 from registry.db import steps
 from registry.db.claimable import StepState
@@ -69,7 +68,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
                     continue
                 remove_unused(services, files)
             steps.wait(Report, pk, now())
-            services.enqueue(jobs.report, [pk])
+            services.enqueue(Report, [pk])
 
 
 def _make(services: Services, report: Report) -> list[KeptFile] | None:

@@ -15,11 +15,13 @@ from evidence.facts.case import LANGUAGES
 from evidence.formats.codec import from_plain, to_plain
 from exhibit.errors import WrongUseError
 from exhibit.types import CaseDecision
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.cases.models import Case, CaseSighting
+from registry.cases.scoped import cases
 from registry.crawls.models import Crawl
+from registry.crawls.scoped import crawls, watch
 from registry.works.models import Work
+from registry.works.scoped import works
 
 EVERYTHING = ReportScope()  # all watches, works and times, and every case that wasn't cleared
 MAX_NUMBER = 9
@@ -50,8 +52,8 @@ def check(owner: Owner, wanted: Wanted) -> None:
     if len(scope.works) > MAX_WORKS:
         raise _too_many_works()
     if scope.watch:
-        scoped.watch(owner, scope.watch)
-    found = set(scoped.works(owner).filter(number__in=scope.works).values_list("number", flat=True))
+        watch(owner, scope.watch)
+    found = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
     if missing := sorted(set(scope.works) - found):
         sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
         raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
@@ -74,7 +76,7 @@ def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
 
 def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
     """The same, with those of every decision; without what only resembles a work until a person makes it a case."""
-    rows = scoped.cases(owner).filter(resembles=False)
+    rows = cases(owner).filter(resembles=False)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
     seen = seen_in(owner, scope, zone)
@@ -95,7 +97,7 @@ def seen_in(owner: Owner, scope: ReportScope, zone: str) -> Q:
 
 def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
     """The crawls whose coverage a report states, oldest first."""
-    rows = scoped.crawls(owner).order_by("started_at", "pk")
+    rows = crawls(owner).order_by("started_at", "pk")
     if scope.watch:
         rows = rows.filter(watch__name=scope.watch)
     if scope.first:
@@ -113,7 +115,7 @@ def period_of(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime 
 
 def works_in(owner: Owner, scope: ReportScope) -> QuerySet[Work]:
     """The works that a report is about, by number."""
-    rows = scoped.works(owner).order_by("number")
+    rows = works(owner).order_by("number")
     return rows.filter(number__in=scope.works) if scope.works else rows
 
 

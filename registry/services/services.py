@@ -13,10 +13,11 @@ from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
 from exhibit.ports import Anchor, Capturer, Signer
 from exhibit.types import Space
-from registry.jobs import Job
 from registry.services.stores import WITHHELD, Rooms, SharedObjects, log_head, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
+    from django.db.models import Model
+
     from evidence.log.append_only import Log
     from exhibit.files.bucket import NamedObjects
     from exhibit.pictures.decode import Limits
@@ -31,13 +32,13 @@ Queued = Callable[[str], int]
 
 
 class Enqueue(Protocol):
-    """Says that rows wait for a job. Only a hint: the tick finds them anyway."""
+    """Asks workers to do the job of some rows soon. Only a hint: the periodic search finds waiting rows anyway."""
 
-    def __call__(self, job: Job, ids: Sequence[int], *, asked: bool = False) -> None:
-        """Say it; ``asked`` where a person waits for them."""
+    def __call__(self, rows: "type[Model]", ids: Sequence[int], /, *, asked: bool = False) -> None:
+        """Ask for it; ``asked`` where a person waits for them."""
 
 
-def leave_to_the_tick(job: Job, ids: Sequence[int], *, asked: bool = False) -> None:
+def leave_to_the_tick(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
     """For processes that leave everything to the tick."""
 
 

@@ -15,14 +15,13 @@ from django.utils.translation import gettext as _
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork, Json
-from registry import jobs
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with, next_number
 from registry.log.log import submit_all
 from registry.services.services import Services
+from registry.works import scoped
 from registry.works.collections import PUT, TAKE, make_collection, named
 from registry.works.declarations import checked, declaration_of
 from registry.works.models import BulkEdit, Collection, Work, WorkChange
@@ -113,7 +112,7 @@ def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: ob
             change_portion(made.pk)
         else:
             BulkEdit.objects.filter(pk=made.pk).update(state=StepState.TODO)
-            services.enqueue(jobs.bulk, [made.pk])
+            services.enqueue(BulkEdit, [made.pk])
     made.refresh_from_db()
     return made
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped
 from registry.accounts.models import Owner
+from registry.works import scoped
 from registry.works.headings import aliases_of
 from registry.works.licences import NewLicence, checked
 from registry.works.models import Work

@@ -24,7 +24,6 @@ from exhibit.types import Decision
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH, WHOLE
 from registry.accounts.models import Owner
-from registry.accounts.scoped import is_hidden
 from registry.crawls import own_places
 from registry.crawls.models import Proposal, Sighting, Watch
 from registry.db.rows import alone_with
@@ -34,6 +33,7 @@ from registry.log import audit_log
 from registry.matches.models import Match
 from registry.members import samples
 from registry.pictures.models import BytesState, Picture
+from registry.pictures.scoped import is_hidden
 from registry.services.services import Services
 from registry.works import uploads
 from registry.works.models import Upload, UploadFile, Work, WorkPicture

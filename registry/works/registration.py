@@ -20,7 +20,6 @@ from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from indexer.picture.features import Features, local_fingerprint, work_fingerprints
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
-from registry import jobs
 from registry.accounts.models import Owner
 from registry.crawls.models import Sighting
 from registry.crawls.sightings import blocked
@@ -168,7 +167,7 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
             kept = tuple(work.low_information)
             registered = RegistrationResult(work, new=not held, low_information=kept, earlier=earliest)
             waiting = [row.pk]
-    services.enqueue(jobs.search, waiting)
+    services.enqueue(WorkPicture, waiting)
     return registered
 
 

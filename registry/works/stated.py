@@ -15,7 +15,6 @@ from exhibit.sentences import Sentence
 from exhibit.types import DeclaredWork
 from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE, WORK_PARTS
 from indexer.search.prints import StatedPicture, all_turned
-from registry import jobs
 from registry.accounts.models import Owner
 from registry.crawls.sightings import blocked
 from registry.db.claimable import StepState
@@ -24,6 +23,7 @@ from registry.db.rows import alone_with
 from registry.fingerprints import fingerprints as vectors
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
+from registry.works.models import WorkPicture
 from registry.works.ownership import note
 from registry.works.registration import (
     LEAST,
@@ -71,7 +71,7 @@ def register_stated(
         held = Picture.objects.filter(digest=digest).values_list("pk", flat=True).first()
         earliest = note_conflicts(work, held or stands_in.pk, near)
         note(work, is_new=True)
-    services.enqueue(jobs.search, waiting_searches(work))
+    services.enqueue(WorkPicture, waiting_searches(work))
     return RegistrationResult(work, new=True, low_information=(), earlier=earliest)
 
 

@@ -160,7 +160,7 @@ def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out:
     waiting = _keep(upload, rows)
     # the tick hands out the rest: nobody waits behind all files of others
     if services.queued("register") < jobs.MAX_MESSAGES:
-        services.enqueue(jobs.register, waiting)
+        services.enqueue(UploadFile, waiting)
 
 
 def check_disk(services: Services) -> None:
@@ -178,7 +178,7 @@ def close(upload: Upload) -> None:
 def try_again(services: Services, upload: Upload) -> int:
     """Let the step try once more what was given up; returns how many files that are."""
     ids = steps.try_again(UploadFile, upload.files.all())
-    services.enqueue(jobs.register, ids[:MAX_HINTED])
+    services.enqueue(UploadFile, ids[:MAX_HINTED])
     return len(ids)
 
 

@@ -7,12 +7,12 @@ from enum import StrEnum
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest, Lower
 
-from registry.accounts import scoped
 from registry.accounts.models import Owner
 from registry.cases.models import Case, Flood
 from registry.cases.recaptures import last_online
 from registry.crawls.models import Sighting
 from registry.pictures.models import BytesState
+from registry.works import scoped
 from registry.works.models import Collection, OwnershipRemark, RegistrationConflict, UploadFile, Work, WorkPicture
 from registry.works.relations import living
 

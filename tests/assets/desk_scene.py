@@ -12,7 +12,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.deposits import make_deposit
 from registry.bundles.links import make_link
 from registry.cases.queue import Wanted

@@ -28,6 +28,7 @@ from exhibit.network.guard import Guard
 from registry import jobs
 from registry.db import running, steps
 from registry.db.claimable import Claimable
+from registry.matches import jobs as matches_jobs
 from registry.models import Case, Crawl, CrawlSlice, Heartbeat, Picture, Refusal, WorkPicture
 from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -81,8 +82,8 @@ def test_a_disk_that_fails_holds_rows_up_and_gives_none_up(
         services = failing(error)
         Picture.objects.update(not_before=None)
         WorkPicture.objects.update(not_before=None)
-        jobs.match(services, studio_pictures)
-        jobs.search(services, work)
+        matches_jobs.match(services, studio_pictures)
+        matches_jobs.search(services, work)
         said = machine_fault(OSError(error, "", "blob"))
         assert said
         assert held_up() == {"match": said, "search": said}
@@ -270,11 +271,11 @@ def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
     with claimed_by_another(studio_pictures) as other:
-        jobs.release_ended()
+        steps.release_ended()
         assert set(rows.values_list("state", flat=True)) == {"doing"}
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
-        jobs.release_ended()
+        steps.release_ended()
         assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
 
 
@@ -293,7 +294,7 @@ def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studi
         for pk in studio_pictures:  # suspects are claimed alone
             steps.claim(Picture, [pk], timedelta(minutes=10))
         rows.update(claimed_by=this_process() + "0")
-        jobs.release_ended()
+        steps.release_ended()
         until = rows.values_list("not_before", flat=True).first()
         pauses.append(0.0 if until is None else (until - now()).total_seconds())
     assert pauses == pytest.approx([0, 20, 80], abs=2)
@@ -349,6 +350,6 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
         moment += pause
         if number >= unheard:
             running.beat("worker-background@another")
-        jobs.release_ended()
+        steps.release_ended()
         states += rows.values_list("state", flat=True).distinct()
     assert states == [*["doing"] * (len(pauses) - 1), "todo"]

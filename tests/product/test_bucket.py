@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.digests import Digest
-from registry import jobs
+from registry.matches import jobs as matches_jobs
 from registry.models import Capture, Case, Picture, WithheldFile
 from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.previews import kept_preview
@@ -45,7 +45,7 @@ def test_while_the_bucket_does_not_answer_pictures_wait_and_none_is_blamed(away:
     waiting = bring(away.services, *claimed_slice(studio), [copy_of(photograph(1)), photograph(2)])
     keys = away.services.config.data_dir / "secrets" / "bucket.toml"
     keys.write_text(s3.settings(endpoint="http://127.0.0.1:9"))
-    jobs.match(Services(away.services.config), waiting)
+    matches_jobs.match(Services(away.services.config), waiting)
     assert held_up() == {"match": "The bucket doesn't answer."}
     assert set(Picture.objects.filter(pk__in=waiting).values_list("state", "attempts")) == {("todo", 0)}
     keys.write_text(s3.settings())

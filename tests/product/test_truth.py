@@ -15,7 +15,7 @@ from exhibit.errors import ServiceMissingError, WrongUseError
 from exhibit.ports import Receipt
 from exhibit.types import Sighting as Seen
 from indexer.picture.spaces import PHASH
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.facts import gather
 from registry.bundles.seal import seal_bundles
 from registry.bundles.witness import ask_witnesses

@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import WrongUseError
-from registry import jobs, models
+from registry import jobs
 from registry.configuration import load_config
 from registry.db import steps
 from workers.servers.product import services as processes
@@ -12,25 +12,25 @@ from workers.tasks.sync_runner import SyncRunner
 
 def test_every_queue_is_taken_and_every_row_has_an_owner() -> None:
     for job in jobs.with_rows():
-        assert job.rows is getattr(models, job.model)
         way = job.rows._default_manager.filter(**({f"{job.owner}__slug": "studio"} if job.owner else {}))
         assert "SELECT" in str(way.filter(**job.settled).query)
     workers = " ".join(" ".join(child.command) for child in processes(load_config()))
     taken = {name for words in workers.split("-Q ")[1:] for name in words.split()[0].split(",")}
-    assert {*jobs.QUEUES.values(), jobs.SWEEP} == taken
-    assert jobs.QUEUES[jobs.capture.task(asked=True)] == "visits" != jobs.QUEUES["capture"]
+    assert {*jobs.queues().values(), jobs.SWEEP} == taken
+    assert jobs.queues()[jobs.JOBS["capture"].task(asked=True)] == "visits" != jobs.queues()["capture"]
 
 
 def test_every_job_does_what_it_names_and_nothing_where_no_row_waits(inline: SyncRunner) -> None:
     for job in jobs.JOBS.values():
         job(inline.services, [])  # raises where what it imports isn't there
-        assert not (job.model and steps.due_ids(job.rows, inline.services.stale_after, 1))
+        assert not (job.periodic and steps.due_ids(job.rows, inline.services.stale_after, 1))
 
 
 def test_rows_go_out_in_messages_of_a_batch_in_their_order() -> None:
-    rows = list(range(2 * jobs.register.batch + 1))
-    messages = list(jobs.register.batches(rows))
-    assert [len(one) for one in messages] == [jobs.register.batch, jobs.register.batch, 1]
+    register = jobs.JOBS["register"]
+    rows = list(range(2 * register.batch + 1))
+    messages = list(register.batches(rows))
+    assert [len(one) for one in messages] == [register.batch, register.batch, 1]
     assert [pk for one in messages for pk in one] == rows
 
 

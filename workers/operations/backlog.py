@@ -20,6 +20,7 @@ from registry.jobs import Job
 from registry.log.audit_log import changed
 from registry.models import UNFINISHED, Dismissal, StepState
 from registry.notifications import news
+from registry.services.services import Enqueue
 
 COUNTED = """
 SELECT %s, count(*) FILTER (WHERE state = 'todo'), count(*) FILTER (WHERE state = 'doing'), 0, min(since), count(*)
@@ -93,10 +94,10 @@ def _sql(rows: Callable[[Job], QuerySet[Any, Any]], step: str, most: int | None 
 
 def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
     """Of each queue, since when the row waits that could be taken first, if one could; mails aren't counted."""
-    oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(jobs.QUEUES.values())))
+    oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(jobs.queues().values())))
     for task, waiting in found.items():
-        since = [moment for moment in (oldest[jobs.QUEUES[task]], waiting.oldest) if moment is not None]
-        oldest[jobs.QUEUES[task]] = min(since, default=None)
+        since = [moment for moment in (oldest[jobs.queues()[task]], waiting.oldest) if moment is not None]
+        oldest[jobs.queues()[task]] = min(since, default=None)
     return oldest
 
 
@@ -118,7 +119,8 @@ def _open(step: Job, task: str) -> QuerySet[Any, Any]:
 
 def _unfinished(step: Job) -> QuerySet[Claimable]:
     """Rows to do and under way, in the order of an index of theirs: the first are found among all that is done."""
-    return step.rows._default_manager.filter(state__in=UNFINISHED).order_by("state", "pk")
+    rows: QuerySet[Claimable] = step.rows._default_manager.filter(state__in=UNFINISHED)
+    return rows.order_by("state", "pk")
 
 
 def _failed(step: Job) -> QuerySet[Any, Any]:
@@ -176,7 +178,8 @@ def _reasons(step: Job) -> QuerySet[Any, Any]:
 
 
 def _given_up(step: Job) -> QuerySet[Claimable]:
-    return step.rows._default_manager.filter(state=StepState.FAILED).exclude(settled(step))
+    rows: QuerySet[Claimable] = step.rows._default_manager.filter(state=StepState.FAILED)
+    return rows.exclude(settled(step))
 
 
 def _dismissed(step: str) -> Exists:
@@ -205,10 +208,10 @@ def dismiss(step: str, key: str | None = None, *, by: str) -> int:
     return len(made)
 
 
-def try_again(hint: Callable[[Job, list[int]], None], step: str, key: str | None = None) -> int:
+def try_again(enqueue: Enqueue, step: str, key: str | None = None) -> int:
     """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
 
-    The hint says that rows wait; the tick finds those that it isn't told of. Returns how many there are; raises
+    Returns how many there are; raises
     ``WrongUseError`` when there is no such step.
     """
     declared = jobs.named(step)
@@ -216,5 +219,5 @@ def try_again(hint: Callable[[Job, list[int]], None], step: str, key: str | None
     with transaction.atomic():
         again = steps.try_again(declared.rows, _because(rows, key))
         Dismissal.objects.filter(step=step, row__in=again).delete()
-    hint(declared, again[: declared.batch])
+    enqueue(declared.rows, again[: declared.batch])
     return len(again)

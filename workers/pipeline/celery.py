@@ -4,7 +4,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from kombu import Exchange
@@ -20,6 +20,9 @@ from exhibit.logs import about
 from registry import jobs
 from registry.configuration import load_config
 from registry.services.addresses import REDIS_SECONDS, broker_url
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
@@ -60,7 +63,8 @@ UPKEEP_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
 
-_TO_ALL = {"sweep": jobs.SWEEP}
+_UPKEEP_QUEUES = {"exhibit.retain": jobs.UPKEEP, "exhibit.votes": jobs.UPKEEP, "exhibit.sweep": jobs.SWEEP}
+"""Queues of the tasks that aren't jobs of rows."""
 _SWEEP = Exchange(jobs.SWEEP, type="fanout")
 
 
@@ -95,7 +99,7 @@ redis.Channel.QoS = _QoS
 
 def all_queues() -> frozenset[str]:
     """Every queue that some worker has to take."""
-    return frozenset(jobs.QUEUES.values())
+    return frozenset(jobs.queues().values())
 
 
 def make_app(config: Config) -> Celery:
@@ -118,7 +122,7 @@ def make_app(config: Config) -> Celery:
         task_default_queue=jobs.DEFAULT,
         task_queues=[Broadcast(jobs.SWEEP, exchange=_SWEEP, queue=f"{jobs.SWEEP}@{socket.gethostname()}")],
         task_create_missing_queues=True,  # all others
-        task_routes={f"exhibit.{name}": {"queue": queue} for name, queue in (jobs.QUEUES | _TO_ALL).items()},
+        task_routes={name: {"queue": queue} for name, queue in _UPKEEP_QUEUES.items()},
         worker_hijack_root_logger=False,
     )
     return made
@@ -135,9 +139,15 @@ def give_up_soon() -> None:
 def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
     """Send hints for rows; what can't be sent is found by the tick."""
     with contextlib.suppress(OperationalError, RedisError):  # it doesn't answer, or its disk is full
+        task = job.task(asked=asked)
         for rows in job.batches(ids):
             headers = {"request_id": about().get("request_id", "")}
-            app.send_task(f"exhibit.{job.task(asked=asked)}", [rows], headers=headers)
+            app.send_task(f"exhibit.{task}", [rows], headers=headers, queue=job.queues[task])
+
+
+def enqueue(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
+    """Send hints for rows to the workers at once, as :class:`registry.services.services.Enqueue` asks for."""
+    send(jobs.job_of(rows), ids, asked=asked)
 
 
 def send_upkeep(through: Celery = app) -> None:
@@ -156,7 +166,7 @@ def queued(task: str) -> int:
         pool.acquire(block=True) as connection,
         contextlib.suppress(ChannelError),  # a queue is made by its first message
     ):
-        queue = jobs.QUEUES.get(task, jobs.DEFAULT)
+        queue = jobs.queues().get(task, jobs.DEFAULT)
         return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
     return 0
 

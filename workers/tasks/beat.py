@@ -16,8 +16,7 @@ from typing import NoReturn
 
 from django.db import Error, connection
 
-from registry import jobs
-from registry.db import running
+from registry.db import running, steps
 from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
@@ -137,7 +136,7 @@ def keep_time(services: Services) -> NoReturn:
             if _done(turn.is_ours):
                 pause = rhythm.turn()
             else:
-                _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
+                _done(steps.release_ended)  # of this machine, into which the one whose turn it is can't see
                 pause = STAND_BY_SECONDS
             until = time.monotonic() + pause
             while not told.is_set() and (rest := until - time.monotonic()) > 0:

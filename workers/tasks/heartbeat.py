@@ -15,9 +15,8 @@ from celery.signals import (
 )
 
 from exhibit.types import Untyped
-from registry import jobs
 from registry.configuration import load_config
-from registry.db import running
+from registry.db import running, steps
 from workers.pipeline.celery import WAITS_LONG, all_queues
 from workers.servers.liveness import give_sign, sign_seconds
 from workers.servers.redis import end_waits
@@ -54,7 +53,7 @@ def _end_without_main(**_: object) -> None:
 def _begin(sender: Untyped, **_: object) -> None:
     queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
     _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
-    _told(jobs.release_ended)  # of one in whose place it has come
+    _told(steps.release_ended)  # of one in whose place it has come
     worker_before_create_process.connect(_free)
     give_sign()
     sender.hub.call_repeatedly(sign_seconds(), give_sign)
@@ -79,7 +78,7 @@ def _end(sender: Untyped, **_: object) -> None:
 
 def _free(**_: object) -> None:
     """Free what a process of this worker has left that was killed, now that another one takes its place."""
-    _told(jobs.release_ended)
+    _told(steps.release_ended)
 
 
 def _told(tell: Untyped, *what: object) -> None:

@@ -36,7 +36,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
 
     def __call__(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
         """Run it, unless so many of this worker are at its queue already: its rows are told again when one is free."""
-        queue = jobs.QUEUES.get(str(self.name).rpartition(".")[2], "")
+        queue = jobs.queues().get(str(self.name).rpartition(".")[2], "")
         limit = jobs.limits(services().config.workers).get(queue)
         if limit is None:
             return self._run(*args, **kwargs)
@@ -70,7 +70,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         from registry.db import steps
 
         job = jobs.JOBS.get(self._job)
-        if job is None or not job.model or not args:
+        if job is None or not job.periodic or not args:
             return None
         pause = FIRST_PAUSE
         while True:
@@ -85,7 +85,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
 @contextmanager
 def place(queue: str, limit: int) -> Iterator[bool]:
     """Have one of the places that this worker has for a queue for the length of a block; gives whether one was free."""
-    first = sorted(jobs.QUEUES.values()).index(queue) * _WIDTH
+    first = sorted(jobs.queues().values()).index(queue) * _WIDTH
     taken = next((number for number in range(first, first + limit) if _lock(number)), None)
     try:
         yield taken is not None

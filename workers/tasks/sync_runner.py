@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import Model
 
 from exhibit.config.config import Config
 from registry.db import steps
-from registry.jobs import Job
+from registry.jobs import Job, job_of
 from registry.services.services import Services
 from workers import periodic
 from workers.pipeline.meter import metered
@@ -23,8 +24,9 @@ class SyncRunner:
         self._waiting: deque[tuple[Job, list[int]]] = deque()
         self.services = Services(config, self._note)
 
-    def _note(self, job: Job, ids: Sequence[int], *, asked: bool = False) -> None:  # noqa: ARG002 - one queue for all
-        self._waiting.extend((job, rows) for rows in job.batches(ids))
+    def _note(self, rows: type[Model], ids: Sequence[int], *, asked: bool = False) -> None:  # noqa: ARG002 - one queue for all
+        job = job_of(rows)
+        self._waiting.extend((job, batch) for batch in job.batches(ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
         """Tick and work until something is so, which is asked after each step; pause after ticks that found nothing."""
@@ -55,7 +57,7 @@ class SyncRunner:
             with metered(job.name):
                 job(self.services, ids)
         except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
-            if job.model:
+            if job.periodic:
                 with suppress(OperationalError, InterfaceError):  # what ended the step may have ended the connection
                     steps.break_off(job.rows, ids, error)
             raise

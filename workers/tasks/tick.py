@@ -38,7 +38,7 @@ def tick(services: Services) -> bool:
     Where nothing waits it asks four questions.
     """
     _witness_once(services)
-    jobs.release_ended()
+    steps.release_ended()
     _forget_tries(services)
     crawls = [what for (what,) in _crawls().rows()]
     for what in crawls:
@@ -119,7 +119,7 @@ def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> No
     else:
         only = job.only(task)
         rows = steps.due_ids(job.rows, services.stale_after, limit, job.owner, only, fresh_first=job.fresh_first)
-    services.enqueue(job, rows, asked=task != job.name)
+    services.enqueue(job.rows, rows, asked=task != job.name)
 
 
 def _forget_tries(services: Services) -> None:

@@ -12,7 +12,7 @@ from desk.api.common.files import picture_in
 from desk.api.common.limits import one_asked
 from desk.schemas import requests
 from desk.schemas.base import NOON, Answer, Hex, Moment
-from registry.accounts import scoped
+from registry import scoped
 from registry.services.services import Services
 from registry.works.find_owner import Claim, Verdict, brought_limits, change_map, whose
 from registry.works.opened import close_work, open_work, public_address

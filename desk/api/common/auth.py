@@ -10,7 +10,7 @@ from ninja.utils import check_csrf
 from desk.api.common import limits
 from desk.api.common.problems import Problem, unauthorized
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped
+from registry import scoped
 from registry.members import tokens
 from registry.models import Owner, Scope, User
 

@@ -19,7 +19,7 @@ from desk.texts.cases import why_not
 from exhibit.errors import ConflictError, NotFoundError
 from exhibit.types import CaseDecision
 from indexer.draw.draw import MEDIA_TYPE, View, draw
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.drawings import pair_of
 from registry.cases import ask_archive, assigning, decisions, queue
 from registry.cases.decisions import Choice, Outcome, Wish

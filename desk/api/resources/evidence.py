@@ -14,7 +14,7 @@ from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.bundles import assemble, bundle_name, in_a_file
 from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
 from registry.db.rows import there

@@ -15,10 +15,9 @@ from desk.schemas.base import Piece
 from desk.schemas.works import NamedColumn, SkippedRow
 from exhibit.errors import WrongUseError
 from exhibit.files.delimited import ENCODINGS
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.licence_trial import NOTHING, ORDER, cases_of, try_licences
-from registry.models import ColumnMapping, Owner
+from registry.models import ColumnMapping, LedgerChange, Owner
 from registry.works.column_mappings import Columns
 from registry.works.licence_tables import MAX_AT_ONCE, licences_in_table
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences, waiting_changes
@@ -61,7 +60,7 @@ def add_licence(request: Call, owner: str, new: requests.NewLicence) -> Status[s
     """
     to = of(request)
     kept, added = keep_licences(to, [_meant(to, new)], by=request.auth.by)
-    wiring.services().enqueue(jobs.ledger, waiting_changes(to))
+    wiring.services().enqueue(LedgerChange, waiting_changes(to))
     return Status(HTTPStatus.CREATED if added else HTTPStatus.OK, schemas.Licence.from_row(kept[0]))
 
 
@@ -85,7 +84,7 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
     new = None
     if not how.dry_run:
         new = keep_licences(to, read.licences, by=request.auth.by)[1]
-        wiring.services().enqueue(jobs.ledger, waiting_changes(to))
+        wiring.services().enqueue(LedgerChange, waiting_changes(to))
     headings = [NamedColumn(heading=one.text, column=one.column) for one in read.understood.headings]
     return schemas.ImportedLicences(
         read=len(read.licences),
@@ -104,7 +103,7 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
 def end(request: Call, owner: str, number: int, last: requests.LastDay) -> schemas.Licence:
     """Let a licence end with a day. What it covered until then stays covered; later sightings don't."""
     end_licence(scoped.licence(of(request), number), last.day, by=request.auth.by, reason=last.reason)
-    wiring.services().enqueue(jobs.ledger, waiting_changes(of(request)))
+    wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 
@@ -122,7 +121,7 @@ def change(request: Call, owner: str, number: int, new: requests.ChangedLicence)
     """
     row = scoped.licence(of(request), number)
     change_licence(row, _meant(of(request), new), by=request.auth.by, reason=new.why)
-    wiring.services().enqueue(jobs.ledger, waiting_changes(of(request)))
+    wiring.services().enqueue(LedgerChange, waiting_changes(of(request)))
     return schemas.Licence.from_row(scoped.licence(of(request), number))
 
 

@@ -13,7 +13,7 @@ from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notices as schemas, requests
 from desk.schemas.base import Piece
-from registry.accounts import scoped
+from registry import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.notices import notices, replies, signing

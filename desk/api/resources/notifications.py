@@ -9,9 +9,9 @@ from desk.api.common.idempotency import once
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import notifications as schemas, requests
 from desk.schemas.base import Piece
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.events import events
+from registry.models import Delivery
 from registry.notifications import webhooks
 from workers import wiring
 
@@ -56,7 +56,7 @@ def remove_webhook(request: Call, owner: str, number: int) -> None:
 def test_webhook(request: Call, owner: str, number: int) -> schemas.Delivery:
     """Send a test; its delivery says what came of it."""
     row = events.record_test(scoped.webhook(of(request), number))
-    wiring.services().enqueue(jobs.deliver, [row.pk])
+    wiring.services().enqueue(Delivery, [row.pk])
     return schemas.Delivery.from_row(row)
 
 

@@ -12,8 +12,7 @@ from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles import links, packages as packing
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
@@ -90,7 +89,7 @@ def get_package_pdf(request: Call, owner: str, number: int, name: FileName) -> H
 
 
 def _begun(row: Package) -> schemas.Package:
-    wiring.services().enqueue(jobs.package, [row.pk])
+    wiring.services().enqueue(Package, [row.pk])
     return schemas.Package.from_row(row)
 
 

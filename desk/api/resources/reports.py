@@ -17,8 +17,7 @@ from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import FORMATS
 from exhibit.digests import Digest
 from exhibit.types import CaseDecision
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.models import Report
@@ -110,5 +109,5 @@ def get_report_file(request: Call, owner: str, number: int, name: FileName) -> H
 
 
 def _begun(row: Report) -> schemas.Report:
-    wiring.services().enqueue(jobs.report, [row.pk])
+    wiring.services().enqueue(Report, [row.pk])
     return schemas.Report.from_row(row)

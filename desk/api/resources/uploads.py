@@ -15,7 +15,7 @@ from desk.schemas import requests, works as schemas
 from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.files.delimited import ENCODINGS
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import ColumnMapping, UploadFile
 from registry.works import proposals, uploads as uploading
 from registry.works.column_mappings import Columns

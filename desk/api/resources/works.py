@@ -23,7 +23,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 from indexer.search.prints import MAX_FILE, read_prints
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import in_a_file
 from registry.cases.flood_decisions import answer_flood

@@ -49,15 +49,14 @@ class Desk:
         from workers.pipeline import celery
 
         celery.give_up_soon()
-        return Services(self.config, celery.send)
+        return Services(self.config, celery.enqueue)
 
     def owner(self, named: str | None) -> "models.Owner":
         """The owner with this short name or name; the only one, if nobody is named and there aren't several.
 
         A sample is meant only where it is named.
         """
-        from registry import models
-        from registry.accounts import scoped
+        from registry import models, scoped
 
         if named is not None:
             return models.Owner.objects.filter(name=named).order_by("pk").first() or scoped.owner(named)

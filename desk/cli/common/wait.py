@@ -66,7 +66,7 @@ def work_until_made(desk: Desk, row: "models.Report", *, label: str, counted: Co
 
 def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     """End the command with 4 where a bundle isn't sealed, and say of each why."""
-    from registry.jobs import OPENED_AGAIN
+    from registry.bundles.models import OPENED_AGAIN
 
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:

@@ -16,7 +16,7 @@ from desk.web.common.access import number_in, person_of, said
 from desk.web.common.pages import decider_page, decider_post
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import assigning, queue
 from registry.cases.assigning import Change
 from registry.cases.queue import MAX_CASES, NOBODY, State

@@ -18,7 +18,7 @@ from desk.web.common.access import may_decide, number_in, person_of
 from desk.web.common.pages import Telling, decider_post, member_page, show
 from desk.web.notifications import push
 from exhibit.clock import now
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import queue
 from registry.cases.decisions import UNDO_FOR
 from registry.cases.queue import Wanted

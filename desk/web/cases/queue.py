@@ -23,7 +23,7 @@ from desk.web.common.pages import decider_post, member_page, show
 from exhibit.clock import now
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import CaseDecision
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import decisions, floods, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import UNDO_FOR, Choice, Outcome, Wish

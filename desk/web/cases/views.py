@@ -25,7 +25,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.periods import earliest, latest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.drawings import pair_of, survival_map
 from registry.bundles.facts import QUESTIONS, Place, asked_place, elsewhere_of, places_of
 from registry.bundles.proofs import witnesses_of

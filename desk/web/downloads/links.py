@@ -19,7 +19,7 @@ from desk.web.middleware.requests import whole_address
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles import links as outside_links, packages as packing
 from registry.models import DownloadLink, Owner, Package, Report
 from workers import wiring

@@ -15,8 +15,7 @@ from desk.web.common.access import manages, number_in, said, takes
 from desk.web.common.pages import Telling, decider_post, manager_post, member_page, page_of
 from desk.web.downloads.reports import LANGUAGES
 from exhibit.clock import now
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles import packages as packing
 from registry.bundles.witnessed import Answer, answers_of
 from registry.cases.search import filter_by_words
@@ -85,7 +84,7 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
     numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
     row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
-    wiring.services().enqueue(jobs.package, [row.pk])
+    wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 
@@ -121,7 +120,7 @@ def _values(row: Package) -> dict[str, object]:
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
     """Ask for the same cases again, with the receipts of now."""
     row = packing.ask_again(scoped.package(owner, number), by=request.user.get_username())
-    wiring.services().enqueue(jobs.package, [row.pk])
+    wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
 
 

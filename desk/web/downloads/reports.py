@@ -19,8 +19,7 @@ from evidence.documents.report.facts import ReportScope
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, NotFoundError
 from exhibit.types import CaseDecision
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.documents import languages_of
 from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence
@@ -65,7 +64,7 @@ def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
         report = making.request_report(owner, preparer=request.user.get_username(), title=title, wanted=wanted)
     except ExhibitError as error:
         return _form(request, owner, request.POST, in_words(error))
-    wiring.services().enqueue(jobs.report, [report.pk])
+    wiring.services().enqueue(Report, [report.pk])
     return None
 
 
@@ -102,7 +101,7 @@ def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
     """Ask for the same report again."""
     report = scoped.report(owner, number)
-    wiring.services().enqueue(jobs.report, [making.ask_again(report, by=request.user.get_username()).pk])
+    wiring.services().enqueue(Report, [making.ask_again(report, by=request.user.get_username()).pk])
 
 
 @decider_post(back="downloads")

@@ -12,7 +12,7 @@ from desk.web.common.access import sees, takes
 from desk.web.common.pages import Telling, member_page, page_of
 from evidence.documents.papers.rendering import PAPERS
 from exhibit.digests import Digest
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.bundles import assemble, bundle_name, in_a_file
 from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
 from registry.log.audit_log import Evidence

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _, gettext_lazy
 
 from desk.web.common.access import MAX_FIELD
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.licence_trial import NOTHING, Trial
 from registry.models import Licence, Owner
 from registry.works.licence_tables import works_named

@@ -17,8 +17,7 @@ from desk.web.common.columns import answers_in, by_whom, columns_in, questions, 
 from desk.web.common.pages import FORM, decider_form, member_page, page_of, show
 from desk.web.licences import forms
 from exhibit.errors import WrongUseError
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.ledger import effects_of
 from registry.cases.licence_trial import NOTHING, cases_of, try_licences
 from registry.models import Case, CaseSighting, ColumnMapping, LedgerChange, Licence, Owner
@@ -211,4 +210,4 @@ def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _look(owner: Owner) -> None:
-    wiring.services().enqueue(jobs.ledger, waiting_changes(owner))
+    wiring.services().enqueue(LedgerChange, waiting_changes(owner))

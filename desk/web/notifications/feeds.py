@@ -17,7 +17,7 @@ from desk.texts.cases import decision_in_words
 from desk.texts.numbers import grouped
 from desk.web.common.pages import FORM
 from desk.web.middleware.reader import COOKIE
-from registry.accounts import scoped
+from registry import scoped
 from registry.events import mail_choices
 from registry.log import audit_log
 from registry.members import devices, tokens

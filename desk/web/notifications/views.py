@@ -11,11 +11,10 @@ from desk.web.common.access import manages, person_of
 from desk.web.common.pages import manager_page, manager_post, member_page, member_post, page_of, show, shows_secret
 from desk.web.notifications import push
 from exhibit.errors import ExhibitError
-from registry import jobs
-from registry.accounts import scoped
+from registry import scoped
 from registry.events import events, mail_choices
 from registry.members import tokens
-from registry.models import Feed, MailChoice, Owner
+from registry.models import Delivery, Feed, MailChoice, Owner
 from registry.notifications import webhooks
 from registry.services.addresses import absolute
 from workers import wiring
@@ -102,7 +101,7 @@ def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
     elif do == "resume":
         webhooks.resume(wiring.services(), row, by=by)
     elif do == "test":
-        wiring.services().enqueue(jobs.deliver, [events.record_test(row).pk])
+        wiring.services().enqueue(Delivery, [events.record_test(row).pk])
         messages.success(request, _("A test is on its way; what comes of it stands below within some seconds."))
     elif do == "again":
         webhooks.send_again(wiring.services(), scoped.message(row, request.POST.get("delivery", "")))

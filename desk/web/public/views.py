@@ -21,7 +21,7 @@ from exhibit.config.config import Config
 from exhibit.machine import DATABASE_SILENT
 from exhibit.types import Decision
 from indexer.picture.spaces import PIPELINE
-from registry.accounts import scoped
+from registry import scoped
 from registry.log.accuracy import present_accuracy, shown_joined
 from registry.matches import calibrations
 from workers import wiring

@@ -20,7 +20,7 @@ from desk.texts.crawl_refusals import (
     spending_in_words,
 )
 from desk.web.common.pages import decider_post, member_page, page_of, show
-from registry.accounts import scoped
+from registry import scoped
 from registry.crawls import budgets, crawling, plan, watching
 from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture, Refusal, Sighting, Watch
 from registry.works import proposals

@@ -16,7 +16,7 @@ from desk.web.watches.forms import WatchForm
 from desk.web.watches.views import run_at_once
 from exhibit.errors import ExhibitError, RefusedError
 from exhibit.network.addresses import host_of
-from registry.accounts import scoped
+from registry import scoped
 from registry.crawls import watching
 from registry.crawls.watches import arrange, check_addresses, look_at_site
 from registry.models import Owner, Watch

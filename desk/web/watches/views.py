@@ -15,7 +15,7 @@ from desk.web.common.pages import Telling, decider_form, decider_post, member_pa
 from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.crawls import canaries, changes, opt_outs, own_places, plan, watches as arranging, watching
 from registry.crawls.budgets import of_month, spent_of
 from registry.crawls.revisits import is_past

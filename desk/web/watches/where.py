@@ -25,7 +25,7 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from exhibit.plain import plain
 from exhibit.sentences import Sentence
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import queue
 from registry.crawls import proposals, starting
 from registry.crawls.inquiries import pictures_of

@@ -13,7 +13,7 @@ from desk.web.common.access import number_in, said, takes
 from desk.web.common.pages import decider_form, decider_post, member_page, show
 from exhibit.errors import ExhibitError, NotFoundError, WrongUseError
 from exhibit.types import DeclaredWork
-from registry.accounts import scoped
+from registry import scoped
 from registry.log.audit_log import Evidence
 from registry.models import Owner, Work
 from registry.works import declarations as declaring

@@ -8,7 +8,7 @@ from desk.texts.ownership import KINDS, why_held
 from desk.web.common.access import said
 from desk.web.common.pages import decider_post
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.cases.floods import unlike
 from registry.cases.opening import held_back

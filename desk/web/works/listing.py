@@ -15,7 +15,7 @@ from desk.texts import ownership
 from desk.texts.numbers import grouped
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import Flood, Owner, OwnershipRemark, Work
 from registry.works import bulk, proposals, works as searching
 from registry.works.collections import PUT, TAKE, collection_of, collections_of, remove_collection, rename_collection

@@ -13,7 +13,7 @@ from django.utils.timezone import localtime
 
 from desk.texts.cases import standing_in_words
 from desk.web.common.pages import member_page, page_of
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import spread as spreading
 from registry.models import Case, Owner
 

@@ -24,7 +24,7 @@ from exhibit.errors import ExhibitError, RefusedError, WrongUseError
 from exhibit.files.delimited import csv_text
 from exhibit.types import DeclaredWork
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
 from registry.works import uploads as uploading, works as searching
 from registry.works.column_mappings import Columns

@@ -20,7 +20,7 @@ from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.works.held import held
 from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import in_a_file
 from registry.log.audit_log import Evidence

@@ -13,7 +13,7 @@ from desk.texts.sentences import in_words
 from desk.web.common.pages import decider_form
 from exhibit.errors import ExhibitError, WrongUseError
 from indexer.calibration.kept import Said
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.history import joined
 from registry.matches import why as asking
 from registry.models import Owner, Work

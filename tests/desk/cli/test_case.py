@@ -12,7 +12,7 @@ from exhibit.digests import Digest
 from exhibit.types import SeenElsewhere, SeenKind
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
-from registry import jobs
+from registry.bundles.models import OPENED_AGAIN
 from registry.cases import decisions
 from registry.crawls.elsewhere import kept
 from registry.matches.match import match_pictures
@@ -129,7 +129,7 @@ def test_a_confirmation_whose_evidence_cannot_be_sealed_does_not_end_as_if_it_we
     got = cli.run("bundle", "get", "1", "--out", tmp_path, code=4)
     assert "Bundle 1 of case 1 isn't sealed: " in got.err
     assert not got.out
-    Bundle.objects.update(state="failed", error=jobs.OPENED_AGAIN)
+    Bundle.objects.update(state="failed", error=OPENED_AGAIN)
     assert "retry" not in cli.run("bundle", "get", "1", "--out", tmp_path, code=4).err
 
 

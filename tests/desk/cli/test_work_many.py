@@ -3,7 +3,7 @@
 import pytest
 
 from desk.cli.work import ONLY
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import Owner, Work
 from registry.works import bulk
 from registry.works.collections import make_collection

@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from desk.schemas import cases as schemas
-from registry.accounts import scoped
+from registry import scoped
 from registry.matches.match import match_pictures
 from registry.models import Case
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register

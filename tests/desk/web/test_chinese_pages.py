@@ -14,8 +14,15 @@ from tests.assets.desk_scene import Scene, patterns, scene
 
 __all__ = ["scene"]
 
-FOR_PEOPLE = ("desk/web", "registry/accounts/scoped.py", "registry/crawls/watching.py", "registry/cases/sample.py",
-    "registry/bundles/deposits.py", "registry/matches/identify.py", "evidence/keys/at_rest.py")  # fmt: skip
+FOR_PEOPLE = (
+    "desk/web",
+    *(f"registry/{subject}/scoped.py" for subject in ("accounts", "works", "crawls", "cases", "bundles", "reports")),
+    "registry/crawls/watching.py",
+    "registry/cases/sample.py",
+    "registry/bundles/deposits.py",
+    "registry/matches/identify.py",
+    "evidence/keys/at_rest.py",
+)
 """Where errors are raised that pages show."""
 FOR_PROGRAMS = "soft_bindings.py"
 ZH = {"Accept-Language": "zh-CN,zh;q=0.9"}

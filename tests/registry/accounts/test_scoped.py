@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import Case, Owner, PictureReport
 from tests.assets.rows import found_case, owner
 from tests.assets.sealed import sealed_bundle

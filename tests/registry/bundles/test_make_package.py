@@ -10,6 +10,7 @@ from exhibit.digests import Digest
 from registry.bundles.make_package import contents_files, make_packages
 from registry.bundles.packages import request_package
 from registry.bundles.seal import seal_bundles
+from registry.jobs import job_of
 from registry.models import Bundle, Package, Work
 from registry.services.disk import NEARLY_FULL
 from registry.works.declarations import attach
@@ -66,7 +67,7 @@ def test_what_another_process_took_over_is_left_to_it(
 ) -> None:
     monkeypatch.setattr("registry.bundles.make_package.WORK_SECONDS", -1.0)  # its time is over at once
     hints: list[tuple[str, Sequence[int]]] = []
-    inline.services.enqueue = lambda job, ids, **_: hints.append((job.name, ids))
+    inline.services.enqueue = lambda rows, ids, **_: hints.append((job_of(rows).name, ids))
     assert (made(inline, package).state, package.files, hints) == ("todo", [], [("package", [package.pk])])
 
 

@@ -94,7 +94,7 @@ def test_volumes_are_made_one_after_the_other_in_each_language_and_not_twice(
 ) -> None:
     inline.services.config = replace(inline.services.config, languages=("en", "zh-hans"))
     hints: list[Sequence[int]] = []
-    inline.services.enqueue = lambda job, ids, **_: hints.append(ids)  # noqa: ARG005 - named so where it is called
+    inline.services.enqueue = lambda rows, ids, **_: hints.append(ids)  # noqa: ARG005 - named so where it is called
     monkeypatch.setattr("registry.bundles.reading_copies.IN_A_VOLUME", 1)
     package = made(inline, asked())
     moments = iter(range(0, 10_000, 6))  # a clock by which each question takes six seconds, of ten

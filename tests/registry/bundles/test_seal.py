@@ -13,10 +13,10 @@ from desk.cli.common.frame import Desk
 from evidence.bundle.bag import checkpoint_digest
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry import jobs
 from registry.bundles import seal
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.facts import Gathered, gather
+from registry.bundles.models import OPENED_AGAIN
 from registry.bundles.seal import _stamp_directly
 from registry.cases.decisions import confirm, reopen
 from registry.log.sequencer import sequence_log, sign_checkpoint
@@ -44,7 +44,7 @@ def test_a_case_that_is_opened_again_while_it_is_sealed_is_not_sealed_as_confirm
     monkeypatch.setattr(seal, "gather", reopened)
     seal.seal_bundles(inline.services, [bundle.pk])
     bundle.refresh_from_db()
-    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, jobs.OPENED_AGAIN)
+    assert (bundle.state, bundle.seal_digest, bundle.error) == ("failed", None, OPENED_AGAIN)
     assert bundle.case.bundles.count() == 2
 
 
@@ -56,7 +56,7 @@ def test_who_waits_for_a_case_that_was_opened_again_and_confirmed_waits_for_its_
     reopen(first.case, by="Ann", reason="A mistake.")
     seal.seal_bundles(inline.services, [first.pk])
     first.refresh_from_db()
-    assert (first.state, first.error) == ("failed", jobs.OPENED_AGAIN)
+    assert (first.state, first.error) == ("failed", OPENED_AGAIN)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
     ran = CliRunner().invoke(cases.case_command, ["confirm", "1", "--wait"], obj=desk)

@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import ConflictError
-from registry import jobs
+from registry.cases import jobs as cases_jobs
 from registry.cases.flood_decisions import Answer, answer_flood
 from registry.models import Case, CaseSighting, Event, Flood, LookAlike, Owner, Picture, Work, WorkChange
 from registry.services.services import leave_to_the_tick
@@ -119,6 +119,6 @@ def test_whoever_comes_second_is_told(inline: SyncRunner, work: Work) -> None:
 
 @pytest.mark.long
 def test_a_step_that_is_not_due_takes_nothing_up(inline: SyncRunner, work: Work) -> None:
-    jobs.release(inline.services, [Flood.objects.get().pk])
+    cases_jobs.release(inline.services, [Flood.objects.get().pk])
     inline.run_until_idle()
     assert taken_up() == (OPENED, OPENED)

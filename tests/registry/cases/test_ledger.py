@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from exhibit.clock import now
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases.decisions import license_use
+from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import effects_of
 from registry.matches.match import match_pictures
 from registry.models import Case, IndexChange, LedgerChange, LogSubmission, Owner
-from registry.portions import look_at_ledger
 from registry.works.licences import NewLicence, end_licence, keep_licences, waiting_changes
 from registry.works.registration import remove_work
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register

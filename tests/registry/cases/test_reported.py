@@ -10,7 +10,7 @@ from django.urls import reverse
 from evidence.verify.verifier import Verifier
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.bundles.bundles import assemble
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import package_chunks, request_package

@@ -14,7 +14,7 @@ from django.db import connection
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError, WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.crawls import watching
 from registry.crawls.search_keys import consent, drop_key, keep_key, key_of, withdraw_consent
 from registry.crawls.watches import arrange

@@ -6,7 +6,7 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.crawls import canaries, crawling, schedules, watching
 from registry.crawls.plan import start_due_crawls
 from registry.crawls.watches import change

@@ -16,6 +16,7 @@ from desk.cli.common.frame import Desk
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
+from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import search_again
 from registry.cases.purge import purge
 from registry.crawls import canaries, denylists, watching
@@ -38,7 +39,6 @@ from registry.models import (
     Role,
     User,
 )
-from registry.portions import look_at_ledger
 from registry.works import licences
 from registry.works.registration import remove_work
 from tests.assets.bundles import CALIBRATION

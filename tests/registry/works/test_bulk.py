@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import ConflictError, WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import BulkEdit, LogSubmission, Owner, Work, WorkChange
 from registry.works import bulk
 from registry.works.collections import make_collection, remove_collection

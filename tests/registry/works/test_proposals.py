@@ -9,7 +9,7 @@ from PIL import Image
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.cases import opening
 from registry.crawls import own_places
 from registry.matches.match import match_pictures

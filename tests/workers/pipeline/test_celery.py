@@ -40,7 +40,8 @@ def test_the_upkeep_that_is_sent_is_a_task_and_is_heard_by_a_worker_whose_clock_
 def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.Redis") -> None:
     assert queued("match") == 0
     before = queues.info()["total_connections_received"]
-    send(jobs.search, range(2 * jobs.search.batch))
+    search = jobs.JOBS["search"]
+    send(search, range(2 * search.batch))
     # "search" and "refingerprint" share a queue
     assert [queued(step) for step in ("search", "refingerprint", "match", "register")] == [2, 2, 0, 0]
     assert queues.info()["total_connections_received"] - before <= 1  # that for sending
@@ -49,7 +50,7 @@ def test_messages_are_counted_in_each_queue_over_one_connection(queues: "redis.R
 def test_a_redis_that_stalls_holds_nobody_and_an_acknowledgement_that_is_lost_frees_its_place(
     queues: "redis.Redis", servers: EmbeddedServers
 ) -> None:
-    send(jobs.match, [1])
+    send(jobs.JOBS["match"], [1])
     seconds = app.conf.broker_transport_options | {"socket_timeout": 0.5}
     arrived: list[Message] = []
     with app.connection_for_read(transport_options=seconds) as connection:

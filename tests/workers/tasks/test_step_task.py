@@ -65,17 +65,17 @@ def test_visits_crawls_and_searches_of_the_past_leave_matching_its_places(worker
     limits, most = jobs.limits(workers), jobs.most_processes(workers)["worker-background"]
     taken = sum(limits[queue] for queue in (jobs.EVIDENCE, jobs.CRAWL, jobs.PAST))
     assert most - taken >= 2
-    assert jobs.QUEUES["match"] not in limits
-    assert jobs.QUEUES["capture"] == jobs.EVIDENCE
-    assert jobs.QUEUES["capture_asked"] not in jobs.BACKGROUND
-    assert {jobs.QUEUES["search"], jobs.QUEUES["refingerprint"]} == {jobs.PAST}
+    assert jobs.queues()["match"] not in limits
+    assert jobs.queues()["capture"] == jobs.EVIDENCE
+    assert jobs.queues()["capture_asked"] not in jobs.BACKGROUND
+    assert {jobs.queues()["search"], jobs.queues()["refingerprint"]} == {jobs.PAST}
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
 def test_registration_has_a_queue_and_processes_that_no_crawl_visit_or_search_takes(workers: int) -> None:
     limits, most = jobs.limits(workers), jobs.most_processes(workers)["worker-interactive"]
-    assert [name for name, queue in jobs.QUEUES.items() if queue == jobs.QUEUES["register"]] == ["register"]
-    assert jobs.QUEUES["register"] in jobs.INTERACTIVE
+    assert [name for name, queue in jobs.queues().items() if queue == jobs.queues()["register"]] == ["register"]
+    assert jobs.queues()["register"] in jobs.INTERACTIVE
     assert limits[jobs.IMPORTS] == workers
     assert most - sum(limits.get(queue, 0) for queue in jobs.INTERACTIVE) >= 2
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db.models import Model
 from pytest_django import DjangoAssertNumQueries
 from redis import Redis
 
@@ -50,7 +51,8 @@ class Told(Services):
         self.messages = 0
         super().__init__(inline.services.config, self._remember, lambda _step: self.messages)
 
-    def _remember(self, job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
+    def _remember(self, rows: type[Model], ids: Sequence[int], *, asked: bool = False) -> None:
+        job = jobs.job_of(rows)
         if ids:
             self.rows.setdefault(job.task(asked=asked), []).extend(ids)
             self.messages += -(-len(ids) // job.batch)
@@ -69,7 +71,7 @@ def files(of: Owner, count: int) -> list[int]:
 
 
 def test_a_small_upload_does_not_wait_behind_anothers_large_one(told: Told) -> None:
-    most = jobs.register.batch * jobs.MAX_MESSAGES
+    most = jobs.JOBS["register"].batch * jobs.MAX_MESSAGES
     large, small = files(owner("agency"), most * 2), files(owner("studio"), 3)
     tick(told)
     assert told.rows["register"] == [
@@ -103,13 +105,13 @@ def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: 
 
 
 def test_one_owner_alone_has_every_place(told: Told) -> None:
-    large = files(owner("agency"), jobs.register.batch * jobs.MAX_MESSAGES * 2)
+    large = files(owner("agency"), jobs.JOBS["register"].batch * jobs.MAX_MESSAGES * 2)
     tick(told)
-    assert told.rows["register"] == large[: jobs.register.batch * jobs.MAX_MESSAGES]
+    assert told.rows["register"] == large[: jobs.JOBS["register"].batch * jobs.MAX_MESSAGES]
 
 
 def test_a_step_with_much_to_do_leaves_its_queue_to_the_others_too(told: Told) -> None:
-    receipts = asked_for(*(b"%d" % n for n in range(jobs.witness.batch * jobs.MAX_MESSAGES)))
+    receipts = asked_for(*(b"%d" % n for n in range(jobs.JOBS["witness"].batch * jobs.MAX_MESSAGES)))
     change = LedgerChange.objects.create(owner=owner("studio"), kind="added", at=now())
     tick(told)
     assert (told.rows["witness"], told.rows["ledger"]) == (receipts, [change.pk])
@@ -146,11 +148,15 @@ def test_mail_is_sent_off_however_many_messages_of_other_steps_wait(inline: Sync
     def queued(step: str) -> int:
         return (
             jobs.MAX_MESSAGES
-            if any(jobs.QUEUES[other] == jobs.QUEUES[step] for other in jobs.QUEUES if other != "mail")
+            if any(jobs.queues()[other] == jobs.queues()[step] for other in jobs.queues() if other != "mail")
             else 0
         )
 
-    tick(Services(inline.services.config, lambda job, ids, **_: sent.extend([job.name] * bool(ids)), queued))
+    tick(
+        Services(
+            inline.services.config, lambda rows, ids, **_: sent.extend([jobs.job_of(rows).name] * bool(ids)), queued
+        )
+    )
     assert sent == ["mail"]
 
 

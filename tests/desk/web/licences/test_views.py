@@ -12,9 +12,9 @@ from desk.web.licences import views
 from exhibit.clock import now
 from registry.cases import licence_trial
 from registry.cases.decisions import confirm
+from registry.cases.jobs import ledger as look_at_ledger
 from registry.matches.match import match_pictures
 from registry.models import Case, Licence, Owner, Role, User, Work
-from registry.portions import look_at_ledger
 from registry.works.licences import NewLicence, keep_licences, waiting_changes
 from tests.assets.rows import bring, claimed_slice, copy_of, found_studio, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house

@@ -16,6 +16,7 @@ from exhibit.digests import Digest
 from registry.cases.purge import purge
 from registry.db import steps
 from registry.events import events, mail_choices
+from registry.jobs import job_of
 from registry.matches.match import match_pictures
 from registry.members import devices
 from registry.models import (
@@ -243,7 +244,7 @@ def test_mails_that_were_given_up_are_told_to_the_operator_and_tried_again(inlin
     MailChoice.objects.filter(user=bob).update(not_before=None)
     assert [one.to for one in send_due(inline)] == [["bob@example.org"]]
     hinted: list[int] = []
-    assert try_again(lambda _step, ids: hinted.extend(ids), "mail") == 1
+    assert try_again(lambda _rows, ids, **_: hinted.extend(ids), "mail") == 1
     assert hinted == list(MailChoice.objects.filter(user=ann).values_list("pk", flat=True))
     assert [one.to for one in send_due(inline)] == [["ann@example.org"]]
 
@@ -331,7 +332,7 @@ def test_the_tick_sends_what_is_due(inline: SyncRunner, studio: Owner) -> None:
     events.record(studio, EventKind.REPORT_READY, {"report": 1, "title": "November"})
     settle()
     hinted: dict[str, list[int]] = {}
-    inline.services.enqueue = lambda job, ids, **_: hinted.setdefault(job.name, []).extend(ids)
+    inline.services.enqueue = lambda rows, ids, **_: hinted.setdefault(job_of(rows).name, []).extend(ids)
     do_each_minute(inline.services)
     tick(inline.services)
     assert hinted["mail"] == [MailChoice.objects.get(user__username="ann@example.org").pk]

@@ -25,11 +25,12 @@ from exhibit.config.written import written
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, ServiceMissingError
 from exhibit.sentences import Sentence, following, to_text
-from registry import jobs
+from registry.bundles.models import OPENED_AGAIN
 from registry.crawls import canaries
 from registry.db import running
 from registry.db.locks import LOCKS, Lock
 from registry.edge import contributors, leases
+from registry.jobs import job_of
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.log.site_settings import change
 from registry.matches.index_upkeep import IndexState
@@ -231,7 +232,7 @@ def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own
     case = Case.objects.create(
         owner=studio, number=1, work=register(own, studio, photograph(1)).work, party="a", opened_at=now()
     )
-    Bundle.objects.create(case=case, number=1, state="failed", error=jobs.OPENED_AGAIN)
+    Bundle.objects.create(case=case, number=1, state="failed", error=OPENED_AGAIN)
     Picture.objects.create(digest=own.blobs.put(b"a"), size=1, first_seen=now(), state="failed", bytes_state="expired")
     assert amiss(own) == []
     assert try_again(own.enqueue, "seal") == try_again(own.enqueue, "match") == 0
@@ -240,7 +241,7 @@ def test_a_case_that_was_opened_again_and_expired_pictures_are_nobodys_worry(own
 @pytest.mark.long
 def test_what_was_given_up_is_tried_again_by_reason(own: Services) -> None:
     client, told = person(staff=True), []
-    own.enqueue = lambda job, ids, **_: told.append((job.name, list(ids)))
+    own.enqueue = lambda rows, ids, **_: told.append((job_of(rows).name, list(ids)))
     rows = [
         Picture.objects.create(
             digest=own.blobs.put(bytes([place])), size=1, first_seen=now(), state="failed", error=why, attempts=5

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from exhibit.errors import WrongUseError
-from registry.accounts import scoped
+from registry import scoped
 from registry.crawls import schedules, watching
 from registry.models import Crawl, LogOpening, Owner, User, Watch
 from tests.assets.rows import owner, photograph, register

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
 
 from exhibit.clock import now
-from registry.accounts import scoped
+from registry import scoped
 from registry.models import BulkEdit, Case, Owner, OwnershipRemark, Picture, Work, WorkPicture
 from registry.works import works as searching
 from registry.works.collections import make_collection

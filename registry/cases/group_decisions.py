@@ -1,58 +1,24 @@
-"""Steps that change many rows because a person said so once: portion by portion, so that others have their turn.
+"""Decide groups of cases, or take a decision back, case by case."""
 
-Groups of cases that are put aside or opened again, changes of licences, and changes of many works at once.
-"""
-
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from exhibit.clock import now
-from registry import jobs
 from registry.cases import triage
 from registry.cases.decisions import decide_in_group
-from registry.cases.ledger import look_at_cases
-from registry.cases.models import Case, GroupDecision, LedgerChange
+from registry.cases.models import Case, GroupDecision
 from registry.cases.queue import Wanted, chosen
 from registry.db import steps
-from registry.db.claimable import Claimable
+from registry.db.portions import in_portions
 from registry.services.services import Services
-from registry.works.bulk import change_portion
-from registry.works.models import BulkEdit
 
 CASES_AT_ONCE = 50
-WORK_SECONDS = 5.0  # after so long a row is put off where it is
 
 
 def decide_groups(services: Services, ids: Sequence[int]) -> None:
     """Put aside the cases that a person decided at once, or open them again, one by one."""
-    _in_portions(services, jobs.group, GroupDecision, ids, lambda pk: _decided(services, pk))
-
-
-def look_at_ledger(services: Services, ids: Sequence[int]) -> None:
-    """Look at the cases that each change of the licence ledger concerns."""
-    _in_portions(services, jobs.ledger, LedgerChange, ids, look_at_cases)
-
-
-def edit_works(services: Services, ids: Sequence[int]) -> None:
-    """Work off bulk edits."""
-    _in_portions(services, jobs.bulk, BulkEdit, ids, change_portion)
-
-
-def _in_portions(
-    services: Services, job: jobs.Job, model: type[Claimable], ids: Sequence[int], portion: Callable[[int], bool]
-) -> None:
-    """Go on with each row until a portion has finished it, and says so; what takes long goes on in another message."""
-    for pk in steps.claim(model, ids, services.stale_after):
-        with steps.ending(model, [pk]):
-            until = time.monotonic() + WORK_SECONDS
-            while not portion(pk):
-                if time.monotonic() >= until:
-                    steps.wait(model, pk, now())
-                    services.enqueue(job, [pk])
-                    break
+    in_portions(services, GroupDecision, ids, lambda pk: _decided(services, pk))
 
 
 def _decided(services: Services, pk: int) -> bool:

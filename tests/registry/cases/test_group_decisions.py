@@ -6,14 +6,14 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.errors import ConflictError
-from registry import portions as step
-from registry.accounts import scoped
-from registry.cases import decisions
+from registry import scoped
+from registry.cases import decisions, group_decisions as step
 from registry.cases.decisions import Choice, Wish
 from registry.cases.queue import State, Sure, Wanted
+from registry.db import portions
 from registry.matches.match import match_pictures
 from registry.models import BulkEdit, Case, GroupDecision, LookAlike, Owner, WorkChange
-from registry.works import bulk
+from registry.works import bulk, jobs as works_jobs
 from registry.works.licences import NewLicence, keep_licences, waiting_changes
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.desk.web.cases.test_queue import cases_of
@@ -44,7 +44,7 @@ def test_a_group_is_cleared_and_taught_in_pieces_and_taken_back(
     inline: SyncRunner, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "CASES_AT_ONCE", 1)
-    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(portions, "WORK_SECONDS", 0.0)
     group = put_aside(inline, studio)
     assert group.total == 2
     step.decide_groups(inline.services, [group.pk])
@@ -137,13 +137,13 @@ def test_one_that_takes_long_goes_on_in_another_message_and_changes_nothing_twic
     for number in range(5):
         register(inline.services, studio, photograph(number))
     monkeypatch.setattr(bulk, "PORTION", 2)
-    monkeypatch.setattr(step, "WORK_SECONDS", 0.0)
+    monkeypatch.setattr(portions, "WORK_SECONDS", 0.0)
     made = bulk.edit_many(inline.services, studio, scoped.works(studio), "author", "Ann", by="Ann")
-    step.edit_works(inline.services, [made.pk])
+    works_jobs.bulk(inline.services, [made.pk])
     row = BulkEdit.objects.get()
     assert (row.state, row.looked_at, row.changed) == ("todo", 2, 2)
     for _ in range(4):
-        step.edit_works(inline.services, [made.pk])
+        works_jobs.bulk(inline.services, [made.pk])
     row.refresh_from_db()
     assert (row.state, row.looked_at, row.changed) == ("done", 5, 5)
     assert WorkChange.objects.filter(bulk=row).count() == 5

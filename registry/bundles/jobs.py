@@ -1,0 +1,36 @@
+"""Background jobs on the rows of bundles. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.bundles.models import OPENED_AGAIN, Bundle, Package
+from registry.jobs import ASKED, DEFAULT, FILES, job
+from registry.log.models import AnchorReceipt
+from registry.words import gettext_noop
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(gettext_noop("bundles to be sealed"), ASKED, Bundle, owner="case__owner", batch=4, settled={"error": OPENED_AGAIN})
+def seal(services: "Services", ids: Sequence[int]) -> None:
+    """Seal bundles of confirmed cases."""
+    from registry.bundles.seal import seal_bundles
+
+    seal_bundles(services, ids)
+
+
+@job(gettext_noop("receipts that witnesses owe"), DEFAULT, AnchorReceipt, batch=50)
+def witness(services: "Services", ids: Sequence[int]) -> None:
+    """Ask outside witnesses for their receipts."""
+    from registry.bundles.witness import ask_witnesses
+
+    ask_witnesses(services, ids)
+
+
+@job(gettext_noop("bundles to be put together in one file"), FILES, Package, owner="owner")
+def package(services: "Services", ids: Sequence[int]) -> None:
+    """Put bundles together in one file."""
+    from registry.bundles.make_package import make_packages
+
+    make_packages(services, ids)

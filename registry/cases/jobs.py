@@ -1,0 +1,58 @@
+"""Background jobs on the rows of cases. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.cases.models import ArchiveQuestion, Capture, Flood, GroupDecision, LedgerChange
+from registry.jobs import ASKED, EVIDENCE, VISITS, job
+from registry.words import gettext_noop
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(
+    gettext_noop("visits for evidence"),
+    EVIDENCE,
+    Capture,
+    owner="case__owner",
+    asked={"case__bundles__state__in": ("todo", "doing")},
+)
+def capture(services: "Services", ids: Sequence[int]) -> None:
+    """Visit pages and keep what they serve."""
+    from registry.cases.capture import capture_sightings
+
+    capture_sightings(services, ids)
+
+
+@job(gettext_noop("questions to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
+def ask_archive(services: "Services", ids: Sequence[int]) -> None:
+    """Ask a web archive since when it has captures."""
+    from registry.cases.ask_archive import answer_questions
+
+    answer_questions(services, ids)
+
+
+@job(gettext_noop("changes of licences, to be applied"), ASKED, LedgerChange, owner="owner")
+def ledger(services: "Services", ids: Sequence[int]) -> None:
+    """Look at the cases that a change of licences concerns."""
+    from registry.cases.ledger import look_at_cases
+    from registry.db.portions import in_portions
+
+    in_portions(services, LedgerChange, ids, look_at_cases)
+
+
+@job(gettext_noop("groups of cases, to be put aside or opened again"), ASKED, GroupDecision, owner="owner")
+def group(services: "Services", ids: Sequence[int]) -> None:
+    """Decide the cases of a group."""
+    from registry.cases.group_decisions import decide_groups
+
+    decide_groups(services, ids)
+
+
+@job(gettext_noop("works held back, whose cases are to be opened"), ASKED, Flood, owner="work__owner")
+def release(services: "Services", ids: Sequence[int]) -> None:
+    """Open the cases of works that were held back."""
+    from registry.cases.release import release
+
+    release(services, ids)

@@ -1,0 +1,57 @@
+"""Find an owner's cases, and nothing of another owner."""
+
+from collections.abc import Iterable
+
+from django.db.models import Count, F, Q
+
+from exhibit.digests import Digest
+from exhibit.errors import NotFoundError
+from exhibit.sentences import Sentence
+from registry.accounts.models import Owner
+from registry.accounts.scoped import numbered, rows_of_owner
+from registry.cases.models import Case, CaseSighting, Flood
+from registry.crawls.models import Watch
+from registry.pictures.models import Picture
+from registry.pictures.scoped import hidden_among
+
+cases = rows_of_owner(Case, "work", "owner", order="number")
+
+
+def found_by(of: Iterable[Watch]) -> dict[int, tuple[int, int]]:
+    """How many of their owner's cases watches have seen, and how many of those wait; by the key."""
+    theirs = {"case__owner": F("sighting__crawl__watch__owner"), "case__resembles": False}
+    seen = CaseSighting.objects.filter(sighting__crawl__watch__in=[row.pk for row in of], **theirs)
+    waiting = Count("case", filter=Q(case__waits=True), distinct=True)
+    found = seen.values("sighting__crawl__watch").annotate(cases=Count("case", distinct=True), waiting=waiting)
+    return {row["sighting__crawl__watch"]: (row["cases"], row["waiting"]) for row in found.order_by()}
+
+
+def picture(of: Owner, digest: Digest) -> Picture:
+    """A picture that the owner may see."""
+    found = Picture.objects.filter(digest=digest).first()
+    if found is None or not may_see_picture(of, found):
+        raise NotFoundError(Sentence("There is no such picture."))
+    return found
+
+
+def may_see_picture(of: Owner, picture: Picture) -> bool:
+    """Whether a picture concerns the owner: it belongs to a work, to a sighting in one of its cases, or to a held work.
+
+    So does one that was proposed as a work. One that a member reported as illegal is shown to none of them any more.
+    """
+    if hidden_among(of, [picture]):
+        return False
+    in_works = picture.work_pictures.filter(work__owner=of).exists()
+    in_cases = picture.sightings.filter(case_sightings__case__owner=of)
+    proposed = picture.proposals.filter(owner=of)
+    return in_works or in_cases.exists() or proposed.exists() or _in_held_works(of, picture)
+
+
+def _in_held_works(of: Owner, picture: Picture) -> bool:
+    """Whether a picture was found of a work that is held back: a person has to see what it is about."""
+    held = Flood.in_force().filter(work__owner=of).values("work")
+    matched = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held)
+    return matched.exists() and picture.sightings.filter(Q(private_to=None) | Q(private_to=of)).exists()
+
+
+case = numbered(cases, "case")

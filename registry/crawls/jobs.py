@@ -1,0 +1,35 @@
+"""Background jobs on the rows of crawls. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.crawls.models import Crawl, CrawlSlice, Inquiry
+from registry.jobs import CRAWL, DEFAULT, job
+from registry.words import gettext_noop
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(gettext_noop("parts of crawls"), CRAWL, CrawlSlice, owner="crawl__watch__owner")
+def slice(services: "Services", ids: Sequence[int]) -> None:  # noqa: A001 - the noun of crawls
+    """Crawl slices."""
+    from registry.crawls.slice import crawl_slices
+
+    crawl_slices(services, ids)
+
+
+@job(gettext_noop("searches to be asked"), CRAWL, Inquiry, owner="crawl__watch__owner")
+def inquire(services: "Services", ids: Sequence[int]) -> None:
+    """Ask image searches."""
+    from registry.crawls.inquire import query_search
+
+    query_search(services, ids)
+
+
+@job(gettext_noop("planning of crawls"), DEFAULT, Crawl, periodic=False)
+def plan(services: "Services", ids: Sequence[int]) -> None:
+    """Plan the next slices of crawls."""
+    from registry.crawls.plan import plan_crawls
+
+    plan_crawls(services, ids)

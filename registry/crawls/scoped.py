@@ -1,0 +1,59 @@
+"""Find an owner's crawls, and nothing of another owner."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+
+from registry.accounts.models import Owner
+from registry.accounts.scoped import numbered, rows_of_owner
+from registry.crawls.models import Canary, Crawl, Watch
+from registry.db.rows import there
+
+watches = rows_of_owner(Watch, order="number", removed_at=None)
+
+
+def watch(of: Owner, name: str) -> Watch:
+    """One of the owner's watches, by its name or its number."""
+    found = watches(of).filter(name=name)
+    if not found.exists() and name.isdecimal():
+        found = watches(of).filter(number=int(name))
+    return there(found.first(), f"{of.name} has no watch {name!r}.")
+
+
+def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
+    """The newest crawl of each watch that has one, by the watch's key, each found by its index."""
+    newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
+    found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
+    return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(found).values()}
+
+
+def crawls(of: Owner) -> QuerySet[Crawl]:
+    """The crawls of the owner's watches, newest first."""
+    return Crawl.objects.filter(watch__owner=of).select_related("watch").order_by("-started_at", "-pk")
+
+
+def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
+    """One crawl of one of the owner's watches."""
+    found = crawls(of).filter(watch__number=watch_number, number=number)
+    return there(found.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
+
+
+def refusal_counts(of: Crawl) -> dict[str, int]:
+    """How much a crawl refused, by reason."""
+    return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
+
+
+def passed_counts(of: Crawl) -> dict[str, int]:
+    """How many records of web archives a crawl passed over, by reason: they hold no picture, and have no line."""
+    counted = Counter[str]()
+    for counts in of.slices.values_list("counts", flat=True):
+        counted.update(counts.get("passed", {}))
+    return dict(sorted(counted.items()))
+
+
+watch_numbered = numbered(watches, "watch")
+
+
+canary = numbered(lambda of: Canary.objects.filter(owner=of), "canary")

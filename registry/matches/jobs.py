@@ -1,0 +1,51 @@
+"""Background jobs on the rows of matches. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.fingerprints.models import DescriptorModel
+from registry.jobs import MATCH, PAST, job
+from registry.pictures.models import Picture
+from registry.words import gettext_noop
+from registry.works.models import WorkPicture
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(
+    gettext_noop("pictures found, to be compared with the works"),
+    MATCH,
+    Picture,
+    batch=32,
+    settled={"bytes_state__in": ("expired", "purged")},
+)
+def match(services: "Services", ids: Sequence[int]) -> None:
+    """Compare found pictures with the works."""
+    from registry.matches.match import match_pictures
+
+    match_pictures(services, ids)
+
+
+@job(
+    gettext_noop("new works, to be compared with what was seen before"),
+    PAST,
+    WorkPicture,
+    owner="work__owner",
+    batch=4,
+    fresh_first=True,
+    slow=True,
+)
+def search(services: "Services", ids: Sequence[int]) -> None:
+    """Search what was ever seen for new works."""
+    from registry.matches.search_past import search_pictures
+
+    search_pictures(services, ids)
+
+
+@job(gettext_noop("networks that come into use"), PAST, DescriptorModel, slow=True)
+def refingerprint(services: "Services", ids: Sequence[int]) -> None:
+    """Describe all pictures anew by a network that comes into use."""
+    from registry.matches.refingerprint import describe_anew
+
+    describe_anew(services, ids)

@@ -1,0 +1,35 @@
+"""Background jobs on the rows of notifications. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.events.models import Delivery, MailChoice, PushBrowser
+from registry.jobs import DEFAULT, MAIL, job
+from registry.words import gettext_noop
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(gettext_noop("mails to members"), MAIL, MailChoice, owner="owner", batch=10)
+def mail(services: "Services", ids: Sequence[int]) -> None:
+    """Mail members what is new."""
+    from registry.notifications.send_mail import send_digests
+
+    send_digests(services, ids)
+
+
+@job(gettext_noop("push notifications"), DEFAULT, PushBrowser, batch=50)
+def push(services: "Services", ids: Sequence[int]) -> None:
+    """Tell browsers of finds."""
+    from registry.notifications.send_push import send_messages
+
+    send_messages(services, ids)
+
+
+@job(gettext_noop("messages to webhooks"), DEFAULT, Delivery, owner="webhook__owner", batch=50)
+def deliver(services: "Services", ids: Sequence[int]) -> None:
+    """Deliver messages to webhooks."""
+    from registry.notifications import deliver
+
+    deliver.deliver(services, ids)

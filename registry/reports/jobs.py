@@ -1,0 +1,19 @@
+"""Background jobs on the rows of reports. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.jobs import FILES, job
+from registry.reports.models import Report
+from registry.words import gettext_noop
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(gettext_noop("reports"), FILES, Report, owner="owner")
+def report(services: "Services", ids: Sequence[int]) -> None:
+    """Make reports."""
+    from registry.reports.make_report import make_reports
+
+    make_reports(services, ids)

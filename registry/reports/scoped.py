@@ -1,0 +1,9 @@
+"""Find an owner's reports, and nothing of another owner."""
+
+from registry.accounts.scoped import numbered, rows_of_owner
+from registry.reports.models import Report
+
+reports = rows_of_owner(Report, "owner", removed_at=None)
+
+
+report = numbered(reports, "report")

@@ -1,0 +1,28 @@
+"""Background jobs on the rows of works. What they import is loaded after the fork of a worker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from registry.jobs import ASKED, IMPORTS, job
+from registry.words import gettext_noop
+from registry.works.models import BulkEdit, UploadFile
+
+if TYPE_CHECKING:
+    from registry.services.services import Services
+
+
+@job(gettext_noop("files brought, to be registered"), IMPORTS, UploadFile, owner="upload__owner", batch=8)
+def register(services: "Services", ids: Sequence[int]) -> None:
+    """Register files as works."""
+    from registry.works.register import import_uploads
+
+    import_uploads(services, ids)
+
+
+@job(gettext_noop("changes of many works at once"), ASKED, BulkEdit, owner="owner")
+def bulk(services: "Services", ids: Sequence[int]) -> None:
+    """Change many works."""
+    from registry.db.portions import in_portions
+    from registry.works.bulk import change_portion
+
+    in_portions(services, BulkEdit, ids, change_portion)
