@@ -18,7 +18,6 @@ from registry.cases.models import (
     Flood,
     FoundDay,
     GroupDecision,
-    LedgerChange,
     LedgerEffect,
     LookAlike,
 )
@@ -117,6 +116,7 @@ from registry.works.models import (
     BulkEdit,
     Collection,
     ColumnMapping,
+    LedgerChange,
     Licence,
     OwnershipRemark,
     RegistrationConflict,

@@ -51,6 +51,7 @@ from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
 from registry.cases import signed_decisions
+from registry.cases.licence_check import licences_for, why_not
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.crawls import sightings as seen
 from registry.crawls.elsewhere import stated
@@ -68,7 +69,6 @@ from registry.pictures.models import BytesState, Picture
 from registry.pictures.presence import Absent, absent
 from registry.pictures.provenance import with_statements
 from registry.services.services import Services
-from registry.works.licence_check import licences_for, why_not
 from registry.works.models import Work
 from registry.works.registration_proofs import further_submissions_of, submission_of
 

@@ -17,12 +17,11 @@ from registry.cases.models import Capture
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
-from registry.matches import prints
+from registry.matches import prints, proposals
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
-from registry.works import proposals
 from registry.works.search_version import search_mark
 
 Measured = tuple[Picture, Features]

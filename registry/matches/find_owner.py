@@ -30,7 +30,7 @@ from registry.pictures.models import Picture
 from registry.services.indexes import MAX_NEAR
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.works import opened_works
+from registry.works.opened import opened_works
 
 MAX_BROUGHT = 16 * 1024 * 1024
 """Bytes of a picture that a stranger may bring."""
