@@ -148,8 +148,8 @@ class Rows:
         return [WORDS[place] for place in self._chance.integers(0, len(WORDS), count)]
 
     def _fingerprints(self, pictures: Sequence[int]) -> None:
-        from registry.matches import fingerprints
-        from registry.matches.fingerprints import Collection
+        from registry.fingerprints import fingerprints
+        from registry.fingerprints.fingerprints import Collection
         from registry.models import Picture
 
         digests = dict(Picture.objects.filter(pk__in=pictures).values_list("pk", "digest"))
@@ -318,7 +318,7 @@ class Capacity:
         self._spent[name] += processor_seconds() - began
 
     def _taken_in(self) -> None:
-        from registry.matches.fingerprints import Collection
+        from registry.fingerprints.fingerprints import Collection
 
         self._product.services.indexes.refresh(Collection.PICTURES)
 
@@ -328,7 +328,7 @@ class Capacity:
             index.flush()
 
     def _indexes(self) -> "list[FaissIndex]":
-        from registry.matches.fingerprints import Collection
+        from registry.fingerprints.fingerprints import Collection
 
         indexes = self._product.services.indexes
         found = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)

@@ -87,7 +87,7 @@ def _copies(folder: Path, works: Sequence[Path]) -> Path:
 
 def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Iterator[Row]:
     services = product.services
-    from registry.matches.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
+    from registry.fingerprints.fingerprints import Collection  # noqa: PLC0415 - Django is set up by now
 
     began = _now()
     for collection in Collection:

@@ -165,7 +165,7 @@ class Seed:
 
     def _fingerprints(self) -> Iterator[Row]:
         """Local features of no length: workers that run for this database have nothing to measure."""
-        from registry.matches.fingerprints import space_id
+        from registry.fingerprints.fingerprints import space_id
 
         told = {"space_id": space_id(ROOTSIFT), "part": LOCAL, "vector": b""}
         return ({"id": number, "picture_id": number} | told for number in range(1, self.sizes.works + 1))

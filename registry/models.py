@@ -18,7 +18,6 @@ from registry.cases.models import (
     Flood,
     FoundDay,
     GroupDecision,
-    LedgerChange,
     LedgerEffect,
     LookAlike,
 )
@@ -52,16 +51,20 @@ from registry.db.claimable import (
     StepTime,
 )
 from registry.db.idempotency import KeptAnswer
-from registry.descriptors.models import (
-    DescriptorChoice,
-    DescriptorGap,
-    DescriptorModel,
-)
 from registry.edge.models import (
     Contributor,
     EdgeResult,
 )
 from registry.events.models import Delivery, Event, EventKind, Feed, MailChoice, PushBrowser, Webhook
+from registry.fingerprints.models import (
+    DescriptorChoice,
+    DescriptorGap,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    MilvusCollection,
+    SpaceRow,
+)
 from registry.keys.models import DeviceKey, DocumentKey, PasskeyQuestion, SealingKey
 from registry.log.models import (
     AddedWitness,
@@ -75,14 +78,7 @@ from registry.log.models import (
     LogWaiting,
     WitnessState,
 )
-from registry.matches.models import (
-    CalibrationRow,
-    FingerprintRow,
-    IndexChange,
-    Match,
-    MilvusCollection,
-    SpaceRow,
-)
+from registry.matches.models import CalibrationRow, Match
 from registry.notices.models import (
     ClaimAnswer,
     Notice,
@@ -120,6 +116,7 @@ from registry.works.models import (
     BulkEdit,
     Collection,
     ColumnMapping,
+    LedgerChange,
     Licence,
     OwnershipRemark,
     RegistrationConflict,

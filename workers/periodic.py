@@ -22,8 +22,9 @@ Task = Callable[[], object]
 
 def each_minute(services: Services) -> tuple[Task, ...]:
     """What is due some day, and nobody waits for in these seconds; in beat's own process."""
+    from registry import due_times
     from registry.cases import recaptures
-    from registry.crawls import canaries, due_times, revisits
+    from registry.crawls import canaries, revisits
     from registry.events import mail_choices
     from registry.notices import replies, terms
 

@@ -289,8 +289,7 @@ def _json(text: str) -> str:
 def _actor(desk: Desk, member: str | None, named: str | None) -> "Actor":
     """Who calls: a member in their role, or whoever runs the installation."""
     from desk.api.common.auth import Actor
-    from registry import models
-    from registry.accounts import scoped
+    from registry import models, scoped
     from registry.members import people
 
     owners = models.Owner.objects.order_by("pk")

@@ -16,7 +16,7 @@ from registry.log.own_log import get_author_signer
 
 if TYPE_CHECKING:
     from indexer.calibration import recall
-    from registry.descriptors import model_files, networks
+    from registry.fingerprints import model_files, networks
 
 STATES = {
     "serving": "in use",
@@ -61,7 +61,7 @@ model_command = click.Group("model", help="The network that describes pictures, 
 def add_model(*, file: Path, card: Path, as_json: bool) -> None:
     """Add a network of your own as an ONNX file. It is tried at once; it can be used when it has been measured."""
     desk = open_desk()
-    from registry.descriptors import networks
+    from registry.fingerprints import networks
 
     row = networks.add_model(desk.services, file, card, by=person())
     only_json({"name": row.name, "version": row.version, "sha256": row.digest.hex, "bytes": row.size}, asked=as_json)
@@ -85,7 +85,7 @@ def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) 
     """
     desk = open_desk()
     from indexer.calibration import recall
-    from registry.descriptors import networks
+    from registry.fingerprints import networks
 
     networks.model_named(desk.services, name)
     found = _measured(desk, name, photos, works)
@@ -94,7 +94,7 @@ def measure_model(*, name: str, photos: Path | None, works: int, as_json: bool) 
 
 
 def _measured(desk: Desk, name: str, photos: Path | None, works: int) -> "networks.Measured":
-    from registry.descriptors import networks
+    from registry.fingerprints import networks
 
     with click.progressbar(length=100, label="Measuring", file=sys.stderr) as bar:
 
@@ -125,7 +125,7 @@ def export_model(*, name: str, out: Path, author: str, terms: str, price: str, k
     """
     desk = open_desk()
     from evidence.keys import ed25519
-    from registry.descriptors import shared_models
+    from registry.fingerprints import shared_models
 
     signer = ed25519.FileSigner(key) if key else get_author_signer(desk.services)
     row, chunks = shared_models.export_model(desk.services, name, author, terms, price, signer, by=person())
@@ -158,7 +158,7 @@ def import_model(
     author says.
     """
     desk = open_desk()
-    from registry.descriptors import networks, shared_models
+    from registry.fingerprints import networks, shared_models
 
     offer = shared_models.look_at(file, key, anyway=anyway)
     if not as_json:
@@ -222,7 +222,7 @@ def _show_compared(name: str, beside: "model_files.Compared") -> None:
 def list_models(*, as_json: bool) -> None:
     """List the networks: which is in use, how far another is, and what was measured of each."""
     desk = open_desk()
-    from registry.descriptors import networks
+    from registry.fingerprints import networks
 
     states = networks.model_states(desk.services)
     only_json({"models": [_plain(state) for state in states]}, asked=as_json)
@@ -247,7 +247,7 @@ def use_model(*, name: str, anyway: bool) -> None:
     under way.
     """
     desk = open_desk()
-    from registry.descriptors import networks
+    from registry.fingerprints import networks
 
     row = networks.use_model(desk.services, name, anyway=anyway, by=person())
     states = networks.model_states(desk.services)
@@ -267,7 +267,7 @@ def use_model(*, name: str, anyway: bool) -> None:
 def drop_model(*, name: str) -> None:
     """Remove a network that isn't in use, with everything that was described by it."""
     desk = open_desk()
-    from registry.descriptors import networks
+    from registry.fingerprints import networks
 
     say(f"Removed {networks.drop_model(desk.services, name, by=person())}.")
 

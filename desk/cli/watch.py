@@ -316,7 +316,7 @@ def _tell_run(desk: Desk, crawl: "models.Crawl", *, joined: bool, wait: bool, as
 
 def _tell_proposals(watch: "models.Watch") -> None:
     """How many pictures of the watch wait to be registered as works."""
-    from registry.works import proposals
+    from registry.matches import proposals
 
     if watch.own and (count := proposals.of_watch(watch).count()):
         say(f"{counted(count, 'picture')} proposed as works: {PROPOSED}")
@@ -468,7 +468,7 @@ def show_watch(*, name: str, number: int | None, named: str | None, as_json: boo
 def _tell_opt_outs(watch: "models.Watch") -> None:
     """Which hosts keep programs out, and which finds are known to lie there."""
     from desk.texts.numbers import counted as in_words
-    from registry.crawls import opt_outs
+    from registry.cases import opt_outs
 
     if not (found := opt_outs.of_watch(watch)):
         return

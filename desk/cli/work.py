@@ -57,10 +57,10 @@ finds = together(
 
 def found_works(of: "models.Owner", match: str, only: str | None, within: str | None) -> "query.QuerySet[models.Work]":
     """The works that :func:`finds` asks for; raises ``WrongUseError`` for a collection that isn't there."""
-    from registry.works import works
+    from registry.cases import work_search
 
     collection = None if within is None else collection_named(of, within).number
-    return works.search(of, match, only or "", collection=collection)
+    return work_search.search(of, match, only or "", collection=collection)
 
 
 def collection_named(of: "models.Owner", name: str) -> "models.Collection":
@@ -280,7 +280,7 @@ def list_works(
     desk = open_desk()
     owner = desk.owner(named)
     from desk.schemas import works as schemas
-    from registry.works import works as searching
+    from registry.cases import work_search as searching
 
     works = searching.in_order(found_works(owner, match, only, within), sort)
     rows = schemas.with_pictures(works).prefetch_related("remarks")

@@ -13,8 +13,8 @@ from exhibit.files.delimited import ENCODINGS
 from exhibit.types import CaseDecision
 from registry.cases.flood_decisions import Answer
 from registry.cases.queue import MAX_CASES
+from registry.cases.work_search import Only
 from registry.models import EventKind, Notice
-from registry.works.works import Only
 
 ACTING = "\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069\\ufffe\\uffff"
 """What :mod:`exhibit.plain` removes, as JSON Schema writes it; half characters are no text for it anyway."""

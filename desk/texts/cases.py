@@ -20,11 +20,11 @@ from registry.bundles.facts import said_of_match
 from registry.bundles.sentences import PRINTS
 from registry.cases import history
 from registry.cases.decisions import DEMONSTRATION
+from registry.cases.licence_check import Gap, Obstacle
 from registry.cases.recaptures import Standing, Visited
 from registry.cases.record_decision import LEDGER
 from registry.matches import calibrations
 from registry.models import Capture, Case, CaseEvent, Match, StepState
-from registry.works.licence_check import Gap, Obstacle
 
 DECISIONS = {
     CaseDecision.OPEN: pgettext_lazy("decision", "open"),

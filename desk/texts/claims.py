@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _, gettext_lazy, pgettext
 
 from crawler.reading.statements import What
 from desk.texts import cases, ownership
+from registry.cases.licence_check import Gap, Obstacle
 from registry.models import Case, Owner
 from registry.notices.claims import Check, Kind, Point
-from registry.works.licence_check import Gap, Obstacle
 
 SENTENCES = {
     Kind.LEDGER: gettext_lazy(

@@ -30,9 +30,9 @@ from registry.alliance.models import Agreement, Partner
 from registry.alliance.signed_calls import ask
 from registry.crawls.models import Sighting
 from registry.crawls.sightings import seen_publicly
+from registry.fingerprints.fingerprints import space_id
+from registry.fingerprints.models import FingerprintRow
 from registry.log.own_log import get_log
-from registry.matches.fingerprints import space_id
-from registry.matches.models import FingerprintRow
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture

@@ -51,6 +51,7 @@ from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
 from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
 from registry.cases import signed_decisions
+from registry.cases.licence_check import licences_for, why_not
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.crawls import sightings as seen
 from registry.crawls.elsewhere import stated
@@ -58,7 +59,7 @@ from registry.crawls.models import Sighting
 from registry.crawls.sightings import record_of
 from registry.db.claimable import StepState
 from registry.db.rows import columns
-from registry.descriptors import descriptors
+from registry.fingerprints import descriptors
 from registry.keys.models import PasskeyQuestion
 from registry.log.models import LogCheckpoint, LogSubmission
 from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof
@@ -68,7 +69,6 @@ from registry.pictures.models import BytesState, Picture
 from registry.pictures.presence import Absent, absent
 from registry.pictures.provenance import with_statements
 from registry.services.services import Services
-from registry.works.licence_check import licences_for, why_not
 from registry.works.models import Work
 from registry.works.registration_proofs import further_submissions_of, submission_of
 

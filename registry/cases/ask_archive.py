@@ -41,13 +41,13 @@ from registry.cases.models import ArchiveQuestion, Case
 from registry.crawls.elsewhere import kept
 from registry.crawls.models import Sighting
 from registry.crawls.paces import turn_of
-from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.members import samples
 from registry.pictures import scoped
+from registry.pictures.blocks import blocked
 from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
 

@@ -21,13 +21,13 @@ from registry.cases.models import Capture, Case
 from registry.crawls import budgets
 from registry.crawls.crawling import denials
 from registry.crawls.models import Sighting
-from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
 from registry.notices import page_readings
 from registry.pictures import scoped
+from registry.pictures.blocks import blocked
 from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.cases.models import ArchiveQuestion, Capture, Flood, GroupDecision, LedgerChange
+from registry.cases.models import ArchiveQuestion, Capture, Flood, GroupDecision
 from registry.jobs import ASKED, EVIDENCE, VISITS, job
 from registry.words import gettext_noop
+from registry.works.models import LedgerChange
 
 if TYPE_CHECKING:
     from registry.services.services import Services

@@ -10,12 +10,13 @@ from exhibit.clock import now
 from exhibit.types import Decision
 from registry.cases import history, log_entries
 from registry.cases.history import Said
-from registry.cases.models import Case, CaseSighting, LedgerChange, LedgerEffect
+from registry.cases.licence_check import Ledger, covering, ledger_of, licences_for
+from registry.cases.models import Case, CaseSighting, LedgerEffect
 from registry.cases.record_decision import LEDGER, Decider, by_person, record_decision
 from registry.db import steps
 from registry.db.rows import write
 from registry.log.log import submit_all
-from registry.works.licence_check import Ledger, covering, ledger_of, licences_for
+from registry.works.models import LedgerChange
 
 UNCOVERED: Sequence[Said] = (("uncovered", {}),)
 CASES_AT_ONCE = 200

@@ -10,10 +10,10 @@ from django.db.models import Count, Q, QuerySet
 
 from exhibit.network.addresses import registrable_domain
 from registry.accounts.models import Owner
+from registry.cases.licence_check import Ledger, Seen, ledger_of
 from registry.cases.models import Case, CaseSighting
 from registry.cases.record_decision import LEDGER
 from registry.db.rows import next_number
-from registry.works.licence_check import Ledger, Seen, ledger_of
 from registry.works.licences import NewLicence
 from registry.works.models import Licence
 

@@ -10,7 +10,7 @@ from registry.db.claimable import Claimable
 from registry.db.fields import KeptFile, KeptFiles, SentenceField
 from registry.matches.models import Match
 from registry.pictures.models import Picture
-from registry.works.models import Licence, Work
+from registry.works.models import LedgerChange, Licence, Work
 
 
 class Case(models.Model):
@@ -244,32 +244,6 @@ class ArchiveQuestion(Claimable):
             )
         ]
         indexes = [Index(fields=["id"], name="archive_question_todo", condition=~Q(state="done"))]
-
-
-class LedgerChange(Claimable):
-    """Licences that were added, changed or ended at once. Its step looks at the cases that this concerns."""
-
-    class Kind(models.TextChoices):
-        """What happened to the licences."""
-
-        ADDED = "added"
-        CHANGED = "changed"
-        ENDED = "ended"
-
-    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="ledger_changes")
-    kind = models.CharField(max_length=7, choices=Kind.choices)
-    licences: "models.ManyToManyField[Licence, models.Model]" = models.ManyToManyField(Licence, related_name="changes")
-    at = models.DateTimeField()
-    by = models.CharField(max_length=300, blank=True)
-    reason = models.TextField(blank=True)
-    before = models.JSONField(default=dict, blank=True, help_text="the words of a changed licence as they were")
-    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was looked at")
-
-    class Meta:
-        indexes = [
-            Index(fields=["id"], name="ledger_change_todo", condition=~Q(state="done")),
-            Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
-        ]
 
 
 class LedgerEffect(models.Model):

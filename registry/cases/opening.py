@@ -14,6 +14,7 @@ from registry.accounts.models import Owner
 from registry.cases import history, log_entries, recaptures, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
 from registry.cases.ledger import apply_ledger
+from registry.cases.licence_check import covering, licences_for, out_of_time
 from registry.cases.models import Capture, Case, CaseSighting
 from registry.cases.record_decision import LEDGER, Decider, announce, by_person, record_decision
 from registry.crawls import own_places
@@ -23,7 +24,6 @@ from registry.log.log import Deed, submit_all
 from registry.matches.keep_matches import matches_kept
 from registry.pictures.models import BytesState
 from registry.services.services import Services
-from registry.works.licence_check import covering, licences_for, out_of_time
 from registry.works.models import Licence, Work
 
 

@@ -19,10 +19,10 @@ from registry.bundles.deposits import RECORD_ROLE, sealed_deposit
 from registry.bundles.models import Bundle, Deposit, Package
 from registry.bundles.packages import is_reading_copy
 from registry.db.claimable import StepState
+from registry.fingerprints import fingerprints as vectors
 from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.log.log import submit
-from registry.matches import fingerprints as vectors
 from registry.notices.models import Notice
 from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile

@@ -22,11 +22,11 @@ from registry.crawls.models import Crawl, CrawlSlice, Watch
 from registry.crawls.sightings import keep_sightings
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with
-from registry.matches.search_version import search_mark
 from registry.members import samples
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works import uploads
+from registry.works.search_version import search_mark
 from registry.works.tables import read_works
 
 ASSETS = Path(__file__).parents[2] / "demo" / "assets"

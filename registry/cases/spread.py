@@ -11,12 +11,12 @@ from django.db.models.functions import Coalesce, Trunc
 
 from registry.accounts.models import Owner
 from registry.cases import scoped
+from registry.cases.licence_check import country_of
 from registry.cases.models import Case, CaseSighting
+from registry.cases.work_search import seen_in
 from registry.notices.models import NoticeCase
 from registry.parties.models import PartyLookup
-from registry.works.licence_check import country_of
 from registry.works.models import Work
-from registry.works.works import seen_in
 
 
 class Newly(NamedTuple):

@@ -12,7 +12,8 @@ from exhibit.clock import now
 from exhibit.types import Decision
 from registry.cases.models import Case, CaseSighting, Flood, LookAlike
 from registry.db.bulk import copy_into
-from registry.matches.models import FingerprintRow, Match
+from registry.fingerprints.models import FingerprintRow
+from registry.matches.models import Match
 
 LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.RESEMBLES: 0.1}
 """Where nothing is calibrated: how likely a match stands in the queue, by what was decided."""

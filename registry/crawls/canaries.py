@@ -25,7 +25,6 @@ from registry.db.rows import alone_with, next_number
 from registry.events import events
 from registry.events.models import EventKind
 from registry.log import audit_log
-from registry.matches.models import Match
 from registry.works.licences import NewLicence, keep_licences
 from registry.works.models import Work, WorkPicture
 
@@ -196,9 +195,10 @@ def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:
         seen[crawl, bytes(key)][picture] = state not in UNFINISHED
     found = {picture for pictures in seen.values() for picture in pictures}
     own = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
-    matching = Match.objects.filter(found__in=found, registered__work_pictures__in=own, decision__in=MATCHED)
+    match = "picture__matches_as_registered"
+    matching = own.filter(**{f"{match}__found__in": found, f"{match}__decision__in": MATCHED})
     showing: dict[int, set[int]] = defaultdict(set)
-    copies = matching.values_list("registered__work_pictures__work", "found")
+    copies = matching.values_list("work", f"{match}__found")
     for work, picture in [*own.values_list("work", "picture"), *copies]:
         showing[work].add(picture)
     refusals = Refusal.objects.filter(crawl__in=crawls, key__in=keys).order_by("-pk")

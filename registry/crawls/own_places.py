@@ -1,6 +1,6 @@
 """An owner's own places: what the watches look at of which the owner has said that they are theirs.
 
-Pictures there that show no work are proposed as works (:mod:`registry.works.proposals`), and what shows one of the
+Pictures there that show no work are proposed as works (:mod:`registry.matches.proposals`), and what shows one of the
 owner's works there is no find: no case is opened. Nobody has checked whose a place is, so it holds for its owner alone.
 """
 

@@ -10,27 +10,20 @@ from evidence.log.proofs import SightingRecord
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.network.addresses import host_of, registrable_domain, url_key
-from exhibit.types import Headers, Sighting
+from exhibit.types import Decision, Headers, Sighting
 from registry.crawls.elsewhere import kept
 from registry.crawls.models import Crawl, CrawlSlice, Proposal, Sighting as SightingRow, Watch
 from registry.db import steps
 from registry.db.bulk import copy_into, storable
 from registry.db.claimable import StepState
 from registry.db.rows import columns
-from registry.matches.models import Match
-from registry.pictures.models import BlockedDigest, BytesState, Picture, PictureReport
+from registry.pictures.models import BytesState, Picture, PictureReport
 from registry.works.models import WorkPicture
 
 Place: TypeAlias = tuple[bytes, bytes, int]
 """Keys of the page and the image, and the picture: what a crawl sees once."""
 Validator: TypeAlias = tuple[str, str, Digest | None]
 """What a server said of an image's version, as ``ETag`` and ``Last-Modified``, and which bytes it had then."""
-
-
-def blocked(digests: Iterable[Digest]) -> set[Digest]:
-    """Those of the digests whose bytes may not be stored."""
-    rows = BlockedDigest.objects.filter(digest__in=list(digests)).values_list("digest", flat=True)
-    return {digest for digest in rows if digest is not None}
 
 
 def seen_publicly() -> QuerySet[Picture]:
@@ -62,7 +55,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
     """Keep sightings of a slice, each with the title of its page; one that its crawl has already stays as it is.
 
     Pictures that were matched before, and whose match makes this sighting a matter, are put to work again, and so are
-    those whose search isn't what a search is now by its mark (:func:`registry.matches.search_version.search_mark`).
+    those whose search isn't what a search is now by its mark (:func:`registry.works.search_version.search_mark`).
     Returns the pictures (primary keys) that now wait for their step. Must run inside a transaction.
     """
     pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at or now()) for sighting, _ in seen])
@@ -130,7 +123,8 @@ def _put_to_work(pictures: Sequence[int], mark: str, watch: Watch) -> list[int]:
 
     What is seen at an owner's own place may be proposed as a work by that step, whatever else it was.
     """
-    matched = Match.objects.filter(found_id__in=pictures).exclude(decision="none").values("found_id")
+    alike = [decision for decision in Decision if decision is not Decision.NONE]
+    matched = Picture.objects.filter(pk__in=pictures, matches_as_found__decision__in=alike).values("pk")
     registered = WorkPicture.objects.filter(picture_id__in=pictures).values("picture_id")
     otherwise = ~Q(searched=mark) & Q(bytes_state=BytesState.STORED, refusal="")
     concerned = Q(pk__in=matched) | Q(pk__in=registered) | otherwise

@@ -42,10 +42,11 @@ from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl, HostDenial, R
 from registry.crawls.revisits import is_past
 from registry.crawls.sightings import record_of
 from registry.db import steps
-from registry.matches.search_version import search_mark
+from registry.pictures import blocks
 from registry.pictures.models import Picture
 from registry.services.disk import disk_is_full
 from registry.services.services import Services, contact_fields
+from registry.works.search_version import search_mark
 
 SLICE_SECONDS = 240.0
 SECONDS_OVER = 60.0  # a child that is silent about its end for so long after its time is killed
@@ -297,7 +298,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
     seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
-    blocked = sightings.blocked({sighting.digest for _, sighting in seen})
+    blocked = blocks.blocked({sighting.digest for _, sighting in seen})
     came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
     blobs, files = services.blobs, {digest: spool / "bytes" / digest.hex for digest in came}
     blobs.put_all(list(files.values()))

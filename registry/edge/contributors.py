@@ -15,8 +15,8 @@ from registry.crawls.models import Crawl, CrawlSlice, FrontierUrl
 from registry.db.claimable import StepState
 from registry.db.rows import there
 from registry.edge.models import Contributor, EdgeResult
+from registry.fingerprints import fingerprints as vectors
 from registry.log import audit_log
-from registry.matches import fingerprints as vectors
 
 START = "exe_"
 """What their tokens begin with."""

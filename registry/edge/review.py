@@ -21,9 +21,9 @@ from registry.edge import leases
 from registry.edge.contributors import Outcome, visit_here
 from registry.edge.measuring import HASH_APART, HEAD, SPACE, Measured, visit
 from registry.edge.models import Contributor, EdgeResult
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Collection
-from registry.matches.models import FingerprintRow
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.models import FingerprintRow
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 

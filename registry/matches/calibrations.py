@@ -9,7 +9,7 @@ from exhibit.clock import now
 from exhibit.comparison.calibration import FIRST_NETWORK, Calibration
 from exhibit.digests import Digest
 from registry.db.rows import there
-from registry.descriptors.descriptors import choice_with
+from registry.fingerprints.descriptors import choice_with
 from registry.log import audit_log
 from registry.matches.models import CalibrationRow
 

@@ -24,8 +24,8 @@ from indexer.picture.spaces import ROOTSIFT
 from indexer.votes.index import VoteIndex
 from registry.accounts.models import Owner
 from registry.crawls.crawling import denied
+from registry.fingerprints.fingerprints import Collection, additions
 from registry.matches.calibrations import active
-from registry.matches.fingerprints import Collection, additions
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
 from registry.pictures.provenance import FileStatement, said_by

@@ -10,8 +10,9 @@ from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.types import Space
 from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.vectors.index import check_index
-from registry.matches import fingerprints as vectors, votes_upkeep
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.matches import votes_upkeep
 from registry.services.indexes import (
     PAGE,
     archive_of,

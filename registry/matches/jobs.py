@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.descriptors.models import DescriptorModel
+from registry.fingerprints.models import DescriptorModel
 from registry.jobs import MATCH, PAST, job
 from registry.pictures.models import Picture
 from registry.words import gettext_noop

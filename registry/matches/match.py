@@ -13,14 +13,14 @@ from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
 from registry.db import steps
-from registry.matches import fingerprints as vectors, keep_matches, prints
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.matches import keep_matches, prints, proposals
 from registry.matches.registered_works import RegisteredWorks
-from registry.matches.search_version import search_mark
 from registry.pictures.models import Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
-from registry.works import proposals
+from registry.works.search_version import search_mark
 
 Measured = tuple[Picture, Features]
 _INFO = """

@@ -17,9 +17,11 @@ from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
 from registry.db import steps
-from registry.matches import fingerprints as vectors, keep_matches
-from registry.matches.fingerprints import Collection
-from registry.matches.models import FingerprintRow, Match
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.models import FingerprintRow
+from registry.matches import keep_matches
+from registry.matches.models import Match
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture

@@ -16,10 +16,10 @@ from indexer.picture.features import extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
-from registry.descriptors import descriptors
-from registry.descriptors.models import DescriptorModel
-from registry.matches import fingerprints as vectors, keep_matches
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import descriptors, fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.models import DescriptorModel
+from registry.matches import keep_matches
 from registry.pictures.models import Picture
 from registry.services.services import Services
 

@@ -20,7 +20,7 @@ from indexer.search.past import WorkQueries, work_queries
 from indexer.search.search import compare_alone, find_works
 from indexer.search.series import relation_of, told_apart
 from indexer.votes.index import VoteIndex
-from registry.matches.fingerprints import Collection
+from registry.fingerprints.fingerprints import Collection
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.marks import RegisteredPicture, registered, with_marks

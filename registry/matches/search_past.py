@@ -18,8 +18,8 @@ from indexer.search.past import WorkQueries, is_promising, search_past
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
+from registry.fingerprints.fingerprints import Collection
 from registry.matches import keep_matches, prints
-from registry.matches.fingerprints import Collection
 from registry.matches.registered_works import RegisteredWorks, note_relations, queries_of
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services

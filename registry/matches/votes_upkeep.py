@@ -19,14 +19,15 @@ from indexer.votes.codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_
 from indexer.votes.index import VoteIndex, check_votes
 from indexer.votes.segments import Works
 from registry.db.locks import Lock, hold
-from registry.descriptors.descriptors import members
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.descriptors import members
+from registry.fingerprints.fingerprints import Collection
 from registry.matches.registered_works import registered_features
-from registry.matches.search_version import count_anew
 from registry.pictures.models import Picture
 from registry.services.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from registry.services.services import Services
+from registry.works import search_version
+from registry.works.search_version import count_anew
 
 BATCH, MAX_AT_ONCE = 20, 2_000
 DAMAGED = "damaged"  # why a picture can't be read whose bytes aren't those that were stored
@@ -66,7 +67,7 @@ def measure_missing(services: Services, most: int | None = None) -> int:
 
 def unmeasured() -> QuerySet[Picture]:
     """Registered pictures whose local features aren't kept; those with a refusal can't be read."""
-    return vectors.works_without(ROOTSIFT, LOCAL)
+    return search_version.works_without(ROOTSIFT, LOCAL)
 
 
 def try_unreadable_again() -> None:

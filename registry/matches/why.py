@@ -9,10 +9,10 @@ from indexer.draw.draw import View, draw
 from indexer.draw.pair import Pair
 from indexer.picture.features import Features
 from indexer.search.why import Explanation, explain
-from registry.crawls.sightings import blocked
-from registry.matches.fingerprints import Collection
+from registry.fingerprints.fingerprints import Collection
 from registry.matches.identify import SomeWorks, pictures_of
 from registry.matches.registered_works import registered_features
+from registry.pictures.blocks import blocked
 from registry.services.services import Services
 from registry.works.models import Work
 

@@ -13,6 +13,7 @@ from exhibit.network.addresses import with_letters
 from exhibit.periods import days_of, earliest, latest
 from exhibit.types import SeenElsewhere
 from registry.cases import recaptures
+from registry.cases.licence_check import Ledger, ledger_of
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
 from registry.cases.recaptures import Standing
 from registry.crawls.elsewhere import stated
@@ -24,7 +25,6 @@ from registry.notices.models import Notice, NoticeCase
 from registry.notices.terms import reply_days
 from registry.notices.wording import Wording, filled, without, wording
 from registry.pictures.models import BytesState, PictureReport
-from registry.works.licence_check import Ledger, ledger_of
 from registry.works.models import Licence
 
 FIELDS = (

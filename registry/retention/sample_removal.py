@@ -5,11 +5,12 @@ from django.db.models import Q
 
 from exhibit.errors import WrongUseError
 from registry.accounts.models import Owner
-from registry.cases.models import Case, LedgerChange
-from registry.matches import fingerprints as vectors
+from registry.cases.models import Case
+from registry.fingerprints import fingerprints as vectors
 from registry.matches.models import Match
 from registry.parties.models import DemandEntry, Instalment
 from registry.pictures.models import Picture
+from registry.works.models import LedgerChange
 from registry.works.registration import remove_work
 
 

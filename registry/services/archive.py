@@ -14,9 +14,9 @@ from exhibit.types import Space
 from indexer.vectors.milvus_index import MilvusIndex, MilvusRows, Standing, mend_rows
 from indexer.vectors.rows import rows_of
 from registry.db.locks import Lock, hold_long
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Collection, space_id
-from registry.matches.models import MilvusCollection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Collection, space_id
+from registry.fingerprints.models import MilvusCollection
 from registry.services.milvus import milvus_of
 
 SEEN = Collection.PICTURES

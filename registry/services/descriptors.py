@@ -12,8 +12,8 @@ from exhibit.files.blobs import BlobStore, FolderBlobStore
 from exhibit.types import Space
 from indexer.picture.card import card_of, space_of
 from indexer.picture.descriptor import BUILT_IN, MODEL, Descriptor, DescriptorFile, GuardedDescriptor
-from registry.descriptors import descriptors
-from registry.descriptors.models import DescriptorChoice, DescriptorModel
+from registry.fingerprints import descriptors
+from registry.fingerprints.models import DescriptorChoice, DescriptorModel
 
 
 class SwitchedError(ExhibitError):

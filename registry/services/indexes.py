@@ -31,8 +31,8 @@ from indexer.vectors.milvus_index import MilvusIndex
 from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.segments import Works
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Change, Collection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.fingerprints import Change, Collection
 from registry.services.archive import Archive
 
 PAGE = 20_000

@@ -11,11 +11,11 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.plain import one_line, plain
 from exhibit.types import DeclaredWork
-from registry.crawls.sightings import blocked
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.log.log import Deed, submit_all
+from registry.pictures.blocks import blocked
 from registry.services.services import Services
 from registry.works.models import Work, WorkAttachment
 from registry.works.ownership import add_change, note

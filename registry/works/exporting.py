@@ -14,6 +14,7 @@ from PIL import Image
 
 from evidence.facts.provenance import MEDIA_TYPES
 from evidence.keys.credentials import with_credentials
+from exhibit import __version__
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
@@ -22,7 +23,6 @@ from exhibit.pictures.embedding import RightsStatement, with_rights
 from exhibit.pictures.iscc import iscc_of
 from exhibit.sentences import Sentence
 from indexer.draw.invisible import marked
-from registry.bundles.facts import software
 from registry.keys.signing_keys import document_key
 from registry.log.audit_log import changed
 from registry.members import samples
@@ -74,13 +74,13 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
         data, seed = services.blobs.get(picture.digest), secrets.token_bytes(32)
         data = with_rights(_marked(services, data, seed) if wanted.recipient else data, statement)
         if wanted.signed:
-            made, iscc = software(), iscc_of(data, services.limits)
+            iscc = iscc_of(data, services.limits)
             copy = with_credentials(
                 data,
                 MEDIA_TYPES[picture.format],
                 document_key(services, work.owner),
                 title=work.title,
-                software=(made.name, made.version),
+                software=("Exhibit", __version__),
                 no_mining=wanted.no_mining,
                 binding=iscc.binding,
             )

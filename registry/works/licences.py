@@ -13,11 +13,10 @@ from exhibit.clock import now
 from exhibit.errors import WrongUseError, passes
 from exhibit.network.addresses import read_url
 from registry.accounts.models import Owner
-from registry.cases.models import LedgerChange
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with, columns
 from registry.log import audit_log
-from registry.works.models import Licence, Work
+from registry.works.models import LedgerChange, Licence, Work
 
 MAX_WORDS = 1_000
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
@@ -76,7 +75,7 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
     """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
 
     Where a licence of the ledger lacks only who sold it, or the invoice, that is filled in instead. What is new waits
-    for the step that looks for it in the cases (:mod:`registry.portions`). Returns the licences in the order given,
+    for the step that looks for it in the cases (:mod:`registry.cases.ledger`). Returns the licences in the order given,
     and how many of them are new.
     """
     with alone_with(owner):

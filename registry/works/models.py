@@ -388,3 +388,29 @@ class UploadFile(Claimable):
             Index(fields=["id"], name="upload_file_todo", condition=~Q(state="done")),
             Index(fields=["upload", "outcome", "name"], name="upload_file_results"),
         ]
+
+
+class LedgerChange(Claimable):
+    """Licences that were added, changed or ended at once. Its step looks at the cases that this concerns."""
+
+    class Kind(models.TextChoices):
+        """What happened to the licences."""
+
+        ADDED = "added"
+        CHANGED = "changed"
+        ENDED = "ended"
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="ledger_changes")
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    licences: "models.ManyToManyField[Licence, models.Model]" = models.ManyToManyField(Licence, related_name="changes")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=300, blank=True)
+    reason = models.TextField(blank=True)
+    before = models.JSONField(default=dict, blank=True, help_text="the words of a changed licence as they were")
+    looked_until = models.BigIntegerField(default=0, db_default=0, help_text="the last case that was looked at")
+
+    class Meta:
+        indexes = [
+            Index(fields=["id"], name="ledger_change_todo", condition=~Q(state="done")),
+            Index(fields=["owner", "-id"], name="ledger_change_of_owner"),
+        ]

@@ -22,7 +22,6 @@ from registry.members import samples
 from registry.services.addresses import absolute
 from registry.services.services import Services
 from registry.works.models import Work
-from registry.works.works import opened_works
 
 MAX_CONTACT = 300
 ADDRESS = {"http", "https"}
@@ -151,3 +150,8 @@ def _kind(work: Work) -> str:
 def _log(work: Work, *, opened: bool, by: str) -> None:
     opening = {"owner": work.owner.slug, "work": work.number, "public": opened}
     submit(EntryType.REGISTRATION, opening, work.owner, details={"by": by, "contact": work.licence_contact})
+
+
+def opened_works() -> QuerySet[Work]:
+    """The works that everybody may see now. Whatever strangers ask looks at these, and at no others."""
+    return Work.objects.filter(removed_at=None).exclude(opened_at=None)

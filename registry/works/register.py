@@ -13,8 +13,7 @@ from exhibit.types import DeclaredWork
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.services.services import Services
-from registry.works import proposals
-from registry.works.models import UploadFile, Work
+from registry.works.models import Upload, UploadFile, Work
 from registry.works.registration import NewWork, register_work, work_of
 from registry.works.tables import declared_in
 
@@ -30,7 +29,7 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
                 if machine_fault(error):
                     raise
                 _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=error.sentence)
-                proposals.take_back(row.upload)
+                propose_again(row.upload)
             except ServiceMissingError as error:  # such as an index that is being made again
                 steps.hold_up(UploadFile, [pk], machine_fault(error) or error.sentence)
                 continue
@@ -70,6 +69,15 @@ def _end(
         if told.update(outcome=outcome, work=work, reason=reason):
             steps.finish(UploadFile, [row.pk])
             UploadFile.objects.filter(pk=row.pk).update(error=sentence)
+
+
+def propose_again(upload: Upload) -> None:
+    """Let pictures wait for a decision again whose files an upload refused: no work came of them."""
+    if not upload.proposals.exists():
+        return
+    refused = upload.files.filter(outcome=UploadFile.Outcome.REFUSED).exclude(digest=None).values("digest")
+    rows = upload.proposals.filter(state="registered", picture__digest__in=refused)
+    rows.update(state="open", decided_at=None, decided_by="", upload=None)
 
 
 def _let_go(services: Services, row: UploadFile) -> None:

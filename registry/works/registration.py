@@ -21,14 +21,13 @@ from exhibit.types import DeclaredWork
 from indexer.picture.features import Features, local_fingerprint, work_fingerprints
 from indexer.picture.spaces import ROOTSIFT, WORK_PARTS
 from registry.accounts.models import Owner
-from registry.crawls.models import Sighting
-from registry.crawls.sightings import blocked
 from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, columns, locked, next_number, write
+from registry.fingerprints import fingerprints as vectors
 from registry.log.log import submit
-from registry.matches import fingerprints as vectors
+from registry.pictures.blocks import blocked
 from registry.pictures.models import BytesState, Picture
 from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
@@ -220,7 +219,7 @@ def _picture(features: Features, size: int) -> tuple[int, bool]:
     keys = Picture.objects.select_for_update(no_key=True).filter(digest=features.digest).values_list("pk", flat=True)
     (pk,) = keys
     if not unseen:
-        seen = Exists(Sighting.objects.filter(picture=OuterRef("pk")))
+        seen = Exists(Picture.objects.filter(pk=OuterRef("pk"), sightings__isnull=False))
         state = Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
         Picture.objects.filter(pk=pk).update(**measured, state=state)
     return pk, unseen

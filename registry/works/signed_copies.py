@@ -7,7 +7,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from registry.works.models import SignedCopy
-from registry.works.works import opened_works
+from registry.works.opened import opened_works
 
 BITS = 256
 MAX_APART = 25

@@ -16,11 +16,11 @@ from exhibit.types import DeclaredWork
 from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE, WORK_PARTS
 from indexer.search.prints import StatedPicture, all_turned
 from registry.accounts.models import Owner
-from registry.crawls.sightings import blocked
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with
-from registry.matches import fingerprints as vectors
+from registry.fingerprints import fingerprints as vectors
+from registry.pictures.blocks import blocked
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture

@@ -17,10 +17,10 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
 from registry import jobs
 from registry.accounts.models import Owner
-from registry.crawls.sightings import blocked
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with, next_number
+from registry.pictures.blocks import blocked
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 from registry.works.models import Upload, UploadFile, UploadLine

@@ -9,7 +9,7 @@ from demo.pictures import textured
 from exhibit.types import Decision
 from indexer.picture.features import extract
 from indexer.search.search import find_works
-from registry.matches.fingerprints import Collection
+from registry.fingerprints.fingerprints import Collection
 from registry.matches.registered_works import RegisteredWorks
 from registry.models import Work
 from registry.services.services import Services

@@ -18,8 +18,8 @@ from indexer.picture import features
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.local_features import local_features, quick_features
 from registry.configuration import load_config
+from registry.fingerprints import fingerprints
 from registry.log.sequencer import sequence_log, sign_checkpoint
-from registry.matches import fingerprints
 from registry.models import Bundle, Owner
 from tests.assets import crawling, milvus_server as milvus_package
 from tests.assets.bundles import Scene, make_scene

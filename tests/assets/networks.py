@@ -7,7 +7,7 @@ from pathlib import Path
 from exhibit.digests import Digest
 from exhibit.ports import Signer
 from indexer.picture.card import read_card
-from registry.descriptors.model_files import Claim, SignedCard
+from registry.fingerprints.model_files import Claim, SignedCard
 
 SIDE, GRID = 64, 4
 WIDTH = 3 * GRID * GRID

@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.config.config import Config
 from registry.crawls import canaries
-from registry.matches import fingerprints
+from registry.fingerprints import fingerprints
 from registry.models import (
     Watch,
     Work,

@@ -14,10 +14,10 @@ from exhibit.types import DeclaredWork, Sighting
 from registry.crawls import crawling, schedules
 from registry.crawls.sightings import keep_sightings
 from registry.matches.match import match_pictures
-from registry.matches.search_version import search_mark
 from registry.models import AnchorReceipt, Case, CrawlSlice, Owner, Watch
 from registry.services.services import Services
 from registry.works.registration import NewWork, RegistrationResult, register_work
+from registry.works.search_version import search_mark
 from tests.assets.laid_down import once
 from workers.tasks.sync_runner import SyncRunner
 

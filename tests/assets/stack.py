@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connections
 
 from exhibit.config.config import Config
 from registry.configuration import load_config
-from registry.matches import fingerprints
+from registry.fingerprints import fingerprints
 from registry.models import Bundle, Report
 from registry.services.addresses import django_database
 from registry.services.services import Services

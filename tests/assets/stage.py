@@ -16,7 +16,8 @@ from django.db import transaction
 from pytest_django import DjangoDbBlocker
 
 from exhibit.config.config import Config
-from registry.matches import fingerprints, search_version
+from registry.fingerprints import fingerprints
+from registry.works import search_version
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["inline", "stage"]

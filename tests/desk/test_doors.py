@@ -15,9 +15,9 @@ from desk.server.limits import Limits
 from indexer.search import prints
 from registry.alliance import cosigning
 from registry.edge import contributors
+from registry.matches.find_owner import MAX_BROUGHT
 from registry.models import User
 from registry.notices import replies
-from registry.works.find_owner import MAX_BROUGHT
 from tests import CHECKOUT
 from tests.assets.accounts import ann
 

@@ -16,7 +16,7 @@ from evidence.verdict.trust import Trust
 from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.cases.decisions import confirm
-from registry.matches import fingerprints
+from registry.fingerprints import fingerprints
 from registry.models import Bundle, Capture, Case, Crawl, Owner, Picture, Refusal, Sighting, User, Watch
 from tests.assets.pdf_text import text_of
 from tests.assets.rows import copy_of, owner, photograph, register

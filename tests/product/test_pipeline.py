@@ -18,7 +18,7 @@ from registry.bundles.bundles import assemble
 from registry.cases.decisions import confirm
 from registry.crawls import crawling
 from registry.crawls.slice import opening
-from registry.matches import fingerprints
+from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.models import (
     AnchorReceipt,

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from exhibit.config.config import Config
-from registry.matches import fingerprints
+from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import (

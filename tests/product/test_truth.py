@@ -24,7 +24,7 @@ from registry.cases.decisions import clear, confirm, license_use, reopen
 from registry.crawls import crawling
 from registry.crawls.sightings import keep_sightings
 from registry.crawls.slice import opening
-from registry.matches.fingerprints import forget_cached_spaces, space_id
+from registry.fingerprints.fingerprints import forget_cached_spaces, space_id
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from registry.descriptors.networks import model_states
+from registry.fingerprints.networks import model_states
 from registry.matches import votes_upkeep
 from registry.models import StepState, Upload, UploadFile, WorkPicture
 from registry.services.services import Services

@@ -299,7 +299,7 @@ def laws_here(services: "Services") -> dict[str, Law]:
     """The figures, those that this installation has counted in place of those that came with the software."""
     from django.db.models import Min
 
-    from registry.matches.fingerprints import Collection
+    from registry.fingerprints.fingerprints import Collection
     from registry.matches.index_upkeep import index_states, work_size
     from registry.models import Picture, StepTime
     from workers.operations.status import disk_of

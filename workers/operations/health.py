@@ -15,8 +15,8 @@ from exhibit.config.config import Config
 from indexer.picture.spaces import PHASH
 from registry import jobs
 from registry.db.running import SILENT, TICK
+from registry.fingerprints.fingerprints import Collection
 from registry.log.site_settings import waiting
-from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import IndexState
 from registry.services.indexes import MAX_TAIL
 from registry.words import gettext as _, ngettext

@@ -13,8 +13,8 @@ from desk.api.common.limits import one_asked
 from desk.schemas import requests
 from desk.schemas.base import NOON, Answer, Hex, Moment
 from registry import scoped
+from registry.matches.find_owner import Claim, Verdict, brought_limits, change_map, whose
 from registry.services.services import Services
-from registry.works.find_owner import Claim, Verdict, brought_limits, change_map, whose
 from registry.works.opened import close_work, open_work, public_address
 from workers import wiring
 

@@ -16,8 +16,9 @@ from desk.schemas.base import Piece
 from exhibit.digests import Digest
 from exhibit.files.delimited import ENCODINGS
 from registry import scoped
+from registry.matches import proposals
 from registry.models import ColumnMapping, UploadFile
-from registry.works import proposals, uploads as uploading
+from registry.works import uploads as uploading
 from registry.works.column_mappings import Columns
 from registry.works.tables import read_works
 from workers import wiring

@@ -14,7 +14,8 @@ from desk.schemas.base import Piece
 from exhibit.errors import WrongUseError
 from exhibit.types import Price
 from registry import scoped
-from registry.crawls import canaries, captures, crawling, looks, opt_outs, plan, schedules, watching
+from registry.cases import opt_outs
+from registry.crawls import canaries, captures, crawling, looks, plan, schedules, watching
 from registry.crawls.forecasts import Hosts
 from registry.crawls.search_keys import consent, drop_key, estimate, keep_key, set_price, withdraw_consent
 from registry.crawls.watches import arrange, change, plant

@@ -26,13 +26,14 @@ from indexer.search.prints import MAX_FILE, read_prints
 from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import in_a_file
+from registry.cases import work_search as searching
 from registry.cases.flood_decisions import answer_flood
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.matches.identify import identify as search
 from registry.models import Deposit, OwnershipRemark, Work
 from registry.pictures.previews import LARGE, SMALL, shown
-from registry.works import bulk, collections, declarations as declaring, registration, works as searching
+from registry.works import bulk, collections, declarations as declaring, registration
 from registry.works.collections import counted
 from registry.works.exporting import MAX_ADDRESS, Wanted, packed, packed_name
 from registry.works.ownership import answer

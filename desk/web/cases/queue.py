@@ -27,10 +27,10 @@ from registry import scoped
 from registry.cases import decisions, floods, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import UNDO_FOR, Choice, Outcome, Wish
+from registry.cases.licence_check import fitting
 from registry.cases.queue import Group, Listed, Sort, State, Sure, Wanted
 from registry.cases.recaptures import Standing, Visited
 from registry.models import UNFINISHED, Case, Owner
-from registry.works.licence_check import fitting
 from workers import wiring
 
 ROWS = 30

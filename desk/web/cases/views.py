@@ -33,13 +33,13 @@ from registry.bundles.witnessed import witnessed
 from registry.cases import ask_archive, decisions, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import Choice, Wish
+from registry.cases.licence_check import SEEN, fitting, ledger_of
 from registry.cases.reported import goes_along, report_picture
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.notices import agencies
 from registry.notices.claims import Check, answer, check
 from registry.pictures.provenance import FileStatement, said_by
-from registry.works.licence_check import SEEN, fitting, ledger_of
 from workers import wiring
 
 PAPERS = (

@@ -21,6 +21,7 @@ from desk.web.common.pages import Telling, decider_post, manager_form, member_pa
 from desk.web.notices import words
 from desk.web.notices.drafting import CLAIMS, shown_gaps
 from exhibit.errors import WrongUseError
+from registry.cases.work_search import thumbnail
 from registry.log.audit_log import Evidence
 from registry.models import Notice, NoticeReply, NoticeReplyFile, NoticeWording, Owner, WorkPicture
 from registry.notices import notices, replies, wording
@@ -31,7 +32,6 @@ from registry.notices.mail import may_have_left
 from registry.notices.refuted import refuting
 from registry.notices.signing import TEXT_NAME, download_name, file_of, read_mark, send_by_mail, sign, take_back
 from registry.works.tables import day
-from registry.works.works import thumbnail
 from workers import wiring
 
 NAMED = {

@@ -11,13 +11,13 @@ from django.utils.translation import get_language_info, gettext, gettext_lazy as
 
 from desk.texts.numbers import grouped
 from exhibit.network.addresses import with_letters
+from registry.cases.licence_check import country_of
 from registry.cases.recaptures import Standing
 from registry.models import Notice, NoticeReply
 from registry.notices.addressees import Proposal
 from registry.notices.contents import NoticeItem
 from registry.notices.notices import LANGUAGES as LANGUAGES_OF_KINDS
 from registry.notices.senders import FIELDS
-from registry.works.licence_check import country_of
 
 KINDS = {
     Notice.Kind.DMCA: _("DMCA takedown notice to a US provider's agent, 17 U.S.C. § 512(c)(3)"),

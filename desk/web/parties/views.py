@@ -9,11 +9,11 @@ from desk.web.common.pages import Telling, decider_post, member_page, page_of
 from desk.web.notices import words as notice_words
 from desk.web.parties import words
 from registry.bundles import packages as packing
+from registry.cases.work_search import thumbnail
 from registry.models import UNFINISHED, Case, Notice, NoticeReply, Owner, WorkPicture
 from registry.notices import notices
 from registry.parties import demands, parties
 from registry.parties.rdap import have_asked
-from registry.works.works import thumbnail
 from workers import wiring
 
 

@@ -17,8 +17,8 @@ from desk.web.common.pages import FORM
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Untyped
 from registry.alliance.pdq_feed import feed
+from registry.matches.find_owner import MAX_BROUGHT, NO_CHANGE, Verdict
 from registry.models import Work
-from registry.works.find_owner import MAX_BROUGHT, NO_CHANGE, Verdict
 from registry.works.opened import opened_work, public_facts
 from workers import wiring
 

@@ -22,8 +22,8 @@ from desk.texts.crawl_refusals import (
 from desk.web.common.pages import decider_post, member_page, page_of, show
 from registry import scoped
 from registry.crawls import budgets, crawling, plan, watching
+from registry.matches import proposals
 from registry.models import UNFINISHED, CaseSighting, Crawl, Inquiry, Owner, Picture, Refusal, Sighting, Watch
-from registry.works import proposals
 from workers import wiring
 
 

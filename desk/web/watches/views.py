@@ -16,11 +16,12 @@ from desk.web.watches.crawls import not_through, progress_of
 from desk.web.watches.forms import WatchForm, reads_files
 from exhibit.errors import ExhibitError, NotFoundError, RefusedError, WrongUseError
 from registry import scoped
-from registry.crawls import canaries, changes, opt_outs, own_places, plan, watches as arranging, watching
+from registry.cases import opt_outs
+from registry.crawls import canaries, changes, own_places, plan, watches as arranging, watching
 from registry.crawls.budgets import of_month, spent_of
 from registry.crawls.revisits import is_past
+from registry.matches import proposals
 from registry.models import Crawl, Owner, Watch
-from registry.works import proposals
 from workers import wiring
 
 

@@ -27,7 +27,7 @@ from exhibit.plain import plain
 from exhibit.sentences import Sentence
 from registry import scoped
 from registry.cases import queue
-from registry.crawls import proposals, starting
+from registry.crawls import search_words, starting
 from registry.crawls.inquiries import pictures_of
 from registry.crawls.schedules import TimeOfDay
 from registry.crawls.search_keys import consent, estimate, keep_key, key_of, lacking
@@ -172,7 +172,7 @@ def _offers(owner: Owner) -> dict[str, object]:
         "chosen": list(open_ones),
         "archives": list(starting.archives(house).items()),
         "chosen_archives": list(starting.archives(house))[:1],
-        "words": "\n".join(proposals.words(owner)),
+        "words": "\n".join(search_words.words(owner)),
         "works": [(work.number, work.title) for work in works],
         "pictures": pictures_of(owner.pk, []).count(),
         "site_pages": BUDGET["pages"],

@@ -16,8 +16,10 @@ from desk.texts.numbers import grouped
 from desk.web.common.access import number_in, said
 from desk.web.common.pages import ROWS, Telling, decider_post, member_page, page_of
 from registry import scoped
+from registry.cases import work_search as searching
+from registry.matches import proposals
 from registry.models import Flood, Owner, OwnershipRemark, Work
-from registry.works import bulk, proposals, works as searching
+from registry.works import bulk
 from registry.works.collections import PUT, TAKE, collection_of, collections_of, remove_collection, rename_collection
 from workers import wiring
 

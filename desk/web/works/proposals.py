@@ -11,8 +11,8 @@ from desk.texts.numbers import grouped
 from desk.web.common.pages import decider_post, member_page, page_of
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
+from registry.matches import proposals as proposing
 from registry.models import Owner, Watch
-from registry.works import proposals as proposing
 from workers import wiring
 
 TICKS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none", gettext_lazy("None")))

@@ -25,8 +25,9 @@ from exhibit.files.delimited import csv_text
 from exhibit.types import DeclaredWork
 from indexer.search.prints import MAX_FILE, MAX_WORKS, read_prints
 from registry import scoped
+from registry.cases import work_search as searching
 from registry.models import ColumnMapping, Owner, Upload, UploadFile, UploadLine
-from registry.works import uploads as uploading, works as searching
+from registry.works import uploads as uploading
 from registry.works.column_mappings import Columns
 from registry.works.ownership import PROBLEMS
 from registry.works.stated import register_all

@@ -23,11 +23,13 @@ from exhibit.errors import ExhibitError
 from registry import scoped
 from registry.bundles import deposits
 from registry.bundles.bundles import in_a_file
+from registry.cases import work_search as searching
 from registry.log.audit_log import Evidence
+from registry.matches import proposals
 from registry.members import people
 from registry.models import Case, Owner, WorkPicture
 from registry.pictures.previews import LARGE, SMALL, shown
-from registry.works import exporting, proposals, works as searching
+from registry.works import exporting
 from registry.works.opened import public_address
 from registry.works.ownership import PROBLEMS, terms, warnings_of
 from registry.works.registration_proofs import registration_of

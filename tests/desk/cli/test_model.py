@@ -7,8 +7,8 @@ import pytest
 
 from evidence.keys.ed25519 import FileSigner
 from exhibit.clock import now
-from registry.descriptors.model_files import model_file, signed
-from registry.descriptors.networks import measure_model
+from registry.fingerprints.model_files import model_file, signed
+from registry.fingerprints.networks import measure_model
 from registry.services.descriptors import start_shipped
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys

@@ -4,10 +4,10 @@ import pytest
 
 from desk.cli.work import ONLY
 from registry import scoped
+from registry.cases.work_search import Only
 from registry.models import Owner, Work
 from registry.works import bulk
 from registry.works.collections import make_collection
-from registry.works.works import Only
 from tests.assets.command_line import Terminal
 from tests.assets.rows import photograph, register
 from workers.tasks.sync_runner import SyncRunner

@@ -7,9 +7,9 @@ from django.utils import translation
 from desk.texts import cases
 from desk.texts.cases import further_in_words, remarks_of
 from exhibit.sentences import Sentence
+from registry.cases.licence_check import Gap, Obstacle
 from registry.cases.recaptures import Standing, Visited
 from registry.models import Capture, Case, CaseEvent, Match
-from registry.works.licence_check import Gap, Obstacle
 
 MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from registry.cases.capture import ASIDE, USED_UP, capture_sightings
 from registry.cases.decisions import clear, confirm, reopen
 from registry.crawls import denylists
 from registry.crawls.budgets import VISITS_A_DAY
-from registry.crawls.due_times import bring_back
+from registry.due_times import bring_back
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Owner, Sighting, Watch
 from registry.services.disk import NEARLY_FULL

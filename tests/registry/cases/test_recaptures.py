@@ -20,7 +20,7 @@ from registry.cases.capture import capture_sightings
 from registry.cases.decisions import clear, confirm
 from registry.cases.opening import open_cases_of_matches
 from registry.cases.recaptures import Standing, next_visit
-from registry.matches import fingerprints
+from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Licence, Match, Owner, Picture, Sighting
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register

@@ -8,10 +8,10 @@ import pytest
 from registry.cases import decisions, queue, triage
 from registry.cases.decisions import Choice, Wish, clear, confirm, undo
 from registry.cases.queue import Sort, State, Wanted
+from registry.cases.work_search import case_counts, counts
 from registry.members import people
 from registry.models import Bundle, Capture, Case, Event, EventKind, Flood, Match, Owner, Work
 from registry.parties.parties import parties
-from registry.works.works import case_counts, counts
 from tests.assets.redrawn import scene
 from tests.assets.rows import owner, register
 from tests.assets.textured import encoded

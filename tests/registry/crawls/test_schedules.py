@@ -8,7 +8,7 @@ import pytest
 
 from exhibit.clock import now
 from registry.crawls import schedules, watching
-from registry.crawls.due_times import bring_back
+from registry.due_times import bring_back
 from registry.models import Crawl, StepState, Watch
 from tests.assets.clocks import set_clock
 from tests.assets.rows import owner

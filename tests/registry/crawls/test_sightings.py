@@ -10,8 +10,8 @@ from exhibit.digests import Digest
 from exhibit.types import Sighting
 from registry.crawls import sightings
 from registry.crawls.sightings import keep_sightings
-from registry.matches.search_version import search_mark
 from registry.models import CrawlSlice, Picture, Sighting as Row
+from registry.works.search_version import search_mark
 from tests.assets.rows import claimed_slice, owner
 
 SEEN = Sighting(

@@ -7,8 +7,8 @@ import pytest
 from django.db.models import F
 
 from exhibit.clock import now
-from registry.crawls.due_times import bring_back
 from registry.db import steps
+from registry.due_times import bring_back
 from registry.models import Picture
 from tests.assets.clocks import YEAR, set_clock
 from tests.assets.rows import bring, claimed_slice, owner, photograph

@@ -14,8 +14,8 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Fingerprint
 from indexer.picture.spaces import PHASH
-from registry.matches import fingerprints
-from registry.matches.fingerprints import Change, Collection
+from registry.fingerprints import fingerprints
+from registry.fingerprints.fingerprints import Change, Collection
 from registry.models import Picture
 
 PICTURES = Collection.PICTURES

@@ -6,8 +6,8 @@ import pytest
 
 from indexer.picture.spaces import PHASH
 from indexer.vectors.faiss_index import FaissIndex
+from registry.fingerprints.fingerprints import Collection
 from registry.matches import votes_upkeep
-from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
 from registry.models import Owner
 from registry.services.indexes import index_folder

@@ -11,9 +11,9 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.picture.features import extract
 from registry.cases import pictures_to_compare
-from registry.descriptors.descriptors import members
+from registry.fingerprints.descriptors import members
+from registry.fingerprints.fingerprints import Collection
 from registry.matches import prints
-from registry.matches.fingerprints import Collection
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Match, Picture, PictureReport

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.descriptors import descriptors
-from registry.descriptors.networks import add_model
+from registry.fingerprints import descriptors
+from registry.fingerprints.networks import add_model
 from registry.matches.match import match_pictures
 from registry.matches.refingerprint import describe_anew
 from registry.models import DescriptorChoice, DescriptorGap, DescriptorModel, FingerprintRow, Picture

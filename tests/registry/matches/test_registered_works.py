@@ -8,7 +8,7 @@ import pytest
 from exhibit.digests import Digest
 from indexer.picture.features import Lazy
 from indexer.picture.local_features import LocalFeatures
-from registry.matches.fingerprints import Collection
+from registry.fingerprints.fingerprints import Collection
 from registry.matches.registered_works import note_relations, registered_features
 from registry.models import Owner, WorkPicture, WorkRelation
 from registry.services.services import Services

@@ -19,8 +19,8 @@ from exhibit.types import Decision, Verification
 from indexer.picture.spaces import PIPELINE
 from registry.crawls import revisits
 from registry.db.steps import due_ids
+from registry.fingerprints import fingerprints
 from registry.jobs import JOBS
-from registry.matches import fingerprints
 from registry.matches.keep_matches import keep_matches
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures

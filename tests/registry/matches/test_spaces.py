@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 
 from exhibit.types import Metric, Space
-from registry.matches.fingerprints import forget_cached_spaces, space_id
+from registry.fingerprints.fingerprints import forget_cached_spaces, space_id
 from registry.models import SpaceRow
 
 SPACE = Space("trial", "1", Metric.HAMMING, 256)

@@ -9,8 +9,8 @@ from indexer.picture.features import extract
 from indexer.picture.spaces import LOCAL, ROOTSIFT
 from indexer.votes.codec import codec_digest, shipped_codec
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
+from registry.fingerprints.fingerprints import Collection, last_change, living
 from registry.matches import votes_upkeep
-from registry.matches.fingerprints import Collection, last_change, living
 from registry.matches.index_upkeep import mend_indexes, rebuild_indexes
 from registry.models import FingerprintRow, Owner
 from registry.services.indexes import sets_of

@@ -13,8 +13,8 @@ from indexer.picture.spaces import PHASH
 from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.milvus_index import SILENT, MilvusRows
 from indexer.vectors.rows import rows_of
-from registry.matches import fingerprints
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints
+from registry.fingerprints.fingerprints import Collection
 from registry.matches.index_upkeep import (
     check_indexes,
     drop_archive,

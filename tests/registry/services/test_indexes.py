@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from exhibit.machine import tell_once
-from registry.matches.fingerprints import Collection
+from registry.fingerprints.fingerprints import Collection
 from registry.matches.index_upkeep import check_indexes, rebuild_indexes
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures

@@ -11,7 +11,7 @@ import pytest
 
 from exhibit.config.config import Config
 from indexer.picture.spaces import PIPELINE
-from registry.descriptors.networks import add_model, use_model
+from registry.fingerprints.networks import add_model, use_model
 from registry.models import DescriptorModel
 from registry.works import prefetch
 from registry.works.prefetch import measured_ahead

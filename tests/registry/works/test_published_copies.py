@@ -8,10 +8,10 @@ from PIL import Image, ImageChops, ImageCms, ImageEnhance, ImageOps, ImageStat
 from desk.schemas.works import Identified
 from exhibit.clock import now
 from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.matches.find_owner import whose
 from registry.matches.identify import identify
 from registry.models import DocumentKey, LogOpening, Owner, Work
 from registry.works.exporting import Wanted, exported
-from registry.works.find_owner import whose
 from registry.works.opened import open_work
 from registry.works.published_copies import MadeCopy
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register

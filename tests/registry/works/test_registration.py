@@ -15,10 +15,10 @@ from django.db import connection, transaction
 from exhibit.config.config import Config
 from exhibit.errors import RefusedError
 from indexer.picture.features import extract
-from registry.descriptors.descriptors import members, start_building
-from registry.descriptors.networks import add_model, drop_model
-from registry.matches import fingerprints
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints
+from registry.fingerprints.descriptors import members, start_building
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.networks import add_model, drop_model
 from registry.matches.match import match_pictures
 from registry.models import Case, DescriptorChoice, DescriptorModel, Owner, Picture, Work
 from registry.services.services import Services

@@ -8,13 +8,13 @@ from desk.schemas.works import FullWork
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Relation
+from registry.cases.work_search import Only, search
 from registry.matches.identify import identify
 from registry.matches.match import match_pictures
 from registry.models import Case, Match, Owner, Picture, Work, WorkPicture, WorkRelation
 from registry.works import relations
 from registry.works.registration import remove_work
 from registry.works.relations import related_to, siblings_of
-from registry.works.works import Only, search
 from tests.assets.exposures import exposure
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, register
 from tests.assets.textured import textured

@@ -15,10 +15,10 @@ from indexer.search.prints import HASH_WITHIN, PRINTS, StatedPicture
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.facts import gather
 from registry.cases import decisions
-from registry.descriptors.descriptors import members
-from registry.descriptors.networks import measure_model
-from registry.matches import fingerprints as vectors
-from registry.matches.fingerprints import Collection
+from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.descriptors import members
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.networks import measure_model
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.matches.votes_upkeep import unmeasured

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from exhibit.clock import now
+from registry.fingerprints.fingerprints import Collection
 from registry.matches import votes_upkeep
-from registry.matches.fingerprints import Collection
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.models import FingerprintRow, WorkPicture
 from registry.works import uploads

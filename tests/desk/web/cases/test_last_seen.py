@@ -8,10 +8,10 @@ from django.urls import reverse
 from desk.schemas.cases import Use
 from exhibit.clock import now
 from registry.cases.queue import seen_between
+from registry.cases.work_search import seen_in
 from registry.models import Capture, Case, Owner, Role, Sighting, User
 from registry.notices.contents import items_of
 from registry.parties.parties import places_of
-from registry.works.works import seen_in
 from tests.assets.noticed import begun
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 

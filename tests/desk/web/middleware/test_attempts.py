@@ -14,12 +14,12 @@ from django.test import Client
 from django.urls import reverse
 
 from exhibit.errors import RefusedError, WrongUseError
+from registry.cases.licence_check import Place, _matches
 from registry.members import invitations, tokens
 from registry.models import ApiToken, Membership, Owner, Role, Scope, User, Webhook, Work
 from registry.notices import wording
 from registry.notifications import webhooks
 from registry.services.services import Services
-from registry.works.licence_check import Place, _matches
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.programs import ROOT, Program, alice, decider, program, scene_of_programs, studio

@@ -12,8 +12,8 @@ from django.urls import reverse
 from PIL import Image
 
 from desk.api.common import limits
+from registry.matches.find_owner import MAX_BROUGHT
 from registry.models import Work
-from registry.works.find_owner import MAX_BROUGHT
 from registry.works.opened import close_work, open_work
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register

@@ -11,8 +11,8 @@ from playwright.sync_api import expect
 
 from exhibit.clock import now
 from registry import scoped
+from registry.cases import work_search as searching
 from registry.models import BulkEdit, Case, Owner, OwnershipRemark, Picture, Work, WorkPicture
-from registry.works import works as searching
 from registry.works.collections import make_collection
 from tests.assets.rows import owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, chromium, site

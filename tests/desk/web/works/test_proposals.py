@@ -10,8 +10,8 @@ from registry.models import Membership, Owner, Role, Work
 from tests.assets.rows import photograph
 from tests.assets.source import flat
 from tests.desk.web.works.test_uploads import ann, studio
+from tests.registry.matches.test_proposals import seen, waiting
 from tests.registry.works.test_ownership import signed
-from tests.registry.works.test_proposals import seen, waiting
 from workers.tasks.sync_runner import SyncRunner
 
 __all__ = ["ann", "studio"]

@@ -15,10 +15,10 @@ from exhibit.pictures.metadata import read_metadata
 from exhibit.types import DeclaredWork
 from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
+from registry.cases import work_search as searching
 from registry.matches.identify import identify
 from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark, Picture, User, Work, WorkChange, WorkPicture
-from registry.works import works as searching
 from registry.works.registration import NewWork, register_work, remove_work
 from registry.works.stated import register_stated
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register

@@ -22,7 +22,7 @@ from evidence.facts.backing import BACKINGS
 from evidence.facts.case import CaseFacts, PartyFacts
 from exhibit.browser.loading import BOTH_SIGNS
 from exhibit.sentences import CONTEXT
-from registry.works.licence_check import Gap, Obstacle
+from registry.cases.licence_check import Gap, Obstacle
 from tests import CHECKOUT
 from tests.assets.chinese import english_in, half_width_in
 from tests.assets.documents_sample import sample_case, sample_pictures, sample_report

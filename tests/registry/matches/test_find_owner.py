@@ -5,9 +5,9 @@ from PIL import Image, ImageDraw, ImageOps
 
 from exhibit.entries import EntryType
 from exhibit.errors import UnreadablePictureError
+from registry.matches import find_owner
+from registry.matches.find_owner import Verdict, Whose, brought_limits, change_map, whose
 from registry.models import LogOpening, Match, Owner, Picture, Work
-from registry.works import find_owner
-from registry.works.find_owner import Verdict, Whose, brought_limits, change_map, whose
 from registry.works.opened import close_work, open_work
 from registry.works.registration import remove_work
 from tests.assets.exposures import exposure

@@ -3,9 +3,9 @@
 import pytest
 
 from exhibit.clock import now
+from registry.cases import work_search
 from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark
-from registry.works import works
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 
@@ -39,8 +39,8 @@ def test_works_are_found_by_words_numbers_and_what_is_asked_for(
     studio: Owner, words: str, only: str, found: list[int]
 ) -> None:
     OwnershipRemark.objects.create(work=studio.works.get(number=1), kind="credit", noted_at=now())
-    assert [one.number for one in works.search(studio, words, only)] == found
-    assert not works.search(owner("agency"), words, only).exists()
+    assert [one.number for one in work_search.search(studio, words, only)] == found
+    assert not work_search.search(owner("agency"), words, only).exists()
 
 
 def test_works_say_how_many_cases_they_have_and_when_they_were_seen(inline: SyncRunner) -> None:
@@ -50,7 +50,7 @@ def test_works_say_how_many_cases_they_have_and_when_they_were_seen(inline: Sync
     planned, epoch = claimed_slice(made)
     match_pictures(inline.services, bring(inline.services, planned, epoch, [copy_of(photograph(1))] * 2))
     first = made.works.get(number=1)
-    assert works.case_counts(made.works.all()) == {first.pk: 1}
-    assert list(works.search(made, only="seen")) == [first]
-    seen = vars(works.seen_in(made.cases.all()).get())
+    assert work_search.case_counts(made.works.all()) == {first.pk: 1}
+    assert list(work_search.search(made, only="seen")) == [first]
+    seen = vars(work_search.seen_in(made.cases.all()).get())
     assert seen["first_seen"] <= seen["last_seen"]

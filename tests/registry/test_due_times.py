@@ -10,10 +10,11 @@ from django.db.models import DateTimeField, Model
 
 from exhibit.clock import now
 from exhibit.entries import EntryType
+from registry import due_times
 from registry.bundles.witness import checkpoint_due
-from registry.crawls import due_times, schedules
-from registry.crawls.due_times import bring_back
+from registry.crawls import schedules
 from registry.db import steps
+from registry.due_times import bring_back
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Picture, Watch, WitnessState

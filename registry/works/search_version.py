@@ -3,12 +3,15 @@
 import time
 from functools import lru_cache
 
-from django.db.models import Count, Max
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
+from exhibit.types import Space
 from indexer.picture.spaces import LOCAL, PIPELINE, ROOTSIFT
 from registry.db.claimable import StepState
-from registry.descriptors import descriptors
-from registry.matches import fingerprints as vectors
+from registry.fingerprints import descriptors
+from registry.fingerprints.fingerprints import space_id
+from registry.fingerprints.models import FingerprintRow
+from registry.pictures.models import Picture
 from registry.works.models import WorkPicture
 
 COUNTED_EVERY = 300
@@ -36,4 +39,11 @@ def count_anew() -> None:
 @lru_cache(maxsize=1)
 def _counted(_period: int) -> int:
     """Works without local features: they only get fewer, so an old count costs a search too many at most."""
-    return vectors.works_without(ROOTSIFT, LOCAL).count()
+    return works_without(ROOTSIFT, LOCAL).count()
+
+
+def works_without(space: Space, part: str) -> QuerySet[Picture]:
+    """Pictures of works that have no such fingerprint, as far as they weren't removed and were ever held."""
+    there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
+    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
+    return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")

@@ -14,7 +14,7 @@ from evidence.keys.ed25519 import KeySigner
 from exhibit.entries import canonical
 from exhibit.errors import WrongUseError
 from indexer.calibration.recall import Figures, Recall
-from registry.descriptors.model_files import CARD, NETWORK, compared, model_file, read_model_file, signed
+from registry.fingerprints.model_files import CARD, NETWORK, compared, model_file, read_model_file, signed
 from tests.assets.networks import network, signed_card
 
 AUTHOR, OTHER = KeySigner(Ed25519PrivateKey.generate()), KeySigner(Ed25519PrivateKey.generate())

@@ -5,9 +5,10 @@ import pytest
 from exhibit.digests import Digest
 from indexer.picture.spaces import LOCAL, PIPELINE
 from registry.bundles.facts import gather
-from registry.matches import search_version, votes_upkeep
+from registry.matches import votes_upkeep
 from registry.matches.match import match_pictures
 from registry.models import Case, FingerprintRow, Match, Owner, Picture
+from registry.works import search_version
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
 

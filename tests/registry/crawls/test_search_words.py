@@ -1,7 +1,7 @@
 """Words to search for are those of the works: what a person wrote, and not what a camera numbers."""
 
 from exhibit.clock import now
-from registry.crawls import proposals
+from registry.crawls import search_words
 from registry.models import Collection, Owner
 from tests.assets.rows import owner
 
@@ -15,13 +15,13 @@ def add(of: Owner, *titles: str, author: str = "", keywords: str = "") -> None:
 
 def test_authors_keywords_collections_and_titles_are_proposed_and_numbers_of_cameras_are_not(db: None) -> None:
     studio = owner("studio")
-    assert proposals.words(studio) == []
+    assert search_words.words(studio) == []
     add(studio, "DSC_0012", "IMG-20240101-WA0003", "P1010101", "12345", "–", "Picture 1", author="Ann Lee, Bob")
-    assert proposals.words(studio) == ["Ann Lee"]
+    assert search_words.words(studio) == ["Ann Lee"]
     add(studio, "Route 66", "red_wave-02", "red wave (2)", "红色的海浪", keywords="Harbour, dawn")
     Collection.objects.create(owner=studio, number=1, name="Harbours of Kent", made_at=now())
-    assert proposals.words(studio) == [
+    assert search_words.words(studio) == [
         "Ann Lee", "红色的海浪", "Harbour", "Harbours of Kent", "red wave", "dawn", "Route 66",
     ]  # fmt: skip
     add(studio, *(f"Title {letter * 3}" for letter in "abcdefghijklmnop"))
-    assert len(proposals.words(studio)) == proposals.MOST
+    assert len(search_words.words(studio)) == search_words.MOST

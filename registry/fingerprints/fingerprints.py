@@ -11,9 +11,7 @@ from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint, Metric, Space
 from registry.db.bulk import copy_into
 from registry.db.locks import Lock, hold, share
-from registry.matches.models import FingerprintRow, IndexChange, SpaceRow
-from registry.pictures.models import Picture
-from registry.works.models import WorkPicture
+from registry.fingerprints.models import FingerprintRow, IndexChange, SpaceRow
 
 Collection = IndexChange.Collection
 
@@ -148,13 +146,6 @@ def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
     return IndexChange.objects.filter(
         collection=collection, space_id=space_id(space), operation=IndexChange.Operation.ADD
     )
-
-
-def works_without(space: Space, part: str) -> QuerySet[Picture]:
-    """Pictures of works that have no such fingerprint, as far as they weren't removed and were ever held."""
-    there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
-    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
-    return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")
 
 
 def last_change(collection: Collection, space: Space) -> int:

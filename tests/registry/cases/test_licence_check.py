@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from exhibit.clock import now
+from registry.cases import licence_check
+from registry.cases.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
 from registry.matches.match import match_pictures
 from registry.models import Case, CaseSighting, Licence, Sighting
-from registry.works import licence_check
-from registry.works.licence_check import Gap, Ledger, country_of, fitting, ledger_of, obstacle
 from registry.works.licences import NewLicence, keep_licences
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.registry.matches.test_match import see

@@ -7,8 +7,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.types import Metric, Space
-from registry.descriptors import descriptors
-from registry.matches import fingerprints
+from registry.fingerprints import descriptors, fingerprints
 from registry.models import DescriptorChoice, DescriptorModel, FingerprintRow, Picture
 from tests.assets.rows import owner
 

@@ -15,11 +15,11 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError, WrongUseError
 from indexer.picture.card import read_card, space_of
 from indexer.picture.descriptor import BUILT_IN
-from registry.descriptors import descriptors
-from registry.descriptors.descriptors import keep_model
-from registry.descriptors.networks import add_model, drop_model, measure_model, model_states, use_model
+from registry.fingerprints import descriptors
+from registry.fingerprints.descriptors import keep_model
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.networks import add_model, drop_model, measure_model, model_states, use_model
 from registry.log import audit_log
-from registry.matches.fingerprints import Collection
 from registry.matches.refingerprint import describe_anew
 from registry.models import (
     BytesState,

@@ -28,11 +28,6 @@ class Only(StrEnum):
     RELATED = "related"
 
 
-def opened_works() -> QuerySet[Work]:
-    """The works that everybody may see now. Whatever strangers ask looks at these, and at no others."""
-    return Work.objects.filter(removed_at=None).exclude(opened_at=None)
-
-
 class Sort(StrEnum):
     """In which order."""
 

@@ -11,8 +11,8 @@ from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.types import Fingerprint
 from indexer.picture.spaces import PHASH
-from registry.matches import fingerprints
-from registry.matches.fingerprints import Change, Collection
+from registry.fingerprints import fingerprints
+from registry.fingerprints.fingerprints import Change, Collection
 from registry.models import FingerprintRow, IndexChange, Picture
 
 WORKS, PICTURES = Collection.WORKS, Collection.PICTURES

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from evidence.formats.codec import from_plain
 from exhibit.clock import now, rfc3339
@@ -21,15 +22,14 @@ from indexer.picture.card import read_card
 from indexer.picture.descriptor import MAX_FILE_BYTES, examined
 from indexer.search.folders import files_below
 from registry.db.rows import columns
-from registry.descriptors import descriptors
-from registry.descriptors.model_files import CARD, Compared, SignedCard, compared
-from registry.descriptors.models import DescriptorModel
+from registry.fingerprints import descriptors
+from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.model_files import CARD, Compared, SignedCard, compared
+from registry.fingerprints.models import DescriptorModel
 from registry.log import audit_log
-from registry.matches.fingerprints import Collection
 from registry.pictures.models import Picture
 from registry.services.indexes import archive_of, index_folder
 from registry.services.services import Services
-from registry.works.models import WorkPicture
 
 MAX_REFERENCES = 1000
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
@@ -105,8 +105,9 @@ def measure_model(
         paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
         given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
     else:
-        registered = WorkPicture.objects.filter(work__removed_at=None, stated=None).order_by("pk").distinct()
-        digests = dict.fromkeys(registered.values_list("picture__digest", flat=True))
+        registered = Q(work_pictures__isnull=False, work_pictures__work__removed_at=None, work_pictures__stated=None)
+        pictures = Picture.objects.filter(registered).order_by("work_pictures__pk")
+        digests = dict.fromkeys(pictures.values_list("digest", flat=True))
         given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
     given = given[:MAX_REFERENCES]
     serving = services.descriptors.serving_row

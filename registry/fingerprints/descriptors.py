@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from exhibit.errors import WrongUseError
 from exhibit.types import Space
@@ -12,12 +12,17 @@ from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import write
-from registry.descriptors.models import DescriptorChoice, DescriptorGap, DescriptorModel
+from registry.fingerprints.fingerprints import Collection, space_id
+from registry.fingerprints.models import (
+    DescriptorChoice,
+    DescriptorGap,
+    DescriptorModel,
+    FingerprintRow,
+    IndexChange,
+    SpaceRow,
+)
 from registry.log import audit_log
-from registry.matches.fingerprints import Collection, space_id
-from registry.matches.models import FingerprintRow, IndexChange, SpaceRow
 from registry.pictures.models import BytesState, Picture
-from registry.works.models import WorkPicture
 
 NOTHING_TO_DESCRIBE = ""
 """The reason of a gap where nothing is amiss: icons, for one, have no vectors."""
@@ -100,7 +105,8 @@ def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
     With them comes where its cursor is to be put once they are described.
     """
     missing = _missing(model)
-    living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None)
+    registered = Q(work_pictures__isnull=False, work_pictures__work__removed_at=None)
+    living = Picture.objects.filter(registered, pk=OuterRef("pk"))
     works = list(missing.filter(Exists(living)).order_by("pk").values_list("pk", flat=True)[:limit])
     if works:
         return works, model.cursor

@@ -27,16 +27,18 @@ from registry.accounts.models import Owner
 from registry.crawls import own_places
 from registry.crawls.models import Proposal, Sighting, Watch
 from registry.db.rows import alone_with
+from registry.fingerprints.fingerprints import space_id
+from registry.fingerprints.models import FingerprintRow
 from registry.log import audit_log
-from registry.matches.fingerprints import space_id
-from registry.matches.models import FingerprintRow, Match
+from registry.matches.models import Match
 from registry.members import samples
 from registry.pictures.models import BytesState, Picture
 from registry.pictures.scoped import is_hidden
 from registry.services.services import Services
 from registry.works import uploads
-from registry.works.models import Upload, UploadFile, Work, WorkPicture
+from registry.works.models import Upload, Work, WorkPicture
 from registry.works.ownership import stated_by_file
+from registry.works.register import propose_again
 from registry.works.registration import NEAR_SAME
 from registry.works.uploads import Declaration, Sent
 
@@ -258,17 +260,8 @@ def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: s
     held = set(uploads.received(upload).values_list("digest", flat=True))
     if taken := [row for row in rows if row.picture.digest in held]:
         _decide(of, taken, Proposal.State.REGISTERED, by=by, upload=upload)
-        take_back(upload)  # the step may have been faster
+        propose_again(upload)  # the step may have been faster
     return upload
-
-
-def take_back(upload: Upload) -> None:
-    """Let pictures wait again whose files an upload refused: no work came of them."""
-    if not upload.proposals.exists():
-        return
-    refused = upload.files.filter(outcome=UploadFile.Outcome.REFUSED).exclude(digest=None).values("digest")
-    rows = upload.proposals.filter(state=Proposal.State.REGISTERED, picture__digest__in=refused)
-    rows.update(state=Proposal.State.OPEN, decided_at=None, decided_by="", upload=None)
 
 
 def dismiss(of: Owner, pictures: Sequence[Digest], *, by: str) -> int:

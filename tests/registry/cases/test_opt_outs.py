@@ -4,9 +4,9 @@ import pytest
 
 from exhibit.clock import now
 from exhibit.network.addresses import url_key
-from registry.cases import decisions
-from registry.crawls import opt_outs
-from registry.crawls.opt_outs import OptOut
+from registry.cases import decisions, opt_outs
+from registry.cases.opt_outs import OptOut
+from registry.crawls.opt_outs import keep_counts
 from registry.models import Crawl, Refusal
 from tests.assets.rows import bring, claimed_slice, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -37,7 +37,7 @@ def test_hosts_are_told_with_how_they_say_so_and_with_the_owners_finds_there(inl
     other = OptOut("other.example", {"tdm-reserved": 1}, [])
     told = [OptOut(host, {"noai": 1, "robots": 2}, [case.number]), other]
     assert opt_outs.of_watch(watch) == told
-    opt_outs.keep_counts(planned.crawl_id)
+    keep_counts(planned.crawl_id)
     Refusal.objects.all().delete()
     assert opt_outs.of_watch(watch) == told, "what has ended is counted once"
     decisions.clear(case, by="Ann", reason="Not ours.")

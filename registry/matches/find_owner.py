@@ -23,14 +23,14 @@ from indexer.draw.pair import Pair
 from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH
 from indexer.search.search import EXPLAINED
+from registry.fingerprints.fingerprints import Collection, pictures_of
 from registry.log.log import submit
-from registry.matches.fingerprints import Collection, pictures_of
 from registry.matches.identify import SomeWorks
 from registry.pictures.models import Picture
 from registry.services.indexes import MAX_NEAR
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
-from registry.works.works import opened_works
+from registry.works.opened import opened_works
 
 MAX_BROUGHT = 16 * 1024 * 1024
 """Bytes of a picture that a stranger may bring."""

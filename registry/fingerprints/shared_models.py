@@ -16,8 +16,8 @@ from exhibit.ports import Signer
 from exhibit.types import Json
 from indexer.picture.card import card_of, space_of
 from indexer.picture.descriptor import GuardedDescriptor
-from registry.descriptors import descriptors
-from registry.descriptors.model_files import (
+from registry.fingerprints import descriptors
+from registry.fingerprints.model_files import (
     MAX_WORDS,
     Claim,
     SignedCard,
@@ -26,8 +26,8 @@ from registry.descriptors.model_files import (
     read_model_file,
     signed,
 )
-from registry.descriptors.models import DescriptorModel
-from registry.descriptors.networks import kept_recall, model_named
+from registry.fingerprints.models import DescriptorModel
+from registry.fingerprints.networks import kept_recall, model_named
 from registry.log import audit_log
 from registry.services.services import Services
 

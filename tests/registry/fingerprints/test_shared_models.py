@@ -14,8 +14,8 @@ from evidence.keys.ed25519 import KeySigner
 from exhibit.entries import EntryType
 from exhibit.errors import WrongUseError
 from indexer.picture.descriptor import Descriptor, GuardedDescriptor
-from registry.descriptors.model_files import model_file, read_model_file, signed
-from registry.descriptors.networks import (
+from registry.fingerprints.model_files import model_file, read_model_file, signed
+from registry.fingerprints.networks import (
     add_model,
     compared_of,
     drop_model,
@@ -24,7 +24,7 @@ from registry.descriptors.networks import (
     model_states,
     use_model,
 )
-from registry.descriptors.shared_models import export_model, look_at, take_in
+from registry.fingerprints.shared_models import export_model, look_at, take_in
 from registry.models import DescriptorModel, LogOpening
 from registry.services.services import Services
 from tests.assets.networks import CARD, network, network_files, signed_card
