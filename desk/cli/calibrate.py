@@ -17,6 +17,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Untyped
+from registry.fingerprints.ports import get_descriptors
 from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def calibrate_command(
     scratch = desk.config.data_dir / "calibration"
     name = folder.resolve().name
     described = f"The folder {name[:80]} of this installation"
-    network = desk.services.descriptors.serving_file(desk.config.data_dir)
+    network = get_descriptors(desk.services).serving_file(desk.config.data_dir)
     order = calibrate.Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, plan, groups, jobs, network)
     outcome = calibrate.calibrate(order, _meter())
     if counts is not None:

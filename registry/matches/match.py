@@ -15,10 +15,11 @@ from indexer.search.candidates import hash_candidates
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.loaded_networks import SwitchedError
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import keep_matches, prints, proposals
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
-from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
 from registry.works.search_version import search_mark
 
@@ -56,15 +57,15 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
 
 
 def _match(services: Services, claimed: Sequence[int]) -> None:
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     mark = search_mark()
     known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
     if known:
         _finish(services, sorted(known), [], mark)
-    services.descriptors.serving.open()
+    get_descriptors(services).serving.open()
     measured = _measure(services, [pk for pk in claimed if pk not in known])
     _keep_fingerprints(services, measured)
-    services.indexes.refresh(Collection.WORKS)
+    get_indexes(services).refresh(Collection.WORKS)
     compared, partly, rows = _compared(services, measured)
     _finish(services, compared, [*rows, *prints.found_in(services, measured)], mark, partly, measured)
 
@@ -97,7 +98,7 @@ def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
     for row in rows:
         with steps.ending(Picture, [row.pk]):
             try:
-                features = extract(read(row.digest), services.limits, descriptor=services.descriptors.serving)
+                features = extract(read(row.digest), services.limits, descriptor=get_descriptors(services).serving)
                 measured.append((row, features))
             except UnreadablePictureError as refused:
                 Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
@@ -110,8 +111,8 @@ def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None
     pictures = [row.pk for row, _ in measured]
     with transaction.atomic():
         keep_matches.lock_pictures(pictures)
-        services.descriptors.check_serving()
-        vectors.keep_fingerprints(services.indexes.spaces, rows)
+        get_descriptors(services).check_serving()
+        vectors.keep_fingerprints(get_indexes(services).spaces, rows)
         infos = [features.info for _, features in measured]
         sizes = ([getattr(info, name) for info in infos] for name in ("format", "width", "height", "incomplete"))
         with connection.cursor() as cursor:

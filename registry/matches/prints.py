@@ -20,6 +20,7 @@ from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import FingerprintRow
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import keep_matches
 from registry.matches.models import Match
 from registry.pictures.models import Picture
@@ -38,8 +39,8 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
 
     Plain pictures, which all look alike, resemble nothing. The pictures' own vectors have to be committed.
     """
-    services.indexes.refresh(Collection.PRINTS)
-    hashes, described = (services.indexes.of(Collection.PRINTS, space) for space in services.indexes.spaces)
+    get_indexes(services).refresh(Collection.PRINTS)
+    hashes, described = (get_indexes(services).of(Collection.PRINTS, space) for space in get_indexes(services).spaces)
     some = [(row, features) for row, features in measured if len(hashes) and not features.is_icon]
     alike = asked(hashes, [features.hash_variants for _, features in some], NEAREST, HASH_WITHIN)
     vectors_of = [np.stack(list(features.embeddings.values())) for _, features in some]
@@ -61,9 +62,9 @@ def search_past(services: Services, row: WorkPicture) -> None:
     """
     stored = FingerprintRow.objects.filter(picture=row.picture_id)
     codes = [bytes(code) for code in stored.filter(space=vectors.space_id(PHASH)).values_list("vector", flat=True)]
-    serving: Space = services.descriptors.serving.space
+    serving: Space = get_descriptors(services).serving.space
     looks = stored.filter(space=vectors.space_id(serving)).values_list("vector", flat=True)
-    hashes, described = (services.indexes.of(Collection.PICTURES, space) for space in services.indexes.spaces)
+    hashes, described = (get_indexes(services).of(Collection.PICTURES, space) for space in get_indexes(services).spaces)
     near = hashes.search(all_turned(codes), k=MAX_FOUND + 1, within=HASH_WITHIN)
     vector = np.array([np.frombuffer(bytes(look), "<f4") for look in looks], np.float32).reshape(-1, serving.width)
     like = described.search(vector, k=MAX_FOUND + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
@@ -103,7 +104,7 @@ def _named(
     services: Services, collection: Collection, near: Iterable[list[Hit]], like: Iterable[list[Hit]]
 ) -> tuple[dict[int, int], set[int]]:
     """The pictures of hits: by hash, with the fewest bits by which each differs, and by descriptor."""
-    hashes, described = services.indexes.spaces
+    hashes, described = get_indexes(services).spaces
     by_hash = sorted(chain(*near), key=lambda hit: -hit.distance)
     by_look = {hit.number for hit in chain(*like)}
     pictures = vectors.pictures_of(collection, hashes, {hit.number for hit in by_hash})

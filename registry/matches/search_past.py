@@ -19,6 +19,7 @@ from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import keep_matches, prints
 from registry.matches.registered_works import RegisteredWorks, note_relations, queries_of
 from registry.pictures.models import BytesState, Picture
@@ -75,16 +76,16 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
     sought: list[Sought] = []
     with steps.ending(WorkPicture, claimed, shared=True):
         try:
-            services.descriptors.refresh()
-            services.descriptors.serving.open()
-            services.indexes.refresh(Collection.PICTURES)
-            services.indexes.refresh(Collection.WORKS)
+            get_descriptors(services).refresh()
+            get_descriptors(services).serving.open()
+            get_indexes(services).refresh(Collection.PICTURES)
+            get_indexes(services).refresh(Collection.WORKS)
             _by_prints(services, claimed)
             found = list(_sought(services, claimed))
             _resembling(services, found)
             sought = found
         except ExhibitError:
-            services.indexes.forget(Collection.PICTURES)
+            get_indexes(services).forget(Collection.PICTURES)
             raise
     for place, work in enumerate(sought):
         with steps.ending(WorkPicture, [work.row.pk]):
@@ -114,15 +115,15 @@ def _by_prints(services: Services, ids: list[int]) -> None:
 
 def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Fill in what resembles each registered picture; all of them share one pass over the indexes."""
-    hashes = services.indexes.of(Collection.PICTURES, PHASH)
-    descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
+    hashes = get_indexes(services).of(Collection.PICTURES, PHASH)
+    descriptors = get_indexes(services).of(Collection.PICTURES, get_descriptors(services).serving.space)
     vectors, found = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
     for work, candidates in zip(sought, found, strict=True):
         _note(services, work, candidates, vectors)
 
 
 def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vectors: int) -> None:
-    pictures = services.indexes.pictures(Collection.PICTURES, candidates)
+    pictures = get_indexes(services).pictures(Collection.PICTURES, candidates)
     named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
     bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
     nearest = distinct(candidates, named.get, MAX_PICTURES)

@@ -10,19 +10,13 @@ from exhibit.config.config import Config
 from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
 from exhibit.ports import Capturer
-from exhibit.types import Space
-from registry.services.stores import WITHHELD, Rooms, SharedObjects, objects_of, rooms_of, store_at
+from registry.services.stores import WITHHELD, Rooms, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
     from exhibit.files.bucket import NamedObjects
     from exhibit.pictures.decode import Limits
-    from indexer.picture.descriptor import Descriptor
-    from indexer.search.cache import FeatureCache
-    from registry.cases.floods import Fuse
-    from registry.services.descriptors import Descriptors
-    from registry.services.indexes import Indexes
 
 Made = TypeVar("Made")
 Queued = Callable[[str], int]
@@ -53,7 +47,6 @@ class Services:
         self.config = config
         self.enqueue = enqueue
         self.queued = queued
-        self._features: dict[str, FeatureCache] = {}
         self._made: dict[Callable[[Services], Any], Any] = {}
 
     def once(self, make: "Callable[[Services], Made]") -> Made:
@@ -98,52 +91,12 @@ class Services:
 
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
 
-    @property
-    def fuse(self) -> "Fuse":
-        """How much may be found of a work in a day before it is held back."""
-        from registry.cases.floods import Fuse  # needs Django
-
-        return Fuse(self.config.flood_floor, self.config.flood_factor)
-
     @cached_property
     def weighings(self) -> Path:
         """Where the weights of each version of the comparison lie."""
         from indexer.compare.weighing import KEPT  # loads OpenCV, after the fork
 
         return KEPT
-
-    @cached_property
-    def descriptors(self) -> "Descriptors":
-        """The networks that describe pictures."""
-        from registry.services.descriptors import Descriptors  # loads OpenCV, after the fork
-
-        return Descriptors(lambda: self.blobs)
-
-    @property
-    def features(self) -> "FeatureCache":
-        """What was measured of registered pictures, with the network that serves."""
-        return self.features_in(self.descriptors.serving)
-
-    def features_in(self, descriptor: "Descriptor") -> "FeatureCache":
-        """What was measured of registered pictures with a network."""
-        from indexer.search.cache import FeatureCache  # loads OpenCV and ONNX Runtime, after the fork
-
-        space, folder = descriptor.space.id, self.config.data_dir / "features"
-        if space not in self._features:
-            objects = objects_of(self.config, folder.name)
-            shared = None if objects is None else SharedObjects(objects)
-            self._features[space] = FeatureCache(folder, self.features_in_memory, self.limits, descriptor, shared)
-        return self._features[space]
-
-    @cached_property
-    def indexes(self) -> "Indexes":
-        """What is searched."""
-        from registry.services.indexes import Indexes  # loads FAISS, after the fork
-
-        def serving() -> tuple[Space, int]:
-            return self.descriptors.serving.space, self.descriptors.serving_row.pk
-
-        return Indexes(self.config, serving)
 
     @cached_property
     def objects(self) -> "NamedObjects | None":

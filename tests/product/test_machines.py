@@ -14,6 +14,7 @@ from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
 from registry.cases.purge import purge
+from registry.fingerprints.ports import get_features
 from registry.log.history import accept_head, new_origin
 from registry.log.log import submit
 from registry.log.own_log import get_log
@@ -147,7 +148,7 @@ def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
         loads.append(data)
         return data
 
-    return machine.services.features.get(Digest.of(data), load).digest
+    return get_features(machine.services).get(Digest.of(data), load).digest
 
 
 def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
@@ -162,9 +163,9 @@ def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pa
     loads: list[bytes] = []
     assert measured(first, loads) == measured(second, loads) == measured(anew(first, without="features"), loads)
     assert len(loads) == 1
-    second.services.features.remove(Digest.of(photograph(1)))
+    get_features(second.services).remove(Digest.of(photograph(1)))
     assert measured(anew(first, without="features"), loads)
-    first.services.features.clear()
+    get_features(first.services).clear()
     assert measured(anew(second, without="features"), loads)
     assert len(loads) == 3
 

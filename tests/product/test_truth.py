@@ -25,6 +25,7 @@ from registry.crawls import crawling
 from registry.crawls.sightings import keep_sightings
 from registry.crawls.slice import opening
 from registry.fingerprints.fingerprints import forget_cached_spaces, space_id
+from registry.fingerprints.ports import get_features
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import (
@@ -223,7 +224,7 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
     for number in (1, 2):
         register(inline.services, studio, photograph(number))
     damage(inline, photograph(1))
-    inline.services.features.remove(Digest.of(photograph(1)))
+    get_features(inline.services).remove(Digest.of(photograph(1)))
     crop = jpeg(Image.open(BytesIO(photograph(2))).crop((60, 40, 290, 210)))  # both works have some votes
     given = [copy_of(photograph(1)), copy_of(photograph(2)), crop]
     match_pictures(inline.services, seen(inline, studio, *given))

@@ -62,7 +62,7 @@ def _keep_shipped() -> None:
     if (shipped := shipped_calibration()) is not None:
         calibrations.keep_shipped(shipped)
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
-        from registry.services.descriptors import start_shipped  # loads OpenCV, once for each version
+        from registry.fingerprints.loaded_networks import start_shipped  # loads OpenCV, once for each version
 
         start_shipped(Services(load_config()).blobs)
 

@@ -11,9 +11,9 @@ from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.calibration.shipped import shipped_calibration
+from registry.fingerprints.loaded_networks import start_shipped
 from registry.log.own_log import get_log
 from registry.matches import calibrations
-from registry.services.descriptors import start_shipped
 from tests.assets.command_line import Terminal
 from tests.assets.counted import counts, log_of, picture
 from tests.assets.documented import json_keys

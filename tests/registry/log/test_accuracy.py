@@ -20,6 +20,7 @@ from indexer.calibration.probability import Sample
 from indexer.picture.spaces import PIPELINE
 from registry.bundles.facts import gather
 from registry.cases import decisions
+from registry.fingerprints.ports import get_descriptors
 from registry.log.accuracy import export_accuracy, present_accuracy, sign_counts
 from registry.log.log import submit
 from registry.log.own_log import get_log
@@ -102,8 +103,10 @@ def test_while_another_network_serves_than_a_calibration_was_measured_with_it_sa
     other = replace(OWN, network="colours@1")
     calibrations.use(other)
     assert calibrations.active(PIPELINE) == OWN
-    inline.services.descriptors.refresh()
-    DescriptorModel.objects.filter(pk=inline.services.descriptors.serving_row.pk).update(name="colours", version="1")
+    get_descriptors(inline.services).refresh()
+    DescriptorModel.objects.filter(pk=get_descriptors(inline.services).serving_row.pk).update(
+        name="colours", version="1"
+    )
     assert calibrations.active(PIPELINE) == other
     CalibrationRow.objects.filter(digest=other.digest).delete()
     assert calibrations.active(PIPELINE) is None

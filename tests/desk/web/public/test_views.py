@@ -16,6 +16,7 @@ from indexer.calibration.shipped import shipped_calibration
 from registry.cases import decisions
 from registry.configuration import load_config
 from registry.db import running
+from registry.fingerprints.loaded_networks import start_shipped
 from registry.log.configuration import plain_configuration
 from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
@@ -25,7 +26,6 @@ from registry.models import (
     Picture,
     User,
 )
-from registry.services.descriptors import start_shipped
 from registry.services.services import Services
 from tests.assets.counted import DAY, counts, picture
 from tests.assets.rows import found_studio
