@@ -18,6 +18,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.bundles.models import Bundle, Countersignature
+from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import proofs_of
 from registry.cases import history, opening, recaptures
 from registry.cases.models import Case
@@ -29,7 +30,6 @@ from registry.log.models import AnchorReceipt
 from registry.log.proofs import best_covering
 from registry.members import samples
 from registry.pictures.models import BlockedDigest, BytesState, WithheldFile
-from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services
 
 REPORTED = "A member reported a picture as illegal; what shows it is left out."

@@ -18,10 +18,9 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner
-from registry.alliance import web_archive
 from registry.bundles.bundles import request_bundle
 from registry.bundles.models import Bundle
-from registry.cases import history, ledger, log_entries, recaptures, scoped, signed_decisions, triage
+from registry.cases import history, ledger, log_entries, recaptures, scoped, signed_decisions, triage, web_archive
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen

@@ -9,23 +9,19 @@ from itertools import chain
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import Count
 
-from exhibit.digests import Digest
-from exhibit.errors import WrongUseError
 from exhibit.types import Hit, Space, Verification
 from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
 from registry.cases import opening
-from registry.cases.models import Case
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import FingerprintRow
 from registry.matches.models import Match
-from registry.pictures import scoped
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture
@@ -84,25 +80,6 @@ def search_past(services: Services, row: WorkPicture) -> list[int]:
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
     return captures
-
-
-def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
-    """What a case found by a work's fingerprints, by address, for whoever brings the picture with the stated digest.
-
-    Raises ``WrongUseError`` for another file, or where the picture is held here, and ``NotFoundError`` for lost bytes.
-    """
-    stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
-    if digest not in stated:
-        told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
-        here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
-        raise WrongUseError(told if stated else here)
-    rows = case.case_sightings.select_related("sighting__picture").order_by(
-        F("sighting__last_seen").desc(nulls_last=True), "pk"
-    )
-    found = {row.sighting.picture: row.sighting.image_url for row in rows}
-    hidden = scoped.hidden_among(case.owner, found)
-    shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]
-    return {found[picture]: services.blobs.get(picture.digest) for picture in shown}
 
 
 def _few(pairs: Pairs) -> Pairs:

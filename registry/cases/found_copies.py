@@ -1,0 +1,29 @@
+"""Copies that a case found by a work's stated fingerprints, for whoever brings the picture."""
+
+from django.db.models import F
+
+from exhibit.digests import Digest
+from exhibit.errors import WrongUseError
+from registry.cases.models import Case
+from registry.matches.prints import MAX_LOOKED_AT
+from registry.pictures import scoped
+from registry.services.services import Services
+
+
+def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
+    """What a case found by a work's fingerprints, by address, for whoever brings the picture with the stated digest.
+
+    Raises ``WrongUseError`` for another file, or where the picture is held here, and ``NotFoundError`` for lost bytes.
+    """
+    stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
+    if digest not in stated:
+        told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
+        here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
+        raise WrongUseError(told if stated else here)
+    rows = case.case_sightings.select_related("sighting__picture").order_by(
+        F("sighting__last_seen").desc(nulls_last=True), "pk"
+    )
+    found = {row.sighting.picture: row.sighting.image_url for row in rows}
+    hidden = scoped.hidden_among(case.owner, found)
+    shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]
+    return {found[picture]: services.blobs.get(picture.digest) for picture in shown}
