@@ -8,7 +8,7 @@ from registry.alliance.models import (
     PartnerCall,
     WitnessedHead,
 )
-from registry.bundles.models import Bundle, Countersignature, Deposit, DownloadLink, Package
+from registry.bundles.models import Bundle, Countersignature, Deposit, DownloadLink, Package, Report
 from registry.cases.models import (
     ArchiveQuestion,
     Capture,
@@ -20,6 +20,7 @@ from registry.cases.models import (
     GroupDecision,
     LedgerEffect,
     LookAlike,
+    PageReading,
 )
 from registry.crawls.models import (
     AddressList,
@@ -88,7 +89,6 @@ from registry.notices.models import (
     NoticeReply,
     NoticeReplyFile,
     NoticeWording,
-    PageReading,
     Sender,
 )
 from registry.parties.models import (
@@ -107,9 +107,6 @@ from registry.pictures.models import (
     Picture,
     PictureReport,
     WithheldFile,
-)
-from registry.reports.models import (
-    Report,
 )
 from registry.services.models import SecretMark
 from registry.works.models import (

@@ -55,12 +55,12 @@ def _with_signs(tasks: Iterable[Task]) -> Iterator[Task]:
 def each_hour(services: Services) -> tuple[Task, ...]:
     """Bytes that have expired, what killed processes have left behind, ways in that have ended; in one worker."""
     from registry.bundles import links, packages, witness  # libraries for pictures come with them, after the fork
-    from registry.pictures import retention
+    from registry.retention import expiry
     from registry.works import uploads
     from workers.operations import cleanup
 
     return (
-        partial(retention.expire_bytes, services),
+        partial(expiry.expire_bytes, services),
         partial(cleanup.sweep, services),
         partial(uploads.sweep, services),
         partial(packages.expire_packages, services),

@@ -83,7 +83,7 @@ def keep_command(*, what: str, reason: str) -> None:
     """
     digest = digest_meant(what)
     open_desk()
-    from registry.cases import reported
+    from registry.retention import reported
 
     owners = reported.let_stay(digest, by=person(), reason=reason)
     say(f"{digest} stays; {counted(owners, 'owner sees', 'owners see')} it again.")
@@ -102,7 +102,7 @@ def purge_command(*, what: str, reason: str, yes: bool) -> None:
     """
     digest = digest_meant(what)
     desk = open_desk()
-    from registry.cases import purge
+    from registry.retention import purge
 
     for kept, words in ((False, "removed with it"), (True, "withheld from view, and kept")):
         of = Counter(

@@ -13,11 +13,12 @@ from evidence.facts.case import ElsewhereFacts
 from exhibit.periods import earliest, latest
 from exhibit.types import Decision, SeenKind
 from registry import models
-from registry.bundles.facts import QUESTIONS, elsewhere_of, place_key, places_of, rows_of
+from registry.bundles.facts import QUESTIONS, elsewhere_of
 from registry.bundles.sentences import PRINTS
 from registry.cases import recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.history import in_english
+from registry.cases.places import place_key, places_of, rows_of
 from registry.matches import calibrations
 from registry.notices.claims import check
 

@@ -11,8 +11,8 @@ from desk.texts.sentences import in_words
 from evidence.anchors import KINDS
 from evidence.facts.case import WitnessFacts
 from exhibit.periods import earliest
-from registry.bundles.facts import Place
 from registry.bundles.witnessed import Witnessed
+from registry.cases.places import Place
 from registry.models import Bundle, Capture, Case, StepState
 
 SUBJECTS: dict[str, Promise] = {

@@ -4,12 +4,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from registry.bundles.models import OPENED_AGAIN, Bundle, Package
-from registry.jobs import ASKED, DEFAULT, FILES, job
+from registry.cases.models import Capture
+from registry.jobs import ASKED, DEFAULT, EVIDENCE, FILES, job
 from registry.log.models import AnchorReceipt
 from registry.words import gettext_noop
 
 if TYPE_CHECKING:
     from registry.services.services import Services
+
+
+@job(
+    gettext_noop("visits for evidence"),
+    EVIDENCE,
+    Capture,
+    owner="case__owner",
+    asked={"case__bundles__state__in": ("todo", "doing")},
+)
+def capture(services: "Services", ids: Sequence[int]) -> None:
+    """Visit pages and keep what they serve."""
+    from registry.bundles.capture import capture_sightings
+
+    capture_sightings(services, ids)
 
 
 @job(gettext_noop("bundles to be sealed"), ASKED, Bundle, owner="case__owner", batch=4, settled={"error": OPENED_AGAIN})

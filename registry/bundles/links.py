@@ -12,11 +12,10 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError, WrongUseError
 from registry.accounts.models import Owner
-from registry.bundles.models import DownloadLink, Package
+from registry.bundles.models import DownloadLink, Package, Report
 from registry.db.claimable import StepState
 from registry.db.rows import alone_with, locked, next_number
 from registry.log.audit_log import Evidence, Way, accessed, changed
-from registry.reports.models import Report
 
 MAX_DAYS = 90
 FREE_TRIES = 5  # wrong passwords in a row after which each further one costs a pause, which doubles

@@ -26,6 +26,7 @@ from exhibit.sentences import Sentence, following
 from registry.bundles import packages as packing
 from registry.bundles.bundles import assemble, bundle_name, sealed_case, sealed_facts
 from registry.bundles.documents import LazyPictures, languages_of
+from registry.bundles.file_removal import remove_unused
 from registry.bundles.models import Bundle, Package
 from registry.bundles.packages import Recipient
 from registry.bundles.reading_copies import make_volume, next_volume
@@ -33,7 +34,7 @@ from registry.bundles.witnessed import answers_of
 from registry.db import steps
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
-from registry.pictures.file_removal import all_kept, remove_unused
+from registry.pictures.file_removal import all_kept
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
 

@@ -1,4 +1,4 @@
-"""Owners' keys, sealed bundles, receipts of witnesses, deposit records, packages, and links to take these away."""
+"""Sealed bundles, deposit records, packages and reports, and links to take these away."""
 
 from django.db import models
 
@@ -9,7 +9,6 @@ from registry.db.claimable import Claimable
 from registry.db.fields import DigestField, KeptFiles
 from registry.keys.models import DeviceKey, SealingKey
 from registry.log.models import LogSubmission
-from registry.reports.models import Report
 from registry.works.models import Work
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
@@ -111,6 +110,20 @@ class Deposit(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["work", "number"], name="deposit_identity")]
         ordering = ["work", "-number"]
+
+
+class Report(Numbered, Claimable):
+    """The downloadable account of a watch or a set of works."""
+
+    owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
+    parameters = models.JSONField(default=dict, blank=True)
+    progress = models.JSONField(default=dict, blank=True, help_text="numbers of its cases, volumes, the one begun last")
+    created_at = models.DateTimeField(auto_now_add=True)
+    files: KeptFiles = models.JSONField(default=list, blank=True, help_text="list of {name, media_type, digest, size}")
+    removed_at = models.DateTimeField(null=True, blank=True, help_text="its files are gone, its number stays taken")
+
+    class Meta(Numbered.Meta):
+        ordering = ["owner", "-number"]
 
 
 class DownloadLink(Numbered):

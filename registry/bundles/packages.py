@@ -14,6 +14,7 @@ from exhibit.clock import now
 from exhibit.digests import CHUNK, Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.accounts.models import Owner
+from registry.bundles.file_removal import remove_unused
 from registry.bundles.models import Bundle, Package
 from registry.cases.models import Case
 from registry.db import steps
@@ -21,7 +22,6 @@ from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import alone_with, next_number
 from registry.members import samples
-from registry.pictures.file_removal import remove_unused
 from registry.services.services import Services
 
 MAX_BUNDLES = 200  # bundles of one package; a court gets more than one ZIP of so many

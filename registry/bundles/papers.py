@@ -12,11 +12,11 @@ from exhibit.errors import NotFoundError
 from registry.accounts.models import Owner
 from registry.bundles.bundles import bundle_name, sealed_case, sealed_facts
 from registry.bundles.models import Bundle
+from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import witnesses_of
 from registry.keys.signing_keys import document_key
 from registry.log.anchors import get_anchor_configs, session_for
 from registry.log.proofs import sequence_of
-from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services
 
 NETWORK_ROLE = "network"

@@ -20,6 +20,7 @@ from registry.bundles.facts import Gathered, absent_in, gather
 from registry.bundles.models import OPENED_AGAIN, Bundle
 from registry.cases import history, recaptures
 from registry.cases.models import Capture, Case
+from registry.cases.presence import absent
 from registry.crawls.models import CrawlSlice
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
@@ -33,7 +34,6 @@ from registry.log.anchors import get_anchors
 from registry.log.log import submit
 from registry.log.sequencer import asked_receipt
 from registry.pictures.models import Picture
-from registry.pictures.presence import absent
 from registry.services.services import Services
 
 WAIT_FOR_CAPTURES = timedelta(seconds=2)

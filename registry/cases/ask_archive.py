@@ -35,9 +35,10 @@ from exhibit.network.http import read_limited
 from exhibit.reasons import Reason
 from exhibit.sentences import Sentence
 from registry.alliance.signed_calls import session_for
-from registry.bundles.facts import Place, asked_place, places_of, rows_of
 from registry.cases import history, log_entries
 from registry.cases.models import ArchiveQuestion, Case
+from registry.cases.picture_usage import ARCHIVED
+from registry.cases.places import Place, asked_place, places_of, rows_of
 from registry.crawls.elsewhere import kept
 from registry.crawls.models import Sighting
 from registry.crawls.paces import turn_of
@@ -48,7 +49,6 @@ from registry.db.rows import columns
 from registry.members import samples
 from registry.pictures import scoped
 from registry.pictures.blocks import blocked
-from registry.pictures.picture_usage import ARCHIVED
 from registry.services.services import Services
 
 MAX_PLACES = 5

@@ -3,27 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from registry.cases.models import ArchiveQuestion, Capture, Flood, GroupDecision
-from registry.jobs import ASKED, EVIDENCE, VISITS, job
+from registry.cases.models import ArchiveQuestion, Flood, GroupDecision, PageReading
+from registry.jobs import ASKED, DEFAULT, VISITS, job
 from registry.words import gettext_noop
 from registry.works.models import LedgerChange
 
 if TYPE_CHECKING:
     from registry.services.services import Services
-
-
-@job(
-    gettext_noop("visits for evidence"),
-    EVIDENCE,
-    Capture,
-    owner="case__owner",
-    asked={"case__bundles__state__in": ("todo", "doing")},
-)
-def capture(services: "Services", ids: Sequence[int]) -> None:
-    """Visit pages and keep what they serve."""
-    from registry.cases.capture import capture_sightings
-
-    capture_sightings(services, ids)
 
 
 @job(gettext_noop("questions to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
@@ -57,3 +43,11 @@ def release(services: "Services", ids: Sequence[int]) -> None:
     from registry.cases.release import release
 
     release(services, ids)
+
+
+@job(gettext_noop("captured pages, to be read"), DEFAULT, PageReading, owner="capture__case__owner", batch=8)
+def read_page(services: "Services", ids: Sequence[int]) -> None:
+    """Read pages that visits kept, for the claim check and for mail addresses."""
+    from registry.cases.page_readings import read_pages
+
+    read_pages(services, ids)

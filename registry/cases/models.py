@@ -6,7 +6,7 @@ from django.db.models import Index, Q, UniqueConstraint
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner, User
 from registry.crawls.models import Sighting
-from registry.db.claimable import Claimable
+from registry.db.claimable import Claimable, StepState
 from registry.db.fields import KeptFile, KeptFiles, SentenceField
 from registry.matches.models import Match
 from registry.pictures.models import Picture
@@ -262,3 +262,21 @@ class LedgerEffect(models.Model):
 
     class Meta:
         constraints = [UniqueConstraint(fields=["change", "case"], name="ledger_effect_identity")]
+
+
+class PageReading(Claimable):
+    """What the helper read, once, of the page that a visit kept: pages of strangers are parsed nowhere else."""
+
+    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="reading")
+    statements = models.JSONField(default=list, blank=True, help_text="list of {what, name, words, near}")
+    words = models.TextField(blank=True, help_text="letters and digits of a page that states something")
+    addresses = models.JSONField(default=list, blank=True, help_text="mail addresses on the page")
+    refusal = SentenceField(blank=True, help_text="why the page couldn't be read; empty if it was")
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="page_reading_todo", condition=~models.Q(state="done"))]
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the page was read, whatever it states."""
+        return self.state == StepState.DONE and not self.refusal

@@ -15,7 +15,6 @@ from registry.cases import scoped
 from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import Standing, last_online
 from registry.cases.search import filter_by_words
-from registry.notices.models import Notice, NoticeReply
 
 MAX_CASES = 200  # that are decided or assigned in one go
 
@@ -165,8 +164,9 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
     """
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])
-    unread = NoticeReply.objects.filter(notice__notice_cases__case=OuterRef("pk"), seen_at=None)
-    answered = Exists(unread.exclude(notice__state=Notice.State.DISCARDED))
+    reply = "notice_cases__notice__replies"
+    unread = Case.objects.filter(pk=OuterRef("pk"), **{f"{reply}__isnull": False, f"{reply}__seen_at": None})
+    answered = Exists(unread.annotate(notice=F("notice_cases__notice__state")).exclude(notice="discarded"))
     cases = scoped.cases(of).select_related(*SHOWN).annotate(answered=answered).in_bulk(list(sizes))
     return [Listed(cases[pk], size) for pk, size in sizes.items() if pk in cases]
 

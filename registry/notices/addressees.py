@@ -11,11 +11,11 @@ from django.db.models import Q
 
 from exhibit.clock import parse_rfc3339
 from exhibit.network.addresses import host_of, registrable_domain
+from registry.cases.models import PageReading
 from registry.crawls.models import Crawl, FrontierUrl
 from registry.db.claimable import StepState
-from registry.notices.models import Notice, PageReading
+from registry.notices.models import Notice
 from registry.notices.notices import FILINGS
-from registry.parties.models import PartyLookup
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"
@@ -102,7 +102,7 @@ def _of_captures(notice: Notice) -> list[Proposal]:
 
 def _of_registries(notice: Notice) -> Iterable[Proposal]:
     """Addresses for complaints that registries named when a member had them asked for the party; none is asked now."""
-    row = PartyLookup.objects.filter(owner=notice.owner_id, party=notice.party).first()
+    row = notice.owner.party_lookups.filter(party=notice.party).first()
     for answer in row.answers if row else ():
         name = answer["network"] if answer["about"] == "ip" else answer["registrar"]
         for email in answer["abuse"]:

@@ -3,16 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from exhibit.errors import passes
 from registry.notices import enclosures
 from registry.notices.contents import FIELDS, QUESTIONS, SPEAK_FOR_FAIR_USE, NoticeItem
 from registry.notices.models import Notice, NoticeCase
 from registry.notices.notices import FILINGS
 from registry.notices.senders import is_credit_code
+from registry.services.mail import is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,6 @@ def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
     elif not item.there:
         found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
     return found
-
-
-def is_address(text: str) -> bool:
-    """Whether a mail can be sent there."""
-    return passes(validate_email, text, ValidationError)
 
 
 def _unconsidered(row: NoticeCase) -> list[str]:

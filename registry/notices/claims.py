@@ -25,11 +25,11 @@ from exhibit.network.addresses import host_of, registrable_domain
 from registry.accounts.models import User
 from registry.cases import history, log_entries, recaptures
 from registry.cases.licence_check import SEEN, Ledger, ledger_of
-from registry.cases.models import Case, CaseEvent
+from registry.cases.models import Case, CaseEvent, PageReading
+from registry.cases.page_readings import page_of
 from registry.crawls.models import Canary, Sighting
 from registry.db.claimable import UNFINISHED, StepState
-from registry.notices.models import ClaimAnswer, Notice, NoticeEvent, PageReading
-from registry.notices.page_readings import page_of
+from registry.notices.models import ClaimAnswer, Notice, NoticeEvent
 from registry.works.ownership import warnings_of
 
 MAX_PAGES, MAX_PLACES, MAX_GROUNDS, MAX_WORDS = 3, 200, 10, 1_000

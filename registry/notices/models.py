@@ -3,9 +3,9 @@
 from django.db import models
 
 from registry.accounts.models import Numbered, Owner
-from registry.cases.models import Capture, Case, CaseSighting
-from registry.db.claimable import Claimable, StepState
-from registry.db.fields import DigestField, KeptFiles, SentenceField
+from registry.cases.models import Case, CaseSighting
+from registry.db.claimable import Claimable
+from registry.db.fields import DigestField, KeptFiles
 
 
 class Sender(Numbered):
@@ -100,24 +100,6 @@ class NoticeCase(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["notice", "case"], name="notice_case_identity")]
-
-
-class PageReading(Claimable):
-    """What the helper read, once, of the page that a visit kept: pages of strangers are parsed nowhere else."""
-
-    capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="reading")
-    statements = models.JSONField(default=list, blank=True, help_text="list of {what, name, words, near}")
-    words = models.TextField(blank=True, help_text="letters and digits of a page that states something")
-    addresses = models.JSONField(default=list, blank=True, help_text="mail addresses on the page")
-    refusal = SentenceField(blank=True, help_text="why the page couldn't be read; empty if it was")
-
-    class Meta:
-        indexes = [models.Index(fields=["id"], name="page_reading_todo", condition=~models.Q(state="done"))]
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the page was read, whatever it states."""
-        return self.state == StepState.DONE and not self.refusal
 
 
 class ClaimAnswer(models.Model):

@@ -9,6 +9,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
+from registry.cases.picture_usage import cases_with
 from registry.db.fields import KeptFile
 from registry.db.rows import write
 from registry.keys import passkeys
@@ -21,7 +22,6 @@ from registry.notices.models import Notice, NoticeMail
 from registry.notices.paper import notice_pdf
 from registry.notices.wording import wording
 from registry.pictures import scoped
-from registry.pictures.picture_usage import cases_with
 from registry.services.mail import message_id
 from registry.services.services import Services
 

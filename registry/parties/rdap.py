@@ -22,9 +22,9 @@ from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import plain
 from registry.accounts.models import Owner
 from registry.members import samples
-from registry.notices.checker import is_address
 from registry.parties import parties
 from registry.parties.models import PartyLookup, RdapAnswer
+from registry.services.mail import is_address
 from registry.services.services import Services
 
 MAX_ANSWER = 2 << 20

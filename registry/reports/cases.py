@@ -14,13 +14,13 @@ from registry.bundles.documents import LazyPictures
 from registry.bundles.drawings import kept_drawing
 from registry.bundles.facts import Gathered, gather
 from registry.bundles.models import Bundle
+from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import witnesses_of
 from registry.cases import recaptures
 from registry.cases.models import Case
 from registry.crawls.models import Sighting
 from registry.log.proofs import sequence_of
 from registry.pictures import scoped
-from registry.pictures.picture_usage import reported_files
 from registry.services.services import Services
 
 

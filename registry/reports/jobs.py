@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from registry.bundles.models import Report
 from registry.jobs import FILES, job
-from registry.reports.models import Report
 from registry.words import gettext_noop
 
 if TYPE_CHECKING:

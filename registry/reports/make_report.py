@@ -22,6 +22,8 @@ from evidence.facts.case import OwnerFacts
 from exhibit.clock import now
 from registry.bundles.documents import languages_of
 from registry.bundles.facts import software
+from registry.bundles.file_removal import remove_unused
+from registry.bundles.models import Report
 from registry.bundles.sentences import not_checked
 from registry.cases import scoped
 from registry.crawls.models import Sighting
@@ -31,9 +33,8 @@ from registry.db.fields import KeptFile
 from registry.db.rows import alone_with
 from registry.events import events
 from registry.events.models import EventKind
-from registry.pictures.file_removal import all_kept, remove_unused
+from registry.pictures.file_removal import all_kept
 from registry.reports.cases import shown_case
-from registry.reports.models import Report
 from registry.reports.requests import _folder, _given_title, clear_folder
 from registry.reports.scope import (
     EVERYTHING,

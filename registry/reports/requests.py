@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from evidence.formats.codec import to_plain
 from registry.accounts.models import Owner
+from registry.bundles.file_removal import remove_row
+from registry.bundles.models import Report
 from registry.db import steps
 from registry.db.rows import alone_with, next_number
 from registry.members import samples
-from registry.pictures.file_removal import remove_row
-from registry.reports.models import Report
 from registry.reports.scope import Wanted, check, wanted_of
 from registry.services.services import Services
 
@@ -42,7 +42,7 @@ def ask_again(report: Report, *, by: str) -> Report:
 
 
 def remove_report(services: Services, report: Report, *, by: str) -> None:
-    """Remove a report, as :func:`registry.pictures.file_removal.remove_row` does, with what is made of it by now."""
+    """Remove a report, as :func:`registry.bundles.file_removal.remove_row` does, with what is made of it by now."""
     remove_row(services, report, by=by)
     clear_folder(services, report)
 

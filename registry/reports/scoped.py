@@ -1,7 +1,7 @@
 """Find an owner's reports, and nothing of another owner."""
 
 from registry.accounts.scoped import numbered, rows_of_owner
-from registry.reports.models import Report
+from registry.bundles.models import Report
 
 reports = rows_of_owner(Report, "owner", removed_at=None)
 

@@ -12,12 +12,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.validators import validate_email
 
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
+from exhibit.errors import passes
 
 _SECONDS = 20
 REFUSALS = (
@@ -107,3 +110,8 @@ def _carries(part: Message, named: Collection[str]) -> bool:
     data = part.get_payload(decode=True)
     original = Path(part.get_filename("")).stem.rpartition("-")[2]
     return original in named or (isinstance(data, bytes) and Digest.of(data).hex in named)
+
+
+def is_address(text: str) -> bool:
+    """Whether a mail can be sent there."""
+    return passes(validate_email, text, ValidationError)

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from registry.cases import page_readings
 from registry.cases.decisions import confirm
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Notice, Owner, PageReading, Work
-from registry.notices import notices, page_readings
+from registry.notices import notices
 from registry.notices.claims import answer, check
 from registry.notices.contents import letter
 from registry.notices.signing import read_mark, sign

@@ -22,9 +22,9 @@ from exhibit.errors import ExitCode
 from registry.bundles.bundles import assemble
 from registry.bundles.remaking import MAKERS
 from registry.cases.decisions import confirm
-from registry.cases.reported import report_picture
 from registry.fingerprints import fingerprints
 from registry.models import AnchorReceipt
+from registry.retention.reported import report_picture
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, holding, watch, with_own_keys, witnessed
 from tests.assets.site import Answer, Site

@@ -25,13 +25,13 @@ from registry.bundles.facts import Gathered, gather
 from registry.bundles.packages import ask_again, package_chunks, request_package
 from registry.cases import recaptures
 from registry.cases.decisions import confirm, reopen
-from registry.cases.purge import purge
-from registry.cases.reported import let_stay, report_picture
 from registry.crawls.plan import remove_watch
 from registry.db import steps
 from registry.models import Bundle, BytesState, Capture, Case, Owner, Package, Picture, Report, StepState, WithheldFile
-from registry.pictures.retention import expire_bytes
 from registry.reports.requests import request_report
+from registry.retention.expiry import expire_bytes
+from registry.retention.purge import purge
+from registry.retention.reported import let_stay, report_picture
 from registry.works.registration import remove_work
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.shop import LOOPBACK, Shop, holding, settle, watch

@@ -34,8 +34,8 @@ from registry.models import (
     StepState,
     Watch,
 )
-from registry.pictures.retention import expire_bytes
 from registry.reports.requests import request_report
+from registry.retention.expiry import expire_bytes
 from registry.services.disk import disk_is_full
 from registry.works.registration import remove_work
 from tests.assets.command_line import CommandLine

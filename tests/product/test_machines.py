@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from registry.cases.purge import purge
 from registry.fingerprints.ports import get_features
 from registry.log.history import accept_head, new_origin
 from registry.log.log import submit
@@ -21,6 +20,7 @@ from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
+from registry.retention.purge import purge
 from registry.services.stores import objects_of
 from registry.works import uploads
 from tests import CHECKOUT

@@ -16,10 +16,10 @@ from exhibit.ports import Receipt
 from exhibit.types import Sighting as Seen
 from indexer.picture.spaces import PHASH
 from registry import scoped
+from registry.bundles.capture import capture_sightings
 from registry.bundles.facts import gather
 from registry.bundles.seal import seal_bundles
 from registry.bundles.witness import ask_witnesses
-from registry.cases.capture import capture_sightings
 from registry.cases.decisions import clear, confirm, license_use, reopen
 from registry.crawls import crawling
 from registry.crawls.sightings import keep_sightings

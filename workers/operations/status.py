@@ -14,7 +14,6 @@ from exhibit.clock import now
 from registry import jobs
 from registry.alliance import partners
 from registry.cases import floods
-from registry.cases.reported import waiting_reports
 from registry.crawls import canaries
 from registry.crawls.schedules import due_watches
 from registry.db import running
@@ -35,6 +34,7 @@ from registry.models import (
     StepState,
     Watch,
 )
+from registry.retention.reported import waiting_reports
 from registry.services.disk import Room, room_of
 from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue

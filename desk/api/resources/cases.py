@@ -24,10 +24,10 @@ from registry.bundles.drawings import pair_of
 from registry.cases import ask_archive, assigning, decisions, queue
 from registry.cases.decisions import Choice, Outcome, Wish
 from registry.cases.licence_check import fitting
-from registry.cases.reported import report_picture
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Case, Match
 from registry.notices import agencies
+from registry.retention.reported import report_picture
 from workers import wiring
 
 router = Router(tags=["cases"])

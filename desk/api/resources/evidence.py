@@ -17,11 +17,11 @@ from exhibit.errors import NotFoundError
 from registry import scoped
 from registry.bundles.bundles import assemble, bundle_name, in_a_file
 from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
+from registry.cases.picture_usage import is_hidden
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
 from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
-from registry.pictures.picture_usage import is_hidden
 from workers import wiring
 
 router = Router(tags=["evidence"])

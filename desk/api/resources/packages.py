@@ -14,9 +14,9 @@ from desk.schemas import downloads as schemas, requests
 from desk.schemas.base import Piece
 from registry import scoped
 from registry.bundles import links, packages as packing
+from registry.bundles.file_removal import remove_row
 from registry.log.audit_log import Evidence
 from registry.models import Package, Report
-from registry.pictures.file_removal import remove_row
 from registry.services.addresses import absolute
 from workers import wiring
 

@@ -27,19 +27,20 @@ from exhibit.periods import earliest, latest
 from indexer.draw.draw import MEDIA_TYPE, View, draw
 from registry import scoped
 from registry.bundles.drawings import pair_of, survival_map
-from registry.bundles.facts import QUESTIONS, Place, asked_place, elsewhere_of, places_of
+from registry.bundles.facts import QUESTIONS, elsewhere_of
 from registry.bundles.proofs import witnesses_of
 from registry.bundles.witnessed import witnessed
 from registry.cases import ask_archive, decisions, queue, recaptures
 from registry.cases.also_shown import also_shown
 from registry.cases.decisions import Choice, Wish
 from registry.cases.licence_check import SEEN, fitting, ledger_of
-from registry.cases.reported import goes_along, report_picture
+from registry.cases.places import Place, asked_place, places_of
 from registry.cases.triage import likelihood
 from registry.models import UNFINISHED, Bundle, Case, Match, Owner
 from registry.notices import agencies
 from registry.notices.claims import Check, answer, check
 from registry.pictures.provenance import FileStatement, said_by
+from registry.retention.reported import goes_along, report_picture
 from workers import wiring
 
 PAPERS = (
@@ -54,7 +55,7 @@ PAPERS = (
 THINGS = {
     "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
 }  # fmt: skip
-"""What a file belongs to, by the word that :func:`registry.cases.reported.goes_along` has for it."""
+"""What a file belongs to, by the word that :func:`registry.retention.reported.goes_along` has for it."""
 
 DEEDS = {
     "note": _("The note is kept."),

@@ -17,13 +17,13 @@ from desk.web.downloads.reports import LANGUAGES
 from exhibit.clock import now
 from registry import scoped
 from registry.bundles import packages as packing
+from registry.bundles.file_removal import remove_row
 from registry.bundles.witnessed import Answer, answers_of
 from registry.cases.search import filter_by_words
 from registry.db.fields import KeptFile
 from registry.log.audit_log import Evidence
 from registry.members import people
 from registry.models import Bundle, Owner, Package
-from registry.pictures.file_removal import remove_row
 from workers import wiring
 
 

@@ -15,9 +15,9 @@ from exhibit.digests import Digest
 from registry import scoped
 from registry.bundles.bundles import assemble, bundle_name, in_a_file
 from registry.bundles.papers import draft_paper, paper_name, signed_name, signed_sheet
+from registry.cases.picture_usage import is_hidden
 from registry.log.audit_log import Evidence
 from registry.models import Owner
-from registry.pictures.picture_usage import is_hidden
 from workers import wiring
 
 LISTED = 10

@@ -14,8 +14,8 @@ from django.utils.timezone import localtime
 from desk.texts.cases import standing_in_words
 from desk.web.common.pages import member_page, page_of
 from registry import scoped
-from registry.cases import spread as spreading
 from registry.models import Case, Owner
+from registry.parties import spread as spreading
 
 LANES = 15
 """Parties on one page: with fifty steps each its drawing weighs less than a page may."""

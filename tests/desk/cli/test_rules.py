@@ -9,9 +9,9 @@ from desk.cli.main import main
 from desk.cli.rules import digest_meant, host_meant, need_reason
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
-from registry.cases.reported import report_picture
 from registry.matches.match import match_pictures
 from registry.models import Owner
+from registry.retention.reported import report_picture
 from tests.assets.command_line import Terminal
 from tests.assets.rows import bring, claimed_slice, copy_of, found_case, owner, photograph, register
 

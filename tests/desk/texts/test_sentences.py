@@ -37,7 +37,7 @@ REACH_PAGES = (
     "registry/works/register.py",
     "registry/bundles/bundles.py",
     "registry/cases/decisions.py",
-    "registry/cases/reported.py",
+    "registry/retention/reported.py",
     "registry/notices/send_notice.py",
     "registry/bundles/make_package.py",
     "registry/bundles/seal.py",

@@ -18,7 +18,7 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.alliance import cocaptures, partners
 from registry.alliance.cocaptures import visit_for
-from registry.cases.capture import capture_sightings
+from registry.bundles.capture import capture_sightings
 from registry.crawls import denylists
 from registry.log.own_log import get_log
 from registry.matches.match import match_pictures

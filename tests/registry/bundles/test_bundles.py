@@ -23,9 +23,9 @@ from registry.bundles.facts import weighing_file
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import request_package
 from registry.bundles.seal import seal_bundles
-from registry.cases.purge import purge
 from registry.keys.keys import add_device_key, revoke
 from registry.models import Bundle, DeviceKey, LogOpening, Work
+from registry.retention.purge import purge
 from registry.works.declarations import attach, detach, edit
 from tests.assets.sealed import asked_bundle
 from tests.assets.stage import inline, stage

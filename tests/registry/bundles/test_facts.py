@@ -2,7 +2,8 @@
 
 import pytest
 
-from registry.bundles.facts import gather, places_of, software
+from registry.bundles.facts import gather, software
+from registry.cases.places import places_of
 from registry.matches.match import match_pictures
 from registry.models import CaseSighting, Licence
 from registry.works.licences import NewLicence, keep_licences

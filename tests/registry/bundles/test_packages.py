@@ -18,6 +18,7 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from registry.bundles import make_package as step
 from registry.bundles.bundles import assemble
+from registry.bundles.file_removal import remove_row
 from registry.bundles.make_package import CONTENTS, make_packages
 from registry.bundles.packages import (
     ask_again,
@@ -29,9 +30,8 @@ from registry.bundles.packages import (
     reading_copy,
     request_package,
 )
-from registry.cases.purge import purge
 from registry.models import Bundle, Case, Package, Work
-from registry.pictures.file_removal import remove_row
+from registry.retention.purge import purge
 from registry.services.services import Services
 from registry.works.declarations import attach
 from tests.assets.rows import owner

@@ -13,9 +13,9 @@ from exhibit.errors import ExhibitError, StorageError
 from registry.bundles.make_package import make_packages
 from registry.bundles.packages import languages_without, package_name, reading_copies, reading_copy, request_package
 from registry.bundles.seal import seal_bundles
-from registry.cases.purge import purge
 from registry.db import steps
 from registry.models import Bundle, Package, Work
+from registry.retention.purge import purge
 from registry.works.declarations import attach
 from tests.assets.pdf_text import reader
 from tests.assets.sealed import asked_bundle, sealed_bundle

@@ -14,10 +14,10 @@ from exhibit.types import SeenElsewhere, SeenKind
 from registry.bundles import facts
 from registry.bundles.facts import gather
 from registry.cases import ask_archive, decisions
-from registry.cases.purge import purge, touched
 from registry.crawls.elsewhere import kept
 from registry.matches.match import match_pictures
 from registry.models import ArchiveQuestion, Case, LogSubmission, Sighting
+from registry.retention.purge import purge, touched
 from registry.services.services import Services
 from tests.assets.captured import Archived, Kept, asked
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register

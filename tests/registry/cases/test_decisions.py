@@ -10,7 +10,8 @@ from desk.cli.common.frame import Desk
 from exhibit.clock import now
 from exhibit.entries import EntryType
 from exhibit.errors import ConflictError, NotFoundError, WrongUseError
-from registry.cases import decisions, jobs as cases_jobs
+from registry.bundles import jobs
+from registry.cases import decisions
 from registry.cases.decisions import Choice, Wish
 from registry.cases.history import in_english
 from registry.matches.match import match_pictures
@@ -45,7 +46,7 @@ def test_many_are_decided_at_once_and_undone_at_once(inline: SyncRunner, studio:
     made = decisions.decide_each(inline.services, studio, [1, 2, 3], Wish(Choice.CONFIRM, "Ann", "No permission."))
     assert all(one.done for one in made)
     assert {case.reason for case in studio.cases.all()} == {"No permission."}
-    cases_jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
+    jobs.capture(inline.services, list(Capture.objects.values_list("pk", flat=True)))
     assert Capture.objects.filter(state="done").count() == 3
     still = now() + decisions.UNDO_FOR / 2
     assert Bundle.objects.filter(state="todo", not_before__gt=still).count() == 3  # a capture hurries none of them

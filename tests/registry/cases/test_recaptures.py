@@ -15,8 +15,8 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.ports import Captured
+from registry.bundles.capture import capture_sightings
 from registry.cases import history, recaptures
-from registry.cases.capture import capture_sightings
 from registry.cases.decisions import clear, confirm
 from registry.cases.opening import open_cases_of_matches
 from registry.cases.recaptures import Standing, next_visit

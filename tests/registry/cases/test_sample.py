@@ -6,12 +6,10 @@ import pytest
 
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.errors import ServiceMissingError, WrongUseError
-from registry.bundles.bundles import request_bundle
 from registry.bundles.deposits import make_deposit
 from registry.bundles.packages import request_package
 from registry.cases import queue, sample
-from registry.cases.decisions import Choice, Wish, clear_group, decide_each
-from registry.cases.reported import report_picture
+from registry.cases.decisions import Choice, Wish, clear_group, decide_each, request_bundle
 from registry.crawls import plan
 from registry.keys import keys
 from registry.log.accuracy import present_accuracy
@@ -39,6 +37,7 @@ from registry.parties import demands
 from registry.parties.rdap import have_asked
 from registry.reports.requests import request_report
 from registry.retention import sample_removal
+from registry.retention.reported import report_picture
 from registry.works import bulk
 from registry.works.declarations import edit
 from registry.works.exporting import Wanted, packed

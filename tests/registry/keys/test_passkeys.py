@@ -17,8 +17,6 @@ from exhibit.errors import ConflictError, WrongUseError
 from registry.bundles.bundles import assemble
 from registry.cases import signed_decisions
 from registry.cases.decisions import Choice, Wish, confirm, decide_each, reopen
-from registry.cases.purge import purge
-from registry.cases.reported import report_picture
 from registry.db.rows import next_number
 from registry.keys import passkeys, signing_keys
 from registry.keys.keys import add_device_key
@@ -28,12 +26,14 @@ from registry.members import people
 from registry.models import Capture, Case, CrawlSlice, LogOpening, Notice, Owner, PasskeyQuestion, PictureReport, User
 from registry.notices.contents import letter
 from registry.notices.signing import read_mark, sign
+from registry.retention.purge import purge
+from registry.retention.reported import report_picture
 from tests.assets.noticed import begun, confirmed
 from tests.assets.passkeys import KEY, OTHER, SITE, Passkey
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import sealed, verified
 from tests.assets.verify_page import by_python
-from tests.registry.cases.test_reported import with_a_case
+from tests.registry.retention.test_reported import with_a_case
 from workers.tasks.sync_runner import SyncRunner
 
 NEEDED = "has this signed with a passkey"

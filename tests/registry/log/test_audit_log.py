@@ -18,7 +18,6 @@ from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.cases.jobs import ledger as look_at_ledger
 from registry.cases.ledger import search_again
-from registry.cases.purge import purge
 from registry.crawls import canaries, denylists, watching
 from registry.log.configuration import plain_configuration, witness_configuration
 from registry.log.replay import replay
@@ -39,6 +38,7 @@ from registry.models import (
     Role,
     User,
 )
+from registry.retention.purge import purge
 from registry.works import licences
 from registry.works.registration import remove_work
 from tests.assets.bundles import CALIBRATION

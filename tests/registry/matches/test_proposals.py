@@ -15,7 +15,7 @@ from registry.crawls import own_places
 from registry.matches import proposals
 from registry.matches.match import match_pictures
 from registry.models import BlockedDigest, Case, Owner, Picture, Proposal, Sighting, Watch, Work
-from registry.pictures.retention import expire_bytes
+from registry.retention.expiry import expire_bytes
 from registry.works.register import import_uploads
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.watched import logged

@@ -25,7 +25,7 @@ from registry.matches.keep_matches import keep_matches
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture
-from registry.pictures.retention import expire_bytes
+from registry.retention.expiry import expire_bytes
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
 from tests.assets.shop import FAST, LOOPBACK, Shop, watch
 from tests.assets.site import Answer, Site

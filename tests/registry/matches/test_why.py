@@ -10,10 +10,10 @@ from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.types import Decision
 from indexer.calibration.kept import KeptPairs, Said
-from registry.cases.purge import purge
 from registry.crawls import denylists
 from registry.matches.why import drawn, keep, numbers_of, why
 from registry.models import Owner
+from registry.retention.purge import purge
 from tests.assets.exposures import exposure
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from tests.assets.textured import textured

@@ -11,9 +11,10 @@ from registry.crawls.elsewhere import kept
 from registry.db.rows import columns
 from registry.models import ArchiveQuestion, Owner, Work
 from registry.notices import notices
-from registry.notices.checker import gaps, is_address, us_unregistered
+from registry.notices.checker import gaps, us_unregistered
 from registry.notices.contents import items_of, letter, parts_of
 from registry.notices.wording import FOLDER, shipped
+from registry.services.mail import is_address
 from tests.assets.chinese import english_in, half_width_in
 from tests.assets.noticed import begun
 from tests.assets.noticed_once import inline, stage, studio, two_cases

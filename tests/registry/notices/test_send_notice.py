@@ -10,11 +10,11 @@ from pytest_django import Settings
 
 from exhibit.clock import now
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.cases.purge import purge
 from registry.models import Notice, NoticeMail, NoticeReply, Owner, PictureReport
 from registry.notices import agencies, mail as notice_mail, notices, replies
 from registry.notices.send_notice import send_notices
 from registry.notices.signing import file_of, send_by_mail
+from registry.retention.purge import purge
 from registry.services.mail import django_mail
 from tests.assets.mail_server import MailServer, mail_server
 from tests.assets.noticed import begun, mail_by, signed

@@ -3,9 +3,10 @@
 import pytest
 
 from exhibit.digests import Digest
+from registry.bundles.file_removal import remove_unused
 from registry.db.fields import KeptFile
 from registry.models import Report, WithheldFile
-from registry.pictures.file_removal import all_kept, as_they_lie, let_go, remove_everywhere, remove_unused
+from registry.pictures.file_removal import all_kept, as_they_lie, let_go, remove_everywhere
 from tests.assets.rows import owner
 from workers.tasks.sync_runner import SyncRunner
 

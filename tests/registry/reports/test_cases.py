@@ -13,12 +13,12 @@ from indexer.draw.draw import View
 from registry.bundles.drawings import kept_drawing
 from registry.bundles.seal import seal_bundles
 from registry.cases.decisions import confirm, reopen
-from registry.cases.purge import purge
 from registry.models import Capture, Case, Report
 from registry.pictures.previews import drop_kept
 from registry.reports.cases import shown_case
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
+from registry.retention.purge import purge
 from tests.assets.sealed import asked_bundle
 from workers.tasks.sync_runner import SyncRunner
 

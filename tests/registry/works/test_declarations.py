@@ -8,9 +8,9 @@ from exhibit.errors import ConflictError, RefusedError, WrongUseError
 from exhibit.types import DeclaredWork
 from registry.bundles.bundles import sealed_facts
 from registry.bundles.deposits import make_deposit, sealed_deposit
-from registry.cases.purge import purge
 from registry.models import BlockedDigest, LogOpening, LogSubmission, Owner, Picture, Work
-from registry.pictures.retention import expire_bytes
+from registry.retention.expiry import expire_bytes
+from registry.retention.purge import purge
 from registry.works import declarations
 from registry.works.declarations import attach, detach, edit
 from registry.works.registration_proofs import registration_of

@@ -10,9 +10,9 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError, WrongUseError
-from registry.cases.purge import purge
 from registry.db import steps
 from registry.models import BlockedDigest, LogSubmission, Owner, StepState, Upload, UploadFile, Work
+from registry.retention.purge import purge
 from registry.works import register as step, uploads
 from registry.works.register import import_uploads
 from registry.works.tables import read_works

@@ -13,7 +13,6 @@ from pytest_django import Settings
 
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.cases.purge import purge
 from registry.db import steps
 from registry.events import events, mail_choices
 from registry.jobs import job_of
@@ -34,6 +33,7 @@ from registry.models import (
 from registry.notices import replies
 from registry.notifications import news
 from registry.notifications.send_mail import send_digests
+from registry.retention.purge import purge
 from registry.services.mail import mail_folder
 from tests.assets.mail_server import mail_server
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register

@@ -14,8 +14,8 @@ from PIL import Image
 
 from desk.api.common import limits
 from exhibit.pictures.iscc import iscc_of
-from registry.cases.purge import purge
 from registry.models import BytesState, SignedCopy, Work
+from registry.retention.purge import purge
 from registry.works.exporting import Wanted, exported
 from registry.works.opened import close_work, open_work
 from registry.works.registration import remove_work

@@ -12,12 +12,13 @@ from exhibit.digests import Digest
 from exhibit.network.addresses import host_of
 from exhibit.ports import Captured
 from exhibit.sentences import Sentence, following
-from registry.alliance import cocaptures, web_archive
+from registry.alliance import cocaptures
 from registry.bundles.models import Bundle
 from registry.bundles.seal import WAIT_FOR_CAPTURES
-from registry.cases import history, log_entries, recaptures
+from registry.cases import history, log_entries, page_readings, recaptures, web_archive
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case
+from registry.cases.picture_usage import is_shown
 from registry.crawls import budgets
 from registry.crawls.crawling import denials
 from registry.crawls.models import Sighting
@@ -25,10 +26,8 @@ from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.db.fields import KeptFile
 from registry.db.rows import columns
-from registry.notices import page_readings
 from registry.pictures import scoped
 from registry.pictures.blocks import blocked
-from registry.pictures.picture_usage import is_shown
 from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
 

@@ -12,8 +12,6 @@ from exhibit.files.blobs import FolderBlobStore
 from registry.bundles.bundles import purged, sealed_case
 from registry.bundles.deposits import make_deposit, record_files
 from registry.cases.decisions import confirm
-from registry.cases.purge import purge, touched
-from registry.cases.reported import goes_along
 from registry.crawls import denylists
 from registry.models import (
     Bundle,
@@ -27,6 +25,8 @@ from registry.models import (
     WithheldFile,
 )
 from registry.reports.requests import request_report
+from registry.retention.purge import purge, touched
+from registry.retention.reported import goes_along
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import verified
 from tests.assets.shop import COPY, LOOPBACK, OTHER, Shop, holding, run_now, settle, stored, watch

@@ -13,9 +13,14 @@ from django.db.models import Exists, OuterRef, QuerySet
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, StorageError, UnreadablePictureError
-from registry import models
+from registry.cases.models import CaseSighting
+from registry.crawls.models import Proposal, Sighting
+from registry.db.claimable import StepState
+from registry.matches.models import Match
+from registry.pictures.models import BytesState, Picture
 from registry.pictures.previews import preview
 from registry.services.services import Services
+from registry.works.models import WorkAttachment, WorkPicture
 
 LOGGER = logging.getLogger(__name__)
 TO_DECIDE = timedelta(days=90)
@@ -24,7 +29,7 @@ SECONDS = 240.0
 """After so long the rest waits for the next hour: other upkeep is behind it."""
 TOGETHER = 32
 """Pictures whose bytes are read and removed at once."""
-_ENDED = [models.StepState.DONE, models.StepState.FAILED]
+_ENDED = [StepState.DONE, StepState.FAILED]
 
 
 def expire_bytes(services: Services) -> int:
@@ -34,18 +39,16 @@ def expire_bytes(services: Services) -> int:
     proposed as a work, too, until somebody decides or has had :data:`TO_DECIDE`.
     """
     limit = now() - timedelta(days=services.config.retention_days)
-    proposed = models.Proposal.objects.filter(
-        state=models.Proposal.State.OPEN, proposed_at__gte=min(limit, now() - TO_DECIDE)
-    )
+    proposed = Proposal.objects.filter(state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - TO_DECIDE))
     kept = (
-        Exists(models.WorkPicture.objects.filter(picture=OuterRef("pk")))
-        | Exists(models.Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
-        | Exists(models.Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
-        | Exists(models.WorkAttachment.objects.filter(digest=OuterRef("digest")))
+        Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
+        | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
+        | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
+        | Exists(WorkAttachment.objects.filter(digest=OuterRef("digest")))
         | Exists(proposed.filter(picture=OuterRef("pk")))
-        | Exists(models.CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
+        | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
-    stored = models.Picture.objects.filter(bytes_state=models.BytesState.STORED, state__in=_ENDED)
+    stored = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_ENDED)
     old = stored.filter(~kept, first_seen__lt=limit)
     total = left = last = 0
     cause: Exception | None = None
@@ -64,7 +67,7 @@ def expire_bytes(services: Services) -> int:
     return total
 
 
-def _expire(services: Services, old: QuerySet[models.Picture]) -> tuple[int, list[Exception]]:
+def _expire(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Exception]]:
     """Keep small pictures of those that can be decoded, then remove pictures' bytes; killed in between, it goes on.
 
     Returns how many are gone, and what kept others here.
@@ -83,18 +86,18 @@ def _expire(services: Services, old: QuerySet[models.Picture]) -> tuple[int, lis
         gone, stay = _remove(services, rows)
         if not fit:  # a disk so full that not even the small ones did: now there is room
             _keep(services, {row.pk: small[row.pk] for row in gone})
-        models.Picture.objects.filter(pk__in=[row.pk for row in gone]).update(bytes_state=models.BytesState.EXPIRED)
+        Picture.objects.filter(pk__in=[row.pk for row in gone]).update(bytes_state=BytesState.EXPIRED)
     return len(gone), [*failed, *stay]
 
 
 @contextmanager
-def _locked(old: QuerySet[models.Picture]) -> Iterator[list[models.Picture]]:
+def _locked(old: QuerySet[Picture]) -> Iterator[list[Picture]]:
     """The rows, while they are locked: a crawl that brings one of them again waits."""
     with transaction.atomic():
         yield list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
 
 
-def _remove(services: Services, rows: list[models.Picture]) -> tuple[list[models.Picture], list[OSError]]:
+def _remove(services: Services, rows: list[Picture]) -> tuple[list[Picture], list[OSError]]:
     """Remove pictures' bytes; returns those that are gone, and what kept others here."""
     try:
         services.blobs.remove_all([row.digest for row in rows])
@@ -118,11 +121,11 @@ def _keep(services: Services, small: Mapping[int, bytes]) -> bool:
         return False
     for pk, data in small.items():
         if data:
-            models.Picture.objects.filter(pk=pk).update(thumbnail=Digest.of(data))
+            Picture.objects.filter(pk=pk).update(thumbnail=Digest.of(data))
     return True
 
 
-def _small(services: Services, row: models.Picture, read: Callable[[], bytes]) -> bytes:
+def _small(services: Services, row: Picture, read: Callable[[], bytes]) -> bytes:
     """What stays to be looked at; nothing of what can't be decoded."""
     if not row.refusal:
         with suppress(IntegrityError, NotFoundError, UnreadablePictureError):

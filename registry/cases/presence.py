@@ -8,8 +8,8 @@ from evidence.facts.case import Absence
 from exhibit.digests import Digest
 from registry.accounts.models import Owner
 from registry.cases.models import Capture
+from registry.cases.picture_usage import captured_files, visits_with
 from registry.pictures.models import BlockedDigest, BytesState, Picture, PictureReport, WithheldFile
-from registry.pictures.picture_usage import captured_files, visits_with
 from registry.services.services import Services
 
 _BY_STATE = {

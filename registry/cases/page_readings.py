@@ -10,10 +10,9 @@ from crawler.reading.statements import PageStatements
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, RefusedError
 from exhibit.sentences import Sentence
-from registry.cases.models import Capture
+from registry.cases.models import Capture, PageReading
 from registry.db import steps
-from registry.notices.checker import is_address
-from registry.notices.models import PageReading
+from registry.services.mail import is_address
 from registry.services.services import Services
 
 MAX_BYTES = 1024 * 1024

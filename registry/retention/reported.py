@@ -9,20 +9,20 @@ from exhibit.digests import Digest
 from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.accounts.models import Owner
-from registry.bundles.models import Package
+from registry.bundles.file_removal import remove_unused
+from registry.bundles.models import Package, Report
+from registry.bundles.picture_usage import bundles_with
 from registry.cases import history, log_entries
 from registry.cases.models import Case
-from registry.cases.purge import purge, touched
+from registry.cases.picture_usage import cases_with
 from registry.db.claimable import StepState
 from registry.db.fields import KeptFile
 from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.members import samples
-from registry.pictures.file_removal import remove_unused
 from registry.pictures.models import BytesState, PictureReport
-from registry.pictures.picture_usage import bundles_with, cases_with
-from registry.reports.models import Report
 from registry.reports.requests import clear_folder
+from registry.retention.purge import purge, touched
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 

@@ -18,7 +18,7 @@ from registry.bundles.papers import signed_sheet
 from registry.bundles.seal import seal_bundles
 from registry.cases.decisions import reopen
 from registry.cases.history import in_english
-from registry.cases.reported import let_stay, report_picture, waiting_reports
+from registry.cases.picture_usage import is_hidden
 from registry.matches.match import match_pictures
 from registry.models import (
     Bundle,
@@ -32,10 +32,10 @@ from registry.models import (
     Role,
     User,
 )
-from registry.pictures.picture_usage import is_hidden
 from registry.reports.cases import shown_case
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
+from registry.retention.reported import let_stay, report_picture, waiting_reports
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.sealed import WORK, asked_bundle
 from tests.assets.tampering import files_of

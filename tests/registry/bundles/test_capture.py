@@ -11,7 +11,7 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.ports import Captured
-from registry.cases.capture import ASIDE, USED_UP, capture_sightings
+from registry.bundles.capture import ASIDE, USED_UP, capture_sightings
 from registry.cases.decisions import clear, confirm, reopen
 from registry.crawls import denylists
 from registry.crawls.budgets import VISITS_A_DAY

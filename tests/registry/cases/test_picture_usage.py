@@ -9,9 +9,9 @@ from evidence.capture.wire import Exchange, write_warc
 from exhibit.digests import Digest
 from exhibit.files.blobs import FolderBlobStore
 from registry.cases.decisions import confirm
-from registry.cases.purge import purge, touched
+from registry.cases.picture_usage import captured_files
 from registry.models import BlockedDigest, Bundle, Capture, Case
-from registry.pictures.picture_usage import captured_files
+from registry.retention.purge import purge, touched
 from tests.assets.rows import copy_of, owner, photograph, register
 from tests.assets.sealed import verified
 from tests.assets.shop import ANOTHER, COPY, LOOPBACK, Shop, holding, page_with_another_inside, settle, watch

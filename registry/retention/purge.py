@@ -16,8 +16,17 @@ from indexer.calibration.kept import KeptPairs
 from registry.accounts.models import Owner
 from registry.bundles.bundles import sealed_case, sealed_facts
 from registry.bundles.deposits import RECORD_ROLE, sealed_deposit
-from registry.bundles.models import Bundle, Deposit, Package
+from registry.bundles.models import Bundle, Deposit, Package, Report
 from registry.bundles.packages import is_reading_copy
+from registry.bundles.picture_usage import bundles_with, documents
+from registry.cases.picture_usage import (
+    CARRYING,
+    archived_pictures,
+    captured_files,
+    cases_showing,
+    cases_with,
+    visits_with,
+)
 from registry.db.claimable import StepState
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.ports import get_features
@@ -27,18 +36,7 @@ from registry.log.log import submit
 from registry.notices.models import Notice
 from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.models import BlockedDigest, BytesState, Picture, WithheldFile
-from registry.pictures.picture_usage import (
-    CARRYING,
-    archived_pictures,
-    bundles_with,
-    captured_files,
-    cases_showing,
-    cases_with,
-    documents,
-    visits_with,
-)
 from registry.pictures.previews import drop_kept
-from registry.reports.models import Report
 from registry.reports.requests import clear_folder
 from registry.services.mail import drop_mails
 from registry.services.services import Services

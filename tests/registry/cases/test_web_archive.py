@@ -12,9 +12,8 @@ from evidence.facts.cocapture import WebArchive
 from evidence.formats.codec import from_plain, parse_json
 from exhibit.clock import now
 from exhibit.digests import Digest
-from registry.alliance import web_archive
-from registry.cases import decisions
-from registry.cases.capture import ASIDE, capture_sightings
+from registry.bundles.capture import ASIDE, capture_sightings
+from registry.cases import decisions, web_archive
 from registry.matches.match import match_pictures
 from registry.members import people
 from registry.models import Bundle, Capture, Case, LogSubmission, Owner, Sighting

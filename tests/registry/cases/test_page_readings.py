@@ -2,10 +2,10 @@
 
 import time
 
-from registry.cases.capture import capture_sightings
+from registry.bundles.capture import capture_sightings
+from registry.cases.page_readings import MAX_BYTES, NOT_STORED, read_pages, request_reading
 from registry.models import Capture, Case, Owner, PageReading
 from registry.notices.claims import check
-from registry.notices.page_readings import MAX_BYTES, NOT_STORED, read_pages, request_reading
 from tests.assets.noticed import read_captured_pages
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from tests.registry.notices.test_claims import keep_page

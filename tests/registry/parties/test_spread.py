@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from registry.cases.spread import cases_of, newly_seen, notices_sent
 from registry.models import Notice, Owner
+from registry.parties.spread import cases_of, newly_seen, notices_sent
 from tests.assets.rows import owner
 from tests.desk.web.works.test_spread import JUNE, another, seen, spread_out
 from tests.desk.web.works.test_uploads import studio

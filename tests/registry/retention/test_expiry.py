@@ -13,7 +13,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.files.blobs import BlobStore
 from registry.models import Picture, StepState
-from registry.pictures.retention import expire_bytes
+from registry.retention.expiry import expire_bytes
 from registry.services.services import Services
 from tests.assets.badfiles import saved
 from workers.tasks.sync_runner import SyncRunner

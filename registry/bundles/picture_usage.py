@@ -1,0 +1,43 @@
+"""Bundles that have to do with a picture, and which of their files carry or show it."""
+
+from collections.abc import Collection, Iterator
+
+from django.db.models import Q, QuerySet
+
+from evidence.bundle.sealing import SealedCase
+from evidence.facts.case import CaseFacts
+from exhibit.digests import Digest
+from registry.accounts.models import Owner
+from registry.bundles.models import Bundle
+from registry.cases.picture_usage import captured_files, cases_with, visits_with
+from registry.pictures import scoped
+from registry.services.services import Services
+
+
+def bundles_with(digest: Digest) -> QuerySet[Bundle]:
+    """The bundles that may hold the picture, and those that hold the very bytes, as a document of a work may."""
+    return Bundle.objects.filter(Q(case__in=cases_with(digest)) | Q(contents__contains=[{"digest": digest.hex}]))
+
+
+def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
+    """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle.
+
+    ``captured`` are the files that :func:`captured_files` finds.
+    """
+    matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
+    drawings = {path for match in matches for path in match.drawings.values()}
+    files = sealed.manifest.files
+    reduced = {file.stand_in for file in files if file.sha256 == digest}
+    sheet = matches or any(file.sha256 in captured for file in files)
+    for file in files:
+        if file.path in drawings | reduced or (sheet and file.role == "exhibit-sheet"):
+            yield file.sha256
+
+
+def reported_files(services: Services, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
+    """The paths in a bundle that carry or show a picture which a member of the owner reported as illegal."""
+    hidden: set[Digest] = set()
+    for digest in scoped.reported(of):
+        captured = {*captured_files(services, digest, visits_with(digest).filter(case__owner=of))}
+        hidden |= {digest, *captured, *documents(sealed, facts, digest, captured)}
+    return sorted(file.path for file in sealed.manifest.files if file.sha256 in hidden)
