@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from exhibit.errors import ConfigError
-from exhibit.machine import stat_fields
+from workers.servers.liveness import HangDetector
 
 _LOG_BYTES = 10 * 1024**2
 _SECONDS_OF_CALM = 60.0
@@ -192,6 +192,7 @@ class Kept:
         self._prepare()
         with open_log(self._logs, self.child.name) as log:
             self.process = self.child.start(log)
+        self.detector = HangDetector(self.process.pid)
         self._begun, self._again_at = time.monotonic(), float("inf")
 
     def has_died(self) -> bool:
@@ -248,40 +249,6 @@ def pauses() -> Iterator[Callable[[float], None]]:
         signal.signal(signal.SIGCHLD, before[1])
         os.close(here)
         os.close(there)
-
-
-class Progress:
-    """Whether a process that is waited for still gets on: it, and all that it has started, use the processor.
-
-    After ``patience`` seconds without any use it counts as stalled, however slow the machine is.
-    """
-
-    def __init__(self, number: int, patience: float = 60.0) -> None:
-        self._number, self._patience = number, patience
-        self._used, self._since, self._looked = -1, time.monotonic(), float("-inf")
-
-    def has_stalled(self) -> bool:
-        """Whether nothing has happened for so long; looks once a second at most."""
-        moment = time.monotonic()
-        if moment - self._looked >= 1.0:
-            self._looked = moment
-            used = _ticks_below(self._number)
-            if used != self._used:
-                self._used, self._since = used, moment
-        return moment - self._since > self._patience
-
-
-def _ticks_below(number: int) -> int:
-    """What a process and its descendants have used of the processor; 0 where no /proc tells."""
-    found: dict[int, tuple[int, int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, IndexError):
-            fields = stat_fields(pid := int(path.parent.name))
-            found[pid] = int(fields[1]), sum(map(int, fields[11:15]))
-    below = {number}
-    while more := {pid for pid, (parent, _) in found.items() if parent in below} - below:
-        below |= more
-    return sum(found[pid][1] for pid in below if pid in found)
 
 
 def end(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> None:

@@ -22,7 +22,7 @@ from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
-from workers.servers.liveness import give_sign, sign_seconds
+from workers.servers.liveness import WAKE_SECONDS
 from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
@@ -141,8 +141,7 @@ def keep_time(services: Services) -> NoReturn:
                 pause = STAND_BY_SECONDS
             until = time.monotonic() + pause
             while not told.is_set() and (rest := until - time.monotonic()) > 0:
-                time.sleep(min(rest, sign_seconds()))
-                give_sign()
+                time.sleep(min(rest, WAKE_SECONDS))
     finally:
         connection.close()  # what was begun is broken off
         with contextlib.suppress(Error):
@@ -163,7 +162,6 @@ def _end(told: Event) -> NoReturn:
 
 def _done(act: Callable[[], object]) -> object:
     """Do something; what comes of an error is that it is done again in its time."""
-    give_sign()
     signal.alarm(TASK_SECONDS)  # one that hangs ends this process, which is started again
     try:
         return act()

@@ -22,7 +22,6 @@ from registry.log.sequencer import checkpoint_due, sequence_log, sign_checkpoint
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepState, Watch
 from registry.notifications import news
 from registry.services.services import Services
-from workers.servers.liveness import give_sign
 from workers.servers.redis import forget_tries
 
 _clock: dict[str, float] = {}
@@ -45,13 +44,10 @@ def tick(services: Services) -> bool:
             start_due_crawls(services)
         else:
             plan_crawls(services, crawling.running_crawls())
-        give_sign()
     waits = _send_waiting(services)
-    give_sign()
     found = {what for (what,) in _log().rows()}
     if "waiting" in found:
         sequence_log(services)
-        give_sign()
     if found and checkpoint_due(services):
         try:
             sign_checkpoint(services)

@@ -16,7 +16,7 @@ from exhibit.logs import last_lines
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from workers.servers import processes
-from workers.servers.processes import Child, Kept, Progress, open_log, pauses, trim_logs
+from workers.servers.processes import Child, Kept, open_log, pauses, trim_logs
 
 pytestmark = pytest.mark.root
 
@@ -149,35 +149,6 @@ def test_a_forked_process_that_is_deaf_ends_with_its_parent_all_the_same() -> No
     finally:
         with suppress(psutil.NoSuchProcess):
             forked.kill()
-
-
-BUSY = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
-ASLEEP = "import time; print(flush=True); time.sleep(600)"
-
-
-@pytest.mark.parametrize(("code", "stalls"), [(BUSY, False), (ASLEEP, True)])
-def test_a_process_gets_on_as_long_as_anything_below_it_works(
-    monkeypatch: pytest.MonkeyPatch, code: str, *, stalls: bool
-) -> None:
-    moment = [0.0]
-    monkeypatch.setattr("workers.servers.processes.time", SimpleNamespace(monotonic=lambda: moment[0]))
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True) as process:
-        try:
-            below = psutil.Process(process.pid)
-            if stalls:  # what starting takes is work, too
-                assert process.stdout is not None
-                process.stdout.readline()
-                wait_until(lambda: below.status() == psutil.STATUS_SLEEPING)
-            wait_until(lambda: below.children() or stalls)
-            progress = Progress(process.pid, patience=30)
-            for _ in range(3):
-                moment[0] += 20
-                before = sum(one.cpu_times().user for one in below.children())
-                wait_until(lambda so_far=before: stalls or below.children()[0].cpu_times().user > so_far + 0.05)  # type: ignore[misc]
-                found = progress.has_stalled()
-            assert found == stalls
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
