@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from exhibit.errors import ConfigError
+from exhibit.errors import ConfigError, ServiceMissingError
 from workers.servers.liveness import HangDetector
 
 _LOG_BYTES = 10 * 1024**2
@@ -32,19 +32,6 @@ _NUMBERS = range(60_706, 61_184)
 
 # a parent that died before the tie was made sends no signal any more
 _STILL_A_CHILD = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
-
-# for systems without setpriv: takes a user's and a group's number (or -), a signal and a command
-_LAUNCHER = """
-import ctypes, os, sys
-parent, user, group, sign, *command = sys.argv[1:]
-if user != "-":
-    os.setgroups([]); os.setresgid(*[int(group)] * 3); os.setresuid(*[int(user)] * 3)
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, int(sign))  # PR_SET_PDEATHSIG, which a change of the user clears
-if os.getppid() != int(parent):
-    sys.exit(1)
-os.execvp(command[0], command)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +91,17 @@ class Child:
     folder: Path | None = None
 
     def line(self) -> list[str]:
-        """The command line that gives up rights, ties the process to its parent and becomes the program."""
+        """The command line that gives up rights, ties the process to its parent and becomes the program.
+
+        Without setpriv(1), which every Linux has, nothing ties it. Raises ``ServiceMissingError`` when root lacks it.
+        """
         if shutil.which("setpriv") is None:
-            who = [str(self.user.user), str(self.user.group)] if self.user else ["-", "-"]
-            launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *who, str(int(self.orphaned))]
-            return [*launcher, *self.command]
+            if self.user:
+                hint = "Install util-linux, or run Exhibit as an ordinary user."
+                raise ServiceMissingError(
+                    "There is no setpriv, with which servers give up the rights of root.", hint=hint
+                )
+            return list(self.command)
         rights: list[str] = []
         if self.user:
             rights = [f"--reuid={self.user.user}", f"--regid={self.user.group}", "--clear-groups"]

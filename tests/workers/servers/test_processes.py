@@ -12,11 +12,12 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from exhibit.errors import ServiceMissingError
 from exhibit.logs import last_lines
 from tests import CHECKOUT
 from tests.assets.processes import wait_until
 from workers.servers import processes
-from workers.servers.processes import Child, Kept, open_log, pauses, trim_logs
+from workers.servers.processes import Child, Kept, ServiceUser, open_log, pauses, trim_logs
 
 pytestmark = pytest.mark.root
 
@@ -51,15 +52,14 @@ def test_a_pause_ends_at_once_when_a_child_has_ended_before_it_or_during_it() ->
     assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
 
 
-@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
-def test_a_child_ends_when_its_parent_is_killed(path: str) -> None:
+def test_a_child_ends_when_its_parent_is_killed() -> None:
     parent = (
         "import os, signal\nfrom workers.servers.processes import Child\n"
         "child = Child(name='x', command=('/bin/sleep', '600'), orphaned=signal.SIGTERM)\n"
         "with open(os.devnull, 'ab') as log: started = child.start(log)\n"
         "print(started.pid, flush=True)\nsignal.pause()\n"
     )
-    with subprocess.Popen([sys.executable, "-c", parent], env={"PATH": path}, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         child = os.pidfd_open(int(process.stdout.readline()))
         process.kill()
@@ -152,9 +152,7 @@ def test_a_forked_process_that_is_deaf_ends_with_its_parent_all_the_same() -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
-@pytest.mark.parametrize("path", [os.defpath, "/nowhere"], ids=["with setpriv", "without it"])
-def test_a_child_of_root_has_no_rights_of_root(path: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PATH", path)
+def test_a_child_of_root_has_no_rights_of_root(tmp_path: Path) -> None:
     user = processes.service_user(tmp_path)
     child = Child(name="x", command=("/bin/sh", "-c", "/usr/bin/id -u; /bin/grep CapEff /proc/self/status"), user=user)
     with open_log(tmp_path, "x") as log:
@@ -162,3 +160,16 @@ def test_a_child_of_root_has_no_rights_of_root(path: str, monkeypatch: pytest.Mo
     assert user is not None
     said = (tmp_path / "x.log").read_text().split()
     assert said == [str(user.user), "CapEff:", "0" * 16]
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_without_setpriv_root_starts_no_server_and_nobody_else_needs_it(
+    monkeypatch: pytest.MonkeyPatch, *, is_root: bool
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    child = Child(name="x", command=("/bin/true",), user=ServiceUser("x", 7, 7) if is_root else None)
+    if is_root:
+        with pytest.raises(ServiceMissingError):
+            child.line()
+    else:
+        assert child.line() == ["/bin/true"]
