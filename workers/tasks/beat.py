@@ -1,20 +1,13 @@
-"""The rhythm of what nobody asks for: this process ticks, and says once an hour that what takes longer is due.
+"""The scheduler: ticks, records which workers live, and sends the hourly upkeep, all by the monotonic clock."""
 
-It goes by a clock that nobody sets: a jump of the time of day neither silences it nor makes it hurry.
-"""
-
-import contextlib
 import logging
-import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Event, Timer
 from typing import NoReturn
 
-from django.db import Error, connection
+from django.db import connection
 
 from registry import jobs
 from registry.db import running
@@ -35,8 +28,6 @@ QUIET_PAUSES = 6
 """Usual pauses between two ticks while it is quiet."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
-END_SECONDS = 5.0
-"""After so long it has ended, once it was told to."""
 
 
 @dataclass(slots=True)
@@ -128,41 +119,24 @@ def rhythm_of(services: Services) -> Rhythm:
 
 
 def keep_time(services: Services) -> NoReturn:
-    """Keep the rhythm while it is this process's turn, until it is told to end; any number of processes may do so."""
-    told = Event()
-    signal.signal(signal.SIGTERM, lambda *_: _end(told))
+    """Keep the rhythm while it is this process's turn; any number of processes may do so.
+
+    A signal ends the process wherever it is: the database rolls back what it had begun, and another process sees that
+    it has ended.
+    """
     rhythm, turn = rhythm_of(services), Turn(running.TICK)
-    try:
-        while not told.is_set():
-            if _done(turn.is_ours):
-                pause = rhythm.turn()
-            else:
-                _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
-                pause = STAND_BY_SECONDS
-            until = time.monotonic() + pause
-            while not told.is_set() and (rest := until - time.monotonic()) > 0:
-                time.sleep(min(rest, WAKE_SECONDS))
-    finally:
-        connection.close()  # what was begun is broken off
-        with contextlib.suppress(Error):
-            turn.end()
-    sys.exit(0)
-
-
-def _end(told: Event) -> NoReturn:
-    """End, at the latest after some seconds: who was asked once isn't asked again when its parent has died."""
-    told.set()
-    latest = Timer(
-        END_SECONDS, os._exit, (0,)
-    )  # a callback may swallow the exit, and a server that has gone hold it up
-    latest.daemon = True
-    latest.start()
-    sys.exit(0)
+    while True:
+        if _done(turn.is_ours):
+            pause = rhythm.turn()
+        else:
+            _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
+            pause = STAND_BY_SECONDS
+        time.sleep(min(pause, WAKE_SECONDS))
 
 
 def _done(act: Callable[[], object]) -> object:
     """Do something; what comes of an error is that it is done again in its time."""
-    signal.alarm(TASK_SECONDS)  # one that hangs ends this process, which is started again
+    signal.alarm(TASK_SECONDS)  # one that waits for ever ends this process, which is started again
     try:
         return act()
     except Exception:

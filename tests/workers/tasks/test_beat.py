@@ -1,12 +1,9 @@
 """The rhythm of the tick, by a clock that nobody sets."""
 
-import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
-from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -14,10 +11,8 @@ import pytest
 from exhibit.clock import now
 from exhibit.types import Untyped
 from registry.db import running
-from registry.models import Heartbeat, Lease
-from workers.tasks import beat
+from registry.models import Heartbeat
 from workers.tasks.beat import LOOK_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, Periodic, Rhythm, Roll, Ticks
-from workers.tasks.sync_runner import SyncRunner
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
@@ -98,31 +93,3 @@ def test_workers_that_answer_are_seen_and_one_that_answered_while_it_ended_gets_
     running.ends("b@there")
     roll()
     assert dict(Heartbeat.objects.values_list("name", "queues")) == {"a@here": "crawl", running.TICK: ""}
-
-
-def test_an_end_that_something_swallows_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = Event()
-    monkeypatch.setattr("workers.tasks.beat.os._exit", lambda _code: ended.set())
-    monkeypatch.setattr("workers.tasks.beat.END_SECONDS", 0.01)
-    with suppress(SystemExit):  # as a callback of a library may
-        beat._end(Event())
-    assert ended.wait(10)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_whoever_is_told_to_end_leaves_the_turn_to_others_even_if_something_swallows_that(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def swallow() -> None:
-        with suppress(SystemExit):
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr("workers.tasks.beat.os._exit", lambda _code: None)
-    monkeypatch.setattr("workers.tasks.beat.rhythm_of", lambda _services: Rhythm([Periodic(3600.0, swallow)]))
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit):
-            beat.keep_time(inline.services)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert Lease.objects.get(name=running.TICK).holder == ""
