@@ -6,33 +6,24 @@ import os
 import signal
 
 from celery.signals import (
-    celeryd_init,
     setup_logging,
     worker_before_create_process,
     worker_process_init,
     worker_ready,
     worker_shutdown,
-    worker_shutting_down,
 )
 
 from exhibit.types import Untyped
 from registry import jobs
 from registry.configuration import load_config
 from registry.db import running
-from workers.pipeline.celery import WAITS_LONG, all_queues
+from workers.pipeline.celery import all_queues
 from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacement
-from workers.servers.redis import end_waits
 
 _main = os.getpid()
 """The main process, as those that are forked from it know it."""
 _SECONDS_BETWEEN_CHECKS = 5.0
 """Seconds between two checks of the pool's processes."""
-
-
-@celeryd_init.connect
-def _wake_seldom(conf: Untyped, **_: object) -> None:
-    """A worker waits for messages so long without a word; the others, who wait for answers, look often."""
-    conf.broker_transport_options |= WAITS_LONG
 
 
 @setup_logging.connect
@@ -79,18 +70,6 @@ def _kill_hung(worker: Untyped, detectors: dict[int, HangDetector]) -> None:
         if detectors.setdefault(pid, HangDetector(pid)).is_hung():
             record_replacement(load_config(), worker.hostname.partition("@")[0], pid)
             os.kill(pid, signal.SIGKILL)
-
-
-@worker_ready.connect
-def _sleep_well(sender: Untyped, **_: object) -> None:
-    """Don't look each second, as kombu does, for what is to be done about queues that expire: none of ours does."""
-    sender.connection.transport.cycle._binding_expiry_tref.cancel()  # noqa: SLF001 - nothing public ends it
-
-
-@worker_shutting_down.connect
-def _wake(**_: object) -> None:
-    """A worker that waits for messages would hear only afterwards that it is to end."""
-    end_waits(load_config())
 
 
 @worker_shutdown.connect
