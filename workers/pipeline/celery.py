@@ -96,7 +96,7 @@ def make_app(config: Config) -> Celery:
         "exhibit",
         broker=broker_url(config),
         include=["workers.tasks.tasks", "workers.tasks.heartbeat"],
-        task_cls="workers.tasks.step_task:StepTask",
+        task_cls="workers.tasks.tasks:StepTask",
     )
     made.conf.update(
         # a message is a hint: it comes again when its worker has died, and running it twice gives the same rows
