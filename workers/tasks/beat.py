@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from django.db import connection
@@ -20,12 +21,6 @@ from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
 """How often it is looked what is due some day."""
-SELDOM_SECONDS = 300.0
-"""How often while it is quiet."""
-QUIET_SECONDS = 60.0
-"""After so long without anything to do the tick comes more seldom; what is new sends its own messages."""
-QUIET_PAUSES = 6
-"""Usual pauses between two ticks while it is quiet."""
 STAND_BY_SECONDS = 10.0
 """How often it is looked whether the process whose turn it is has gone."""
 
@@ -35,7 +30,7 @@ class Periodic:
     """What is done again and again, the first time at once."""
 
     seconds: float
-    act: Callable[[], object]  # a number that comes of it is for how many seconds it isn't due again
+    act: Callable[[], object]
     due: float = float("-inf")  # by the monotonic clock
 
 
@@ -52,8 +47,7 @@ class Rhythm:
         for job in self._jobs:
             if time.monotonic() >= job.due:
                 job.due = time.monotonic() + job.seconds
-                if isinstance(pause := _done(job.act), float):
-                    job.due += pause - job.seconds
+                _done(job.act)
         self._busy += time.monotonic() - begun
         return max(0.0, min(job.due for job in self._jobs) - time.monotonic())
 
@@ -62,32 +56,6 @@ class Rhythm:
         busy, used = self._busy, self._used
         self._busy, self._used = 0.0, time.process_time()
         running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
-
-
-class Ticks:
-    """Ticks, and looks what is due some day; both more seldom once nothing has waited for a minute."""
-
-    def __init__(self, services: Services) -> None:
-        self._services, self._busy_at, self._looked_at = services, time.monotonic(), float("-inf")
-
-    @property
-    def _quiet(self) -> bool:
-        return time.monotonic() - self._busy_at > QUIET_SECONDS
-
-    def __call__(self) -> float:
-        """Tick once, and look, too, when work comes after a quiet time; returns for how many seconds that suffices."""
-        was_quiet = self._quiet
-        if tick(self._services):
-            self._busy_at = time.monotonic()
-            if was_quiet:
-                self.look()
-        return float(self._services.config.tick_seconds * (QUIET_PAUSES if self._quiet else 1))
-
-    def look(self) -> None:
-        """Look what is due some day, unless it is quiet and was looked lately."""
-        if not self._quiet or time.monotonic() - self._looked_at >= SELDOM_SECONDS:
-            self._looked_at = time.monotonic()
-            periodic.do_each_minute(self._services)
 
 
 class Roll:
@@ -106,12 +74,11 @@ class Roll:
 
 def rhythm_of(services: Services) -> Rhythm:
     """What this process does, each in its time."""
-    ticks = Ticks(services)
     jobs = [
         Periodic(running.BEAT_SECONDS, Roll()),
         Periodic(UPKEEP_SECONDS, send_upkeep),
-        Periodic(LOOK_SECONDS, ticks.look),
-        Periodic(services.config.tick_seconds, ticks),
+        Periodic(LOOK_SECONDS, partial(periodic.do_each_minute, services)),
+        Periodic(services.config.tick_seconds, partial(tick, services)),
     ]
     rhythm = Rhythm(jobs)
     jobs.append(Periodic(LOOK_SECONDS, rhythm.tell))

@@ -30,21 +30,20 @@ _witness_once = cache(witness_configuration)
 """A process keeps its configuration until it ends."""
 
 
-def tick(services: Services) -> bool:
-    """One round: crawls, waiting rows of each step, and the log; whether there was anything to do.
+def tick(services: Services) -> None:
+    """One round: crawls, waiting rows of each step, and the log.
 
     Where nothing waits it asks four questions.
     """
     _witness_once(services)
     jobs.release_ended()
     _forget_tries(services)
-    crawls = [what for (what,) in _crawls().rows()]
-    for what in crawls:
+    for (what,) in _crawls().rows():
         if what == "due":
             start_due_crawls(services)
         else:
             plan_crawls(services, crawling.running_crawls())
-    waits = _send_waiting(services)
+    _send_waiting(services)
     found = {what for (what,) in _log().rows()}
     if "waiting" in found:
         sequence_log(services)
@@ -57,7 +56,6 @@ def tick(services: Services) -> bool:
             if not machine_fault(error):
                 raise
             tell_once(f"The log's head isn't signed: {machine_fault(error)}", logging.ERROR)
-    return bool(crawls or waits or "waiting" in found)
 
 
 @cache
@@ -89,14 +87,13 @@ def _due_jobs(stale_after: timedelta) -> Statement:
     )
 
 
-def _send_waiting(services: Services) -> bool:
+def _send_waiting(services: Services) -> None:
     """Send what waits, if anything does: no job has the queue that it shares to itself, no owner the job."""
     due = {name for (name,) in _due_jobs(services.stale_after).rows()}
     tasks = [(job, task) for job in jobs.with_rows() if job.name in due for task in job.queues]
     # all asked before anything is sent
     for job, task in [(job, task) for job, task in tasks if services.queued(task) < jobs.MAX_MESSAGES]:
         _send_due(services, job, task, jobs.MAX_MESSAGES)
-    return bool(due)
 
 
 def send_next(services: Services, queue: str) -> None:

@@ -3,16 +3,14 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
 from exhibit.clock import now
-from exhibit.types import Untyped
 from registry.db import running
 from registry.models import Heartbeat
-from workers.tasks.beat import LOOK_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, Periodic, Rhythm, Roll, Ticks
+from workers.tasks.beat import Periodic, Rhythm, Roll
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
@@ -37,44 +35,6 @@ def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_
     moments["monotonic"] += 4
     assert rhythm.turn() == pytest.approx(1)
     assert done == ["tick", "upkeep", "tick"]
-
-
-def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = {"monotonic": 100.0}
-    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
-    waits = [False, False, True, False]
-    monkeypatch.setattr("workers.tasks.beat.time", clock)
-    monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits.pop(0))
-    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
-    rhythm = Rhythm([Periodic(5.0, Ticks(services))])
-    assert rhythm.turn() == pytest.approx(5)
-    moments["monotonic"] += QUIET_SECONDS + 1
-    assert rhythm.turn() == pytest.approx(30)
-    moments["monotonic"] += 30
-    assert rhythm.turn() == pytest.approx(5)
-    moments["monotonic"] += 5
-    assert rhythm.turn() == pytest.approx(5)
-
-
-def test_what_is_due_some_day_is_looked_for_each_minute_and_more_seldom_while_nothing_waits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    moments, looked, waits = {"monotonic": 100.0}, list[float](), {"now": False}
-    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
-    monkeypatch.setattr("workers.tasks.beat.time", clock)
-    monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits["now"])
-    monkeypatch.setattr("workers.periodic.do_each_minute", lambda _: looked.append(moments["monotonic"]))
-    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
-    ticks = Ticks(services)
-    rhythm = Rhythm([Periodic(LOOK_SECONDS, ticks.look), Periodic(5.0, ticks)])
-    while moments["monotonic"] < 1000:
-        waits["now"] = moments["monotonic"] >= 800
-        moments["monotonic"] += rhythm.turn()
-    pauses = [after - before for before, after in pairwise(looked)]
-    assert pauses[0] == pytest.approx(60, abs=15)
-    assert pauses[1] == pytest.approx(SELDOM_SECONDS, abs=60)
-    assert pauses[-1] == pytest.approx(60, abs=15)
-    assert next(moment for moment in looked if moment >= 800) <= 875
 
 
 @pytest.mark.django_db
