@@ -1,12 +1,11 @@
 """The scheduler: ticks, records which workers live, and sends the hourly upkeep, all by the monotonic clock."""
 
 import logging
+import sched
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
-from typing import NoReturn
 
 from django.db import connection
 
@@ -16,46 +15,10 @@ from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
-from workers.servers.liveness import WAKE_SECONDS
 from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
 """How often it is looked what is due some day."""
-STAND_BY_SECONDS = 10.0
-"""How often it is looked whether the process whose turn it is has gone."""
-
-
-@dataclass(slots=True)
-class Periodic:
-    """What is done again and again, the first time at once."""
-
-    seconds: float
-    act: Callable[[], object]
-    due: float = float("-inf")  # by the monotonic clock
-
-
-class Rhythm:
-    """Does each of several jobs in its time; one that fails keeps none of the others from it."""
-
-    def __init__(self, jobs: Sequence[Periodic]) -> None:
-        self._jobs = jobs
-        self._busy, self._used = 0.0, time.process_time()
-
-    def turn(self) -> float:
-        """Do what is due; returns for how many seconds nothing will be."""
-        begun = time.monotonic()
-        for job in self._jobs:
-            if time.monotonic() >= job.due:
-                job.due = time.monotonic() + job.seconds
-                _done(job.act)
-        self._busy += time.monotonic() - begun
-        return max(0.0, min(job.due for job in self._jobs) - time.monotonic())
-
-    def tell(self) -> None:
-        """Add what all of it has taken since the last time to what the tick has taken today."""
-        busy, used = self._busy, self._used
-        self._busy, self._used = 0.0, time.process_time()
-        running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
 
 
 class Roll:
@@ -72,33 +35,41 @@ class Roll:
         self._before = set(found)
 
 
-def rhythm_of(services: Services) -> Rhythm:
-    """What this process does, each in its time."""
-    jobs = [
-        Periodic(running.BEAT_SECONDS, Roll()),
-        Periodic(UPKEEP_SECONDS, send_upkeep),
-        Periodic(LOOK_SECONDS, partial(periodic.do_each_minute, services)),
-        Periodic(services.config.tick_seconds, partial(tick, services)),
-    ]
-    rhythm = Rhythm(jobs)
-    jobs.append(Periodic(LOOK_SECONDS, rhythm.tell))
-    return rhythm
+class Beat:
+    """Does each of several things again and again, at once for the first time, while it is this process's turn.
 
-
-def keep_time(services: Services) -> NoReturn:
-    """Keep the rhythm while it is this process's turn; any number of processes may do so.
-
-    A signal ends the process wherever it is: the database rolls back what it had begun, and another process sees that
-    it has ended.
+    Any number of processes may do so. A signal ends one wherever it is: the database rolls back what it had begun, and
+    another one sees that it has ended.
     """
-    rhythm, turn = rhythm_of(services), Turn(running.TICK)
-    while True:
-        if _done(turn.is_ours):
-            pause = rhythm.turn()
-        else:
-            _done(jobs.release_ended)  # of this machine, into which the one whose turn it is can't see
-            pause = STAND_BY_SECONDS
-        time.sleep(min(pause, WAKE_SECONDS))
+
+    def __init__(self, services: Services) -> None:
+        self._services, self._turn = services, Turn(running.TICK)
+        self._clock = sched.scheduler(time.monotonic, time.sleep)
+        self._busy, self._used = 0.0, time.process_time()
+
+    def run(self) -> None:
+        """Do it until a signal comes."""
+        self._repeat(running.BEAT_SECONDS, Roll())
+        self._repeat(UPKEEP_SECONDS, send_upkeep)
+        self._repeat(LOOK_SECONDS, partial(periodic.do_each_minute, self._services))
+        # into this machine the one whose turn it is can't see
+        self._repeat(self._services.config.tick_seconds, partial(tick, self._services), jobs.release_ended)
+        self._repeat(LOOK_SECONDS, self._record_cost)
+        self._clock.run()
+
+    def _repeat(
+        self, seconds: float, act: Callable[[], object], otherwise: Callable[[], object] = lambda: None
+    ) -> None:
+        self._clock.enter(seconds, 0, self._repeat, (seconds, act, otherwise))
+        begun = time.monotonic()
+        _done(act if _done(self._turn.is_ours) else otherwise)
+        self._busy += time.monotonic() - begun
+
+    def _record_cost(self) -> None:
+        """Add what all of it has taken since the last time to what the tick has taken today."""
+        busy, used = self._busy, self._used
+        self._busy, self._used = 0.0, time.process_time()
+        running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
 
 
 def _done(act: Callable[[], object]) -> object:

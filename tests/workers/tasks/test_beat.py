@@ -1,7 +1,6 @@
 """The rhythm of the tick, by a clock that nobody sets."""
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -10,31 +9,57 @@ import pytest
 from exhibit.clock import now
 from registry.db import running
 from registry.models import Heartbeat
-from workers.tasks.beat import Periodic, Rhythm, Roll
+from workers.tasks import beat
+from workers.tasks.beat import Roll
+from workers.tasks.sync_runner import SyncRunner
+
+
+class EnoughError(Exception):
+    """Ends a scheduler that would go on for ever."""
 
 
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
-    monkeypatch: pytest.MonkeyPatch,
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment, ticks = [100.0], list[float]()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    def sleep(seconds: float) -> None:
+        moment[0] += seconds
+        if moment[0] > 200:
+            raise EnoughError
+
+    clock = SimpleNamespace(monotonic=lambda: moment[0], process_time=time.process_time, sleep=sleep)
+    monkeypatch.setattr(beat, "time", clock)
+    monkeypatch.setattr(beat, "tick", lambda _services: ticks.append(moment[0]))
+    for name in ("Roll", "send_upkeep"):
+        monkeypatch.setattr(beat, name, lambda: fail)
+    monkeypatch.setattr("workers.periodic.do_each_minute", fail)
+    monkeypatch.setattr(time, "time", lambda: -moment[0])  # it goes back all the time
+    scheduler = beat.Beat(inline.services)
+    with pytest.raises(EnoughError):
+        scheduler.run()
+    assert ticks == pytest.approx([100 + 5 * number for number in range(21)])
+
+
+def test_behind_its_turn_it_frees_the_rows_of_its_machine_and_does_nothing_else(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
 
-    def act(name: str) -> Callable[[], None]:
-        return lambda: done.append(name)
+    def sleep(_seconds: float) -> None:
+        raise EnoughError
 
-    def fail() -> None:
-        raise RuntimeError
-
-    rhythm = Rhythm([Periodic(20.0, fail), Periodic(5.0, act("tick")), Periodic(3600.0, act("upkeep"))])
-    moments = {"monotonic": 100.0}
-    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
-    monkeypatch.setattr("workers.tasks.beat.time", clock)
-    assert rhythm.turn() == pytest.approx(5)
-    monkeypatch.setattr(time, "time", lambda: 0.0)  # set back by half a century
-    moments["monotonic"] += 5
-    rhythm.turn()
-    moments["monotonic"] += 4
-    assert rhythm.turn() == pytest.approx(1)
-    assert done == ["tick", "upkeep", "tick"]
+    monkeypatch.setattr(beat, "time", SimpleNamespace(monotonic=time.monotonic, process_time=lambda: 0.0, sleep=sleep))
+    monkeypatch.setattr("workers.tasks.beat.Turn.is_ours", lambda _turn: False)
+    monkeypatch.setattr("registry.jobs.release_ended", lambda: done.append("freed"))
+    monkeypatch.setattr(beat, "tick", lambda _services: done.append("ticked"))
+    scheduler = beat.Beat(inline.services)
+    with pytest.raises(EnoughError):
+        scheduler.run()
+    assert done == ["freed"]
 
 
 @pytest.mark.django_db
