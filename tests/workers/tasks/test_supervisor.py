@@ -125,7 +125,8 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
     command = [sys.executable, "-m", "workers.tasks.supervisor"]
     second = subprocess.run(command, env=lasting.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert second.returncode == ExitCode.WRONG_USE
-    assert second.stderr.startswith("Exhibit runs already for this data folder.")
+    assert "Traceback" not in second.stderr
+    assert "exhibit down" in second.stderr
     assert lasting.answers()
 
 
