@@ -15,7 +15,7 @@ from typing import Final
 
 from exhibit.errors import ExhibitError
 from exhibit.types import Json
-from workers.servers.processes import Progress
+from workers.servers.liveness import HangDetector
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 MAX_STILL: Final = 900.0
@@ -87,7 +87,7 @@ def _ran(
     with subprocess.Popen(
         command, cwd=REPOSITORY, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        stalled = Progress(process.pid, MAX_STILL).has_stalled if moved is None else _unchanged(moved)
+        stalled = HangDetector(process.pid, MAX_STILL).is_hung if moved is None else _unchanged(moved)
         try:
             while True:
                 try:

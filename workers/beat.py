@@ -1,4 +1,4 @@
-"""``python -m workers.beat``: ticks until it is told to end."""
+"""``python -m workers.beat``: runs the scheduler."""
 
 import django
 
@@ -7,7 +7,7 @@ from workers.pipeline.celery import give_up_soon
 if __name__ == "__main__":
     django.setup()
     give_up_soon()
-    from workers.tasks.beat import keep_time  # needs Django
+    from workers.tasks.beat import Beat  # needs Django
     from workers.wiring import services
 
-    keep_time(services())
+    Beat(services()).run()

@@ -6,7 +6,7 @@ Beat looks each minute (:mod:`workers.tasks.beat`), and says each hour to a work
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from exhibit.clock import now
@@ -15,7 +15,6 @@ from registry.db import idempotency
 from registry.events import events
 from registry.members import devices, invitations
 from registry.services.services import Services
-from workers.servers.liveness import give_sign
 
 Task = Callable[[], object]
 
@@ -42,14 +41,7 @@ def each_minute(services: Services) -> tuple[Task, ...]:
 
 def do_each_minute(services: Services) -> None:
     """Do what is due each minute; raises what the last one that failed raised."""
-    do_all(_with_signs(each_minute(services)))
-
-
-def _with_signs(tasks: Iterable[Task]) -> Iterator[Task]:
-    """Give a sign of life before each task: together they may take long."""
-    for task in tasks:
-        give_sign()
-        yield task
+    do_all(each_minute(services))
 
 
 def each_hour(services: Services) -> tuple[Task, ...]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import mmap
 import os
 import signal
 import socket
@@ -23,7 +22,7 @@ from desk.server.connections import Connection
 from desk.server.limits import Limits
 from exhibit.errors import ExhibitError
 from exhibit.helper import return_freed_memory
-from workers.servers.liveness import Silence, give_sign, record_replacement, sign_seconds
+from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacement
 from workers.servers.processes import asked_to_stop, end_with_parent, pauses
 
 PROCESSES = 2
@@ -61,14 +60,13 @@ def keep(host: str, port: int) -> int:
                 for one in running:
                     if one.process.exitcode == CANNOT_START:
                         return CANNOT_START
-                    if one.silence.exceeds_limit():
+                    if one.detector.is_hung():
                         record_replacement(settings.CONFIG, "web", one.pid)
                         one.process.kill()
                         one.process.join()
                     if one.process.exitcode is not None:
                         one.start()
-                give_sign()
-                pause(min(_SECONDS_BETWEEN_LOOKS, sign_seconds()))
+                pause(_SECONDS_BETWEEN_LOOKS)
         finally:
             _end([one.process for one in running])
     return 0
@@ -83,25 +81,18 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 class _Serving:
-    """A process that serves the site, with a counter of its signs of life in memory that it shares with its parent."""
+    """A process that serves the site."""
 
     def __init__(self, make_site: Callable[[], object], listening: socket.socket) -> None:
         self._arguments = (make_site, listening, os.getpid())
-        self._count = mmap.mmap(-1, 8)
         self.start()
 
     def start(self) -> None:
         """Start the process, or start it again after it has ended."""
-        self.process = get_context("fork").Process(target=_serve, args=(*self._arguments, self._count_sign))
+        self.process = get_context("fork").Process(target=_serve, args=self._arguments)
         self.process.start()
         self.pid = self.process.pid or 0
-        self.silence = Silence(self._read_count, self.pid)
-
-    def _count_sign(self) -> None:
-        self._count[:] = (self._read_count() + 1).to_bytes(8)
-
-    def _read_count(self) -> int:
-        return int.from_bytes(self._count[:])
+        self.detector = HangDetector(self.pid)
 
 
 def _end(running: Sequence[ForkProcess]) -> None:
@@ -114,9 +105,7 @@ def _end(running: Sequence[ForkProcess]) -> None:
         one.join()
 
 
-def _serve(
-    make_site: Callable[[], object], listening: socket.socket, parent: int, give_sign: Callable[[], None]
-) -> None:
+def _serve(make_site: Callable[[], object], listening: socket.socket, parent: int) -> None:
     """Serve the site at a socket until a signal asks to stop."""
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -140,7 +129,7 @@ def _serve(
         timeout_keep_alive=int(Limits().idle_seconds),
         timeout_graceful_shutdown=_SECONDS_UNTIL_STOP,
     )
-    Server(config, give_sign).run([listening])
+    Server(config).run([listening])
 
 
 class _State(ServerState):
@@ -157,16 +146,10 @@ class _State(ServerState):
 
 
 class Server(uvicorn.Server):
-    """One that sleeps until a signal says that it is to stop: it is idle most of the time.
+    """One that sleeps until a signal says that it is to stop: it is idle most of the time."""
 
-    Args:
-        config: uvicorn's.
-        give_sign: Called regularly by the event loop while it is running.
-    """
-
-    def __init__(self, config: uvicorn.Config, give_sign: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._give_sign = give_sign
         self.server_state = _State()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signal = asyncio.Event()
@@ -181,6 +164,5 @@ class Server(uvicorn.Server):
         """Wait for the signal."""
         self._loop = asyncio.get_running_loop()
         while not self.should_exit:  # which a signal may have said before
-            self._give_sign()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._signal.wait(), sign_seconds())
+                await asyncio.wait_for(self._signal.wait(), WAKE_SECONDS)

@@ -141,7 +141,7 @@ class Config:
             …`).
         metrics_networks: Networks that may read `/metrics`, such as `10.1.0.0/16`. Behind a proxy set `proxies`, or
             use the token. Each of the two that is set has to be met; with neither, `/metrics` answers 404.
-        tick_seconds: How often schedules and waiting work are looked at; a sixth as often after a quiet minute.
+        tick_seconds: How often schedules and waiting work are looked at.
         api_requests_a_minute: How many requests of the API each token may send in a minute.
         identifications_a_minute: How many of them, of all tokens of a member together, may be `identify`.
         edge_recheck_share: How many of a hundred results of contributors are fetched and measured here again.

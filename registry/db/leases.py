@@ -41,11 +41,6 @@ class Turn:
         self.epoch = self._take("") or self._take(self._ended())
         return bool(self.epoch)
 
-    def end(self) -> None:
-        """Leave it to others at once."""
-        Lease.objects.filter(name=self._name, holder=this_process()).update(holder="")
-        self.epoch = 0
-
     def _take(self, ended: str) -> int:
         with connection.cursor() as cursor:
             cursor.execute(_TAKE, {"name": self._name, "holder": this_process(), "lasts": LASTS, "ended": ended})

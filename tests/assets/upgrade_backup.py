@@ -106,7 +106,7 @@ def main(to: Path) -> None:
         Path(name).chmod(0o755)
         data = Path(name) / "data"
         os.environ |= {"EXHIBIT_DATA": str(data), "EXHIBIT_CAPTURE_BROWSER": "none", "EXHIBIT_LANGUAGES": "en"}
-        os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings"}
+        os.environ |= {"DJANGO_SETTINGS_MODULE": "desk.settings", "DATABASE_URL": "", "REDIS_URL": ""}
         from registry.configuration import load_config
         from workers.servers.embedded import EmbeddedServers
 

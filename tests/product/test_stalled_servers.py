@@ -21,7 +21,7 @@ from workers.servers.liveness import SECONDS_VARIABLE, replacements
 from workers.servers.product import CHECKOUT
 
 PAGES = 12
-SECONDS = 40.0
+SECONDS = 50.0
 """For so long a server is stopped: beyond the time for which a worker waits for Redis, again and again."""
 
 SERVERS: dict[str, Callable[[Stack], list[psutil.Process]]] = {
@@ -36,7 +36,7 @@ SAID_OF = {"redis": "redis", "postgres": "database"}
 @pytest.mark.long
 @pytest.mark.parametrize("name", SERVERS)
 def test_work_goes_on_when_a_server_does_and_nothing_is_done_twice(name: str, open_folder: Path, db: None) -> None:
-    with running_stack(open_folder, {SECONDS_VARIABLE: "30"}) as stack, Site(host="127.0.0.21") as site:
+    with running_stack(open_folder, {SECONDS_VARIABLE: "40"}) as stack, Site(host="127.0.0.21") as site:
         is_stopped = threading.Event()
 
         def answer(seen: Seen) -> Answer:

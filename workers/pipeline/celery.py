@@ -51,14 +51,6 @@ _BOUNDED = {
 ``retry_on_timeout`` stays off: a message that was sent, but not confirmed, would be sent twice.
 """
 
-WAITS_LONG = {
-    "polling_interval": 10,
-    "unacked_restore_interval": 100,  # at each turn, instead of each tenth of 10 seconds
-    "unacked_restore_throttle": 1,
-    "reauth_check_interval": 3600,  # for a kind of sign-in that isn't used
-}
-"""A worker's, in seconds: for how long it waits for a message, and when it does again what is seldom of use."""
-
 UPKEEP_SECONDS = 3600.0
 """How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
 
@@ -108,7 +100,7 @@ def make_app(config: Config) -> Celery:
         "exhibit",
         broker=broker_url(config),
         include=["workers.tasks.tasks", "workers.tasks.heartbeat"],
-        task_cls="workers.tasks.step_task:StepTask",
+        task_cls="workers.tasks.tasks:StepTask",
     )
     made.conf.update(
         # a message is a hint: it comes again when its worker has died, and running it twice gives the same rows

@@ -16,7 +16,7 @@ from exhibit.files.private import closed
 from exhibit.logs import last_lines
 from exhibit.machine import stat_fields
 from workers.servers.postgres import Postgres, database_answers
-from workers.servers.processes import Kept, Progress, ServerRights, end, service_user
+from workers.servers.processes import Kept, ServerRights, end, service_user
 from workers.servers.redis import RedisServer, embedded_answers
 
 _SECONDS_OF_RETRIES = 10.0
@@ -133,17 +133,16 @@ class EmbeddedServers:
         One that ends is started again for ten seconds: a predecessor may still be ending.
         """
         kept = self._kept[server.name]
-        begun, progress = time.monotonic(), Progress(kept.process.pid)
+        begun = time.monotonic()
         while not server.answers():
             waited = time.monotonic() - begun
             ended = kept.process.poll() is not None
-            if stop() or (waited > _SECONDS_OF_RETRIES if ended else progress.has_stalled()):
+            if stop() or (waited > _SECONDS_OF_RETRIES if ended else kept.detector.is_hung()):
                 said = last_lines(self._config.data_dir / "log", server.name)
                 raise ServiceMissingError(f"The embedded server {server.name} doesn't start: {said}")
             time.sleep(0.3 if ended else 0.02)
             if ended:
                 kept.start()
-                progress = Progress(kept.process.pid)
 
 
 def lock_folder(config: Config) -> Path:

@@ -1,14 +1,13 @@
-"""Signs of life: each long-running process gives them, and its parent replaces a process that gives none.
+"""Liveness: a process that hangs is replaced by its parent, and the replacement is reported for a day.
 
-A process updates the modification time of a file that the environment names. The supervisor only checks whether that
-time has changed, and measures the silence by its own monotonic clock, so a change of the system time has no effect.
-While the supervisor itself is stopped, as on a starved machine, no process counts as silent.
+The kernel counts how often it has switched to and from the main thread of a process. Every process of the product
+wakes at least every :data:`WAKE_SECONDS`, whatever it waits for, so a process whose count stands still hangs. A process
+does nothing for this, and needs neither PostgreSQL nor Redis to be considered alive.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,99 +16,70 @@ from pathlib import Path
 
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.config.config import Config
-from workers.servers.processes import Progress
 
-SILENCE_SECONDS = 60.0
-"""Seconds without a sign of life after which a process is replaced."""
+HANG_SECONDS = 60.0
+"""Seconds without running after which a process is replaced."""
+WAKE_SECONDS = 30.0
+"""The longest time in seconds for which the main thread of a process sleeps."""
 SHOWN_FOR = timedelta(days=1)
 """How long a replacement is reported by `exhibit status` and on the operator's page."""
-FILE_VARIABLE = "LIVENESS_FILE"
-SECONDS_VARIABLE = "LIVENESS_SECONDS"
-"""Environment variables: the file of a process, and a limit that replaces :data:`SILENCE_SECONDS`."""
+SECONDS_VARIABLE = "HANG_SECONDS"
+"""The environment variable with a limit that replaces :data:`HANG_SECONDS`."""
 _MAX_KEPT = 50
 
 
-def give_sign() -> None:
-    """Record that the main loop of this process is running; do nothing if the process has no supervisor."""
-    if path := os.environ.get(FILE_VARIABLE):
-        with suppress(OSError):  # the data folder may have been moved
-            os.utime(path)
-
-
 @cache
-def silence_seconds() -> float:
-    """Return the number of seconds after which a silent process is replaced."""
-    return float(os.environ.get(SECONDS_VARIABLE) or SILENCE_SECONDS)
+def hang_seconds() -> float:
+    """Return the number of seconds without running after which a process is replaced."""
+    return float(os.environ.get(SECONDS_VARIABLE) or HANG_SECONDS)
 
 
-def sign_seconds() -> float:
-    """Return the longest time in seconds between two signs of life of a running process."""
-    return silence_seconds() / 4
+class HangDetector:
+    """Detects that a process hangs: its main thread hasn't run for longer than a limit.
 
-
-class Silence:
-    """Measures how long a process has given no sign of life.
-
-    A process may need minutes to start on a slow machine: until its first sign, using the processor counts as a sign.
+    It measures by the monotonic clock of the process that checks. While that one was stopped itself, as on a starved
+    machine, no process counts as hung. Without /proc none ever does.
 
     Args:
-        read_sign: Returns a number that changes with each sign.
         pid: Process ID.
-        limit: Seconds of silence after which :meth:`exceeds_limit` is true.
-        clock: A monotonic clock, in seconds.
+        limit: Seconds without running after which :meth:`is_hung` is true; :func:`hang_seconds` by default.
     """
 
-    def __init__(
-        self,
-        read_sign: Callable[[], int],
-        pid: int,
-        limit: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._read_sign, self._clock = read_sign, clock
-        self._limit = silence_seconds() if limit is None else limit
-        self._start = Progress(pid, self._limit)
-        self._has_sign = False
-        self._sign = read_sign()
-        self._heard = self._looked = clock()
+    def __init__(self, pid: int, limit: float | None = None) -> None:
+        self._pid = pid
+        self._limit = hang_seconds() if limit is None else limit
+        self._count: int | None = None
+        self._ran = self._checked = time.monotonic()
 
-    def exceeds_limit(self) -> bool:
-        """Check for a new sign, and return True if there has been none for longer than the limit."""
-        moment, sign = self._clock(), self._read_sign()
-        is_late = moment - self._looked > self._limit / 2  # the process that checks was stopped itself
-        self._looked = moment
-        if sign != self._sign:
-            self._sign, self._has_sign, self._heard = sign, True, moment
-        elif is_late or not (self._has_sign or self._start.has_stalled()):
-            self._heard = moment
-        return moment - self._heard > self._limit
-
-    def forgive(self) -> None:
-        """Restart the measurement, because the process waits for a server that does not answer."""
-        self._heard = self._clock()
+    def is_hung(self) -> bool:
+        """Check whether the process has run since the last check; return True if it has not for too long."""
+        moment, count = time.monotonic(), _count_switches(self._pid)
+        is_late = moment - self._checked > self._limit / 2
+        if count is None or count != self._count or is_late:
+            self._count, self._ran = count, moment
+        self._checked = moment
+        return moment - self._ran > self._limit
 
 
-def sign_in_file(path: Path) -> Callable[[], int]:
-    """Return a function that reads the signs that :func:`give_sign` records in a file."""
-
-    def read_sign() -> int:
-        try:
-            return path.stat().st_mtime_ns
-        except OSError:
-            return 0
-
-    return read_sign
+def _count_switches(pid: int) -> int | None:
+    """Return how often the kernel has switched to and from the main thread of a process; None if it doesn't say."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    counts = [int(line.split()[1]) for line in lines if "voluntary_ctxt_switches:" in line]
+    return sum(counts) if counts else None
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """A process that was replaced because it gave no sign of life.
+    """A process that was replaced because it hung.
 
     Attributes:
         name: The name of the process.
         pid: Its process ID.
         at: When it was killed.
-        seconds: The limit of silence that it had exceeded.
+        seconds: The limit that it had exceeded.
     """
 
     name: str
@@ -119,8 +89,8 @@ class Replacement:
 
 
 def record_replacement(config: Config, name: str, pid: int) -> Replacement:
-    """Record that a silent process is replaced; on a full disk the record is lost, but not the line in the log."""
-    made = Replacement(name, pid, now(), round(silence_seconds()))
+    """Record that a hung process is replaced; on a full disk the record is lost, but not the line in the log."""
+    made = Replacement(name, pid, now(), round(hang_seconds()))
     path = _path(config)
     rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), made][-_MAX_KEPT:]]
     with suppress(OSError):
@@ -133,11 +103,6 @@ def record_replacement(config: Config, name: str, pid: int) -> Replacement:
 def replacements(config: Config) -> list[Replacement]:
     """Return the processes of this data folder that were replaced during the last day, the latest last."""
     return [row for row in _read_rows(_path(config)) if abs(now() - row.at) < SHOWN_FOR]
-
-
-def liveness_folder(config: Config) -> Path:
-    """Return the folder of the files that hold the signs of life; the supervisor creates it."""
-    return config.data_dir / "locks" / "alive"
 
 
 def _path(config: Config) -> Path:

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from exhibit.errors import ConfigError
-from exhibit.machine import stat_fields
+from exhibit.errors import ConfigError, ServiceMissingError
+from workers.servers.liveness import HangDetector
 
 _LOG_BYTES = 10 * 1024**2
 _SECONDS_OF_CALM = 60.0
@@ -32,19 +32,6 @@ _NUMBERS = range(60_706, 61_184)
 
 # a parent that died before the tie was made sends no signal any more
 _STILL_A_CHILD = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
-
-# for systems without setpriv: takes a user's and a group's number (or -), a signal and a command
-_LAUNCHER = """
-import ctypes, os, sys
-parent, user, group, sign, *command = sys.argv[1:]
-if user != "-":
-    os.setgroups([]); os.setresgid(*[int(group)] * 3); os.setresuid(*[int(user)] * 3)
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, int(sign))  # PR_SET_PDEATHSIG, which a change of the user clears
-if os.getppid() != int(parent):
-    sys.exit(1)
-os.execvp(command[0], command)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +91,17 @@ class Child:
     folder: Path | None = None
 
     def line(self) -> list[str]:
-        """The command line that gives up rights, ties the process to its parent and becomes the program."""
+        """The command line that gives up rights, ties the process to its parent and becomes the program.
+
+        Without setpriv(1), which every Linux has, nothing ties it. Raises ``ServiceMissingError`` when root lacks it.
+        """
         if shutil.which("setpriv") is None:
-            who = [str(self.user.user), str(self.user.group)] if self.user else ["-", "-"]
-            launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *who, str(int(self.orphaned))]
-            return [*launcher, *self.command]
+            if self.user:
+                hint = "Install util-linux, or run Exhibit as an ordinary user."
+                raise ServiceMissingError(
+                    "There is no setpriv, with which servers give up the rights of root.", hint=hint
+                )
+            return list(self.command)
         rights: list[str] = []
         if self.user:
             rights = [f"--reuid={self.user.user}", f"--regid={self.user.group}", "--clear-groups"]
@@ -192,6 +185,7 @@ class Kept:
         self._prepare()
         with open_log(self._logs, self.child.name) as log:
             self.process = self.child.start(log)
+        self.detector = HangDetector(self.process.pid)
         self._begun, self._again_at = time.monotonic(), float("inf")
 
     def has_died(self) -> bool:
@@ -248,40 +242,6 @@ def pauses() -> Iterator[Callable[[float], None]]:
         signal.signal(signal.SIGCHLD, before[1])
         os.close(here)
         os.close(there)
-
-
-class Progress:
-    """Whether a process that is waited for still gets on: it, and all that it has started, use the processor.
-
-    After ``patience`` seconds without any use it counts as stalled, however slow the machine is.
-    """
-
-    def __init__(self, number: int, patience: float = 60.0) -> None:
-        self._number, self._patience = number, patience
-        self._used, self._since, self._looked = -1, time.monotonic(), float("-inf")
-
-    def has_stalled(self) -> bool:
-        """Whether nothing has happened for so long; looks once a second at most."""
-        moment = time.monotonic()
-        if moment - self._looked >= 1.0:
-            self._looked = moment
-            used = _ticks_below(self._number)
-            if used != self._used:
-                self._used, self._since = used, moment
-        return moment - self._since > self._patience
-
-
-def _ticks_below(number: int) -> int:
-    """What a process and its descendants have used of the processor; 0 where no /proc tells."""
-    found: dict[int, tuple[int, int]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, IndexError):
-            fields = stat_fields(pid := int(path.parent.name))
-            found[pid] = int(fields[1]), sum(map(int, fields[11:15]))
-    below = {number}
-    while more := {pid for pid, (parent, _) in found.items() if parent in below} - below:
-        below |= more
-    return sum(found[pid][1] for pid in below if pid in found)
 
 
 def end(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> None:

@@ -4,7 +4,6 @@ import shutil
 import signal
 import socket
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,16 +105,6 @@ def forget_tries(config: Config) -> None:
     with _asked(config) as client:
         for key in client.scan_iter("desk:*"):
             client.delete(key)
-
-
-def end_waits(config: Config) -> None:
-    """Let all workers that wait for a message hear that there is none; those that aren't to end wait again."""
-    from redis import RedisError
-
-    with suppress(RedisError), _asked(config) as client:
-        for waiting in client.client_list():
-            if waiting["cmd"] == "brpop":
-                client.client_unblock(int(waiting["id"]))
 
 
 def _asked(config: Config) -> "Redis":

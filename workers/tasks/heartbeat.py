@@ -1,35 +1,29 @@
-"""What the main process of a worker does beside Celery: it logs as all do, says that it begins, lives and ends."""
+"""What the main process of a worker does besides Celery's part: it records its start and end, and watches its pool."""
 
 import contextlib
 import gc
 import os
+import signal
 
 from celery.signals import (
-    celeryd_init,
     setup_logging,
     worker_before_create_process,
     worker_process_init,
     worker_ready,
     worker_shutdown,
-    worker_shutting_down,
 )
 
 from exhibit.types import Untyped
 from registry.configuration import load_config
 from registry.db import running
-from workers.pipeline.celery import WAITS_LONG, all_queues
-from workers.servers.liveness import give_sign, sign_seconds
-from workers.servers.redis import end_waits
+from workers.pipeline.celery import all_queues
+from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacement
 from workers.tasks.ended import release_ended
 
 _main = os.getpid()
 """The main process, as those that are forked from it know it."""
-
-
-@celeryd_init.connect
-def _wake_seldom(conf: Untyped, **_: object) -> None:
-    """A worker waits for messages so long without a word; the others, who wait for answers, look often."""
-    conf.broker_transport_options |= WAITS_LONG
+_SECONDS_BETWEEN_CHECKS = 5.0
+"""Seconds between two checks of the pool's processes."""
 
 
 @setup_logging.connect
@@ -50,26 +44,32 @@ def _end_without_main(**_: object) -> None:
         os._exit(1)
 
 
+@worker_process_init.connect
+def _wake_regularly(**_: object) -> None:
+    """Wake a process of the pool that waits for a task or for a server: one that never runs counts as hung."""
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, WAKE_SECONDS, WAKE_SECONDS)
+
+
 @worker_ready.connect
 def _begin(sender: Untyped, **_: object) -> None:
     queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
     _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
     _told(release_ended)  # of one in whose place it has come
     worker_before_create_process.connect(_free)
-    give_sign()
-    sender.hub.call_repeatedly(sign_seconds(), give_sign)
+    detectors: dict[int, HangDetector] = {}
+    sender.hub.call_repeatedly(_SECONDS_BETWEEN_CHECKS, _kill_hung, sender, detectors)
 
 
-@worker_ready.connect
-def _sleep_well(sender: Untyped, **_: object) -> None:
-    """Don't look each second, as kombu does, for what is to be done about queues that expire: none of ours does."""
-    sender.connection.transport.cycle._binding_expiry_tref.cancel()  # noqa: SLF001 - nothing public ends it
-
-
-@worker_shutting_down.connect
-def _wake(**_: object) -> None:
-    """A worker that waits for messages would hear only afterwards that it is to end."""
-    end_waits(load_config())
+def _kill_hung(worker: Untyped, detectors: dict[int, HangDetector]) -> None:
+    """Kill each process of the pool that hangs, and record it; Celery starts another one."""
+    pids = worker.pool.info["processes"]
+    for ended in detectors.keys() - pids:
+        del detectors[ended]
+    for pid in pids:
+        if detectors.setdefault(pid, HangDetector(pid)).is_hung():
+            record_replacement(load_config(), worker.hostname.partition("@")[0], pid)
+            os.kill(pid, signal.SIGKILL)
 
 
 @worker_shutdown.connect

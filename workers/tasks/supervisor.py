@@ -8,10 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from exhibit.clock import now, rfc3339
@@ -24,18 +23,9 @@ from registry.configuration import load_config
 from registry.services.addresses import local_site
 from workers.servers.embedded import EmbeddedServers, ServersBusyError, lock_folder, servers_answer
 from workers.servers.keeper import are_kept, keep_for_users
-from workers.servers.liveness import (
-    FILE_VARIABLE,
-    Silence,
-    liveness_folder,
-    record_replacement,
-    sign_in_file,
-    silence_seconds,
-)
-from workers.servers.postgres import database_answers
-from workers.servers.processes import Child, Kept, Progress, asked_to_stop, pauses, trim_logs
+from workers.servers.liveness import HangDetector, record_replacement
+from workers.servers.processes import Kept, asked_to_stop, pauses, trim_logs
 from workers.servers.product import CHECKOUT, environment, services
-from workers.servers.redis import embedded_answers, redis_answers
 
 _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
@@ -45,10 +35,6 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_ROUNDS = 2.0
 """Whether all is in its place is looked at so often; that a process has ended is heard at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
-_SECONDS_OF_AN_ANSWER = 5.0
-"""Seconds for which a check of the servers is valid."""
-_SECONDS_OF_A_PROMPT_ANSWER = 2.0
-"""Seconds within which servers that run normally answer a check."""
 
 
 class AlreadyRunningError(WrongUseError):
@@ -124,69 +110,14 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(number, signal.SIGTERM)
-    lock, progress = FileLock(path), Progress(number, seconds)
+    lock, detector = FileLock(path), HangDetector(number, seconds)
     while not lock.take(within=_SECONDS_BETWEEN_LOOKS):
-        if progress.has_stalled():
+        if detector.is_hung():
             raise ServiceMissingError(
                 f"Process {number} hasn't stopped, and has done nothing for {seconds:.0f} seconds."
             )
     lock.release()
     return True
-
-
-class _ServersProbe:
-    """Checks whether PostgreSQL and Redis answer, in a thread, so that the supervisor never waits for them.
-
-    A process that waits for a server that does not answer is not replaced.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._thread: threading.Thread | None = None
-        self._answer, self._answered = False, float("-inf")
-        self._answers_since = float("inf")
-
-    def servers_answer(self) -> bool | None:
-        """Return whether both answer; None while the check, which this call may start, is running."""
-        if self._thread is not None and self._thread.is_alive():
-            return None
-        age = time.monotonic() - self._answered
-        if age > 3 * _SECONDS_OF_AN_ANSWER:  # nothing is known of the time since
-            self._answers_since = float("inf")
-        if age > _SECONDS_OF_AN_ANSWER:
-            self._thread = threading.Thread(target=self._ask, daemon=True)
-            self._thread.start()
-            return None
-        return self._answer
-
-    def have_recovered(self) -> bool:
-        """Return True if they have answered for so long that processes which waited for them have gone on."""
-        return time.monotonic() - self._answers_since > silence_seconds() / 3
-
-    def _ask(self) -> None:
-        asks_redis = redis_answers if self._config.redis_url else embedded_answers
-        began = time.monotonic()
-        answer = database_answers(self._config) and asks_redis(self._config)
-        self._answered = time.monotonic()
-        # a slow answer means that a server has just recovered: the processes that waited for it need time to go on
-        self._answer = answer and self._answered - began < _SECONDS_OF_A_PROMPT_ANSWER
-        self._answers_since = min(self._answers_since, self._answered) if self._answer else float("inf")
-
-
-class _Watched(Kept):
-    """A child that is kept running, with a file for its signs of life."""
-
-    def __init__(self, child: Child, config: Config) -> None:
-        self._path = liveness_folder(config) / child.name
-        environ = {**(os.environ if child.environ is None else child.environ), FILE_VARIABLE: str(self._path)}
-        super().__init__(replace(child, environ=environ), config.data_dir / "log")
-
-    def start(self) -> None:
-        """Start it."""
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        self._path.touch()
-        super().start()
-        self.silence = Silence(sign_in_file(self._path), self.process.pid)
 
 
 class _Supervisor:
@@ -199,8 +130,7 @@ class _Supervisor:
         self._lock = lock
         self._has_data = True
         self._logs = config.data_dir / "log"
-        self._kept: list[_Watched] = []
-        self._probe = _ServersProbe(config)
+        self._kept: list[Kept] = []
         self._started = rfc3339(now())
         self._trimmed = float("-inf")
 
@@ -213,9 +143,9 @@ class _Supervisor:
         _say("Starting the site and the workers …")
         try:
             site, *others = services(self._config)
-            self._kept.append(_Watched(site, self._config))
+            self._kept.append(Kept(site, self._logs))
             self._wait_for_site()
-            self._kept += [_Watched(child, self._config) for child in others]
+            self._kept += [Kept(child, self._logs) for child in others]
             if not self._asked:
                 status = self._write_status()
                 with contextlib.suppress(OSError):  # nobody listens any more
@@ -243,10 +173,9 @@ class _Supervisor:
                 return
 
     def _wait_for_site(self) -> None:
-        progress = Progress(self._kept[0].process.pid)
         while not self._asked and not _accepts(self._config):
             for kept in self._kept:
-                if kept.process.poll() is not None or progress.has_stalled():
+                if kept.process.poll() is not None or kept.detector.is_hung():
                     said = last_lines(self._logs, kept.child.name)
                     raise ServiceMissingError(f"The process {kept.child.name} doesn't come up: {said}")
             time.sleep(0.05)
@@ -266,7 +195,7 @@ class _Supervisor:
             trim_logs(self._logs)
             self._trimmed, changed = time.monotonic(), True
         self._look_after_servers()
-        self._end_silent()
+        self._kill_hung()
         for kept in self._kept:
             if kept.has_died():
                 _kill_session(kept.process)
@@ -278,16 +207,12 @@ class _Supervisor:
         if changed:
             self._write_status()
 
-    def _end_silent(self) -> None:
-        """Kill each child that has given no sign of life for too long, if PostgreSQL and Redis answer."""
-        silent = [kept for kept in self._kept if kept.silence.exceeds_limit() and kept.process.poll() is None]
-        answer = self._probe.servers_answer() if silent else None
-        for kept in silent:
-            if answer is False:
-                kept.silence.forgive()
-            elif answer and self._probe.have_recovered():
+    def _kill_hung(self) -> None:
+        """Kill each child that hangs, with all that it has started."""
+        for kept in self._kept:
+            if kept.process.poll() is None and kept.detector.is_hung():
                 made = record_replacement(self._config, kept.child.name, kept.process.pid)
-                _say(f"{made.name} ({made.pid}) gave no sign of life for {made.seconds} seconds; it is replaced.")
+                _say(f"{made.name} ({made.pid}) didn't run for {made.seconds} seconds; it is replaced.")
                 _kill_session(kept.process)
 
     def _look_after_servers(self) -> None:

@@ -23,7 +23,6 @@ from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Crawl, LogCheckpoint, LogEntry, LogWaiting, StepState, Watch
 from registry.notifications import news
 from registry.services.services import Services
-from workers.servers.liveness import give_sign
 from workers.servers.redis import forget_tries
 from workers.tasks.ended import release_ended
 
@@ -33,27 +32,23 @@ _witness_once = cache(witness_configuration)
 """A process keeps its configuration until it ends."""
 
 
-def tick(services: Services) -> bool:
-    """One round: crawls, waiting rows of each step, and the log; whether there was anything to do.
+def tick(services: Services) -> None:
+    """One round: crawls, waiting rows of each step, and the log.
 
     Where nothing waits it asks four questions.
     """
     _witness_once(services)
     release_ended()
     _forget_tries(services)
-    crawls = [what for (what,) in _crawls().rows()]
-    for what in crawls:
+    for (what,) in _crawls().rows():
         if what == "due":
             start_due_crawls(services)
         else:
             plan_crawls(services, crawling.running_crawls())
-        give_sign()
-    waits = _send_waiting(services)
-    give_sign()
+    _send_waiting(services)
     found = {what for (what,) in _log().rows()}
     if "waiting" in found:
         sequence_log(services)
-        give_sign()
     if found and checkpoint_due(services):
         try:
             sign_checkpoint(services)
@@ -63,7 +58,6 @@ def tick(services: Services) -> bool:
             if not machine_fault(error):
                 raise
             tell_once(f"The log's head isn't signed: {machine_fault(error)}", logging.ERROR)
-    return bool(crawls or waits or "waiting" in found)
 
 
 @cache
@@ -95,14 +89,13 @@ def _due_jobs(stale_after: timedelta) -> Statement:
     )
 
 
-def _send_waiting(services: Services) -> bool:
+def _send_waiting(services: Services) -> None:
     """Send what waits, if anything does: no job has the queue that it shares to itself, no owner the job."""
     due = {name for (name,) in _due_jobs(services.stale_after).rows()}
     tasks = [(job, task) for job in jobs.with_rows() if job.name in due for task in job.queues]
     # all asked before anything is sent
     for job, task in [(job, task) for job, task in tasks if services.queued(task) < jobs.MAX_MESSAGES]:
         _send_due(services, job, task, jobs.MAX_MESSAGES)
-    return bool(due)
 
 
 def send_next(services: Services, queue: str) -> None:

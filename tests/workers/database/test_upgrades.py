@@ -54,7 +54,7 @@ def test_a_backup_of_this_version_or_a_release_is_restored_whole(
         (open_folder / "bundle.zip").write_bytes(out.getvalue())
         wrong = [one for one in Verifier().verify(open_folder / "bundle.zip").checks if one.state is State.FAILED]
         assert wrong == []
-        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
+        assert len(replay(services).problems) == 1  # the log's head has no file
         connections["default"].close()
 
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from exhibit.errors import ServiceMissingError
-from exhibit.machine import tell_once
+from exhibit.machine import SENTENCES, tell_once
 from registry.bundles.witness import ask_witnesses
 from registry.db import steps
 from registry.matches.index_upkeep import rebuild_indexes
@@ -32,7 +32,7 @@ def test_a_silence_is_no_fault_of_the_machine_that_there_was_before(inline: Sync
     with pytest.raises(OSError, match="down") as down:
         ask_witnesses(inline.services, rows)
     steps.break_off(AnchorReceipt, rows, down.value)
-    assert held_up() == {"witness": "This machine reaches no network."}
+    assert held_up() == {"witness": SENTENCES[errno.ENETDOWN]}
     moody.mood = ServiceMissingError("Nobody is there.")
     AnchorReceipt.objects.update(not_before=None)
     ask_witnesses(inline.services, rows)

@@ -94,7 +94,7 @@ def test_what_changes_comes_with_the_size_and_what_was_never_measured_is_named()
 
 
 def test_nothing_is_reckoned_for_no_pictures() -> None:
-    with pytest.raises(WrongUseError, match="a picture and a day at least"):
+    with pytest.raises(WrongUseError):
         planned(Asked(works=5, pictures=0))
 
 
@@ -109,7 +109,6 @@ def test_a_file_of_prices_that_lacks_one_or_says_what_cannot_be_is_refused(
     path.write_text(PRICES.read_text("utf-8"), "utf-8")
     assert prices_in(path) == USUAL
     path.write_text(PRICES.read_text("utf-8").replace(before, after), "utf-8")
-    with pytest.raises(WrongUseError, match="isn't a file of prices"):
-        prices_in(path)
-    with pytest.raises(WrongUseError, match="isn't a file of prices"):
-        prices_in(tmp_path)
+    for place in (path, tmp_path):
+        with pytest.raises(WrongUseError, match=place.name):
+            prices_in(place)

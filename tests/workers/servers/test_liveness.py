@@ -1,93 +1,84 @@
-"""Signs of life, and which process is silent."""
+"""Which process hangs, and which were replaced."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from registry.configuration import load_config
-from workers.servers.liveness import (
-    FILE_VARIABLE,
-    SHOWN_FOR,
-    Silence,
-    give_sign,
-    record_replacement,
-    replacements,
-    sign_in_file,
-)
+from tests.assets.processes import wait_until
+from workers.servers.liveness import SHOWN_FOR, HangDetector, record_replacement, replacements
 
-LIMIT = 60.0
+WAKES = "import time\nwhile True: time.sleep(0.02)"
+BUSY = "while True: pass"
+WAITS = "import time; time.sleep(600)"
 
 
-class Moments:
-    """A clock that a test moves, and a process that gives signs when the test says so."""
-
-    def __init__(self) -> None:
-        self.moment, self.signs = 100.0, 0
-        self.silence = Silence(lambda: self.signs, os.getpid(), LIMIT, lambda: self.moment)
-
-    def pass_time(self, seconds: float, *, step: float = 2.0) -> bool:
-        """Look every so many seconds; returns what the last look has found."""
-        until, found = self.moment + seconds, False
-        while self.moment < until:
-            self.moment += step
-            found = self.silence.exceeds_limit()
-        return found
+@contextmanager
+def program(code: str) -> Iterator[psutil.Process]:
+    with subprocess.Popen([sys.executable, "-c", f"print(flush=True)\n{code}"], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield psutil.Process(process.pid)
+        finally:
+            process.kill()
 
 
-def test_a_process_without_a_sign_for_longer_than_the_limit_is_silent() -> None:
-    watched = Moments()
-    watched.signs += 1
-    assert not watched.pass_time(LIMIT)
-    assert watched.pass_time(4)
-    watched.signs += 1
-    assert not watched.pass_time(2)
+def test_a_process_that_is_stopped_hangs_until_it_goes_on() -> None:
+    with program(WAKES) as process:
+        detector = HangDetector(process.pid, limit=0.5)
+        process.suspend()
+        wait_until(detector.is_hung, 30)
+        process.resume()
+        wait_until(lambda: not detector.is_hung(), 30)
 
 
-def test_a_pause_of_whoever_looks_is_no_silence_of_the_process() -> None:
-    watched = Moments()
-    watched.signs += 1
-    assert not watched.pass_time(2)
-    assert not watched.pass_time(10 * LIMIT, step=10 * LIMIT)
-    assert not watched.pass_time(LIMIT - 2)
-    assert watched.pass_time(4)
+def test_a_process_that_waits_for_something_without_a_limit_hangs() -> None:
+    with program(WAITS) as process:
+        wait_until(HangDetector(process.pid, limit=0.5).is_hung, 30)
 
 
-def test_a_process_that_waits_for_a_silent_server_is_given_the_whole_limit_again() -> None:
-    watched = Moments()
-    watched.signs += 1
-    assert watched.pass_time(LIMIT + 4)
-    watched.silence.forgive()
-    assert not watched.pass_time(LIMIT - 2)
-    assert watched.pass_time(4)
+@pytest.mark.parametrize("code", [WAKES, BUSY])
+def test_a_process_that_wakes_or_works_does_not_hang(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = [0.0]
+    monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    with program(code) as process:
+        detector, switches = HangDetector(process.pid, limit=60), process.num_ctx_switches
+        for _ in range(5):
+            before = switches()
+            wait_until(lambda before=before: switches() != before, 60)  # type: ignore[misc]
+            moment[0] += 20
+            assert not detector.is_hung()
 
 
-def test_before_its_first_sign_a_process_that_works_is_starting() -> None:
-    watched = Moments()  # of this process, which works
-    assert not watched.pass_time(3 * LIMIT)
+def test_while_the_process_that_checks_is_stopped_no_other_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = [0.0]
+    monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    with program(WAITS) as process:
+        wait_until(lambda: process.status() == psutil.STATUS_SLEEPING)
+        detector = HangDetector(process.pid, limit=60)
+        found = []
+        for seconds in (1, 600, *[20] * 4):
+            moment[0] += seconds
+            found.append(detector.is_hung())
+        assert found == [False, False, False, False, False, True]
 
 
-def test_a_sign_is_seen_whatever_the_time_of_day_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "worker"
-    path.touch()
-    read_sign = sign_in_file(path)
-    before = read_sign()
-    monkeypatch.setenv(FILE_VARIABLE, str(path))
-    os.utime(path, (4_000_000_000, 4_000_000_000))
-    ahead = read_sign()
-    give_sign()
-    assert len({before, ahead, read_sign()}) == 3
-
-
-def test_a_sign_needs_no_folder_and_makes_none(tmp_path: Path) -> None:
-    code = "from workers.servers.liveness import give_sign; give_sign()"
-    moved = tmp_path / "moved" / "worker"
-    environ = {**os.environ, FILE_VARIABLE: str(moved)}
-    subprocess.run([sys.executable, "-c", code], env=environ, check=True)
-    assert not moved.parent.exists()
+def test_a_process_that_has_ended_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = [0.0]
+    monkeypatch.setattr("workers.servers.liveness.time", SimpleNamespace(monotonic=lambda: moment[0]))
+    with program(WAITS) as process:
+        detector = HangDetector(process.pid, limit=60)
+    for _ in range(5):
+        moment[0] += 20
+        assert not detector.is_hung()
 
 
 def test_replacements_are_kept_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

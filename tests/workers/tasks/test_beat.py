@@ -1,85 +1,65 @@
 """The rhythm of the tick, by a clock that nobody sets."""
 
-import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
-from itertools import pairwise
-from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
 from exhibit.clock import now
-from exhibit.types import Untyped
 from registry.db import running
-from registry.models import Heartbeat, Lease
+from registry.models import Heartbeat
 from workers.tasks import beat
-from workers.tasks.beat import LOOK_SECONDS, QUIET_SECONDS, SELDOM_SECONDS, Periodic, Rhythm, Roll, Ticks
+from workers.tasks.beat import Roll
 from workers.tasks.sync_runner import SyncRunner
 
 
+class EnoughError(Exception):
+    """Ends a scheduler that would go on for ever."""
+
+
 def test_the_tick_comes_whatever_the_time_of_day_does_and_whatever_fails_beside_it(
-    monkeypatch: pytest.MonkeyPatch,
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment, ticks = [100.0], list[float]()
+
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    def sleep(seconds: float) -> None:
+        moment[0] += seconds
+        if moment[0] > 200:
+            raise EnoughError
+
+    clock = SimpleNamespace(monotonic=lambda: moment[0], process_time=time.process_time, sleep=sleep)
+    monkeypatch.setattr(beat, "time", clock)
+    monkeypatch.setattr(beat, "tick", lambda _services: ticks.append(moment[0]))
+    for name in ("Roll", "send_upkeep"):
+        monkeypatch.setattr(beat, name, lambda: fail)
+    monkeypatch.setattr("workers.periodic.do_each_minute", fail)
+    monkeypatch.setattr(time, "time", lambda: -moment[0])  # it goes back all the time
+    scheduler = beat.Beat(inline.services)
+    with pytest.raises(EnoughError):
+        scheduler.run()
+    assert ticks == pytest.approx([100 + 5 * number for number in range(21)])
+
+
+def test_behind_its_turn_it_frees_the_rows_of_its_machine_and_does_nothing_else(
+    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
 
-    def act(name: str) -> Callable[[], None]:
-        return lambda: done.append(name)
+    def sleep(_seconds: float) -> None:
+        raise EnoughError
 
-    def fail() -> None:
-        raise RuntimeError
-
-    rhythm = Rhythm([Periodic(20.0, fail), Periodic(5.0, act("tick")), Periodic(3600.0, act("upkeep"))])
-    moments = {"monotonic": 100.0}
-    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
-    monkeypatch.setattr("workers.tasks.beat.time", clock)
-    assert rhythm.turn() == pytest.approx(5)
-    monkeypatch.setattr(time, "time", lambda: 0.0)  # set back by half a century
-    moments["monotonic"] += 5
-    rhythm.turn()
-    moments["monotonic"] += 4
-    assert rhythm.turn() == pytest.approx(1)
-    assert done == ["tick", "upkeep", "tick"]
-
-
-def test_the_tick_comes_more_seldom_once_nothing_has_waited_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    moments = {"monotonic": 100.0}
-    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
-    waits = [False, False, True, False]
-    monkeypatch.setattr("workers.tasks.beat.time", clock)
-    monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits.pop(0))
-    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
-    rhythm = Rhythm([Periodic(5.0, Ticks(services))])
-    assert rhythm.turn() == pytest.approx(5)
-    moments["monotonic"] += QUIET_SECONDS + 1
-    assert rhythm.turn() == pytest.approx(30)
-    moments["monotonic"] += 30
-    assert rhythm.turn() == pytest.approx(5)
-    moments["monotonic"] += 5
-    assert rhythm.turn() == pytest.approx(5)
-
-
-def test_what_is_due_some_day_is_looked_for_each_minute_and_more_seldom_while_nothing_waits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    moments, looked, waits = {"monotonic": 100.0}, list[float](), {"now": False}
-    clock = SimpleNamespace(monotonic=lambda: moments["monotonic"], process_time=time.process_time)
-    monkeypatch.setattr("workers.tasks.beat.time", clock)
-    monkeypatch.setattr("workers.tasks.beat.tick", lambda _: waits["now"])
-    monkeypatch.setattr("workers.periodic.do_each_minute", lambda _: looked.append(moments["monotonic"]))
-    services: Untyped = SimpleNamespace(config=SimpleNamespace(tick_seconds=5))
-    ticks = Ticks(services)
-    rhythm = Rhythm([Periodic(LOOK_SECONDS, ticks.look), Periodic(5.0, ticks)])
-    while moments["monotonic"] < 1000:
-        waits["now"] = moments["monotonic"] >= 800
-        moments["monotonic"] += rhythm.turn()
-    pauses = [after - before for before, after in pairwise(looked)]
-    assert pauses[0] == pytest.approx(60, abs=15)
-    assert pauses[1] == pytest.approx(SELDOM_SECONDS, abs=60)
-    assert pauses[-1] == pytest.approx(60, abs=15)
-    assert next(moment for moment in looked if moment >= 800) <= 875
+    monkeypatch.setattr(beat, "time", SimpleNamespace(monotonic=time.monotonic, process_time=lambda: 0.0, sleep=sleep))
+    monkeypatch.setattr("workers.tasks.beat.Turn.is_ours", lambda _turn: False)
+    monkeypatch.setattr("workers.tasks.beat.release_ended", lambda: done.append("freed"))
+    monkeypatch.setattr(beat, "tick", lambda _services: done.append("ticked"))
+    scheduler = beat.Beat(inline.services)
+    with pytest.raises(EnoughError):
+        scheduler.run()
+    assert done == ["freed"]
 
 
 @pytest.mark.django_db
@@ -98,31 +78,3 @@ def test_workers_that_answer_are_seen_and_one_that_answered_while_it_ended_gets_
     running.ends("b@there")
     roll()
     assert dict(Heartbeat.objects.values_list("name", "queues")) == {"a@here": "crawl", running.TICK: ""}
-
-
-def test_an_end_that_something_swallows_comes_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = Event()
-    monkeypatch.setattr("workers.tasks.beat.os._exit", lambda _code: ended.set())
-    monkeypatch.setattr("workers.tasks.beat.END_SECONDS", 0.01)
-    with suppress(SystemExit):  # as a callback of a library may
-        beat._end(Event())
-    assert ended.wait(10)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_whoever_is_told_to_end_leaves_the_turn_to_others_even_if_something_swallows_that(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def swallow() -> None:
-        with suppress(SystemExit):
-            signal.raise_signal(signal.SIGTERM)
-
-    monkeypatch.setattr("workers.tasks.beat.os._exit", lambda _code: None)
-    monkeypatch.setattr("workers.tasks.beat.rhythm_of", lambda _services: Rhythm([Periodic(3600.0, swallow)]))
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.raises(SystemExit):
-            beat.keep_time(inline.services)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert Lease.objects.get(name=running.TICK).holder == ""

@@ -2,13 +2,19 @@
 
 import gc
 import os
+from functools import partial
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import psutil
 import pytest
 from celery.signals import worker_before_create_process, worker_process_init, worker_ready, worker_shutdown
 
 from registry.models import Heartbeat
+from tests.assets.processes import wait_until
+from tests.workers.servers.test_liveness import WAITS, WAKES, program
+from workers.servers.liveness import HangDetector
+from workers.tasks import heartbeat
 
 
 @pytest.mark.django_db(transaction=True)
@@ -16,16 +22,13 @@ def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     freed: list[str] = []
-    cancelled: list[bool] = []
     monkeypatch.setattr("workers.tasks.heartbeat.release_ended", lambda: freed.append("rows"))
-    expiry = SimpleNamespace(cancel=lambda: cancelled.append(True))
     sender = Mock(
         hostname="worker-background@here",
         task_consumer=SimpleNamespace(queues=[SimpleNamespace(name="crawl"), SimpleNamespace(name="sweep@here")]),
-        connection=SimpleNamespace(transport=SimpleNamespace(cycle=SimpleNamespace(_binding_expiry_tref=expiry))),
     )
     worker_ready.send(sender=sender)
-    assert (freed, cancelled) == (["rows"], [True])
+    assert freed == ["rows"]
     assert Heartbeat.objects.get(name="worker-background@here").queues == "crawl"
     try:
         worker_before_create_process.send(sender=None)
@@ -47,3 +50,20 @@ def test_a_process_of_the_pool_whose_worker_was_killed_before_it_was_tied_to_it_
     monkeypatch.setattr("workers.tasks.heartbeat._main", -1)
     worker_process_init.send(sender="worker-background@here")
     assert ended == [1]
+
+
+def test_a_process_of_the_pool_that_hangs_is_killed_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[tuple[str, int]] = []
+    monkeypatch.setattr(heartbeat, "HangDetector", partial(HangDetector, limit=2.0))
+    monkeypatch.setattr(heartbeat, "record_replacement", lambda _config, name, pid: recorded.append((name, pid)))
+    with program(WAKES) as well, program(WAITS) as hung:
+        pool = SimpleNamespace(info={"processes": [well.pid, hung.pid]})
+        worker, detectors = SimpleNamespace(pool=pool, hostname="worker-background@here"), dict[int, HangDetector]()
+
+        def is_dead() -> bool:
+            heartbeat._kill_hung(worker, detectors)
+            return hung.status() == psutil.STATUS_ZOMBIE
+
+        wait_until(is_dead, 30)
+        assert well.is_running()
+    assert set(recorded) == {("worker-background", hung.pid)}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -17,9 +18,11 @@ import psycopg
 import pytest
 import requests
 
+from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ConfigError, ExitCode
 from exhibit.files.locks import holder
+from registry import jobs
 from registry.configuration import load_config
 from registry.services import addresses
 from tests import CHECKOUT
@@ -27,7 +30,7 @@ from tests.assets.installed import install
 from tests.assets.processes import free_port, processes_of, wait_until
 from workers.servers.embedded import lock_folder, servers_answer
 from workers.servers.keeper import ensure_servers
-from workers.servers.liveness import SECONDS_VARIABLE, liveness_folder, replacements
+from workers.servers.liveness import SECONDS_VARIABLE, replacements
 from workers.servers.product import services
 from workers.tasks.supervisor import Status, _refuse_taken_port, is_at_work, running_status, stop_running
 
@@ -90,10 +93,11 @@ def lasting() -> Iterator[Product]:
             yield made
 
 
-def has_sign(product: Product, name: str, since: float = 0.0) -> bool:
-    """Whether a process has given a sign of life, since some time."""
-    found = (liveness_folder(product.config) / name).stat()
-    return found.st_mtime > max(since, psutil.Process(product.status.processes[name]).create_time() + 1)
+def heard_of(product: Product, since: datetime) -> set[str]:
+    """The workers, and the scheduler, that were heard of since some moment."""
+    with psycopg.connect(addresses.database_url(product.config)) as connection:
+        rows = connection.execute("SELECT name FROM registry_heartbeat WHERE seen_at > %s", [since]).fetchall()
+    return {name.partition("@")[0] for (name,) in rows}
 
 
 def server(product: Product, name: str) -> psutil.Process:
@@ -121,7 +125,8 @@ def test_a_second_start_is_refused_with_a_sentence(lasting: Product) -> None:
     command = [sys.executable, "-m", "workers.tasks.supervisor"]
     second = subprocess.run(command, env=lasting.environ, cwd=CHECKOUT, text=True, capture_output=True, check=False)
     assert second.returncode == ExitCode.WRONG_USE
-    assert second.stderr.startswith("Exhibit runs already for this data folder.")
+    assert "Traceback" not in second.stderr
+    assert "exhibit down" in second.stderr
     assert lasting.answers()
 
 
@@ -139,11 +144,12 @@ def test_what_is_killed_comes_back(lasting: Product) -> None:
 
 @pytest.mark.long
 def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Path) -> None:
-    with running(open_folder, **{SECONDS_VARIABLE: "20"}) as product:
-        wait_until(lambda: has_begun(product) and all(has_sign(product, name) for name in product.status.processes))
+    with running(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
+        wait_until(lambda: has_begun(product))
         before = product.status.processes
         (serving, *_) = [one for one in psutil.Process(before["web"]).children() if "desk.server" in one.cmdline()]
-        for hung in ([*[*before.items()][1:], ("web", serving.pid)], [("web", before["web"])]):
+        pooled = psutil.Process(before["worker-background"]).children()[0]
+        for hung in ([("web", serving.pid), ("worker-background", pooled.pid)], list(before.items())):
             begun = time.monotonic()
             for _, number in hung:
                 os.kill(number, signal.SIGSTOP)
@@ -155,14 +161,14 @@ def test_each_process_that_hangs_is_replaced_and_status_says_so(open_folder: Pat
         wait_until(lambda: has_begun(product))
         command = [sys.executable, "-m", "desk", "status", "--json"]
         told = subprocess.run(command, env=product.environ, cwd=CHECKOUT, capture_output=True, check=True).stdout
-        assert {one["pid"] for one in json.loads(told)["replaced"]} >= {serving.pid, *before.values()}
+        assert {one["pid"] for one in json.loads(told)["replaced"]} >= {serving.pid, pooled.pid, *before.values()}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["redis-server", "postgres"])
 def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(name: str, open_folder: Path) -> None:
     with running(open_folder, **{SECONDS_VARIABLE: "40"}) as product:
-        wait_until(lambda: has_begun(product) and all(has_sign(product, name) for name in product.status.processes))
+        wait_until(lambda: has_begun(product))
         before = product.status.processes
         first = server(product, name)
         stopped = [first, *first.children()]
@@ -174,8 +180,8 @@ def test_nothing_is_replaced_while_a_server_is_silent_and_all_goes_on_after_it(n
         finally:
             for one in stopped:
                 one.resume()
-        resumed = time.time()
-        wait_until(lambda: all(has_sign(product, one, resumed) for one in before), 90)
+        resumed = now()
+        wait_until(lambda: heard_of(product, resumed) >= {"tick", *jobs.QUEUES_OF}, 90)
         assert product.answers()
         assert product.status.processes == before
         assert replacements(product.config) == []

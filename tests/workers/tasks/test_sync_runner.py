@@ -6,6 +6,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from exhibit.files.blobs import FolderBlobStore
+from exhibit.sentences import Sentence
+from registry.db.steps import BROKE_OFF
 from registry.models import Picture
 from tests.assets.rows import bring, claimed_slice, owner, photograph
 from workers.tasks.sync_runner import SyncRunner
@@ -33,7 +35,8 @@ def test_rows_of_a_step_that_breaks_off_wait_again(inline: SyncRunner, waiting: 
     path.mkdir()  # an error that no step expects
     with pytest.raises(IsADirectoryError):
         inline.run_until_idle()
-    assert set(Picture.objects.values_list("state", "error")) == {("todo", "The step broke off: IsADirectoryError.")}
+    broke_off = str(Sentence(BROKE_OFF, what="IsADirectoryError"))
+    assert set(Picture.objects.values_list("state", "error")) == {("todo", broke_off)}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,5 +1,6 @@
 """What the tick hands out: no owner waits behind all files of another, no step behind all rows of another."""
 
+import errno
 import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from redis import Redis
 
 from exhibit.clock import now
 from exhibit.digests import Digest
+from exhibit.machine import SENTENCES
 from registry import jobs
 from registry.cases.decisions import confirm
 from registry.events import events, mail_choices
@@ -99,7 +101,7 @@ def test_a_head_that_cannot_be_written_ends_no_tick(inline: SyncRunner, caplog: 
     with no_file_may_grow():
         tick(services)
     assert (LogCheckpoint.objects.count(), signed) == (1, 1)
-    assert "A limit of this process forbids files of this size." in caplog.text
+    assert SENTENCES[errno.EFBIG] in caplog.text
     tick(services)
     assert LogCheckpoint.objects.count() == 2
 
