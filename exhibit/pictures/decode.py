@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from exhibit.errors import UnreadablePictureError
 from exhibit.helper import Helper, HelperDiedError, Told
 from exhibit.sentences import Sentence
-from exhibit.types import PictureInfo
+from exhibit.types import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS, PictureInfo
 
 helper = Helper("exhibit.pictures.picture_helper")
 _SLACK = 96 * 1024 * 1024
@@ -29,8 +29,8 @@ _DEATHS = {
 class Limits:
     """What a picture may cost."""
 
-    max_bytes: int = 30 * 1024 * 1024  # of the file
-    max_pixels: int = 120_000_000
+    max_bytes: int = MAX_PICTURE_BYTES  # of the file
+    max_pixels: int = MAX_PICTURE_PIXELS
     """Width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third for AVIF."""
     max_side: int = 30_000  # pixels of the longer side
     max_frames: int = 32  # of an animation that are looked through for one that shows something
