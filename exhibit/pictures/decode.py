@@ -1,8 +1,8 @@
-"""Turning bytes that strangers sent into pixels: what every room calls, and no room does by other means.
+"""Decoding of untrusted picture files into pixels; nothing else in Exhibit opens them.
 
-The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked
-before anything large is decoded (``pictures.picture_file``). Memory and processor time of the child have limits of
-their own, so that what a decoder does nevertheless ends with a refusal of that one picture.
+The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked before
+anything large is decoded (``pictures.picture_file``). The child's memory and processor time are limited as well, so
+that whatever a decoder does ends with the refusal of that one picture.
 """
 
 from dataclasses import asdict, dataclass
