@@ -11,7 +11,7 @@ from exhibit.pictures import decode, picture_file
 from exhibit.pictures.decode import Limits
 from indexer.picture import features
 from tests.assets.badfiles import photo, saved
-from tests.assets.profiles import DISPLAY_P3, lab, rgb_profile, shuffle, srgb_curve, table_profile, undone
+from tests.assets.profiles import DISPLAY_P3, rgb_profile, srgb_curve
 
 SIZES, EACH = (640, 800, 1200, 1600, 2400), 12
 TURNS = 30
@@ -50,8 +50,6 @@ def _by_profile() -> list[Row]:
         "none": b"",
         "sRGB": rgb_profile(srgb_curve()),
         "Display P3": rgb_profile(srgb_curve(), DISPLAY_P3),
-        "shuffled levels": rgb_profile(undone(shuffle())),
-        "a table": table_profile(b"RGB ", lab, 33),
     }
     rows: list[Row] = []
     for width, height in ((640, 480), (1152, 864), (1632, 1224)):

@@ -31,6 +31,12 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Fields of HTTP in their order, several of one name apart."""
 
 
+MAX_PICTURE_BYTES = 30 << 20
+"""Bytes of a picture's file, unless an installation sets another limit."""
+MAX_PICTURE_PIXELS = 120_000_000
+"""Width times height of a picture, unless an installation sets another limit."""
+
+
 class Metric(StrEnum):
     """How two vectors of a space are compared."""
 

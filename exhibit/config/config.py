@@ -17,13 +17,13 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig, Kinds, read_anchors
 from exhibit.config.values import setting
 from exhibit.errors import ConfigError
+from exhibit.types import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS
 
 __all__ = ["FILE_NAME", "AnchorConfig", "Config", "bare_config", "environment_name", "made_data_dir", "read_config"]
 
 FILE_NAME = "exhibit.toml"
 
 _GIB = 1024**3
-_MIB = 1024**2
 _PREFIX = "EXHIBIT_"
 _HINT = "docs/operator.md says how settings are written; `make reference` lists them all."
 _OTHER_NAMES = {"data_dir": "EXHIBIT_DATA", "database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
@@ -184,8 +184,8 @@ class Config:
     flood_floor: int = setting(30, values.whole_number(1, 1_000_000))
     flood_factor: int = setting(3, values.whole_number(1, 1_000))
     disk_floor_bytes: int = setting(2 * _GIB, values.whole_number(0))
-    max_picture_bytes: int = setting(30 * _MIB, values.whole_number(1))
-    max_picture_pixels: int = setting(120_000_000, values.whole_number(1))
+    max_picture_bytes: int = setting(MAX_PICTURE_BYTES, values.whole_number(1))
+    max_picture_pixels: int = setting(MAX_PICTURE_PIXELS, values.whole_number(1))
     capture_browser: str = setting("", values.text)
     recapture_days: int = setting(7, values.whole_number(0, 3_650))
     anchors: tuple[AnchorConfig, ...] = ()

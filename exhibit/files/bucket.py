@@ -38,7 +38,10 @@ _OF_CLIENT = {"allow_http", "allow_invalid_certificates", "proxy_url", "proxy_ex
 """What is told to the HTTP client: of what the file says, or the environment, such as ``AWS_ALLOW_HTTP``."""
 _RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=15)}
 SILENT = Sentence("The bucket doesn't answer.")
-_UNCONDITIONAL = Sentence("The store of the bucket knows no conditional writes.")
+UNCONDITIONAL = Sentence("The store of the bucket knows no conditional writes.")
+OF_ANOTHER = Sentence("The bucket belongs to another installation of Exhibit.")
+GONE = Sentence("The bucket isn't there, or isn't the one that it was.")
+FULL = Sentence("The bucket is full, or its quota is used up.")
 LONG = 3.0
 """Seconds from which on an answer that doesn't come was waited for long."""
 _SEE = "See docs/machines.md, bytes in a bucket."
@@ -73,7 +76,7 @@ class Bucket:
             raise _gone()
         if owner not in {None, self._owner}:
             raise StorageError(
-                Sentence("The bucket belongs to another installation of Exhibit."),
+                OF_ANOTHER,
                 hint=f"Name another bucket or prefix. If that one is gone for good, remove the object {MARKER} there.",
             )
         return owner is not None
@@ -172,7 +175,7 @@ class Bucket:
         with suppress(AlreadyExistsError):
             with self.told():
                 obstore.put(self._objects, MARKER, self._owner.encode(), mode="create", use_multipart=False)
-            raise StorageError(_UNCONDITIONAL, hint=_SEE)
+            raise StorageError(UNCONDITIONAL, hint=_SEE)
 
     @contextmanager
     def told(self) -> Iterator[None]:
@@ -345,7 +348,7 @@ def _owner_of(objects: ObjectStore) -> str | None:
 
 
 def _gone() -> StorageError:
-    return StorageError(Sentence("The bucket isn't there, or isn't the one that it was."), hint=_SEE)
+    return StorageError(GONE, hint=_SEE)
 
 
 def _said(error: Exception) -> Sentence:
@@ -353,13 +356,13 @@ def _said(error: Exception) -> Sentence:
     text = str(error)
     code = found[1] if (found := _CODE.search(text)) else type(error).__name__.removesuffix("Error")
     if _FULL.search(code) or " 507 " in text or " 413 " in text:
-        return Sentence("The bucket is full, or its quota is used up.")
+        return FULL
     if "169.254.169.254" in text or "metadata.google" in text:
         return Sentence("There are no keys for the bucket.")
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
         return Sentence("The bucket refuses these keys: %(code)s.", code=code)
     if isinstance(error, exceptions.NotSupportedError) or code == "NotImplemented":
-        return _UNCONDITIONAL
+        return UNCONDITIONAL
     if found is None or code in {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}:
         return SILENT
     return Sentence("The bucket refuses: %(code)s.", code=code)

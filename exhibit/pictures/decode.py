@@ -1,8 +1,8 @@
-"""Turning bytes that strangers sent into pixels: what every room calls, and no room does by other means.
+"""Decoding of untrusted picture files into pixels; nothing else in Exhibit opens them.
 
-The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked
-before anything large is decoded (``pictures.picture_file``). Memory and processor time of the child have limits of
-their own, so that what a decoder does nevertheless ends with a refusal of that one picture.
+The bytes are opened and decoded in a child process (``pictures.picture_helper``), within limits that are checked before
+anything large is decoded (``pictures.picture_file``). The child's memory and processor time are limited as well, so
+that whatever a decoder does ends with the refusal of that one picture.
 """
 
 from dataclasses import asdict, dataclass
@@ -13,31 +13,25 @@ from numpy.typing import NDArray
 from exhibit.errors import UnreadablePictureError
 from exhibit.helper import Helper, HelperDiedError, Told
 from exhibit.sentences import Sentence
-from exhibit.types import PictureInfo
+from exhibit.types import MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS, PictureInfo
 
 helper = Helper("exhibit.pictures.picture_helper")
 _SLACK = 96 * 1024 * 1024
 _BYTES_A_PIXEL = 8.5
-_DEATHS = {
-    "time": ("too-slow", "The picture takes longer than {seconds:g} s to decode."),
-    "memory": ("too-many-pixels", Sentence("The picture has too many pixels.")),
-    "crash": ("broken", Sentence("The picture is damaged.")),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a picture may cost."""
 
-    max_bytes: int = 30 * 1024 * 1024  # of the file
-    max_pixels: int = 120_000_000
+    max_bytes: int = MAX_PICTURE_BYTES  # of the file
+    max_pixels: int = MAX_PICTURE_PIXELS
     """Width times height; two thirds of it for a progressive JPEG, half for WebP, GIF and TIFF, a third for AVIF."""
     max_side: int = 30_000  # pixels of the longer side
-    max_frames: int = 32  # of an animation that are looked through for one that shows something
+    max_frames: int = 32  # of an animation, searched for one that isn't of a single colour, and pages of a TIFF
     seconds: float = 10.0  # of processor time, for opening and decoding
     profiles: bool = True
-    """Whether colours are those that a profile or gamma in the file gives, as people see them, or levels as stored."""
-    exact: bool = False  # whether every profile is followed exactly, which takes long where it is a table
+    """Whether levels are converted to sRGB by the file's profile, as people see them, or stay as they are stored."""
     dark: bool = False  # whether transparent pictures stand on black instead of white
 
 
@@ -83,8 +77,18 @@ def asked(what: str, data: bytes, limits: Limits, **more: object) -> Told:
     try:
         told, pixels = helper.ask(question, data, seconds=limits.seconds, memory=memory)
     except HelperDiedError as died:
-        reason, sentence = _DEATHS[died.reason]
-        raise UnreadablePictureError(sentence.format(seconds=limits.seconds), reason=reason) from died
+        raise _refusal(died.reason, limits) from died
     if "reason" in told:
         raise UnreadablePictureError(told["sentence"], reason=told["reason"], hint=told["hint"])
     return told, pixels
+
+
+def _refusal(reason: str, limits: Limits) -> UnreadablePictureError:
+    """Return the refusal of a picture of which the helper died."""
+    if reason == "time":
+        seconds = f"{limits.seconds:g}"
+        sentence = Sentence("The picture takes longer than %(seconds)s s to decode.", seconds=seconds)
+        return UnreadablePictureError(sentence, reason="too-slow")
+    if reason == "memory":
+        return UnreadablePictureError(Sentence("The picture has too many pixels."), reason="too-many-pixels")
+    return UnreadablePictureError(Sentence("The picture is damaged."), reason="broken")

@@ -101,7 +101,7 @@ def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
 
 def read_here(data: bytes, limits: Limits) -> FileMetadata:
     """Read the same in the child process that opens pictures; raises ``UnreadablePictureError``."""
-    with opened(data, limits) as (picture, _stream):
+    with opened(data, limits) as picture:
         return _merged([*_readings(collect_blocks(picture, data))])
 
 

@@ -64,7 +64,6 @@ def _items(picture: Image.Image, blocks: Blocks) -> None:
         block = picture.info.get(name)
         if isinstance(block, bytes) and block:
             found.append(_without_head(block) if name == "exif" else block)
-    blocks.damaged += getattr(picture.fp, "unread_blocks", ())  # type: ignore[attr-defined] # see pictures.tolerance
 
 
 def _jpeg(picture: Image.Image, blocks: Blocks) -> None:

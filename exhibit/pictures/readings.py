@@ -16,6 +16,8 @@ from exhibit.comparison.similarity import Grey, blurred, laid_on, windows
 from exhibit.pictures.decode import Limits, decode
 
 IN_DOUBT = "to programs that handle duplicate, misplaced or corrupt parts of it differently ({})"
+WITHOUT_PROFILE = "to programs that ignore its colour profile"
+ON_DARK_PAGE = "on a dark page, where another ground shows through"
 AT_LEAST = 512
 """Pixels of the longer side that are left when a file is decoded."""
 SHOWS_SOMETHING, ALIKE = 0.05, 0.5
@@ -45,9 +47,8 @@ def other_readings(data: bytes, limits: Limits) -> Iterator[Reading]:
         yield Reading(IN_DOUBT.format(odd))
     shown = decode(data, limits, at_least=AT_LEAST)
     for reading, read in (
-        (Reading("to programs that pass over what it says of its colours"), replace(limits, profiles=False)),
-        (Reading("to programs that follow its colour profile exactly"), replace(limits, exact=True)),
-        (Reading("on a dark page, where another ground shows through", usual=True), replace(limits, dark=True)),
+        (Reading(WITHOUT_PROFILE), replace(limits, profiles=False)),
+        (Reading(ON_DARK_PAGE, usual=True), replace(limits, dark=True)),
     ):
         other = decode(data, read, at_least=AT_LEAST)
         if not np.array_equal(other.pixels, shown.pixels):

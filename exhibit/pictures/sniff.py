@@ -9,10 +9,7 @@ RAW_PHOTOGRAPH = "a raw photograph"
 _RAW = (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
 """Of Fujifilm, Olympus, Panasonic and Leica, Sigma, and Minolta; most others are TIFFs (``pictures.tiff_pages``)."""
 _MAGICS = (
-    *(
-        (magic, RAW_PHOTOGRAPH)
-        for magic in (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"IIU\0", b"MMOR", b"FOVb", b"\0MRM")
-    ),
+    *((magic, RAW_PHOTOGRAPH) for magic in _RAW),
     (b"%PDF-", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"\x1f\x8b", "a gzip file"),

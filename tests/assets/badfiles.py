@@ -94,7 +94,7 @@ def _grey16() -> bytes:
 
 def _text_bomb() -> bytes:
     text = (b"zTXt", b"Comment\x00\x00" + zlib.compress(b"\x00" * 60_000_000, 9))
-    return png(png_header(1, 1), text, (b"IDAT", zlib.compress(b"\x00\x00")), (b"IEND", b""))
+    return png(png_header(1, 1), text, (b"IDAT", zlib.compress(b"\x00\x63")), (b"IEND", b""))
 
 
 def _pixel_bomb() -> bytes:
@@ -134,12 +134,13 @@ BAD_FILES = (
     BadFile("video.jpg", lambda: _MP4, "not-a-picture"),
     BadFile("drawing.svg", lambda: _SVG, "not-a-picture"),
     BadFile("cut_at_a_third.jpg", lambda: _cut(0.33), None),
-    BadFile("cut_in_the_first_rows.jpg", lambda: _cut(0.06), "truncated"),
+    BadFile("cut_in_the_first_rows.jpg", lambda: _cut(0.06), None),
+    BadFile("cut_before_the_first_row.jpg", lambda: _cut(0.03), "truncated"),
     BadFile("cut_tail.jpg", lambda: _cut(0.95), None),
     BadFile("only_the_start.jpg", lambda: b"\xff\xd8\xff\xe0", "broken"),
     BadFile("flipped_bits.png", _flipped_bits, "broken"),
     BadFile("pixel_bomb.png", _pixel_bomb, "too-many-pixels"),
-    BadFile("pixel_bomb.ico", lambda: _icon_bomb(_pixel_bomb()), "too-long-side"),
+    BadFile("pixel_bomb.ico", lambda: _icon_bomb(_pixel_bomb()), "too-many-pixels"),
     BadFile("large_pixel_bomb.ico", lambda: _icon_bomb(_large()), "too-many-pixels"),
     BadFile("bitmap_bomb.ico", lambda: _icon_bomb(_dib_bomb()), "too-many-pixels"),
     BadFile("text_bomb.png", _text_bomb, None),

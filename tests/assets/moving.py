@@ -9,12 +9,12 @@ from tests.assets.bundles import found_bytes, registered_bytes
 
 
 def moving(seed: int) -> bytes:
-    """A copy as ``bundles.found_bytes`` makes it, in a GIF that shows it for a second behind a title card of 20 ms."""
+    """Return a copy like that of ``bundles.found_bytes`` as the first frame of a GIF, before a title card."""
     shown = Image.open(BytesIO(registered_bytes(seed))).convert("RGB")
     half = ImageOps.mirror(shown.resize((shown.width // 2, shown.height // 2), Image.Resampling.BILINEAR))
     card = Image.linear_gradient("L").resize(half.size).convert("RGB")
     out = BytesIO()
-    card.save(out, "GIF", save_all=True, append_images=[half], duration=[20, 1000], loop=0)
+    half.save(out, "GIF", save_all=True, append_images=[card], duration=500, loop=0)
     return out.getvalue()
 
 

@@ -1,7 +1,6 @@
-"""ICC profiles (ICC.1:2022) made on the spot: usual ones, and some that no camera makes."""
+"""ICC profiles (ICC.1:2022) made on the spot."""
 
 import struct
-import zlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,29 +9,14 @@ from numpy.typing import NDArray
 SRGB = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7142))
 DISPLAY_P3 = ((0.5151, 0.2412, -0.0011), (0.2919, 0.6922, 0.0419), (0.1572, 0.0666, 0.7841))
 ADOBE_RGB = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446))
-SWAPPED = (SRGB[2], SRGB[0], SRGB[1])
-"""Red, green and blue as XYZ relative to D50: of usual profiles, and of one whose channels mean others."""
+"""Red, green and blue as XYZ relative to D50."""
 _WHITE = (0.9642, 1.0, 0.8249)
-_BANDS = 16
 
 
 def srgb_curve() -> NDArray[np.float64]:
     """Light by level, 0 to 1, as sRGB has it (IEC 61966-2-1)."""
     level = np.arange(256) / 255
     return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
-
-
-def shuffle(seed: int = 5) -> NDArray[np.uint8]:
-    """Levels in sixteen bands that have changed places: a level's place holds what is stored instead of it."""
-    bands = np.random.default_rng(seed).permutation(_BANDS)
-    return (bands[:, None] * (256 // _BANDS) + np.arange(256 // _BANDS)).ravel().astype(np.uint8)
-
-
-def undone(stored: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The curve by which levels that are stored instead of others look like these."""
-    curve = np.empty(256)
-    curve[stored] = srgb_curve()
-    return curve
 
 
 def rgb_profile(
@@ -77,37 +61,6 @@ def inks(levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same of cyan, magenta, yellow and black on a yellowish paper."""
     seen = (1 - levels[:, :3]) * (1 - 0.9 * levels[:, 3:]) * np.array([0.98, 0.95, 0.85])
     return lab(seen)
-
-
-def merged(first: bytes, second: bytes, *names: bytes) -> bytes:
-    """A profile with what the second one has besides: its first table under other names, if any are given."""
-    one, other = _tags_of(first), _tags_of(second)
-    more = dict.fromkeys(names, other[b"A2B0"]) if names else other
-    return _profile(first[16:20], first[20:24], {**more, **one}, 4 if names else 2)
-
-
-def _tags_of(profile: bytes) -> dict[bytes, bytes]:
-    found = {}
-    for number in range(int.from_bytes(profile[128:132])):
-        name, place, size = struct.unpack_from(">4sII", profile, 132 + 12 * number)
-        found[name] = profile[place : place + size]
-    return found
-
-
-def png_with(data: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG with chunks behind its header."""
-    made = [struct.pack(">I", len(b)) + n + b + struct.pack(">I", zlib.crc32(n + b)) for n, b in chunks]
-    return data[:33] + b"".join(made) + data[33:]
-
-
-def gamma_chunk(gamma: float) -> tuple[bytes, bytes]:
-    """``gAMA`` of a PNG."""
-    return b"gAMA", struct.pack(">I", round(gamma * 100_000))
-
-
-def primaries_chunk(*xy: float) -> tuple[bytes, bytes]:
-    """``cHRM`` of a PNG: white, red, green and blue, x and y each."""
-    return b"cHRM", struct.pack(">8I", *(round(one * 100_000) for one in xy))
 
 
 def _curve(curve: float | NDArray[np.float64]) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.assets.profiles import lab, rgb_profile, srgb_curve, table_profile
+from tests.assets.profiles import rgb_profile, srgb_curve
 
 Levels = NDArray[np.uint8]
 
@@ -18,21 +18,6 @@ def by_colours(shown: Image.Image, stored: Image.Image, kind: str = "PNG") -> by
     levels = (_grey(stored) & 0xF0) | (_grey(shown) >> 4)
     curve = srgb_curve()[(np.arange(256) & 15) * 17]
     return _saved(np.repeat(levels[..., None], 3, 2), kind, lossless=True, icc_profile=rgb_profile(curve))
-
-
-def by_exactness(quick: Image.Image, exact: Image.Image) -> bytes:
-    """A profile whose table is black in a few nodes, where every second node is passed over in a hurry."""
-    nodes, begin = 65, 29
-
-    def lab_of(grid: NDArray[np.float64]) -> NDArray[np.float64]:
-        places = np.rint(grid * (nodes - 1)).astype(int)
-        narrow = ((places == begin) | (places == begin + 2)).all(axis=1)
-        return lab(np.where(narrow[:, None], 0.0, grid))
-
-    coarse, fine = (_grey(one) > np.median(_grey(one)) for one in (quick, exact))
-    levels = np.rint((begin - 1 + 2 * coarse + fine) * 255 / (nodes - 1)).astype(np.uint8)
-    profile = table_profile(b"RGB ", lab_of, nodes)
-    return _saved(np.repeat(levels[..., None], 3, 2), "WEBP", lossless=True, icc_profile=profile)
 
 
 def by_ground(white: Image.Image, black: Image.Image) -> bytes:

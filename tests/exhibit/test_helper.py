@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exhibit.errors import UnreadablePictureError
+from exhibit.machine import SENTENCES
 from exhibit.pictures.decode import Limits, decode, helper
 from exhibit.pictures.picture_file import FORMATS
 from tests import CHECKOUT
@@ -56,7 +58,7 @@ def test_memory_that_does_not_hold_a_good_picture_is_no_fault_of_the_picture(mos
     assert 1_000 < picture.stat().st_size < 200_000
     line = [sys.executable, "-B", "-c", _LIMITED, str(picture), str(most)]
     told = subprocess.run(line, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
-    assert told.split(maxsplit=1) == ["ServiceMissingError", "A limit of this process forbids files of this size.\n"]
+    assert told.split(maxsplit=1) == ["ServiceMissingError", f"{SENTENCES[errno.EFBIG]}\n"]
 
 
 @pytest.mark.long

@@ -23,7 +23,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ServiceMissingError
 from exhibit.files.blobs import FolderBlobStore
-from exhibit.machine import has_ended, machine_fault, stat_fields, this_process
+from exhibit.machine import DATABASE_FULL, SENTENCES, has_ended, machine_fault, stat_fields, this_process
 from exhibit.network.guard import Guard
 from registry import jobs
 from registry.db import running, steps
@@ -160,6 +160,7 @@ def test_the_crawlers_own_full_disk_is_told_by_the_child(
         "registry.crawls.child.subprocess", subprocess
     )  # a fork has the limits of whom it is forked from
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # Python would keep a module that it compiled in part
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # as would this process
     settle(inline, allowed_networks=(LOOPBACK,))
     watch(owner("studio"), shop.url())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -186,7 +187,7 @@ def test_a_crawl_without_a_network_waits_and_refuses_no_address(
         patch.setattr("exhibit.network.guard.socket.getaddrinfo", away)
         inline.run_until_idle()
     assert [(one.state, one.attempts) for one in CrawlSlice.objects.all()] == [("todo", 0)]
-    assert (held_up(), Refusal.objects.count()) == ({"slice": "This machine reaches no network."}, 0)
+    assert (held_up(), Refusal.objects.count()) == ({"slice": SENTENCES[errno.ENETDOWN]}, 0)
     CrawlSlice.objects.update(not_before=None)
     monkeypatch.setattr(Guard, "check_network", lambda _: None)
     inline.run_until_idle()
@@ -200,10 +201,10 @@ def test_what_is_no_fault_of_the_machine_is_told_apart() -> None:
     assert machine_fault(ConnectionRefusedError(errno.ECONNREFUSED, "")) == ""
     assert machine_fault(PermissionError(errno.EACCES, "a firewall's")) == ""
     assert machine_fault(psycopg.errors.DeadlockDetected()) == ""
-    assert machine_fault(psycopg.errors.DiskFull()) == "The database can't write: its disk is full or fails."
+    assert machine_fault(psycopg.errors.DiskFull()) == DATABASE_FULL
     wrapped = ServiceMissingError("The index can't be written.")
     wrapped.__cause__ = OSError(errno.EROFS, "", "manifest")
-    assert machine_fault(wrapped) == "The disk is read-only."
+    assert machine_fault(wrapped) == SENTENCES[errno.EROFS]
 
 
 def _by_django(error: Exception) -> Exception:

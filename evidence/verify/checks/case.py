@@ -708,7 +708,7 @@ def _more_pixels(pictures: Pictures, transform: Floats) -> Iterator[str]:
 def _broken_off(pictures: Pictures, seen: Sequence[DecodedPicture]) -> Iterator[str]:
     for picture, shown in zip(pictures, seen, strict=True):
         if shown.info.incomplete:
-            yield f"{picture.file} breaks off or is damaged; what is missing counts as white"
+            yield f"{picture.file} breaks off or is damaged; the missing part counts as blank"
         elif picture.incomplete:
             yield f"{picture.file} is said to break off, and is whole"
 

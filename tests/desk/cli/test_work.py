@@ -15,8 +15,8 @@ from registry.models import Owner
 from tests.assets.command_line import Terminal
 from tests.assets.flooded import found_on_sites, stranger, with_floor
 from tests.assets.metadata_files import dataset, with_iptc_of
-from tests.assets.odd_pictures import RAW_PHOTOGRAPHS
 from tests.assets.rows import jpeg, photograph, register
+from tests.assets.tiffs import RAW_PHOTOGRAPHS
 from workers.tasks.sync_runner import SyncRunner
 
 

@@ -36,6 +36,7 @@ from exhibit.entries import EntryType, canonical
 from exhibit.network.addresses import host_of
 from exhibit.network.http import ConnectionFacts
 from exhibit.pictures.decode import decode
+from exhibit.pictures.readings import WITHOUT_PROFILE
 from exhibit.types import Matrix, Piece, Verification
 from registry.bundles.sentences import words_of
 from tests.assets.bundles import (
@@ -755,7 +756,7 @@ KINDS: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "a found picture that is another one without its profile": (
         also(seen(by_colours(textured(1), textured(9))), compared(STILL)),
-        {"match:01": "not checked", "says:match:01": "pass over what it says of its colours"},
+        {"match:01": "not checked", "says:match:01": WITHOUT_PROFILE},
     ),
     "a registered picture that is another one without its profile": (
         also(of_work(by_colours(textured(1), textured(9))), compared()),

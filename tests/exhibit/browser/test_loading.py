@@ -7,6 +7,7 @@ from exhibit.browser.program import find_browser
 pytest.importorskip("playwright", reason="the optional part capture isn't installed")
 if find_browser("").path is None:
     pytest.skip(find_browser("").sentence, allow_module_level=True)
+from evidence.capture.browser.traffic import TOO_SLOW
 from tests.assets.browser_captures import (
     capturer_with,
     record,
@@ -27,5 +28,5 @@ def _slow_page(site: Site) -> None:
     captured = visit(slow, site)
     slow.close()
     assert captured.outcome == "unreachable"
-    assert "The server gave no whole answer in time." in captured.sentence
+    assert TOO_SLOW in captured.sentence
     assert [one["reason"] for one in record(captured)["failures"]] == ["too-slow"]

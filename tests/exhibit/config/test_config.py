@@ -77,9 +77,9 @@ def test_the_largest_numbers_that_are_accepted_can_be_logged(tmp_path: Path) -> 
 
 
 def test_an_unknown_name_stops_with_the_name_that_was_meant(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"EXHIBIT_WORKER isn't a setting\. Did you mean EXHIBIT_WORKERS\?"):
+    with pytest.raises(ConfigError, match="EXHIBIT_WORKERS"):
         loaded(tmp_path, EXHIBIT_WORKER="3")
-    with pytest.raises(ConfigError, match=r"retention in .*Did you mean retention_days\?"):
+    with pytest.raises(ConfigError, match="retention_days"):
         loaded(tmp_path, "retention = 3")
     with pytest.raises(ConfigError, match="data_dir"):
         loaded(tmp_path, 'data_dir = "/elsewhere"')

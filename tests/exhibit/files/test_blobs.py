@@ -1,5 +1,6 @@
 """What every blob store keeps to."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError
 from exhibit.files.blobs import BlobStore, FolderBlobStore, blob_store
 from exhibit.files.bucket import Bucket
-from exhibit.machine import machine_fault
+from exhibit.machine import SENTENCES, machine_fault
 from tests import CHECKOUT
 from tests.assets.swift_server import bucket_on
 
@@ -275,7 +276,7 @@ def test_a_folder_that_is_gone_is_the_machines_fault_and_is_not_made_again(tmp_p
         for ask in asked:
             with pytest.raises(OSError, match="file handle") as gone:
                 ask()
-            assert machine_fault(gone.value) == "The disk can't be read or written."
+            assert machine_fault(gone.value) == SENTENCES[errno.ESTALE]
     assert list(store.root.iterdir()) == []
     store.root.rmdir()
     (tmp_path / "unmounted").rename(store.root)

@@ -17,7 +17,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, StorageError
 from exhibit.files.blobs import BlobStore, _unchanged
-from exhibit.files.bucket import Bucket, NamedObjects, open_store
+from exhibit.files.bucket import FULL, GONE, OF_ANOTHER, UNCONDITIONAL, Bucket, NamedObjects, open_store
 from exhibit.machine import machine_fault
 from tests import CHECKOUT
 from tests.assets.relay import relay_to
@@ -65,7 +65,7 @@ def test_what_else_lies_in_the_bucket_is_not_listed(bucket: Bucket) -> None:
 def test_a_store_that_overwrites_what_is_to_be_new_is_refused(s3: S3, tmp_path: Path) -> None:
     bucket = bucket_on(s3, tmp_path, endpoint=f"http://127.0.0.1:{s3.heedless_port}")
     for _ in range(2):
-        assert said(lambda: bucket.objects) == "The store of the bucket knows no conditional writes."
+        assert said(lambda: bucket.objects) == UNCONDITIONAL
 
 
 def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
@@ -80,7 +80,7 @@ def test_a_bucket_belongs_to_the_installation_that_came_first(s3: S3, tmp_path: 
         partial(BlobStore(other, "blobs").put, b"theirs"),
         partial(BlobStore(other, "blobs").get, digest),
     ):
-        assert said(ask) == "The bucket belongs to another installation of Exhibit."
+        assert said(ask) == OF_ANOTHER
     assert list((tmp_path / "other").glob("*.made")) == []
     ours = bucket_on(s3, tmp_path / "other", name=name)
     assert list(BlobStore(ours, "blobs")) == [digest]
@@ -90,7 +90,7 @@ def test_a_bucket_that_is_not_there_is_no_picture_s_fault(s3: S3, tmp_path: Path
     store = BlobStore(bucket_on(s3, tmp_path, name="never-made"), "blobs")
     asked: list[Callable[[], object]] = [partial(store.get, ABSENT), partial(store.put, BYTES), partial(list, store)]
     for ask in asked:
-        assert said(ask) == "The bucket isn't there, or isn't the one that it was."
+        assert said(ask) == GONE
 
 
 def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: Path, bucket: Bucket) -> None:
@@ -102,7 +102,7 @@ def test_a_bucket_that_has_gone_is_not_taken_for_an_empty_one(s3: S3, tmp_path: 
         asked: list[Callable[[], object]] = [partial(again.get, digest), partial(again.size, digest)]
         asked += [partial(again.remove, digest), partial(again.__contains__, digest), partial(list, again)]
         for ask in asked:
-            assert said(ask) == "The bucket isn't there, or isn't the one that it was."
+            assert said(ask) == GONE
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_keys_and_endpoint_are_taken_from_the_environment(
 def test_a_bucket_that_is_full_says_so_and_takes_bytes_again_when_there_is_room(s3: S3, tmp_path: Path) -> None:
     s3.make_bucket("full", **{"X-Container-Meta-Quota-Bytes": "2000"})
     store = BlobStore(bucket_on(s3, tmp_path, name="full"), "blobs")
-    assert said(partial(store.put, BYTES)) == "The bucket is full, or its quota is used up."
+    assert said(partial(store.put, BYTES)) == FULL
     s3.ask("POST", "/full", **{"X-Container-Meta-Quota-Bytes": "200000"})
     assert store.get(store.put(BYTES)) == BYTES
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from exhibit.errors import UnreadablePictureError
-from exhibit.pictures import picture_file, tolerance
+from exhibit.pictures import picture_file
 from exhibit.pictures.decode import Limits, decode, inspect
 from tests.assets.badfiles import (
     BAD_FILES,
@@ -20,7 +20,6 @@ from tests.assets.badfiles import (
     saved,
     with_orientation,
 )
-from tests.assets.odd_pictures import again, hidden_default
 
 PHOTO = np.asarray(photo())
 
@@ -31,8 +30,9 @@ def test_an_icon_is_refused_before_any_of_its_pixels_is_decoded(monkeypatch: pyt
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decoded)
     for name in ("pixel_bomb.ico", "large_pixel_bomb.ico", "bitmap_bomb.ico"):
-        with pytest.raises(UnreadablePictureError, match=r"pixels|side"):
+        with pytest.raises(UnreadablePictureError) as refused:
             picture_file.decode(next(bad for bad in BAD_FILES if bad.name == name).make(), Limits())
+        assert refused.value.reason == "too-many-pixels"
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,6 @@ def test_the_first_frame_with_content_is_taken() -> None:
     assert difference(picture.pixels, PHOTO) < 20
 
 
-def test_an_animation_behind_a_still_picture_that_cant_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tolerance._PngChunks, "_FIRST_COUNTS", frozenset())  # then Pillow sees the still picture alone
-    with pytest.raises(UnreadablePictureError, match="animation is damaged") as refused:
-        picture_file.decode(again(hidden_default(), b"acTL"), Limits())
-    assert refused.value.reason == "broken"
-
-
 def test_damage_behind_a_good_frame_takes_nothing_from_it() -> None:
     data = blank_then_photo()
     assert decode(data[: len(data) // 2]).pixels.shape == (64, 96, 3)
@@ -84,19 +77,6 @@ def test_formats_that_need_more_memory_may_have_fewer_pixels() -> None:
         with pytest.raises(UnreadablePictureError) as refused:
             inspect(saved(photo(100, 100), kind, progressive=True), limits)
         assert refused.value.reason == "too-many-pixels"
-
-
-def test_a_png_that_breaks_off_is_what_there_is_of_it_on_white_and_none_without_a_row() -> None:
-    whole = saved(photo(), "PNG")
-    assert decode(whole[:-12]).info.incomplete is False
-    half = decode(whole[: len(whole) // 2])
-    assert half.info.incomplete
-    assert np.array_equal(half.pixels[:20], PHOTO[:20])
-    assert (half.pixels[-10:] == 255).all()
-    assert inspect(whole).incomplete is None
-    with pytest.raises(UnreadablePictureError) as refused:
-        decode(whole[:60])
-    assert refused.value.reason == "truncated"
 
 
 def test_decoding_leaves_no_warning_and_no_filter_behind() -> None:

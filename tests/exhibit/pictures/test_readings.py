@@ -6,12 +6,10 @@ import pytest
 from PIL import Image, features
 
 from exhibit.pictures.decode import Limits
-from exhibit.pictures.readings import IN_DOUBT, other_readings
-from tests.assets.odd_pictures import keyed
+from exhibit.pictures.readings import IN_DOUBT, ON_DARK_PAGE, WITHOUT_PROFILE, other_readings
 from tests.assets.profiles import ADOBE_RGB, DISPLAY_P3, inks, rgb_profile, table_profile
 from tests.assets.read_otherwise import (
     by_colours,
-    by_exactness,
     by_ground,
     with_chunk_again,
     with_misnumbered_profile,
@@ -42,17 +40,13 @@ def emblem() -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_what_shows_one_picture_by_its_profile_and_another_without_is_told(kind: str) -> None:
-    assert told(by_colours(ONE, OTHER, kind)) == ["to programs that pass over what it says of its colours"]
-
-
-def test_what_a_hasty_conversion_passes_over_is_told() -> None:
-    assert told(by_exactness(ONE, OTHER)) == ["to programs that follow its colour profile exactly"]
+    assert told(by_colours(ONE, OTHER, kind)) == [WITHOUT_PROFILE]
 
 
 def test_what_shows_another_picture_on_a_dark_page_is_told_as_usual() -> None:
     (reading,) = other_readings(by_ground(ONE, OTHER), Limits())
     assert reading.usual
-    assert "dark page" in reading.words
+    assert reading.words == ON_DARK_PAGE
 
 
 @pytest.mark.parametrize(
@@ -60,7 +54,7 @@ def test_what_shows_another_picture_on_a_dark_page_is_told_as_usual() -> None:
     [
         (with_chunk_again(encoded(ONE), b"gAMA", b"\0\0\xb1\x8f"), ""),
         (with_chunk_again(with_chunk_again(encoded(ONE), b"gAMA", b"\0\0\xb1\x8f"), b"gAMA", b"\0\1\0\0"), "gAMA"),
-        (with_chunk_again(keyed(8, 2, (9, 9, 9)), b"tRNS", bytes(6)), "tRNS"),
+        (with_chunk_again(saved(ONE, "PNG", transparency=(9, 9, 9)), b"tRNS", bytes(6)), "tRNS"),
         (with_chunk_again(encoded(ONE), b"tRNS", bytes(6), before=b"IEND"), "tRNS"),
         (with_chunk_again(encoded(ONE.quantize(8)), b"tRNS", b"\0", before=b"PLTE"), "PLTE"),
         (with_chunk_again(encoded(ONE), b"gAMA", b"\0\0\xb1\x8f").replace(b"gAMA\0\0\xb1", b"gAMA\0\1\xb1"), "gAMA"),

@@ -1,0 +1,112 @@
+"""Files that are cut off or have a wrong checksum, as downloads and disks leave them: what is there is read."""
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
+
+from exhibit.errors import UnreadablePictureError
+from exhibit.pictures import picture_file
+from exhibit.pictures.decode import Limits, decode, inspect
+from exhibit.pictures.metadata import read_metadata
+from tests.assets.badfiles import difference, photo, saved
+from tests.assets.profiles import DISPLAY_P3, rgb_profile, srgb_curve
+
+PICTURE = photo(240, 160)
+PIXELS = np.asarray(PICTURE)
+
+
+def _png_with_metadata() -> bytes:
+    texts = PngInfo()
+    texts.add_text("Author", "Ann Example")
+    texts.add_itxt("Title", "Waves")
+    texts.add_text("Comment", "compressed", zip=True)
+    exif = Image.Exif()
+    exif[0x013B] = "Ann Example"
+    profile = rgb_profile(srgb_curve(), DISPLAY_P3)
+    return saved(PICTURE, "PNG", pnginfo=texts, exif=exif, icc_profile=profile, dpi=(72, 72))
+
+
+def _chunks(data: bytes) -> list[tuple[str, int]]:
+    """Return the name of each chunk of a PNG, and where its checksum is."""
+    found, place = [], 8
+    while place < len(data):
+        (size,) = struct.unpack_from(">I", data, place)
+        found.append((str(data[place + 4 : place + 8], "ascii"), place + 8 + size))
+        place += 12 + size
+    return found
+
+
+SOUND = _png_with_metadata()
+CHECKSUMS = [(name, place) for name, place in _chunks(SOUND) if name != "IHDR"]
+
+
+@pytest.mark.parametrize(("name", "place"), CHECKSUMS, ids=[name for name, _place in CHECKSUMS])
+def test_a_png_with_a_wrong_checksum_is_read(name: str, place: int) -> None:
+    damaged = SOUND[:place] + bytes([SOUND[place] ^ 0xFF]) + SOUND[place + 1 :]
+    shown = decode(damaged)
+    assert np.array_equal(shown.pixels, decode(SOUND).pixels)
+    assert shown.info.incomplete == (name not in {"IDAT", "IEND"})
+    assert (inspect(damaged).width, inspect(damaged).height) == PICTURE.size
+    assert read_metadata(damaged, Limits()).author == "Ann Example"
+
+
+def test_the_png_has_a_chunk_of_each_kind_that_programs_write() -> None:
+    assert {name for name, _place in CHECKSUMS} >= {"iCCP", "tEXt", "iTXt", "zTXt", "pHYs", "eXIf", "IDAT", "IEND"}
+
+
+@pytest.mark.parametrize("share", [0.95, 0.6, 0.3])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"quality": 90}),
+        ("JPEG", {"quality": 90, "progressive": True}),
+        ("PNG", {}),
+        ("GIF", {"interlace": 0}),
+        ("BMP", {}),
+        ("TIFF", {}),
+    ],
+    ids=["JPEG", "progressive", "PNG", "GIF", "BMP", "TIFF"],
+)
+def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(kind: str, options: dict[str, object], share: float) -> None:
+    whole = saved(PICTURE, kind, **options)
+    cut = whole[: int(len(whole) * share)]
+    shown = decode(cut)
+    top = decode(whole).pixels[:30]
+    assert shown.pixels.shape == PIXELS.shape
+    if kind != "BMP":  # which starts at the bottom
+        assert difference(shown.pixels[:30], top) < 16  # the first scans of a progressive JPEG are coarse
+    assert shown.info.incomplete
+
+
+@pytest.mark.parametrize(("kind", "size"), [("JPEG", 600), ("PNG", 60)])
+def test_a_file_of_which_nothing_can_be_seen_is_refused(kind: str, size: int) -> None:
+    with pytest.raises(UnreadablePictureError) as refused:
+        decode(saved(PICTURE, kind)[:size])
+    assert refused.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
+def test_a_cut_file_of_which_decoders_show_nothing_is_refused(kind: str) -> None:
+    whole = saved(PICTURE, kind)
+    with pytest.raises(UnreadablePictureError) as refused:
+        decode(whole[: len(whole) * 9 // 10])
+    assert refused.value.reason in {"broken", "truncated"}
+
+
+def test_a_damaged_file_of_one_colour_is_read() -> None:
+    texts = PngInfo()
+    texts.add_text("Comment", "x")
+    data = saved(Image.new("RGB", (9, 9), (200, 30, 30)), "PNG", pnginfo=texts)
+    place = dict(_chunks(data))["tEXt"]
+    shown = decode(data[:place] + b"\0\0\0\0" + data[place + 4 :])
+    assert shown.info.incomplete
+    assert (shown.pixels == (200, 30, 30)).all()
+
+
+def test_the_tolerant_mode_ends_with_the_file() -> None:
+    whole = saved(PICTURE, "JPEG")
+    picture_file.decode(whole[: len(whole) // 2], Limits())
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
