@@ -27,7 +27,7 @@ from registry.descriptors.model_files import CARD, Compared, SignedCard, compare
 from registry.log import audit_log
 from registry.matches.fingerprints import Collection
 from registry.models import DescriptorModel, Picture, WorkPicture
-from registry.services.indexes import archive_of, index_folder
+from registry.services.indexes import index_folder, index_of
 from registry.services.services import Services
 
 MAX_REFERENCES = 1000
@@ -172,8 +172,7 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
         services.blobs.remove(digest)
     for collection in Collection:
         shutil.rmtree(index_folder(services.config, collection, descriptor.space), ignore_errors=True)
-        if (archive := archive_of(services.config, collection, descriptor.space)) is not None:
-            archive.clear()
+        index_of(services.config, collection, descriptor.space).clear()
     services.features_in(descriptor).clear()
     return row
 
