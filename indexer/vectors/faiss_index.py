@@ -1,17 +1,18 @@
 """The FAISS index: the vectors of one space in a folder."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.types import Hit, Space
-from indexer.vectors.faiss_rows import VectorRows, empty_rows, nearness, rows_class
+from exhibit.types import Space
+from indexer.vectors.faiss_rows import VectorRows, empty_rows, rows_class
 from indexer.vectors.folder_index import FolderIndex, save_array
-from indexer.vectors.rows import checked_rows, checked_vectors, empty_vectors
+from indexer.vectors.manifest import Manifest
+from indexer.vectors.replayed_index import ReplayedVectors
+from indexer.vectors.rows import checked_rows, empty_vectors
 
 VECTORS, NUMBERS = ".faiss", ".npy"
 MAX_ROWS = 10_000_000
@@ -20,25 +21,8 @@ Batch = tuple[NDArray[np.int64], NDArray[Any]]
 """Numbers and their vectors."""
 
 
-class FaissIndex(FolderIndex[VectorRows, Batch]):
-    """Vectors of one space in a folder. Implements ``ports.VectorIndex``, too."""
-
-    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last one counts."""
-        numbers, vectors = checked_rows(self.space, numbers, vectors)
-        if not len(numbers):
-            return
-        opened = self._opened
-        for segment in opened.segments:
-            segment.remove(numbers)
-        opened.tail = opened.tail.append(numbers, vectors)
-        opened.is_changed = True
-
-    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
-        queries = checked_vectors(self.space, queries)
-        found = [rows.search(queries, k, within) for rows in self._opened.parts]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
+class FaissIndex(ReplayedVectors[Manifest], FolderIndex[VectorRows, Batch]):
+    """Vectors of one space in a folder. Implements ``ports.StoredIndex`` and ``ports.VectorIndex``."""
 
     @property
     def _max_rows(self) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from exhibit.types import Hit, Metric, Space, Untyped
 from indexer.vectors.folder_index import NumberedRows
+from indexer.vectors.replayed_index import nearness
 from indexer.vectors.robust_bits import key_bits, keys, likely_lists
 from indexer.vectors.rows import cosine_distances, empty_vectors
 
@@ -248,11 +249,6 @@ def cell_count(rows: int) -> int:
     if rows < CELLS_FROM:
         return 0
     return int(np.clip(1 << round(np.log2(2 * np.sqrt(rows))), MIN_CELLS, MAX_CELLS))
-
-
-def nearness(hit: Hit) -> tuple[float, int]:
-    """Sort key of hits: nearest first, ties by number."""
-    return hit.distance, hit.number
 
 
 def rows_class(space: Space) -> type[VectorRows]:

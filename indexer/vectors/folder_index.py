@@ -1,16 +1,8 @@
-"""An index in a folder: immutable segments that all processes map, and a small tail in the memory of each process.
-
-A process opens the durable segments, replays newer changes from the database into its tail by ``upsert`` and
-``remove``, and searches both. From time to time one process writes its tail as a segment; the others notice by
-:meth:`FolderIndex.reopen`, drop their tails, and replay what came after :attr:`FolderIndex.sequence`. The folder is a
-cache: it can be rebuilt from the database at any time.
-"""
+"""An index in a folder: immutable segments that all processes map."""
 
 import shutil
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +23,7 @@ from indexer.vectors.manifest import (
     read_manifest,
     write_lock,
 )
+from indexer.vectors.replayed_index import Opened, ReplayedIndex
 
 TRIES = 5
 GROWTH = 4
@@ -83,21 +76,7 @@ R = TypeVar("R", bound=NumberedRows)
 C = TypeVar("C")
 
 
-@dataclass(slots=True)
-class _Opened(Generic[R]):
-    """What a process has opened of an index."""
-
-    manifest: Manifest
-    segments: list[R]
-    tail: R
-    is_changed: bool = False  # whether a flush has something to write
-
-    @property
-    def parts(self) -> Sequence[R]:
-        return *self.segments, self.tail
-
-
-class FolderIndex(ABC, Generic[R, C]):
+class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
     """Entries of one space in a folder, which is created by the first flush. Implements ``ports.StoredIndex``.
 
     The files are opened on first use. ``R`` are the entries of a segment or of the tail, ``C`` is what one segment is
@@ -111,53 +90,6 @@ class FolderIndex(ABC, Generic[R, C]):
         self.space = space
         self.folder = folder
 
-    @property
-    def sequence(self) -> int:
-        """Highest change number in the durable segments; the caller replays newer changes."""
-        return self._opened.manifest.sequence
-
-    def __len__(self) -> int:
-        return sum(map(len, self._opened.parts))
-
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; returns how many were there."""
-        opened = self._opened
-        count = sum(rows.remove(np.unique(numbers)) for rows in opened.parts)
-        opened.is_changed = opened.is_changed or count > 0
-        return count
-
-    def flush(self, sequence: int | None = None) -> None:
-        """Write the tail and the removals as a new segment, and replace the manifest.
-
-        If another process has written in the meantime, its state is opened instead; the database has the changes after
-        :attr:`sequence`.
-
-        Args:
-            sequence: Highest change number that was replayed; by default the highest number that was added.
-        """
-        opened = self._opened
-        if sequence is None:
-            sequence = max(self.sequence, *opened.tail.numbers[-1:].tolist(), 0)
-        if not opened.is_changed and sequence == self.sequence:
-            return
-        with write_lock(self.folder):
-            present = read_manifest(self.folder, self.space.id)
-            if present.generation == opened.manifest.generation:
-                generation, kept = present.generation + 1, self._count_kept()
-                segments = [self._with_removals(generation, place) for place in range(kept)]
-                if any(map(len, rest := opened.parts[kept:])):
-                    segments.append(self._write_segment(generation, 0, self._merged(rest)))
-                publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
-        self._opened = self._open()
-
-    def reopen(self) -> bool:
-        """Open what another process has written and drop the tail; returns whether anything was new."""
-        is_open = "_opened" in self.__dict__
-        if is_open and read_manifest(self.folder, self.space.id).generation == self._opened.manifest.generation:
-            return False
-        self._opened = self._open()
-        return True
-
     def check(self, source: VectorSource | None = None) -> list[str]:
         """List all problems of the durable state, one sentence each; reads all files.
 
@@ -167,7 +99,7 @@ class FolderIndex(ABC, Generic[R, C]):
         if problems := self._damage(source):
             return problems
         opened = self._open()
-        return [] if source is None else self._differences(opened.segments, opened.manifest.sequence, source)
+        return [] if source is None else self._differences(opened.segments, opened.durable.sequence, source)
 
     def repair(self, source: VectorSource) -> list[str]:
         """Empty the index if its files are damaged, so that it is replayed from the database; returns the problems."""
@@ -177,14 +109,16 @@ class FolderIndex(ABC, Generic[R, C]):
             if problems := self._damage(source):  # no other process has repaired it
                 present = manifest_to_replace(self.folder, self.space.id)
                 publish(self.folder, Manifest(self.space.id, present.generation + 1), present)
-        self.__dict__.pop("_opened", None)
+        self._close()
         return problems
 
     def tidy(self, source: VectorSource) -> None:
         """Delete what killed writers left behind."""
         del source
+        if not self.folder.is_dir():
+            return
         with write_lock(self.folder):
-            delete_leftovers(self.folder, read_manifest(self.folder, self.space.id).files)
+            delete_leftovers(self.folder, self._read().files)
 
     def rebuild(self, source: VectorSource) -> None:
         """Replace the index by what the database says; readers keep the old files until they reopen."""
@@ -207,34 +141,45 @@ class FolderIndex(ABC, Generic[R, C]):
             generation = present.generation + 1
             segments = [self._write_segment(generation, *content) for content in enumerate(contents)]
             publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
-        self.__dict__.pop("_opened", None)
+        self._close()
 
     def stats(self) -> IndexStats:
         """Measure the durable state."""
         size = sum(path.stat().st_size for path in self.folder.glob("*") if path.is_file())
         opened = self._open()
-        return IndexStats(sum(map(len, opened.segments)), opened.manifest.sequence, size)
+        return IndexStats(sum(map(len, opened.segments)), opened.durable.sequence, size)
 
     def clear(self) -> None:
         """Delete the index."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.__dict__.pop("_opened", None)
+        self._close()
 
-    @cached_property
-    def _opened(self) -> _Opened[R]:
-        return self._open()
+    def _read(self) -> Manifest:
+        return read_manifest(self.folder, self.space.id)
 
-    def _open(self) -> _Opened[R]:
+    def _open(self) -> Opened[Manifest]:
         for last in range(TRIES - 1, -1, -1):
-            manifest = read_manifest(self.folder, self.space.id)
+            manifest = self._read()
             try:
                 segments = [self._open_segment(segment) for segment in manifest.segments]
             except FileNotFoundError as error:  # replaced and deleted since the manifest was read
                 if not last:
                     raise IntegrityError(f"A file of the index {self.space.id} is missing.", hint=HINT) from error
             else:
-                return _Opened(manifest, segments, self._empty(segments))
+                return Opened(manifest, segments, self._empty(segments))
         raise AssertionError
+
+    def _make_durable(self, sequence: int) -> None:
+        opened = self._opened
+        with write_lock(self.folder):
+            present = self._read()
+            if present != opened.durable:
+                return
+            generation, kept = present.generation + 1, self._count_kept()
+            segments = [self._with_removals(generation, place) for place in range(kept)]
+            if any(map(len, rest := opened.parts[kept:])):
+                segments.append(self._write_segment(generation, 0, self._merged(rest)))
+            publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
 
     def _open_segment(self, segment: Segment) -> R:
         for suffix in segment.sha256:
@@ -259,7 +204,7 @@ class FolderIndex(ABC, Generic[R, C]):
 
     def _with_removals(self, generation: int, place: int) -> Segment:
         """The manifest's entry of an older segment, with a new file if more was removed from it."""
-        segment, rows = self._opened.manifest.segments[place], self._opened.segments[place]
+        segment, rows = self._opened.durable.segments[place], self._opened.segments[place]
         if not rows.is_changed:
             return segment
         name = f"removed-{generation:08d}-{segment.name}.npy"
@@ -279,12 +224,12 @@ class FolderIndex(ABC, Generic[R, C]):
         """List what is wrong with the files, or that the database is older because it was restored."""
         try:
             opened = self._open()
-            problems = list(self._wrong_checksums(opened.manifest))
+            problems = list(self._wrong_checksums(opened.durable))
         except (FileNotFoundError, IntegrityError) as error:
             return [str(error)]
         problems = problems or list(_repeated(opened.segments))
-        if not problems and source is not None and opened.manifest.sequence > source.last_change():
-            problems = [f"It contains change {opened.manifest.sequence}, which the database does not have."]
+        if not problems and source is not None and opened.durable.sequence > source.last_change():
+            problems = [f"It contains change {opened.durable.sequence}, which the database does not have."]
         return problems
 
     def _wrong_checksums(self, manifest: Manifest) -> Iterator[str]:

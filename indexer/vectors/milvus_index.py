@@ -12,8 +12,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,10 +21,11 @@ from exhibit.errors import IntegrityError, StorageError
 from exhibit.ports import IndexStats, VectorSource
 from exhibit.sentences import Sentence
 from exhibit.types import Hit, Metric, Space, Untyped
-from indexer.vectors.faiss_rows import NOISE, SPARE, VectorRows, empty_rows, nearness
+from indexer.vectors.faiss_rows import NOISE, SPARE, empty_rows
 from indexer.vectors.folder_index import wrong_count
 from indexer.vectors.manifest import HINT
-from indexer.vectors.rows import checked_rows, checked_vectors, cosine_distances
+from indexer.vectors.replayed_index import Opened, ReplayedVectors, nearness
+from indexer.vectors.rows import cosine_distances
 
 MAX_HITS = 16_384
 """So many nearest rows Milvus names at most for one query."""
@@ -184,17 +183,7 @@ class Ledger(Protocol):
         """Hold the exclusive right to write, on any machine; without waiting the value may be ``False``."""
 
 
-@dataclass(slots=True)
-class _Opened:
-    """What a process has opened of an index."""
-
-    standing: Standing
-    rows: MilvusRows | None  # the collection that counts, if there is one
-    tail: VectorRows
-    is_changed: bool = False  # whether a flush has something to write
-
-
-class MilvusIndex:
+class MilvusIndex(ReplayedVectors[Standing]):
     """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex`` and ``ports.StoredIndex``.
 
     Milvus is asked on first use. Methods raise ``IntegrityError`` if the collection that counts is missing, and
@@ -205,84 +194,30 @@ class MilvusIndex:
         self.space = space
         self._server, self._ledger = server, ledger
 
-    @property
-    def sequence(self) -> int:
-        """Highest change number that counts in Milvus; the caller replays newer changes."""
-        return self._opened.standing.sequence
-
-    def __len__(self) -> int:
-        return len(self._opened.tail) + (len(self._opened.rows) if self._opened.rows else 0)
-
-    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last one counts."""
-        numbers, vectors = checked_rows(self.space, numbers, vectors)
-        if not len(numbers):
-            return
-        opened = self._opened
-        if opened.rows:
-            opened.rows.remove(numbers)
-        opened.tail = opened.tail.append(numbers, vectors)
-        opened.is_changed = True
-
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Remove numbers; returns how many were there."""
-        numbers, opened = np.unique(numbers), self._opened
-        removed = opened.tail.remove(numbers)
-        if opened.rows:
-            removed += opened.rows.remove(numbers)
-            opened.rows.delete(numbers[numbers > self.sequence])  # a killed writer may have added them
-        opened.is_changed = opened.is_changed or removed > 0
+        removed = super().remove(numbers)
+        for rows in self._opened.segments:
+            rows.delete(numbers[numbers > self.sequence])  # a killed writer may have added them
         return removed
-
-    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
-        queries = checked_vectors(self.space, queries)
-        parts = (self._opened.rows, self._opened.tail)
-        found = [rows.search(queries, k, within) for rows in parts if rows is not None]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
-
-    def flush(self, sequence: int | None = None) -> None:
-        """Add the tail to Milvus and let it count, unless another process has written meanwhile: then open that.
-
-        Args:
-            sequence: Highest change number that was replayed; by default the highest number that was added.
-        """
-        opened = self._opened
-        if sequence is None:
-            sequence = max(self.sequence, *opened.tail.numbers[-1:].tolist(), 0)
-        if not opened.is_changed and sequence == self.sequence:
-            return
-        with self._ledger.write_lock():
-            if self._ledger.read() == opened.standing:
-                name = opened.standing.collection or self._server.make(self.space)
-                MilvusRows(self.space, self._server, name, 0).put(*opened.tail.live())
-                self._ledger.write(Standing(name, sequence))
-        self._opened = self._open()
-
-    def reopen(self) -> bool:
-        """Open what another process has written and drop the tail; returns whether anything was new."""
-        if "_opened" in self.__dict__ and self._ledger.read() == self._opened.standing:
-            return False
-        self._opened = self._open()
-        return True
 
     def check(self, source: VectorSource) -> list[str]:
         """List all problems: a missing collection, or another number of entries than the database has."""
-        standing = self._ledger.read()
+        standing = self._read()
         if problems := self._missing(standing):
             return problems
-        count, expected = len(self._rows(standing) or ()), source.count(standing.sequence)
+        count, expected = sum(map(len, self._open().segments)), source.count(standing.sequence)
         return [wrong_count(count, expected)] if count != expected else []
 
     def repair(self, source: VectorSource) -> list[str]:
         """Let nothing count if the collection is missing, so that it is replayed; returns the problem."""
         del source
-        if not self._missing(self._ledger.read()):
+        if not self._missing(self._read()):
             return []
         with self._ledger.write_lock():
-            if problems := self._missing(self._ledger.read()):  # no other process has repaired it
+            if problems := self._missing(self._read()):  # no other process has repaired it
                 self._ledger.write(Standing())
-        self.__dict__.pop("_opened", None)
+        self._close()
         return problems
 
     def tidy(self, source: VectorSource) -> None:
@@ -291,7 +226,7 @@ class MilvusIndex:
             if not is_held:
                 return
             self._drop_others()
-            rows = self._rows(self._ledger.read())
+            rows = self._rows(self._read())
             if rows is not None and len(rows) != source.count(rows.upto):
                 correct_rows(rows, source)
 
@@ -303,12 +238,13 @@ class MilvusIndex:
             for numbers, vectors in source.batches(last):
                 rows.put(numbers, vectors)
             self._ledger.write(Standing(name, last))
+        self._close()
 
     def stats(self) -> IndexStats:
         """Measure what counts; the size is an estimate, and nothing is counted while Milvus does not respond."""
-        standing, count = self._ledger.read(), 0
+        standing, count = self._read(), 0
         with suppress(StorageError):
-            count = len(self._rows(standing) or ())
+            count = sum(map(len, self._open().segments))
         return IndexStats(count, standing.sequence, count * (8 + self.space.vector_bytes))
 
     def clear(self) -> None:
@@ -316,15 +252,23 @@ class MilvusIndex:
         with self._ledger.write_lock():
             self._ledger.write(Standing())
             self._drop_others()
-        self.__dict__.pop("_opened", None)
+        self._close()
 
-    @cached_property
-    def _opened(self) -> _Opened:
-        return self._open()
+    def _read(self) -> Standing:
+        return self._ledger.read()
 
-    def _open(self) -> _Opened:
-        standing = self._ledger.read()
-        return _Opened(standing, self._rows(standing), empty_rows(self.space))
+    def _open(self) -> Opened[Standing]:
+        standing = self._read()
+        rows = self._rows(standing)
+        return Opened(standing, [] if rows is None else [rows], empty_rows(self.space))
+
+    def _make_durable(self, sequence: int) -> None:
+        opened = self._opened
+        with self._ledger.write_lock():
+            if self._read() == opened.durable:
+                name = opened.durable.collection or self._server.make(self.space)
+                MilvusRows(self.space, self._server, name, 0).put(*opened.tail.live())
+                self._ledger.write(Standing(name, sequence))
 
     def _rows(self, standing: Standing) -> MilvusRows | None:
         name = standing.collection
@@ -336,7 +280,7 @@ class MilvusIndex:
 
     def _drop_others(self) -> None:
         """Drop the collections that do not count."""
-        counting = self._ledger.read().collection
+        counting = self._read().collection
         for name in self._server.names():
             if name != counting:
                 self._server.ask("drop_collection", name)

@@ -132,7 +132,8 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         Which of equally far ones come last depends on the order in which they were added; those do not vote.
         """
         probed = nearest_lists(self.codec, queries)
-        found = [rows.search(queries, probed, NEIGHBOURS) for rows in self._opened.parts if len(rows)]
+        parts: Sequence[VoteRows] = self._opened.parts
+        found = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
         if len(found) == 1:
             return found[0]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))

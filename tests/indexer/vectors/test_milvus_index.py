@@ -52,8 +52,7 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Arc
     writer.start()
     writer.join(60)
     assert writer.exitcode == -signal.SIGKILL
-    assert index._opened.rows is not None
-    assert len(index._opened.rows.between(1, 4)) == 3
+    assert len(index._opened.segments[0].between(1, 4)) == 3
     again = archive.index(BITS)
     assert (again.sequence, len(again), [hit.number for hit in again.search(vectors(BITS, [20]), k=9)[0]]) == (
         1,
@@ -149,8 +148,7 @@ class Rows:
 def test_a_collection_is_corrected_to_have_what_the_database_has(archive: Archive) -> None:
     rows = clustered(BITS, 60)
     known, index = made(BITS, archive, rows)
-    there = index._opened.rows
-    assert there is not None
+    (there,) = index._opened.segments
     there.delete(numbers(1, 2, 20, 60))
     known.remove(numbers(9, 10, 11, 50))
     living = np.setdiff1d(np.arange(1, 61), numbers(9, 10, 11, 50))
