@@ -37,11 +37,9 @@ from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.features import extract
 from indexer.picture.spaces import DESCRIPTOR, PHASH, PICTURE_PARTS, WHOLE
 from indexer.search.past import WorkQueries, search_past, work_queries
-from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import rebuild_index
-from indexer.vectors.inverted_lists import LOOKED_INTO_BY_NEW_WORKS, cell_count
+from indexer.vectors.faiss_index import FaissIndex, max_rows
+from indexer.vectors.faiss_rows import PROBES_OF_NEW_WORKS, cell_count
 from indexer.vectors.manifest import read_manifest
-from indexer.vectors.segments import most_rows
 from registry.fingerprints.ports import get_descriptors, get_indexes
 
 if TYPE_CHECKING:
@@ -225,7 +223,7 @@ def _made(space: Space, folder: Path, batches: Iterable[NDArray[Any]], count: in
         making += time.process_time() - began
 
     began = time.process_time()
-    rebuild_index(space, folder, numbered(), count)
+    FaissIndex(space, folder).replace(numbered(), count)
     return time.process_time() - began - making
 
 
@@ -239,16 +237,16 @@ LARGEST_ERROR = 0.2
 
 def _pieces(pictures: float) -> Iterator[tuple[float, int]]:
     """Rows and cells of each segment of the descriptors of so many pictures, when all are written in one go."""
-    left, most = pictures, most_rows(DESCRIPTOR)
+    left, most = pictures, max_rows(DESCRIPTOR)
     while left > 0:
-        yield min(left, most), cell_count(DESCRIPTOR, int(min(left, most)))
+        yield min(left, most), cell_count(int(min(left, most)))
         left -= most
 
 
 BY_DESIGN: dict[str, Callable[[float], float]] = {
     "index of descriptors": lambda n: sum(rows * (256 if cells else 1024) for rows, cells in _pieces(n)),
     "a new work against the descriptors": lambda n: sum(
-        cells + rows * LOOKED_INTO_BY_NEW_WORKS / cells if cells else rows for rows, cells in _pieces(n)
+        cells + rows * PROBES_OF_NEW_WORKS / cells if cells else rows for rows, cells in _pieces(n)
     ),
     "make the descriptors": lambda n: sum(rows * max(1, cells) for rows, cells in _pieces(n)),
 }
@@ -358,9 +356,7 @@ def _wal_kept() -> float:
 
 def _mapped(index: "FaissIndex") -> int:
     """Bytes of its present files, which all who search map; those of the state before lie beside them for a while."""
-    folder = index._folder  # noqa: SLF001 - nobody else asks for it
-    names = [segment.name for segment in read_manifest(folder, index.space.id).segments]
-    return sum(path.stat().st_size for name in names for path in folder.glob(f"{name}.*"))
+    return sum((index.folder / name).stat().st_size for name in read_manifest(index.folder, index.space.id).files)
 
 
 def measure(photos: Sequence[Path], sizes: Sequence[int], works: int, seed: int, out: Path) -> Iterator[Titled]:
@@ -463,7 +459,7 @@ def told_by(name: str, sizes: Sequence[float], one: float, other: float) -> floa
     """The last size by the first two.
 
     What each picture takes stays as it is; all else lies on a straight line, but the descriptors, which lie in cells
-    from a number of rows on (:mod:`indexer.vectors.inverted_lists`): they grow as the design says from the second
+    from a number of rows on (:mod:`indexer.vectors.faiss_rows`): they grow as the design says from the second
     size on.
     """
     few, more, most = sizes

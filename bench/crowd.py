@@ -27,7 +27,7 @@ from exhibit.types import Decision, Untyped
 from indexer.edits import DESIGN
 from indexer.picture.features import Features
 from indexer.picture.local_features import units_of
-from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT, TRIMMED, VOTES_KEPT, WHOLE
+from indexer.picture.spaces import DESCRIPTOR, PHASH, TRIMMED, VOTES_KEPT, WHOLE
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import (
     BEHIND,
@@ -39,19 +39,15 @@ from indexer.search.candidates import (
     vote_candidates,
 )
 from indexer.search.search import find_works
-from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import rebuild_index
-from indexer.vectors.manifest import Manifest, SegmentEntry, publish, writing
-from indexer.vectors.segments import Rows
+from indexer.vectors.faiss_index import Batch, FaissIndex
 from indexer.votes.codec import FOR_EACH_LIST, lists_for, shipped_codec, train_codec
 from indexer.votes.index import VoteIndex
-from indexer.votes.segments import Codes, write_segment
+from indexer.votes.rows import Codes, Contents
 
 SEED = 12
 SWAPPED = 0.5
 """Share of the bytes of a code that come from another one: of eighths to three quarters, which were tried on 80
 photographs made into 640, half comes nearest to the votes that 640 real ones have by chance, and stays 12% below."""
-SEGMENT = "segment-00000001-0000"
 
 
 class Photographs:
@@ -129,9 +125,9 @@ def make_crowd(
     """
     made = count - len(real)
     descriptors = np.stack([real[number].embeddings[WHOLE] for number in range(len(real))])
-    rebuild_index(PHASH, folder / "hashes", _hashes(count, real, known), count)
+    FaissIndex(PHASH, folder / "hashes").replace(_hashes(count, real, known), count)
     mixtures = mixed(descriptors[asked:], made, SEED)
-    rebuild_index(DESCRIPTOR, folder / "descriptors", _numbered(descriptors, mixtures), count)
+    FaissIndex(DESCRIPTOR, folder / "descriptors").replace(_numbered(descriptors, mixtures), count)
     _write_votes(count, real, asked, folder / "votes", codec)
     return open_crowd(count, real, asked, folder)
 
@@ -149,7 +145,7 @@ def open_crowd(count: int, real: Photographs, asked: int, folder: Path) -> Crowd
     )
 
 
-def _hashes(count: int, real: Photographs, known: Measured) -> Iterator[Rows]:
+def _hashes(count: int, real: Photographs, known: Measured) -> Iterator[Batch]:
     stored = [real[number].hashes for number in range(len(real))]
     whole = np.array([np.frombuffer(one[WHOLE], np.uint8) for one in stored])
     yield from _numbered(whole, (rows for _, rows in entries_of(known, count - len(real))))
@@ -159,7 +155,7 @@ def _hashes(count: int, real: Photographs, known: Measured) -> Iterator[Rows]:
         yield count + np.array(trimmed), inside
 
 
-def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[Rows]:
+def _numbered(first: NDArray[Any], others: Iterable[NDArray[Any]]) -> Iterator[Batch]:
     """Batches of rows with their places."""
     start = 0
     for rows in (first, *others):
@@ -182,9 +178,7 @@ def _write_votes(count: int, real: Photographs, asked: int, folder: Path, codec:
         others = changed(lists, codes, np.random.default_rng([SEED, start]))
         coded.append((lists[: len(whose[-1])], others[: len(whose[-1])]))
     every = _by_list(chosen.nlist, np.concatenate(whose), *map(np.concatenate, zip(*coded, strict=True)))
-    with writing(folder):
-        write_segment(folder, SEGMENT, chosen, np.arange(count), every)
-        publish(folder, Manifest(ROOTSIFT.id, 1, count, (SegmentEntry(SEGMENT, None),)), over=Manifest(ROOTSIFT.id))
+    VoteIndex(folder).write_segments([Contents(chosen, np.arange(count), every)], count)
 
 
 def _coded(codec: Untyped, local: Sequence[NDArray[np.uint8]]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

@@ -31,8 +31,7 @@ from indexer.picture.perceptual_hash import orientation_hashes, shrink
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import HASH_NEAREST, HASH_WITHIN
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import rebuild_index
-from indexer.vectors.inverted_lists import READ_ALL_FROM
+from indexer.vectors.faiss_rows import READ_ALL_FROM
 
 Bits = NDArray[np.uint8]
 """Packed hashes, uint8, shape (n, 32)."""
@@ -105,7 +104,7 @@ def measure(photos: Sequence[Path], entries: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="exhibit-retrieval-") as name:
         folder = Path(name)
         started = time.monotonic()
-        rebuild_index(PHASH, folder, entries_of(known, entries), entries)
+        FaissIndex(PHASH, folder).replace(entries_of(known, entries), entries)
         built = time.monotonic() - started
         size = sum(path.stat().st_size for path in folder.iterdir())
         asked = questions(known, entries)

@@ -17,27 +17,87 @@ if TYPE_CHECKING:
 
 
 class VectorIndex(Protocol):
-    """Vectors of one space by index sequence number.
+    """Vectors of one space that can be searched.
 
     Vectors are ``uint8`` rows of packed bits (hamming) or ``float32`` rows of unit length (cosine).
     """
 
     space: Space
 
-    def upsert(self, numbers: "NDArray[np.int64]", vectors: "NDArray[Any]") -> None:
-        """Add vectors, shape (n, bytes or width); a number that is there is replaced."""
-
-    def remove(self, numbers: "NDArray[np.int64]") -> int:
-        """Remove numbers; returns how many were there."""
+    def __len__(self) -> int:
+        """How many vectors can be found."""
 
     def search(self, queries: "NDArray[Any]", *, k: int, within: float | None = None) -> list[list[Hit]]:
         """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
 
-    def __len__(self) -> int:
-        """How many vectors can be found."""
 
-    def flush(self) -> None:
-        """Make everything durable, replaced atomically."""
+class VectorSource(Protocol):
+    """The database, as an index of one collection in one space sees it."""
+
+    def last_change(self) -> int:
+        """The highest change number; no lower one is added later."""
+
+    def batches(self, upto: int) -> Iterator[tuple["NDArray[np.int64]", Any]]:
+        """Numbers, ascending, and vectors of everything that the changes up to a number add and do not remove."""
+
+    def count(self, upto: int, by: int | None = None) -> int:
+        """Count what the changes up to ``upto`` add, less what those up to ``by`` remove again (by default all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """The durable state of an index."""
+
+    count: int = 0  # entries
+    sequence: int = 0  # highest change number that it contains
+    size: int = 0  # bytes on disk
+
+
+class StoredIndex(Protocol):
+    """An index of one space that is a cache of the database.
+
+    A process opens what is durable and replays newer changes by ``upsert`` and ``remove`` into its own memory; any of
+    the processes may make them durable. Methods raise ``IntegrityError`` if what is durable is damaged.
+    """
+
+    space: Space
+
+    @property
+    def sequence(self) -> int:
+        """Highest change number that is durable; the caller replays newer changes."""
+
+    def __len__(self) -> int:
+        """How many entries can be found."""
+
+    def upsert(self, numbers: "NDArray[np.int64]", vectors: Any) -> None:  # noqa: ANN401 - as the space has them
+        """Add entries, numbers of shape (n,); a number that is there is replaced."""
+
+    def remove(self, numbers: "NDArray[np.int64]") -> int:
+        """Remove numbers; returns how many were there."""
+
+    def flush(self, sequence: int | None = None) -> None:
+        """Make everything durable that was replayed up to a change number, unless another process has done so."""
+
+    def reopen(self) -> bool:
+        """Drop what is not durable if another process has written; returns whether it had."""
+
+    def check(self, source: VectorSource) -> list[str]:
+        """List all problems of the durable state, one sentence each."""
+
+    def repair(self, source: VectorSource) -> list[str]:
+        """Empty the index if it is damaged, so that it is replayed; returns the problems that required it."""
+
+    def tidy(self, source: VectorSource) -> None:
+        """Delete leftovers of killed writers, and correct entries that differ from the database; run it regularly."""
+
+    def rebuild(self, source: VectorSource) -> None:
+        """Replace what is durable by what the database says; other processes notice by :meth:`reopen`."""
+
+    def stats(self) -> IndexStats:
+        """Measure the durable state."""
+
+    def clear(self) -> None:
+        """Delete the index."""
 
 
 class LogTransaction(Protocol):

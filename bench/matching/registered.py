@@ -15,7 +15,6 @@ from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate
 from indexer.search.search import find_works
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import rebuild_index
 from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex
 
@@ -51,7 +50,7 @@ class Registered:
         return len(self._files)
 
     def _vote_for(self, number: int) -> None:
-        self._votes.upsert([(number, self.features(number).local.descriptors[:VOTES_KEPT])])
+        self._votes.upsert(np.array([number]), [self.features(number).local.descriptors[:VOTES_KEPT]])
         self._owners[ROOTSIFT.id, number] = number
 
     def _measured(self, path: Path) -> Iterator[Fingerprint]:
@@ -96,5 +95,6 @@ class Registered:
 
 def _indexed(space: Space, folder: Path, vectors: Sequence[bytes]) -> VectorIndex:
     place = folder / "index" / space.id
-    rebuild_index(space, place, [(np.arange(len(vectors)), rows_of(space, vectors))], len(vectors))
-    return FaissIndex(space, place)
+    index = FaissIndex(space, place)
+    index.replace([(np.arange(len(vectors)), rows_of(space, vectors))], len(vectors))
+    return index

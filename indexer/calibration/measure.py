@@ -174,9 +174,9 @@ class Bench:
             self.owners[space.id] = [number for number, _ in of_space]
         self.votes = VoteIndex(scene.scratch / "votes")
         self.owners[ROOTSIFT.id] = list(range(len(scene.photographs)))
-        self.votes.upsert(
-            [(number, self.features(number).local.descriptors[:VOTES_KEPT]) for number in self.owners[ROOTSIFT.id]]
-        )
+        every = self.owners[ROOTSIFT.id]
+        sets = [self.features(number).local.descriptors[:VOTES_KEPT] for number in every]
+        self.votes.upsert(np.array(every, np.int64), sets)
 
     def index_without(self, space: Space, hidden: NDArray[np.int64]) -> FaissIndex:
         """An index, in memory alone, of the vectors in a space but those in the hidden rows."""

@@ -17,16 +17,14 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError, WrongUseError
 from exhibit.types import Decision, Space, Verification
 from indexer.picture.features import Features, extract, local_fingerprint, work_fingerprints
-from indexer.picture.local_features import WIDTH
 from indexer.picture.spaces import DESCRIPTOR, PHASH, ROOTSIFT
 from indexer.search.cache import FeatureCache
 from indexer.search.candidates import Candidate, owners_of
 from indexer.search.processes import in_processes
 from indexer.search.search import find_works
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import rebuild_index
-from indexer.vectors.rows import rows_of
-from indexer.votes.index import VoteIndex, rebuild_votes
+from indexer.vectors.rows import decode_vectors, rows_of
+from indexer.votes.index import VoteIndex
 
 BATCH = 16
 AT_HAND = 256
@@ -143,10 +141,10 @@ def _indexed(place: Place, registered: Sequence[RegisteredFile]) -> Place:
     for space in (PHASH, DESCRIPTOR):
         rows = [(k, raw) for k, work in enumerate(registered) for name, raw in work.vectors if name == space.id]
         vectors = rows_of(space, [raw for _, raw in rows])
-        rebuild_index(space, _folder(place, space), [(np.arange(len(rows)), vectors)], len(rows))
+        FaissIndex(space, _folder(place, space)).replace([(np.arange(len(rows)), vectors)], len(rows))
         owners.append((space.id, tuple(owner for owner, _ in rows)))
-    sets = [(k, np.frombuffer(work.local, np.uint8).reshape(-1, WIDTH)) for k, work in enumerate(registered)]
-    rebuild_votes(_folder(place, ROOTSIFT), [sets], len(sets))
+    sets = decode_vectors(ROOTSIFT, [work.local for work in registered])
+    VoteIndex(_folder(place, ROOTSIFT)).replace([(np.arange(len(sets)), sets)], len(sets))
     owners.append((ROOTSIFT.id, tuple(range(len(registered)))))
     works = tuple((work.path, work.digest) for work in registered)
     return Place(place.root, place.scratch, place.works_root, tuple(owners), works)

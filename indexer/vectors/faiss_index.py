@@ -1,60 +1,73 @@
-"""The FAISS index: the vectors of one space in a folder, searched exactly, or in lists where there are many."""
+"""The FAISS index: the vectors of one space in a folder."""
 
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exhibit.types import Hit
-from indexer.vectors.flat import FlatRows, Tail, nearness
-from indexer.vectors.folder_index import FolderIndex
-from indexer.vectors.manifest import Manifest, SegmentEntry
-from indexer.vectors.rows import checked_rows, checked_vectors, empty_vectors
-from indexer.vectors.segments import joined, most_rows, opened, write_segments
+from exhibit.types import Space
+from indexer.vectors.faiss_rows import VectorRows, empty_rows, rows_class
+from indexer.vectors.folder_index import FolderIndex, save_array
+from indexer.vectors.manifest import Manifest
+from indexer.vectors.replayed_index import ReplayedVectors
+from indexer.vectors.rows import checked_rows, empty_vectors
+
+VECTORS, NUMBERS = ".faiss", ".npy"
+MAX_ROWS = 10_000_000
+MAX_SEGMENT_BYTES = 1 << 30
+Batch = tuple[NDArray[np.int64], NDArray[Any]]
+"""Numbers and their vectors."""
 
 
-class FaissIndex(FolderIndex[FlatRows]):
-    """Vectors of one space in a folder. Implements ``ports.VectorIndex``."""
-
-    _tail: Tail
-    _highest: int
-
-    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last counts."""
-        numbers, vectors = checked_rows(self.space, numbers, vectors)
-        if not len(numbers):
-            return
-        for segment in self._segments:
-            segment.remove(numbers)
-        self._tail = self._tail.append(numbers, vectors)
-        self._highest = max(self._highest, int(numbers[-1]))
-        self._changed = True
-
-    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
-        queries = checked_vectors(self.space, queries)
-        found = [rows.search(queries, k, within) for rows in self._rows]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
-
-    def flush(self, sequence: int | None = None) -> None:
-        """As :meth:`FolderIndex.flush`; without a sequence the highest number that was added counts."""
-        super().flush(max(self.sequence, self._highest) if sequence is None else sequence)
-
-    def _open(self) -> None:
-        super()._open()
-        self._highest = self._manifest.sequence
+class FaissIndex(ReplayedVectors[Manifest], FolderIndex[VectorRows, Batch]):
+    """Vectors of one space in a folder. Implements ``ports.StoredIndex`` and ``ports.VectorIndex``."""
 
     @property
-    def _most(self) -> int:
-        return most_rows(self.space)
+    def _max_rows(self) -> int:
+        return max_rows(self.space)
 
-    def _no_rows(self) -> Tail:
-        return Tail.of(self.space, np.zeros(0, np.int64), empty_vectors(self.space))
+    def _empty(self, segments: list[VectorRows]) -> VectorRows:
+        del segments
+        return empty_rows(self.space)
 
-    def _opened(self, manifest: Manifest) -> list[FlatRows]:
-        return opened(self._folder, self.space, manifest)
+    def _map(self, stem: Path) -> VectorRows:
+        kind = rows_class(self.space)
+        numbers = np.load(stem.with_suffix(NUMBERS), mmap_mode="r", allow_pickle=False)
+        rows = kind(self.space, numbers, kind.read(stem.with_suffix(VECTORS)))
+        if rows.index.ntotal != len(numbers) or rows.index.d != self.space.width:
+            raise ValueError(stem.name)
+        return rows
 
-    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
-        merged = [rows.live() for rows in (*self._segments[keep:], self._tail)]
-        return write_segments(self._folder, generation, self.space, [joined(self.space, merged)])
+    def _merged(self, parts: Sequence[VectorRows]) -> Batch:
+        return self._joined(rows.live() for rows in parts)
+
+    def _split(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        size = self._max_rows
+        waiting = self._joined([])
+        for batch in batches:
+            waiting = self._joined([waiting, checked_rows(self.space, *batch)])
+            while len(waiting[0]) >= size:
+                yield waiting[0][:size], waiting[1][:size]
+                waiting = waiting[0][size:], waiting[1][size:]
+        if len(waiting[0]):
+            yield waiting
+
+    def _joined(self, batches: Iterable[Batch]) -> Batch:
+        """All rows of the batches, sorted by number."""
+        parts = [(np.zeros(0, np.int64), empty_vectors(self.space)), *batches]
+        numbers, vectors = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(numbers, kind="stable")
+        return numbers[order], vectors[order]
+
+    def _write(self, stem: Path, content: Batch) -> int:
+        numbers, vectors = content
+        rows_class(self.space).write(stem.with_suffix(VECTORS), self.space, vectors)
+        save_array(stem.with_suffix(NUMBERS), numbers)
+        return len(numbers)
+
+
+def max_rows(space: Space) -> int:
+    """Rows that one segment may contain."""
+    return min(MAX_ROWS, MAX_SEGMENT_BYTES // space.vector_bytes)

@@ -1,172 +1,295 @@
-"""An index in a folder: immutable segments that all processes map, and a small tail in the memory of each.
+"""An index in a folder: immutable segments that all processes map."""
 
-A process opens what is durable, replays the newer changes from the rows into its tail by ``upsert`` and ``remove``, and
-searches both. One of them writes its tail down now and then; the others notice with :meth:`FolderIndex.reopen`, drop
-their tails, and replay what came after :attr:`FolderIndex.sequence`. The folder is a cache: the rows can make it again.
-"""
-
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+import shutil
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
+from exhibit.ports import IndexStats, VectorSource
 from exhibit.types import Space
-from indexer.vectors.manifest import HINT, Manifest, SegmentEntry, publish, read_manifest, writing
+from indexer.vectors.manifest import (
+    HINT,
+    Manifest,
+    Segment,
+    delete_leftovers,
+    manifest_to_replace,
+    publish,
+    read_manifest,
+    write_lock,
+)
+from indexer.vectors.replayed_index import Opened, ReplayedIndex
 
 TRIES = 5
 GROWTH = 4
-"""A flush takes older segments into the new one while they are smaller than so many times what it writes."""
+"""A flush merges older segments into the new one while they are smaller than this many times its size."""
+MAX_LISTED = 10
+"""Problems of one kind that a check lists."""
 
 
 class NumberedRows:
-    """Rows of a segment or a tail: numbers, int64, ascending, each once, and which of them are gone."""
+    """Entries of a segment or a tail, by number.
+
+    Attributes:
+        numbers: int64, ascending, each once.
+        removed: bool, whether each entry was removed.
+        is_changed: Whether more is removed than the durable state says.
+    """
 
     def __init__(self, numbers: NDArray[np.int64]) -> None:
         self.numbers = numbers
-        self.gone = np.zeros(len(numbers), np.bool_)
-        self.changed = False  # whether more is gone than is durable
-        self._gone_count = 0
+        self.removed = np.zeros(len(numbers), np.bool_)
+        self.is_changed = False
+        self._removed_count = 0
 
     def __len__(self) -> int:
-        return len(self.gone) - self._gone_count
+        return len(self.removed) - self._removed_count
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Mark numbers as gone; returns how many were there."""
+        """Mark numbers as removed; returns how many were there."""
         places = np.searchsorted(self.numbers, numbers)
         places = places[places < len(self.numbers)]
         places = np.unique(places[np.isin(self.numbers[places], numbers)])
-        there = places[~self.gone[places]]
-        self.mark_gone(there)
-        self.changed = self.changed or len(there) > 0
-        return len(there)
-
-    def mark_gone(self, places: NDArray[np.int64]) -> None:
-        """Mark the rows at these places, each once and not gone before, as gone."""
-        self.gone[places] = True
-        self._gone_count += len(places)
+        present = places[~self.removed[places]]
+        self.removed[present] = True
+        self._removed_count += len(present)
+        self.is_changed = self.is_changed or len(present) > 0
+        return len(present)
 
     @property
-    def removed(self) -> NDArray[np.int64]:
-        """What a segment's file says of the rows that are gone: their places."""
-        return np.flatnonzero(self.gone)
+    def removed_numbers(self) -> NDArray[np.int64]:
+        """The numbers that were removed."""
+        return np.asarray(self.numbers)[self.removed]
+
+    @property
+    def live_numbers(self) -> NDArray[np.int64]:
+        """The numbers that were not removed."""
+        return np.asarray(self.numbers)[~self.removed]
 
 
 R = TypeVar("R", bound=NumberedRows)
+C = TypeVar("C")
 
 
-class FolderIndex(ABC, Generic[R]):
-    """Rows of one space in a folder, which is made on the first flush.
+class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
+    """Entries of one space in a folder, which is created by the first flush. Implements ``ports.StoredIndex``.
 
-    Raises ``IntegrityError`` when what lies there is damaged or of another space.
+    The files are opened on first use. ``R`` are the entries of a segment or of the tail, ``C`` is what one segment is
+    written from.
+
+    Raises:
+        IntegrityError: On first use: the files are damaged, of another version, or of another space.
     """
-
-    _changed: bool
 
     def __init__(self, space: Space, folder: Path) -> None:
         self.space = space
-        self._folder = folder
-        self._open()
+        self.folder = folder
 
-    @property
-    def sequence(self) -> int:
-        """The highest change number in what is durable; newer changes are the caller's to replay."""
-        return self._manifest.sequence
+    def check(self, source: VectorSource | None = None) -> list[str]:
+        """List all problems of the durable state, one sentence each; reads all files.
 
-    def __len__(self) -> int:
-        return sum(map(len, self._rows))
-
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        """Remove numbers; returns how many were there."""
-        removed = sum(rows.remove(np.unique(numbers)) for rows in self._rows)
-        self._changed = self._changed or removed > 0
-        return removed
-
-    def flush(self, sequence: int) -> None:
-        """Write the tail and what was removed as a new segment, and swap the manifest.
-
-        ``sequence`` is the highest change number that was replayed. When another process has written in the meantime,
-        its state is taken instead: the rows have what came after :attr:`sequence`.
+        Args:
+            source: The database, if the numbers are to be compared with it.
         """
-        if not self._changed and sequence == self.sequence:
+        if problems := self._damage(source):
+            return problems
+        opened = self._open()
+        return [] if source is None else self._differences(opened.segments, opened.durable.sequence, source)
+
+    def repair(self, source: VectorSource) -> list[str]:
+        """Empty the index if its files are damaged, so that it is replayed from the database; returns the problems."""
+        if not self._damage(source):
+            return []
+        with write_lock(self.folder):
+            if problems := self._damage(source):  # no other process has repaired it
+                present = manifest_to_replace(self.folder, self.space.id)
+                publish(self.folder, Manifest(self.space.id, present.generation + 1), present)
+        self._close()
+        return problems
+
+    def tidy(self, source: VectorSource) -> None:
+        """Delete what killed writers left behind."""
+        del source
+        if not self.folder.is_dir():
             return
-        with writing(self._folder):
-            present = read_manifest(self._folder, self.space.id)
-            if present.generation == self._manifest.generation:
-                generation = present.generation + 1
-                entries = self._written(generation, self._kept())
-                publish(self._folder, Manifest(self.space.id, generation, sequence, entries), present)
-        self._open()
+        with write_lock(self.folder):
+            delete_leftovers(self.folder, self._read().files)
 
-    def reopen(self) -> bool:
-        """Take what another process has written since, dropping the tail; returns whether there was anything new."""
-        if read_manifest(self._folder, self.space.id).generation == self._manifest.generation:
-            return False
-        self._open()
-        return True
+    def rebuild(self, source: VectorSource) -> None:
+        """Replace the index by what the database says; readers keep the old files until they reopen."""
+        last = source.last_change()
+        self.replace(source.batches(last), last)
 
-    @property
-    def _rows(self) -> tuple[R, ...]:
-        return *self._segments, self._tail
+    def replace(self, batches: Iterable[tuple[NDArray[np.int64], Any]], sequence: int) -> None:
+        """Replace the index by batches of numbers and vectors, numbers ascending over all batches.
 
-    def _open(self) -> None:
-        self._manifest, self._segments = self._durable()
-        for rows in self._segments:
-            rows.changed = False
-        self._tail = self._no_rows()
-        self._changed = False
+        Args:
+            batches: Numbers, int64 (n,), and vectors as :meth:`upsert` of the index takes them.
+            sequence: Highest change number that the batches contain.
+        """
+        self.write_segments(self._split(batches), sequence)
 
-    def _durable(self) -> tuple[Manifest, list[R]]:
+    def write_segments(self, contents: Iterable[C], sequence: int) -> None:
+        """Replace the index by segments with these contents."""
+        with write_lock(self.folder):
+            present = manifest_to_replace(self.folder, self.space.id)
+            generation = present.generation + 1
+            segments = [self._write_segment(generation, *content) for content in enumerate(contents)]
+            publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
+        self._close()
+
+    def stats(self) -> IndexStats:
+        """Measure the durable state."""
+        size = sum(path.stat().st_size for path in self.folder.glob("*") if path.is_file())
+        opened = self._open()
+        return IndexStats(sum(map(len, opened.segments)), opened.durable.sequence, size)
+
+    def clear(self) -> None:
+        """Delete the index."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._close()
+
+    def _read(self) -> Manifest:
+        return read_manifest(self.folder, self.space.id)
+
+    def _open(self) -> Opened[Manifest]:
         for last in range(TRIES - 1, -1, -1):
-            manifest = read_manifest(self._folder, self.space.id)
+            manifest = self._read()
             try:
-                return manifest, self._opened(manifest)
-            except FileNotFoundError as error:  # swapped and cleaned up between the two reads
+                segments = [self._open_segment(segment) for segment in manifest.segments]
+            except FileNotFoundError as error:  # replaced and deleted since the manifest was read
                 if not last:
-                    raise IntegrityError(f"A file of the index {self.space.id} has gone.", hint=HINT) from error
+                    raise IntegrityError(f"A file of the index {self.space.id} is missing.", hint=HINT) from error
+            else:
+                return Opened(manifest, segments, self._empty(segments))
         raise AssertionError
 
-    def _kept(self) -> int:
-        """How many of the oldest segments are left as they are; smaller ones after them become one with the tail."""
-        count, size = len(self._segments), len(self._tail)
-        while count and len(self._segments[count - 1]) <= min(GROWTH * size, self._most - size):
+    def _make_durable(self, sequence: int) -> None:
+        opened = self._opened
+        with write_lock(self.folder):
+            present = self._read()
+            if present != opened.durable:
+                return
+            generation, kept = present.generation + 1, self._count_kept()
+            segments = [self._with_removals(generation, place) for place in range(kept)]
+            if any(map(len, rest := opened.parts[kept:])):
+                segments.append(self._write_segment(generation, 0, self._merged(rest)))
+            publish(self.folder, Manifest(self.space.id, generation, sequence, tuple(segments)), present)
+
+    def _open_segment(self, segment: Segment) -> R:
+        for suffix in segment.sha256:
+            (self.folder / f"{segment.name}{suffix}").stat()
+        try:
+            rows = self._map(self.folder / segment.name)
+            if segment.removed:
+                rows.remove(np.load(self.folder / segment.removed, allow_pickle=False))
+                rows.is_changed = False
+        except (ValueError, EOFError, RuntimeError) as error:
+            raise IntegrityError(f"Index segment {segment.name} is damaged.", hint=HINT) from error
+        if len(rows.numbers) != segment.count:
+            message = f"Index segment {segment.name} does not have the {segment.count} entries of the manifest."
+            raise IntegrityError(message, hint=HINT)
+        return rows
+
+    def _write_segment(self, generation: int, place: int, content: C) -> Segment:
+        name = f"segment-{generation:08d}-{place:04d}"
+        count = self._write(self.folder / name, content)
+        files = sorted(self.folder.glob(f"{name}.*"))
+        return Segment(name, count, {path.suffix: Digest.of_file(path).hex for path in files})
+
+    def _with_removals(self, generation: int, place: int) -> Segment:
+        """The manifest's entry of an older segment, with a new file if more was removed from it."""
+        segment, rows = self._opened.durable.segments[place], self._opened.segments[place]
+        if not rows.is_changed:
+            return segment
+        name = f"removed-{generation:08d}-{segment.name}.npy"
+        np.save(self.folder / name, rows.removed_numbers, allow_pickle=False)
+        return Segment(segment.name, segment.count, segment.sha256, name)
+
+    def _count_kept(self) -> int:
+        """How many of the oldest segments stay as they are; smaller ones behind them are merged with the tail."""
+        segments = self._opened.segments
+        count, size = len(segments), len(self._opened.tail)
+        while count and len(segments[count - 1]) <= min(GROWTH * size, self._max_rows - size):
             count -= 1
-            size += len(self._segments[count])
+            size += len(segments[count])
         return count
 
-    def _written(self, generation: int, keep: int) -> tuple[SegmentEntry, ...]:
-        entries = []
-        for entry, rows in zip(self._manifest.segments[:keep], self._segments[:keep], strict=True):
-            gone = entry.gone
-            if rows.changed:
-                gone = f"gone-{generation:08d}-{entry.name}.npy"
-                np.save(self._folder / gone, rows.removed, allow_pickle=False)
-            entries.append(SegmentEntry(entry.name, gone))
-        return *entries, *self._write_rest(generation, keep)
+    def _damage(self, source: VectorSource | None) -> list[str]:
+        """List what is wrong with the files, or that the database is older because it was restored."""
+        try:
+            opened = self._open()
+            problems = list(self._wrong_checksums(opened.durable))
+        except (FileNotFoundError, IntegrityError) as error:
+            return [str(error)]
+        problems = problems or list(_repeated(opened.segments))
+        if not problems and source is not None and opened.durable.sequence > source.last_change():
+            problems = [f"It contains change {opened.durable.sequence}, which the database does not have."]
+        return problems
+
+    def _wrong_checksums(self, manifest: Manifest) -> Iterator[str]:
+        for segment in manifest.segments:
+            for suffix, expected in segment.sha256.items():
+                path = self.folder / f"{segment.name}{suffix}"
+                if Digest.of_file(path).hex != expected:
+                    yield f"{path.name} does not have the checksum of the manifest."
+
+    def _differences(self, segments: list[R], sequence: int, source: VectorSource) -> list[str]:
+        """List what undamaged segments contain other than the database."""
+        count, expected = sum(map(len, segments)), source.count(sequence, by=sequence)
+        return [wrong_count(count, expected)] if count != expected else []
 
     @property
     @abstractmethod
-    def _most(self) -> int:
-        """How many rows one segment may hold."""
+    def _max_rows(self) -> int:
+        """Entries that one segment may contain."""
 
     @abstractmethod
-    def _no_rows(self) -> R:
-        """An empty tail."""
+    def _empty(self, segments: list[R]) -> R:
+        """An empty tail behind these segments."""
 
     @abstractmethod
-    def _opened(self, manifest: Manifest) -> list[R]:
-        """The segments of a manifest; raises ``FileNotFoundError`` and ``IntegrityError``."""
+    def _map(self, stem: Path) -> R:
+        """Map the files of a segment, given their path without a suffix.
+
+        Raises ``FileNotFoundError``, or ``ValueError``, ``EOFError`` or ``RuntimeError`` for damaged files.
+        """
 
     @abstractmethod
-    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
-        """Write what lies behind the segments that are kept, and the tail."""
+    def _merged(self, parts: Sequence[R]) -> C:
+        """What one segment with all entries of these parts is written from."""
+
+    @abstractmethod
+    def _split(self, batches: Iterable[tuple[NDArray[np.int64], Any]]) -> Iterable[C]:
+        """What as many segments as needed are written from."""
+
+    @abstractmethod
+    def _write(self, stem: Path, content: C) -> int:
+        """Write the files of a segment; returns the number of its entries."""
 
 
-def repeated_numbers(parts: Iterable[NumberedRows]) -> list[str]:
-    """The numbers that are there more than once, a sentence each, at most ten."""
-    live = [rows.numbers[~rows.gone] for rows in parts]
-    numbers, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *live]), return_counts=True)
-    return [f"Number {number} is there more than once." for number in numbers[counts > 1][:10]]
+def wrong_count(count: int, expected: int) -> str:
+    """The problem of an index that has another number of entries than the database."""
+    return f"It has {count} entries where the database has {expected}."
+
+
+def save_array(path: Path, values: NDArray[Any]) -> None:
+    """Write an array in NumPy's format, under any suffix."""
+    with path.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
+
+
+def _repeated(parts: Iterable[NumberedRows]) -> Iterator[str]:
+    """List numbers that are out of order or present more than once."""
+    for rows in parts:
+        if (np.diff(rows.numbers) <= 0).any():
+            yield "Its numbers do not ascend."
+    numbers, counts = np.unique(
+        np.concatenate([np.zeros(0, np.int64), *(rows.live_numbers for rows in parts)]), return_counts=True
+    )
+    yield from (f"Number {number} is present more than once." for number in numbers[counts > 1][:MAX_LISTED])

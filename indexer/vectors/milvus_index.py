@@ -1,29 +1,31 @@
 """An index in Milvus: a collection that all machines search, and a tail in the memory of each process.
 
-A ledger says which collection counts, and up to which change number. What a writer brings beyond that is seen by nobody
-before the ledger says so, and brought again, the same, by who comes after one that was killed. What is removed is
-removed there at once, by each process that hears of it.
+A ledger says which collection counts, and up to which change number. No search sees what a writer adds beyond that
+number until the ledger is updated; if the writer is killed, the next one adds the same rows again. Removals take effect
+in Milvus at once, by each process that replays them.
 """
 
 import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, StorageError
+from exhibit.ports import IndexStats, VectorSource
 from exhibit.sentences import Sentence
 from exhibit.types import Hit, Metric, Space, Untyped
-from indexer.vectors.flat import NOISE, SPARE, Tail, nearness
+from indexer.vectors.faiss_rows import NOISE, SPARE, empty_rows
+from indexer.vectors.folder_index import wrong_count
 from indexer.vectors.manifest import HINT
-from indexer.vectors.rows import checked_rows, checked_vectors, cosine_distances, empty_vectors, rows_of
+from indexer.vectors.replayed_index import Opened, ReplayedVectors, nearness
+from indexer.vectors.rows import cosine_distances
 
 MAX_HITS = 16_384
 """So many nearest rows Milvus names at most for one query."""
@@ -169,107 +171,133 @@ class Standing:
 
 
 class Ledger(Protocol):
-    """Where the standing of one index is kept, for all machines."""
+    """Where the standing of one index is stored, for all machines."""
 
     def read(self) -> Standing:
         """What counts."""
 
     def write(self, standing: Standing) -> None:
-        """Let something else count; only within :meth:`writing`."""
+        """Let something else count; only within :meth:`write_lock`."""
 
-    def writing(self) -> AbstractContextManager[None]:
-        """Wait for the sole right to write, on any machine, and hold it."""
+    def write_lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Hold the exclusive right to write, on any machine; without waiting the value may be ``False``."""
 
 
-class MilvusIndex:
-    """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex``."""
+class MilvusIndex(ReplayedVectors[Standing]):
+    """Vectors of one space in Milvus, and a tail. Implements ``ports.VectorIndex`` and ``ports.StoredIndex``.
+
+    Milvus is asked on first use. Methods raise ``IntegrityError`` if the collection that counts is missing, and
+    ``StorageError`` if Milvus fails.
+    """
 
     def __init__(self, space: Space, server: Collections, ledger: Ledger) -> None:
         self.space = space
         self._server, self._ledger = server, ledger
-        self._standing, self._highest = Standing(), 0
-        self._there: MilvusRows | None = None
-        self._tail = self._no_rows()
-        self._changed = False
-        self._open()
-
-    @property
-    def sequence(self) -> int:
-        """The highest change number that counts in Milvus; newer changes are the caller's to replay."""
-        return self._standing.sequence
-
-    def __len__(self) -> int:
-        return len(self._tail) + (len(self._there) if self._there else 0)
-
-    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last counts."""
-        numbers, vectors = checked_rows(self.space, numbers, vectors)
-        if not len(numbers):
-            return
-        if self._there:
-            self._there.remove(numbers)
-        self._tail = self._tail.append(numbers, vectors)
-        self._highest = max(self._highest, int(numbers[-1]))
-        self._changed = True
 
     def remove(self, numbers: NDArray[np.int64]) -> int:
         """Remove numbers; returns how many were there."""
-        numbers = np.unique(numbers)
-        removed = self._tail.remove(numbers)
-        if self._there:
-            removed += self._there.remove(numbers)
-            self._there.delete(numbers[numbers > self.sequence])  # a killed writer may have brought them
-        self._changed = self._changed or removed > 0
+        removed = super().remove(numbers)
+        for rows in self._opened.segments:
+            rows.delete(numbers[numbers > self.sequence])  # a killed writer may have added them
         return removed
 
-    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
-        queries = checked_vectors(self.space, queries)
-        found = [rows.search(queries, k, within) for rows in (self._there, self._tail) if rows is not None]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
+    def check(self, source: VectorSource) -> list[str]:
+        """List all problems: a missing collection, or another number of entries than the database has."""
+        standing = self._read()
+        if problems := self._missing(standing):
+            return problems
+        count, expected = sum(map(len, self._open().segments)), source.count(standing.sequence)
+        return [wrong_count(count, expected)] if count != expected else []
 
-    def flush(self, sequence: int | None = None) -> None:
-        """Bring the tail to Milvus and let it count, unless another process has written meanwhile: then take that.
+    def repair(self, source: VectorSource) -> list[str]:
+        """Let nothing count if the collection is missing, so that it is replayed; returns the problem."""
+        del source
+        if not self._missing(self._read()):
+            return []
+        with self._ledger.write_lock():
+            if problems := self._missing(self._read()):  # no other process has repaired it
+                self._ledger.write(Standing())
+        self._close()
+        return problems
 
-        ``sequence`` is the highest change number that was replayed; without it the highest number that was added.
-        """
-        sequence = max(self.sequence, self._highest) if sequence is None else sequence
-        if not self._changed and sequence == self.sequence:
-            return
-        with self._ledger.writing():
-            if self._ledger.read() == self._standing:
-                name = self._standing.collection or self._server.make(self.space)
-                MilvusRows(self.space, self._server, name, 0).put(*self._tail.live())
+    def tidy(self, source: VectorSource) -> None:
+        """Drop collections that do not count, and correct the entries of the one that does; not beside a writer."""
+        with self._ledger.write_lock(wait=False) as is_held:
+            if not is_held:
+                return
+            self._drop_others()
+            rows = self._rows(self._read())
+            if rows is not None and len(rows) != source.count(rows.upto):
+                correct_rows(rows, source)
+
+    def rebuild(self, source: VectorSource) -> None:
+        """Write what the database says into a new collection; searches use the old one until it is complete."""
+        last = source.last_change()
+        with self._ledger.write_lock():
+            rows = MilvusRows(self.space, self._server, name := self._server.make(self.space), last)
+            for numbers, vectors in source.batches(last):
+                rows.put(numbers, vectors)
+            self._ledger.write(Standing(name, last))
+        self._close()
+
+    def stats(self) -> IndexStats:
+        """Measure what counts; the size is an estimate, and nothing is counted while Milvus does not respond."""
+        standing, count = self._read(), 0
+        with suppress(StorageError):
+            count = sum(map(len, self._open().segments))
+        return IndexStats(count, standing.sequence, count * (8 + self.space.vector_bytes))
+
+    def clear(self) -> None:
+        """Delete all collections of the index."""
+        with self._ledger.write_lock():
+            self._ledger.write(Standing())
+            self._drop_others()
+        self._close()
+
+    def _read(self) -> Standing:
+        return self._ledger.read()
+
+    def _open(self) -> Opened[Standing]:
+        standing = self._read()
+        rows = self._rows(standing)
+        return Opened(standing, [] if rows is None else [rows], empty_rows(self.space))
+
+    def _make_durable(self, sequence: int) -> None:
+        opened = self._opened
+        with self._ledger.write_lock():
+            if self._read() == opened.durable:
+                name = opened.durable.collection or self._server.make(self.space)
+                MilvusRows(self.space, self._server, name, 0).put(*opened.tail.live())
                 self._ledger.write(Standing(name, sequence))
-        self._open()
 
-    def reopen(self) -> bool:
-        """Take what another process has written since, dropping the tail; returns whether there was anything new."""
-        if self._ledger.read() == self._standing:
-            return False
-        self._open()
-        return True
+    def _rows(self, standing: Standing) -> MilvusRows | None:
+        name = standing.collection
+        return MilvusRows(self.space, self._server, name, standing.sequence) if name else None
 
-    def _open(self) -> None:
-        self._standing = self._ledger.read()
-        name, self._highest = self._standing.collection, self._standing.sequence
-        self._there = MilvusRows(self.space, self._server, name, self._highest) if name else None
-        self._tail, self._changed = self._no_rows(), False
+    def _missing(self, standing: Standing) -> list[str]:
+        name = standing.collection
+        return [] if not name or name in self._server.names() else [f"{name} is missing in Milvus."]
 
-    def _no_rows(self) -> Tail:
-        return Tail.of(self.space, np.zeros(0, np.int64), empty_vectors(self.space))
+    def _drop_others(self) -> None:
+        """Drop the collections that do not count."""
+        counting = self._read().collection
+        for name in self._server.names():
+            if name != counting:
+                self._server.ask("drop_collection", name)
 
 
-def mend_rows(rows: MilvusRows, stored: Iterable[list[tuple[int, bytes]]]) -> None:
-    """Let a collection hold what is stored, numbers ascending over all batches, and nothing else up to its number."""
+def correct_rows(rows: MilvusRows, source: VectorSource) -> None:
+    """Add to a collection what it lacks up to its number, and delete what the database does not have."""
     after = 0
-    for batch in chain(stored, [[]]):
-        upto = min(batch[-1][0], rows.upto) if batch else rows.upto
-        there, wanted = set(rows.between(after, upto).tolist()), {row: raw for row, raw in batch if row <= upto}
-        missing = [number for number in wanted if number not in there]
-        rows.put(np.array(missing, np.int64), rows_of(rows.space, [wanted[number] for number in missing]))
-        rows.delete(np.array(sorted(there - wanted.keys()), np.int64))
+    for every, vectors in source.batches(source.last_change()):
+        numbers = every[every <= rows.upto]
+        upto = int(numbers[-1]) if len(numbers) else rows.upto
+        present = rows.between(after, upto)
+        missing = np.flatnonzero(~np.isin(numbers, present))
+        rows.put(numbers[missing], vectors[missing])
+        rows.delete(np.setdiff1d(present, numbers))
         after = upto
+    rows.delete(rows.between(after, rows.upto))
 
 
 def _pieces(rows: NDArray[Any], most: int) -> Iterator[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Vectors of a space as rows, and the distances that all indexes tell alike."""
+"""Vectors of a space as arrays, and the distances that all indexes compute alike."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +20,13 @@ def rows_of(space: Space, vectors: Sequence[bytes]) -> NDArray[Any]:
     """Stored vectors as rows; there may be none."""
     empty = empty_vectors(space)
     return np.frombuffer(b"".join(vectors), empty.dtype).reshape(-1, empty.shape[1])
+
+
+def decode_vectors(space: Space, vectors: Sequence[bytes]) -> Any:  # noqa: ANN401 - as the space has them
+    """Stored vectors as an index of the space takes them: an array; of votes a list with the descriptors of each."""
+    if space.metric is Metric.VOTES:
+        return [np.frombuffer(raw, np.uint8).reshape(-1, space.width) for raw in vectors]
+    return rows_of(space, vectors)
 
 
 def checked_vectors(space: Space, vectors: NDArray[Any]) -> NDArray[Any]:

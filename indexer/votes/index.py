@@ -5,10 +5,9 @@ the neighbour is nearer than the tenth one, which stands for the background. Eac
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
@@ -16,39 +15,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exhibit.errors import IntegrityError, WrongUseError
+from exhibit.ports import VectorSource
 from exhibit.types import Untyped
 from indexer.picture.local_features import MIRROR, WIDTH, units_of
 from indexer.picture.spaces import ROOTSIFT
-from indexer.vectors.folder_index import FolderIndex, repeated_numbers
-from indexer.vectors.manifest import Manifest, SegmentEntry, read_manifest, replace_segments
-from indexer.votes.codec import shipped_codec
-from indexer.votes.segments import (
-    MAX_WORKS,
-    VoteRows,
-    Works,
-    nearest_lists,
-    no_rows,
-    opened,
-    pieces_of,
-    segment_problems,
-    write_segments,
-)
+from indexer.vectors.folder_index import MAX_LISTED, FolderIndex
+from indexer.votes.codec import FOR_EACH_LIST, codec_digest, lists_for, shipped_codec, train_codec
+from indexer.votes.rows import Contents, VoteRows, map_rows, merged, nearest_lists, write_rows
 
 NEIGHBOURS = 10
 """The last of these is the background."""
 HEAVIEST = 64
-"""Works that are told of: those beyond show what chance gives, and no more."""
+"""Works that are returned: those beyond show what chance gives, and no more."""
+MAX_WORKS = 100_000
+"""In one segment: half a gigabyte."""
+MIN_FOR_A_CODEC = 2_000
+"""Works from which an installation trains a codec of its own."""
+
+Sets = Sequence[NDArray[np.uint8]]
+"""The descriptors of each work, uint8, shape (n, 128)."""
+Batch = tuple[NDArray[np.int64], Sets]
+"""Numbers of works with the descriptors of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """How much speaks for one work."""
+    """The votes for one work."""
 
     number: int  # index sequence number of the work's local features
     weight: float  # sum of the votes, in distances between descriptors of unit length
 
 
-class VoteIndex(FolderIndex[VoteRows]):
+class VoteIndex(FolderIndex[VoteRows, Contents]):
     """The local features of works, in a folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,40 +55,67 @@ class VoteIndex(FolderIndex[VoteRows]):
     @property
     def codec(self) -> Untyped:
         """The codec of its segments, or the one that comes with the product."""
-        return self._segments[0].index if self._segments else shipped_codec()
+        return self._opened.tail.index
 
     @property
-    def descriptors(self) -> int:
-        """How many descriptors lie in its rows, those that are gone among them."""
-        return sum(int(rows.index.ntotal) for rows in self._rows)
+    def is_outgrown(self) -> bool:
+        """Whether there are so many more works that another codec suits them."""
+        lists = lists_for(len(self))
+        descriptors = sum(int(rows.index.ntotal) for rows in self._opened.parts)
+        return len(self) > MIN_FOR_A_CODEC and descriptors >= lists > self.codec.nlist
 
     def counts(self) -> dict[int, int]:
         """How many descriptors each work has."""
-        return dict(chain.from_iterable(rows.counts() for rows in self._rows))
+        return dict(chain.from_iterable(rows.counts() for rows in self._opened.parts))
 
-    def upsert(self, works: Works) -> None:
-        """Add works to the tail, replacing those that are there; of equal numbers the last counts.
+    def upsert(self, numbers: NDArray[np.int64], vectors: Sets) -> None:
+        """Add works to the tail, replacing those that are there; of equal numbers the last one counts.
 
-        Raises ``WrongUseError`` for descriptors of another shape, as does :meth:`votes`.
+        Raises:
+            WrongUseError: The descriptors have another shape.
         """
-        latest = {int(number): checked(descriptors) for number, descriptors in works}
-        self.remove(np.array(list(latest), np.int64))
-        if np.isin(self._tail.numbers, list(latest)).any():
-            self._tail.compact()
-        self._tail.add(sorted(latest.items()))
-        self._changed = self._changed or bool(latest)
+        latest = dict(sorted(zip(numbers.tolist(), map(checked, vectors), strict=True), key=lambda pair: pair[0]))
+        if not latest:
+            return
+        order, opened = np.array(list(latest), np.int64), self._opened
+        self.remove(order)
+        if np.isin(opened.tail.numbers, order).any():
+            opened.tail = opened.tail.compacted()
+        opened.tail.add(order, list(latest.values()))
+        opened.is_changed = True
+
+    def replace(self, batches: Iterable[Batch], sequence: int, codec: Untyped = None) -> None:
+        """Replace the index by batches of works, numbers ascending over all batches.
+
+        Args:
+            batches: Numbers, int64 (n,), and the descriptors of each.
+            sequence: Highest change number that the batches contain.
+            codec: A trained codec; by default the one that comes with the product.
+        """
+        self.write_segments(self._split(batches, codec), sequence)
+
+    def rebuild(self, source: VectorSource) -> None:
+        """Replace the index by what the database says, with the codec that suits its size."""
+        last = source.last_change()
+        self.replace(source.batches(last), last, self._suitable_codec(source, last))
 
     def without(self, numbers: NDArray[np.int64]) -> Self:
-        """The index as if these works had never come: to be asked, not to be changed."""
+        """The index as if these works had never been added: for searches, not for changes."""
         other = copy.copy(self)
-        other._hide(numbers)  # noqa: SLF001 - one of us
+        opened = copy.copy(self._opened)
+        opened.segments = [rows.without(numbers) for rows in opened.segments]
+        opened.tail = opened.tail.without(numbers)
+        other._opened = opened  # noqa: SLF001 - of this class
         return other
 
     def votes(self, descriptors: NDArray[np.uint8]) -> list[Vote]:
-        """What the descriptors of a picture, uint8 (n, 128), say of the works, the heaviest first.
+        """Count the votes of the descriptors of a picture, uint8 (n, 128): the heaviest works first.
 
-        They are asked for the picture as it is, and mirrored; the more counts. Mirrored copies are rare: the first half
-        of the descriptors is asked for those, for all.
+        The picture votes as it is, and mirrored; the larger weight counts. Mirrored copies are rare, so only the first
+        half of the descriptors votes mirrored.
+
+        Raises:
+            WrongUseError: The descriptors have another shape.
         """
         if not len(self) or not len(checked(descriptors)):
             return []
@@ -104,67 +129,91 @@ class VoteIndex(FolderIndex[VoteRows]):
     def _nearest(self, queries: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Squared distances and numbers of the nearest, nearest first, -1 where there are no more.
 
-        Which of equally far ones come last hangs on the order in which they came; those don't vote.
+        Which of equally far ones come last depends on the order in which they were added; those do not vote.
         """
         probed = nearest_lists(self.codec, queries)
-        found = [rows.search(queries, probed, NEIGHBOURS) for rows in self._rows if len(rows)]
+        parts: Sequence[VoteRows] = self._opened.parts
+        found = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
         if len(found) == 1:
             return found[0]
         distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
         nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOURS]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 
-    def _hide(self, numbers: NDArray[np.int64]) -> None:
-        self._segments = [rows.without(numbers) for rows in self._segments]
-        self._tail = self._tail.without(numbers)
+    def _differences(self, segments: list[VoteRows], sequence: int, source: VectorSource) -> list[str]:
+        counts = dict(chain.from_iterable(rows.counts() for rows in segments))
+        stored = chain.from_iterable(zip(some.tolist(), sets, strict=True) for some, sets in source.batches(sequence))
+        differing = (
+            f"Number {number} has {counts[number]} local features where the database has {len(descriptors)}."
+            for number, descriptors in stored
+            if counts.get(number, len(descriptors)) != len(descriptors)
+        )
+        return [*super()._differences(segments, sequence, source), *islice(differing, MAX_LISTED)]
+
+    def _suitable_codec(self, source: VectorSource, upto: int) -> Untyped:
+        """The present codec if it suits the number of works, or one that is trained on a sample of them."""
+        works = source.count(upto, by=upto)
+        lists = lists_for(works)
+        if works <= MIN_FOR_A_CODEC:
+            return shipped_codec()
+        try:
+            present = self.codec
+        except IntegrityError:
+            present = shipped_codec()
+        if present.nlist == lists and codec_digest(present) != codec_digest(shipped_codec()):
+            return present
+        each = max(1, lists * FOR_EACH_LIST // works)  # evenly from all works: the same for the same database
+        parts = [descriptors[:each].copy() for _, sets in source.batches(upto) for descriptors in sets]
+        sample = np.concatenate([np.zeros((0, WIDTH), np.uint8), *parts])
+        return train_codec(sample, lists) if len(sample) >= lists else present
 
     @property
-    def _most(self) -> int:
+    def _max_rows(self) -> int:
         return MAX_WORKS
 
-    def _no_rows(self) -> VoteRows:
-        return no_rows(self.codec)
+    def _empty(self, segments: list[VoteRows]) -> VoteRows:
+        return VoteRows.in_memory(segments[0].index if segments else shipped_codec())
 
-    def _opened(self, manifest: Manifest) -> list[VoteRows]:
-        return opened(self._folder, manifest)
+    def _map(self, stem: Path) -> VoteRows:
+        return map_rows(stem)
 
-    def _write_rest(self, generation: int, keep: int) -> list[SegmentEntry]:
-        return write_segments(self._folder, generation, [[*self._segments[keep:], self._tail]])
+    def _merged(self, parts: Sequence[VoteRows]) -> Contents:
+        return merged(parts)
+
+    def _split(self, batches: Iterable[Batch], codec: Untyped = None) -> Iterator[Contents]:
+        codec = shipped_codec() if codec is None else codec
+        rows = VoteRows.in_memory(codec)
+        for numbers, sets in batches:
+            for start in range(0, len(numbers), MAX_WORKS):
+                piece = slice(start, start + MAX_WORKS)
+                if len(rows) and len(rows) + len(numbers[piece]) > MAX_WORKS:
+                    yield merged([rows])
+                    rows = VoteRows.in_memory(codec)
+                rows.add(numbers[piece], sets[piece])
+        if len(rows):
+            yield merged([rows])
+
+    def _write(self, stem: Path, content: Contents) -> int:
+        write_rows(stem, content)
+        return len(content.numbers)
 
 
 def checked(descriptors: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The descriptors; raises ``WrongUseError`` when they aren't rows of 128 bytes."""
+    """Return the descriptors; raises ``WrongUseError`` if they are not rows of 128 bytes."""
     if descriptors.ndim != 2 or descriptors.shape[1] != WIDTH or descriptors.dtype != np.uint8:
-        raise WrongUseError(f"These aren't local features: {descriptors.dtype} {descriptors.shape}.")
+        raise WrongUseError(f"These are not local features: {descriptors.dtype} {descriptors.shape}.")
     return descriptors
 
 
-def rebuild_votes(folder: Path, works: Iterable[Works], sequence: int, codec: Untyped = None) -> None:
-    """Replace whatever lies in a folder by batches of works, numbers ascending over all of them.
-
-    ``sequence`` is the highest change number that they contain; the codec is the one that comes with the product unless
-    a trained one is given.
-    """
-    pieces = pieces_of(shipped_codec() if codec is None else codec, works)
-    replace_segments(folder, ROOTSIFT.id, sequence, partial(write_segments, pieces=pieces))
-
-
-def check_votes(folder: Path) -> list[str]:
-    """Everything that is wrong with what is durable, one sentence each; reads all files whole."""
-    try:
-        manifest = read_manifest(folder, ROOTSIFT.id)
-        problems = [problem for entry in manifest.segments for problem in segment_problems(folder, entry.name)]
-        return problems or repeated_numbers(opened(folder, manifest))
-    except (FileNotFoundError, IntegrityError) as error:
-        return [str(error)]
-
-
 def count_votes(distances: NDArray[np.float32], numbers: NDArray[np.int64], of: int | None = None) -> list[Vote]:
-    """Count the votes of one picture: for the heaviest works, heaviest first, ties by number.
+    """Count the votes of one picture: the heaviest works, heaviest first, ties by number.
 
-    Squared distances and numbers have shape (descriptors, neighbours), nearest first, numbers -1 where there is no
-    neighbour. The order of equally near ones makes no difference. With ``of`` some descriptors stand for so many:
-    weights are so much larger.
+    The order of equally near neighbours makes no difference.
+
+    Args:
+        distances: Squared distances, shape (descriptors, neighbours), nearest first.
+        numbers: Numbers of the neighbours, of the same shape; -1 where there is none.
+        of: How many descriptors these stand for; weights are scaled to it.
     """
     there = numbers >= 0
     if not there.any():

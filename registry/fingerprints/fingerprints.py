@@ -135,9 +135,11 @@ def living(collection: Collection, space: Space, upto: int, batch: int = 20_000)
         number = rows[-1][0]
 
 
-def count_living(collection: Collection, space: Space, upto: int) -> int:
-    """How many additions up to a number haven't been taken back by now."""
+def count_living(collection: Collection, space: Space, upto: int, by: int | None = None) -> int:
+    """Count the additions up to a number that no removal takes back, or none of those up to ``by``."""
     taken_back = IndexChange.objects.filter(collection=collection, space_id=space_id(space), removes__lte=upto)
+    if by is not None:
+        taken_back = taken_back.filter(number__lte=by)
     return additions(collection, space).filter(number__lte=upto).count() - taken_back.count()
 
 

@@ -1,7 +1,7 @@
-"""The indexes of one process: what its machine or Milvus has of them, and a tail replayed from the rows.
+"""The indexes of one process: durable entries of its machine or of Milvus, and a tail replayed from the database.
 
-Each machine makes its own from the rows, in ``indexes/`` of its data folder; the pictures seen are in Milvus where the
-setting says so. What is damaged is made empty by who notices, and read from the rows as on a new machine.
+Each machine makes its own from the database, in ``indexes/`` of its data folder; the pictures seen are in Milvus if the
+setting says so. A process that notices damage empties the index, and it is replayed as on a new machine.
 """
 
 import logging
@@ -9,9 +9,9 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,17 +20,14 @@ from exhibit.config.config import Config
 from exhibit.errors import ExhibitError, IntegrityError, ServiceMissingError
 from exhibit.files.locks import FileLock, alone
 from exhibit.machine import machine_fault, tell_once
-from exhibit.types import Space, Untyped
-from indexer.picture.local_features import WIDTH
+from exhibit.ports import StoredIndex, VectorIndex
+from exhibit.types import Metric, Space
 from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.search.candidates import Candidate
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import check_index, rebuild_index
-from indexer.vectors.manifest import empty_damaged, read_manifest
 from indexer.vectors.milvus_index import MilvusIndex
-from indexer.vectors.rows import rows_of
-from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
-from indexer.votes.segments import Works
+from indexer.vectors.rows import decode_vectors
+from indexer.votes.index import VoteIndex
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.archive import Archive
 from registry.fingerprints.fingerprints import Change, Collection
@@ -38,14 +35,48 @@ from registry.fingerprints.fingerprints import Change, Collection
 PAGE = 20_000
 MAX_TAIL = 20_000
 """Changes that each process keeps in memory of its own before they become a segment that all map."""
-VOTES_PAGE, VOTES_LONGEST_TAIL = 500, 2_000
+VOTES_PAGE, VOTES_MAX_TAIL = 500, 2_000
 """The same of local features, of which a work has 25 KB."""
 MAX_NEAR = 50
 FLUSH_AGAIN_SECONDS = 60.0
-"""Until a disk that didn't take a segment is tried again."""
+"""Until a disk that did not take a segment is tried again."""
 
 LOGGER = logging.getLogger(__name__)
-AnyIndex = FaissIndex | MilvusIndex | VoteIndex
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionVectors:
+    """The vectors of a collection in a space, as the database has them. Implements ``ports.VectorSource``."""
+
+    collection: Collection
+    space: Space
+
+    @property
+    def page(self) -> int:
+        """Changes to read at once."""
+        return VOTES_PAGE if self.space.metric is Metric.VOTES else PAGE
+
+    @property
+    def max_tail(self) -> int:
+        """Changes to replay before they are written down."""
+        return VOTES_MAX_TAIL if self.space.metric is Metric.VOTES else MAX_TAIL
+
+    def last_change(self) -> int:
+        """The highest change number; no lower one is added later."""
+        return vectors.last_change(self.collection, self.space)
+
+    def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], Any]]:
+        """Numbers, ascending, and vectors of everything that the changes up to a number add and do not remove."""
+        for rows in vectors.living(self.collection, self.space, upto, self.page):
+            yield _arrays(self.space, rows)
+
+    def count(self, upto: int, by: int | None = None) -> int:
+        """Count what the changes up to ``upto`` add, less what those up to ``by`` remove again (by default all)."""
+        return vectors.count_living(self.collection, self.space, upto, by)
+
+    def changes_after(self, number: int) -> list[Change]:
+        """The next page of changes."""
+        return vectors.changes_after(self.collection, self.space, number, self.page)
 
 
 class Indexes:
@@ -59,7 +90,7 @@ class Indexes:
         self._config = config
         self._descriptor = descriptor
         self._network: int | None = None
-        self._indexes: dict[tuple[Collection, str], AnyIndex] = {}
+        self._indexes: dict[tuple[Collection, str], StoredIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
         self._waiting: dict[tuple[Collection, str], int] = {}  # changes that were replayed and aren't written down
         self._flush_after = 0.0
@@ -74,9 +105,9 @@ class Indexes:
         """What is searched at this moment: hashes and descriptors."""
         return PHASH, self._descriptor()[0]
 
-    def of(self, collection: Collection, space: Space) -> FaissIndex | MilvusIndex:
+    def of(self, collection: Collection, space: Space) -> VectorIndex:
         """The index of a collection in a space, as of the last refresh."""
-        return cast("FaissIndex | MilvusIndex", self._index(collection, space))
+        return cast("VectorIndex", self._index(collection, space))
 
     def forget(self, collection: Collection) -> None:
         """Open the indexes of a collection again when they are next asked for, and look whether they are whole."""
@@ -100,22 +131,23 @@ class Indexes:
         """The same of the hashes alone, by which :meth:`near` looks."""
         self._replay(collection, PHASH)
 
-    def _index(self, collection: Collection, space: Space) -> AnyIndex:
+    def _index(self, collection: Collection, space: Space) -> StoredIndex:
         key = (collection, space.id)
         if key not in self._indexes:
-            mend_index(self._config, collection, space)
-            index = open_index(self._config, collection, space)
-            self._indexes[key], self._applied[key], self._waiting[key] = index, index.sequence, 0
+            index = index_of(self._config, collection, space)
+            repair_index(index, collection)
+            self._applied[key], self._waiting[key] = index.sequence, 0
+            self._indexes[key] = index
         return self._indexes[key]
 
     def _replay(self, collection: Collection, space: Space) -> None:
         index, key = self._index(collection, space), (collection, space.id)
-        page, longest = (VOTES_PAGE, VOTES_LONGEST_TAIL) if space == ROOTSIFT else (PAGE, MAX_TAIL)
+        source = CollectionVectors(collection, space)
         self._reopen(index, collection)
         with ExitStack() as filling:
             is_alone = False
-            while changes := vectors.changes_after(collection, space, self._applied[key], page):
-                if len(changes) == page and not is_alone:  # one process of a machine reads much, others wait for it
+            while changes := source.changes_after(self._applied[key]):
+                if len(changes) == source.page and not is_alone:  # one process per machine reads much, others wait
                     filling.enter_context(self._alone(collection, space))
                     is_alone = True
                     self._reopen(index, collection)
@@ -123,19 +155,19 @@ class Indexes:
                 _apply(index, changes)
                 self._applied[key] = changes[-1].number
                 self._waiting[key] += len(changes)
-                if self._waiting[key] >= longest and time.monotonic() >= self._flush_after:
+                if self._waiting[key] >= source.max_tail and time.monotonic() >= self._flush_after:
                     self._applied[key] = self._flush(index, self._applied[key])
                     if index.sequence == self._applied[key]:
                         self._waiting[key] = 0
-                if len(changes) < page:
+                if len(changes) < source.page:
                     return
 
-    def _reopen(self, index: AnyIndex, collection: Collection) -> None:
-        """Take what other processes have written."""
+    def _reopen(self, index: StoredIndex, collection: Collection) -> None:
+        """Open what other processes have written."""
         try:
             reopened = index.reopen()
         except IntegrityError:
-            mend_index(self._config, collection, index.space)
+            repair_index(index, collection)
             reopened = index.reopen()
         if reopened:
             key = (collection, index.space.id)
@@ -148,7 +180,7 @@ class Indexes:
         never = ServiceMissingError("An index is being made again.")
         return alone(folder.with_name(f".{folder.name}.lock"), never, within=math.inf)
 
-    def _flush(self, index: AnyIndex, sequence: int) -> int:
+    def _flush(self, index: StoredIndex, sequence: int) -> int:
         """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""
         try:
             index.flush(sequence)
@@ -178,98 +210,46 @@ def index_folder(config: Config, collection: Collection, space: Space) -> Path:
     return config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
 
 
-def archive_of(config: Config, collection: Collection, space: Space) -> Archive | None:
-    """Where an index is if it is in Milvus."""
-    return Archive(config, space) if config.milvus_url and collection == Collection.PICTURES else None
-
-
-def open_index(config: Config, collection: Collection, space: Space) -> AnyIndex:
-    """An index as it is durable; raises ``IntegrityError`` when it is damaged, ``StorageError`` as Milvus fails."""
-    if (archive := archive_of(config, collection, space)) is not None:
-        return archive.index()
+def index_of(config: Config, collection: Collection, space: Space) -> StoredIndex:
+    """The index of a collection in a space: that of this machine, or that in Milvus."""
+    if config.milvus_url and collection == Collection.PICTURES:
+        archive = Archive(config, space)
+        return MilvusIndex(space, archive.server, archive)
     folder = index_folder(config, collection, space)
-    return VoteIndex(folder) if space == ROOTSIFT else FaissIndex(space, folder)
+    return VoteIndex(folder) if space.metric is Metric.VOTES else FaissIndex(space, folder)
 
 
-def mend_index(config: Config, collection: Collection, space: Space) -> bool:
-    """Look at an index, reading its files whole, and make it empty when it is damaged; returns whether it was.
+def repair_index(index: StoredIndex, collection: Collection) -> bool:
+    """Empty an index that is damaged, so that the next refresh replays it; returns whether it was damaged."""
+    problems = index.repair(CollectionVectors(collection, index.space))
+    if problems:
+        LOGGER.warning("The index %s of %s is rebuilt: %s", index.space.id, collection, problems[0])
+    return bool(problems)
 
-    It is filled again by who refreshes the indexes next.
+
+def catch_up(index: StoredIndex, collection: Collection) -> Iterator[int]:
+    """Replay all changes and write them down; yields the number of the change after each step.
+
+    After an interruption it continues from the last step.
     """
-    if (archive := archive_of(config, collection, space)) is not None:
-        found = archive.mend()
-    else:
-        folder = index_folder(config, collection, space)
-        problems = partial(_damage, folder, collection, space)
-        found = problems() and empty_damaged(folder, space.id, problems)
-    if found:
-        LOGGER.warning("The index %s of %s is damaged and made again. %s", space.id, collection, found[0])
-    return bool(found)
-
-
-def _damage(folder: Path, collection: Collection, space: Space) -> list[str]:
-    """What is wrong with an index in a folder."""
-    found = check_votes(folder) if space == ROOTSIFT else check_index(space, folder)
-    return found or ahead_of_rows(read_manifest(folder, space.id).sequence, collection, space)
-
-
-def ahead_of_rows(sequence: int, collection: Collection, space: Space) -> list[str]:
-    """Whether an index is of a later time than the rows, because these were restored."""
-    ahead = sequence > vectors.last_change(collection, space)
-    return [f"It knows change {sequence}, which the rows don't have."] if ahead else []
-
-
-def make_index(config: Config, collection: Collection, space: Space, codec: Untyped = None) -> None:
-    """Make an index from the rows, whatever there is of it; those who search notice it by themselves."""
-    if (archive := archive_of(config, collection, space)) is not None:
-        archive.make()
-        return
-    folder, last = index_folder(config, collection, space), vectors.last_change(collection, space)
-    if space == ROOTSIFT:
-        rebuild_votes(folder, map(sets_of, vectors.living(collection, space, last, VOTES_PAGE)), last, codec)
-    else:
-        batches = vectors.living(collection, space, last)
-        rows = ((np.array([row[0] for row in of], np.int64), rows_of(space, [raw for _, raw in of])) for of in batches)
-        rebuild_index(space, folder, rows, last)
-
-
-def catch_up(index: AnyIndex, collection: Collection, space: Space) -> Iterator[int]:
-    """Let an index hold what the rows say, and write it down; yields the number of the change after each step.
-
-    Broken off, it goes on where it was.
-    """
-    page = VOTES_PAGE if isinstance(index, VoteIndex) else PAGE
-    while changes := vectors.changes_after(collection, space, index.sequence, page):
+    source = CollectionVectors(collection, index.space)
+    while changes := source.changes_after(index.sequence):
         _apply(index, changes)
         index.flush(changes[-1].number)
         yield index.sequence
 
 
-def _apply(index: AnyIndex, changes: list[Change]) -> None:
-    """Replay changes in their order: additions first is safe, since a removal names the number it takes back."""
+def _apply(index: StoredIndex, changes: list[Change]) -> None:
+    """Replay changes in their order: additions first is safe, since a removal names the number that it takes back."""
     added = [(change.number, change.vector) for change in changes if change.vector is not None]
-    if isinstance(index, VoteIndex):
-        index.upsert(sets_of(added))
-    elif added:
-        numbers = np.array([number for number, _ in added], np.int64)
-        index.upsert(numbers, rows_of(index.space, [vector for _, vector in added]))
+    if added:
+        index.upsert(*_arrays(index.space, added))
     removed = [change.removes for change in changes if change.removes is not None]
     if removed:
         index.remove(np.array(removed, np.int64))
 
 
-def held_against_rows(index: AnyIndex, collection: Collection, space: Space, page: int) -> Iterator[str]:
-    """What an index whose files are well holds otherwise than the rows, one sentence each."""
-    if ahead := ahead_of_rows(index.sequence, collection, space):
-        yield from ahead
-        return
-    rows = vectors.living(collection, space, index.sequence, page)
-    in_milvus = isinstance(index, MilvusIndex)  # where who heard of a removal has deleted it
-    wanted = vectors.count_living(collection, space, index.sequence) if in_milvus else sum(map(len, rows))
-    if wanted != len(index):
-        yield f"It holds {len(index)} entries where the rows have {wanted}."
-
-
-def sets_of(stored: Iterable[tuple[int, bytes]]) -> Works:
-    """Stored local features as the index of votes takes them."""
-    return [(number, np.frombuffer(raw, np.uint8).reshape(-1, WIDTH)) for number, raw in stored]
+def _arrays(space: Space, rows: Iterable[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Any]:
+    """Numbers and vectors of the database, as an index takes them."""
+    numbers, stored = zip(*rows, strict=True)
+    return np.array(numbers, np.int64), decode_vectors(space, stored)

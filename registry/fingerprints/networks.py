@@ -24,7 +24,7 @@ from indexer.search.folders import files_below
 from registry.db.rows import columns
 from registry.fingerprints import descriptors
 from registry.fingerprints.fingerprints import Collection
-from registry.fingerprints.indexes import archive_of, index_folder
+from registry.fingerprints.indexes import index_folder, index_of
 from registry.fingerprints.model_files import CARD, Compared, SignedCard, compared
 from registry.fingerprints.models import DescriptorModel
 from registry.fingerprints.ports import get_descriptors, get_features_of
@@ -175,8 +175,7 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
         services.blobs.remove(digest)
     for collection in Collection:
         shutil.rmtree(index_folder(services.config, collection, descriptor.space), ignore_errors=True)
-        if (archive := archive_of(services.config, collection, descriptor.space)) is not None:
-            archive.clear()
+        index_of(services.config, collection, descriptor.space).clear()
     get_features_of(services, descriptor).clear()
     return row
 

@@ -178,15 +178,6 @@ class _Part:
         self.index = index
         self.numbers = numbers
 
-    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
-        self.index.upsert(numbers, vectors)
-
-    def remove(self, numbers: NDArray[np.int64]) -> int:
-        return self.index.remove(numbers)
-
-    def flush(self) -> None:
-        self.index.flush()
-
     def __len__(self) -> int:
         return len(self.numbers)
 

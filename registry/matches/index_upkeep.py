@@ -1,26 +1,20 @@
-"""Looking after the indexes: what they hold, whether it is what the rows say, and making them again from the rows."""
+"""Upkeep of the indexes: measure them, compare them with the database, and rebuild them from it."""
 
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
 from exhibit.config.config import Config
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.types import Space
+from exhibit.ports import IndexStats, StoredIndex
 from indexer.picture.spaces import PHASH, ROOTSIFT
-from indexer.vectors.index import check_index
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.indexes import (
-    PAGE,
-    archive_of,
+    CollectionVectors,
     catch_up,
-    held_against_rows,
-    index_folder,
-    make_index,
-    mend_index,
-    open_index,
+    index_of,
+    repair_index,
 )
 from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches import votes_upkeep
@@ -53,8 +47,8 @@ class WorkSize:
 
 
 def index_states(services: Services) -> list[IndexState]:
-    """Every index as it stands, without looking into its files."""
-    return _states(services, lambda _collection, _space: ())
+    """Measure every index, without reading its files."""
+    return _states(services, is_checked=False)
 
 
 def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
@@ -67,62 +61,62 @@ def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
 
 
 def check_indexes(services: Services) -> list[IndexState]:
-    """Every index, its files read whole and its numbers held against the rows."""
-    return _states(services, lambda collection, space: tuple(_problems(services, collection, space)))
+    """Read every index whole and compare it with the database."""
+    return _states(services, is_checked=True)
 
 
 def mend_indexes(services: Services) -> None:
-    """Make those of this machine again that are damaged, which may take hours; let Milvus hold what the rows say."""
-    for collection, space in _each(services):
-        if mend_index(services.config, collection, space):
+    """Rebuild the damaged indexes of this machine, which may take hours, and tidy all of them."""
+    for collection, index in _each(services):
+        if repair_index(index, collection):
             get_indexes(services).forget(collection)
             get_indexes(services).refresh(collection)
-        if (archive := archive_of(services.config, collection, space)) is not None:
-            archive.sweep()
+        index.tidy(CollectionVectors(collection, index.space))
 
 
 def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
-    """Make every index of this machine, and those in Milvus, again from the rows; yields collection and space of each.
+    """Rebuild every index of this machine, and those in Milvus, from the database; yields collection and space of each.
 
-    Processes that search go on with the old files until they notice the new ones.
+    Processes that search use the old files until they notice the new ones.
     """
-    for collection, space in _each(services):
-        if space != ROOTSIFT:
-            make_index(services.config, collection, space)
-            yield str(collection), space.id
     votes_upkeep.try_unreadable_again()
     votes_upkeep.measure_missing(services)
-    votes_upkeep.rebuild(services)
-    yield str(Collection.WORKS), ROOTSIFT.id
+    for collection, index in _each(services):
+        index.rebuild(CollectionVectors(collection, index.space))
+        yield str(collection), index.space.id
 
 
 def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, int, int]]:
-    """Fill the indexes of the pictures seen in another place from the rows, whichever is searched meanwhile.
+    """Fill the indexes of the pictures seen in another place from the database, whichever is searched meanwhile.
 
-    Broken off, it goes on where it was. Yields the space, how many entries are there, and how many the rows have, step
-    by step. Raises ``IntegrityError`` when these aren't the same in the end, ``StorageError`` when Milvus fails.
+    After an interruption it continues where it was. Yields the space, how many entries are there, and how many the
+    database has, step by step.
+
+    Raises:
+        IntegrityError: These differ in the end.
+        StorageError: Milvus fails.
     """
-    config = _config_of(services.config, to_milvus=to_milvus)
-    for space in (PHASH, *get_descriptors(services).spaces()):
-        mend_index(config, SEEN, space)
-        index = open_index(config, SEEN, space)
-        for _ in catch_up(index, SEEN, space):
-            yield space.id, len(index), vectors.count_living(SEEN, space, vectors.last_change(SEEN, space))
-        if (archive := archive_of(config, SEEN, space)) is not None:
-            archive.sweep()
-        if problems := [*held_against_rows(index, SEEN, space, PAGE)]:
-            raise IntegrityError(f"{space.id}: {problems[0]}", hint="Give the same command again.")
-        yield space.id, len(index), len(index)
+    for index in _seen(services, in_milvus=to_milvus):
+        source = CollectionVectors(SEEN, index.space)
+        repair_index(index, SEEN)
+        for _ in catch_up(index, SEEN):
+            yield index.space.id, len(index), source.count(source.last_change())
+        index.tidy(source)
+        if problems := index.check(source):
+            raise IntegrityError(f"{index.space.id}: {problems[0]}", hint="Give the same command again.")
+        yield index.space.id, len(index), len(index)
 
 
 def drop_archive(services: Services, *, from_milvus: bool) -> None:
     """Remove the indexes of the pictures seen from where nobody searches them any more: this machine, or Milvus."""
-    config = _config_of(services.config, to_milvus=from_milvus)
-    for space in (PHASH, *get_descriptors(services).spaces()):
-        if (archive := archive_of(config, SEEN, space)) is not None:
-            archive.clear()
-        else:
-            shutil.rmtree(index_folder(config, SEEN, space), ignore_errors=True)
+    for index in _seen(services, in_milvus=from_milvus):
+        index.clear()
+
+
+def _seen(services: Services, *, in_milvus: bool) -> Iterator[StoredIndex]:
+    """The indexes of the pictures seen in one of the two places."""
+    config = _config_of(services.config, to_milvus=in_milvus)
+    return (index_of(config, SEEN, space) for space in (PHASH, *get_descriptors(services).spaces()))
 
 
 def _config_of(config: Config, *, to_milvus: bool) -> Config:
@@ -132,42 +126,23 @@ def _config_of(config: Config, *, to_milvus: bool) -> Config:
     return config if to_milvus else replace(config, milvus_url="")
 
 
-def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
+def _each(services: Services) -> Iterator[tuple[Collection, StoredIndex]]:
     """Every index; that of the local features of works is the last one."""
     spaces = (PHASH, *get_descriptors(services).spaces())
-    yield from product(Collection, spaces)
-    yield Collection.WORKS, ROOTSIFT
+    for collection, space in (*product(Collection, spaces), (Collection.WORKS, ROOTSIFT)):
+        yield collection, index_of(services.config, collection, space)
 
 
-def _states(services: Services, problems_of: Callable[[Collection, Space], tuple[str, ...]]) -> list[IndexState]:
-    states: list[IndexState] = []
-    known: dict[tuple[Collection, Space], int] = {}
-    for collection, space in _each(services):
-        problems = problems_of(collection, space)
-        folder = index_folder(services.config, collection, space)
-        count, sequence, size = 0, 0, sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+def _states(services: Services, *, is_checked: bool) -> list[IndexState]:
+    states, known = [], {}
+    for collection, index in _each(services):
+        problems = index.check(CollectionVectors(collection, index.space)) if is_checked else []
         try:
-            if (archive := archive_of(services.config, collection, space)) is not None:
-                count, sequence, size = archive.held()
-            else:
-                index = open_index(services.config, collection, space)
-                count, sequence = len(index), index.sequence
+            stats = index.stats()
         except IntegrityError as error:
-            problems = problems or (error.message,)
-        known[collection, space] = sequence
-        each_size = round(size / max(1, count))
-        states.append(IndexState(str(collection), space.id, count, 0, size, each_size, problems))
+            stats, problems = IndexStats(), problems or [error.message]
+        known[collection, index.space] = stats.sequence
+        each = round(stats.size / max(1, stats.count))
+        states.append(IndexState(str(collection), index.space.id, stats.count, 0, stats.size, each, tuple(problems)))
     later = vectors.count_later(known)
     return [replace(state, behind=later[Collection(state.collection), state.space]) for state in states]
-
-
-def _problems(services: Services, collection: Collection, space: Space) -> Iterator[str]:
-    if space == ROOTSIFT:
-        yield from votes_upkeep.problems(services)
-        return
-    config = services.config
-    archive, folder = archive_of(config, collection, space), index_folder(config, collection, space)
-    damaged = check_index(space, folder) if archive is None else archive.problems()
-    yield from damaged
-    if not damaged:
-        yield from held_against_rows(open_index(config, collection, space), collection, space, PAGE)

@@ -46,9 +46,6 @@ class BruteForceIndex:
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def flush(self) -> None:
-        """Nothing is durable here."""
-
 
 def _distances(space: Space, queries: NDArray[Any], vectors: NDArray[Any]) -> NDArray[Any]:
     """All distances, shape (queries, vectors)."""

@@ -1,8 +1,9 @@
-"""Two small spaces, vectors of them, and an index with three."""
+"""Two small spaces, vectors of them, an index with three, and a database that indexes are rebuilt from."""
 
 import json
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from exhibit.types import Metric, Space
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.manifest import writing
+from indexer.vectors.manifest import write_lock
 from indexer.vectors.milvus_index import Collections, MilvusIndex, Standing
 
 BITS = Space("bits", "1", Metric.HAMMING, 64)
@@ -47,6 +48,31 @@ def filled(folder: Path, space: Space = BITS) -> FaissIndex:
     return index
 
 
+@dataclass
+class Stored:
+    """What a database has: vectors by number, made of seeds. Implements ``ports.VectorSource``."""
+
+    space: Space
+    seeds: dict[int, int] = field(default_factory=dict)
+    last: int | None = None  # the highest change number, if it is not that of a vector
+
+    def last_change(self) -> int:
+        """The highest change number."""
+        return max(self.seeds, default=0) if self.last is None else self.last
+
+    def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Numbers and vectors, two at a time."""
+        rows = sorted((number, seed) for number, seed in self.seeds.items() if number <= upto)
+        for start in range(0, len(rows), 2):
+            some, seeds = zip(*rows[start : start + 2], strict=True)
+            yield numbers(*some), vectors(self.space, list(seeds))
+
+    def count(self, upto: int, by: int | None = None) -> int:
+        """How many there are up to a number; nothing was removed."""
+        del by
+        return sum(number <= upto for number in self.seeds)
+
+
 @dataclass(frozen=True)
 class Archive:
     """An index in Milvus that no other test has; what counts stands in a file of a folder. It can be sent to others."""
@@ -73,6 +99,9 @@ class Archive:
         """Let something else count."""
         (self.folder / "standing.json").write_text(json.dumps(asdict(standing)))
 
-    def writing(self) -> AbstractContextManager[None]:
-        """The sole right to write."""
-        return writing(self.folder)
+    @contextmanager
+    def write_lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """The exclusive right to write; nobody holds it for long."""
+        del wait
+        with write_lock(self.folder):
+            yield True

@@ -18,9 +18,14 @@ def numbers(*values: int) -> NDArray[np.int64]:
     return np.array(values, np.int64)
 
 
+def works(*seeds: int) -> tuple[NDArray[np.int64], list[NDArray[np.uint8]]]:
+    """Works as an index takes them, each with the descriptors of its own number."""
+    return numbers(*seeds), [descriptors(seed) for seed in seeds]
+
+
 def filled(folder: Path, *seeds: int) -> VoteIndex:
     """A durable index of works, each with the descriptors of its own number."""
     index = VoteIndex(folder)
-    index.upsert([(seed, descriptors(seed)) for seed in seeds])
+    index.upsert(*works(*seeds))
     index.flush(max(seeds))
     return index

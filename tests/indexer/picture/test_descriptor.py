@@ -1,6 +1,7 @@
 """Networks of one's own: what their cards say, what is refused, and what they find."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -126,9 +127,9 @@ def test_of_an_output_with_rows_the_first_or_their_mean_is_taken(take: str) -> N
 
 def test_what_cannot_be_used_is_refused_with_a_sentence() -> None:
     whole = network()
-    assert "48 where its card says 64" in refused(CARD.replace(f"width = {WIDTH}", "width = 64"), whole)
-    assert "3x16 where its card says 48" in refused(CARD, network(rows=True))
-    assert "by its card it is 1x3x64x32" in refused(CARD.replace("width = 64", "width = 32", 1), whole)
+    assert re.search(r"\b48\b.*\b64\b", refused(CARD.replace(f"width = {WIDTH}", "width = 64"), whole))
+    assert re.search(r"\b3x16\b.*\b48\b", refused(CARD, network(rows=True)))
+    assert "1x3x64x32" in refused(CARD.replace("width = 64", "width = 32", 1), whole)
     assert "no output tokens" in refused(CARD + 'name = "tokens"', whole)
     assert "weights in other files" in refused(CARD, network(elsewhere=True))
     assert "float32 is needed" in refused(CARD, network(kind=10))
@@ -142,7 +143,7 @@ def test_a_network_that_scales_levels_by_itself_is_given_them_as_they_are() -> N
     theirs, scaled = (examined(read_card(plain), network(kind=kind)) for kind in (2, 1))
     picture = [np.asarray(PICTURE)]
     assert theirs.vectors(picture) == pytest.approx(scaled.vectors(picture), abs=1e-5)
-    assert "takes levels as they are" in refused(CARD, network(kind=2))
+    assert "uint8" in refused(CARD, network(kind=2))
 
 
 def test_the_picture_is_put_before_the_network_as_the_card_says() -> None:

@@ -20,7 +20,6 @@ from indexer.search.candidates import (
     vote_candidates,
 )
 from indexer.vectors.faiss_index import FaissIndex
-from indexer.vectors.index import rebuild_index
 from indexer.votes.index import Vote, VoteIndex
 from tests.assets.brute_force import BruteForceIndex
 from tests.assets.textured import collage_with, encoded, page_with, textured
@@ -58,7 +57,7 @@ def descriptors(works: list[Features]) -> BruteForceIndex:
 @pytest.fixture(scope="module")
 def votes(works: list[Features], tmp_path_factory: pytest.TempPathFactory) -> VoteIndex:
     index = VoteIndex(Path(tmp_path_factory.mktemp("votes")))
-    index.upsert([(number, work.local.descriptors[:VOTES_KEPT]) for number, work in enumerate(works)])
+    index.upsert(np.arange(len(works)), [work.local.descriptors[:VOTES_KEPT] for work in works])
     return index
 
 
@@ -77,12 +76,12 @@ def test_a_mirrored_copy_is_found_by_its_hash(hashes: BruteForceIndex) -> None:
 def test_several_pictures_asked_at_once_have_the_candidates_of_each(
     works: list[Features], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed_from: int
 ) -> None:
-    monkeypatch.setattr("indexer.vectors.inverted_lists.LISTED_FROM", listed_from)
-    monkeypatch.setattr("indexer.vectors.inverted_lists.ROWS_A_LIST", 3)
+    monkeypatch.setattr("indexer.vectors.faiss_rows.HASH_LISTS_FROM", listed_from)
+    monkeypatch.setattr("indexer.vectors.robust_bits.ROWS_PER_LIST", 3)
     upright = np.array([work.hash_variants[0] for work in works])
     stored = np.concatenate([upright ^ np.uint8(1 << bit) for bit in range(8)])
-    rebuild_index(PHASH, tmp_path, [(np.arange(len(stored)), stored)], len(stored))
     index = FaissIndex(PHASH, tmp_path)
+    index.replace([(np.arange(len(stored)), stored)], len(stored))
     shown = textured(3, SIZE), ImageOps.expand(textured(4, SIZE), 40), collage_with(textured(5, SIZE))
     pictures = [extract(encoded(picture)) for picture in shown]
     alone = [hash_candidates([one], index)[0] for one in pictures]

@@ -40,7 +40,7 @@ class Shelf:
                     kind = np.uint8 if index.space.metric is Metric.HAMMING else np.float32
                     index.upsert(np.array([place]), np.frombuffer(one.vector, kind)[None])
                     self._owners[one.space, place] = number
-            self._votes.upsert([(number, work.local.descriptors[:VOTES_KEPT])])
+            self._votes.upsert(np.array([number]), [work.local.descriptors[:VOTES_KEPT]])
             self._owners[ROOTSIFT.id, number] = number
 
     @property

@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,7 +19,7 @@ from exhibit.machine import machine_fault
 from exhibit.types import Metric, Space
 from indexer.picture.spaces import DESCRIPTOR, PHASH
 from indexer.vectors import milvus_index
-from indexer.vectors.milvus_index import SILENT, Collections, MilvusIndex, MilvusRows, Standing, mend_rows
+from indexer.vectors.milvus_index import SILENT, Collections, MilvusIndex, MilvusRows, Standing, correct_rows
 from tests.assets.brute_force import BruteForceIndex
 from tests.assets.indexes import BITS, Archive, numbers, vectors
 from tests.assets.milvus_server import Server
@@ -50,8 +52,7 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Arc
     writer.start()
     writer.join(60)
     assert writer.exitcode == -signal.SIGKILL
-    assert index._there is not None
-    assert len(index._there.between(1, 4)) == 3
+    assert len(index._opened.segments[0].between(1, 4)) == 3
     again = archive.index(BITS)
     assert (again.sequence, len(again), [hit.number for hit in again.search(vectors(BITS, [20]), k=9)[0]]) == (
         1,
@@ -68,16 +69,6 @@ def test_what_a_killed_writer_left_is_seen_by_nobody_and_comes_once(archive: Arc
             3,
             [2, 1, 4],
         )
-
-
-def test_who_was_overtaken_takes_what_another_process_wrote(archive: Archive) -> None:
-    one, other = archive.index(BITS), archive.index(BITS)
-    for index in (one, other):
-        index.upsert(numbers(1, 2), vectors(BITS, [5, 20]))
-    one.flush(2)
-    other.upsert(numbers(3), vectors(BITS, [30]))
-    other.flush(3)
-    assert (other.sequence, len(other), one.reopen()) == (2, 2, False)
 
 
 def clustered(space: Space, many: int, seed: int = 7) -> NDArray[Any]:
@@ -134,15 +125,34 @@ def test_more_than_a_message_holds_goes_in_pieces(archive: Archive, monkeypatch:
     assert index.search(rows[:12], k=5) == known.search(rows[:12], k=5)
 
 
-def test_a_collection_is_mended_to_hold_what_it_should_and_nothing_else(archive: Archive) -> None:
+@dataclass(frozen=True)
+class Rows:
+    """A database that has some of the rows, and later ones that do not count yet. Implements ``ports.VectorSource``."""
+
+    rows: NDArray[Any]
+    living: NDArray[np.int64]
+
+    def last_change(self) -> int:
+        return 99
+
+    def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        assert upto == 99
+        for some in np.array_split(np.append(self.living, 70), 4):
+            yield some, self.rows[(some - 1) % len(self.rows)]
+
+    def count(self, upto: int, by: int | None = None) -> int:
+        del by
+        return int((self.living <= upto).sum())
+
+
+def test_a_collection_is_corrected_to_have_what_the_database_has(archive: Archive) -> None:
     rows = clustered(BITS, 60)
     known, index = made(BITS, archive, rows)
-    there = index._there
-    assert there is not None
+    (there,) = index._opened.segments
     there.delete(numbers(1, 2, 20, 60))
     known.remove(numbers(9, 10, 11, 50))
     living = np.setdiff1d(np.arange(1, 61), numbers(9, 10, 11, 50))
-    mend_rows(there, ([(number, rows[number - 1].tobytes()) for number in some] for some in np.array_split(living, 4)))
+    correct_rows(there, Rows(rows, living))
     assert len(index) == len(known)
     assert index.search(rows, k=60) == known.search(rows, k=60)
 
@@ -151,7 +161,7 @@ def test_a_collection_that_was_dropped_is_told(archive: Archive) -> None:
     _, index = made(BITS, archive, clustered(BITS, 40))
     (name,) = archive.server.names()
     archive.server.ask("drop_collection", name)
-    for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: archive.index(BITS)):
+    for ask in (lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
         with pytest.raises(IntegrityError, match="no such index"):
             ask()
 
@@ -162,6 +172,7 @@ def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_serv
     index.flush()
     index.upsert(numbers(3), vectors(BITS, [30]))
     searching, told = archive.index(BITS), []
+    assert len(searching) == 2
 
     def search_on() -> None:
         try:
@@ -175,7 +186,7 @@ def test_a_milvus_that_dies_is_told_at_once_and_goes_on_where_it_was(milvus_serv
     milvus_server.kill()
     thread.join(60)
     assert told == [SILENT]
-    for ask in (index.flush, lambda: index.search(vectors(BITS, [5]), k=1), lambda: archive.index(BITS)):
+    for ask in (index.flush, lambda: index.search(vectors(BITS, [5]), k=1), lambda: len(archive.index(BITS))):
         with pytest.raises(StorageError) as failed:
             ask()
         assert machine_fault(failed.value) == failed.value.message == SILENT

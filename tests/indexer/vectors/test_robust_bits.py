@@ -1,6 +1,6 @@
 import numpy as np
 
-from indexer.vectors.inverted_lists import MAX_BITS, ROBUST, keys, likeliest_flips
+from indexer.vectors.robust_bits import MAX_BITS, ROBUST, key_bits, keys, likeliest_flips, likely_lists
 
 
 def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
@@ -11,3 +11,15 @@ def test_keys_are_the_robust_bits_and_no_flip_is_the_likeliest() -> None:
     assert keys(packed, MAX_BITS).tolist() == [0b111]
     assert likeliest_flips(10, 1).tolist() == [0]
     assert sorted(likeliest_flips(5, 32).tolist()) == list(range(32))
+
+
+def test_the_own_list_is_read_first_and_a_share_of_all() -> None:
+    hashes = np.random.default_rng(1).integers(0, 256, (5, 32), np.uint8)
+    lists = likely_lists(hashes, 6, 0.42)
+    assert (lists[:, 0] == keys(hashes, 6)).all()
+    assert [len(set(row)) for row in lists.tolist()] == [27] * 5
+    assert (np.sort(likely_lists(hashes, 6, 1)) == np.arange(64)).all()
+
+
+def test_large_segments_have_more_lists() -> None:
+    assert [key_bits(rows) for rows in (1_000, 2_000_000, 10**9)] == [1, 9, MAX_BITS]

@@ -1,8 +1,5 @@
 """The index of local votes: it says what counting by hand says, whatever happened to it, and notices damage."""
 
-import errno
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,13 +11,13 @@ from faiss import vector_to_array
 from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
-from exhibit.errors import ExhibitError, WrongUseError
+from exhibit.errors import WrongUseError
 from indexer.picture.local_features import MIRROR, units_of
 from indexer.picture.spaces import ROOTSIFT
 from indexer.vectors.manifest import read_manifest
 from indexer.votes.codec import CODE_PARTS, PART_BITS, codec_digest, shipped_codec, train_codec
-from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, check_votes, count_votes, rebuild_votes
-from tests.assets.voters import descriptors, filled, numbers
+from indexer.votes.index import NEIGHBOURS, Vote, VoteIndex, count_votes
+from tests.assets.voters import descriptors, filled, numbers, works
 
 EVERY_LIST = 1024
 
@@ -59,11 +56,6 @@ def weights(votes: list[Vote]) -> dict[int, float]:
     return {vote.number: vote.weight for vote in votes}
 
 
-def full(_: int) -> None:
-    """As a disk that has no room left."""
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 OPERATIONS = st.one_of(
     st.tuples(st.just("upsert"), st.dictionaries(st.integers(1, 9), st.integers(0, 20), min_size=1, max_size=4)),
     st.tuples(st.just("remove"), st.lists(st.integers(1, 9), min_size=1, max_size=3)),
@@ -77,12 +69,12 @@ OPERATIONS = st.one_of(
 @given(operations=st.lists(OPERATIONS, max_size=8), query=st.integers(0, 20))
 def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[tuple[str, Any]], query: int) -> None:
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexer.votes.segments.PROBES", EVERY_LIST)
+        patch.setattr("indexer.votes.rows.PROBES", EVERY_LIST)
         model: dict[int, int] = {}
         index = VoteIndex(Path(folder))
         for step, (name, rows) in enumerate(operations, start=1):
             if name == "upsert":
-                index.upsert([(number, descriptors(seed)) for number, seed in rows.items()])
+                index.upsert(numbers(*rows), [descriptors(seed) for seed in rows.values()])
                 model.update(rows)
             elif name == "remove":
                 assert index.remove(numbers(*rows)) == sum(model.pop(one, None) is not None for one in rows)
@@ -92,7 +84,7 @@ def test_it_says_what_counting_by_hand_says_after_any_history(operations: list[t
         assert len(index) == len(model)
         asked = descriptors(query, 12)
         assert weights(index.votes(asked)) == pytest.approx(by_hand(model, asked), rel=1e-3, abs=1e-3)
-        assert check_votes(Path(folder)) == []
+        assert index.check() == []
 
 
 def test_a_work_is_named_first_by_a_part_of_its_own_descriptors(tmp_path: Path) -> None:
@@ -111,25 +103,25 @@ def test_the_mirrored_descriptors_name_the_same_work(tmp_path: Path) -> None:
 
 def test_a_work_that_comes_again_before_it_is_written_down_counts_once(tmp_path: Path) -> None:
     index, again = filled(tmp_path / "once", 1, 2, 3), VoteIndex(tmp_path / "again")
-    again.upsert([(number, descriptors(number)) for number in (1, 2, 3)])
-    again.upsert([(2, descriptors(7)), (3, descriptors(3))])
-    again.upsert([(2, descriptors(2))])
+    again.upsert(*works(1, 2, 3))
+    again.upsert(numbers(2, 3), [descriptors(7), descriptors(3)])
+    again.upsert(*works(2))
     assert (again.votes(descriptors(2)), again.counts()) == (index.votes(descriptors(2)), index.counts())
 
 
 @pytest.mark.long
 def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_path: Path) -> None:
     """Many works have the same details, so that many neighbours are equally far."""
-    works = [(number, descriptors(number % 8, 60)) for number in range(1, 41)]
+    sets = [descriptors(number % 8, 60) for number in range(1, 41)]
     whole, parts = VoteIndex(tmp_path / "whole"), VoteIndex(tmp_path / "parts")
-    whole.upsert(works)
+    whole.upsert(numbers(*range(1, 41)), sets)
     whole.flush(1)
-    for sequence, number in enumerate(np.random.default_rng(5).permutation(len(works)), start=1):
-        parts.upsert([(99, descriptors(1)), works[number]])
+    for sequence, number in enumerate(np.random.default_rng(5).permutation(len(sets)), start=1):
+        parts.upsert(numbers(99, number + 1), [descriptors(1), sets[number]])
         parts.remove(numbers(99))
         if sequence in {34, 38}:
             parts.flush(sequence)
-    assert len([name for name in named(tmp_path / "parts") if name.startswith("segment-")]) == 2
+    assert len(read_manifest(tmp_path / "parts", ROOTSIFT.id).segments) == 2
     for seed in range(6):
         asked = descriptors(seed, 80)
         assert whole.votes(asked) == parts.votes(asked) != []
@@ -137,7 +129,7 @@ def test_the_order_in_which_works_came_and_the_segments_make_no_difference(tmp_p
 
 def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path: Path) -> None:
     index, asked = filled(tmp_path, 1, 2, 3), np.concatenate([descriptors(1), descriptors(2)])
-    index.upsert([(4, descriptors(2))])
+    index.upsert(numbers(4), [descriptors(2)])
     before, hidden = index.votes(asked), index.without(numbers(2, 4)).votes(asked)
     assert index.votes(asked) == before
     assert index.remove(numbers(2, 4)) == 2
@@ -147,7 +139,7 @@ def test_without_some_works_it_says_what_it_says_once_they_are_removed(tmp_path:
 
 def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> None:
     index = VoteIndex(tmp_path)
-    index.upsert([(1, descriptors(1, 0)), (2, descriptors(2))])
+    index.upsert(numbers(1, 2), [descriptors(1, 0), descriptors(2)])
     index.flush(2)
     assert len(VoteIndex(tmp_path)) == 2
     assert [vote.number for vote in index.votes(descriptors(2))] == [2]
@@ -158,70 +150,9 @@ def test_a_work_without_descriptors_counts_and_harms_nobody(tmp_path: Path) -> N
 def test_what_is_no_descriptor_is_refused(tmp_path: Path) -> None:
     index = VoteIndex(tmp_path)
     with pytest.raises(WrongUseError):
-        index.upsert([(1, np.zeros((3, 64), np.uint8))])
+        index.upsert(numbers(1), [np.zeros((3, 64), np.uint8)])
     with pytest.raises(WrongUseError):
         filled(tmp_path / "other", 1).votes(np.zeros((3, 128), np.uint16))
-
-
-def test_a_reader_keeps_the_old_files_until_it_reopens(tmp_path: Path) -> None:
-    filled(tmp_path, 1)
-    reader = VoteIndex(tmp_path)
-    for number in (2, 3, 4):
-        writer = VoteIndex(tmp_path)
-        writer.upsert([(number, descriptors(number))])
-        writer.remove(numbers(number - 1))
-        writer.flush(number)
-    assert [vote.number for vote in reader.votes(descriptors(1))] == [1]
-    assert reader.reopen()
-    assert [vote.number for vote in reader.votes(descriptors(4))] == [4]
-    assert (reader.sequence, reader.reopen()) == (4, False)
-
-
-def test_a_flush_that_failed_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    index = filled(tmp_path, 1, 2)
-    index.upsert([(3, descriptors(3)), (4, descriptors(4))])
-    with monkeypatch.context() as patch:
-        patch.setattr("exhibit.files.durable.os.fsync", full)
-        with pytest.raises(ExhibitError, match="can't be written"):
-            index.flush(4)
-    assert index.votes(descriptors(3))[0].number == 3
-    index.flush(4)
-    again = VoteIndex(tmp_path)
-    assert again.counts() == dict.fromkeys((1, 2, 3, 4), 30)
-    assert again.votes(descriptors(3))[0].number == 3
-
-
-def test_what_the_manifest_names_is_on_the_disk_before_it_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    index, settled = filled(tmp_path, *range(1, 11)), set[str]()
-
-    def noted(descriptor: int) -> None:
-        if not named(tmp_path) >= {"segment-00000002-0000"}:
-            settled.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
-
-    monkeypatch.setattr("exhibit.files.durable.os.fsync", noted)
-    index.upsert([(11, descriptors(11))])
-    index.remove(numbers(1))
-    index.flush(11)
-    wanted = {path.name for path in tmp_path.iterdir() if {path.name, path.stem} & named(tmp_path)}
-    assert any(name.startswith("gone-") for name in wanted)
-    assert settled >= {*wanted, tmp_path.name}
-
-
-def named(folder: Path) -> set[str]:
-    """What the manifest names."""
-    return read_manifest(folder, ROOTSIFT.id).files
-
-
-def test_small_segments_become_one_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    index = VoteIndex(tmp_path)
-    for number in range(1, 12):
-        index.upsert([(number, descriptors(number))])
-        index.flush(number)
-    assert len(json.loads((tmp_path / "manifest.json").read_text())["segments"]) <= 3
-    assert len(list(tmp_path.glob("segment-*.faiss"))) <= 6
-    assert len(VoteIndex(tmp_path)) == 11
 
 
 @pytest.mark.parametrize("graph_from", [8, 64])
@@ -229,47 +160,31 @@ def test_it_can_be_made_again_with_a_codec_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph_from: int
 ) -> None:
     monkeypatch.setattr("indexer.votes.codec.GRAPH_FROM", graph_from)
-    filled(tmp_path, 1, 2)
-    reader = VoteIndex(tmp_path)
+    reader = filled(tmp_path, 1, 2)
     codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)
-    rebuild_votes(tmp_path, [[(1, descriptors(1))], [(2, descriptors(2)), (5, descriptors(5))]], 5, codec)
+    VoteIndex(tmp_path).replace([works(1), works(2, 5)], 5, codec)
     assert reader.votes(descriptors(1))[0].number == 1
     assert reader.reopen()
     assert codec_digest(reader.codec) == codec_digest(codec) != codec_digest(shipped_codec())
-    reader.upsert([(9, descriptors(9))])
+    reader.upsert(*works(9))
     reader.flush(9)
     again = VoteIndex(tmp_path)
-    assert (len(again), again.codec.nlist, check_votes(tmp_path)) == (4, 16, [])
+    assert (len(again), again.codec.nlist, again.check()) == (4, 16, [])
     assert again.votes(descriptors(9))[0].number == 9
 
 
 @pytest.mark.parametrize(
-    ("pattern", "change"),
+    "change",
     [
-        ("manifest.json", lambda data: data[:-9]),
-        ("manifest.json", lambda data: data.replace(b"rootsift@1", b"rootsift@2")),
-        ("segment-*.json", lambda data: data[:-9]),
-        ("segment-*.json", lambda data: data.replace(b'"works": 3', b'"works": 4')),
-        ("segment-*.json", lambda data: data.replace(b"rootsift@1", b"rootsift@2")),
-        ("segment-*.faiss", lambda data: data[:-1] + bytes([data[-1] ^ 1])),
-        ("segment-*.faiss", lambda data: data[:60]),
-        ("segment-*.lists", lambda data: bytes([data[0] ^ 1]) + data[1:]),
-        ("segment-*.lists", lambda data: data[:-8] + bytes([data[-8] ^ 1]) + data[-7:]),
-        ("segment-*.lists", lambda data: data[:-1] + b"\xff"),
-        ("segment-*.lists", lambda data: data[512:]),
-        ("segment-*.lists", lambda data: data[:60]),
-        ("segment-*.npy", lambda data: data[:-8] + bytes(8)),
-        ("segment-*.npy", lambda data: data[:40]),
+        lambda data: bytes([data[0] ^ 1]) + data[1:],
+        lambda data: data[:-8] + bytes([data[-8] ^ 1]) + data[-7:],
+        lambda data: data[:-1] + b"\xff",
+        lambda data: data[512:],
+        lambda data: data[:60],
     ],
 )
-def test_check_finds_each_damage_and_a_rebuild_mends_it(
-    tmp_path: Path, pattern: str, change: Callable[[bytes], bytes]
-) -> None:
-    filled(tmp_path, 1, 2, 3)
-    assert check_votes(tmp_path) == []
-    (path,) = tmp_path.glob(pattern)
+def test_a_check_finds_damaged_lists(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    index = filled(tmp_path, 1, 2, 3)
+    (path,) = tmp_path.glob("segment-*.lists")
     path.write_bytes(change(path.read_bytes()))
-    assert check_votes(tmp_path)
-    rebuild_votes(tmp_path, [[(seed, descriptors(seed)) for seed in (1, 2, 3)]], 9)
-    index = VoteIndex(tmp_path)
-    assert (check_votes(tmp_path), len(index), index.sequence) == ([], 3, 9)
+    assert index.check()

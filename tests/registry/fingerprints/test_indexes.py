@@ -57,7 +57,7 @@ def test_a_disk_without_room_for_an_index_holds_nothing_up(
     inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("registry.fingerprints.indexes.MAX_TAIL", 1)
-    monkeypatch.setattr("registry.fingerprints.indexes.VOTES_LONGEST_TAIL", 1)
+    monkeypatch.setattr("registry.fingerprints.indexes.VOTES_MAX_TAIL", 1)
     tell_once.cache_clear()
 
     def full(_: int) -> None:

@@ -42,7 +42,7 @@ def test_a_damaged_segment_is_told_and_made_again_from_the_rows(inline: SyncRunn
     assert {one for _, one in rebuild_indexes(inline.services)} >= {"rootsift@1"}
     (state,) = [one for one in index_states(inline.services) if one.space == "rootsift@1"]
     assert (state.vectors, state.behind, state.entry_size > 0, state.problems) == (WORKS, 0, True, ())
-    folder = votes_upkeep.votes_folder(inline.services)
+    folder = votes_upkeep.votes_of(inline.services).folder
     (codes,) = folder.glob("*.faiss")
     codes.write_bytes(codes.read_bytes()[:5000])
     assert any(one.problems for one in check_indexes(inline.services) if one.space == "rootsift@1")

@@ -1,17 +1,12 @@
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
-from exhibit.errors import IntegrityError
 from indexer.picture.local_features import MIRROR, units_of
-from indexer.vectors.segments import NUMBERS
-from indexer.votes.codec import empty_like, faiss, shipped_codec, train_codec
-from indexer.votes.index import VoteIndex, rebuild_votes
-from indexer.votes.segments import BLOCK, CODEC, LISTS, PROBES, nearest_lists, no_rows, packed, unpacked
-from tests.assets.voters import descriptors, filled
+from indexer.votes.codec import empty_like, faiss, shipped_codec
+from indexer.votes.rows import BLOCK, PROBES, VoteRows, nearest_lists, packed, unpacked
+from tests.assets.voters import descriptors, filled, works
 
 
 def test_codes_are_packed_as_faiss_packs_them() -> None:
@@ -33,35 +28,9 @@ def test_processes_share_the_lists_of_a_segment(tmp_path: Path) -> None:
     assert [line.split()[1] for line in mapped] == ["r--s"]
 
 
-@pytest.mark.parametrize("suffix", [CODEC, LISTS, NUMBERS])
-def test_a_damaged_segment_says_what_to_do(tmp_path: Path, suffix: str) -> None:
-    filled(tmp_path, 1)
-    (path,) = tmp_path.glob(f"segment-*{suffix}")
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(IntegrityError, match=r"damaged\. Run the rebuild"):
-        VoteIndex(tmp_path)
-    path.unlink()
-    with pytest.raises(IntegrityError, match="has gone"):
-        VoteIndex(tmp_path)
-
-
-def test_segments_with_different_codecs_are_refused(tmp_path: Path) -> None:
-    codec = train_codec(np.concatenate([descriptors(seed, 200) for seed in range(4)]), 16)
-    rebuild_votes(tmp_path, [[(seed, descriptors(seed)) for seed in range(1, 40)]], 39, codec)
-    other = tmp_path / "other"
-    filled(other, 1)
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    for path in other.glob("segment-*"):
-        path.rename(tmp_path / path.name.replace("00000001", "00000002"))
-    manifest["segments"].append({"name": "segment-00000002-0000", "gone": None})
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(IntegrityError, match="different codecs"):
-        VoteIndex(tmp_path)
-
-
 def test_lists_and_neighbours_are_those_of_faiss_itself() -> None:
-    rows = no_rows(shipped_codec())
-    rows.add([(seed, descriptors(seed)) for seed in range(1, 9)])
+    rows = VoteRows.in_memory(shipped_codec())
+    rows.add(*works(*range(1, 9)))
     for given in (descriptors(4, 300), descriptors(9, 300)[:, MIRROR]):
         queries = units_of(given)
         probed = nearest_lists(rows.index, queries)

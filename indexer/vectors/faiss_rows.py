@@ -1,0 +1,261 @@
+"""Vectors of a segment or a tail in a FAISS index: flat, or in an inverted file where a segment is large.
+
+The ID of a vector in FAISS is its place among the ascending numbers, so that FAISS resolves ties by number.
+"""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import faiss as library
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.types import Hit, Metric, Space, Untyped
+from indexer.vectors.folder_index import NumberedRows
+from indexer.vectors.replayed_index import nearness
+from indexer.vectors.robust_bits import key_bits, keys, likely_lists
+from indexer.vectors.rows import cosine_distances, empty_vectors
+
+faiss: Any = library
+faiss.omp_set_num_threads(1)
+
+READ_ALL_FROM = 100
+"""A search for at least this many hits, such as that of a new work, reads every list of hashes and more cells."""
+LISTS_READ = 0.42
+"""Share of the lists of hashes that any other search reads."""
+HASH_LISTS_FROM = 2_000_000
+"""Rows from which hashes are in lists; a search of fewer is exact and takes at most 16 ms for eight hashes."""
+CELLS_FROM = 50_000
+"""Rows from which descriptors are in cells; a search of fewer is exact and takes at most 6 ms each."""
+PROBES, PROBES_OF_NEW_WORKS = 16, 64
+"""Cells that a search reads; the second for :data:`READ_ALL_FROM` hits and more."""
+MIN_CELLS, MAX_CELLS = 64, 2_048
+TRAINING_ROWS_PER_CELL, TRAINING_ROUNDS = 40, 8
+SPARE, NOISE = 8, 2e-6
+"""How many more rows FAISS is asked for, and the error of its products: exact ones decide which of nearly equal rows
+are nearest."""
+_PLACE_BITS = 40
+
+
+class VectorRows(NumberedRows, ABC):
+    """Numbered vectors of one space in a FAISS index."""
+
+    IO_FLAGS: ClassVar[int] = faiss.IO_FLAG_MMAP_IFC
+    """FAISS maps vectors and lists, so that all processes share them."""
+
+    def __init__(self, space: Space, numbers: NDArray[np.int64], index: Untyped) -> None:
+        super().__init__(numbers)
+        self.space = space
+        self.index = index
+
+    @classmethod
+    def in_memory(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
+        """Rows in memory, from ascending numbers."""
+        return cls(space, numbers, cls._flat(space, vectors))
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether every vector is compared, so that the hits are exact."""
+        return not hasattr(self.index, "nlist")
+
+    def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
+        """Add ascending numbers to rows in memory, replacing those that are there; returns all rows."""
+        if not len(self.numbers) or numbers[0] > self.numbers[-1]:
+            self.index.add(vectors)
+            self.numbers = np.concatenate([self.numbers, numbers])
+            self.removed = np.concatenate([self.removed, np.zeros(len(numbers), np.bool_)])
+            return self
+        self.remove(numbers)
+        kept, rows = self.live()
+        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
+        return self.in_memory(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
+
+    def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Numbers and vectors of all rows that were not removed; vectors in cells are approximate."""
+        vectors = self.index.reconstruct_n(0, len(self.numbers)) if len(self.numbers) else empty_vectors(self.space)
+        return self.live_numbers, vectors[~self.removed]
+
+    def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        wanted = min(k, len(self))
+        return self._search(queries, wanted, within) if wanted > 0 and len(queries) else [[] for _ in queries]
+
+    @classmethod
+    @abstractmethod
+    def write(cls, path: Path, space: Space, vectors: NDArray[Any]) -> None:
+        """Write vectors in FAISS's format, in lists or cells if there are many."""
+
+    @classmethod
+    @abstractmethod
+    def read(cls, path: Path) -> Untyped:
+        """Map the FAISS index in a file; raises ``RuntimeError`` if it is damaged."""
+
+    @classmethod
+    @abstractmethod
+    def _flat(cls, space: Space, vectors: NDArray[Any]) -> Untyped:
+        """A flat FAISS index in memory."""
+
+    @abstractmethod
+    def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        """Search at least one row for at least one query."""
+
+
+class HashRows(VectorRows):
+    """Hashes, searched by radius: twice as fast in FAISS as a search for the nearest ones."""
+
+    @classmethod
+    def write(cls, path: Path, space: Space, vectors: NDArray[Any]) -> None:
+        """Write hashes; from :data:`HASH_LISTS_FROM` on in lists by their robust bits."""
+        index = cls._flat(space, vectors)
+        if space.width == 256 and len(vectors) >= HASH_LISTS_FROM:
+            bits = key_bits(len(vectors))
+            centres = cls._flat(space, np.zeros((1 << bits, 32), np.uint8))  # unused: keys name the lists
+            index = faiss.IndexBinaryIVF(centres, space.width, 1 << bits)
+            index.own_fields, index.is_trained = False, True
+            lists = keys(vectors, bits)
+            index.add_core(len(vectors), faiss.swig_ptr(vectors), None, faiss.swig_ptr(lists))
+        faiss.write_index_binary(index, str(path))
+
+    @classmethod
+    def read(cls, path: Path) -> Untyped:
+        """Map hashes."""
+        return faiss.read_index_binary(str(path), cls.IO_FLAGS)
+
+    @classmethod
+    def _flat(cls, space: Space, vectors: NDArray[Any]) -> Untyped:
+        index = faiss.IndexBinaryFlat(space.width)
+        index.add(vectors)
+        return index
+
+    def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        radius = 1 + (self.space.width if within is None else int(within))
+        if self.is_flat:
+            ends, distances, places = self.index.range_search(queries, radius)
+        else:
+            ends, distances, places = self._scan_lists(queries, radius, LISTS_READ if k < READ_ALL_FROM else 1)
+        slices = map(slice, ends[:-1].tolist(), ends[1:].tolist())
+        return [self._nearest(distances[some], places[some], k) for some in slices]
+
+    def _scan_lists(
+        self, queries: NDArray[np.uint8], radius: int, share: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+        """Search a share of the lists: where the hits of each query start and end, their distances and places.
+
+        FAISS's own search takes twice the time for many queries: it reads the lists query by query. Here a list stays
+        in the processor's cache for all queries that read it.
+        """
+        lists, count = self.index.invlists, self.index.nlist
+        is_read = np.zeros((len(queries), count), np.bool_)
+        likely = likely_lists(queries, count.bit_length() - 1, share)
+        np.put_along_axis(is_read, likely, values=True, axis=1)
+        found = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))]
+        for number in range(count):
+            rows, size = np.flatnonzero(is_read[:, number]), lists.list_size(number)
+            if not len(rows) or not size:
+                continue
+            asked, result = queries[rows], faiss.RangeSearchResult(len(rows))
+            codes = lists.get_codes(number)
+            faiss.hamming_range_search(
+                faiss.swig_ptr(asked), codes, len(rows), size, radius, self.index.code_size, result
+            )
+            ends = faiss.rev_swig_ptr(result.lims, len(rows) + 1).astype(np.int64)
+            if hits := int(ends[-1]):
+                places = faiss.rev_swig_ptr(lists.get_ids(number), size)[faiss.rev_swig_ptr(result.labels, hits)]
+                distances = faiss.rev_swig_ptr(result.distances, hits).copy()
+                found.append((np.repeat(rows, np.diff(ends)), distances, places))
+        whose, distances, places = map(np.concatenate, zip(*found, strict=True))
+        order = np.argsort(whose, kind="stable")
+        return np.searchsorted(whose[order], np.arange(len(queries) + 1)), distances[order], places[order]
+
+    def _nearest(self, distances: NDArray[np.float32], places: NDArray[np.int64], k: int) -> list[Hit]:
+        if self._removed_count:
+            present = ~self.removed[places]
+            distances, places = distances[present], places[present]
+        order = distances.astype(np.int64) << _PLACE_BITS | places
+        if len(order) > k:
+            order = np.partition(order, k - 1)[:k]
+        order.sort()
+        numbers = self.numbers[order & ((1 << _PLACE_BITS) - 1)].tolist()
+        return list(map(Hit, numbers, (order >> _PLACE_BITS).astype(np.float64).tolist()))
+
+
+class DescriptorRows(VectorRows):
+    """Descriptors of unit length, by their products; in cells with one byte per component.
+
+    Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011. A descriptor only names candidates, so the
+    loss of a candidate now and then is acceptable.
+    """
+
+    @classmethod
+    def write(cls, path: Path, space: Space, vectors: NDArray[Any]) -> None:
+        """Write descriptors; from :data:`CELLS_FROM` on in cells. Equal rows give an equal file."""
+        index = cls._flat(space, vectors)
+        if cells := cell_count(len(vectors)):
+            kind, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+            centres = faiss.IndexFlatIP(space.width)
+            index = faiss.IndexIVFScalarQuantizer(centres, space.width, cells, kind, metric)
+            index.cp.niter = TRAINING_ROUNDS
+            index.train(vectors[:: max(1, len(vectors) // (TRAINING_ROWS_PER_CELL * cells))])
+            index.add(vectors)
+        faiss.write_index(index, str(path))
+
+    @classmethod
+    def read(cls, path: Path) -> Untyped:
+        """Map descriptors."""
+        return faiss.read_index(str(path), cls.IO_FLAGS)
+
+    @classmethod
+    def _flat(cls, space: Space, vectors: NDArray[Any]) -> Untyped:
+        index = faiss.IndexFlatIP(space.width)
+        index.add(vectors)
+        return index
+
+    def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
+        parameters = self._parameters(k)
+        asked = min(len(self), k + SPARE) if self.is_flat else k
+        while True:
+            scores, places = self.index.search(queries, asked, params=parameters)
+            found = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
+            complete = (len(hits) < asked or hits[-1].distance > hits[k - 1].distance + NOISE for hits in found)
+            if not self.is_flat or asked == len(self) or all(complete):
+                return [hits[:k] for hits in found]
+            asked = min(len(self), 4 * asked)
+
+    def _parameters(self, k: int) -> Untyped:
+        """FAISS's parameters: which rows were removed, and how many cells are read."""
+        how: dict[str, Untyped] = {}
+        if not self.is_flat:
+            how["nprobe"] = PROBES if k < READ_ALL_FROM else PROBES_OF_NEW_WORKS
+        if self._removed_count:
+            how["sel"] = faiss.IDSelectorNot(faiss.IDSelectorBatch(np.flatnonzero(self.removed)))
+        return (faiss.SearchParameters if self.is_flat else faiss.SearchParametersIVF)(**how)
+
+    def _hits(
+        self, query: NDArray[Any], scores: NDArray[Any], places: NDArray[np.int64], within: float | None
+    ) -> list[Hit]:
+        places, scores = places[places >= 0], scores[places >= 0]
+        if self.is_flat:  # FAISS's products depend on the company of a row
+            distances = cosine_distances(query, self.index.reconstruct_batch(places))
+        else:
+            distances = np.round(1 - scores, 6)
+        present = distances <= (np.inf if within is None else within)
+        numbers = self.numbers[places[present]].tolist()
+        return sorted(map(Hit, numbers, distances[present].tolist()), key=nearness)
+
+
+def cell_count(rows: int) -> int:
+    """Cells of a segment with this many descriptors; 0 if it is flat."""
+    if rows < CELLS_FROM:
+        return 0
+    return int(np.clip(1 << round(np.log2(2 * np.sqrt(rows))), MIN_CELLS, MAX_CELLS))
+
+
+def rows_class(space: Space) -> type[VectorRows]:
+    """The kind of rows that a space has."""
+    return HashRows if space.metric is Metric.HAMMING else DescriptorRows
+
+
+def empty_rows(space: Space) -> VectorRows:
+    """Rows in memory, still empty."""
+    return rows_class(space).in_memory(space, np.zeros(0, np.int64), empty_vectors(space))

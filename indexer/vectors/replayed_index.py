@@ -1,0 +1,135 @@
+"""An index whose newest entries are replayed from the database into the memory of each process.
+
+A process opens what is durable, replays newer changes from the database into its tail by ``upsert`` and ``remove``, and
+searches both. From time to time one process makes its tail durable; the others notice by :meth:`ReplayedIndex.reopen`,
+drop their tails, and replay what came after :attr:`ReplayedIndex.sequence`. What is durable is a cache: it can be
+rebuilt from the database at any time.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exhibit.types import Hit, Space
+from indexer.vectors.rows import checked_rows, checked_vectors
+
+
+class Durable(Protocol):
+    """The durable state of an index, such as a manifest."""
+
+    @property
+    def sequence(self) -> int:
+        """Highest change number that it contains."""
+
+
+D = TypeVar("D", bound=Durable)
+
+
+@dataclass(slots=True)
+class Opened(Generic[D]):
+    """What a process has opened of an index; segments and tail are entries by number, which can be removed."""
+
+    durable: D
+    segments: list[Any]
+    tail: Any
+    is_changed: bool = False  # whether a flush has something to write
+
+    @property
+    def parts(self) -> Sequence[Any]:
+        """All entries, oldest first."""
+        return *self.segments, self.tail
+
+
+class ReplayedIndex(ABC, Generic[D]):
+    """Entries of one space: durable segments and a tail. What is durable is opened on first use."""
+
+    space: Space
+
+    @property
+    def sequence(self) -> int:
+        """Highest change number that is durable; the caller replays newer changes."""
+        return self._opened.durable.sequence
+
+    def __len__(self) -> int:
+        return sum(map(len, self._opened.parts))
+
+    def remove(self, numbers: NDArray[np.int64]) -> int:
+        """Remove numbers; returns how many were there."""
+        opened = self._opened
+        count: int = sum(rows.remove(np.unique(numbers)) for rows in opened.parts)
+        opened.is_changed = opened.is_changed or count > 0
+        return count
+
+    def flush(self, sequence: int | None = None) -> None:
+        """Make the tail and the removals durable.
+
+        If another process has written in the meantime, its state is opened instead; the database has the changes after
+        :attr:`sequence`.
+
+        Args:
+            sequence: Highest change number that was replayed; by default the highest number that was added.
+        """
+        opened = self._opened
+        if sequence is None:
+            sequence = max(self.sequence, *opened.tail.numbers[-1:].tolist(), 0)
+        if opened.is_changed or sequence != self.sequence:
+            self._make_durable(sequence)
+            self._opened = self._open()
+
+    def reopen(self) -> bool:
+        """Open what another process has written and drop the tail; returns whether anything was new."""
+        if "_opened" in self.__dict__ and self._read() == self._opened.durable:
+            return False
+        self._opened = self._open()
+        return True
+
+    @cached_property
+    def _opened(self) -> Opened[D]:
+        return self._open()
+
+    def _close(self) -> None:
+        self.__dict__.pop("_opened", None)
+
+    @abstractmethod
+    def _read(self) -> D:
+        """The present durable state."""
+
+    @abstractmethod
+    def _open(self) -> Opened[D]:
+        """Open the present durable state, with an empty tail."""
+
+    @abstractmethod
+    def _make_durable(self, sequence: int) -> None:
+        """Write what was replayed, unless the durable state is no longer the one that was opened."""
+
+
+class ReplayedVectors(ReplayedIndex[D]):
+    """Vectors of one space. Implements ``ports.VectorIndex``."""
+
+    def upsert(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> None:
+        """Add vectors to the tail; a number that is there is replaced, and of equal numbers the last one counts."""
+        numbers, vectors = checked_rows(self.space, numbers, vectors)
+        if not len(numbers):
+            return
+        opened = self._opened
+        for segment in opened.segments:
+            segment.remove(numbers)
+        opened.tail = opened.tail.append(numbers, vectors)
+        opened.is_changed = True
+
+    def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
+        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        queries = checked_vectors(self.space, queries)
+        found = [rows.search(queries, k, within) for rows in self._opened.parts]
+        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
+
+
+def nearness(hit: Hit) -> tuple[float, int]:
+    """Sort key of hits: nearest first, ties by number."""
+    return hit.distance, hit.number

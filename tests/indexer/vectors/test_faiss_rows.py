@@ -1,0 +1,187 @@
+"""Rows in FAISS: flat ones are searched as by brute force, and little is lost in lists of hashes and in cells."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from exhibit.types import Metric, Space
+from indexer.picture.spaces import PHASH
+from indexer.vectors.faiss_index import FaissIndex
+from indexer.vectors.faiss_rows import READ_ALL_FROM, VectorRows, cell_count
+from indexer.vectors.robust_bits import ROBUST
+from tests.assets.brute_force import BruteForceIndex
+from tests.assets.indexes import BITS
+
+UNITS = Space("units", "1", Metric.COSINE, 64)
+DESCRIBED, HASHED = 6_000, 3_000
+
+
+@pytest.fixture
+def small_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists from some thousand rows on, as many as a large index has, and cells."""
+    monkeypatch.setattr("indexer.vectors.faiss_rows.HASH_LISTS_FROM", 1_000)
+    monkeypatch.setattr("indexer.vectors.robust_bits.ROWS_PER_LIST", 3)
+    monkeypatch.setattr("indexer.vectors.faiss_rows.CELLS_FROM", 1_000)
+
+
+def segments(index: FaissIndex) -> list[VectorRows]:
+    return index._opened.segments
+
+
+@pytest.mark.parametrize("space", [BITS, Space("wide", "1", Metric.COSINE, 256)], ids=lambda space: space.name)
+def test_a_row_has_one_distance_in_whatever_order_and_company(space: Space, tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    if space.metric is Metric.HAMMING:
+        rows: NDArray[Any] = random.integers(0, 256, (120, 8), np.uint8)
+    else:
+        rows = random.normal(size=(120, 256)).astype(np.float32)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows[40:70] = rows[40]  # so many alike that chance would decide which are named
+    wanted = None
+    for order in (np.arange(120), np.arange(120)[::-1], random.permutation(120)):
+        for pieces in (1, 3, 17):
+            whole = BruteForceIndex(space), FaissIndex(space, tmp_path / f"{order[0]}-{order[1]}-{pieces}")
+            for index in whole:
+                for part in np.array_split(order, pieces):
+                    index.upsert(part + 1, rows[part])
+                    if isinstance(index, FaissIndex):
+                        index.flush()
+                for queries in (rows[38:42], np.tile(rows[38:42], (9, 1))):
+                    found = index.search(queries, k=7)[:4]
+                    wanted = wanted or found
+                    assert found == wanted
+
+
+@pytest.fixture
+def hashes() -> NDArray[np.uint8]:
+    return np.random.default_rng(4).integers(0, 256, (HASHED, 32), np.uint8)
+
+
+@pytest.fixture
+def both(small_lists: None, tmp_path: Path, hashes: NDArray[np.uint8]) -> tuple[FaissIndex, BruteForceIndex]:
+    """The same rows, numbered in threes, in lists on disk and by brute force."""
+    numbers = np.arange(1, HASHED + 1) * 3
+    listed, brute = FaissIndex(PHASH, tmp_path), BruteForceIndex(PHASH)
+    listed.replace([(numbers, hashes)], HASHED * 3)
+    brute.upsert(numbers, hashes)
+    assert not segments(listed)[0].is_flat
+    return listed, brute
+
+
+def edited(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """The hashes with so many bits changed, the less robust ones more often, as edits do."""
+    chance = np.random.default_rng(5)
+    rates = np.full((16, 16), 0.23)
+    rates[0, 0] = 1e-9
+    for place, rate in ROBUST:
+        rates[place] = rate
+    share = (rates / rates.sum()).ravel()
+    masks = np.zeros((len(hashes), 256), np.uint8)
+    for mask in masks:
+        mask[chance.choice(256, bits, replace=False, p=share)] = 1
+    changed: NDArray[np.uint8] = hashes ^ np.packbits(masks, axis=1)
+    return changed
+
+
+@pytest.mark.parametrize("within", [None, 20, 90, 110])
+@pytest.mark.parametrize("k", [READ_ALL_FROM, 250])
+def test_who_wants_many_answers_gets_those_of_brute_force(
+    both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], k: int, within: float | None
+) -> None:
+    queries = edited(hashes[:12], 60)
+    listed, brute = both
+    assert listed.search(queries, k=k, within=within) == brute.search(queries, k=k, within=within)
+
+
+def test_changes_are_answered_as_by_brute_force_before_and_after_they_are_written(
+    both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    listed, brute = both
+    gone, changed = np.arange(30, 600, 3), np.arange(900, 960, 3)
+    for index in both:
+        index.upsert(changed, hashes[: len(changed)])
+    assert listed.remove(gone) == brute.remove(gone)
+    wanted = brute.search(hashes[:30], k=READ_ALL_FROM, within=115)
+    assert listed.search(hashes[:30], k=READ_ALL_FROM, within=115) == wanted
+    listed.flush(HASHED * 3)
+    again = FaissIndex(PHASH, tmp_path)
+    assert again.search(hashes[:30], k=READ_ALL_FROM, within=115) == wanted
+    assert (len(again), again.check()) == (len(brute), [])
+
+
+@pytest.mark.long
+def test_few_copies_are_lost_of_those_that_brute_force_finds(
+    both: tuple[FaissIndex, BruteForceIndex], hashes: NDArray[np.uint8]
+) -> None:
+    listed, brute = both
+    for bits, least in ((10, 0.99), (40, 0.98), (70, 0.93)):
+        queries = edited(hashes[:400], bits)
+        found, wanted = (
+            [{hit.number for hit in row} for row in index.search(queries, k=3, within=90)] for index in (listed, brute)
+        )
+        kept = [one <= other for one, other in zip(wanted, found, strict=True)]
+        assert np.mean(kept) >= least
+
+
+def test_a_search_reads_a_share_of_the_lists_only(both: tuple[FaissIndex, BruteForceIndex]) -> None:
+    far = np.random.default_rng(6).integers(0, 256, (300, 32), np.uint8)
+    few, all_of_them = (sum(map(len, both[0].search(far, k=k, within=99))) for k in (99, 100))
+    assert 0.1 * all_of_them < few < 0.8 * all_of_them
+
+
+def of_unit_length(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+@pytest.fixture
+def vectors() -> NDArray[np.float32]:
+    chance = np.random.default_rng(3)
+    centres = chance.normal(size=(60, 64))
+    return of_unit_length(centres[chance.integers(0, 60, DESCRIBED)] + chance.normal(size=(DESCRIBED, 64)))
+
+
+def near(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return of_unit_length(vectors + np.random.default_rng(4).normal(0, 0.08, vectors.shape))
+
+
+@pytest.mark.usefixtures("small_lists")
+def test_few_of_the_answers_of_brute_force_are_lost(tmp_path: Path, vectors: NDArray[np.float32]) -> None:
+    numbers = np.arange(1, DESCRIBED + 1)
+    cells, brute = FaissIndex(UNITS, tmp_path), BruteForceIndex(UNITS)
+    cells.replace([(numbers, vectors)], DESCRIBED)
+    brute.upsert(numbers, vectors)
+    gone = numbers[::7]
+    assert cells.remove(gone) == brute.remove(gone)
+    for k in (4, 100):
+        found, wanted = (index.search(near(vectors[1:100]), k=k, within=0.7) for index in (cells, brute))
+        assert np.mean([one[0].number == other[0].number for one, other in zip(found, wanted, strict=True)]) >= 0.98
+        kept = [
+            len({hit.number for hit in one} & {hit.number for hit in other}) / len(other)
+            for one, other in zip(found, wanted, strict=True)
+        ]
+        assert np.mean(kept) >= 0.9
+        assert max(abs(one[0].distance - other[0].distance) for one, other in zip(found, wanted, strict=True)) < 0.02
+    assert not {hit.number for row in found for hit in row} & set(gone.tolist())
+
+
+@pytest.mark.usefixtures("small_lists")
+def test_a_segment_with_cells_is_small_and_can_become_another_segment(
+    tmp_path: Path, vectors: NDArray[np.float32]
+) -> None:
+    index = FaissIndex(UNITS, tmp_path)
+    index.replace([(np.arange(1, DESCRIBED + 1), vectors)], DESCRIBED)
+    assert next(tmp_path.glob("*.faiss")).stat().st_size < vectors.nbytes / 2
+    index.upsert(np.arange(DESCRIBED + 1, 2 * DESCRIBED + 1), vectors)
+    index.remove(np.array([5]))
+    index.flush(2 * DESCRIBED)
+    again = FaissIndex(UNITS, tmp_path)
+    assert (len(again), again.check()) == (2 * DESCRIBED - 1, [])
+    assert {hit.number for hit in again.search(vectors[9:10], k=2)[0]} == {10, DESCRIBED + 10}
+    assert not any(rows.is_flat for rows in segments(again))
+
+
+def test_small_segments_have_no_cells() -> None:
+    assert [cell_count(rows) for rows in (49_999, 50_000, 1_000_000)] == [0, 512, 2048]
