@@ -26,7 +26,7 @@ from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.log.log import submit
 from registry.log.proofs import best_covering, checkpoint_covering, checkpoint_witnesses, grown_proofs, log_proof
-from registry.log.registrations import further_submissions_of, submission_of
+from registry.log.registrations import further_submissions_of
 from registry.models import Deposit, LogCheckpoint, LogSubmission, Work
 from registry.services.services import Services
 from registry.works.opened import public_address
@@ -111,7 +111,7 @@ def _says_the_same(services: Services, deposit: Deposit, work: Work) -> bool:
 
 def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
-    submission, further = submission_of(work), further_submissions_of(work)
+    submission, further = work.declaration, further_submissions_of(work)
     checkpoint = _registered_under(services, submission, further)
     proof, *others = [log_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
     return CaseFacts(

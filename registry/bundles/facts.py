@@ -56,7 +56,7 @@ from registry.crawls.elsewhere import stated
 from registry.db.rows import columns
 from registry.descriptors import descriptors
 from registry.log.proofs import checkpoint_covering, checkpoint_witnesses, log_proof, record_of
-from registry.log.registrations import further_submissions_of, submission_of
+from registry.log.registrations import further_submissions_of
 from registry.matches import calibrations
 from registry.models import (
     ArchiveQuestion,
@@ -130,7 +130,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     gone = absent_in(services, case) if sealed else {}
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
-    registration = submission_of(case.work)
+    registration = case.work.declaration
     further = further_submissions_of(case.work)
     signed = passkeys.of_decision(case, case.decided_at) if sealed else None
     of_passkey = [] if signed is None else [signed.key_entry, signed.entry]
@@ -175,7 +175,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
         witnesses=checkpoint_witnesses(proofs.checkpoint),
         not_checked=(*not_checked(language), *_unweighed(services, shown, language)),
         calibrations=_calibrations(services, shown, sealed=sealed),
-        made_with=made_with(services.config.time_zone) if sealed else None,
+        made_with=made_with(services.config.time_zone),
         left_out=tuple(_left_out(work, sightings, files, gone)),
         weighings=_weighings(services, shown, sealed=sealed),
     )

@@ -5,10 +5,10 @@ from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
 from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import DERIVED, grade
+from exhibit.comparison.odds import NOT_COMPARED
 from exhibit.types import Decision, Verification
 from registry.words import gettext_noop as _
 
-NOT_COMPARED = 256
 PRINTS = "prints"
 """Why a match needs a look where only fingerprints were compared."""
 SHOWN = _(

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from evidence.documents.made_with import made_with
 from evidence.documents.report.facts import (
     CrawlCoverage,
     RefusalCount,
@@ -218,6 +219,7 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
         not_checked=("The site's own upload date was not checked.",),
+        made_with=made_with("UTC"),
     )
 
 

@@ -73,7 +73,7 @@ NEW = {
     "a recorded body that unpacks to something else": "bodies packed with (?:other|all others).*",
     "a recorded body that isn't packed as it says": "bodies (?:that aren't|of zlib called).*",
     "a kept page that isn't what was served": "a page (?:with a byte behind|left empty)",
-    "facts that leave out what drawings and documents were made with": "made with what nobody knows",
+    "facts that leave out what drawings and documents were made with": "made with nothing",
     "documents made in another time zone than stated": "made in another zone",
     "a sheet that doesn't follow from the facts": "a sheet that.*",
     "a decision before the case was opened, or after the seal": "a decision (?:before|after).*",

@@ -205,7 +205,7 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "unrelated ones by no version": (shows(STRANGER, pipeline="better-1"), {"match:01": "failed"}),
     "unrelated ones laid on a corner": (shows(STRANGER, FAR, decision="review"), {"match:01": "not checked"}),
     "unrelated ones laid on a corner, certain": (
-        shows(STRANGER, FAR, pipeline="match-9"), {"match:01": "failed"}
+        shows(STRANGER, FAR, pipeline="match-1"), {"match:01": "failed"}
     ),
     "an open case": (decided("open", at=None), {"confirmed": "not checked"}),
     "an open case that was decided": (decided("open"), {"confirmed": "failed"}),

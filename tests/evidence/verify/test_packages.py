@@ -225,7 +225,7 @@ KINDS = {
     "picture.jpg": (b"\xff\xd8\xff\xe0", "is a picture", "exhibit identify"),
     "trust.json": (b'{"format": "exhibit-trust/1"}', "list of whom to trust", "--trust"),
     "manifest.json": (b'{"format": "exhibit-bundle/1"}', "manifest of a bundle", "bagit.txt"),
-    "facts.json": (b'{"format": "exhibit-facts/2"}', "facts of a bundle", "bagit.txt"),
+    "facts.json": (b'{"format": "exhibit-facts/1"}', "facts of a bundle", "bagit.txt"),
     "report.json": (b'{"cases": []}', "is JSON", "bundle's ZIP"),
     "CONTENTS.txt": (b"Bundles for the court", "is a text", "list of contents"),
     "verify.html": (b"<!DOCTYPE html>", "is a web page", "opened in a browser"),

@@ -128,6 +128,6 @@ def test_weights_that_are_kept_can_be_read_and_sealed(inline: SyncRunner, pipeli
     assert kept.provenance is not None
 
 
-@pytest.mark.parametrize("pipeline", ["../weighing/match-9", "match-0", "", "."])
+@pytest.mark.parametrize("pipeline", ["../weighing/match-1", "match-0", "", "."])
 def test_only_a_name_that_lies_in_the_folder_names_weights(pipeline: str) -> None:
     assert weighing.kept(pipeline) is None

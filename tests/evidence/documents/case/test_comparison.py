@@ -88,12 +88,6 @@ def test_a_ratio_takes_the_prior_out() -> None:
     ]  # fmt: skip
 
 
-def test_facts_that_name_no_prior_state_no_ratio() -> None:
-    case = with_probability(sample_case())
-    earlier = replace(case.calibrations[0], prior=None, photographs=0)
-    assert "not stated: the facts don't name the prior" in sheet(replace(case, calibrations=(earlier,)))
-
-
 def test_what_is_put_up_for_review_has_its_own_bound() -> None:
     text = sheet(with_probability(sample_case(), Decision.REVIEW))
     assert "Put up for review: at most 15,656 false alarms in a million pictures" in text

@@ -17,7 +17,7 @@ from evidence.standalone import verify as standalone
 from evidence.verdict.result import State, Verdict
 from evidence.verify.checks.probability import calibration_facts
 from evidence.verify.verifier import Verifier
-from exhibit.comparison.calibration import FIGURES, HELD, Calibration
+from exhibit.comparison.calibration import FIGURES, Calibration
 from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 from tests import CHECKOUT
@@ -113,7 +113,6 @@ def test_a_probability_and_its_calibration_stand_together(scene: Scene, tmp_path
 
 def test_without_a_probability_nothing_is_claimed_and_nothing_checked(scene: Scene, tmp_path: Path) -> None:
     facts = with_verification(replace(scene.facts, calibrations=()), probability=None, calibration=None)
-    assert b'"calibration"' not in facts.to_json()
     verdict = verdict_of(scene, facts, tmp_path / "bundle.zip")
     assert state(verdict) is None
     assert state(verdict, "facts") is State.PASSED
@@ -156,10 +155,6 @@ def test_the_verifier_inside_says_that_a_withheld_calibration_is_not_checked(sce
     proofs = replace(scene.proofs, withheld=Withheld(("data/calibrations/01.json",), "too long"))
     code, told = verifier_inside.told(scene.write(tmp_path / "bundle.zip", proofs))
     assert (code, "can't be checked: their calibration is withheld" in told) == (0, True)
-
-
-def test_the_verifier_inside_holds_back_the_same_reasons() -> None:
-    assert standalone.HELD == HELD
 
 
 def test_the_verifier_inside_computes_every_figure_as_we_do() -> None:
