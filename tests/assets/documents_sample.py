@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from evidence.documents.made_with import made_with
+from evidence.documents.phrases import load_phrases
 from evidence.documents.report.facts import (
     CrawlCoverage,
     RefusalCount,
@@ -196,6 +197,11 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
             AttachmentFacts("Assignment of 3 March 2025", "chain of title", Digest.of(b"a"), "data/work/a.pdf"),
         ),
     )
+
+
+def say(key: str, **values: str) -> str:
+    """The English sentence of a key, as documents have it."""
+    return load_phrases("en").say(key, **values)
 
 
 def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12") -> CaseFacts:

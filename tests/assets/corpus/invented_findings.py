@@ -164,7 +164,7 @@ SAID: Kinds = {
     "written after the seal": (fact("written_at", LATE), "order"),
     "written before it was opened": (fact("written_at", MOMENT), "order"),
     "less left unchecked": (fact("not_checked", []), ""),
-    "a witness that never was": (fact("witnesses", [{"development": False, "kind": "rfc3161", "name": "Qualified", "state": "complete", "subject": "manifest", "time": MOMENT}]), "witnesses"),
+    "a witness that never was": (fact("witnesses", [{"development": False, "kind": "rfc3161", "name": "Qualified", "state": "complete", "subject": "manifest", "time": MOMENT, "qualified": ""}]), "witnesses"),
     "another version of the software": (fact("software.version", "9.9"), "facts"),
     "another version in facts and manifest": (both(("software.version", "9.9"), ("software.version", "9.9")), "bag"),
     "another model": (fact("software.models.0.digest", HEX), "facts"),

@@ -215,7 +215,14 @@ def deposited(*lies: Invention | Lie) -> Lie:
         for name in [*gone, "data/exhibit.pdf"]:
             del files[name]
         facts.update(party={"kind": "none", "name": ""}, sightings=[], matches=[], calibrations=[])
-        facts["decision"] = {"decision": "open", "by": "", "at": None, "reason": "", "demonstration": False}
+        facts["decision"] = {
+            "decision": "open",
+            "by": "",
+            "at": None,
+            "reason": "",
+            "demonstration": False,
+            "passkey": None,
+        }
         facts["licence_check"].update(searched=0, covered=False, result="Not searched.", reasons=[])
         also(*lies)(facts, files, scene)
 
@@ -942,11 +949,11 @@ WHOLE: dict[str, tuple[Invention | Lie, Expected]] = {
     ),
     "a kept manifest of other words": (kept_manifest(lambda _: "{}"), {"credentials:01": "failed"}),
     "a manifest that isn't told": (
-        lambda facts, files, _: (facts["sightings"][0].pop("provenance"), files.pop(MANIFEST_FILE)),
+        lambda facts, files, _: (facts["sightings"][0].update(provenance=None), files.pop(MANIFEST_FILE)),
         {"line:file": "a manifest of "},
     ),
     "a label that isn't told": (
-        lambda facts, *_: facts["sightings"][0].pop("making"),
+        lambda facts, *_: facts["sightings"][0].update(making=None),
         {"line:file": "trainedAlgorithmicMedia"},
     ),
     "a document that is lost": (fact("left_out.0.why", "lost"), {"line:documents": "not in this bundle"}),

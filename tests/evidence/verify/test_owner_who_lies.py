@@ -152,7 +152,7 @@ def stated_of_itself(**told: object) -> Lie:
         path = "data/sightings/01/c2pa.json"
         manifest = {"standing": "valid", "signer": "National Gallery", "signed_at": "2015-01-01", "generator": "Camera"}
         files[path] = b"{}"
-        made = {**manifest, "title": "Mine", "problems": [], "file": path}
+        made = {**manifest, "title": "Mine", "problems": [], "file": path, "actions": []}
         facts["sightings"][0].update(told or {"provenance": made})
         if told:
             del files[path]
