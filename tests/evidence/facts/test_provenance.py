@@ -15,7 +15,7 @@ from evidence.facts import provenance
 from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
-from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures
+from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures, say
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_sheet_tells_who_says_what() -> None:
     path = "data/sightings/01/c2pa.json"
     case = case_with(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
     text = sheet(case)
-    assert "signature and digests fit these bytes; who signed was checked against no list recorded" in text
+    assert say("provenance.valid") in text
     assert f"It states signed by {SIGNER} signed at 2026-11-01T10:00:00Z" in text
     assert f"made with sample-camera 1 title: {TITLE} stated" in text
     assert (path, None) in named_files(case)

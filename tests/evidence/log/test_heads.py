@@ -114,7 +114,7 @@ def test_another_key_than_the_one_that_signed_signs_nothing_under_its_name(tmp_p
     (tmp_path / "log.pem").rename(tmp_path / "kept.pem")
     other, _ = remembering(tmp_path)
     for _ in range(2):
-        with pytest.raises(BrokenHistoryError, match=r"isn't the one that signed before.*secrets/log.key"):
+        with pytest.raises(BrokenHistoryError, match=r"secrets/log\.key"):
             other.check_history()
         head.unlink(missing_ok=True)  # the head in the rows tells it as well
     key, kept = FileSigner(tmp_path / "log.pem"), FileHead(head)

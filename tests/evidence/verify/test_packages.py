@@ -146,10 +146,10 @@ def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
         (f"{path}/third.zip", str(path), "failed"),
     ]
     assert main(["verify", str(path)]) == 1
-    assert "In all 3: 2 incomplete, 1 failed." in capsys.readouterr().out
+    assert "2 incomplete, 1 failed" in capsys.readouterr().out
     (tmp_path / "CONTENTS.txt").write_bytes(b"A list")
     assert main(["verify", str(bundle), str(tmp_path / "CONTENTS.txt"), "--trust", str(listed)]) == 2
-    assert "In all 2: 1 complete, 1 no bundle." in capsys.readouterr().out
+    assert "1 complete, 1 no bundle" in capsys.readouterr().out
 
 
 def test_a_bundle_in_a_package_that_is_damaged_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_bombs_are_refused_before_they_fill_anything(tmp_path: Path, monkeypatch
         layer = zip_with(*((zipfile.ZipInfo(f"{number}.zip"), layer) for number in range(8)))
     path = tmp_path / "bomb.zip"
     path.write_bytes(layer)
-    with pytest.raises(NoBundleError, match="far more than a package"):
+    with pytest.raises(NoBundleError, match="more than a package"):
         places_of(path)
     deep = packed_bytes({"some.txt": b"x"})
     for _ in range(6):

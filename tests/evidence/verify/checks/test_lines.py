@@ -103,7 +103,7 @@ def test_a_picture_that_was_added_after_its_copy_had_been_seen_is_told(scene: Sc
     early = seen.first_seen - timedelta(days=900)
     work = replace(work, registered_at=early, registration=None, further_registrations=(added,))
     line = lines(told(replace(scene.facts, work=work)))["registered"]
-    assert ("after a copy of it had been seen" in line) is (seconds > 0)
+    assert ("a copy" in line) is (seconds > 0)
 
 
 @pytest.mark.parametrize(("added", "words"), [(b"", "byte for byte"), (b"\0", "pixel for pixel"), (None, "")])
