@@ -411,12 +411,6 @@ class CaseFacts(Canonical):
         """What the bundle doesn't hold, by the path where it would lie."""
         return {gone.file: gone for gone in self.left_out}
 
-    @property
-    def unweighed(self) -> tuple[str, ...]:
-        """The versions of the comparison that gave matches odds and whose weights aren't in the bundle."""
-        weighed = {match.verification.pipeline for match in self.matches if match.verification.related is not None}
-        return tuple(sorted(weighed - {weighing.pipeline for weighing in self.weighings}))
-
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """The calibration that gave a match its probability."""
         wanted = match.verification.calibration
