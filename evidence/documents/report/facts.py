@@ -17,7 +17,8 @@ AT_LENGTH = 24
 IN_A_VOLUME = 250  # cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory
 WORKS_IN_A_VOLUME = 1_000
 """Works of one volume of a report that names each: some thirty pages."""
-_NO_CASES = b'{"cases":[],'
+_NO_CASES, _NO_WORKS = b'{"cases":[],', b',"works":[]}'
+"""With which the JSON of a report without cases and works begins and ends: these are the first and last sorted keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +217,10 @@ def json_parts(facts: Iterable[ReportCase] | Iterable[WorkAccount]) -> bytes:
 def write_report_json(out: BinaryIO, report: ReportFacts, cases: Iterable[bytes], works: Iterable[bytes] = ()) -> None:
     """Write what ``to_json`` of the whole report gives, of which the parts are what :func:`json_parts` gave."""
     rest = canonical(to_plain(replace(report, cases=(), works=())))
-    assert rest.startswith(_NO_CASES)  # the first of the sorted keys; works is the last, and left out without any
+    assert rest.startswith(_NO_CASES)
+    assert rest.endswith(_NO_WORKS)
     out.write(_NO_CASES[:-2])
     out.writelines(b"," * (number > 0) + part for number, part in enumerate(cases))
-    out.write(b"]," + rest[len(_NO_CASES) : -1])
-    begun = False
-    for part in works:
-        out.write((b"," if begun else b',"works":[') + part)
-        begun = True
-    out.write(b"]}" if begun else b"}")
+    out.write(b"]," + rest[len(_NO_CASES) : -2])
+    out.writelines(b"," * (number > 0) + part for number, part in enumerate(works))
+    out.write(b"]}")
