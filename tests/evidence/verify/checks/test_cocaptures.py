@@ -59,7 +59,7 @@ def test_another_address_server_or_page_is_told_beside_the_same_picture(seen: Se
         checks = {check.name: check for check in Verifier(seen.trust).verify(packed(tmp_path / "b.zip", files)).checks}
         assert (checks[CHECK].state, checks[WHOLE].state) == (state, state)
         assert words in checks[CHECK].sentence
-        assert ("sighting 01" in checks[WHOLE].sentence) == ("page" in said)
+        assert ("Nobody else" in checks[WHOLE].sentence) == ("page" in said)
 
 
 @pytest.mark.parametrize("status", [0, 301, 404, 500])
@@ -89,7 +89,7 @@ def test_eyes_are_counted_for_each_sighting(
     monkeypatch.setattr(cocaptures, "_own_operator", lambda _inspection: "Ann")
     check = cocaptures._whole(cast("Inspection", None), by, {1: {"B"}})
     assert words in check.sentence
-    assert "sighting 02" in check.sentence
+    assert "Nobody else" in check.sentence
 
 
 def test_each_answer_is_read_once(seen: SeenTwice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
