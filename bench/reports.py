@@ -16,6 +16,7 @@ from PIL import Image
 
 from bench.common import Row
 from demo.pictures import textured
+from evidence.documents.made_with import made_with
 from evidence.documents.report.facts import (
     IN_A_VOLUME,
     CrawlCoverage,
@@ -133,6 +134,7 @@ def sample_case(number: int, pictures: Mapping[str, bytes]) -> ReportCase:
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
         not_checked=(),
+        made_with=made_with("UTC"),
     )
     return ReportCase(facts, Digest.of(str(number).encode()), 2040 + number, _witnesses())
 

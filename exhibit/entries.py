@@ -19,8 +19,8 @@ from exhibit.clock import rfc3339
 from exhibit.types import Json
 
 SALT_BYTES = 32
-DECISION_VERSION = 2
-"""Of the openings of decisions. The first version, without a number, said nothing of what the machine had said."""
+DECISION_VERSION = 1
+"""Version of the openings of decisions."""
 
 
 class EntryType(StrEnum):

@@ -19,9 +19,9 @@ Number = Annotated[int, 1]
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 """A 3×3 homography in row-major order."""
 
-LATER: Mapping[str, bool] = MappingProxyType({"later": True})
-"""Metadata of a field that was added after records of its class had been sealed. What is sealed leaves such a field out
-while it has its default, and may lack it: so earlier records are read, and written again, byte for byte."""
+OPTIONAL: Mapping[str, bool] = MappingProxyType({"optional": True})
+"""Metadata of a field that its JSON may omit: it then has its default. Only trust lists have such fields, because
+people write them by hand. Everything that is sealed states every field."""
 
 Json: TypeAlias = Any
 """Anything that JSON can hold."""
@@ -168,15 +168,15 @@ class Verification:
     probability: float | None  # calibrated probability, or ``None`` until calibrated
     pipeline: str  # version of everything that the figures depend on
     reasons: tuple[str, ...] = ()  # short words why a decision was held back, such as ``low-information``
-    calibration: Digest | None = field(default=None, metadata=LATER)
-    in_place: float | None = field(default=None, metadata=LATER)
-    drift: float | None = field(default=None, metadata=LATER)
-    further: tuple[Matrix, ...] = field(default=(), metadata=LATER)
-    pieces: tuple[Piece, ...] = field(default=(), metadata=LATER)
-    survival: tuple[str, ...] = field(default=(), metadata=LATER)
-    related: float | None = field(default=None, metadata=LATER)
-    exposure: float | None = field(default=None, metadata=LATER)
-    figures: Mapping[str, float | None] = field(default_factory=dict, hash=False, metadata=LATER)
+    calibration: Digest | None = None
+    in_place: float | None = None
+    drift: float | None = None
+    further: tuple[Matrix, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    survival: tuple[str, ...] = ()
+    related: float | None = None
+    exposure: float | None = None
+    figures: Mapping[str, float | None] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

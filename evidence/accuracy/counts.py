@@ -6,8 +6,8 @@ statement's own canonical JSON. It proves who says so, and that nobody has chang
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.entries import canonical
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.types import LATER, Count, Decision, Number
+from exhibit.types import Count, Decision, Number
 
 NEAR = 40  # bits of 256 within which the perceptual hashes of two files count as those of one photograph
 T = TypeVar("T", bound=Canonical)
@@ -47,8 +47,8 @@ class Counts(Canonical):
     photographs: Number
     certain: Count
     review: Count
-    pictures: tuple[CountedPicture, ...] = field(default=(), metadata=LATER)  # all of them or, without a list, none
-    format: Literal["exhibit-counts/1"] = "exhibit-counts/1"
+    pictures: tuple[CountedPicture, ...] = ()  # all of them or, without a list, none
+    format: str = "exhibit-counts/1"
 
     def __post_init__(self) -> None:
         failed = [sum(kind in picture.failed for picture in self.pictures) for kind in CLASSES]
@@ -79,7 +79,7 @@ class Joined(Canonical):
 
     made: str  # the day, ISO 8601
     sources: tuple[Source, ...]  # in the order of their digests
-    format: Literal["exhibit-joined-counts/1"] = "exhibit-joined-counts/1"
+    format: str = "exhibit-joined-counts/1"
 
     @property
     def bounds(self) -> Mapping[Decision, Bound]:

@@ -48,7 +48,7 @@ class AnchorKind:
     vouch: Callable[[Sequence[Any], Iterable[tuple[Digest, Receipt]], str, str], tuple[Any, ...]]
     suffix: str  # of a receipt's file
     prefix: str = ""  # of a receipt's file in a bundle
-    formats: Callable[[], Mapping[str, tuple[type, str]]] = dict  # of JSON receipts: class and ``format``, by schema
+    formats: Callable[[], Mapping[str, type]] = dict  # classes of JSON receipts, by schema
     how_to_check: tuple[str, ...]  # by hand, of a file ``{name}``
     usual: timedelta  # how long an answer takes, as far as nothing is known of the witness itself
     public_name: str = ""  # how people call a witness with legal weight, in place of its name

@@ -97,8 +97,6 @@ class Manifest(Canonical):
     def from_json(cls, data: bytes) -> Self:
         """Read a manifest; raises ``FormatError``, also when it isn't in its one canonical form."""
         plain = parse_json(data, what=MANIFEST_PATH)
-        if not isinstance(plain, dict) or plain.get("format") != MANIFEST_FORMAT:
-            raise FormatError(f"{MANIFEST_PATH} isn't in the format {MANIFEST_FORMAT}.")
         manifest = from_plain(cls, plain, where=MANIFEST_PATH)
         if manifest.to_json() != data:
             raise FormatError(f"{MANIFEST_PATH} isn't in its one canonical form (RFC 8785).")

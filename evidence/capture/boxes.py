@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from exhibit.pictures.decode import Limits, decode
 
 MARGIN, HALO, LINE = 9, 3, 5
+AROUND = 400  # pixels above and below the image in a screenshot of its own, where the page's doesn't reach it
 COLOUR = (214, 0, 42)
 CUT_HEIGHT, ABOVE = 1600, 250  # pixels of a part, and how many of them are above the line
 

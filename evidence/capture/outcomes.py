@@ -1,6 +1,7 @@
 """What a visit to a page and its image comes to: the outcome in one word, and what was observed as a sentence."""
 
 from evidence.capture.visitor import Visit
+from evidence.facts.network import OK
 from evidence.formats.records import inline_bodies, names_address
 from exhibit.digests import Digest
 from exhibit.errors import UnreadablePictureError
@@ -9,7 +10,6 @@ from exhibit.pictures.decode import inspect
 from exhibit.pictures.sniff import kind_of
 from exhibit.sentences import Sentence, following
 
-OK = 200
 _SUFFIXES = {"JPEG": ("jpg", "image/jpeg"), "TIFF": ("tif", "image/tiff"), "MPO": ("jpg", "image/jpeg")}
 _DOCUMENTS = {"an HTML page", "an XML document", "JSON"}
 _THERE = Sentence("The page is there.")

@@ -22,7 +22,7 @@ from urllib.request import getproxies_environment
 import certifi
 
 from evidence.capture.visitor import Step, Visit
-from evidence.facts.network import described_certificate, read_certificate
+from evidence.facts.network import CERTIFICATE_FIELDS, described_certificate, read_certificate
 from exhibit import __version__
 from exhibit.clock import rfc3339
 
@@ -32,6 +32,7 @@ CLOCK_METHOD = (
     "The Date header of each answer (whole seconds, taken as the middle of its second) minus the local time half-way"
     " between request and answer. It says how far the servers' clocks were from this machine's, not which was right."
 )
+_NOT_RENDERED: Mapping[str, Any] = {"rendered": None, "resources": [], "not_loaded": [], "certificates": []}
 
 
 def describe(
@@ -41,11 +42,15 @@ def describe(
     ca_bundle: Path | None = None,
     software: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level."""
+    """The record as JSON, UTF-8, keys sorted, with ``extra`` at the top level.
+
+    A browser states in ``extra`` what it rendered and loaded.
+    """
     steps = list(dict.fromkeys(step for visit in visits for step in visit.steps))
     hosts = sorted({step.connection.host for step in steps})
     failed = [visit for visit in visits if visit.failure]
     record = {
+        **_NOT_RENDERED,
         **extra,
         "method": method,
         "exchanges": [_exchange(step) for step in steps],
@@ -84,9 +89,10 @@ def _exchange(step: Step) -> dict[str, Any]:
 
 
 def _certificate(der: bytes) -> dict[str, Any]:
-    described: dict[str, Any] = {"sha256": hashlib.sha256(der).hexdigest(), "der": base64.b64encode(der).decode()}
     certificate = read_certificate(der)
-    return described | ({"unreadable": True} if certificate is None else described_certificate(certificate))
+    stated = dict.fromkeys(CERTIFICATE_FIELDS, "") if certificate is None else described_certificate(certificate)
+    digest, text = hashlib.sha256(der).hexdigest(), base64.b64encode(der).decode()
+    return {"sha256": digest, "der": text, **stated, "unreadable": certificate is None}
 
 
 def _clock(steps: Sequence[Step]) -> dict[str, Any]:

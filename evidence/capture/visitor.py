@@ -11,6 +11,7 @@ import requests
 from requests.cookies import RequestsCookieJar
 
 from evidence.capture.wire import Exchange, recording
+from evidence.facts.network import GONE
 from exhibit.clock import now
 from exhibit.errors import RefusedError
 from exhibit.network.addresses import host_of, joined, without_fragment, without_scheme
@@ -24,7 +25,6 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 Denied = Callable[[str], bool]  # says which hosts aren't asked
 Left = Callable[[], float]  # says how many seconds are left
 nobody: Denied = frozenset[str]().__contains__  # says of every host that it isn't denied
-GONE = frozenset({404, 410})
 WALLS = {
     401: Sentence("asks for a login"),
     403: Sentence("refuses this visit"),

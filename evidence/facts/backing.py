@@ -68,7 +68,8 @@ def _picture(place: str) -> Iterator[tuple[str, Backing]]:
 
 
 def _case() -> Iterator[tuple[str, Backing]]:
-    yield from _said(Standing.RECORDED, "number", "bundle", "language", "opened_at", "written_at", "format")
+    yield from _said(Standing.RECORDED, "number", "bundle", "language", "opened_at", "written_at")
+    yield from _checked("facts", "the formats that the verifier reads", "format")
     yield from _said(Standing.RECORDED, "not_checked[]")
     yield from _said(Standing.DECLARED, "owner.name", check="key", source="the list of whom to trust")
     yield from _said(Standing.DECLARED, "owner.identity")

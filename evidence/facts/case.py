@@ -4,21 +4,24 @@ Everything here is recorded by the software, declared by the owner or stated by 
 Paths are those inside a bundle, such as ``data/work/01.jpg``. Numbers of sightings and matches count from 1.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from evidence.formats.codec import Canonical, FormatError, from_plain, parse_json
+from evidence.formats.codec import Canonical, from_plain, parse_json
 from evidence.log.proofs import LogProof, SliceProof
 from exhibit.comparison.calibration import LikelihoodRatio, likelihood_ratio
 from exhibit.digests import Digest
-from exhibit.types import LATER, Count, Number, SeenKind, Verification
+from exhibit.types import Count, Number, SeenKind, Verification
 
-FACTS_FORMAT = "exhibit-facts/2"
-FACTS_FORMATS = ("exhibit-facts/1", FACTS_FORMAT)
-"""Every format that is read. The second one has fields that the first one lacked; nothing changed its meaning."""
+FACTS_FORMAT = "exhibit-facts/1"
 LANGUAGES = ("en", "zh-Hans")
+REGISTERED_FIELDS = (
+    "title", "author", "first_publication", "registered_at", "registrations", "rights_statement", "created", "credit",
+    "holder",
+)  # fmt: skip
+"""What the log's entry of a work's registration states, by the names of :class:`WorkFacts`."""
 
 
 class Visibility(StrEnum):
@@ -82,7 +85,7 @@ class PictureFacts:
     width: Number  # pixels, EXIF orientation applied
     height: Number  # pixels, EXIF orientation applied
     file: str  # where it lies in the bundle
-    incomplete: bool = field(default=False, metadata=LATER)  # whether the file was seen to break off or be damaged
+    incomplete: bool = False  # whether the file was seen to break off or be damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +128,12 @@ class WorkFacts:
     registration: LogProof | None  # the log entry of the registration, or ``None``
     pictures: tuple[PictureFacts, ...]  # master and versions
     attachments: tuple[AttachmentFacts, ...] = ()  # certificates and chain of title
-    earlier_registration: datetime | None = field(default=None, metadata=LATER)
-    created: str = field(default="", metadata=LATER)  # date as declared; empty when not declared
-    holder: str = field(default="", metadata=LATER)  # of the rights, as declared, where it isn't the owner
-    credit: str = field(default="", metadata=LATER)  # how the work is to be credited, as declared
-    further_registrations: tuple[LogProof, ...] = field(default=(), metadata=LATER)
-    public_page: str = field(default="", metadata=LATER)
+    earlier_registration: datetime | None = None
+    created: str = ""  # date as declared; empty when not declared
+    holder: str = ""  # of the rights, as declared, where it isn't the owner
+    credit: str = ""  # how the work is to be credited, as declared
+    further_registrations: tuple[LogProof, ...] = ()
+    public_page: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ class ProvenanceFacts:
     title: str = ""  # as stated
     problems: tuple[str, ...] = ()  # codes of the standard for what didn't hold
     file: str = ""  # everything that was read, as JSON in the bundle; empty where nothing was
-    actions: tuple[str, ...] = field(default=(), metadata=LATER)  # C2PA's, with digital source types, as stated
+    actions: tuple[str, ...] = ()  # C2PA's, with digital source types, as stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +222,11 @@ class SightingFacts:
     visibility: Visibility  # of the source
     slice: SliceProof | None  # proof that a crawl slice recorded it, or ``None``
     captures: tuple[CaptureFacts, ...] = ()  # later visits, in order of time
-    provenance: ProvenanceFacts | None = field(default=None, metadata=LATER)
-    certificate: str = field(default="", metadata=LATER)
-    making: MakingFacts | None = field(default=None, metadata=LATER)
-    period: str = field(default="", metadata=LATER)
-    elsewhere: tuple[ElsewhereFacts, ...] = field(default=(), metadata=LATER)  # what others state, oldest first
+    provenance: ProvenanceFacts | None = None
+    certificate: str = ""
+    making: MakingFacts | None = None
+    period: str = ""
+    elsewhere: tuple[ElsewhereFacts, ...] = ()  # what others state, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +241,8 @@ class MatchFacts:
     words: tuple[str, ...]  # the figures in sentences, English
     overlay: str | None  # path of the overlay picture, or ``None``
     side_by_side: str | None  # path of the side-by-side picture, or ``None``
-    difference: str | None = field(default=None, metadata=LATER)  # path of the picture of what differs, or ``None``
-    points: str | None = field(default=None, metadata=LATER)  # path of the picture of numbered details, or ``None``
+    difference: str | None = None  # path of the picture of what differs, or ``None``
+    points: str | None = None  # path of the picture of numbered details, or ``None``
 
     @property
     def drawings(self) -> dict[str, str]:
@@ -263,8 +266,8 @@ class CalibrationFacts:
     """How figures became probabilities; the file holds all of it.
 
     Attributes:
-        prior: share of copies that it supposes before anything is measured; ``None`` in earlier facts.
-        photographs: how many stand behind its weights and its curve; 0 in earlier facts.
+        prior: share of copies that it supposes before anything is measured.
+        photographs: how many stand behind its weights and its curve.
     """
 
     name: str  # such as ``default-2026-11``
@@ -274,14 +277,12 @@ class CalibrationFacts:
     file: str  # where it lies in the bundle
     certain: BoundFacts  # false alarms among what was called certain
     review: BoundFacts  # false alarms among what was put up for review
-    prior: float | None = field(default=None, metadata=LATER)
-    photographs: Count = field(default=0, metadata=LATER)
+    prior: float
+    photographs: Count
 
     def ratio(self, probability: float | None) -> LikelihoodRatio | None:
-        """The likelihood ratio that a probability stands for; ``None`` where the facts don't name the prior."""
-        if probability is None or self.prior is None:
-            return None
-        return likelihood_ratio(probability, self.prior, self.photographs)
+        """The likelihood ratio that a probability stands for; ``None`` without a probability."""
+        return None if probability is None else likelihood_ratio(probability, self.prior, self.photographs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +303,7 @@ class LicenceCheckFacts:
     covered: bool  # whether a record covers the use
     result: str  # one sentence
     reasons: tuple[str, ...]  # for each record that came near, why it does or doesn't cover the use
-    partly: bool = field(default=False, metadata=LATER)  # whether records cover some of the sightings and not all
+    partly: bool = False  # whether records cover some of the sightings and not all
 
     @property
     def outcome(self) -> str:
@@ -331,7 +332,7 @@ class DecisionFacts:
     at: datetime | None  # aware, UTC; ``None`` while open
     reason: str  # as given
     demonstration: bool  # true when a switch for demonstrations confirmed it instead of a person
-    passkey: PasskeyFacts | None = field(default=None, metadata=LATER)  # that one signed it, or ``None``
+    passkey: PasskeyFacts | None = None  # that one signed it, or ``None``
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +349,7 @@ class WitnessFacts:
     state: str  # ``asked``, ``pending`` or ``complete``
     subject: str  # what it witnesses: ``manifest`` or ``checkpoint``
     time: datetime | None  # the time that it states, once complete
-    qualified: str = field(default="", metadata=LATER)
+    qualified: str = ""
 
 
 class Absence(StrEnum):
@@ -380,9 +381,8 @@ class CaseFacts(Canonical):
     Attributes:
         calibrations: those that gave the matches their probabilities.
         weighings: those that gave the matches their odds.
-        made_with: what its drawings and documents depend on; earlier versions didn't state it.
-        left_out: files that the facts name and the bundle doesn't hold, each with the reason; none in earlier versions,
-            which sealed no case of which a file was missing.
+        made_with: what its drawings and documents depend on.
+        left_out: files that the facts name and the bundle doesn't hold, each with the reason.
     """
 
     number: str  # the case's number
@@ -400,22 +400,16 @@ class CaseFacts(Canonical):
     decision: DecisionFacts  # a person's decision
     witnesses: tuple[WitnessFacts, ...]  # outside witnesses as known at ``written_at``
     not_checked: tuple[str, ...]  # sentences on what wasn't checked
-    format: str = FACTS_FORMAT  # one of :data:`FACTS_FORMATS`
-    calibrations: tuple[CalibrationFacts, ...] = field(default=(), metadata=LATER)
-    made_with: MadeWithFacts | None = field(default=None, metadata=LATER)
-    left_out: tuple[LeftOutFacts, ...] = field(default=(), metadata=LATER)
-    weighings: tuple[WeighingFacts, ...] = field(default=(), metadata=LATER)
+    made_with: MadeWithFacts
+    format: str = FACTS_FORMAT  # :data:`FACTS_FORMAT`
+    calibrations: tuple[CalibrationFacts, ...] = ()
+    left_out: tuple[LeftOutFacts, ...] = ()
+    weighings: tuple[WeighingFacts, ...] = ()
 
     @property
     def absent(self) -> dict[str, LeftOutFacts]:
         """What the bundle doesn't hold, by the path where it would lie."""
         return {gone.file: gone for gone in self.left_out}
-
-    @property
-    def unweighed(self) -> tuple[str, ...]:
-        """The versions of the comparison that gave matches odds and whose weights aren't in the bundle."""
-        weighed = {match.verification.pipeline for match in self.matches if match.verification.related is not None}
-        return tuple(sorted(weighed - {weighing.pipeline for weighing in self.weighings}))
 
     def calibration_of(self, match: MatchFacts) -> CalibrationFacts | None:
         """The calibration that gave a match its probability."""
@@ -425,7 +419,4 @@ class CaseFacts(Canonical):
     @classmethod
     def from_json(cls, data: bytes, *, what: str = "facts.json") -> Self:
         """The inverse of :meth:`to_json`; raises ``FormatError`` naming the place."""
-        plain = parse_json(data, what=what)
-        if isinstance(plain, dict) and plain.get("format") not in FACTS_FORMATS:
-            raise FormatError(f"{what} isn't in the format {FACTS_FORMAT}.")
-        return from_plain(cls, plain, where=what)
+        return from_plain(cls, parse_json(data, what=what), where=what)

@@ -1,14 +1,14 @@
 """The form of ``network.json``: what ``surroundings.describe`` writes of a capture's surroundings."""
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
 from exhibit.clock import rfc3339
 from exhibit.digests import Digest
-from exhibit.types import LATER, Count
+from exhibit.types import Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,21 @@ class NetworkCertificate:
 
     sha256: Digest  # of its bytes
     der: str  # its bytes (DER) in base64
-    subject: str = field(default="", metadata=LATER)  # what it says of whom it is (RFC 4514)
-    issuer: str = field(default="", metadata=LATER)  # what it says of who issued it
-    not_before: str = field(default="", metadata=LATER)  # since when it counts, as it says
-    not_after: str = field(default="", metadata=LATER)  # until when
-    unreadable: bool = field(default=False, metadata=LATER)  # true when it can't be read
+    subject: str  # what it says of whom it is (RFC 4514)
+    issuer: str  # what it says of who issued it
+    not_before: str  # since when it counts, as it says
+    not_after: str  # until when
+    unreadable: bool  # true when it can't be read; the four fields above are empty then
 
     @property
     def content(self) -> bytes:
         """Its bytes (DER); raises ``binascii.Error``, which is a ``ValueError``, where the text is no base64."""
         return base64.b64decode(self.der, validate=True)
+
+
+OK, GONE = 200, frozenset({404, 410})
+"""The status of HTTP with which a page or image is there, and those that say that it was removed."""
+CERTIFICATE_FIELDS = ("subject", "issuer", "not_before", "not_after")
 
 
 def read_certificate(der: bytes) -> x509.Certificate | None:
@@ -169,7 +174,7 @@ class _NotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:
-    """All of it; the last four are a browser's."""
+    """All of it; the last four are a browser's, and empty for other visits."""
 
     outcome: str  # what came of the visit, in a word
     started: datetime  # when it began, by the machine's clock
@@ -185,7 +190,7 @@ class NetworkRecord:
     name_servers: tuple[str, ...]  # which the machine asks for names
     certificate_authorities: _Authorities  # whose certificates counted
     software: dict[str, str]  # names and versions of what made the visit
-    rendered: Rendered | None = field(default=None, metadata=LATER)  # what a browser made of the page
-    resources: tuple[NetworkResource, ...] = field(default=(), metadata=LATER)  # everything that the page asked for
-    not_loaded: tuple[_NotLoaded, ...] = field(default=(), metadata=LATER)  # what it asked for and wasn't given
-    certificates: tuple[NetworkCertificate, ...] = field(default=(), metadata=LATER)  # all that were shown, once
+    rendered: Rendered | None  # what a browser made of the page
+    resources: tuple[NetworkResource, ...]  # everything that the page asked for
+    not_loaded: tuple[_NotLoaded, ...]  # what it asked for and wasn't given
+    certificates: tuple[NetworkCertificate, ...]  # all that were shown, once

@@ -9,7 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from evidence.formats.codec import Bytes32, Canonical, FormatError, parse_json, to_plain
 from exhibit.entries import canonical
 
-ASSERTION_FORMAT: Final = "exhibit-assertion/1"
+ASSERTION_FORMAT = "exhibit-assertion/1"
 ASSERTION_PATH = "data/decision.json"
 DOMAIN = b"exhibit decision v1\n"
 """Stands before a statement where it is hashed, so that no other challenge is one of a decision."""
@@ -59,7 +59,7 @@ class Assertion(Canonical):
     authenticator_data: bytes  # as the device made it
     client_data: bytes  # JSON, as the browser made it
     signature: bytes  # over the authenticator data and the digest of the client data
-    format: Literal["exhibit-assertion/1"] = ASSERTION_FORMAT  # of this file
+    format: str = ASSERTION_FORMAT  # of this file
 
     @property
     def counter(self) -> int:

@@ -1,7 +1,8 @@
 """Plain JSON to frozen dataclasses and back, strictly: an unknown, missing or wrongly typed field is an error.
 
 Digests and raw bytes are lower-case hexadecimal, times are RFC 3339 in UTC, enumerations their values, tuples arrays. A
-field that is marked :data:`exhibit.types.LATER` is left out while it has its default.
+field that is marked :data:`exhibit.types.OPTIONAL` is left out while it has its default. A dataclass whose field
+``format`` has a default is read in that format only.
 The same annotations give the JSON Schema, so that a schema can't drift from the code.
 """
 
@@ -27,6 +28,7 @@ _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOT
 Bytes32 = Annotated[bytes, 32]  # bytes of a format of which there are exactly 32: hashes, salts and Ed25519 keys
 MAX_JSON_BYTES = 16 << 20
 MAX_PLAIN_DEPTH = 64
+UNREAD_FORMAT = "{file} was written in the format {format}, which this version of Exhibit does not read."
 
 
 class FormatError(ExhibitError):
@@ -80,8 +82,8 @@ def to_plain(value: object) -> Json:
     """Plain JSON data of a frozen dataclass and all in it; ``TypeError`` for a value that the format doesn't know."""
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, Digest)):
         given = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
-        shown = [(field.name, of) for field, of in given if not field.metadata.get("later") or of != default_of(field)]
-        return {name: to_plain(of) for name, of in shown}
+        omitted = {field.name for field, of in given if field.metadata.get("optional") and of == default_of(field)}
+        return {field.name: to_plain(of) for field, of in given if field.name not in omitted}
     if isinstance(value, (tuple, list)):
         return [to_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -94,9 +96,15 @@ def default_of(field: dataclasses.Field[Any]) -> object:
     return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
-def may_lack(kind: Untyped) -> frozenset[str]:
-    """The names of a dataclass's fields that its plain form may lack."""
-    return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("later"))
+def optional_fields(kind: Untyped) -> frozenset[str]:
+    """The names of a dataclass's fields that its plain form may omit."""
+    return frozenset(field.name for field in dataclasses.fields(kind) if field.metadata.get("optional"))
+
+
+def format_of(kind: Untyped) -> str | None:
+    """The name and number of the format that a dataclass reads, such as ``exhibit-facts/1``; ``None`` without one."""
+    named = (field.default for field in dataclasses.fields(kind) if field.name == "format")
+    return next((str(name) for name in named if name is not dataclasses.MISSING), None)
 
 
 def _scalar_to_plain(value: object) -> Json:
@@ -141,12 +149,15 @@ def _read(kind: object, plain: Json, where: str) -> Json:
 
 def _read_dataclass(kind: Untyped, plain: Json, where: str) -> Json:
     _expect(isinstance(plain, dict), plain, where, "an object")
+    expected, written = format_of(kind), plain.get("format")
+    if expected is not None and isinstance(written, str) and written != expected:
+        raise FormatError(UNREAD_FORMAT.format(file=where, format=_short(written)))
     hints = _hints(kind)
     for name in plain:
         if name not in hints:
             raise FormatError(f"{where} has an unknown field {_short(name)!r}.")
     for name in hints:
-        if name not in plain and name not in may_lack(kind):
+        if name not in plain and name not in optional_fields(kind):
             raise FormatError(f"{where} lacks the field {name!r}.")
     try:
         return kind(**{name: _read(hints[name], item, f"{where}: {name}") for name, item in plain.items()})

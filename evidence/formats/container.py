@@ -22,6 +22,7 @@ from exhibit.errors import WrongUseError
 
 MAX_ZIP_BYTES = 0xFFFFFFFE
 MAX_ENTRIES = 10_000
+MAX_DIRECTORY = MAX_ENTRIES * 1024  # bytes
 MAX_EXPANSION = 100
 FREE_EXPANSION = 64 << 20
 

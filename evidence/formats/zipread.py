@@ -30,7 +30,6 @@ _EXTRA = re.compile(rb"(?:" + _TIMES + rb"|ux\x0b\0.{11})*", re.DOTALL)
 _FAT_SPECIAL = 0x18
 _NAME_AT = container.CENTRAL.size - 6
 _SIGNATURES = (b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07")
-_MAX_DIRECTORY = container.MAX_ENTRIES * 1024
 _TOP = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"
 """A folder around everything: any plain name, such as ``bundle (2)``, that leads nowhere else on any system."""
 _PATH = re.compile(rf"{_TOP}(/{_TOP})*/?")
@@ -178,7 +177,7 @@ def _read_end(file: BinaryIO, length: int) -> tuple[int, int]:
     if len(raw) < container.END.size or raw[:4] != b"PK\x05\x06":
         raise ContainerError("The ZIP's end is missing or damaged, or something follows it.")
     _, disk, first_disk, here, count, size, start, comment = container.END.unpack(raw)
-    if size > _MAX_DIRECTORY:
+    if size > container.MAX_DIRECTORY:
         raise ContainerError("The ZIP's directory is larger than any bundle's.")
     if count > container.MAX_ENTRIES:
         raise ContainerError(f"The ZIP has more than {container.MAX_ENTRIES} files.")

@@ -23,15 +23,17 @@ _HEX_DIGITS = 64
 _RESTORE = "Restore the key file from its backup, or name another path."
 _P, _SIGN = 2**255 - 19, 1 << 255
 _ORDER = 2**252 + 27742317777372353535851937790883648493
+SPKI_PREFIX = bytes.fromhex("302a300506032b6570032100")
+"""What stands before the 32 bytes of a public key in a SubjectPublicKeyInfo (RFC 8410)."""
 _ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-_SMALL_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
+SMALL_ORDER = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
 """The y of all eight points whose order divides 8: one signature by such a key holds for many messages."""
 
 
 def is_sound_point(encoded: bytes) -> bool:
     """Whether 32 bytes are the one encoding of a y (RFC 8032, 5.1.2), and not that of a point of small order."""
     y = int.from_bytes(encoded, "little") & ~_SIGN
-    return len(encoded) == 32 and y < _P and y not in _SMALL_ORDER
+    return len(encoded) == 32 and y < _P and y not in SMALL_ORDER
 
 
 def holds(public: bytes, signature: bytes, message: bytes) -> bool:

@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +43,8 @@ class FileHead:
         """
         try:
             text, place = _text_and_place(self.path)
-            kept = json.loads(text) if text.startswith("{") else {"note": text, "place": place}  # as earlier versions
-            was = kept["place"]  # earlier versions told the birth in the zone of the process
-            return Head(_parsed(kept["note"]), was != place and _in_utc(was) != _in_utc(place))
+            kept = json.loads(text)
+            return Head(_parsed(kept["note"]), kept["place"] != place)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, IntegrityError) as error:
@@ -165,14 +163,3 @@ def _place(path: Path) -> str:
     if ran.returncode:
         raise ServiceMissingError(f"The program stat was broken off ({ran.returncode}).")
     return ran.stdout.strip()
-
-
-def _in_utc(place: str) -> tuple[str, ...]:
-    """The parts of a place, its birth (day, time, offset) in UTC; the nanoseconds as they stand."""
-    number, *birth = place.split(" ")
-    if len(birth) != 3:
-        return (number, *birth)
-    day, time, offset = birth
-    whole, _, nanoseconds = time.partition(".")
-    moment = datetime.strptime(f"{day} {whole} {offset}", "%Y-%m-%d %H:%M:%S %z").astimezone(UTC)
-    return number, moment.isoformat(), nanoseconds

@@ -3,7 +3,7 @@
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from evidence.log import merkle
 from evidence.log.notes import parse_note
 from exhibit.digests import Digest
 from exhibit.entries import Entry, EntryType, canonical, commit
-from exhibit.types import LATER, Count, Number
+from exhibit.types import Count, Number
 
 RENEWALS_PATH = "proofs/log/renewals.json"
 LATER_CHECKPOINT = re.compile(r"proofs/log/checkpoint-[0-9]+")  # paths of the later checkpoints in a bundle
@@ -55,8 +55,8 @@ class SightingRecord:
     headers: tuple[tuple[str, str], ...]  # the answer's headers in their order
     peer: str  # address of the server that answered; empty when the source isn't a network
     seen: datetime | None  # when the bytes had arrived, aware, UTC; ``None`` where an archive states no moment
-    certificate: str = field(default="", metadata=LATER)
-    period: str = field(default="", metadata=LATER)
+    certificate: str = ""
+    period: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,21 @@ import json
 import re
 from importlib.resources import files
 
+from evidence.bundle import bag
+from evidence.bundle.manifest import FACTS_PATH, MANIFEST_PATH
 from evidence.facts.backing import BACKINGS, WORDS
+from evidence.formats import container
+from evidence.formats.codec import MAX_JSON_BYTES, MAX_PLAIN_DEPTH
+from evidence.keys.ed25519 import SMALL_ORDER, SPKI_PREFIX
+from evidence.log.notes import MAX_NOTE
+from evidence.log.proofs import RENEWALS_PATH
 from evidence.schemas import schemas
 from evidence.standalone import KNOWN_TOOLS
 from evidence.verdict.trust import Trust, load_trust
+from evidence.verify.checks.anchors import MAX_RECEIPT
 from exhibit.types import Json
 
-VERSION = 13  # of what the page checks; counts up when a check changes
+VERSION = 1  # of what the page checks; counts up when a check changes
 SCRIPTS = ("bundle", "checks", "show")
 FORMATS = ("manifest", "facts", "withheld", "entry", "inclusion", "consistency", "anchors", "trust")
 FIELDS = (
@@ -27,6 +35,30 @@ FIELDS = (
     "sightings[].page_url", "sightings[].first_seen", "sightings[].making.source_type",
 )  # fmt: skip
 """The fields of the facts that the page shows."""
+CONSTANTS: dict[str, Json] = {
+    "MANIFEST": MANIFEST_PATH,
+    "FACTS": FACTS_PATH,
+    "TAG_MANIFEST": bag.TAG_MANIFEST,
+    "SIGNATURE": bag.SIGNATURE_PATH,
+    "KEY": [bag.KEY_PATH, bag.KEY_PEM_PATH],
+    "COUNTERSIGNATURES": bag.COUNTERSIGNATURES,
+    "ANCHORS": bag.ANCHORS_PATH,
+    "ENTRY_FILE": bag.ENTRY_PATH,
+    "INCLUSION": bag.INCLUSION_PATH,
+    "CHECKPOINT": bag.CHECKPOINT_PATH,
+    "CONSISTENCY": bag.CONSISTENCY_PATH,
+    "WITHHELD": bag.WITHHELD_PATH,
+    "RENEWALS": RENEWALS_PATH,
+    "ED25519_SPKI": SPKI_PREFIX.hex(),
+    "SMALL_ORDER": [str(y) for y in sorted(SMALL_ORDER)],
+    "MAX_ENTRIES": container.MAX_ENTRIES,
+    "MAX_NAME": container.MAX_NAME,
+    "MAX_JSON": MAX_JSON_BYTES,
+    "MAX_DEPTH": MAX_PLAIN_DEPTH,
+    "MAX_NOTE": MAX_NOTE,
+    "MAX_RECEIPT": MAX_RECEIPT,
+}
+"""What the scripts know of the format, by the names they have there."""
 _FOLDER = files(__package__)
 
 
@@ -44,6 +76,7 @@ def page(trust: Trust | None = None) -> bytes:
         "version": str(VERSION),
         "schemas": _embedded({name: known[name] for name in FORMATS}),
         "tools": _embedded({name: sorted(digests) for name, digests in KNOWN_TOOLS.items()}),
+        "constants": _embedded(CONSTANTS),
         "words": _embedded({path: WORDS[BACKINGS[path].standing] for path in FIELDS}),
         "trust": _embedded(json.loads(pinned.to_json())),
     }

@@ -10,11 +10,11 @@ class Unchecked extends Error {}
 /** What was given is no bundle at all. */
 class NoBundle extends Error {}
 
-const MAX_ENTRIES = 10000;
+/** Numbers and names of the format, as the modules define them that write and verify it. */
+const CONSTANTS = JSON.parse(document.getElementById("constants").textContent);
+const { MAX_ENTRIES, MAX_NAME, MAX_JSON, MAX_DEPTH } = CONSTANTS;
 const MAX_FILE = 512 << 20;
 const MAX_AT_ONCE = 64 << 20;
-const MAX_JSON = 16 << 20;
-const MAX_DEPTH = 64;
 const COMMAND = "exhibit verify";
 
 function must(holds, problem) {
@@ -140,6 +140,8 @@ function checkSchema(value, format, what) {
   const checkObject = (item, schema, where) => {
     if (item === null || typeof item !== "object" || Array.isArray(item)) wrong(where, "an object");
     if (!schema.properties) return;
+    const [known, written] = [schema.properties.format?.enum, item.format];
+    must(!known || typeof written !== "string" || known.includes(written), `${where} was written in the format ${quoted(String(written))}, which this version of Exhibit does not read.`);
     for (const name of Object.keys(item)) must(Object.hasOwn(schema.properties, name), `${where} has an unknown field ${quoted(name)}.`);
     for (const name of schema.required) must(Object.hasOwn(item, name), `${where} lacks the field ${quoted(name)}.`);
     for (const name of Object.keys(item)) check(item[name], schema.properties[name], `${where}: ${name}`);
@@ -168,7 +170,7 @@ const LEFT_OVER = /^(?:[^]*\/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)$/
 function checkNames(names, what) {
   const [seen, folders] = [new Set(), new Set()];
   for (const name of names) {
-    must(name.length <= 200 && NAME.test(name) && !RESERVED.test(name), `${what} has a name that a bundle can't have: ${quoted(name)}.`);
+    must(name.length <= MAX_NAME && NAME.test(name) && !RESERVED.test(name), `${what} has a name that a bundle can't have: ${quoted(name)}.`);
     const folded = name.toLowerCase();
     must(!seen.has(folded), `${what} has the name ${name} twice.`);
     seen.add(folded);

@@ -1,23 +1,11 @@
 /* What this page checks: every byte, the owner's signature, the log and its witnesses. Everything else it names as not
    checked. It may know less than `exhibit verify`, and never more. */
 
-const MANIFEST = "data/manifest.json";
-const FACTS = "data/facts.json";
+const { MANIFEST, FACTS, TAG_MANIFEST, SIGNATURE, KEY, COUNTERSIGNATURES, ANCHORS, ENTRY_FILE, INCLUSION, CHECKPOINT, CONSISTENCY, WITHHELD, RENEWALS, MAX_NOTE, MAX_RECEIPT, ED25519_SPKI } = CONSTANTS;
 const SHEET = "data/exhibit.pdf";
-const TAG_MANIFEST = "tagmanifest-sha256.txt";
 const BAG = ["bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt", TAG_MANIFEST];
-const SIGNATURE = "proofs/signature";
-const KEY = ["proofs/key.json", "proofs/key.pem"];
-const COUNTERSIGNATURES = "proofs/countersignatures/";
-const ANCHORS = "proofs/anchors/index.json";
-const [ENTRY_FILE, INCLUSION, CHECKPOINT, CONSISTENCY] = ["entry.json", "inclusion.json", "checkpoint", "consistency.json"].map((name) => `proofs/log/${name}`);
-const WITHHELD = "proofs/withheld.json";
-const RENEWALS = "proofs/log/renewals.json";
 const KNOWN_TOOLS = JSON.parse(document.getElementById("tools").textContent);
 const TOOLS = Object.keys(KNOWN_TOOLS);
-const MAX_NOTE = 1 << 16;
-const MAX_RECEIPT = 1 << 20;
-const ED25519_SPKI = "302a300506032b6570032100";
 
 const passed = (name, sentence, more = {}) => ({ name, state: "passed", sentence, ...more });
 const failed = (name, sentence) => ({ name, state: "failed", sentence });
@@ -265,9 +253,8 @@ function toolsOf({ measured }) {
 const littleEndian = (bytes) => bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
-const ORDER_8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n;
 /** The y of all eight points whose order divides 8: one signature by such a key holds for many messages. */
-const SMALL_ORDER = new Set([0n, 1n, P - 1n, ORDER_8, P - ORDER_8]);
+const SMALL_ORDER = new Set(CONSTANTS.SMALL_ORDER.map(BigInt));
 
 /** Whether 32 bytes are the one encoding of a y (RFC 8032, 5.1.2), and not that of a point of small order. */
 function isSoundPoint(bytes) {

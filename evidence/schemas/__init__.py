@@ -14,19 +14,18 @@ from typing import Any
 
 from evidence.anchors import KINDS
 from evidence.bundle.bag import AnchorRecord, ConsistencyProof, Withheld
-from evidence.bundle.manifest import MANIFEST_FORMAT, Manifest
-from evidence.facts.case import FACTS_FORMATS, CaseFacts
-from evidence.facts.cocapture import COCAPTURE_FORMAT, WEB_ARCHIVE_FORMAT, Cocapture, WebArchive
-from evidence.facts.elsewhere import ANSWERS_FORMAT, ArchiveAnswers
+from evidence.bundle.manifest import Manifest
+from evidence.facts.case import CaseFacts
+from evidence.facts.cocapture import Cocapture, WebArchive
+from evidence.facts.elsewhere import ArchiveAnswers
 from evidence.facts.network import NetworkRecord
-from evidence.facts.passkey import ASSERTION_FORMAT, Assertion
-from evidence.formats.codec import Bytes32, default_of, may_lack, to_plain
+from evidence.facts.passkey import Assertion
+from evidence.formats.codec import Bytes32, default_of, format_of, optional_fields, to_plain
 from evidence.log.proofs import LogProof, RenewalRecord, SliceProof
-from evidence.verdict.trust import TRUST_FORMAT, Trust
-from evidence.verify.checks.odds import WEIGHING_FORMAT, WeighingFile
+from evidence.verdict.trust import Trust
+from evidence.verify.checks.odds import WeighingFile
 from evidence.verify.checks.probability import CalibrationFile
 from evidence.verify.checks.proofs import EntryFile, InclusionFile
-from exhibit.comparison.calibration import CALIBRATION_FORMAT
 from exhibit.digests import Digest
 from exhibit.types import Count, Number, Untyped
 
@@ -50,15 +49,15 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 def schemas() -> dict[str, dict[str, Any]]:
     """The schemas of all formats by their names: what is sealed, what stands around it, and the trust list."""
     return {
-        "manifest": schema_of(Manifest, (MANIFEST_FORMAT,)),
-        "facts": schema_of(CaseFacts, FACTS_FORMATS),
+        "manifest": schema_of(Manifest),
+        "facts": schema_of(CaseFacts),
         "network": schema_of(NetworkRecord),
-        "assertion": schema_of(Assertion, (ASSERTION_FORMAT,)),
-        "cocapture": schema_of(Cocapture, (COCAPTURE_FORMAT,)),
-        "web-archive": schema_of(WebArchive, (WEB_ARCHIVE_FORMAT,)),
-        "archive-answers": schema_of(ArchiveAnswers, (ANSWERS_FORMAT,)),
-        "calibration": schema_of(CalibrationFile, (CALIBRATION_FORMAT,)),
-        "weighing": schema_of(WeighingFile, (WEIGHING_FORMAT,)),
+        "assertion": schema_of(Assertion),
+        "cocapture": schema_of(Cocapture),
+        "web-archive": schema_of(WebArchive),
+        "archive-answers": schema_of(ArchiveAnswers),
+        "calibration": schema_of(CalibrationFile),
+        "weighing": schema_of(WeighingFile),
         "entry": schema_of(EntryFile),
         "inclusion": schema_of(InclusionFile),
         "consistency": array_schema_of(ConsistencyProof),
@@ -67,19 +66,16 @@ def schemas() -> dict[str, dict[str, Any]]:
         "withheld": schema_of(Withheld),
         "slice": schema_of(SliceProof),
         "registration": schema_of(LogProof),
-        **{name: schema_of(one, (of,)) for kind in KINDS.values() for name, (one, of) in kind.formats().items()},
-        "trust": schema_of(Trust, (TRUST_FORMAT,)),
+        **{name: schema_of(one) for kind in KINDS.values() for name, one in kind.formats().items()},
+        "trust": schema_of(Trust),
     }
 
 
-def schema_of(kind: type, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The JSON Schema of a frozen dataclass, whose field ``format``, if any, may have these names, the newest last."""
+def schema_of(kind: type) -> dict[str, Any]:
+    """The JSON Schema of a frozen dataclass."""
     definitions: dict[str, Any] = {}
     reference = _schema(kind, definitions)
-    if names:
-        top = definitions[kind.__name__]
-        definitions[kind.__name__] = {**top, "properties": {**top["properties"], "format": {"enum": list(names)}}}
-    title = names[-1] if names else kind.__name__
+    title = format_of(kind) or kind.__name__
     return {"$schema": _DIALECT, "title": title, **reference, "$defs": dict(sorted(definitions.items()))}
 
 
@@ -119,15 +115,17 @@ def _object(kind: Untyped, definitions: dict[str, Any]) -> dict[str, Any]:
         definitions[name] = {}
         hints = typing.get_type_hints(kind, include_extras=True)
         fields = dataclasses.fields(kind)
-        later = may_lack(kind)
-        absent = {field.name: {"default": to_plain(default_of(field))} for field in fields if field.name in later}
+        optional, named = optional_fields(kind), format_of(kind)
+        absent = {field.name: {"default": to_plain(default_of(field))} for field in fields if field.name in optional}
+        of_format = {"format": {"enum": [named]}} if named else {}
         definitions[name] = {
             "type": "object",
             "properties": {
                 field.name: {**_schema(hints[field.name], definitions), **absent.get(field.name, {})}
                 for field in fields
-            },
-            "required": [field.name for field in fields if field.name not in later],
+            }
+            | of_format,
+            "required": [field.name for field in fields if field.name not in optional],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{name}"}

@@ -31,30 +31,67 @@ import zlib
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple  # noqa: UP035 - Python 3.8
 
-PIECE, LIMIT = 1 << 20, 16 << 20
-MANIFEST, FACTS = "data/manifest.json", "data/facts.json"
-ENTRY, INCLUSION, WITHHELD = "proofs/log/entry.json", "proofs/log/inclusion.json", "proofs/withheld.json"
+# Written by `python -m tools.standalone`:
+MANIFEST = "data/manifest.json"
+FACTS = "data/facts.json"
+ENTRY = "proofs/log/entry.json"
+INCLUSION = "proofs/log/inclusion.json"
+CHECKPOINT = "proofs/log/checkpoint"
+ANCHORS = "proofs/anchors/index.json"
+WITHHELD = "proofs/withheld.json"
+SIGNATURE = "proofs/signature"
+KEY = "proofs/key.json"
+KEY_PEM = "proofs/key.pem"
+BUNDLE_FORMAT = "exhibit-bundle/1"
+FACTS_FORMAT = "exhibit-facts/1"
+CALIBRATION_FORMAT = "exhibit-calibration/1"
+REGISTERED_FIELDS = (
+    "title",
+    "author",
+    "first_publication",
+    "registered_at",
+    "registrations",
+    "rights_statement",
+    "created",
+    "credit",
+    "holder",
+)
+MAX_JSON = 16777216
+MAX_DEPTH = 64
+MAX_ENTRIES = 10000
+MAX_DIRECTORY = 10240000
+MAX_NAME = 200
+FREE_EXPANSION = 67108864
+MAX_EXPANSION = 100
+SPKI = "302a300506032b6570032100"
+SMALL_ORDER = (
+    0,
+    1,
+    2707385501144840649318225287225658788936804267575313519463743609750303402022,
+    55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    57896044618658097711785492504343953926634992332820282019728792003956564819948,
+)
+HELD = (
+    "collage",
+    "derived",
+    "hash",
+    "low-information",
+    "mark",
+    "negative",
+    "page",
+    "pieces",
+    "plain",
+    "series",
+)
+TOLERANCE = 0.0002
+UNRELATED = 128
+FAR_DRIFT = 2.0
+# Written by hand from here on.
+PIECE = 1 << 20
 LISTS = ("manifest-sha256.txt", "manifest-sha512.txt")
 OWN = {"bagit.txt", "bag-info.txt", "VERIFY.md", "verify.py", *LISTS}
-ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
-SMALL = {0, 1, 2**255 - 20, ORDER_8, 2**255 - 19 - ORDER_8}
-SPKI = "302a300506032b6570032100"
-LATER = ("created", "credit", "holder")
-DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement", *LATER)
-HELD = {
-    "low-information",
-    "plain",
-    "collage",
-    "page",
-    "negative",
-    "pieces",
-    "hash",
-    "mark",
-    "series",
-    "derived",
-}
 PART = "(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:[./]|$))[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?"
-NAME = re.compile(rf"(?=.{{1,200}}$){PART}(?:/{PART})*")
+NAME = re.compile(rf"(?=.{{1,{MAX_NAME}}}$){PART}(?:/{PART})*")
 PLAIN = r"[^\x00-\x1f\x7f/\\:]*[^\x00-\x1f\x7f/\\: .]"
 PATH = re.compile(rf"(?!\ufeff){PLAIN}(?:/{PLAIN})*/?")
 LEFT_OVER = re.compile(r"(?is)(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)")
@@ -113,8 +150,8 @@ class Zip(Folder):
         count, size, start = end[4:7]
         fits = (
             end == (b"PK\5\6", 0, 0, count, count, size, total - 22 - size, 0)
-            and 0 < count <= 10_000
-            and size <= 10_240_000
+            and 0 < count <= MAX_ENTRIES
+            and size <= MAX_DIRECTORY
         )
         need(fits, "the ZIP's end is missing or doesn't fit, or something follows it")
         raw, reached = self.at(start, size + 22), 0
@@ -125,7 +162,7 @@ class Zip(Folder):
             reached, raw = self.member(raw, reached)
         need(not raw and reached == start, "the ZIP has a gap before its directory or its end")
         whole = sum(one[4] for one in self.members.values())
-        need(whole <= 4 * LIMIT + 100 * total, "the ZIP would unpack to more than any bundle does")
+        need(whole <= FREE_EXPANSION + MAX_EXPANSION * total, "the ZIP would unpack to more than any bundle does")
         self.sort_out(list(self.members))
         top = min(self.names, default="").partition("/")[0] + "/"
         if top + "bagit.txt" in self.names and all(name.startswith(top) for name in self.names):
@@ -198,7 +235,7 @@ def read(bundle: Folder, name: str) -> bytes:
     data = b""
     for piece in bundle.pieces(name):
         data += piece
-        need(len(data) <= LIMIT, f"{name} is too large")
+        need(len(data) <= MAX_JSON, f"{name} is too large")
     return data
 
 
@@ -220,7 +257,7 @@ def load(bundle: Folder, name: str) -> Any:  # noqa: ANN401 - any JSON value
     text = read(bundle, name).decode()
     bare = re.sub(f"(?s){TEXT}?", "", text)  # a string that isn't closed reaches to the end
     depth = max(itertools.accumulate((sign in "[{") - (sign in "]}") for sign in bare), default=0)
-    need(depth <= 64, f"{name} is nested too deeply")
+    need(depth <= MAX_DEPTH, f"{name} is nested too deeply")
     return json.loads(text, object_pairs_hook=unique, parse_int=number, parse_float=number, parse_constant=number)
 
 
@@ -236,6 +273,12 @@ def load_canonical(bundle: Folder, name: str, form: str = "") -> Any:  # noqa: A
     return value
 
 
+def expect_format(value: Any, name: str, known: str) -> None:  # noqa: ANN401 - any JSON value
+    """Check that a file is in the format that is read here."""
+    written = value["format"]
+    need(written == known, f"{name} was written in the format {written}, which this version of Exhibit does not read")
+
+
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Canonical JSON (RFC 8785) of objects that hold only text and whole numbers under plain names."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -247,7 +290,7 @@ def check_bag(bundle: Folder, found: Found) -> str:
     tags = sorted(set(found) - {*data, "tagmanifest-sha256.txt"})
     own = {name for name in tags if not name.startswith("proofs/")}
     need(
-        {f"proofs/{name}" for name in ("signature", "key.json", "key.pem")} <= bundle.names,
+        {SIGNATURE, KEY, KEY_PEM} <= bundle.names,
         "signature or key is missing",
     )
     need(own == OWN, f"missing, or no file of a bundle: {', '.join(sorted(own ^ OWN)[:3])}")
@@ -270,7 +313,8 @@ def manifest_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
     """The manifest, in its format."""
     file = '{"media_type":T,"path":T,"role":T,"sha256":D,"sha512":H,"size":N,"stand_in":(?:T|null)}'
     model = '{"digest":(?:D|null),"name":T,"version":T}'
-    form = f'{{"files":[{file}(?:,{file})*],"format":"exhibit-bundle/1","key":{{"algorithm":"Ed25519","holder":T,'
+    expect_format(load(bundle, MANIFEST), MANIFEST, BUNDLE_FORMAT)
+    form = f'{{"files":[{file}(?:,{file})*],"format":T,"key":{{"algorithm":"Ed25519","holder":T,'
     form += '"public":D},"matter":{"bundle":(?!0)N,"case":T,"owner":T},"sealed_at":M,"software":{"models":'
     form += f'[(?:{model}(?:,{model})*)?],"name":T,"pipeline":T,"version":T}}}}'
     return load_canonical(bundle, MANIFEST, form)
@@ -312,7 +356,7 @@ def entry_of(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
 def check_entry(bundle: Folder, found: Found) -> str:
     """The log's entry: what it commits to is this seal."""
     entry, key = entry_of(bundle), manifest_of(bundle)["key"]["public"]
-    signature = read(bundle, "proofs/signature").hex()
+    signature = read(bundle, SIGNATURE).hex()
     need(entry["type"] == "seal", "the log's entry isn't about a seal")
     opened(entry)
     opening = {"key": key, "manifest": found[MANIFEST][1], "signature": signature}
@@ -326,10 +370,10 @@ def check_key(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called lik
     raw = bytes.fromhex(key["public"])
     der = base64.b64encode(bytes.fromhex(SPKI) + raw).decode()
     pem = f"-----BEGIN PUBLIC KEY-----\n{der}\n-----END PUBLIC KEY-----\n".encode()
-    same = (read(bundle, "proofs/key.pem"), read(bundle, "proofs/key.json")) == (pem, canonical(key))
+    same = (read(bundle, KEY_PEM), read(bundle, KEY)) == (pem, canonical(key))
     need(same, "proofs/key.pem or proofs/key.json isn't the key that the manifest states")
     y = int.from_bytes(raw, "little") & ~(1 << 255)
-    sound = y < 2**255 - 19 and y not in SMALL
+    sound = y < 2**255 - 19 and y not in SMALL_ORDER
     need(sound, "the manifest's key is a point of small order, or isn't in its one form")
     return "the key's files are of the key that the manifest states"
 
@@ -340,33 +384,38 @@ def opened(entry: dict[str, Any]) -> None:
     need(commitment == entry["commitment"], "the log's entry commits to something else")
 
 
+def load_facts(bundle: Folder) -> Any:  # noqa: ANN401 - JSON
+    """The facts, in the format that is read here."""
+    facts = load(bundle, FACTS)
+    expect_format(facts, FACTS, FACTS_FORMAT)
+    return facts
+
+
 def check_registration(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
     """The log's entries of the work's pictures: they are the owner's, and lie under their checkpoints."""
-    facts = load(bundle, FACTS)
+    facts = load_facts(bundle)
     work, owner = facts["work"], facts["owner"]["name"]
-    proofs = [one for one in (work["registration"], *work.get("further_registrations", ())) if one]
+    proofs = [one for one in (work["registration"], *work["further_registrations"]) if one]
     for one in proofs:
         opened(one)
         included(one, {"index": one["sequence"], **one}, one["checkpoint"])
         about = one["opening"]["picture"] in [picture["digest"] for picture in work["pictures"]]
-        about = about and one["type"] == "registration" and one["opening"].get("owner_name", owner) == owner
+        about = about and one["type"] == "registration" and one["opening"].get("owner_name") == owner
         need(about, "the log's entry is about another owner or picture, or no registration")
-        said, first = one["opening"], one is work["registration"]
-        whole = first and "owner_name" in said
-        told = [n for n in DECLARED if whole or (n in work and first if n in LATER else n in said)]
-        number = str(said.get("work")) if "work" in said or "owner_name" in said else work["number"]
-        same = all(said.get(n, "" if n in LATER else None) == work.get(n, "") for n in told)
-        need(same and number == work["number"], "the log's entry states something else of the work than the facts")
-    named = {one["opening"]["picture"] for one in proofs if "owner_name" in one["opening"]}
+        said = one["opening"]
+        told = [name for name in REGISTERED_FIELDS if one is work["registration"] or name in said]
+        same = all(said.get(name) == work[name] for name in told) and str(said.get("work")) == work["number"]
+        need(same, "the log's entry states something else of the work than the facts")
+    named = {one["opening"]["picture"] for one in proofs}
     silent = [f"{place:02d}" for place, one in enumerate(work["pictures"], 1) if one["digest"] not in named]
     words = f"{len(proofs)} entries of the log are about the owner's pictures"
-    return words + (f"; not checked for {', '.join(silent)}: none of them names an owner" if silent else "")
+    return words + (f"; not checked for {', '.join(silent)}: none of them is about these" if silent else "")
 
 
 def check_inclusion(bundle: Folder, found: Found) -> str:  # noqa: ARG001 - called like the others
     """The entry's place under the checkpoint's root."""
     proof = load_canonical(bundle, INCLUSION, '{"index":N,"path":[(?:D(?:,D)*)?],"size":N}')
-    return included(entry_of(bundle), proof, read(bundle, "proofs/log/checkpoint").decode())
+    return included(entry_of(bundle), proof, read(bundle, CHECKPOINT).decode())
 
 
 def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> str:
@@ -393,24 +442,24 @@ def included(entry: dict[str, Any], proof: dict[str, Any], checkpoint: str) -> s
 
 def check_probability(bundle: Folder, found: Found) -> str:
     """Every probability follows from the figures and the calibration that the facts name."""
-    facts = load(bundle, FACTS)
+    facts = load_facts(bundle)
     calibrations: dict[str, Any] = {}
     withheld, counted, left = withheld_from(bundle), 0, 0
-    for stated in facts.get("calibrations", ()):
+    for stated in facts["calibrations"]:
         calibrations[stated["digest"]] = None
         if stated["file"] not in withheld or stated["file"] in found:
             calibrations[stated["digest"]] = stated_calibration(bundle, found, stated)
     for match in facts["matches"]:
         one, number = match["verification"], match["number"]
-        if one.get("probability") is None:
+        if one["probability"] is None:
             continue
-        need(one.get("calibration") in calibrations, f"match {number} has a probability without a calibration")
+        need(one["calibration"] in calibrations, f"match {number} has a probability without a calibration")
         calibration = calibrations[one["calibration"]]
         if calibration is None:
             left += 1
             continue
         value, sealed = probability(one, calibration), one["probability"]
-        need(abs(value - sealed) <= 0.0002, f"match {number}: the figures give {value:.4f}, not {sealed:.4f}")
+        need(abs(value - sealed) <= TOLERANCE, f"match {number}: the figures give {value:.4f}, not {sealed:.4f}")
         counted += 1
     words = f"{counted} probabilities follow from the sealed figures and calibrations"
     return words + (f", {left} can't be checked: their calibration is withheld" if left else "")
@@ -421,12 +470,13 @@ def stated_calibration(bundle: Folder, found: Found, stated: dict[str, Any]) -> 
     file = stated["file"]
     need(found.get(file, ("", ""))[1] == stated["digest"], f"{file} isn't the calibration that the facts state")
     calibration: dict[str, Any] = load(bundle, file)
+    expect_format(calibration, file, CALIBRATION_FORMAT)
     bounds, scores = calibration["bounds"], [score for score, _ in calibration["knots"]]
     sound = scores == sorted(set(scores)) and len(calibration["weights"]) == len(calibration["figures"])
-    sound = sound and calibration["format"] == "exhibit-calibration/1" and set(bounds) == {"certain", "review"}
+    sound = sound and set(bounds) == {"certain", "review"}
     need(sound, f"{file} isn't a calibration, or contradicts itself")
-    later = {"prior", "photographs"} & set(stated)
-    for name, value in {**bounds, **{one: calibration[one] for one in ("name", "made", "data", *later)}}.items():
+    told = ("name", "made", "data", "prior", "photographs")
+    for name, value in {**bounds, **{one: calibration[one] for one in told}}.items():
         same = canonical(stated[name]) == canonical(value)
         need(same, f"the facts state another {name} of the calibration than {file}")
     return calibration
@@ -434,13 +484,14 @@ def stated_calibration(bundle: Folder, found: Found, stated: dict[str, Any]) -> 
 
 def probability(one: dict[str, Any], calibration: dict[str, Any]) -> float:
     """A weighted sum of figures, and the straight lines between the knots."""
-    fits = one["pipeline"] == calibration["pipeline"] and not HELD.intersection(one["reasons"])
+    fits = one["pipeline"] == calibration["pipeline"] and not set(HELD) & set(one["reasons"])
     need(fits, "a calibration says nothing of such figures, or of another version of the comparison")
     figures = {
-        "log-inliers": math.log(1 + one["inliers"]), "dense": one["dense"], "hash": max(0.0, 1 - one["hamming"] / 128),
+        "log-inliers": math.log(1 + one["inliers"]), "dense": one["dense"],
+        "hash": max(0.0, 1 - one["hamming"] / UNRELATED),
         "overlap-work": one["overlap_work"], "overlap-picture": one["overlap_picture"],
-        "placed": float(one.get("in_place") is not None), "in-place": one.get("in_place") or 0.0,
-        "drift": min(one.get("drift") or 0.0, 2.0), "imprecise": float("imprecise" in one["reasons"]),
+        "placed": float(one["in_place"] is not None), "in-place": one["in_place"] or 0.0,
+        "drift": min(one["drift"] or 0.0, FAR_DRIFT), "imprecise": float("imprecise" in one["reasons"]),
         "shared-overlay": float("shared-overlay" in one["reasons"]),
     }  # fmt: skip
     terms = [calibration["weights"][place] * figures[name] for place, name in enumerate(calibration["figures"])]
@@ -461,9 +512,8 @@ def lines_for_the_rest(bundle: Folder) -> Iterator[str]:
     yield f"    printf {SPKI}{public} | xxd -r -p > ../owner.der"
     key = "openssl pkeyutl -verify -pubin -keyform DER -inkey ../owner.der -rawin"
     yield f"    {key} -in data/manifest.json -sigfile proofs/signature"
-    index = "proofs/anchors/index.json"
     one = '{"development":B,"digest":D,"file":T,"kind":T,"material":[(?:T(?:,T)*)?],"witness":T}'
-    for record in load_canonical(bundle, index, f"[(?:{one}(?:,{one})*)?]") if index in bundle.names else ():
+    for record in load_canonical(bundle, ANCHORS, f"[(?:{one}(?:,{one})*)?]") if ANCHORS in bundle.names else ():
         there = HASH.fullmatch(record["digest"]) and {record["file"], *record["material"]} <= bundle.names
         need(there, "the list of receipts names a file that isn't there, or no digest")
         mark = " (development)" if record["development"] else ""
@@ -545,10 +595,10 @@ def looked_into(path: Path) -> Tuple[bool, list[str]]:  # noqa: UP006 - Python 3
     """
     try:
         if path.is_dir():
-            names = [one.relative_to(path).as_posix() for one in itertools.islice(path.rglob("*"), 10_000)]
+            names = [one.relative_to(path).as_posix() for one in itertools.islice(path.rglob("*"), MAX_ENTRIES)]
         else:
             with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()[:10_000]
+                names = archive.namelist()[:MAX_ENTRIES]
                 first = min((entry.header_offset for entry in archive.infolist()), default=0)
             with path.open("rb") as file:
                 if first and file.read(4) == b"PK\3\4":

@@ -54,7 +54,7 @@ GRADES = {
         ("heads", "renewal:", "renewals"),
         "the pinned key of {}",
     ),
-    "time": Row(("time", "order", "version?"), ("anchor:", "anchors", "witnesses"), "{}"),
+    "time": Row(("time", "order"), ("anchor:", "anchors", "witnesses"), "{}"),
     "sheet": Row(("sheet", "drawings?", "words?"), (), "made again here"),
 }
 SEEN = "seen-twice"

@@ -216,8 +216,6 @@ class Verdict:
     def _notes(self) -> Iterator[str]:
         """What is to be said besides."""
         for check in self.checks:
-            if (check.name, check.state) == ("version", State.PASSED):
-                yield check.sentence
             if check.name == "captures" and check.remarks:
                 yield f"Of the visits: {'; '.join(check.remarks)}."
         if count := len(self.withheld):

@@ -19,7 +19,7 @@ from evidence.keys.ed25519 import is_sound_point
 from evidence.log.notes import parse_cosigner_key, parse_verifier_key
 from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.plain import fold_name
-from exhibit.types import LATER
+from exhibit.types import OPTIONAL
 
 TRUST_FORMAT = "exhibit-trust/1"
 DEFAULT = Path(__file__).parent / "pins" / "default.json"
@@ -33,7 +33,7 @@ class TrustedLog:
     vkey: str  # name, key id and public key (C2SP signed-note)
     development: bool  # true when it was started for trials
     label: str  # the words that results then show
-    operator: str = field(default="", metadata=LATER)  # who runs it; empty where that isn't stated
+    operator: str = field(default="", metadata=OPTIONAL)  # who runs it; empty where that isn't stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class TrustedKey:
     public: Bytes32  # Ed25519 public key, 32 bytes
     development: bool  # true for trials
     label: str  # the words that results then show
-    use: Literal["sealing", "device"] = field(default="sealing", metadata=LATER)
-    revoked: datetime | None = field(default=None, metadata=LATER)
+    use: Literal["sealing", "device"] = field(default="sealing", metadata=OPTIONAL)
+    revoked: datetime | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ class Requirements:
 
     witnesses: int  # how many different ones of those that the list pins have to state a time for the whole
     grades: tuple[Literal["bytes", "owner", "capture", "match", "log", "time", "sheet"], ...] | None = field(
-        default=None, metadata=LATER
+        default=None, metadata=OPTIONAL
     )
-    cosigners: int = field(default=0, metadata=LATER)
+    cosigners: int = field(default=0, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ class Trust(Canonical):
     logs: tuple[TrustedLog, ...]  # keys of logs
     keys: tuple[TrustedKey, ...]  # sealing keys of owners
     format: str = TRUST_FORMAT  # :data:`TRUST_FORMAT`
-    ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=LATER)  # blocks of EVM chains
-    requires: Requirements | None = field(default=None, metadata=LATER)
-    cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=LATER)  # witnesses of logs
-    partners: tuple[TrustedLog, ...] = field(default=(), metadata=LATER)  # logs of those who visit pages with others
+    ledgers: tuple[TrustedLedger, ...] = field(default=(), metadata=OPTIONAL)  # blocks of EVM chains
+    requires: Requirements | None = field(default=None, metadata=OPTIONAL)
+    cosigners: tuple[TrustedWitness, ...] = field(default=(), metadata=OPTIONAL)  # witnesses of logs
+    partners: tuple[TrustedLog, ...] = field(default=(), metadata=OPTIONAL)  # logs of those who visit pages with others
 
     @property
     def asked(self) -> Requirements:
@@ -103,8 +103,6 @@ class Trust(Canonical):
     def from_json(cls, data: bytes, *, what: str = "the trust list") -> Self:
         """Read a list; raises ``FormatError`` naming the place."""
         trust = from_plain(cls, parse_json(data, what=what, limit=MAX_TRUST_BYTES), where=what)
-        if trust.format != TRUST_FORMAT:
-            raise FormatError(f"{what} isn't in the format {TRUST_FORMAT}.")
         witnesses: list[Any] = [pin for kind in KINDS.values() for pin in getattr(trust, kind.pins)]
         for entry in (*witnesses, *trust.logs, *trust.keys, *trust.partners):
             if entry.development and not entry.label:

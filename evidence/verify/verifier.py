@@ -24,7 +24,7 @@ from evidence.verify.checks.case import check_case, read_facts
 from evidence.verify.checks.contents import check_container, check_contents
 from evidence.verify.checks.inspection import Inspection, inspect, log_proofs, measure, words_of
 from evidence.verify.checks.lines import first_lines
-from evidence.verify.checks.order import check_order, check_version
+from evidence.verify.checks.order import check_order
 from evidence.verify.checks.remade import Makers
 from evidence.verify.contradictions import Account, account_of
 from evidence.verify.split_views import View, split_views, views_of
@@ -81,7 +81,7 @@ def _checks(
         inspection = replace(inspection, absent=facts.absent)
         checks += [_left_out(path, gone) for path, gone in facts.absent.items()]
     checks += [check, *proofs.check_signature(inspection), *logged, *proofs.check_renewals(inspection)]
-    checks += [*witnessed.checks, order, *check_version(inspection, facts, witnessed.checks)]
+    checks += [*witnessed.checks, order]
     checks += proofs.check_signers(inspection, witnessed.logged)
     if facts is not None and check.state is State.PASSED:
         checks += check_case(inspection, facts, makers)

@@ -23,8 +23,8 @@ from exhibit.errors import IntegrityError
 from exhibit.types import Decision, Verification
 
 CALIBRATION_FORMAT = "exhibit-calibration/1"
-FIRST_NETWORK = "descriptor@1"
-"""The network with which calibrations were measured that name none."""
+SHIPPED_NETWORK = "descriptor@1"
+"""Name and version of the network that comes with Exhibit."""
 DECIMALS = 4
 """A probability is rounded to so many decimals. Knots are never beyond what their number of photographs allows."""
 HELD = frozenset(
@@ -38,24 +38,24 @@ pairs; ``derived`` works are no copies."""
 LEAST_IN_PLACE = 0.5
 """Share of patches in place below which no probability is stated: what two drawn laptops share is precise, too, and
 photographs in edits, by which calibrations are measured, hold few such pairs."""
-_UNRELATED = 128
+UNRELATED = 128
 """Bits by which the hashes of unrelated pictures differ, on average."""
-_FAR = 2.0
+FAR_DRIFT = 2.0
 """Pixels; a larger drift says no more."""
 _PLAIN = (
-    "name", "made", "pipeline", "data", "photographs", "prior", "figures", "weights", "intercept", "knots",
+    "name", "made", "pipeline", "network", "data", "photographs", "prior", "figures", "weights", "intercept", "knots",
 )  # fmt: skip
 """Fields that stand in the JSON as they are."""
 
 FIGURES: Mapping[str, Callable[[Verification], float]] = {
     "log-inliers": lambda pair: math.log1p(pair.inliers),
     "dense": lambda pair: pair.dense,
-    "hash": lambda pair: max(0.0, 1 - pair.hamming / _UNRELATED),
+    "hash": lambda pair: max(0.0, 1 - pair.hamming / UNRELATED),
     "overlap-work": lambda pair: pair.overlap_work,
     "overlap-picture": lambda pair: pair.overlap_picture,
     "placed": lambda pair: float(pair.in_place is not None),
     "in-place": lambda pair: pair.in_place or 0.0,
-    "drift": lambda pair: min(pair.drift or 0.0, _FAR),
+    "drift": lambda pair: min(pair.drift or 0.0, FAR_DRIFT),
     "imprecise": lambda pair: float("imprecise" in pair.reasons),
     "shared-overlay": lambda pair: float("shared-overlay" in pair.reasons),
 }
@@ -136,8 +136,8 @@ class Calibration:
     knots: tuple[tuple[float, float], ...]  # score and probability, both rising
     certain: Bound  # false alarms among what is called certain
     review: Bound  # false alarms among what is put up for review
-    network: str = FIRST_NETWORK
-    """Name and version of the network whose search named the pairs; the JSON leaves out the first one."""
+    network: str = SHIPPED_NETWORK
+    """Name and version of the network whose search named the pairs."""
 
     @cached_property
     def digest(self) -> Digest:
@@ -169,8 +169,9 @@ class Calibration:
     def to_json(self) -> bytes:
         """Canonical JSON (RFC 8785): the bytes that the digest is of."""
         bounds = {"certain": _plain_bound(self.certain), "review": _plain_bound(self.review)}
-        plain = {"format": CALIBRATION_FORMAT, "bounds": bounds, **{name: getattr(self, name) for name in _PLAIN}}
-        return canonical(plain if self.network == FIRST_NETWORK else {**plain, "network": self.network})
+        return canonical(
+            {"format": CALIBRATION_FORMAT, "bounds": bounds, **{name: getattr(self, name) for name in _PLAIN}}
+        )
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
@@ -217,16 +218,14 @@ def _plain_bound(bound: Bound) -> dict[str, int]:
 
 
 def _fields(plain: dict[str, Any]) -> dict[str, Any]:
-    network = plain.pop("network", FIRST_NETWORK)
     if set(plain) != {*_PLAIN, "format", "bounds"} or plain.pop("format") != CALIBRATION_FORMAT:
         raise ValueError("other fields, or another format")
     bounds = plain.pop("bounds")
-    texts = (network, *(plain[key] for key in ("name", "made", "pipeline", "data")))
+    texts = [plain[key] for key in ("name", "made", "pipeline", "network", "data")]
     if any(type(text) is not str for text in texts) or type(plain["photographs"]) is not int:
         raise ValueError("a field of another type")
     return {
         **plain,
-        "network": network,
         "intercept": float(plain["intercept"]),
         "figures": tuple(plain["figures"]),
         "weights": tuple(map(float, plain["weights"])),

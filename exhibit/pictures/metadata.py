@@ -65,16 +65,13 @@ class FileMetadata:
     keywords: str = ""  # with a comma between
     comment: str = ""  # free text of JPEG, GIF, PNG and EXIF
     problems: tuple[MetadataProblem, ...] = ()
-    newly_read: tuple[str, ...] = ()
-    """Fields of the making that come from blocks which the first version of this reader passed over, without wrapper
-    or damaged. Bundles that it sealed say that nothing was stated there."""
 
     def as_dict(self) -> dict[str, str]:
         """Return the fields that say something."""
         return {name: text for name in FIELDS if (text := getattr(self, name))}
 
 
-FIELDS = tuple(one.name for one in fields(FileMetadata) if one.name not in {"problems", "newly_read"})
+FIELDS = tuple(one.name for one in fields(FileMetadata) if one.name != "problems")
 MAKING = ("source_type", "aigc")
 """Fields that say how a picture was made, which bundles seal."""
 
@@ -86,7 +83,6 @@ class _Reading:
     block: str
     fields: list[tuple[str, list[Text]]] = field(default_factory=list)
     fault: str = ""  # DAMAGED or LONG
-    is_new: bool = False  # whether the first version of this reader passed the block over
 
 
 def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
@@ -96,7 +92,7 @@ def read_metadata(data: bytes, limits: Limits) -> FileMetadata:
     except UnreadablePictureError as error:
         return FileMetadata(problems=(MetadataProblem("", error.reason),))
     problems = tuple(MetadataProblem(**problem) for problem in answer.pop("problems"))
-    return FileMetadata(**answer | {"problems": problems, "newly_read": tuple(answer["newly_read"])})
+    return FileMetadata(**answer, problems=problems)
 
 
 def read_here(data: bytes, limits: Limits) -> FileMetadata:
@@ -107,11 +103,10 @@ def read_here(data: bytes, limits: Limits) -> FileMetadata:
 
 def _readings(blocks: Blocks) -> Iterator[_Reading]:
     """Read all blocks, in the order in which they count."""
-    for number, packet in enumerate(blocks.xmp):
+    for packet in blocks.xmp:
         parsed = xmp.parse_packet(packet)
-        is_new = number > 0 or parsed.is_damaged or parsed.root is None or not parsed.root.tag.endswith("}xmpmeta")
         read = list(_xmp(parsed.root)) if parsed.root is not None else []
-        yield _Reading("XMP", read, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged, is_new)
+        yield _Reading("XMP", read, LONG if len(packet) > xmp.MAX_XMP else DAMAGED * parsed.is_damaged)
     for block in blocks.iptc:
         datasets, is_damaged = iptc.datasets(block)
         yield _Reading("IPTC", list(_iptc(iptc.decoded(datasets))), DAMAGED * is_damaged)
@@ -121,7 +116,7 @@ def _readings(blocks: Blocks) -> Iterator[_Reading]:
         yield reading
     yield _Reading("PNG text", list(_png(blocks.texts)))
     comments = [pair for comment in blocks.comments for pair in _comment(to_text(comment))]
-    yield _Reading("comment", comments, is_new=True)
+    yield _Reading("comment", comments)
     yield from (_Reading(block, fault=DAMAGED) for block in sorted(set(blocks.damaged)))
 
 
@@ -130,7 +125,6 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
     every = [text for reading in readings for _, values in reading.fields for text in values]
     known = [text[:MAX_VALUE] for text in every if isinstance(text, str)]
     found: dict[str, str] = {}
-    new: list[str] = []
     problems: dict[tuple[str, str, str], list[str]] = {}
     for reading in readings:
         if reading.fault:
@@ -150,11 +144,10 @@ def _merged(readings: Sequence[_Reading]) -> FileMetadata:
                 problems.setdefault((reading.block, CONFLICT, name), []).append(said)
             if said and name not in found:
                 found[name] = said[:MAX_TEXT]
-                new += [name] * (name in MAKING and (reading.is_new or bool(reading.fault)))
                 if len(said) > MAX_TEXT or len(values) > MAX_ENTRIES:
                     problems.setdefault((reading.block, LONG, name), [])
     told = [MetadataProblem(*key, ", ".join(dict.fromkeys(texts))[:MAX_TEXT]) for key, texts in problems.items()]
-    return FileMetadata(**found, problems=tuple(told[:MAX_PROBLEMS]), newly_read=tuple(new))
+    return FileMetadata(**found, problems=tuple(told[:MAX_PROBLEMS]))
 
 
 def _differ(text: str, other: str) -> bool:

@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.comparison.odds import ANOTHER_PICTURE, MAX_COPIES, NOT_COMPARED
 from exhibit.comparison.warp import overlaps, turn
 from exhibit.types import Decision, Matrix, Piece, Verification
 from indexer.compare.dense import agreeing_area, dense_agreement, mean_difference, windows
 from indexer.compare.figures import HASH_REACH, MIN_TEXTURED, Figures, Measured, begun, in_pieces, ways
 from indexer.compare.geometry import Remembered
-from indexer.compare.nearest_hash import NOT_COMPARED, HashMatch, nearest_hash
-from indexer.compare.weighing import ANOTHER_PICTURE, Answers, shipped
+from indexer.compare.nearest_hash import HashMatch, nearest_hash
+from indexer.compare.weighing import Answers, shipped
 from indexer.layout.information import COMPOSED
 from indexer.layout.masks import outside
 from indexer.layout.pages import COLLAGE, MIN_PANELS
@@ -47,7 +48,6 @@ come to .39, one emblem before two walls to .7."""
 SHARED_PART = 0.4
 """Share of both pictures, below which what they show alike may be the ground of two scenes: two garments on one floor
 came to .27, two cars on one track to .2, of 2,142 edited copies that are certain none to less than .49."""
-MAX_COPIES = 8
 MAX_COVERED = 0.7
 """Share of the found picture that one copy covers, from which no further one is looked for."""
 

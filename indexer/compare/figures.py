@@ -7,11 +7,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.comparison.odds import NOT_COMPARED
 from exhibit.types import Piece
 from indexer.compare.dense import Windows, agreeing_area, another_part, windows
 from indexer.compare.fit import Fit, measure_fit
 from indexer.compare.geometry import Alignment, Correspondences, Remembered, align, support
-from indexer.compare.nearest_hash import NOT_COMPARED, HashMatch
+from indexer.compare.nearest_hash import HashMatch
 from indexer.compare.pieces import laid_in_pieces
 from indexer.picture.features import Features
 

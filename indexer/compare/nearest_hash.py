@@ -6,11 +6,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from exhibit.comparison.odds import NOT_COMPARED
 from indexer.layout.orientation import Box, alignment
 from indexer.picture.features import Features
 from indexer.picture.spaces import INSET
-
-NOT_COMPARED = 256
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from exhibit.comparison.odds import NOT_COMPARED
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from exhibit.plain import one_line
@@ -33,7 +34,6 @@ SET_BITS = range(112, 129)
 UNIT = 1e-3
 """By which a descriptor's length may differ from 1."""
 REASON = "prints"
-NOT_COMPARED = 256
 _AGAIN = Sentence("Make the file with this version of Exhibit: exhibit fingerprint FILES --out works.json")
 
 

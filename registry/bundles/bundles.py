@@ -65,9 +65,8 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
 
     What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so. With the
     reason ``without_originals``, for the other side, so are registered pictures in full size and the documents of their
-    chain of title: the sealed reduced pictures stay, and the digests of all that is left out. Raises ``WrongUseError``
-    then for a bundle that was sealed by an earlier version, without reduced pictures; and ``NotFoundError`` where
-    sealed bytes are missing that nobody removed: a backup may have them.
+    chain of title: the sealed reduced pictures stay, and the digests of all that is left out. Raises ``NotFoundError``
+    where sealed bytes are missing that nobody removed: a backup may have them.
     """
     sealed = sealed_case(services, bundle)
     withheld = left_out(services, bundle, sealed, without_originals=without_originals)
@@ -88,18 +87,10 @@ def left_out(
     withheld = _withheld(services, bundle, sealed)
     if without_originals is None:
         return withheld
-    return _besides(_originals(bundle, sealed), without_originals, withheld)
-
-
-def _originals(bundle: Bundle, sealed: SealedCase) -> list[str]:
-    """The registered pictures in full size, and the documents of their chain of title."""
-    files = sealed.manifest.files
-    originals = [file.path for file in files if file.stand_in is not None]
-    if not originals and any(file.role == "work-picture" for file in files):
-        named = {"bundle": bundle.number, "case": bundle.case.number}
-        sentence = Sentence("Bundle %(bundle)s of case %(case)s was sealed without reduced pictures.", **named)
-        raise WrongUseError(sentence, hint=Sentence("Decide the case again: a new bundle has them."))
-    return [*originals, *(file.path for file in files if file.role == TITLE_DOCUMENT)]
+    originals = [
+        file.path for file in sealed.manifest.files if file.stand_in is not None or file.role == TITLE_DOCUMENT
+    ]
+    return _besides(originals, without_originals, withheld)
 
 
 def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withheld | None:

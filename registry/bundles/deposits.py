@@ -32,7 +32,7 @@ from registry.services.services import Services
 from registry.works.models import Work
 from registry.works.opened import public_address
 from registry.works.ownership import warnings_of
-from registry.works.registration_proofs import further_submissions_of, submission_of
+from registry.works.registration_proofs import further_submissions_of
 
 RECORD, RECORD_ROLE = "data/deposit-record.pdf", "deposit-record"
 NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
@@ -113,7 +113,7 @@ def _says_the_same(services: Services, deposit: Deposit, work: Work) -> bool:
 
 def _facts(services: Services, work: Work, number: int) -> CaseFacts:
     moment = now()
-    submission, further = submission_of(work), further_submissions_of(work)
+    submission, further = work.declaration, further_submissions_of(work)
     checkpoint = _registered_under(services, submission, further)
     proof, *others = [log_proof(services, submitted, checkpoint) for submitted in (submission, *further)]
     return CaseFacts(

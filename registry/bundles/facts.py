@@ -3,7 +3,6 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 
 from django.db.models import Prefetch, prefetch_related_objects
 
@@ -48,7 +47,7 @@ from exhibit.types import SeenElsewhere, SeenKind
 from indexer.compare import weighing
 from indexer.draw.draw import View
 from indexer.picture.spaces import DESCRIPTOR, PIPELINE
-from registry.bundles.sentences import Said, not_checked, said_of, weights_missing
+from registry.bundles.sentences import Said, not_checked, said_of
 from registry.cases import signed_decisions
 from registry.cases.licence_check import licences_for, why_not
 from registry.cases.models import ArchiveQuestion, Capture, Case, CaseSighting
@@ -70,7 +69,7 @@ from registry.pictures.models import BytesState, Picture
 from registry.pictures.provenance import with_statements
 from registry.services.services import Services
 from registry.works.models import Work
-from registry.works.registration_proofs import further_submissions_of, submission_of
+from registry.works.registration_proofs import further_submissions_of
 
 MAX_ELSEWHERE = 20
 """Statements of others that came with a place's sightings: the oldest are told."""
@@ -97,7 +96,7 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
     matches = sorted({row.match for row in rows}, key=lambda match: match.pk)
     gone = absent_in(services, case) if sealed else {}
     submissions = [place.first.slice.submission for place in places if place.first.slice.submission is not None]
-    registration = submission_of(case.work)
+    registration = case.work.declaration
     further = further_submissions_of(case.work)
     signed = signed_decisions.signature_of(case, case.decided_at) if sealed else None
     of_passkey = [] if signed is None else [signed.key_entry, signed.entry]
@@ -140,9 +139,9 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
             _signed(services, signed, proofs),
         ),
         witnesses=checkpoint_witnesses(proofs.checkpoint),
-        not_checked=(*not_checked(language), *_unweighed(services, shown, language)),
+        not_checked=not_checked(language),
         calibrations=_calibrations(services, shown, sealed=sealed),
-        made_with=made_with(services.config.time_zone) if sealed else None,
+        made_with=made_with(services.config.time_zone),
         left_out=tuple(_left_out(work, sightings, files, gone)),
         weighings=_weighings(services, shown, sealed=sealed),
     )
@@ -405,31 +404,21 @@ def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: 
 
 
 def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[WeighingFacts, ...]:
-    """What gave the matches their odds, as far as it is kept; what is sealed goes into the blob store."""
-    files = [file for file in map(partial(weighing_file, services), _weighed_by(matches)) if file is not None]
+    """What gave the matches their odds; what is sealed goes into the blob store."""
+    compared = (match.verification for match in matches)
+    pipelines = sorted({one.pipeline for one in compared if one.related is not None})
+    files = [weighing_file(services, pipeline) for pipeline in pipelines]
     if sealed:
         for file in files:
             services.blobs.put(file.to_json())
     return tuple(weighing_facts(file, sealing.weighing_path(number)) for number, file in enumerate(files, 1))
 
 
-def _unweighed(services: Services, matches: Sequence[MatchFacts], language: str) -> Iterator[str]:
-    """A sentence on each version of the comparison whose weights aren't kept: nobody can do its sums again."""
-    for pipeline in _weighed_by(matches):
-        if weighing_file(services, pipeline) is None:
-            yield weights_missing(pipeline, language)
-
-
-def _weighed_by(matches: Sequence[MatchFacts]) -> list[str]:
-    compared = (match.verification for match in matches)
-    return sorted({one.pipeline for one in compared if one.related is not None})
-
-
-def weighing_file(services: Services, pipeline: str) -> WeighingFile | None:
-    """The weights of a version of the comparison, as they are sealed; ``None`` where they aren't kept."""
+def weighing_file(services: Services, pipeline: str) -> WeighingFile:
+    """The weights of a version of the comparison, as they are sealed; raises ``NotFoundError`` without its file."""
     one = weighing.kept(pipeline, services.weighings)
     if one is None:
-        return None
+        raise NotFoundError(f"The weights of {pipeline} are missing: they come with Exhibit.", hint="Install it again.")
     related = RelatedWeights(
         one.related.intercept, one.related.weights, limit=one.related_limit, works=one.works, decade=one.decade
     )

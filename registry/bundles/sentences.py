@@ -1,14 +1,14 @@
 """Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
 
-from evidence.documents.phrases import load_phrases, standing_unchecked
+from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
 from exhibit.comparison.calibration import Calibration
 from exhibit.comparison.confidence import odds_words
 from exhibit.comparison.derived import DERIVED, grade
+from exhibit.comparison.odds import NOT_COMPARED
 from exhibit.types import Decision, Verification
 from registry.words import gettext_noop as _
 
-NOT_COMPARED = 256
 PRINTS = "prints"
 """Why a match needs a look where only fingerprints were compared."""
 SHOWN = _(
@@ -46,11 +46,6 @@ FIGURES = frozenset({AGREEING, HASHES, RELATED, EXPOSURE, RATIO, AT_MOST, AT_LEA
 def not_checked(language: str) -> tuple[str, ...]:
     """What no document may be silent about, in the words of the documents."""
     return standing_unchecked(language)
-
-
-def weights_missing(pipeline: str, language: str) -> str:
-    """That a version of the comparison summed odds by weights which aren't kept, in the words of the documents."""
-    return load_phrases(language).say("unchecked.weights", pipeline=pipeline)
 
 
 Said = tuple[str, dict[str, object]]

@@ -4,14 +4,14 @@ Of each there is a file from which an outsider computes the same.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
 
 from evidence.accuracy.counts import CountedPicture, Counts, Joined, read_signed, signed
 from evidence.accuracy.error_rates import CLASSES, Accuracy, count
 from evidence.accuracy.file import LoggedEntry, write_accuracy
 from exhibit.config.config import Config
-from exhibit.entries import DECISION_VERSION, Entry, EntryType
+from exhibit.entries import Entry, EntryType
 from exhibit.errors import ExhibitError, NotFoundError
 from registry.log.models import LogEntry, LogOpening
 from registry.log.own_log import get_log
@@ -29,7 +29,7 @@ def present_accuracy() -> Accuracy:
     """What the decisions that lie in the log until now say."""
     rows = LogEntry.objects.filter(type=EntryType.DECISION).order_by("sequence")
     found = rows.values_list("time", "submission__opening__content").iterator(CHUNK)
-    return count((time, _shown(content)) for time, content in found)
+    return count(found)
 
 
 def export_accuracy(services: Services, out: BinaryIO) -> int:
@@ -74,12 +74,7 @@ def _entries(size: int) -> Iterator[LoggedEntry]:
         for row in rows:
             entry = Entry(EntryType(row.type), row.time, bytes(row.commitment))
             opening = None if row.submission_id is None else openings.get(row.submission_id)
-            if opening is None or _shown(opening.content) is None:
+            if opening is None or opening.content is None:
                 yield LoggedEntry(entry)
             else:
                 yield LoggedEntry(entry, bytes(opening.salt), opening.content)
-
-
-def _shown(content: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """An opening that outsiders may see; those of the first version hold names in clear, and stay here."""
-    return content if content is not None and content.get("version") == DECISION_VERSION else None

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F
 
 from exhibit.clock import now
-from exhibit.comparison.calibration import FIRST_NETWORK, Calibration
+from exhibit.comparison.calibration import SHIPPED_NETWORK, Calibration
 from exhibit.digests import Digest
 from registry.db.rows import there
 from registry.fingerprints.descriptors import choice_with
@@ -42,7 +42,7 @@ def active(pipeline: str) -> Calibration | None:
     That is our own, used last, else the newest that came along.
     """
     choice = choice_with()
-    network = FIRST_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
+    network = SHIPPED_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
     rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
     found = (_read(content) for content in rows.values_list("content", flat=True))
     return next((calibration for calibration in found if calibration.network == network), None)

@@ -24,7 +24,7 @@ from registry.accounts.models import Owner
 from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
-from registry.db.rows import alone_with, columns, locked, next_number, write
+from registry.db.rows import alone_with, locked, next_number, write
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.loaded_networks import SwitchedError
 from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
@@ -301,13 +301,9 @@ def _keep(services: Services, row: WorkPicture, picture: int, features: Features
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
-    """What a registration's log entry commits to: all that is declared; the later fields where something is said."""
-    later = ("author_died", "created", "credit", "holder", "medium")
-    kind = {} if work.author_kind == Work.AuthorKind.PERSON else {"author_kind": str(work.author_kind)}
+    """What a registration's log entry commits to: everything that the owner declares of the work."""
     return {
-        **{name: value for name in later if (value := getattr(work, name))},
-        **kind,
-        **columns(work, "author", "first_publication", "registrations", "rights_statement", "title"),
+        **work.declared.columns(),
         "owner": work.owner.slug,
         "owner_name": work.owner.name,
         "picture": digest.hex,

@@ -34,16 +34,6 @@ class Registration:
     witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
 
 
-def submission_of(work: Work) -> LogSubmission | None:
-    """The log's submission of what is declared of a work now; ``None`` for works older than the log."""
-    return work.declaration or _first_of(work)
-
-
-def first_submission_of(work: Work) -> LogSubmission | None:
-    """The log's submission of a work's registration; ``None`` for works older than the log."""
-    return work.registration or _first_of(work)
-
-
 def further_submissions_of(work: Work) -> list[LogSubmission]:
     """The log's submissions of pictures that were added to a work, each picture's first."""
     rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
@@ -58,15 +48,9 @@ def _about(work: Work) -> QuerySet[LogSubmission]:
     return rows.filter(opening__content__work=work.number)
 
 
-def _first_of(work: Work) -> LogSubmission | None:
-    """Of a work whose row doesn't name it; its removal has neither of these."""
-    return _about(work).filter(opening__content__has_keys=["picture", "title"]).order_by("pk").first()
-
-
 def registration_of(work: Work) -> Registration | None:
     """What is there at this moment."""
-    submission = first_submission_of(work)
-    return None if submission is None else logged(submission)
+    return None if work.registration is None else logged(work.registration)
 
 
 def logged(submission: LogSubmission) -> Registration:
@@ -78,9 +62,9 @@ def logged(submission: LogSubmission) -> Registration:
 def proof_files(services: Services, work: Work) -> dict[str, bytes]:
     """The log's files on a work's registration, by name; signs a checkpoint when none covers it yet.
 
-    Empty for a work whose entry's opening has been erased, or that is older than the log.
+    Empty for a work whose entry's opening has been erased.
     """
-    submission = first_submission_of(work)
+    submission = work.registration
     if submission is None:
         return {}
     checkpoint = best_covering(submission.pk) or checkpoint_covering(services, [submission])

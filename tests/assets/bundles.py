@@ -132,12 +132,13 @@ class Scene:
         return path
 
 
-def make_scene(folder: Path, seed: int = 1) -> Scene:
+def make_scene(folder: Path, seed: int = 1, *, drawn: bool = True) -> Scene:
     """Register, see, match, seal, log and witness a small case; the witnesses run on loopback while it is made.
 
     Args:
         folder: an empty folder.
         seed: of the pictures.
+        drawn: whether the match has drawings, which are nearly all of the bundle's bytes.
     """
     folder.mkdir(exist_ok=True)
     blobs = FolderBlobStore(folder / "blobs")
@@ -145,6 +146,8 @@ def make_scene(folder: Path, seed: int = 1) -> Scene:
     log = Log(FolderLogStore(folder / "log"), log_key, "log.tests.example")
     owner_key = KeySigner(Ed25519PrivateKey.generate())
     facts = _facts(blobs, log, seed)
+    if not drawn:
+        facts = replace(facts, matches=(replace(facts.matches[0], overlay=None, side_by_side=None),))
     files = [_content(blobs, path, data) for path, data in _attachments(facts, seed).items()]
     sealed = seal(facts, files, owner_key, holder="operator", sealed_at=now(), blobs=blobs)
     entry = logged(log, EntryType.SEAL, seal_opening(sealed))
@@ -260,7 +263,7 @@ def empty_pdf() -> bytes:
 def _attachments(facts: CaseFacts, seed: int) -> dict[str, bytes]:
     [match], [sighting] = facts.matches, facts.sightings
     pair = Pair.of(found_bytes(seed), registered_bytes(seed), match.verification)
-    files = {path: draw(view, pair) for view, path in DRAWN.items()}
+    files = {path: draw(view, pair) for view, path in DRAWN.items() if match.drawings}
     files |= captured_page(sighting.captures[0].started, found_bytes(seed))
     shown = {sighting.picture.file: found_bytes(seed), facts.work.pictures[0].file: registered_bytes(seed), **files}
     shown |= {document.file: CONTRACT for document in facts.work.attachments}
@@ -309,7 +312,7 @@ def _picture(data: bytes, path: str) -> PictureFacts:
 
 def registration_opening(work: WorkFacts, picture: PictureFacts) -> dict[str, object]:
     """What the log's entry of a registration commits to, as the product writes it."""
-    declared = ("title", "author", "rights_statement", "first_publication")
+    declared = ("title", "author", "rights_statement", "first_publication", "created", "credit", "holder")
     return {
         **{name: getattr(work, name) for name in declared},
         "owner": "ann",

@@ -290,7 +290,9 @@ LIES: dict[str, tuple[Callable[[SeenTwice], Files], str, str]] = {
         CHECK, "failed",
     ),
     "a capture of another day": (_later, CHECK, "failed"),
-    "another format": (lambda seen: seen.lie(seen.says(format="exhibit-cocapture/9")), CHECK, "failed"),
+    "another format": (
+        lambda seen: seen.lie(seen.says(format="exhibit-cocapture/9")), "seen-twice:01-1", "failed",
+    ),
     "an answer to another log": (lambda seen: seen.lie(seen.says(asked_by="d.example/log")), CHECK, "failed"),
     "an answer to another challenge": (lambda seen: seen.lie(seen.says(challenge=bytes(32))), CHECK, "failed"),
     "another challenge in the file": (

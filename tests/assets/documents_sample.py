@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from evidence.documents.made_with import made_with
+from evidence.documents.phrases import load_phrases
 from evidence.documents.report.facts import (
     CrawlCoverage,
     RefusalCount,
@@ -197,6 +199,11 @@ def sample_work(registered: PictureFacts) -> WorkFacts:
     )
 
 
+def say(key: str, **values: str) -> str:
+    """The English sentence of a key, as documents have it."""
+    return load_phrases("en").say(key, **values)
+
+
 def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12") -> CaseFacts:
     """A confirmed case with one sighting and one match."""
     pictures = pictures or sample_pictures()
@@ -218,6 +225,7 @@ def sample_case(pictures: Mapping[str, bytes] | None = None, number: str = "12")
         decision=DecisionFacts("confirmed", "Jonas Ek", NOON, "No order, no licence.", demonstration=False),
         witnesses=(),
         not_checked=("The site's own upload date was not checked.",),
+        made_with=made_with("UTC"),
     )
 
 

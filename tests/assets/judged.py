@@ -180,12 +180,6 @@ def _bomb(facts: Facts, files: Files) -> None:
     answered(("/", PAGE), ("/field.jpg", packed), head="Content-Encoding: gzip\r\n")(facts, files)
 
 
-def _as_before(facts: Facts, files: Files) -> None:
-    """As earlier versions sealed it: without what it was made with, and with a record that nobody could read."""
-    del facts["made_with"]
-    files[NETWORK] = b'{"peer":"203.0.113.9"}'
-
-
 def _of_other_tools(facts: Facts, files: Files) -> None:
     facts["made_with"]["documents"] = "00" * 32
     files["data/exhibit.pdf"] = empty_pdf()
@@ -411,7 +405,6 @@ FORGED: dict[str, tuple[Lie, dict[str, str]]] = {
     "the same bytes, moved": (
         _same_bytes(transform=[[1, 0, 9], [0, 1, 0], [0, 0, 1]], mirrored=False, dense=1.0), {"match:01": FAILED}
     ),
-    "a bundle of an earlier version": (_as_before, {CAPTURE: "not checked", "sheet": "not checked"}),
 }  # fmt: skip
 BY_COMMAND = frozenset({"drawings", "sheet", "words"})
 UNPINNED = "probability:01"

@@ -168,7 +168,7 @@ def signed_scene(
     digest = scene.blobs.put(data)
     registered = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
     registered = key_opening(registered | {"key": Digest.of(key.public).hex})
-    decided = opening({"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 2})
+    decided = opening({"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 1})
     at = scene.facts.decision.at
     entries = [(EntryType.KEY, registered, None), (EntryType.DECISION, decided, at)]
     [first, second] = [logged(scene.log, *entry) for entry in (entries if key_first else entries[::-1])]

@@ -201,7 +201,7 @@ def evm_kind(
     made = header(root)
     plain = {
         "chain": CHAIN, "digest": digest.hex(), "format": "exhibit-evm/1", "header": made.hex(), "log": log,
-        "nodes": [one.hex() for one in (nodes(list(path)) if nodes else path)], "transaction": place, **fields,
+        "nodes": [one.hex() for one in (nodes(list(path)) if nodes else path)], "sealed": "", "transaction": place, **fields,
     }
     data = canonical({key: value for key, value in plain.items() if value is not Ellipsis})
     latest = "2026-11-20T12:00:00Z" if state == GOOD else ""

@@ -211,5 +211,4 @@ LIES: dict[str, tuple[Lie, dict[str, str]]] = {
     "another format of a calibration": (_calibration(format="exhibit-calibration/9"), {"probability:01": "failed"}),
     "a field too many": (_calibration(surprise=1), {"probability:01": "failed"}),
     "a network of one's own": (_calibration(network="ours@2"), {"probability:01": "not checked"}),
-    "the first network by its name": (_calibration(network="descriptor@1"), {"probability:01": "failed"}),
 }  # fmt: skip

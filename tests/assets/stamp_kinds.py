@@ -25,7 +25,7 @@ from evidence.formats.codec import to_plain
 from evidence.verdict.trust import Trust
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from tests.assets.broken_vectors import BASE, FOLDER
+from tests.assets.make_vectors import BASE, FOLDER
 from tests.assets.stamp_forge import ISSUING, MOMENT, ROOT, UNIT, Holder, Shape, key_of, named, reply, seq, tlv, whole
 from tests.assets.tampering import files_of, rebagged
 

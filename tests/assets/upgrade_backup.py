@@ -1,11 +1,14 @@
-"""Makes the small backup that later versions have to restore: a few rows of every kind, made by the version at hand.
+"""Make the snapshot of a release that later versions have to read: a backup with its log, and a bundle handed out.
 
 ``python -m tests.assets.upgrade_backup tests/assets/upgrades/VERSION.tar.xz``, once for a version, before it is tagged.
-It is compressed, and without the network that comes with the version, which is twenty times as large as the rest.
+It writes ``VERSION.bundle.xz`` beside the backup: a bundle whose checkpoint the restored log has to continue. Both are
+compressed. The backup has a few rows of every kind, and lacks the network that comes with the version, which is twenty
+times as large as the rest.
 """
 
 import io
 import json
+import lzma
 import os
 import sys
 import tarfile
@@ -99,6 +102,11 @@ def without_network(whole: Path, to: Path, network: str) -> None:
             tar.addfile(info, io.BytesIO(data))
 
 
+def bundle_of(backup: Path) -> Path:
+    """Where the bundle lies that was handed out by the installation of a backup."""
+    return backup.with_name(f"{backup.name.removesuffix('.tar.xz')}.bundle.xz")
+
+
 def main(to: Path) -> None:
     """Make an installation in a folder of its own, fill it, back it up."""
     to.parent.mkdir(exist_ok=True)
@@ -115,7 +123,8 @@ def main(to: Path) -> None:
             from workers.database.schema import migrate
 
             migrate()
-            from registry.models import DescriptorModel
+            from registry.bundles.bundles import assemble
+            from registry.models import Bundle, DescriptorModel
             from workers.database.backup import back_up
             from workers.tasks.sync_runner import SyncRunner
 
@@ -124,8 +133,12 @@ def main(to: Path) -> None:
             whole = Path(name) / "whole.tar"
             back_up(inline.services, whole, keys=True, tell=lambda _: None)
             without_network(whole, to, DescriptorModel.objects.get().digest.hex)
-    size = to.stat().st_size
-    assert size < MAX_BYTES, f"{size:,} bytes"
+            handed_out = io.BytesIO()
+            assemble(inline.services, Bundle.objects.get(), handed_out)
+            bundle_of(to).write_bytes(lzma.compress(handed_out.getvalue(), preset=9))
+    for file in (to, bundle_of(to)):
+        size = file.stat().st_size
+        assert size < MAX_BYTES, f"{file.name}: {size:,} bytes"
 
 
 if __name__ == "__main__":

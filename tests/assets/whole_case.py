@@ -197,7 +197,7 @@ def _passkey(scene: Scene, facts: CaseFacts) -> PasskeyFacts:
     digest = scene.blobs.put(data)
     key: dict[str, object] = {"key": Digest.of(KEY.public).hex, "member": "Ann", "use": "passkey", "what": "created"}
     first = logged(scene.log, EntryType.KEY, key)
-    decided = {"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 2}
+    decided = {"case": 1, "decision": "confirmed", "assertion": digest.hex, "version": 1}
     return PasskeyFacts(
         ASSERTION_PATH, digest, logged(scene.log, EntryType.DECISION, decided, facts.decision.at), first
     )

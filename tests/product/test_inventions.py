@@ -13,7 +13,6 @@ from registry.bundles.remaking import MAKERS
 from tests.assets.bundles import Scene
 from tests.assets.corpus import kinds
 from tests.assets.corpus.deceit import Invention, forged
-from tests.assets.corpus.inventing import relogged
 from tests.assets.corpus.inventions import FAMILIES
 from tests.assets.tampering import files_of, packed
 from tests.assets.verify_page import Told, by_python
@@ -89,14 +88,3 @@ def test_verify_py_alone_answers_alike(made: Made) -> None:
         if (code, "FAILED" in said) not in answers:
             wrong[paths[path]] = (code, fails, [line for line in said.splitlines() if "FAILED" in line])
     assert wrong == {}
-
-
-def test_what_an_entry_without_an_owner_declares_and_the_facts_leave_out_fails_in_no_verifier(
-    scene: Scene, bundle: Path, tmp_path: Path
-) -> None:
-    lie = relogged("work.registration", "owner_name", ..., "created", "2019", "holder", "Ann")
-    files, trust = forged(scene, files_of(bundle), lie)
-    path = packed(tmp_path / "b.zip", files)
-    assert failed(by_python(path, trust)) == set()
-    done = subprocess.run([sys.executable, "-I", LIGHT, path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout

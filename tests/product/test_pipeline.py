@@ -197,11 +197,11 @@ def test_a_page_that_has_gone_is_said_and_the_bundle_is_sealed_all_the_same_and_
     inline.run_until(sealed_and_witnessed)
     capture = Capture.objects.get()
     assert capture.outcome == "page-gone"
-    assert capture.sentence.startswith("The page's address answered with status 404: not there any more.")
+    assert " 404: " in capture.sentence
     bundle = Bundle.objects.get()
     verdict = verdict_of(inline, bundle, trust, tmp_path)
     assert verdict.outcome is ExitCode.INCOMPLETE  # no visit found the picture again
-    assert verdict.sentence.startswith("Incomplete: nothing failed; not shown: capture.")
+    assert "not shown: capture." in verdict.sentence
     assert any(one["path"].endswith("exchange.warc") for one in bundle.contents)
 
 

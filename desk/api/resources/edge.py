@@ -28,7 +28,7 @@ class LeaseRequest(requests.Given):
 
     public_key: str = Field(pattern="^[0-9a-f]{64}$", description="Ed25519, hexadecimal.", examples=["9f" * 32])
     pipeline: str = Field(
-        pattern="^[0-9A-Za-z@:., +_-]{1,200}$", description="What it measures with.", examples=["match-5 descriptor@1"]
+        pattern="^[0-9A-Za-z@:., +_-]{1,200}$", description="What it measures with.", examples=["match-1 descriptor@1"]
     )
 
 

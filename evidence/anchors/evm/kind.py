@@ -13,7 +13,7 @@ from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from exhibit.ports import Receipt
-from exhibit.types import LATER, Count
+from exhibit.types import OPTIONAL, Count
 
 if TYPE_CHECKING:
     import requests
@@ -88,8 +88,8 @@ class TrustedLedger:
     blocks: tuple[Digest, ...]  # hashes of blocks; only these count, since a header by itself shows no work
     development: bool  # true for a chain started for trials
     label: str  # the words that results then show
-    validators: tuple[bytes, ...] = field(default=(), metadata=LATER)
-    quorum: Count = field(default=0, metadata=LATER)
+    validators: tuple[bytes, ...] = field(default=(), metadata=OPTIONAL)
+    quorum: Count = field(default=0, metadata=OPTIONAL)
 
 
 def validators_fault(validators: Sequence[bytes], quorum: int) -> str:
@@ -180,10 +180,10 @@ def vouch(
     )
 
 
-def _formats() -> dict[str, tuple[type, str]]:
-    from evidence.anchors.evm.proofs import FORMAT, PENDING_FORMAT, EvmPending, EvmProof
+def _formats() -> dict[str, type]:
+    from evidence.anchors.evm.proofs import EvmPending, EvmProof
 
-    return {"evm": (EvmProof, FORMAT), "evm-pending": (EvmPending, PENDING_FORMAT)}
+    return {"evm": EvmProof, "evm-pending": EvmPending}
 
 
 KIND = AnchorKind(

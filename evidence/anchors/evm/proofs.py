@@ -8,7 +8,7 @@ Besu and GoQuorum write them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from evidence.formats.codec import Canonical, FormatError, from_plain, parse_can
 from evidence.formats.errors import PendingProofError
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from exhibit.types import LATER, Count
+from exhibit.types import Count
 
 FORMAT = "exhibit-evm/1"
 PENDING_FORMAT = "exhibit-evm-pending/1"
@@ -69,7 +69,7 @@ class EvmProof(Canonical):
     log: Count  # the log's place in the transaction's receipt, from 0
     nodes: tuple[bytes, ...]  # of the trie of receipts, from the root to the transaction's, RLP
     format: str = FORMAT  # :data:`FORMAT`
-    sealed: bytes = field(default=b"", metadata=LATER)  # the extra data with seals, where the hash leaves them out
+    sealed: bytes = b""  # the extra data with seals, where the hash leaves them out
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
     """
     plain = _parsed(proof)
     if plain.get("format") == PENDING_FORMAT:
-        _check_digest(_read(EvmPending, PENDING_FORMAT, plain).digest, digest)
+        _check_digest(_read(EvmPending, plain).digest, digest)
         raise PendingProofError("The transaction isn't confirmed yet.")
-    read = _read(EvmProof, FORMAT, plain)
+    read = _read(EvmProof, plain)
     _check_digest(read.digest, digest)
     if min(read.chain, read.transaction, read.log) < 0:
         raise IntegrityError("The receipt holds a number below zero.")
@@ -114,7 +114,7 @@ def verify_proof(proof: bytes, digest: Digest) -> EvmBlock:
 
 def read_pending(proof: bytes) -> EvmPending:
     """The pending form of a receipt; raises ``IntegrityError``."""
-    return _read(EvmPending, PENDING_FORMAT, _parsed(proof))
+    return _read(EvmPending, _parsed(proof))
 
 
 def read_header(chain: int, header: bytes, sealed: bytes = b"") -> tuple[EvmBlock, bytes]:
@@ -237,9 +237,7 @@ def _parsed(proof: bytes) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def _read(kind: type[T], name: str, plain: dict[str, Any]) -> T:
-    if plain.get("format") != name:
-        raise IntegrityError(f"The receipt isn't in the format {name}.")
+def _read(kind: type[T], plain: dict[str, Any]) -> T:
     try:
         return from_plain(kind, plain, where="The receipt")
     except FormatError as error:

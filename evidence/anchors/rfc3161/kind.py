@@ -13,7 +13,7 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
-from exhibit.types import LATER
+from exhibit.types import OPTIONAL
 
 if TYPE_CHECKING:
     import requests
@@ -61,7 +61,7 @@ class TrustedAuthority:
     certificates: tuple[str, ...]  # PEM texts of roots
     development: bool  # true when it was started for trials; results that rest on it say so
     label: str  # the words that results then show
-    qualified: tuple[str, ...] | None = field(default=None, metadata=LATER)
+    qualified: tuple[str, ...] | None = field(default=None, metadata=OPTIONAL)
 
     @property
     def roots(self) -> "tuple[Certificate, ...]":

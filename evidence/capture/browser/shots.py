@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import Error, Frame, Page
 
-from evidence.capture.boxes import Place, boxed
+from evidence.capture.boxes import AROUND, Place, boxed
 from evidence.capture.browser.limits import BrowserLimits
 from evidence.capture.browser.places import find_elements, measure
 from exhibit.browser.loading import page_height, scroll_back
@@ -24,7 +24,6 @@ FOOTER = (
     '<span><span class="pageNumber"></span>/<span class="totalPages"></span></span></div>'
 )
 FINDS = 5  # times, at most, that a page which goes elsewhere meanwhile is asked where the image is
-AROUND = 400  # pixels above and below the image in a screenshot of its own, where the page's doesn't reach it
 
 
 @dataclass(slots=True)

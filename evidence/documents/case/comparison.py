@@ -120,7 +120,7 @@ def _figures(verification: Verification, calibration: CalibrationFacts | None, w
         rows.append(wording.row("odds", _FIELD + "related", *stated, style=Style.QUIET))
     rows.append(_ratio_row(verification, calibration, wording))
     if calibration is not None:
-        if verification.probability is not None and calibration.prior is not None:
+        if verification.probability is not None:
             prior = wording.say("match.prior", prior=figure(calibration.prior))
             rows.append(wording.row("prior", "calibrations[].prior", prior))
         named = calibration_told(calibration, wording, _bound_of(verification), named=True)
@@ -159,8 +159,8 @@ def _bound_of(verification: Verification) -> str:
 def ratio_told(group: str, verification: Verification, calibration: CalibrationFacts | None, wording: Wording) -> str:
     """The likelihood ratio in a sentence of a group of phrases, or why none is stated."""
     ratio = None if calibration is None else calibration.ratio(verification.probability)
-    if ratio is None or calibration is None or calibration.prior is None:
-        return wording.say("match.not_calibrated" if verification.probability is None else "match.no_prior")
+    if ratio is None or calibration is None:
+        return wording.say("match.not_calibrated")
     limit = "ratio_within" if not ratio.limited else "ratio_most" if ratio.value > 1 else "ratio_least"
     photographs = f"{calibration.photographs:,}"
     return wording.say(f"{group}.{limit}", ratio=ratio_words(ratio.value), photographs=photographs)

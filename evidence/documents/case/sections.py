@@ -231,7 +231,7 @@ def _provenance_rows(provenance: ProvenanceFacts | None, wording: Wording) -> tu
 
 
 def _making_rows(making: MakingFacts | None, wording: Wording) -> tuple[Row, ...]:
-    """What the file says of its own making; nothing in facts of earlier versions, which don't state it."""
+    """What the file says of its own making; nothing where nobody looked."""
     if making is None:
         return ()
     stated = {"source_type": making.source_type, "aigc": making.aigc}

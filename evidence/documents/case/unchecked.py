@@ -10,8 +10,7 @@ MAX_OWN = 20
 
 def own_sentences(facts: CaseFacts, wording: Wording) -> tuple[str, ...]:
     """The sentences on what was not checked of this case alone, for a document in one language."""
-    derived = [wording.say("unchecked.weights", pipeline=pipeline) for pipeline in facts.unweighed]
-    own = own_unchecked(facts.not_checked, facts.unweighed)
+    own = own_unchecked(facts.not_checked)
     quoted = [wording.quoted(sentence) for sentence in own[:MAX_OWN]]
     left = [wording.say("document.listed_of", shown=MAX_OWN, all=len(own))] if len(own) > MAX_OWN else []
-    return (*derived, *quoted, *left)
+    return (*quoted, *left)

@@ -77,16 +77,9 @@ def standing_unchecked(language: str) -> tuple[str, ...]:
     return tuple(load_phrases(language).say(f"unchecked.{key}") for key in STANDING)
 
 
-def own_unchecked(sentences: Sequence[str], unweighed: Sequence[str] = ()) -> tuple[str, ...]:
-    """Those of a case's sentences that the software doesn't write, in whichever language: an operator's own words.
-
-    Args:
-        sentences: What the facts of a case say was not checked.
-        unweighed: The versions of the comparison whose weights the bundle lacks, which the software says.
-    """
+def own_unchecked(sentences: Sequence[str]) -> tuple[str, ...]:
+    """Of the sentences on what was not checked those that no catalogue has: an operator's own words."""
     known = {sentence for language in languages() for sentence in standing_unchecked(language)}
-    weights = (load_phrases(language).sentences["unchecked.weights"] for language in languages())
-    known |= {sentence.format(pipeline=pipeline) for sentence in weights for pipeline in unweighed}
     return tuple(sentence for sentence in sentences if sentence not in known)
 
 

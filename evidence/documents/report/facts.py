@@ -1,7 +1,7 @@
 """The facts of a report: the account of a watch or a set of works over a period, with all its cases; and as JSON."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -9,7 +9,7 @@ from evidence.facts.case import CalibrationFacts, CaseFacts, OwnerFacts, Softwar
 from evidence.formats.codec import Canonical, to_plain
 from exhibit.digests import Digest
 from exhibit.entries import canonical
-from exhibit.types import LATER, Count, Number
+from exhibit.types import Count, Number
 
 REPORT_FORMAT = "exhibit-report/1"
 AT_LENGTH = 24
@@ -17,7 +17,8 @@ AT_LENGTH = 24
 IN_A_VOLUME = 250  # cases of one volume: a file that a mail takes and a reader opens, made within a bounded memory
 WORKS_IN_A_VOLUME = 1_000
 """Works of one volume of a report that names each: some thirty pages."""
-_NO_CASES = b'{"cases":[],'
+_NO_CASES, _NO_WORKS = b'{"cases":[],', b',"works":[]}'
+"""With which the JSON of a report without cases and works begins and ends: these are the first and last sorted keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ class CrawlCoverage:
     pictures: int  # pictures that were received and examined
     bytes_received: int  # bytes of all answers
     refused: tuple[RefusalCount, ...]  # what wasn't fetched or kept, by reason; what failed is among it
-    canaries: int = field(default=0, metadata=LATER)  # known copies that the owner had planted when it began
-    canaries_found: int = field(default=0, metadata=LATER)  # how many of them it found
-    ended: str = field(default="", metadata=LATER)  # why, such as ``budget-pages``; empty while it runs
-    further: tuple[str, ...] = field(default=(), metadata=LATER)  # where else it started
+    canaries: int = 0  # known copies that the owner had planted when it began
+    canaries_found: int = 0  # how many of them it found
+    ended: str = ""  # why, such as ``budget-pages``; empty while it runs
+    further: tuple[str, ...] = ()  # where else it started
 
     @property
     def failed_count(self) -> int:
@@ -92,7 +93,7 @@ class ReportScope:
     decisions: tuple[str, ...] = ("open", "confirmed", "licensed")  # cases with one of these are listed
     first: str = ""  # first day, ISO 8601, in the report's time zone; empty without a limit
     last: str = ""  # last day, likewise
-    every_work: bool = field(default=False, metadata=LATER)  # whether each work is named, with or without finds
+    every_work: bool = False  # whether each work is named, with or without finds
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ class ReportCase:
     seal: Digest | None  # digest of the newest bundle's manifest, or ``None`` while nothing is sealed
     seal_sequence: int | None  # number of the seal's entry in the log, or ``None``
     witnesses: tuple[WitnessFacts, ...]  # outside witnesses and their states when the report was made
-    earlier: bool = field(default=False, metadata=LATER)  # whether the seal is of another decision than the facts
-    standings: tuple[PlaceStanding, ...] = field(default=(), metadata=LATER)  # how its places stood when visited last
+    earlier: bool = False  # whether the seal is of another decision than the facts
+    standings: tuple[PlaceStanding, ...] = ()  # how its places stood when visited last
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ class Volume:
     of: int
     first: int  # place of its first case among all cases of the report, from 1
     cases: int  # cases of the whole report
-    works: int = field(default=0, metadata=LATER)  # that the whole report names; 0 where it names only those of cases
+    works: int = 0  # that the whole report names; 0 where it names only those of cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +198,10 @@ class ReportFacts(Canonical):
     cases: tuple[ReportCase, ...]  # the cases, in the order in which they are shown; in a volume, its own
     not_checked: tuple[str, ...] = ()  # sentences on what wasn't checked
     format: str = REPORT_FORMAT
-    volume: Volume | None = field(default=None, metadata=LATER)  # which part this is, or ``None`` for the whole
-    scope: ReportScope | None = field(default=None, metadata=LATER)
-    looked: LookedFacts | None = field(default=None, metadata=LATER)  # of a report that names every work
-    works: tuple[WorkAccount, ...] = field(default=(), metadata=LATER)  # each of them; in a volume, its own
+    volume: Volume | None = None  # which part this is, or ``None`` for the whole
+    scope: ReportScope | None = None
+    looked: LookedFacts | None = None  # of a report that names every work
+    works: tuple[WorkAccount, ...] = ()  # each of them; in a volume, its own
 
     @property
     def at_length(self) -> bool:
@@ -216,12 +217,10 @@ def json_parts(facts: Iterable[ReportCase] | Iterable[WorkAccount]) -> bytes:
 def write_report_json(out: BinaryIO, report: ReportFacts, cases: Iterable[bytes], works: Iterable[bytes] = ()) -> None:
     """Write what ``to_json`` of the whole report gives, of which the parts are what :func:`json_parts` gave."""
     rest = canonical(to_plain(replace(report, cases=(), works=())))
-    assert rest.startswith(_NO_CASES)  # the first of the sorted keys; works is the last, and left out without any
+    assert rest.startswith(_NO_CASES)
+    assert rest.endswith(_NO_WORKS)
     out.write(_NO_CASES[:-2])
     out.writelines(b"," * (number > 0) + part for number, part in enumerate(cases))
-    out.write(b"]," + rest[len(_NO_CASES) : -1])
-    begun = False
-    for part in works:
-        out.write((b"," if begun else b',"works":[') + part)
-        begun = True
-    out.write(b"]}" if begun else b"}")
+    out.write(b"]," + rest[len(_NO_CASES) : -2])
+    out.writelines(b"," * (number > 0) + part for number, part in enumerate(works))
+    out.write(b"]}")

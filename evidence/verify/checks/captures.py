@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from evidence.bundle.sealing import sighting_folder
-from evidence.capture.boxes import Place, draw_lines
+from evidence.capture.boxes import AROUND, Place, draw_lines
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
-from evidence.facts.network import NetworkCertificate, NetworkExchange, NetworkRecord, Rendered
+from evidence.facts.network import GONE, OK, NetworkCertificate, NetworkExchange, NetworkRecord, Rendered
 from evidence.formats.codec import FormatError, from_plain, parse_json
 from evidence.formats.records import inline_bodies, plain_url
 from evidence.formats.wacz import WARC, WaczPage, write_wacz
@@ -28,7 +28,7 @@ from evidence.verdict.result import Check, State, checked, expect, failed, not_c
 from evidence.verify.checks.anonymous import Doubt, answer_remarks, page_doubts, place_remarks, request_remarks
 from evidence.verify.checks.embedding import LEAST_SIDE, NOT_NAMED, asks_for_password, refreshes, use_of
 from evidence.verify.checks.exchanges import APART, Answer, Ends, Recording, ends_of, hold, hold_archive, read_recording
-from evidence.verify.checks.inspection import EARLIER, Inspection, words_of
+from evidence.verify.checks.inspection import Inspection, words_of
 from evidence.verify.checks.surroundings import expect_surroundings, expect_undisturbed
 from exhibit.digests import Digest
 from exhibit.entries import canonical
@@ -40,7 +40,6 @@ Pixels = NDArray[np.uint8]
 MAX_CAPTURES = 400  # so many captures are looked at; a bundle could list so many that a verifier would never end
 MAX_COMPARED = 60  # of so many the screenshot with lines is held against the other one
 MAX_WARC = 256 << 20
-OK, GONE = 200, frozenset({404, 410})
 LONG = timedelta(minutes=10)
 """A visit that took longer is said to have: its time limits are far below that."""
 SHOWN = "captured"
@@ -69,7 +68,6 @@ CAME_TO = {
 MOST = 0.5  # share of the pixels of lines that are as drawn here
 LINES = 10  # pixels beside an image's edge on which lines around it may lie
 FLAT = 6  # levels by which the pixels of one colour differ at most
-AROUND = 400  # pixels above the image where a screenshot begins that shows it alone
 MAX_HEAD = 64 << 10  # bytes in which the head of a page in MHTML ends
 _REFRESH = re.compile(r"""^[\s0-9.]*+[;,\s]\s*+(?:url\s*+=\s*+)?["']?([^\s"'][^"']*)""", re.IGNORECASE)
 _MADE = re.compile(rb"/CreationDate \(D:(\d{14})\+00'00'\)")
@@ -133,7 +131,7 @@ def check_captures(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
         for remark in check.remarks:
             remarks.setdefault(remark, []).append(numbers)
         yield check
-    if facts.made_with is not None and facts.sightings:
+    if facts.sightings:
         check = _check_all([f"{sighting.number:02d}" for sighting in facts.sightings], agreed, shown)
         yield replace(check, remarks=tuple(_summed(remarks)))
 
@@ -181,8 +179,6 @@ def _each(inspection: Inspection, facts: CaseFacts) -> Iterator[Check]:
             yield not_checked(name, "Nothing was kept of this visit.")
         elif not stated.files:
             yield failed(name, "The facts state an image of a visit of which nothing was kept.")
-        elif facts.made_with is None:
-            yield not_checked(name, EARLIER)
         elif not named.isdisjoint(stated.files):
             yield failed(name, "It names a file of another visit.")
         elif not visits.isdisjoint(recorded):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from evidence.bundle.manifest import FACTS_PATH, ManifestFile
 from evidence.bundle.sealing import check_left_out, derived_files, media_type_of, named_files
-from evidence.facts.case import CaseFacts, MatchFacts, PictureFacts, SightingFacts
+from evidence.facts.case import REGISTERED_FIELDS, CaseFacts, MatchFacts, PictureFacts, SightingFacts
 from evidence.formats.codec import FormatError, parse_canonical, to_plain
 from evidence.formats.container import read_all
 from evidence.log import merkle
@@ -37,6 +37,7 @@ from evidence.verify.checks.probability import check_probability, read_calibrati
 from evidence.verify.checks.proofs import OwnCheckpoint, expect_logged, expect_vouched, own_checkpoint
 from evidence.verify.checks.remade import Makers, check_remade, is_sheet
 from exhibit.comparison.derived import survival
+from exhibit.comparison.odds import MAX_COPIES
 from exhibit.comparison.pieces import hang_together
 from exhibit.comparison.similarity import (
     LONG_SIDE,
@@ -100,10 +101,8 @@ LITTLE_OF_FOUND = 0.02
 LEAST_IN_PIECES = 0.7
 """Similarity of a copy that lies in pieces: of real ones hardly any agrees in less than .66, and strangers that are cut
 into small pieces agree in .58 at most where these hang together."""
-BEFORE_RELEASE = re.compile("match-[0-8]")
-"""Versions of the comparison that were never released. They measured otherwise, and nothing here knows how."""
 OURS = "match-"
-"""What the name of each of our versions begins with."""
+"""What the name of each version of the comparison of pixels begins with; matches by fingerprints alone have no odds."""
 WITHOUT_ODDS = {Decision.REVIEW: "low-information", Decision.RESEMBLES: "derived"}
 """For which reasons no odds of pairs with other bytes are stated."""
 HOLDING = frozenset(
@@ -113,8 +112,8 @@ HOLDING = frozenset(
     }
 )  # fmt: skip
 """Reasons for which nothing is certain."""
-MAX_COPIES, LEAST_FURTHER = 8, 0.25
-"""So many copies of one picture are looked for in another, and what each of them agrees in at least."""
+LEAST_FURTHER = 0.25
+"""What each further copy of one picture in another agrees in at least."""
 AREA_TOLERANCE = 0.01  # largest difference between a sealed and a recomputed share of an area
 LEAST_TOGETHER = 0.65
 """Share of adjoining pieces that have to lie side by side in the found picture, too: those of a copy that was taken
@@ -136,10 +135,6 @@ STATED = (
     "words around pictures, parties, licences, decisions and the list of witnesses",
 )
 
-_DECLARED = ("title", "author", "first_publication", "registered_at", "registrations", "rights_statement")
-_DECLARED_LATER = ("created", "credit", "holder")
-"""What an entry names only where something is said; facts beside an entry without an owner may leave it out."""
-
 
 def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
     """The facts, and ``facts``: whether they fit manifest and files."""
@@ -147,17 +142,9 @@ def read_facts(inspection: Inspection) -> tuple[CaseFacts | None, Check]:
         data = inspection.read(FACTS_PATH)
         parse_canonical(data, what=FACTS_PATH)
         facts = CaseFacts.from_json(data, what=FACTS_PATH)
-        _expect_released(facts)
     except FormatError as error:
         return None, failed("facts", error.message)
     return facts, checked("facts", _fitting, inspection, facts)
-
-
-def _expect_released(facts: CaseFacts) -> None:
-    """Raise ``FormatError`` for facts that a comparison before the first release measured."""
-    versions = (facts.software.pipeline, *(match.verification.pipeline for match in facts.matches))
-    old = next(filter(BEFORE_RELEASE.fullmatch, versions), None)
-    expect(old is None, f"The facts are of {old}, a comparison from before the first release, which isn't read.")
 
 
 def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) -> Iterator[Check]:
@@ -189,8 +176,7 @@ def check_case(inspection: Inspection, facts: CaseFacts, makers: Makers | None) 
     for place, match in enumerate(facts.matches):
         pictures = (seen[match.picture], registered[match.work_picture])
         computed = decoded if place < MAX_COMPUTED else None
-        name, is_told = f"match:{match.number:02d}", facts.made_with is not None
-        yield checked(name, _match, inspection, match, pictures, computed, is_told=is_told)
+        yield checked(f"match:{match.number:02d}", _match, inspection, match, pictures, computed)
         if match.verification.probability is not None:
             yield check_probability(match, calibrations)
         if (match.verification.related, match.verification.exposure) != (None, None):
@@ -239,8 +225,7 @@ def _fitting(inspection: Inspection, facts: CaseFacts) -> str:
     for path, data in derived_files(facts).items():
         expect(stated[path].sha256 == Digest.of(data), f"{path} says something else than the facts.")
     _expect_whole(facts)
-    if facts.made_with is not None:  # earlier versions stated each crawl's sighting of a place
-        _expect_once(facts, stated)
+    _expect_once(facts, stated)
     _expect_told_once(facts)
     left = f" but {len(facts.left_out)} of which they say why not" if facts.left_out else ""
     return (
@@ -339,7 +324,7 @@ def _registration(
     same = simple == canonical(proof.opening)  # what verify.py, and anybody with a plain program, hashes
     expect(same, "The log's entry has names or numbers that programs write in different ways.")
     _expect_alike(facts, proof)
-    is_first = proof == facts.work.registration and "registered_at" in proof.opening
+    is_first = proof == facts.work.registration
     apart = abs(proof.time - facts.work.registered_at) > SLACK
     expect(
         not (is_first and apart) or "edited" in proof.opening,
@@ -347,8 +332,6 @@ def _registration(
         f"{second(facts.work.registered_at)}.",
     )
     vouching = expect_vouched(inspection, own, proof)
-    if "owner_name" not in proof.opening:
-        return not_checked(name, f"Entry {proof.sequence} of the log doesn't state whose registration it is.")
     words = f"Entry {proof.sequence} of the log, dated {proof.time:%Y-%m-%d}, commits to owner, work and picture."
     seen = _first_seen(facts, proof.opening.get("picture"))
     late = f" A copy had been seen before, at {second(seen)}." if seen and seen < proof.time else ""
@@ -360,20 +343,14 @@ def _expect_alike(facts: CaseFacts, proof: LogProof) -> None:
     opening: dict[str, Any] = proof.opening
     known = opening.get("picture") in [picture.digest.hex for picture in facts.work.pictures]
     expect(known, "The log's entry is about another picture than those of the work.")
-    names_owner = "owner_name" in opening
-    same = opening.get("owner_name", facts.owner.name) == facts.owner.name
+    same = opening.get("owner_name") == facts.owner.name
     expect(same, "The log's entry states another owner than the facts.")
     stated: dict[str, object] = to_plain(facts.work)
-    is_first = proof == facts.work.registration  # that of a picture that was added declares nothing
-    whole = is_first and names_owner
-    told = {name: opening.get(name) for name in _DECLARED if whole or name in opening}
-    if not is_first:  # of a picture that was added it says what it names, and that alone
-        told |= {name: opening[name] for name in _DECLARED_LATER if name in opening}
-    told |= {name: opening.get(name, "") for name in _DECLARED_LATER if whole or (is_first and name in stated)}
-    if names_owner or "work" in opening:
-        number = opening.get("work")
-        told["number"] = str(number) if type(number) is int else number
-    wrong = min((name for name, value in told.items() if stated.get(name, "") != value), default="")
+    is_first = proof == facts.work.registration  # the entry of a picture that was added need not declare anything
+    number = opening.get("work")
+    told = {name: opening.get(name) for name in REGISTERED_FIELDS if is_first or name in opening}
+    told["number"] = str(number) if type(number) is int else number
+    wrong = min((name for name, value in told.items() if stated[name] != value), default="")
     expect(not wrong, f"The log's entry states another {wrong} than the facts.")
 
 
@@ -449,25 +426,17 @@ def _expect_possible(record: SightingRecord, logged: datetime) -> None:
         expect(begins <= logged.date() + timedelta(days=1), "The crawl's record states a period that can't have been.")
 
 
-def _match(
-    inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None, *, is_told: bool
-) -> Check:
+def _match(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
     """What both pictures give, and whether a comparison can have ended as it was sealed."""
-    check = _compared(inspection, match, pictures, pixels_of, is_told=is_told)
+    check = _compared(inspection, match, pictures, pixels_of)
     _expect_decided(match)
     return check
 
 
-def _compared(
-    inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None, *, is_told: bool
-) -> Check:
-    """What the found and the registered picture give; nothing is computed without a way to decode them.
-
-    ``is_told`` says whether the facts are of a version that states how a picture was turned.
-    """
+def _compared(inspection: Inspection, match: MatchFacts, pictures: Pictures, pixels_of: Decoder | None) -> Check:
+    """What the found and the registered picture give; nothing is computed without a way to decode them."""
     name = f"match:{match.number:02d}"
-    if is_told:
-        _expect_turned(match, pictures[0])
+    _expect_turned(match, pictures[0])
     if match.work_picture == match.picture:
         remark = f"{pictures[1].file} is, byte for byte, the file that was found"
         return replace(passed(name, _same_bytes(match, pictures)), similarity=1.0, remarks=(remark,))

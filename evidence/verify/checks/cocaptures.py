@@ -13,8 +13,6 @@ from typing import NoReturn
 from evidence.facts.case import CaptureFacts, CaseFacts, SightingFacts
 from evidence.facts.cocapture import (
     CLOCKS,
-    COCAPTURE_FORMAT,
-    WEB_ARCHIVE_FORMAT,
     WITHIN,
     WORDS,
     Cocapture,
@@ -95,7 +93,6 @@ def expect_statement(sealed: SealedStatement, vkey: str, asked: Asked) -> None:
         verify_note(sealed.checkpoint, vkey)
     except UnknownWitnessError as error:
         raise FormatError("Another key than the partner's has signed the head over its statement.") from error
-    expect(said.format == COCAPTURE_FORMAT, f"The statement isn't in the format {COCAPTURE_FORMAT}.")
     expect(said.asked_by in asked.names, "The statement answers another log.")
     expect(said.challenge == asked.challenge, "The statement answers another challenge: it is of another capture.")
     picture = "" if said.picture is None else said.picture.url
@@ -270,7 +267,6 @@ def _own_operator(inspection: Inspection) -> str:
 
 def expect_web_archive(told: WebArchive) -> re.Match[str] | None:
     """Archive, time and page of a saved page, or ``None`` without one; raises ``FormatError`` for another archive's."""
-    expect(told.format == WEB_ARCHIVE_FORMAT, f"It isn't in the format {WEB_ARCHIVE_FORMAT}.")
     found = _SAVED.fullmatch(told.address)
     whole = not told.address if told.missing else found and found[1] == told.archive
     expect(whole, "It names no page of this archive, nor why there is none.")
@@ -318,9 +314,7 @@ def _visits(inspection: Inspection, facts: CaseFacts, role: str = "cocapture") -
 
 def _read(inspection: Inspection, path: str) -> Cocapture:
     plain = parse_canonical(inspection.sealed_bytes(path, MAX_JSON_BYTES), what=path)
-    record = from_plain(Cocapture, plain, where=path)
-    expect(record.format == COCAPTURE_FORMAT, f"{path} isn't in the format {COCAPTURE_FORMAT}.")
-    return record
+    return from_plain(Cocapture, plain, where=path)
 
 
 def _capture(inspection: Inspection, visit: _Visit) -> tuple[NetworkRecord, bytes | None]:

@@ -25,7 +25,7 @@ BAG = ("bagit.txt", "bag-info.txt", "manifest-sha256.txt", "manifest-sha512.txt"
 ALWAYS = (bag.SIGNATURE_PATH, bag.KEY_PATH, bag.KEY_PEM_PATH)
 OF_THE_LOG = (bag.ENTRY_PATH, bag.INCLUSION_PATH, bag.CHECKPOINT_PATH, bag.CONSISTENCY_PATH)
 READ = (*ALWAYS, *OF_THE_LOG, bag.ANCHORS_PATH, bag.WITHHELD_PATH)
-LIMITS = Limits(max_bytes=64 << 20, max_pixels=60_000_000)
+LIMITS = Limits(max_bytes=64 << 20)
 JPEG = {"MPO": "JPEG"}  # a JPEG of several pictures is one for readers of the first
 SMALL = 64
 """Pixels of a side below which a picture and its reduced one aren't compared: each pixel weighs too much there."""

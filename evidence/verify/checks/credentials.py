@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from evidence.facts.case import CaseFacts, MakingFacts, SightingFacts
+from evidence.facts.case import CaseFacts, SightingFacts
 from evidence.facts.provenance import authors_of, read_manifest, read_provenance
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, checked, expect, not_checked, passed
@@ -35,21 +35,11 @@ def check_credentials(inspection: Inspection, facts: CaseFacts) -> Iterator[Chec
 
 def _read(inspection: Inspection, name: str, sighting: SightingFacts) -> Check:
     data = inspection.sealed_bytes(sighting.picture.file, LIMITS.max_bytes)
-    left_out = _compare_making(data, sighting.making) if sighting.making is not None else []
-    check = _read_manifest(inspection, name, sighting, data)
-    if left_out:
-        words = f"The picture's bytes state a making of it that the facts leave out: {', '.join(left_out)}."
-        return _otherwise(name, words + " The block is one that earlier versions did not read.")
-    return check
-
-
-def _compare_making(data: bytes, making: MakingFacts) -> list[str]:
-    """Compare the stated making with the picture's bytes, and return what only today's reader finds there."""
-    told = read_metadata(data, LIMITS)
-    differing = [of for of in MAKING if getattr(told, of) != getattr(making, of)]
-    left_out = [of for of in differing if of in told.newly_read and not getattr(making, of)]
-    expect(left_out == differing, "The picture's bytes state another making of it than the facts, or none.")
-    return [f"{of.replace('_', ' ')} {getattr(told, of)!r}" for of in left_out]
+    if sighting.making is not None:
+        told = read_metadata(data, LIMITS)
+        same = all(getattr(told, of) == getattr(sighting.making, of) for of in MAKING)
+        expect(same, "The picture's bytes state another making of it than the facts, or none.")
+    return _read_manifest(inspection, name, sighting, data)
 
 
 def _read_manifest(inspection: Inspection, name: str, sighting: SightingFacts, data: bytes) -> Check:

@@ -6,7 +6,7 @@ Whether the archive's clock and contents are right nobody checks: it is its word
 from collections.abc import Iterator
 
 from evidence.facts.case import CaseFacts, SightingFacts
-from evidence.facts.elsewhere import ANSWERS_FORMAT, ArchiveAnswers, captures_in, is_of, statements_in, title_of
+from evidence.facts.elsewhere import ArchiveAnswers, captures_in, is_of, statements_in, title_of
 from evidence.formats.codec import from_plain, parse_canonical
 from evidence.verdict.result import Check, checked, expect, failed
 from evidence.verify.checks.contents import LIMITS
@@ -40,7 +40,6 @@ def _agrees(inspection: Inspection, sighting: SightingFacts, path: str) -> str:
     told = from_plain(
         ArchiveAnswers, parse_canonical(inspection.sealed_bytes(path, MAX_ANSWERS), what=path), where=path
     )
-    expect(told.format == ANSWERS_FORMAT, f"{path} isn't in the format {ANSWERS_FORMAT}.")
     asked = {"page": sighting.page_url, "picture": sighting.image_url}
     own = all(url_key(asked.get(answer.of, "")) == url_key(answer.address) for answer in told.answers)
     expect(own, "The archive was asked about other addresses than those of the sighting.")

@@ -16,7 +16,6 @@ from exhibit.errors import NotFoundError
 
 T = TypeVar("T")
 STOOD_IN = " A reduced picture stood in for a withheld one; that it shows the same is the sealer's word."
-EARLIER = "Its facts don't state what it was made with: it is of a version that wasn't made to be held against this."
 
 
 @dataclass(frozen=True, slots=True)

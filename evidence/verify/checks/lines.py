@@ -114,7 +114,7 @@ def _more_lines(facts: CaseFacts, checks: Sequence[Check]) -> Iterator[Line]:
             yield Line(check.name, check.sentence, "what it shows is the owner's word")
     yield from _calibrations(facts, checks)
     yield from _witnesses(facts, checks)
-    if own := own_unchecked(facts.not_checked, facts.unweighed):
+    if own := own_unchecked(facts.not_checked):
         more = f" and {len(own) - MAX_OWN} more" if len(own) > MAX_OWN else ""
         value = ", ".join(map(quoted, own[:MAX_OWN])) + more
         yield Line("not checked", value, "in the words of the installation; examined by no check")

@@ -14,6 +14,18 @@ from evidence.facts.shipped import WEIGHINGS, ships
 from evidence.formats.codec import Canonical, FormatError, from_plain, parse_canonical
 from evidence.verdict.result import Check, State, checked, expect, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
+from exhibit.comparison.odds import (
+    ANOTHER_PICTURE,
+    ENOUGH_PATCHES,
+    EXCESS,
+    FAR_DRIFT,
+    FAR_EXCESS,
+    FAR_ROUGHNESS,
+    HALF_ANOTHER,
+    NEAR_HASH,
+    NOT_COMPARED,
+    PIECES_EXCESS,
+)
 from exhibit.digests import Digest
 from exhibit.types import Count, Decision, Verification
 
@@ -21,19 +33,13 @@ WEIGHING_FORMAT = "exhibit-weighing/1"
 TOLERANCE = 0.001
 """Most by which sealed and recomputed odds differ: they are sealed with four decimals."""
 IN_PLACE_TOLERANCE = 0.0001  # the share in place is stated with four decimals beside the figures
-NOT_COMPARED = 256  # bits that stand for the hash of a work of which parts don't count
 MAX_WEIGHINGS = 16  # so many are read; a bundle of the product names one for each version of the comparison
-FAR_DRIFT, FAR_EXCESS, FAR_ROUGHNESS = 5.0, 9.0, 10.0  # what counts where they weren't measured
-NEAR_HASH = 110  # bits
 DENSE_TOLERANCE = 0.05
 """By how much the similarity among the figures may be above the stated one, which is of the whole work."""
 SHARES = (
     "dense", "in_place", "cover", "pieces_in_place", "pieces_dense", "another", "pieces_another", "alike",
 )  # fmt: skip
 LENGTHS = ("drift", "excess", "roughness", "pieces_excess", "patches", "inliers", "matches", "agreeing", "hamming")
-EXCESS, PIECES_EXCESS = (2.0, 5.0), (1.25, 2.25)  # full up to the one, nothing from the other on
-ENOUGH_PATCHES = 40
-ANOTHER_PICTURE, HALF_ANOTHER = 0.15, 0.5
 MINOR = frozenset({"pieces", "plain"})
 """Reasons that say how a picture lies on the work, and hold no decision back."""
 
@@ -159,7 +165,6 @@ def _read(inspection: Inspection, stated: WeighingFacts) -> WeighingFile | Check
     try:
         plain = parse_canonical(inspection.read(stated.file), what=stated.file)
         weighing = from_plain(WeighingFile, plain, where=stated.file)
-        expect(weighing.format == WEIGHING_FORMAT, f"{stated.file} isn't in the format {WEIGHING_FORMAT}.")
         same = weighing_facts(weighing, stated.file) == stated
         expect(same, f"{stated.file} isn't the weighing that the facts state.")
     except FormatError as error:

@@ -1,21 +1,18 @@
 """The check of order: no time of a bundle contradicts another, and it says on whose word each rests."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from evidence.facts.case import CaseFacts
 from evidence.log.notes import parse_note
 from evidence.log.proofs import LogProof
-from evidence.verdict.result import Check, Time, failed, not_checked, passed
+from evidence.verdict.result import Check, Time, failed, passed
 from evidence.verify.checks.inspection import Inspection, log_proofs
 from exhibit.errors import IntegrityError
 
 SLACK = timedelta(hours=1)
 """By so much clocks may differ: nobody's evidence rests on an hour, and a wrong summer time is no forgery."""
 GATHERING = timedelta(minutes=5)  # so long facts may be written; what they state has been by then
-STATED_SINCE = datetime(2026, 11, 22, tzinfo=UTC)
-"""Facts that were sealed since then state what drawings and documents were made with."""
-OLDER = "It is of an earlier version: captures, drawings and the sheet weren't made to be held against the rest."
 LOG, CLOCK, DECLARED = "log", "operator's clock", "declaration"
 Witness = tuple[str, Check]  # what a witness was given, in words, and the check of its receipt
 
@@ -45,20 +42,6 @@ def check_order(
     declared = (Time(name, text, DECLARED) for name, text in stated.items() if text)
     times = (*given, *inside, sealed, *entry, *declared)
     return passed("order", f"No time contradicts another by more than an hour: {told}."), times
-
-
-def check_version(inspection: Inspection, facts: CaseFacts | None, witnessed: Sequence[Check]) -> Iterator[Check]:
-    """``version``, where the facts don't state what they were made with: whether the bundle is older than those."""
-    if facts is None or facts.made_with is not None:
-        return
-    lacks = f"The facts lack what those since {STATED_SINCE:%Y-%m-%d} state: what drawings and documents were made with"
-    time = next(check.time for check in witnessed if check.name == "time")
-    if inspection.manifest.sealed_at >= STATED_SINCE:
-        yield failed("version", f"{lacks}.")
-    elif time is None or time >= STATED_SINCE:
-        yield not_checked("version", f"{lacks}; and no pinned witness shows that it is older.")
-    else:
-        yield passed("version", OLDER)
 
 
 def _inside(facts: CaseFacts) -> Iterator[Time]:

@@ -1,17 +1,17 @@
 """The check of a probability: the sealed figures and the sealed calibration have to give it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from evidence.facts.case import BoundFacts, CalibrationFacts, CaseFacts, MatchFacts
 from evidence.facts.shipped import CALIBRATIONS, ships
 from evidence.formats.codec import FormatError
 from evidence.verdict.result import Check, failed, not_checked, passed
 from evidence.verify.checks.inspection import Inspection
-from exhibit.comparison.calibration import CALIBRATION_FORMAT, FIRST_NETWORK, Calibration
+from exhibit.comparison.calibration import CALIBRATION_FORMAT, Calibration
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError
-from exhibit.types import LATER, Count
+from exhibit.types import Count
 
 TOLERANCE = 0.0002
 """Most by which sealed and recomputed probability differ: the last of four decimals may be rounded otherwise."""
@@ -33,6 +33,7 @@ class CalibrationFile:
     name: str  # what it is called
     made: str  # the day on which it was made
     pipeline: str  # the version of the comparison whose figures it is for
+    network: str  # name and version of the network that searched
     data: str  # what it was measured on
     photographs: Count  # photographs that show no registered picture and were searched for
     prior: float  # the share of copies that is supposed
@@ -42,7 +43,6 @@ class CalibrationFile:
     knots: tuple[tuple[float, float], ...]  # score and probability, rising
     bounds: CalibrationBounds  # how often each decision failed
     format: str = CALIBRATION_FORMAT  # the name of this format
-    network: str = field(default=FIRST_NETWORK, metadata=LATER)  # the network that searched; without it `descriptor@1`
 
 
 Calibrations = Mapping[Digest | None, Calibration | Check]
@@ -90,8 +90,6 @@ def _read(inspection: Inspection, stated: CalibrationFacts) -> Calibration | Che
     except (FormatError, IntegrityError) as error:
         return failed("probability", f"{stated.file}: {error.message}")
     told = calibration_facts(calibration, stated.file)
-    if stated.prior is None and not stated.photographs:
-        told = replace(told, prior=None, photographs=0)
     if told != stated:
         return failed("probability", f"{stated.file} isn't the calibration that the facts state.")
     return calibration

@@ -32,8 +32,6 @@ MAX_RENEWALS = 16
 MAX_KEYS = 64
 _NAME = re.compile(r"([0-9a-f]{16})\.(?:pem|sig)")
 MAX_PEM = 4096
-HOLDERS = frozenset({"operator", "owner"})
-"""Who may control a sealing key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 from evidence.facts.case import LANGUAGES, CaseFacts, MadeWithFacts, MatchFacts
 from evidence.verdict.result import Check, failed, not_checked, passed
 from evidence.verify.checks.contents import LIMITS
-from evidence.verify.checks.inspection import EARLIER, Inspection
+from evidence.verify.checks.inspection import Inspection
 from evidence.verify.checks.probability import Calibrations
 from exhibit import __version__
 from exhibit.comparison.calibration import Calibration
@@ -61,8 +61,8 @@ def is_sheet(path: str) -> bool:
 
 
 def _told(name: str, facts: CaseFacts, makers: Makers | None, look: Callable[[Makers, MadeWithFacts], Check]) -> Check:
-    if makers is None or facts.made_with is None:
-        return not_checked(name, BY_COMMAND if makers is None else EARLIER)
+    if makers is None:
+        return not_checked(name, BY_COMMAND)
     try:
         return look(makers, facts.made_with)
     except (ExhibitError, ArithmeticError, ValueError) as error:

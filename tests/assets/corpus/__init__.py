@@ -1,6 +1,6 @@
 """The corpus: good and forged bundles that every verifier has to answer alike, one line each in a table by subject.
 
-A case is made of the files of ``vectors/bundle-facts-2.zip``: either the bytes of a ZIP, or the files of a folder. It
+A case is made of the files of ``vectors/bundle.zip``: either the bytes of a ZIP, or the files of a folder. It
 names the checks that fail; a case that names none is good. ``python -m tests.assets.corpus FOLDER`` writes all of them
 with ``expected.json``, for verifiers in other languages.
 """
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.assets.broken_vectors import BASE, FOLDER
 from tests.assets.changes import Files
+from tests.assets.make_vectors import BASE, FOLDER
 from tests.assets.tampering import files_of, packed_bytes
 
 BUNDLE = FOLDER / f"{BASE}.zip"

@@ -115,6 +115,10 @@ def showing(make: Callable[[], bytes]) -> Callable[[Files], Files]:
         [sighting], [match] = facts["sightings"], facts["matches"]
         sighting["slice"] = None
         files.pop("data/sightings/01/slice.json")
+        for visit in sighting["captures"]:  # it was another picture that was visited
+            for file in visit["files"]:
+                files.pop(file)
+        sighting["captures"] = []
         files[FOUND] = data
         sighting["picture"].update(digest=Digest.of(data).hex, size=len(data), format=inspect(data).format)
         match["picture"] = Digest.of(data).hex

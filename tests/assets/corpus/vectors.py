@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.assets.broken_vectors import FOLDER, joined
 from tests.assets.changes import Files
 from tests.assets.corpus import BUNDLE, Case, failing
+from tests.assets.make_vectors import FOLDER, joined
 
 BROKEN: list[dict[str, Any]] = json.loads((FOLDER / "broken.json").read_text("utf-8"))
 

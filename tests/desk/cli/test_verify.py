@@ -12,8 +12,8 @@ import pytest
 from evidence.anchors import KINDS
 from evidence.verdict.trust import load_trust
 from registry.models import Bundle
-from tests.assets.broken_vectors import BASE, FOLDER
 from tests.assets.command_line import CommandLine, Terminal
+from tests.assets.make_vectors import BASE, FOLDER
 from tests.assets.sealed_blocks import ledger
 from workers.tasks.sync_runner import SyncRunner
 

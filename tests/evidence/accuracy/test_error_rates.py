@@ -60,7 +60,7 @@ def test_an_erased_decision_never_makes_the_rate_look_better() -> None:
             assert high >= known[1]
 
 
-def test_a_decision_of_the_first_version_is_unknown() -> None:
+def test_a_decision_without_a_version_is_unknown() -> None:
     old = {"by": "Ann", "case": 3, "decision": "cleared"}
     assert count([old, decision(1), old]).certain == Rate(1, 0, 2)
 

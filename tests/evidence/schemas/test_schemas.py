@@ -13,7 +13,7 @@ from tests.assets.bundles import make_scene
 from tests.assets.tampering import files_of
 from tools.reference import bundle_fields
 
-VECTOR = ASSETS / "vectors" / "bundle-facts-2.zip"
+VECTOR = ASSETS / "vectors" / "bundle.zip"
 FILES = {
     "manifest": "data/manifest.json",
     "facts": "data/facts.json",

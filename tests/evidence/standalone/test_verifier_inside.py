@@ -13,6 +13,7 @@ from tests.assets.bundles import Scene
 from tests.assets.changes import Change, Files, edited, flipped, with_file, without
 from tests.assets.tampering import files_of, packed, rebagged, zipped
 from tests.assets.verifier_inside import told
+from tools.standalone import FILE, generated
 
 VERIFIER = Path(evidence.standalone.__file__).parent / "verify.py"
 ANCHORS = "proofs/anchors/index.json"
@@ -56,7 +57,7 @@ def test_what_holds_bundles_is_no_failure_and_names_them(whole: Files, tmp_path:
     for path in (court, tmp_path):
         code, text = started(path)
         assert (code, "FAILED" in text) == (2, False)
-        assert "give them one by one" in text
+        assert "one by one" in text
         assert f"    {one.name}" in text
     court.write_bytes(zipped(whole, folder="case 1/") + b"")
     assert started(court)[0] == 0
@@ -135,3 +136,8 @@ def test_damaged_and_oversized_zips_are_refused_in_words(whole: Files, tmp_path:
     for name in ("damaged", "bomb"):
         code, text = told(tmp_path / f"{name}.zip")
         assert (code, text.startswith("FAILED")) == (1, True), name
+
+
+def test_its_numbers_and_names_are_those_of_the_format() -> None:
+    text = FILE.read_text("utf-8")
+    assert generated(text) == text, "run python -m tools.standalone"

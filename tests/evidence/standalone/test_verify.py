@@ -38,7 +38,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.long
 def test_a_bundle_is_complete_without_everything_that_the_verifier_does_not_need() -> None:
-    name = "bundle-owner"
+    name = "bundle"
     done = run("verify", str(VECTORS / f"{name}.zip"), "--trust", str(VECTORS / f"{name}.trust.json"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Complete" in done.stdout

@@ -28,7 +28,7 @@ from tests.assets.whole_case import whole_case
 pytestmark = pytest.mark.timeout(300)
 SCALARS = (str, int, float, bool, bytes, Digest)
 OTHERS = {
-    "format": "exhibit-facts/1",
+    "format": "exhibit-facts/2",
     "language": "zh-Hans",
     "sightings[].visibility": "private",
     "sightings[].elsewhere[].kind": "search-saw",

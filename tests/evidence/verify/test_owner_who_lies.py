@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evidence.facts.backing import WORDS, Standing
 from evidence.facts.provenance import read_provenance
 from evidence.formats.codec import from_plain, to_plain
 from evidence.log.proofs import SightingRecord, SliceTree, record_leaf
 from evidence.verdict.result import Verdict
+from evidence.verify.checks.captures import FOUND
 from evidence.verify.verifier import Verifier
 from exhibit.clock import parse_rfc3339
 from exhibit.comparison.calibration import Calibration, calibrated
@@ -152,7 +154,7 @@ def stated_of_itself(**told: object) -> Lie:
         path = "data/sightings/01/c2pa.json"
         manifest = {"standing": "valid", "signer": "National Gallery", "signed_at": "2015-01-01", "generator": "Camera"}
         files[path] = b"{}"
-        made = {**manifest, "title": "Mine", "problems": [], "file": path}
+        made = {**manifest, "title": "Mine", "problems": [], "file": path, "actions": []}
         facts["sightings"][0].update(told or {"provenance": made})
         if told:
             del files[path]
@@ -205,7 +207,7 @@ LIES: dict[str, tuple[Invention | Lie, Expected]] = {
     "unrelated ones by no version": (shows(STRANGER, pipeline="better-1"), {"match:01": "failed"}),
     "unrelated ones laid on a corner": (shows(STRANGER, FAR, decision="review"), {"match:01": "not checked"}),
     "unrelated ones laid on a corner, certain": (
-        shows(STRANGER, FAR, pipeline="match-9"), {"match:01": "failed"}
+        shows(STRANGER, FAR, pipeline="match-1"), {"match:01": "failed"}
     ),
     "an open case": (decided("open", at=None), {"confirmed": "not checked"}),
     "an open case that was decided": (decided("open"), {"confirmed": "failed"}),
@@ -319,7 +321,7 @@ def test_the_truth_is_complete_and_begins_with_what_was_decided(own: Scene, tmp_
     assert verdict.outcome is ExitCode.DONE
     told = {line.of: (line.value, line.by) for line in verdict.lines}
     assert told["decision"][0].startswith("confirmed by 'Ann'")
-    assert told["party"] == ("copies.example", "recorded by the installation; not contradicted by party")
+    assert told["party"] == ("copies.example", f"{WORDS[Standing.RECORDED]}; not contradicted by party")
     assert told["host"][0] == "copies.example"
     assert told["similarity"] == ("1.000, computed here", "checked by match")
-    assert told["capture"][0] == "found the picture again; no browser looked at the page (01-1)"
+    assert told["capture"][0].startswith(f"{FOUND}; ")

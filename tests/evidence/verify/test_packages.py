@@ -146,10 +146,10 @@ def test_the_gravest_outcome_of_its_bundles_is_that_of_a_package(
         (f"{path}/third.zip", str(path), "failed"),
     ]
     assert main(["verify", str(path)]) == 1
-    assert "In all 3: 2 incomplete, 1 failed." in capsys.readouterr().out
+    assert "2 incomplete, 1 failed" in capsys.readouterr().out
     (tmp_path / "CONTENTS.txt").write_bytes(b"A list")
     assert main(["verify", str(bundle), str(tmp_path / "CONTENTS.txt"), "--trust", str(listed)]) == 2
-    assert "In all 2: 1 complete, 1 no bundle." in capsys.readouterr().out
+    assert "1 complete, 1 no bundle" in capsys.readouterr().out
 
 
 def test_a_bundle_in_a_package_that_is_damaged_fails_alone(scene: Scene, bundle: Path, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_bombs_are_refused_before_they_fill_anything(tmp_path: Path, monkeypatch
         layer = zip_with(*((zipfile.ZipInfo(f"{number}.zip"), layer) for number in range(8)))
     path = tmp_path / "bomb.zip"
     path.write_bytes(layer)
-    with pytest.raises(NoBundleError, match="far more than a package"):
+    with pytest.raises(NoBundleError, match="more than a package"):
         places_of(path)
     deep = packed_bytes({"some.txt": b"x"})
     for _ in range(6):
@@ -225,7 +225,7 @@ KINDS = {
     "picture.jpg": (b"\xff\xd8\xff\xe0", "is a picture", "exhibit identify"),
     "trust.json": (b'{"format": "exhibit-trust/1"}', "list of whom to trust", "--trust"),
     "manifest.json": (b'{"format": "exhibit-bundle/1"}', "manifest of a bundle", "bagit.txt"),
-    "facts.json": (b'{"format": "exhibit-facts/2"}', "facts of a bundle", "bagit.txt"),
+    "facts.json": (b'{"format": "exhibit-facts/1"}', "facts of a bundle", "bagit.txt"),
     "report.json": (b'{"cases": []}', "is JSON", "bundle's ZIP"),
     "CONTENTS.txt": (b"Bundles for the court", "is a text", "list of contents"),
     "verify.html": (b"<!DOCTYPE html>", "is a web page", "opened in a browser"),

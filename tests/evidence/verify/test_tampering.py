@@ -110,7 +110,7 @@ def test_a_bundle_forged_as_a_whole_meets_unknown_witnesses_only(scene: Scene, t
     assert unknown >= {"key", "checkpoint", "time", "anchor:checkpoint-test-chain.ots", *dated}
     assert len(unknown) == 10
     [registration] = [check for check in verdict.checks if check.name == "registration"]
-    assert "no pinned log signed its checkpoint, nor the bundle's own, which continues it" in registration.sentence
+    assert "no pinned log" in registration.sentence
 
 
 @pytest.mark.long

@@ -184,7 +184,7 @@ def test_the_page_of_an_opened_work_stands_on_it_where_the_installation_has_an_a
     opened.refresh_from_db()
     third = make_deposit(inline.services, opened, by="Ann")
     with zipfile.ZipFile(assembled(inline, third, tmp_path)) as archive:
-        assert b"public_page" not in archive.read(FACTS_PATH)
+        assert CaseFacts.from_json(archive.read(FACTS_PATH)).work.public_page == ""
 
 
 def test_its_seal_is_an_entry_of_the_log(inline: SyncRunner, work: Work) -> None:

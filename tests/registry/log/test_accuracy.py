@@ -22,7 +22,6 @@ from registry.bundles.facts import gather
 from registry.cases import decisions
 from registry.fingerprints.ports import get_descriptors
 from registry.log.accuracy import export_accuracy, present_accuracy, sign_counts
-from registry.log.log import submit
 from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
@@ -158,21 +157,6 @@ def test_an_erased_opening_is_unknown_to_both(inline: SyncRunner, cases: list[Ca
         export_accuracy(inline.services, out)
     verdict = check_accuracy(path, trust(inline))
     assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
-
-
-def test_a_decision_of_the_first_version_leaves_the_house_without_the_names_in_it(
-    inline: SyncRunner, cases: list[Case], tmp_path: Path
-) -> None:
-    old = {"by": "Ann", "case": 1, "decision": "cleared", "owner": "studio", "reason": "Carl wrote"}
-    submit(EntryType.DECISION, old, cases[0].owner)
-    decided(inline, cases)
-    path = tmp_path / "decisions.jsonl"
-    with path.open("wb") as out:
-        export_accuracy(inline.services, out)
-    assert not [name for name in (b"Ann", b"studio", b"Carl") if name in path.read_bytes()]
-    verdict = check_accuracy(path, trust(inline))
-    assert (verdict.outcome, verdict.accuracy) == (ExitCode.DONE, present_accuracy())
-    assert present_accuracy().certain == Rate(3, 1, 1)
 
 
 def test_the_switch_for_demonstrations_judges_nothing(inline: SyncRunner, cases: list[Case]) -> None:

@@ -14,6 +14,7 @@ from evidence.verdict.result import State
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
 from registry.configuration import load_config
+from registry.log.history import Compared, check_against
 from registry.log.replay import replay
 from registry.models import Bundle, Canary, Case, Licence, Membership, Notice, Watch, Work
 from registry.services.services import Services
@@ -21,6 +22,7 @@ from tests import CHECKOUT
 from tests.assets.command_line import CommandLine
 from tests.assets.processes import wait_until
 from tests.assets.stack import connected_to
+from tests.assets.upgrade_backup import bundle_of
 from workers.servers.embedded import EmbeddedServers
 from workers.servers.keeper import are_kept
 
@@ -51,10 +53,15 @@ def test_a_backup_of_this_version_or_a_release_is_restored_whole(
             assert model._default_manager.exists(), model.__name__
         out = BytesIO()
         assemble(services, Bundle.objects.get(), out)
-        (open_folder / "bundle.zip").write_bytes(out.getvalue())
-        wrong = [one for one in Verifier().verify(open_folder / "bundle.zip").checks if one.state is State.FAILED]
-        assert wrong == []
-        assert len(replay(services).problems) == 1  # the log's head has no file
+        assembled, handed_out = open_folder / "assembled.zip", open_folder / "handed-out.zip"
+        assembled.write_bytes(out.getvalue())
+        handed_out.write_bytes(lzma.decompress(bundle_of(kept).read_bytes()))
+        for bundle in (assembled, handed_out):
+            checks = {one.name: one.state for one in Verifier().verify(bundle).checks}
+            assert State.FAILED not in checks.values()
+            assert checks["tools"] is State.PASSED
+        assert {one.outcome for one in check_against(services, [handed_out])} == {Compared.CONTINUED}
+        assert ["file of the log's head is missing" in one for one in replay(services).problems] == [True]
         connections["default"].close()
 
 

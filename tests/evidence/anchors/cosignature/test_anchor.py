@@ -91,7 +91,7 @@ def test_a_witness_that_has_seen_more_or_another_history_is_told(
 ) -> None:
     digest = heads.grow(4)
     witness.heads[heads.log.origin] = (9, b"\x01" * 32)
-    with pytest.raises(IntegrityError, match="seen 9 entries of this log, which has 4"):
+    with pytest.raises(IntegrityError, match=r"\b9\b.*\b4\b"):
         anchor_of(witness, heads).submit(digest)
     witness.heads[heads.log.origin] = (3, b"\x01" * 32)
     with pytest.raises(IntegrityError, match=r"refused with status 422\.$"):
@@ -157,7 +157,7 @@ def test_it_is_checked_offline_by_the_pinned_key_alone(witness: LocalWitness, he
     pinned = TrustedWitness("Friend", witness.vkey, development=True, label="trial")
     found = verify(digest, proof, {}, [pinned], "checkpoint")
     assert (found.by, found.label, found.time.timestamp()) == ("Friend", "trial", witness.time)
-    assert found.sentence.startswith("Friend cosigned the checkpoint of 4 entries at 2025-10-09")
+    assert {"Friend", "4", "2025-10-09"} <= set(found.sentence.split())
     with pytest.raises(UnknownWitnessError):
         verify(digest, proof, {}, [], "checkpoint")
     with pytest.raises(IntegrityError, match="another head"):

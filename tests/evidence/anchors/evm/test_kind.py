@@ -18,11 +18,9 @@ CONFIG = EvmConfig(kind="evm", name="Chain", urls=("https://a.example",), chain_
 def test_wrong_settings_are_named_and_the_key_is_read_when_it_is_needed() -> None:
     assert not any(CONFIG.faults.values())
     wrong = replace(CONFIG, chain_id=0, key_file=Path("key"), gas_price=1, max_gas_price=2)
-    assert [said for said, is_so in wrong.faults.items() if is_so] == [
-        "chain_id is missing",
-        "one of key_file and key_variable has to name the account's key",
-        "gas_price and max_gas_price exclude each other",
-    ]
+    faults = [said for said, is_so in wrong.faults.items() if is_so]
+    named = ("chain_id", "key_variable", "max_gas_price")
+    assert [name in fault for name, fault in zip(named, faults, strict=True)] == [True, True, True]
     anchor = build(CONFIG, SESSION)
     assert anchor.name == "Chain"
     with pytest.raises(ConfigError, match="NO_SUCH_KEY"):
@@ -34,7 +32,7 @@ def test_a_log_counts_in_a_pinned_block_only(kept: Receipt) -> None:
     [ledger] = vouch((), [(DIGEST, kept)], "vouched for", "for trials")
     attested = verify(DIGEST, kept.proof, {}, (ledger,), "checkpoint")
     assert (attested.time, attested.label) == (kept.time, "for trials")
-    assert "holds a log of the checkpoint" in attested.sentence
+    assert "checkpoint" in attested.sentence
     for ledgers in ((), (replace(ledger, chain=5),), (replace(ledger, blocks=(Digest.of(b"x"),)),)):
         with pytest.raises(UnknownWitnessError, match="isn't pinned"):
             verify(DIGEST, kept.proof, {}, ledgers, "checkpoint")

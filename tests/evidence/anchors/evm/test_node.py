@@ -48,7 +48,7 @@ def test_a_header_is_written_as_its_chain_hashes_it(agreement: str) -> None:
     block = dict(zip(evm_node._HEADER.split(), ["0x" + field.hex() for field in fields], strict=True))
     block |= {"extraData": "0x" + told.hex(), "hash": "0x" + keccak(header).hex()}
     assert evm_node.encode_header(block) == header
-    with pytest.raises(IntegrityError, match="headers of its own form"):
+    with pytest.raises(IntegrityError, match="own form"):
         evm_node.encode_header({**block, "hash": "0x" + bytes(32).hex()})
 
 
@@ -60,7 +60,7 @@ def test_an_older_node_that_gives_receipts_one_by_one_is_enough(running: Ledger)
 def test_a_node_of_another_chain_is_refused(running: Ledger) -> None:
     anchor = running.anchor()
     anchor.chain = 1
-    with pytest.raises(ConfigError, match="of the chain 1337, not 1"):
+    with pytest.raises(ConfigError, match="1337, not 1"):
         anchor.submit(DIGEST)
 
 
@@ -94,7 +94,7 @@ def seal(block: dict[str, Any]) -> None:
 
 
 def test_a_receipt_keeps_the_seals_of_validators_where_the_hash_leaves_them_out(running: Ledger) -> None:
-    assert "sealed" not in json.loads(running.complete(DIGEST).proof)
+    assert json.loads(running.complete(DIGEST).proof)["sealed"] == ""
     other = Digest.of(b"another")
     receipt = running.anchor().submit(other)
     running.anchor().upgrade(other, receipt)

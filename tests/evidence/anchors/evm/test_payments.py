@@ -64,7 +64,7 @@ def test_a_transaction_that_fails_with_much_gas_too_is_said_and_not_paid_again(r
     anchor.upgrade(DIGEST, receipt)
     running.chain.mine()
     for _ in range(2):
-        with pytest.raises(ServiceMissingError, match="included the transaction, and it failed"):
+        with pytest.raises(ServiceMissingError, match="failed"):
             anchor.upgrade(DIGEST, receipt)
     assert running.chain.pool == {}
 
@@ -93,15 +93,13 @@ def test_a_transaction_for_a_former_chain_is_signed_anew_for_the_present_one(run
 
 def test_a_node_that_asks_for_much_gas_gets_no_signature(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running.chain, "eth_estimateGas", lambda _: hex(10**7))
-    with pytest.raises(ServiceMissingError, match=r"needs 12,500,000 gas, more than 184,000"):
+    with pytest.raises(ServiceMissingError, match=r"12,500,000 .* 184,000"):
         running.anchor().submit(DIGEST)
 
 
 def test_above_the_most_that_gas_may_cost_a_receipt_waits(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     price = int(running.chain.eth_gasPrice(), 16)
-    with pytest.raises(
-        ServiceMissingError, match=rf"waits: a unit of gas costs {price:,} wei, and max_gas_price is 9\."
-    ):
+    with pytest.raises(ServiceMissingError, match=rf"{price:,} wei, and max_gas_price is 9\."):
         running.anchor(most=9).submit(DIGEST)
     anchor = running.anchor(most=price)
     receipt = anchor.submit(DIGEST)

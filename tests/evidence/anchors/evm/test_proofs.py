@@ -78,7 +78,7 @@ def test_a_flipped_bit_never_gives_the_same_block_with_other_contents(kept: Rece
 def test_without_the_libraries_it_is_said_what_to_install(kept: Receipt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "evidence.anchors.evm.proofs")
     monkeypatch.setitem(sys.modules, "trie", None)
-    with pytest.raises(NotFoundError, match=r"couldn't be checked: .*Install rlp, trie, eth-keys and eth-hash"):
+    with pytest.raises(NotFoundError, match=r"rlp, trie, eth-keys"):
         verify(DIGEST, kept.proof, {}, (), "checkpoint")
 
 

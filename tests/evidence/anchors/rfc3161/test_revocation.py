@@ -55,12 +55,12 @@ def test_lists_that_name_none_of_the_chain_are_told_and_those_that_are_missing_t
 ) -> None:
     h = authority.hierarchy
     both = [h.root_crl, h.issuing_crl]
-    assert said(authority, receipt, both).endswith("that came along name none of its own.")
-    assert "(unit) was revoked then isn't shown" in said(authority, receipt, both[:1])
-    assert "(issuing) was revoked then isn't shown" in said(authority, receipt, both[1:])
+    assert not {"(unit)", "(issuing)"} & set(said(authority, receipt, both).split())
+    assert "(unit)" in said(authority, receipt, both[:1])
+    assert "(issuing)" in said(authority, receipt, both[1:])
     assert receipt.time is not None
     old = revoked_list(h.issuing, until=receipt.time - timedelta(hours=1))
-    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, old])
+    assert "(unit)" in said(authority, receipt, [h.root_crl, old])
 
 
 @pytest.mark.parametrize("reason", [None, ReasonFlags.superseded, ReasonFlags.key_compromise])
@@ -102,9 +102,9 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
         revoked_list(h.root, revoked),
         revoked_list(stranger.issuing, revoked),
     ):
-        assert said(authority, receipt, [h.root_crl, h.issuing_crl, other]).endswith("name none of its own.")
+        assert not {"(unit)", "(issuing)"} & set(said(authority, receipt, [h.root_crl, h.issuing_crl, other]).split())
     delta = revoked_list(h.issuing, extension=x509.DeltaCRLIndicator(1))
-    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, delta])
+    assert "(unit)" in said(authority, receipt, [h.root_crl, delta])
     of_authorities = x509.IssuingDistributionPoint(
         None, None, only_contains_user_certs=False, only_contains_ca_certs=True,
         only_some_reasons=None, indirect_crl=False, only_contains_attribute_certs=False,
@@ -115,10 +115,10 @@ def test_a_list_counts_only_where_the_authority_itself_has_signed_it_and_it_is_w
     )  # fmt: skip
     for scope in (of_authorities, of_others):
         partial = revoked_list(h.issuing, extension=scope)
-        assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, partial])
+        assert "(unit)" in said(authority, receipt, [h.root_crl, partial])
     expired = h.unit.certificate.not_valid_after_utc + DAY  # from then on a list may leave its entry out
     late = revoked_list(h.issuing, begin=expired, until=expired + DAY)
-    assert "(unit) was revoked then isn't shown" in said(authority, receipt, [h.root_crl, late])
+    assert "(unit)" in said(authority, receipt, [h.root_crl, late])
 
 
 def test_a_way_around_a_revoked_authority_has_to_hold_as_well(authority: Authority, receipt: Receipt) -> None:

@@ -15,6 +15,7 @@ from tests.assets.documents_sample import (
     sample_report,
     sample_sighting,
     sample_witnesses,
+    say,
 )
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf
@@ -28,7 +29,7 @@ def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
     told = " ".join(pages[0].extract_text().split())
     assert "Cases marked “by a demonstration switch” (1 of 1)" in told
     assert "No person examined them" in told
-    assert "Not licensed, by a demonstration switch" in pages[1].extract_text()
+    assert say("decision.demonstration_title") in pages[1].extract_text()
     whole = text_of(render_report_pdf(facts, pictures, "en"))
     assert "believed unauthorised" not in whole
 
@@ -37,7 +38,7 @@ def test_a_demonstration_decision_is_named_as_such_in_plain_sight() -> None:
 def test_an_open_case_says_that_nobody_has_decided() -> None:
     case = sample_case()
     undecided = replace(case, decision=replace(case.decision, decision="open", at=None, by="", reason=""))
-    assert "Open: no person has decided" in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
+    assert say("decision.open") in text_of(render_exhibit_sheet(undecided, sample_pictures(), "en"))
 
 
 @pytest.mark.long
@@ -74,8 +75,8 @@ def test_what_is_missing_reads_not_stated_and_not_recorded() -> None:
     sighting = replace(case.sightings[0], captures=(), slice=None)
     text = text_of(render_exhibit_sheet(replace(case, work=work, sightings=(sighting,)), {}, "en"))
     assert "Author not stated" in text
-    assert "not checked: no visit looked for this picture" in text
-    assert "This picture is not part of this document." in text
+    assert say("capture.none") in text
+    assert say("picture.missing") in text
 
 
 @pytest.mark.long
@@ -83,7 +84,7 @@ def test_a_long_list_says_how_much_of_it_is_shown() -> None:
     case = sample_case()
     many = tuple(replace(sample_sighting(case.sightings[0].picture), number=n) for n in range(1, 51))
     text = text_of(render_exhibit_sheet(replace(case, sightings=many), sample_pictures(), "en"))
-    assert "The first 40 of 50 are listed here; the attached data holds all." in text
+    assert say("document.listed_of", shown="40", all="50") in text
 
 
 @pytest.mark.long
@@ -131,7 +132,7 @@ def test_a_qualified_witness_is_named_so_by_the_operators_list_and_its_day_alone
 def test_standing_sentences_stand_once_and_in_the_language_of_the_document() -> None:
     twice = (*standing_unchecked("en"), *standing_unchecked("zh-Hans"), "One of its own.")
     text = text_of(render_exhibit_sheet(replace(sample_case(), not_checked=twice), sample_pictures(), "en"))
-    assert text.count("Who operates the site or the account: not checked.") == 1
+    assert text.count(say("unchecked.respondent")) == 1
     assert "One of its own." in text
     assert "未核查" not in text
 

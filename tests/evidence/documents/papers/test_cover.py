@@ -12,7 +12,7 @@ from evidence.documents.sheets.deposit import DEPOSIT_PARTY, render_deposit_reco
 from evidence.documents.sheets.exhibit import render_exhibit_sheet
 from evidence.facts.case import PartyFacts
 from exhibit.digests import Digest
-from tests.assets.documents_sample import sample_case, sample_pictures, sample_witnesses
+from tests.assets.documents_sample import sample_case, sample_pictures, sample_witnesses, say
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.phrases.test_wording import shown_languages
@@ -67,4 +67,4 @@ def test_a_sheet_says_which_entries_its_witnesses_have_seen_and_that_receipts_of
     alone = " ".join(text_of(render_exhibit_sheet(case, {}, "en")).split())
     assert "covers these entries" not in alone
     for text in (witnessed, alone):
-        assert "the seal, its log entry and the receipts of its witnesses came later" in text
+        assert say("witness.later") in text

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from evidence.documents.papers.rendering import render_paper
+from tests.assets.documents_sample import say
 from tests.assets.papers_sample import sample_sealed
 from tests.assets.pdf_text import text_of
 from tests.evidence.documents.papers.test_rendering import paper
@@ -11,7 +12,7 @@ from tests.evidence.documents.papers.test_rendering import paper
 
 def test_the_list_numbers_every_item_with_its_source_and_leaves_its_purpose_open() -> None:
     text = paper("cn-evidence-list")
-    assert "received by the software from 203.0.113.9" in text
+    assert say("cnlist.sighting_source", peer="203.0.113.9") in text
     begins = "Registered|Document of|Log entry of|Picture found|The crawl|Visit|Comparison"
     numbers = re.findall(rf"(\d+) (?:{begins})", text)
     assert numbers[:4] == ["1", "2", "3", "4"]

@@ -20,7 +20,7 @@ from evidence.facts.case import AttachmentFacts, CaseFacts
 from evidence.formats.pdf_content import PdfContent, pdf_content
 from exhibit.digests import Digest
 from tests.assets.chinese import english_in
-from tests.assets.documents_sample import NOON, sample_case, sample_pictures
+from tests.assets.documents_sample import NOON, sample_case, sample_pictures, say
 from tests.assets.papers_sample import sample_sealed
 from tests.evidence.documents.phrases.test_chinese import SAID, chinese
 from tests.evidence.formats.test_pdf_content import written
@@ -179,7 +179,7 @@ def test_an_exhibit_has_room_for_so_many_pages_and_so_much_time_and_says_what_it
     monkeypatch.setattr(exhibits, "MOST_PAGES", sheet + 1)
     one = sealed.exhibit(1, "en", {})
     assert one.pages == sheet + 1
-    assert any("only the first 1 of 4 pages are shown" in said for said in one.left_out)
+    assert any(say("reading.part", shown="1", all="4") in said for said in one.left_out)
     assert sum("no room" in said for said in one.left_out) == 5
     monkeypatch.setattr(exhibits, "MOST_SECONDS", -1.0)
     one = sealed.exhibit(1, "en", {})

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evidence.documents.report.facts import AT_LENGTH, PlaceStanding
-from tests.assets.documents_sample import sample_report
+from tests.assets.documents_sample import sample_report, say
 from tests.assets.pdf_text import reader, text_of
 from tests.assets.reports import render_report_pdf
 
@@ -32,7 +32,7 @@ def test_many_cases_stand_on_cards_three_to_a_page(pdf: bytes) -> None:
 def test_a_card_says_who_decided_where_it_was_seen_and_who_witnessed_it(cards: str) -> None:
     assert "Not licensed: believed to be used without permission declared" in cards
     assert "existed no later than 2026-11-20 12:00:00 UTC, stated by Example Time Authority" in cards
-    assert "Searched at 2026-11-20 11:00:00 UTC: none covers such a use" in cards
+    assert say("card.licence_none", time="2026-11-20 11:00:00 UTC") in cards
 
 
 @pytest.mark.long
@@ -58,7 +58,7 @@ def test_a_report_says_under_which_decision_was_sealed_and_how_the_places_stand(
     place = PlaceStanding("https://shop.example/", "https://shop.example/a.jpg", "removed", facts.generated_at)
     told = replace(facts, cases=tuple(replace(one, earlier=True, standings=(place,)) for one in facts.cases))
     text = text_of(render_report_pdf(told, pictures, "en"))
-    assert text.count("under an earlier decision; what stands here is as of now") == cases
-    assert text.count("the picture or the page had gone") == cases
+    assert text.count(say("card.earlier_decision")) == cases
+    assert text.count(say("standing.removed")) == cases
     assert "earlier decision" not in cards
     assert "Last visit" not in cards

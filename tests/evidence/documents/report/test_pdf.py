@@ -18,6 +18,7 @@ from evidence.documents.typeset.blocks import Rows
 from exhibit.reasons import Reason
 from tests.assets.documents_sample import (
     sample_report,
+    say,
 )
 from tests.assets.pdf_text import reader, text_of
 from tests.assets.reports import render_report_pdf
@@ -32,7 +33,7 @@ def test_a_development_witness_is_named_on_the_first_page() -> None:
 def test_a_report_without_cases_claims_nothing_about_other_places() -> None:
     facts, _ = sample_report(0)
     text = text_of(render_report_pdf(facts, {}, "en"))
-    assert "recorded no case in this period" in text
+    assert say("report.no_cases") in text
 
 
 def test_the_report_carries_its_data() -> None:
@@ -109,7 +110,7 @@ def test_a_report_tells_every_source_why_a_crawl_ended_and_what_did_not_come_who
 def test_a_report_ends_with_what_its_words_mean(report: str) -> None:
     _, title, rest = report.partition("Words and figures in this document")
     assert title
-    assert "Nobody looked. It doesn't mean that there is nothing." in rest.replace("\u2019", "'")
+    assert say("meaning.not_checked") in rest.replace("\u2019", "'")
 
 
 def test_every_term_has_a_meaning_of_its_own_in_each_language() -> None:

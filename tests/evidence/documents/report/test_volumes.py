@@ -11,7 +11,7 @@ import pytest
 from evidence.documents.report.facts import IN_A_VOLUME, ReportFacts, Volume
 from evidence.documents.report.volumes import MadeFile, ReportFolder, volumes_of
 from exhibit.errors import ServiceMissingError
-from tests.assets.documents_sample import sample_report
+from tests.assets.documents_sample import sample_report, say
 from tests.assets.fonts import only_embedded_fonts
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_csv, render_report_pdf, render_report_xlsx
@@ -60,7 +60,7 @@ def test_the_parts_put_together_are_the_whole(tmp_path: Path, whole: ReportFacts
 def test_a_volume_says_which_it_is_and_carries_its_own_data(tmp_path: Path, whole: ReportFacts) -> None:
     files = {file.name: file.path.read_bytes() for file in made(ReportFolder(tmp_path, ["en"]), whole)}
     second = files["report-volume-2.pdf"]
-    assert "Volume 2 of 2: places 3 to 4 among the 4 cases of the report" in text_of(second)
+    assert say("report.volume", number="2", of="2", first="3", last="4", all="4") in text_of(second)
     attached = pypdf.PdfReader(io.BytesIO(second)).attachments["report.json"][0]
     expected = replace(whole, cases=whole.cases[2:], volume=HALVES[1])
     assert attached == expected.to_json()

@@ -13,7 +13,7 @@ import pytest
 from evidence.documents.report import volumes
 from evidence.documents.report.facts import LookedFacts, ReportFacts, ReportScope, WorkAccount
 from evidence.documents.report.volumes import ReportFolder, volumes_of
-from tests.assets.documents_sample import sample_report
+from tests.assets.documents_sample import sample_report, say
 from tests.assets.fonts import needs_chinese
 from tests.assets.pdf_text import text_of
 from tests.assets.reports import render_report_pdf
@@ -47,16 +47,16 @@ def test_a_work_without_finds_was_not_found_in_what_was_looked_at() -> None:
         "found", "not-found", "unsafe", "waiting", "unlisted", "not-found",
     ]  # fmt: skip
     text = text_of(render_report_pdf(report(), sample_report(2)[1], "en"))
-    assert "Works that were looked for: 10,000. With finds: 212, at 530 places in all. Without finds: 9,788." in text
+    assert say("works.summary", works="10,000", found="212", places="530", without="9,788") in text
     assert "exact and nearly exact copies are found: 40." in text
-    assert "was not found in what was looked at. That doesn't say that it is used nowhere." in text
-    assert "not found; can't be matched safely" in text
-    assert "not found; not yet compared with all that was seen before" in text
-    assert "only in cases that aren't listed here" in text
-    assert "2026-06-01 12:00:00 UTC. What appeared later, on other pages or behind a sign-in isn't in it." in text
+    assert say("works.says") in text
+    assert say("work_standing.unsafe") in text
+    assert say("work_standing.waiting") in text
+    assert say("work_standing.unlisted") in text
+    assert say("works.holds_until", time="2026-06-01 12:00:00 UTC") in text
     assert "hosts on which pictures were seen: 31." in text
     assert "120 waited to be compared when the report was made; 7 couldn't be read" in text
-    assert "Every work is named, with or without finds." in text
+    assert say("report.scope_every_work") in text
     assert "not used" not in text
 
 
@@ -68,7 +68,7 @@ def test_it_is_told_in_chinese_and_not_at_all_unless_it_was_asked_for() -> None:
     assert "所查询的每一件作品" in chinese
     assert "在所查看的范围内未找到" in chinese
     assert "Every work" not in text_of(render_report_pdf(facts, pictures, "en"))
-    assert b'"looked"' not in facts.to_json()
+    assert json.loads(facts.to_json())["looked"] is None
 
 
 @pytest.mark.long
@@ -95,7 +95,7 @@ def test_works_in_volumes_are_put_together_in_each_format(tmp_path: Path, monkey
     assert book.sheetnames == ["sightings", "works"]
     assert [row[0] for row in book["works"].values] == ["work_number", 3, 1, 2, 4, 5, 6]
     second = text_of(made["report-volume-2.pdf"])
-    assert "Volume 2 of 2: further works" in second
+    assert say("report.volume_works", number="2", of="2") in second
     assert "No case falls" not in second
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from evidence.documents.sheets.deposit import DEPOSIT_PARTY, SHOWN_PICTURES, render_deposit_record
 from evidence.facts.case import CaseFacts, PartyFacts
-from tests.assets.documents_sample import NOON, sample_case, sample_pictures
+from tests.assets.documents_sample import NOON, sample_case, sample_pictures, say
 from tests.assets.pdf_text import reader, text_of
 
 
@@ -63,6 +63,6 @@ def test_what_is_missing_or_earlier_or_too_much_is_said(facts: CaseFacts) -> Non
     many = replace(facts.work, registration=None, earlier_registration=NOON, pictures=facts.work.pictures * 14)
     text = text_of(render_deposit_record(replace(facts, work=many), {}, "en"))
     assert f"The first {SHOWN_PICTURES} of 14 are listed here" in text
-    assert "This picture is not part of this document." in text
+    assert say("picture.missing") in text
     assert "2026-11-20" in text
     assert "log.sample.example" not in text

@@ -17,6 +17,7 @@ from tests.assets.documents_sample import (
     encoded,
     sample_case,
     sample_pictures,
+    say,
 )
 from tests.assets.pdf_text import text_of
 
@@ -69,7 +70,7 @@ def test_each_fact_has_its_speaker(sheet: str) -> None:
     assert "Ships worldwide. stated" in sheet
     assert "Log entry 12 recorded" in sheet
     assert "check: match" in sheet
-    assert "Recorded: the word of the installation that made this document." in sheet
+    assert say("sheet.speakers") in sheet
 
 
 WORDING = Wording(load_phrases("en"))
@@ -95,7 +96,7 @@ def test_the_last_screenshot_that_shows_the_picture_stands_there() -> None:
     assert isinstance(said, Text)
     assert isinstance(shown, Plates)
     assert isinstance(word, Quiet)
-    assert "is recorded: no check derives" in word.text
+    assert say("capture.screens_said") in word.text
     assert "capture-2/screenshot-boxed.png" in said.text
     assert len(album.files) == 1
     assert screens_sections(sample_case(), Gallery({}, album, WORDING)) == ()

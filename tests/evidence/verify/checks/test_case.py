@@ -174,20 +174,3 @@ def test_a_copy_is_compared_as_browsers_show_it(
     verdict = Verifier(scene.trust).verify(scene.write(tmp_path / "bundle.zip"))
     states = {check.name: check.state for check in verdict.checks}
     assert (states["pictures"], states["match:01"]) == (State.PASSED, State.PASSED)
-
-
-@pytest.mark.parametrize("version", ["match-1", "match-8"])
-@pytest.mark.parametrize("of", ["match", "software"])
-def test_facts_of_a_comparison_from_before_the_first_release_are_refused(
-    scene: Scene, tmp_path: Path, version: str, of: str
-) -> None:
-    [match], facts = scene.facts.matches, scene.facts
-    if of == "match":
-        old = replace(match.verification, pipeline=version, probability=None, calibration=None)
-        facts = replace(facts, matches=(replace(match, verification=old),), calibrations=())
-    else:
-        facts = replace(facts, software=replace(facts.software, pipeline=version))
-    verdict = Verifier(scene.trust).verify(resealed(scene, facts).write(tmp_path / "old.zip"))
-    [check] = [check for check in verdict.checks if check.name == "facts"]
-    assert (check.state, version in check.sentence) == (State.FAILED, True)
-    assert "match:01" not in {check.name for check in verdict.checks}

@@ -72,7 +72,7 @@ def without_file(seen: Any, _record: Record) -> None:  # noqa: ANN401 - JSON
 def test_what_the_answers_state_is_whose_word_it_is(whole: Files, tmp_path: Path) -> None:
     state, sentence = checked(whole, tmp_path, lambda *_: None)
     assert state is State.PASSED
-    assert sentence.endswith("kept here as the answer of Internet Archive: 1 capture. Nobody asked it again.")
+    assert "Internet Archive: 1 capture" in sentence
 
 
 @pytest.mark.parametrize("lie", [earlier, none, another_address, captures_of_another, other_bytes, without_file])

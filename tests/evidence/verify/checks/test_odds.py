@@ -150,7 +150,7 @@ def test_those_that_come_with_the_software_are_known() -> None:
     kept = {file.stem for file in weighed.KEPT.glob("*.json")}
     services = cast("Services", SimpleNamespace(weighings=weighed.KEPT))
     made = [weighing_file(services, pipeline) for pipeline in sorted(kept)]
-    assert {Digest.of(one.to_json()).hex for one in made if one is not None} == WEIGHINGS
+    assert {Digest.of(one.to_json()).hex for one in made} == WEIGHINGS
 
 
 def test_what_only_resembles_a_work_is_no_case_without_a_person(scene: Scene, tmp_path: Path) -> None:
@@ -169,14 +169,13 @@ def test_odds_below_the_limit_of_having_to_do_with_the_work_fail(scene: Scene, t
 
 
 def test_odds_of_an_earlier_version_are_said_not_to_be_checked(scene: Scene, tmp_path: Path) -> None:
-    for facts in (facts_with(scene, None), facts_with(scene, replace(WEIGHING, pipeline="match-9"))):
+    for facts in (facts_with(scene, None), facts_with(scene, replace(WEIGHING, pipeline="match-1"))):
         check = told(scene, facts, tmp_path / "bundle.zip")
         assert check is not None
         assert (check.state, "doesn't hold the weights" in check.sentence) == (State.NOT_CHECKED, True)
 
 
-def test_a_match_without_odds_has_no_such_check_and_its_facts_look_as_they_did(scene: Scene, tmp_path: Path) -> None:
-    assert b'"weighings"' not in scene.facts.to_json()
+def test_a_match_without_odds_has_no_such_check(scene: Scene, tmp_path: Path) -> None:
     assert told(scene, scene.facts, tmp_path / "bundle.zip") is None
 
 

@@ -76,7 +76,7 @@ def test_a_seal_that_was_witnessed_before_its_key_was_revoked_stands(scene: Scen
     found = check(path, later, "revoked")
     assert found is not None
     assert found.state is State.PASSED
-    assert "saw the log with the signature before" in found.sentence
+    assert "the signature before" in found.sentence
     assert not Verifier(later).verify(path).failures
 
 
@@ -84,7 +84,7 @@ def test_a_seal_whose_earliest_witness_came_after_the_revocation_fails(scene: Sc
     found = check(scene.write(tmp_path / "b.zip"), revoked(scene, now() - timedelta(days=1)), "revoked")
     assert found is not None
     assert found.state is State.FAILED
-    assert "the earliest pinned witness of the log is of" in found.sentence
+    assert "earliest pinned witness" in found.sentence
 
 
 def test_a_seal_of_a_revoked_key_without_any_pinned_witness_fails(scene: Scene, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_nothing_shows_when_a_device_that_was_revoked_had_signed(scene: Scene, t
     found = check(path, with_device(scene, since=now() + timedelta(hours=hours)), f"countersignature:{STEM}")
     assert found is not None
     assert found.state is State.NOT_CHECKED
-    assert "nothing in the bundle shows when this was signed" in found.sentence
+    assert "when this was signed" in found.sentence
 
 
 def test_a_witness_of_the_manifest_does_not_show_that_a_revoked_key_had_signed(scene: Scene, tmp_path: Path) -> None:

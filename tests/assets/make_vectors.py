@@ -1,7 +1,7 @@
-"""Bundles for verifiers in other languages: each is a good one that was changed, told as pieces to join.
+"""The test vectors for verifiers in other languages: a good bundle, changed ones as pieces to join, building blocks.
 
-``python -m tests.assets.broken_vectors`` writes ``vectors/broken.json``, ``vectors/variants.json`` and
-``vectors/primitives.json`` anew.
+``python -m tests.assets.make_vectors`` seals a new bundle with its trust list into ``tests/assets/vectors/`` and makes
+all other vectors from it. It is run when a format or a file that each bundle contains has changed.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from tests.assets.changes import Change, Files, flipped, without
 from tests.assets.tampering import files_of, rebagged
 
 FOLDER = Path(__file__).parent / "vectors"
-BASE = "bundle-owner"
+BASE = "bundle"
 BLOCK = 24
 TSR, OTS = "proofs/anchors/manifest-test-authority.tsr", "proofs/anchors/checkpoint-test-chain.ots"
 
@@ -203,8 +203,13 @@ def main() -> None:
     """Write all files."""
     from tempfile import TemporaryDirectory
 
+    from tests.assets.bundles import make_scene
+
     with TemporaryDirectory() as name:
         made = Path(name)
+        scene = make_scene(made / "scene", drawn=False)
+        scene.write(FOLDER / f"{BASE}.zip")
+        (FOLDER / f"{BASE}.trust.json").write_bytes(scene.trust.to_json())
         written = {"broken.json": broken(made), "variants.json": variants(made), "primitives.json": primitives()}
     for file, value in written.items():
         (FOLDER / file).write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,67 @@
+"""Write the numbers and names of the format into ``verify.py``: ``python -m tools.standalone``.
+
+Every bundle contains ``verify.py``, which can import nothing. The modules that define a number stay its only source.
+"""
+
+import json
+
+from evidence.bundle import bag
+from evidence.bundle.manifest import FACTS_PATH, MANIFEST_FORMAT, MANIFEST_PATH
+from evidence.facts.case import FACTS_FORMAT, REGISTERED_FIELDS
+from evidence.formats import container
+from evidence.formats.codec import MAX_JSON_BYTES, MAX_PLAIN_DEPTH
+from evidence.keys.ed25519 import SMALL_ORDER, SPKI_PREFIX
+from evidence.standalone import FOLDER
+from evidence.verify.checks.probability import TOLERANCE
+from exhibit.comparison.calibration import CALIBRATION_FORMAT, FAR_DRIFT, HELD, UNRELATED
+
+FILE = FOLDER / "verify.py"
+BEGIN, END = "# Written by `python -m tools.standalone`:\n", "# Written by hand from here on.\n"
+CONSTANTS: dict[str, object] = {
+    "MANIFEST": MANIFEST_PATH,
+    "FACTS": FACTS_PATH,
+    "ENTRY": bag.ENTRY_PATH,
+    "INCLUSION": bag.INCLUSION_PATH,
+    "CHECKPOINT": bag.CHECKPOINT_PATH,
+    "ANCHORS": bag.ANCHORS_PATH,
+    "WITHHELD": bag.WITHHELD_PATH,
+    "SIGNATURE": bag.SIGNATURE_PATH,
+    "KEY": bag.KEY_PATH,
+    "KEY_PEM": bag.KEY_PEM_PATH,
+    "BUNDLE_FORMAT": MANIFEST_FORMAT,
+    "FACTS_FORMAT": FACTS_FORMAT,
+    "CALIBRATION_FORMAT": CALIBRATION_FORMAT,
+    "REGISTERED_FIELDS": REGISTERED_FIELDS,
+    "MAX_JSON": MAX_JSON_BYTES,
+    "MAX_DEPTH": MAX_PLAIN_DEPTH,
+    "MAX_ENTRIES": container.MAX_ENTRIES,
+    "MAX_DIRECTORY": container.MAX_DIRECTORY,
+    "MAX_NAME": container.MAX_NAME,
+    "FREE_EXPANSION": container.FREE_EXPANSION,
+    "MAX_EXPANSION": container.MAX_EXPANSION,
+    "SPKI": SPKI_PREFIX.hex(),
+    "SMALL_ORDER": tuple(sorted(SMALL_ORDER)),
+    "HELD": tuple(sorted(HELD)),
+    "TOLERANCE": TOLERANCE,
+    "UNRELATED": UNRELATED,
+    "FAR_DRIFT": FAR_DRIFT,
+}
+"""What ``verify.py`` states, by the names it has there."""
+
+
+def generated(text: str) -> str:
+    """The program with the constants as they are defined now."""
+    head, rest = text.split(BEGIN)
+    _, tail = rest.split(END)
+    lines = "".join(f"{name} = {_literal(value)}\n" for name, value in CONSTANTS.items())
+    return f"{head}{BEGIN}{lines}{END}{tail}"
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, tuple):
+        return "".join(["(\n", *(f"    {json.dumps(one)},\n" for one in value), ")"])
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    FILE.write_text(generated(FILE.read_text("utf-8")), "utf-8")
