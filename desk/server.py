@@ -7,6 +7,7 @@ On the public internet a reverse proxy belongs in front (docs/operator.md).
 
 import logging
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -33,7 +34,7 @@ CONNECTIONS = 1_000
 IDLE_SECONDS = 120
 """Seconds after which a connection is closed if nothing has been received or sent."""
 BUFFERED_IN_MEMORY = 64 * KIB
-"""Bytes of each request body and of each response that are kept in memory; the rest is written to the spool."""
+"""Bytes of each request body and of each response that are kept in memory; the rest is in files."""
 BUFFERED_RESPONSE = 1024 * MIB
 """Bytes of a response that may wait for the client to read them; a longer response occupies its thread meanwhile."""
 _FILES_PER_CONNECTION, _OTHER_FILES = 3, 250
@@ -52,12 +53,11 @@ class Request(HTTPRequestParser):
 
     def received(self, data: bytes) -> int:
         """Take bytes that have arrived, and return how many of them belong to this request."""
-        is_in_memory = self.body_bytes_received < BUFFERED_IN_MEMORY
-        if is_in_memory or not is_full(Path(tempfile.gettempdir())):
-            try:
+        try:
+            if self.body_bytes_received < BUFFERED_IN_MEMORY or not is_full(Path(tempfile.gettempdir())):
                 return super().received(data)
-            except OSError as error:
-                _LOG.warning("The body of a request cannot be stored: %s", error)
+        except OSError as error:
+            _LOG.warning("The body of a request cannot be stored: %s", error)
         self.error = StorageFullError("There is no room for what was sent. Try again later.")
         self.completed = True
         return len(data)
@@ -138,12 +138,11 @@ def _adapt(application: WSGIApplication) -> WSGIApplication:
     return adapted
 
 
-def prepare_spool(data_dir: Path) -> Path:
+def prepare_buffer_folder(data_dir: Path) -> Path:
     """Return the folder for what clients send and have not read yet, emptied of what a killed process left."""
-    folder = data_dir / "spool"
+    folder = data_dir / "requests"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    for path in folder.iterdir():
-        path.unlink(missing_ok=True)
     return folder
 
 
@@ -171,7 +170,7 @@ def main(arguments: Sequence[str]) -> None:
     from desk.wsgi import application
     from exhibit.config.config import made_data_dir
 
-    tempfile.tempdir = str(prepare_spool(made_data_dir(settings.CONFIG)))
+    tempfile.tempdir = str(prepare_buffer_folder(made_data_dir(settings.CONFIG)))
     return_freed_memory()
     serve(application, host, int(port))
 

@@ -27,13 +27,13 @@ GET_LARGE = b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 @pytest.fixture
-def site(spool: Path) -> Iterator[Served]:
+def site(folder: Path) -> Iterator[Served]:
     with served(threads=2) as made:
         yield made
 
@@ -105,15 +105,14 @@ def test_a_body_that_nobody_may_send_is_refused_by_its_length(site: Served) -> N
 
 
 def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_a_small_one_is_taken(
-    site: Served, spool: Path, monkeypatch: pytest.MonkeyPatch
+    site: Served, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as full:
-        full.setattr(server, "is_full", lambda path: path == spool)
+        full.setattr(server, "is_full", lambda path: path == folder)
         assert site.request("/", b"a" * MIB, method="POST")[0] == 507
         assert site.request("/", b"a" * KIB, method="POST")[0] == 200
     assert site.request("/", b"a" * MIB, method="POST")[0] == 200
-    monkeypatch.setattr(tempfile, "tempdir", str(spool / "missing"))
-    monkeypatch.setattr(server, "is_full", lambda _path: False)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "missing"))
     assert site.request("/", b"a" * MIB, method="POST")[0] == 507
     assert site.pages.requested == ["/", "/"]
 
@@ -191,17 +190,18 @@ def test_a_request_under_way_is_answered_before_the_server_stops(sign: signal.Si
             process.kill()
 
 
-def test_the_spool_holds_nothing_that_an_earlier_process_left(tmp_path: Path) -> None:
-    folder = server.prepare_spool(tmp_path)
-    assert (folder, folder.stat().st_mode & 0o777) == (tmp_path / "spool", 0o700)
+def test_the_folder_of_requests_holds_nothing_that_an_earlier_process_left(tmp_path: Path) -> None:
+    folder = server.prepare_buffer_folder(tmp_path)
+    assert (folder, folder.stat().st_mode & 0o777) == (tmp_path / "requests", 0o700)
     (folder / "left.upload").touch()
-    assert list(server.prepare_spool(tmp_path).iterdir()) == []
+    (folder / "left").mkdir()
+    assert list(server.prepare_buffer_folder(tmp_path).iterdir()) == []
 
 
-def test_nothing_of_a_body_has_a_name_in_the_spool(site: Served, spool: Path) -> None:
+def test_nothing_of_a_body_has_a_name_on_the_disk(site: Served, folder: Path) -> None:
     with closing(site.connect(POST.replace(b" 6", b" 400000") + b"a" * 300_000)):
         wait_until(lambda: site.connections == 1, 20)
-        assert list(spool.iterdir()) == []
+        assert list(folder.iterdir()) == []
 
 
 def test_there_are_as_many_connections_as_the_system_allows_files(monkeypatch: pytest.MonkeyPatch) -> None:
