@@ -1,7 +1,7 @@
 """The doors of the site: for each kind of address who is known there, how much a request may bring, and how often.
 
-One table: the middleware and the server refuse by it what is too large, before anything of it is read, and the rates
-of those who need no account are these.
+One table: by it the middleware refuses what is too large before it is parsed, and the rates of those who need no
+account are these. The web server takes nothing larger than :data:`MAX_REQUEST`, from anybody.
 """
 
 import re
@@ -39,33 +39,28 @@ def _shown(request: HttpRequest) -> str:
     return request.headers.get("Authorization", "").partition(" ")[2].strip()
 
 
-def _name_member(request: HttpRequest) -> str:
+def _is_member(request: HttpRequest) -> bool:
     from registry.members import tokens
 
-    if request.user.is_authenticated:
-        return f"account {request.user.pk}"
-    found = tokens.find(_shown(request))
-    return "" if found is None else f"account {found[0].user_id}"
+    return request.user.is_authenticated or tokens.find(_shown(request)) is not None
 
 
-def _name_contributor(request: HttpRequest) -> str:
+def _is_contributor(request: HttpRequest) -> bool:
     from registry.edge import contributors
 
-    found = contributors.find(_shown(request))
-    return "" if found is None else f"contributor {found.pk}"
+    return contributors.find(_shown(request)) is not None
 
 
-def _name_reader(request: HttpRequest) -> str:
+def _is_reader(request: HttpRequest) -> bool:
     from registry.notices import replies
 
-    found = replies.find(request.path.rpartition("/")[2])
-    return "" if found is None else f"notice {found.pk}"
+    return replies.find(request.path.rpartition("/")[2]) is not None
 
 
-_NAMES: dict[Who, Callable[[HttpRequest], str]] = {
-    Who.MEMBER: _name_member,
-    Who.CONTRIBUTOR: _name_contributor,
-    Who.READER: _name_reader,
+_KNOWS: dict[Who, Callable[[HttpRequest], bool]] = {
+    Who.MEMBER: _is_member,
+    Who.CONTRIBUTOR: _is_contributor,
+    Who.READER: _is_reader,
 }
 
 
@@ -103,13 +98,10 @@ class Door:
         """The name under which large requests are counted; empty where they aren't."""
         return f"{self.action}-large" if self.rate_of_large else ""
 
-    def most(self, request: HttpRequest) -> tuple[int, str]:
-        """How many bytes this request may have, and the name of its caller, or an empty one for a stranger.
-
-        All sessions and tokens of an account have one name: together they have one share of what the server buffers.
-        """
-        caller = _NAMES[self.who](request) if self.who in _NAMES else ""
-        return (self.of_known if caller else self.of_nobody), caller
+    def most(self, request: HttpRequest) -> int:
+        """Return how many bytes this request may have."""
+        is_known = self.who in _KNOWS and _KNOWS[self.who](request)
+        return self.of_known if is_known else self.of_nobody
 
 
 DOORS = (

@@ -195,8 +195,8 @@ def check_stack(stack: Stack) -> None:
     patiently(check_nothing_is_left)
     wait_until(lambda: patiently(_log_is_signed))
     patiently(lambda: check_log(get_log(stack.services)))
-    spool = stack.config.data_dir / "spool"
-    wait_until(lambda: list(spool.iterdir()) == [], 20)
+    for folder in (stack.config.data_dir / "spool", stack.config.data_dir / "requests"):
+        wait_until(lambda folder=folder: list(folder.glob("*")) == [], 20)  # type: ignore[misc]
     wait_until(lambda: _is_well(stack))
 
 

@@ -6,17 +6,19 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import Client
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser
+from django.test import Client, RequestFactory
 
 from desk import doors
 from desk.api.api import api
-from desk.doors import DOORS, MAX_OF_NOBODY, MAX_TEXT, Door, Who, door_of
-from desk.server.limits import Limits
+from desk.doors import DOORS, MAX_OF_NOBODY, MAX_REQUEST, MAX_TEXT, Door, Who, door_of
 from indexer.search import prints
 from registry.alliance import cosigning
 from registry.edge import contributors
 from registry.matches.find_owner import MAX_BROUGHT
-from registry.models import User
+from registry.members import tokens
+from registry.models import Owner, User
 from registry.notices import replies
 from tests import CHECKOUT
 from tests.assets.accounts import ann
@@ -91,11 +93,25 @@ def test_whatever_file_may_be_brought_comes_through_its_door() -> None:
     assert prints.MAX_FILE + form <= door_of("/api/v1/owners/studio/works/fingerprints").of_known
 
 
-def test_one_caller_may_bring_what_its_door_permits() -> None:
-    limits = Limits()
-    assert max(door.of_nobody for door in DOORS) <= limits.caller_share * limits.buffered
-    assert max(door.of_known for door in DOORS) <= limits.caller_share * limits.buffered_of_known
-    assert limits.caller_share <= limits.address_share < 1
+def test_the_server_takes_what_each_door_permits() -> None:
+    assert max(max(door.of_known, door.of_nobody) for door in DOORS) == MAX_REQUEST
+
+
+def test_how_much_may_be_sent_depends_on_who_sends_it(ann: User) -> None:
+    def most(path: str, client: Client | None = None, secret: str = "") -> int:
+        request = RequestFactory(headers={"Authorization": f"Bearer {secret}"} if secret else {}).post(path)
+        request.user = get_user(client) if client else AnonymousUser()
+        return door_of(path).most(request)
+
+    member = Client()
+    member.force_login(ann)
+    _, secret = tokens.make(Owner.objects.get(), ann, name="Nightly", scopes=["read"], days=1)
+    assert most("/o/studio/works/add") == MAX_OF_NOBODY
+    assert most("/o/studio/works/add", member) == MAX_REQUEST
+    assert most("/api/v1/owners/studio/works", secret=secret) == MAX_REQUEST
+    assert most("/api/v1/owners/studio/works", secret=secret + "x") == MAX_OF_NOBODY
+    assert most("/api/v1/edge/results", secret=secret) == MAX_OF_NOBODY
+    assert most("/id/") > 16 * MAX_OF_NOBODY
 
 
 def test_a_contributor_brings_the_largest_delivery_that_there_can_be_and_nobody_else_does(ann: User) -> None:

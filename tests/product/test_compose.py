@@ -170,7 +170,7 @@ def test_settings_of_the_services_are_settings_that_exist() -> None:
 
 def test_every_container_is_confined_and_may_take_only_so_much() -> None:
     added = {name: service.get("cap_add") for name, service in COMPOSE["services"].items() if "cap_add" in service}
-    assert added.keys() == {"s3"}
+    assert added.keys() == {"s3", "proxy"}
     assert {name for name, service in COMPOSE["services"].items() if not service["read_only"]} == {"milvus"}
     for name, service in COMPOSE["services"].items():
         assert service["cap_drop"] == ["ALL"], name

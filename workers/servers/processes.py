@@ -3,7 +3,6 @@
 The embedded servers run as a user of their own then, who has folders of its own.
 """
 
-import ctypes
 import hashlib
 import os
 import pwd
@@ -12,7 +11,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +24,6 @@ from workers.servers.liveness import HangDetector
 _LOG_BYTES = 10 * 1024**2
 _SECONDS_OF_CALM = 60.0
 _MAX_PAUSE = 30.0
-_PR_SET_PDEATHSIG = 1
 _NUMBERS = range(60_706, 61_184)
 """Numbers of users that neither distributions nor systemd give to anybody."""
 
@@ -127,17 +124,6 @@ def launch(
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environ, cwd=folder
     )
-
-
-def end_with_parent(parent: int) -> None:
-    """Have this forked process end when its parent with that number does, however that ends (prctl(2)).
-
-    It is killed: one that is just starting, or waits for something, wouldn't hear a milder signal, which comes once.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-    if os.getppid() != parent:
-        sys.exit(1)
 
 
 def open_log(folder: Path, name: str) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""How large a request may be, and how often strangers bring pictures: asked before anything is read."""
+"""How large a request may be, and how often strangers bring pictures: asked before anything is parsed."""
 
 from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase
@@ -17,7 +17,7 @@ def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     told = request.META.get("CONTENT_LENGTH") or "0"
     size = int(told) if told.isdecimal() else 0
     door = door_of(request.path)
-    if size > MAX_OF_NOBODY and size > (most := door.most(request)[0]):
+    if size > MAX_OF_NOBODY and size > (most := door.most(request)):
         return render(request, "413.html", {"most": most, "size": size}, status=413)
     counted = "asked" if request.path in BROUGHT else door.action_of_large if size > MAX_OF_NOBODY else ""
     if request.method == "POST" and counted and not ratelimit.consume(request, action=counted):

@@ -76,14 +76,9 @@ def _bounds() -> list[tuple[str, int, list[int]]]:
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """200 when database and broker answer within two seconds, else 503; and whether the disk has room."""
-    is_well, checks = look_at_health()
-    return JsonResponse(checks, status=200 if is_well else 503)
-
-
-def look_at_health() -> tuple[bool, dict[str, bool]]:
-    """Whether all answers without which nothing works, and what does; the server asks it beside all pages."""
     needed = each_within(SECONDS_FOR_HEALTH, database=_database_answers, broker=lambda: redis_answers(settings.CONFIG))
-    return all(needed.values()), needed | {"disk": disk_check(settings.CONFIG).ok}
+    checks = needed | {"disk": disk_check(settings.CONFIG).ok}
+    return JsonResponse(checks, status=200 if all(needed.values()) else 503)
 
 
 def _database_answers() -> bool:

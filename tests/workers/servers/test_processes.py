@@ -5,17 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from exhibit.errors import ServiceMissingError
 from exhibit.logs import last_lines
-from tests import CHECKOUT
-from tests.assets.processes import wait_until
 from workers.servers import processes
 from workers.servers.processes import Child, Kept, ServiceUser, open_log, pauses, trim_logs
 
@@ -122,33 +118,6 @@ def test_what_dies_again_and_again_is_started_after_longer_and_longer_pauses(
         pauses.append(moment[0] - died_at)
     assert pauses == [0, 1, 3, 7, 15, 30, 30]
     kept.process.wait()
-
-
-FORKED = """
-import os, signal
-from workers.servers.processes import end_with_parent
-parent = os.getpid()
-signal.signal(signal.SIGTERM, lambda *_: None)  # as that of a site's process which isn't up yet
-if os.fork():
-    signal.pause()
-end_with_parent(parent)
-print(os.getpid(), flush=True)
-while True:
-    signal.pause()
-"""
-
-
-def test_a_forked_process_that_is_deaf_ends_with_its_parent_all_the_same() -> None:
-    with subprocess.Popen([sys.executable, "-c", FORKED], stdout=subprocess.PIPE, cwd=CHECKOUT) as parent:
-        assert parent.stdout is not None
-        forked = psutil.Process(int(parent.stdout.readline()))
-        parent.kill()
-        parent.wait(10)
-    try:
-        wait_until(lambda: not forked.is_running() or forked.status() == psutil.STATUS_ZOMBIE, 10)
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            forked.kill()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")

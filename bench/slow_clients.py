@@ -1,4 +1,4 @@
-"""How a site does while strangers try to hold it: slow heads, bodies and readers, and many requests a second."""
+"""How fast the site is while slow clients hold hundreds of connections and readers request many pages."""
 
 import argparse
 import os
@@ -14,34 +14,33 @@ import requests
 
 from bench.common import Row, show
 from tests.assets.processes import free_port
-from tests.assets.strangers import Told, hold
+from tests.assets.slow_clients import Outcome, load
 
 _PAGES_BEFORE = 20
-"""So that each process of the site has made one: what is measured is a site in use."""
+"""So that each thread of the site has made one: what is measured is a site in use."""
 
 
 def measure(*, slow: int, rate: float, seconds: float) -> list[Row]:
-    """Start the product in a folder of its own, let them loose on it, and see what it answers and takes."""
+    """Start the product in a folder of its own, load its site, and return what it answered and what it took."""
     with site() as (port, web):
         for _ in range(_PAGES_BEFORE):
             requests.get(f"http://127.0.0.1:{port}/sign-in/", timeout=60).raise_for_status()
         before = _memory(web)
-        return [told_of(hold(port, slow=slow, rate=rate, seconds=seconds), before, _memory(web))]
+        return [row(load(port, slow=slow, rate=rate, seconds=seconds), before, _memory(web))]
 
 
-def told_of(told: Told, before: float, after: float) -> Row:
-    """A row of the table."""
-    times = sorted(seconds for seconds, _ in told.health)
-    pages = told.pages
+def row(outcome: Outcome, before: float, after: float) -> Row:
+    """Return a row of the table."""
+    pages, health = outcome.pages, outcome.health
     return {
-        "health, slowest s": told.slowest_health,
-        "health, median s": times[len(times) // 2],
-        "health, not 200": sum(status != 200 for _, status in told.health),
-        "pages": pages[200],
-        "told to come back": pages[503],
-        "pages without an answer": pages.total() - pages[200] - pages[503],
-        "cut off": told.cut.total(),
-        "page again after s": told.recovered,
+        "pages requested": len(pages.all),
+        "shown": pages.statuses[200],
+        "median s": pages.slowest(0.5),
+        "95th percentile s": pages.slowest(0.95),
+        "slowest s": pages.slowest(1),
+        "health, not 200": len(health.all) - health.statuses[200],
+        "health, slowest s": health.slowest(1),
+        "slow clients cut off": outcome.cut,
         "MiB before": int(before),
         "MiB after": int(after),
     }
@@ -49,7 +48,7 @@ def told_of(told: Told, before: float, after: float) -> Row:
 
 @contextmanager
 def site() -> Iterator[tuple[int, psutil.Process]]:
-    """A running product: the port of its site, and the site's first process."""
+    """Run the product; the port of its site, and the process that serves it."""
     with tempfile.TemporaryDirectory(prefix="exhibit-bench-") as name:
         Path(name).chmod(0o755)
         port = free_port()
@@ -70,12 +69,12 @@ def _memory(web: psutil.Process) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure as the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m bench.strangers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.slow_clients", description=__doc__)
     parser.add_argument("--slow", type=int, default=300, help="slow clients, a third of each kind")
-    parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
+    parser.add_argument("--rate", type=float, default=50.0, help="pages that readers request each second")
     parser.add_argument("--seconds", type=float, default=180.0)
     given = parser.parse_args(arguments)
-    show("Strangers", measure(slow=given.slow, rate=given.rate, seconds=given.seconds))
+    show("Slow clients", measure(slow=given.slow, rate=given.rate, seconds=given.seconds))
 
 
 if __name__ == "__main__":

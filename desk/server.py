@@ -1,0 +1,177 @@
+"""The web server: waitress with the limits of this site, started by ``python -m desk.server HOST PORT``.
+
+One process serves the site. Its main thread receives requests and sends responses; a request takes one of the other
+threads once all of it has arrived. A client that sends or reads slowly therefore occupies a connection, but no thread.
+On the public internet a reverse proxy belongs in front (docs/operator.md).
+"""
+
+import logging
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import WSGIServer
+from waitress.utilities import Error
+
+from desk.doors import KIB, MAX_REQUEST, MIB
+from exhibit.errors import ended
+from exhibit.helper import return_freed_memory
+from exhibit.machine import is_full
+
+THREADS = 8
+"""Requests that are processed at the same time; each thread keeps a connection to the database."""
+CONNECTIONS = 1_000
+"""Open connections; fewer if the process may open fewer files."""
+IDLE_SECONDS = 120
+"""Seconds after which a connection is closed if nothing has been received or sent."""
+BUFFERED_IN_MEMORY = 64 * KIB
+"""Bytes of each request body and of each response that are kept in memory; the rest is in files."""
+BUFFERED_RESPONSE = 1024 * MIB
+"""Bytes of a response that may wait for the client to read them; a longer response occupies its thread meanwhile."""
+_FILES_PER_CONNECTION, _OTHER_FILES = 3, 250
+_LOG = logging.getLogger(__name__)
+
+
+class StorageFullError(Error):
+    """The response to a request whose body does not fit on the disk."""
+
+    code = 507
+    reason = "Insufficient Storage"
+
+
+class Request(HTTPRequestParser):
+    """A request that is refused when the disk has no room for its body."""
+
+    def received(self, data: bytes) -> int:
+        """Take bytes that have arrived, and return how many of them belong to this request."""
+        try:
+            if self.body_bytes_received < BUFFERED_IN_MEMORY or not is_full(Path(tempfile.gettempdir())):
+                return super().received(data)
+        except OSError as error:
+            _LOG.warning("The body of a request cannot be stored: %s", error)
+        self.error = StorageFullError("There is no room for what was sent. Try again later.")
+        self.completed = True
+        return len(data)
+
+
+class Channel(HTTPChannel):
+    """The connection of one client."""
+
+    parser_class = Request
+
+    def handle_close(self) -> None:
+        """Close the connection, and remove what has arrived of an incomplete request from the disk."""
+        super().handle_close()
+        if self.request is not None:
+            self.request.close()
+
+
+class Server(WSGIServer):
+    """waitress's server, which does not let idle clients take all connections.
+
+    Args:
+        application: The site.
+        host: The address to listen on.
+        port: Its port; 0 takes a free one, which ``getsockname`` returns.
+        connections: How many connections may be open.
+        options: Further settings of waitress.
+    """
+
+    channel_class = Channel
+
+    def __init__(
+        self, application: WSGIApplication, host: str, port: int, *, connections: int = CONNECTIONS, **options: int
+    ) -> None:
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs each request that waits for a thread
+        settings: dict[str, Any] = {
+            "host": host,
+            "port": port,
+            "threads": THREADS,
+            "connection_limit": connections,
+            "channel_timeout": IDLE_SECONDS,
+            "cleanup_interval": 1,
+            "recv_bytes": 64 * KIB,
+            "inbuf_overflow": BUFFERED_IN_MEMORY,
+            "outbuf_overflow": BUFFERED_IN_MEMORY,
+            "outbuf_high_watermark": BUFFERED_RESPONSE,
+            "max_request_header_size": 32 * KIB,
+            "max_request_body_size": MAX_REQUEST + 1,  # waitress refuses this size, too
+            "asyncore_use_poll": True,  # select() cannot handle more than 1,024 files
+            "clear_untrusted_proxy_headers": False,  # Django reads as many as the setting `proxies` says
+            "ident": None,
+        }
+        super().__init__(_adapt(application), **settings | options)
+
+    def maintenance(self, now: int) -> None:
+        """Close connections that are idle or too many; called each second."""
+        super().maintenance(now)
+        if self.in_connection_overflow:
+            waiting = [channel for channel in self.active_channels.values() if not channel.requests]  # type: ignore[attr-defined] # its types name one channel
+            waiting.sort(key=lambda channel: channel.creation_time)
+            for channel in waiting[: -(-len(waiting) // 2)]:
+                channel.will_close = True
+
+
+def _adapt(application: WSGIApplication) -> WSGIApplication:
+    """Return the application with what waitress leaves to it."""
+
+    def adapted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        # the main thread would read the file, and all clients would wait for a slow disk or bucket
+        environ.pop("wsgi.file_wrapper", None)
+        response = application(environ, start_response)
+        if environ["REQUEST_METHOD"] != "HEAD":
+            return response
+        if (close := getattr(response, "close", None)) is not None:
+            close()
+        return []
+
+    return adapted
+
+
+def prepare_buffer_folder(data_dir: Path) -> Path:
+    """Return the folder for what clients send and have not read yet, emptied of what a killed process left."""
+    folder = data_dir / "requests"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def allowed_connections() -> int:
+    """Allow this process as many files as it needs, and return how many connections these are enough for."""
+    wanted = CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(CONNECTIONS, max(50, (soft - _OTHER_FILES) // _FILES_PER_CONNECTION))
+
+
+def serve(application: WSGIApplication, host: str, port: int) -> None:
+    """Serve an application until SIGTERM or SIGINT; the requests that have a thread then are answered first."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    Server(application, host, port, connections=allowed_connections()).run()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve the site at a host and a port."""
+    host, port = arguments
+    from django.conf import settings
+
+    from desk.wsgi import application
+    from exhibit.config.config import made_data_dir
+
+    tempfile.tempdir = str(prepare_buffer_folder(made_data_dir(settings.CONFIG)))
+    return_freed_memory()
+    serve(application, host, int(port))
+
+
+if __name__ == "__main__":
+    sys.exit(ended(lambda: main(sys.argv[1:])))

@@ -1,0 +1,165 @@
+"""Slow clients at one address, which hold as many connections as they can, and readers of the site at another."""
+
+import asyncio
+import itertools
+import socket
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+HEAD, BODY, READ = "head", "body", "read"
+_KINDS = (HEAD, BODY, READ)
+_SLOW, _READERS, _HEALTH = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+"""The addresses of the slow clients, of the readers and of whoever requests ``/healthz``."""
+_PATIENCE = 20.0
+_FAILURES = (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, IndexError, ValueError)
+
+
+class Answer(NamedTuple):
+    """The response to a request: after how many seconds, and its status; 0 where none came."""
+
+    seconds: float
+    status: int
+
+
+@dataclass
+class Answers:
+    """The responses to requests of one kind."""
+
+    all: list[Answer] = field(default_factory=list)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How many responses had each status."""
+        return Counter(answer.status for answer in self.all)
+
+    def slowest(self, share: float) -> float:
+        """Return the seconds within which a share of them came, such as .95."""
+        ordered = sorted(answer.seconds for answer in self.all)
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+@dataclass
+class Outcome:
+    """What became of the readers.
+
+    Attributes:
+        pages: what the readers were shown.
+        health: the responses of ``/healthz``.
+        cut: how many slow clients were cut off; each comes again.
+        recovered: seconds from the end until a page came; 120 where none did.
+    """
+
+    pages: Answers = field(default_factory=Answers)
+    health: Answers = field(default_factory=Answers)
+    cut: int = 0
+    recovered: float = 0.0
+
+
+def load(port: int, *, slow: int, rate: float, seconds: float, kinds: tuple[str, ...] = _KINDS) -> Outcome:
+    """Have slow clients hold connections to a site on this machine while readers at another address request pages.
+
+    Args:
+        port: The site's port.
+        slow: How many slow clients there are at any time, in equal parts of each kind.
+        rate: Pages that the readers request each second.
+        seconds: How long they do that.
+        kinds: What the slow clients do: send heads, send bodies, or read responses, a byte a second.
+    """
+    return asyncio.run(_load(port, slow, rate, seconds, kinds))
+
+
+async def _load(port: int, slow: int, rate: float, seconds: float, kinds: tuple[str, ...]) -> Outcome:
+    outcome = Outcome()
+    kinds_of_all = itertools.islice(itertools.cycle(kinds), slow)
+    lasting = [asyncio.create_task(_repeat(_BEHAVIOURS[kind], port, outcome)) for kind in kinds_of_all]
+    lasting.append(asyncio.create_task(_watch_health(port, outcome.health)))
+    started: list[asyncio.Task[None]] = []
+    begun = time.monotonic()
+    while (moment := time.monotonic()) - begun < seconds:
+        while len(started) < (moment - begun) * rate:
+            started.append(asyncio.create_task(_request(port, "/sign-in/", _READERS, outcome.pages)))
+        await asyncio.sleep(0.02)
+    await asyncio.gather(*started)
+    for task in lasting:
+        task.cancel()
+    await asyncio.gather(*lasting, return_exceptions=True)
+    begun, last = time.monotonic(), Answers()
+    while 200 not in last.statuses and time.monotonic() - begun < 120:
+        await _request(port, "/sign-in/", _READERS, last)
+    outcome.recovered = time.monotonic() - begun
+    return outcome
+
+
+async def _request(port: int, path: str, address: str, answers: Answers) -> None:
+    begun, status = time.monotonic(), 0
+    with suppress(*_FAILURES):
+        status = await asyncio.wait_for(_status(port, path, address), _PATIENCE)
+    answers.all.append(Answer(time.monotonic() - begun, status))
+
+
+async def _watch_health(port: int, answers: Answers) -> None:
+    while True:
+        await _request(port, "/healthz", _HEALTH, answers)
+        await asyncio.sleep(0.25)
+
+
+async def _status(port: int, path: str, address: str) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        data = await reader.read(-1)
+        return int(data.split(b" ", 2)[1])
+    finally:
+        writer.close()
+
+
+async def _repeat(behaviour: Callable[[int], Awaitable[None]], port: int, outcome: Outcome) -> None:
+    """Be one slow client, and when it is cut off the next."""
+    while True:
+        with suppress(*_FAILURES):
+            await behaviour(port)
+        outcome.cut += 1
+        await asyncio.sleep(0.1)
+
+
+async def _send_slowly(port: int, start: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(_SLOW, 0))
+    try:
+        writer.write(start)
+        while True:
+            with suppress(asyncio.TimeoutError):
+                if not await asyncio.wait_for(reader.read(100), 1.0):
+                    return
+            writer.write(b"a")
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+async def _send_head(port: int) -> None:
+    await _send_slowly(port, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-a: ")
+
+
+async def _send_body(port: int) -> None:
+    kind = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 900000"
+    await _send_slowly(port, b"POST /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\n" + kind + b"\r\n\r\ncsrfmiddlewaretoken=")
+
+
+async def _read(port: int) -> None:
+    """Request a large file many times at once, and read a byte of the responses a second."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.bind((_SLOW, 0))
+        client.settimeout(0)
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        await loop.sock_sendall(client, b"GET /assets/any/web/style.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 50)
+        while await loop.sock_recv(client, 1):  # noqa: ASYNC110 - that is how slow it is
+            await asyncio.sleep(1.0)
+
+
+_BEHAVIOURS: dict[str, Callable[[int], Awaitable[None]]] = {HEAD: _send_head, BODY: _send_body, READ: _read}
