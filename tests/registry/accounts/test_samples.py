@@ -14,12 +14,12 @@ from workers.tasks.sync_runner import SyncRunner
 def test_a_real_owner_is_neither_refused_nor_deleted() -> None:
     studio, person = owner("studio"), User.objects.create_user("ann")
     samples.refuse(studio)
-    with pytest.raises(WrongUseError, match="isn't a sample"):
+    with pytest.raises(WrongUseError):
         samples.delete(studio)
     assert samples.sample_of(person) is None
     made = samples.make(person)
     assert (samples.sample_of(person), made.sample, made.name) == (made, True, "Sample (ann)")
-    with pytest.raises(WrongUseError, match="nothing of it goes out"):
+    with pytest.raises(WrongUseError):
         samples.refuse(made)
     assert not LogSubmission.objects.exists()
     samples.delete(made)

