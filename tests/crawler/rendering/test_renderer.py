@@ -173,7 +173,7 @@ def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Pa
         made = serve_made(site)
         crawled = rendered(site, tmp_path, *made, render="always", browser=str(program))
         assert crawled.end.counts.unrendered == {"no-browser": len(made)}
-        assert f"The browser {program} can't be started" in crawled.errors
+        assert str(program) in crawled.errors
         assert len(crawled.pages) == len(made)
 
 

@@ -256,7 +256,7 @@ def test_a_feed_that_is_older_than_one_that_was_read_is_refused_and_one_of_the_f
     publisher.shows(at=rfc3339(now() + timedelta(minutes=6)))
     assert isinstance(refused(services, publisher.row), RefusedError)
     publisher.shows(at="yesterday")
-    assert "can't be read" in str(refused(services, publisher.row))
+    assert isinstance(refused(services, publisher.row), RefusedError)
     with Site() as site:  # of another partner nothing was read
         another = Publisher.__new__(Publisher)
         another.site, another.signer = site, new_signer()

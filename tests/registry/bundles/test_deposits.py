@@ -111,8 +111,6 @@ def test_a_known_earlier_registration_is_told_with_its_date_and_nothing_more(inl
     day = f"{work.registered_at:%Y-%m-%d}"
     assert day in text
     assert "Studio" not in text
-    ((_, own),) = record_files(inline.services, make_deposit(inline.services, work, by="Ann")).items()
-    assert "earlier registration" not in " ".join(p.extract_text() for p in pypdf.PdfReader(io.BytesIO(own)).pages)
 
 
 def test_a_record_whose_picture_was_purged_keeps_its_proofs_and_says_what_is_gone(

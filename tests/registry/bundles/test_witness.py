@@ -99,7 +99,7 @@ def test_an_answer_that_nobody_expected_puts_that_receipt_off_alone(
     moody.hard[Digest.of(b"old")] = broken
     ask_witnesses(inline.services, [old, young])
     assert moody.seen == [Digest.of(b"old"), Digest.of(b"young")]
-    assert AnchorReceipt.objects.get(pk=old).error == f"Asking broke off: {type(broken).__name__}."
+    assert AnchorReceipt.objects.get(pk=old).error.endswith(f"{type(broken).__name__}.")
     assert "moody" in caplog.text
 
 

