@@ -7,7 +7,7 @@ from registry.models import Inquiry
 
 
 def test_a_refusal_is_said_also_where_nobody_foresaw_it() -> None:
-    assert refusal_in_words("http-404") == REASONS["http-404"]
+    assert refusal_in_words("http-404") == str(REASONS["http-404"])
     assert "418" in refusal_in_words("http-418")
     assert "503" in refusal_in_words("http-503")
     assert refusal_in_words("newer", "It was something else.") == "It was something else."
@@ -21,14 +21,14 @@ def test_each_reason_has_its_words() -> None:
 def test_what_was_left_out_of_a_pattern_is_said_with_its_number() -> None:
     said = "412 pages like a/calendar/#/#"
     assert refusal_in_words("repetitive", said) == said
-    assert refusal_in_words("repetitive") == REASONS[Reason.REPETITIVE]
+    assert refusal_in_words("repetitive") == str(REASONS[Reason.REPETITIVE])
 
 
 def test_the_end_of_a_run_and_of_a_search_is_said() -> None:
     assert end_in_words("") not in {str(one) for one in ENDS.values()}
-    assert end_in_words("stopped") == ENDS["stopped"]
+    assert end_in_words("stopped") == str(ENDS["stopped"])
     assert end_in_words("newer") == "newer"
-    assert inquiry_in_words(Inquiry(outcome="no-key")) == OUTCOMES["no-key"]
+    assert inquiry_in_words(Inquiry(outcome="no-key")) == str(OUTCOMES["no-key"])
     assert inquiry_in_words(Inquiry(state="failed"))
     assert inquiry_in_words(Inquiry(state="failed", error="It forbids.")) == "It forbids."
     assert inquiry_in_words(Inquiry(not_before=now(), error="Status 503.")).startswith("Status 503. ")

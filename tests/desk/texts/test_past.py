@@ -25,4 +25,4 @@ def test_how_far_a_search_of_the_past_is() -> None:
 
 def test_what_another_work_is_to_a_work_is_a_sentence_for_each_kind() -> None:
     assert set(RELATIONS) == {*Relation, WHOLE}
-    assert relation_in_words(Related(Work(), WHOLE, 1.0)) == RELATIONS[WHOLE]
+    assert relation_in_words(Related(Work(), WHOLE, 1.0)) == str(RELATIONS[WHOLE])
