@@ -9,7 +9,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def test_the_outcome_of_the_last_run_is_a_word_with_its_reason() -> None:
-    assert last_run("found") == WORDS["found"]
+    assert last_run("found") == str(WORDS["found"])
     missed = last_run("not-visited", "robots")
     assert str(WORDS["not-visited"]) in missed
     assert refusal_in_words("robots") in missed
@@ -22,6 +22,6 @@ def test_the_canaries_of_a_watch_stand_with_what_its_newest_run_made_of_them(inl
     row = canaries.plant(work, shop, "http://shop.example/hidden", by="Ann")
     assert last_runs(shop) == [(row, last_run())]
     schedules.start_crawl(shop.pk)
-    assert last_runs(shop) == [(row, WORDS["waiting"])]
+    assert last_runs(shop) == [(row, str(WORDS["waiting"]))]
     canaries.withdraw(row, by="Ann")
     assert last_runs(shop) == []

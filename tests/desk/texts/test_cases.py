@@ -60,8 +60,8 @@ def test_how_much_of_a_work_is_shown_is_never_more_than_there_is() -> None:
     assert all(numbers_in(one) == ["99"] for one in said)
     assert numbers_in(cases.how_much(match(transform=None))) == []
     assert [cases.how_sure(match(decision=one)) for one in ("certain", "review")] == [
-        cases.SURE[Decision.CERTAIN],
-        cases.SURE[Decision.REVIEW],
+        str(cases.SURE[Decision.CERTAIN]),
+        str(cases.SURE[Decision.REVIEW]),
     ]
     assert numbers_in(cases.false_alarms(match())) == []  # it has not been measured
 
@@ -69,7 +69,7 @@ def test_how_much_of_a_work_is_shown_is_never_more_than_there_is() -> None:
 def test_who_decided_what_and_what_keeps_a_licence_from_covering_it() -> None:
     decided = Case(number=3, decision="confirmed", decided_by="Ann")
     assert all(one in cases.taken(decided) for one in ("3", "Ann"))
-    assert cases.who_in_words(LEDGER) == cases.DECIDERS[LEDGER]
+    assert cases.who_in_words(LEDGER) == str(cases.DECIDERS[LEDGER])
     assert cases.why_not(None) == ""
     assert "other.example" in cases.why_not(Obstacle(Gap.DOMAIN, "other.example"))
     assert all(cases.why_not(Obstacle(gap, "x")) for gap in Gap)

@@ -131,6 +131,7 @@ def in_another_session(act: Callable[[], None]) -> None:
 
 def test_a_submission_that_never_got_an_entry_is_named(grown: SyncRunner) -> None:
     left_out = submit(EntryType.CASE, {"number": "forgotten"}, time=now() - timedelta(hours=2))
+    assert left_out is not None
     assert any(re.search(rf"\b{left_out.pk}\b", one) for one in replay(grown.services).problems)
 
 

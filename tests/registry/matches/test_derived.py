@@ -57,7 +57,7 @@ def test_who_asks_has_a_case_of_its_own_class_that_nothing_visits(inline: SyncRu
     match = case.case_sightings.get().match
     assert (match.decision, match.probability, match.reasons) == ("resembles", None, ["derived"])
     assert grade(match.verification.survival) >= 2
-    assert how_sure(match) == SURE[Decision.RESEMBLES]
+    assert how_sure(match) == str(SURE[Decision.RESEMBLES])
     assert not Capture.objects.exists()
     decisions.take_out(case, by="ann")
     listed = {sure: list(queue.chosen(studio, queue.Wanted(sure=sure))) for sure in queue.Sure}

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from django.http import HttpResponse
 from django.test import Client, override_settings
 
 from exhibit.config.config import Config
@@ -10,7 +9,7 @@ from registry.accounts import invitations, people
 from registry.models import Membership, Owner, User
 from registry.notifications.invitations import operator_link
 from tests.assets.accounts import PASSWORD
-from tests.assets.pages import has_test_id, select
+from tests.assets.pages import Answer, has_test_id, select
 from tests.assets.rows import owner
 from tests.desk.web.account.test_members import (
     People,
@@ -53,7 +52,7 @@ def test_a_form_makes_an_owner_where_that_is_permitted(studio: People, config: C
     assert all(f"/o/{slug}/cases/" in page for slug in ("owner", "studio", "studio-2", "studio-3"))
 
 
-def problems(page: HttpResponse) -> list[str]:
+def problems(page: Answer) -> list[str]:
     return select(page, ".message.error::text").getall()
 
 

@@ -190,12 +190,12 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
         said = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
         return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', said.content.decode()))
 
-    assert all(did(name) == DEEDS[name] for name in ("note", "dispute", "settle"))
+    assert all(did(name) == str(DEEDS[name]) for name in ("note", "dispute", "settle"))
     assert did("unknown") == ""
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
     Case.objects.update(waits=False)
     assert select(ann.get(the_page()), ".found")
-    assert all(did(name) == DEEDS[name] for name in ("take-out", "report"))
+    assert all(did(name) == str(DEEDS[name]) for name in ("take-out", "report"))
     for address in (the_page(), reverse("cases", args=["studio"])):
         page = ann.get(address)
         assert (len(select(page, ".found")), len(select(page, ".gone"))) == (0, 1), address

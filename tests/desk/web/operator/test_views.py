@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.mail import EmailMessage
 from django.db import OperationalError, connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from playwright.sync_api import expect
@@ -392,13 +392,13 @@ def test_witnesses_are_added_and_removed_by_the_operator_alone(
     with running_authority(tmp_path) as authority:
         offer_it(monkeypatch, authority)
         assert other.post("/operator/witnesses/near/add").status_code == 404
-        page = client.post("/operator/witnesses/near/add", follow=True)
-    assert message_levels(page) == ["success"]
-    assert not select(page, "#offered")
+        added = client.post("/operator/witnesses/near/add", follow=True)
+    assert message_levels(added) == ["success"]
+    assert not select(added, "#offered")
     assert message_levels(client.post("/operator/witnesses/near/remove", follow=True)) == ["success"]
-    page = client.post("/operator/witnesses/near/add", follow=True)  # it runs no more
-    assert message_levels(page) == ["error"]
-    assert authority.url in select(page, ".message.error::text").get("")
+    refused = client.post("/operator/witnesses/near/add", follow=True)  # it runs no more
+    assert message_levels(refused) == ["error"]
+    assert authority.url in select(refused, ".message.error::text").get("")
 
 
 def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answered(
@@ -408,7 +408,7 @@ def test_a_witness_of_ones_own_choice_is_added_with_its_root_once_it_has_answere
     use_house(monkeypatch, inline.services)
     client = person(staff=True)
 
-    def add(**given: object) -> HttpResponse:
+    def add(**given: object) -> Any:  # noqa: ANN401 - what a client got
         sent = {"kind": "rfc3161", "name": "house.tsa", **given}
         return client.post("/operator/witnesses/own", sent, follow=True)
 
@@ -483,7 +483,7 @@ def test_the_public_address_and_the_contact_are_written_and_wait_for_a_start(
     client, file = person(staff=True), own.config.data_dir / "exhibit.toml"
     file.write_text('# ours\ncontact = "old@example.org"\nworkers = 3\n\n[[anchors]]\ncontact = 1\n')
 
-    def send(**given: str) -> HttpResponse:
+    def send(**given: str) -> Any:  # noqa: ANN401 - what a client got
         return client.post("/operator/settings", {"contact": "ann@example.org"} | given, follow=True)
 
     refused = send(contact="nobody", public_url="exhibit.example.org")

@@ -277,7 +277,7 @@ def test_what_is_chosen_is_shown_and_may_be_left_out(site: Site, studio: Owner, 
     page.locator("#files").set_input_files(sorted(tmp_path.glob("*.jpg")))
     chosen = page.locator("[data-previews]")
     expect(chosen.get_by_role("listitem")).to_have_count(24)
-    expect(page.locator("[data-more]")).to_contain_text("2")
+    expect(page.locator("p[data-more]")).to_contain_text("2")
     assert chosen.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
     ann.check()
     page.locator("#files").set_input_files([tmp_path / "00.jpg", tmp_path / "01.jpg"])
