@@ -190,7 +190,7 @@ def test_a_trial_goes_on_by_itself_until_all_cases_are_looked_at_and_the_licence
     assert page.get_by_text(counted(1, "cases to license")).is_visible()
     ann.check()
     page.locator("button[name=save]").click()
-    page.wait_for_url("**/licences/2/")
+    page.wait_for_url(re.compile("/licences/2/"))
     site.inline.run_until_idle()
     page.reload()
     assert page.get_by_text(counted(1, "licensed")).is_visible()

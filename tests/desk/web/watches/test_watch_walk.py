@@ -95,6 +95,6 @@ def test_a_key_is_given_and_a_search_is_watched(site: Site) -> None:
     ann.links_to("new-search-watch", "studio", "tineye").click()
     ann.check()
     page.locator("input[name=now]").uncheck()
-    page.locator("form.settings button").last.click()
+    page.locator("form.settings button:not([name])").click()
     page.wait_for_url("**/watches/1/")
     ann.check()

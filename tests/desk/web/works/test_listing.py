@@ -220,7 +220,7 @@ def test_works_are_chosen_changed_and_undone_in_a_browser(site: Site, studio: Ow
         register(site.services, studio, photograph(number), f"W{number}")
     ann = site.member(studio, size=PHONE)
     page = ann.open(at("works"))
-    change = page.locator("#bulk button")
+    change = page.locator("#bulk > button")
     expect(change).to_be_hidden()
     page.locator("input[name=work][value='4']").check()
     page.locator("input[name=work][value='2']").click(modifiers=["Shift"])
