@@ -69,7 +69,7 @@ def test_what_somebody_else_decided_meanwhile_is_told_and_what_was_put_off_stays
     assert answer.headers["Location"].endswith("/o/studio/finds/?skip=1")
     bea.post("/o/studio/finds/decide", {"decide": f"confirmed {theirs.number}"})
     answer = client.post("/o/studio/finds/decide", {"decide": f"cleared {theirs.number}"}, follow=True)
-    assert message_levels(answer) == ["error"]
+    assert message_levels(answer) == ["warning"]
     assert f"undo {mine.number}" in answer.content.decode()  # what was decided last can still be taken back
     assert Case.objects.get(pk=other.pk).decision == "open"
 
