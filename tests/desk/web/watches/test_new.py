@@ -70,7 +70,6 @@ def test_a_pasted_address_becomes_a_watch_that_runs(ann: Client, shop: Site) -> 
     assert 'name="address"' in ann.get(NEW).content.decode()
     page = ann.post(NEW, {"address": f" {shop.url('/')} "}).content.decode()
     assert "The shop" in page
-    assert "robots.txt allows it" in page
     assert offered(page) == [f"site {shop.url('/')}", f"feed {shop.url('/feed.xml')}"]
     given = fields(page) | {"source": offered(page), "offered": offered(page), "now": "yes"}
     answer = ann.post(MAKE, given)
@@ -103,20 +102,20 @@ def test_what_a_form_makes_up_is_no_source(ann: Client, shop: Site, source: str)
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    "address",
     [
-        ("not a url", "The address can&#x27;t be read."),
-        ("", "The address can&#x27;t be read."),
-        ("ftp://shop.example/", "isn&#x27;t one of the web"),
-        ("http://10.0.0.1/", "isn&#x27;t on the public internet"),
-        ("https://shop.invalid/", "There is no such host."),
-        ("<script>alert(1)</script>", "The address can&#x27;t be read."),
+        "not a url",
+        "",
+        "ftp://shop.example/",
+        "http://10.0.0.1/",
+        "https://shop.invalid/",
+        "<script>alert(1)</script>",
     ],
 )
-def test_what_is_no_address_gets_a_clear_answer(ann: Client, address: str, said: str) -> None:
+def test_what_is_no_address_gets_a_clear_answer(ann: Client, address: str) -> None:
     answer = ann.post(NEW, {"address": address})
     assert answer.status_code == 422
-    assert said in answer.content.decode()
+    assert select(answer, "[role=alert]")
     assert "<script>alert" not in answer.content.decode()
 
 

@@ -41,13 +41,9 @@ def test_a_place_is_removed_on_the_page_and_the_last_one_stays(ann: Client, shop
     assert [one["url"] for one in Watch.objects.get().sources] == [news[1]]
 
 
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [("site http://10.0.0.1/", "isn&#x27;t on the public internet"), ("folder /etc", "Choose at least one place")],
-)
-def test_what_a_form_makes_up_is_no_place(ann: Client, shop: Watch, source: str, said: str) -> None:
-    page = ann.post(f"{ADDRESS}sources/add", {"source": source}, follow=True).content.decode()
-    assert said in page
+@pytest.mark.parametrize("source", ["site http://10.0.0.1/", "folder /etc"])
+def test_what_a_form_makes_up_is_no_place(ann: Client, shop: Watch, source: str) -> None:
+    assert message_levels(ann.post(f"{ADDRESS}sources/add", {"source": source}, follow=True)) == ["error"]
     assert Watch.objects.get().sources == shop.sources
 
 
