@@ -26,6 +26,7 @@ from registry.reports.make_report import make_reports
 from registry.reports.requests import numbered_title
 from registry.services.services import Services
 from tests.assets.laid_down import once
+from tests.assets.pages import select
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from workers.tasks.sync_runner import SyncRunner
@@ -153,23 +154,23 @@ def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk)
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    "asked",
     [
-        ({"works": "three"}, "is no number of a work"),
-        ({"works": "99"}, "has no work 99"),
-        ({"works": "1-99999999"}, "1000 works at most"),
-        ({"first": "yesterday"}, "is no day"),
-        ({"first": "2026-02-02", "last": "2026-02-01"}, "before the first one"),
-        ({"watch": "another"}, "has no watch"),
-        ({"decision": []}, "needs a decision"),
-        ({"format": ["exe"]}, "needs a format"),
+        {"works": "three"},
+        {"works": "99"},
+        {"works": "1-99999999"},
+        {"first": "yesterday"},
+        {"first": "2026-02-02", "last": "2026-02-01"},
+        {"watch": "another"},
+        {"decision": []},
+        {"format": ["exe"]},
     ],
 )
-def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, asked: dict[str, Any], said: str) -> None:
+def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, asked: dict[str, Any]) -> None:
     answer = desk.client.post("/o/studio/downloads/report", ASKED | {"title": "My title"} | asked)
     assert answer.status_code == 422
     page = answer.content.decode()
-    assert said in page
+    assert select(page, "[role=alert]")
     assert 'value="My title"' in page
     assert not Report.objects.exists()
 
