@@ -9,8 +9,9 @@ from registry.cases.decisions import confirm
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, Notice, Owner, PageReading, Work
 from registry.notices import notices
+from registry.notices.checker import missing
 from registry.notices.claims import answer, check
-from registry.notices.contents import letter
+from registry.notices.contents import items_of, letter
 from registry.notices.signing import read_mark, sign
 from tests.assets.laid_down import once
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
@@ -26,6 +27,12 @@ SENDER = {
     "sender_email": "ann@example.org",
 }
 ANSWERS = {"purpose": "commercial", "nature": "creative", "amount": "whole", "market": "replaces", "words": ""}
+
+
+def lacking(row: Notice) -> list[str]:
+    """The fields in which a draft lacks something, as its row is now."""
+    row = notices.notice(row.owner, row.number)
+    return [gap.at for gap in missing(row, items_of(row))]
 
 
 @pytest.fixture

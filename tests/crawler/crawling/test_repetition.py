@@ -30,7 +30,7 @@ def test_an_endless_calendar_is_left_out_and_the_rest_of_the_site_is_read(tmp_pa
     (told,) = (line for line in done.lines if isinstance(line, RefusalLine))
     pattern = f"127.0.0.1:{site.port}/calendar/#/#"
     assert (told.url, told.reason) == (pattern, "repetitive")
-    assert told.sentence.startswith(f"{300 - visited} pages of the pattern {pattern} were left out")
+    assert all(value in told.sentence for value in (str(300 - visited), pattern))
     assert done.end.counts.refused["repetitive"] == 300 - visited
     assert done.end.reason == "finished"
     assert max(place for place, path in enumerate(pages) if "item" in path) < 130  # they had their turns

@@ -102,11 +102,9 @@ def test_a_server_that_fails_on_robots_is_not_visited_and_one_without_is(tmp_pat
         done = crawl(tmp_path, urls=urls, follow=False, politeness={"max_wait": 1})
     assert done.refusals == {sites[0].url(): "robots-unavailable", sites[3].url(): "robots-unavailable"}
     assert {page.url for page in done.pages} == {sites[1].url(), sites[2].url()}
-    assert {line.sentence for line in done.lines if isinstance(line, RefusalLine)} == {
-        f"The robots.txt of {host} can't be had now, and nothing is visited without it. "
-        f"The server answered with status {hosts[host]}."
-        for host in ("127.0.0.1", "127.0.0.4")
-    }
+    refused = [line.sentence for line in done.lines if isinstance(line, RefusalLine)]
+    for host in ("127.0.0.1", "127.0.0.4"):
+        assert any(host in said and str(hosts[host]) in said for said in refused)
     assert done.end.counts.waiting.keys() == {"127.0.0.1", "127.0.0.4"}
 
 

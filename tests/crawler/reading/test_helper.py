@@ -76,7 +76,7 @@ def test_each_hostile_document_ends_soon(name: str, tmp_path: Path, monkeypatch:
 def test_a_document_that_takes_too_long_is_refused_and_the_next_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "SECONDS", 0.1)
     _, slow = HOSTILE_DOCUMENTS["styles"]()
-    with pytest.raises(RefusedError, match="too long") as refused:
+    with pytest.raises(RefusedError) as refused:
         helper.document_of(slow, Kind.PAGE, url="https://a.example/", token="")
     assert refused.value.reason == "unreadable"
     monkeypatch.undo()

@@ -144,8 +144,6 @@ def test_a_wall_and_a_login_are_told_and_an_ordinary_page_with_a_login_is_none(t
             site.image(f"/whole/{number}.jpg", number)
         crawled = rendered(site, tmp_path, "/wall.html", "/login.html", "/shop.html", render="always")
         assert crawled.refusals == {site.url("/wall.html"): "wall", site.url("/login.html"): "login"}
-        (wall,) = next(line for line in crawled.pages if line.url.endswith("/wall.html")).refusals
-        assert wall.sentence.startswith("The page asks visitors to show that they aren't programs.")
 
 
 @pytest.mark.long
@@ -175,7 +173,7 @@ def test_a_browser_that_cannot_be_started_is_told_and_costs_no_page(tmp_path: Pa
         made = serve_made(site)
         crawled = rendered(site, tmp_path, *made, render="always", browser=str(program))
         assert crawled.end.counts.unrendered == {"no-browser": len(made)}
-        assert f"The browser {program} can't be started" in crawled.errors
+        assert str(program) in crawled.errors
         assert len(crawled.pages) == len(made)
 
 

@@ -96,7 +96,7 @@ def test_what_is_left_out_is_counted_and_told() -> None:
             novelty.take(shown(url, named), pattern_of(url))
     assert dict(novelty.left_out) == {"a/calendar/#/#": 120 - MIN_PAGES}
     said = left_out("a/calendar/#/#", 70)
-    assert said == "70 pages of the pattern a/calendar/#/# were left out: the last 20 showed nothing new."
+    assert said.values == {"pages": 70, "pattern": "a/calendar/#/#", "idle": MAX_IDLE}
 
 
 @pytest.mark.parametrize("why", [{"refusals": (Refusal("http://a/1", "timeout", ""),)}, {"not_modified": True}])

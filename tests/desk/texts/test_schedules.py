@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -49,31 +50,32 @@ def test_the_first_run_is_the_next_time_of_the_schedule(
 
 
 @pytest.mark.parametrize(
-    ("every", "said"),
+    ("every", "told"),
     [
-        (timedelta(minutes=1), "Every minute"),
-        (timedelta(seconds=90), "Every 1.5 minutes"),
-        (timedelta(minutes=30), "Every 30 minutes"),
-        (timedelta(hours=1), "Every hour"),
-        (timedelta(hours=36), "Every 36 hours"),
-        (DAY, "Every day at 03:00"),
-        (3 * DAY, "Every 3 days at 03:00"),
-        (WEEK, "Every week, Friday at 03:00"),
-        (2 * WEEK, "Every 2 weeks, Friday at 03:00"),
+        (timedelta(minutes=1), []),
+        (timedelta(seconds=90), ["1.5"]),
+        (timedelta(minutes=30), ["30"]),
+        (timedelta(hours=1), []),
+        (timedelta(hours=36), ["36"]),
+        (DAY, ["03:00"]),
+        (3 * DAY, ["3", "03:00"]),
+        (WEEK, ["Friday", "03:00"]),
+        (2 * WEEK, ["2", "Friday", "03:00"]),
     ],
 )
-def test_a_schedule_is_said_in_words(every: timedelta, said: str) -> None:
+def test_a_schedule_is_said_in_words(every: timedelta, told: list[str]) -> None:
     with translation.override("en"), timezone.override(UTC):
-        assert schedule(_row(every)) == said
+        assert re.findall(r"[\d.:]*\d|Friday", schedule(_row(every))) == told
 
 
 def test_the_time_that_was_chosen_is_said_also_on_the_day_that_skips_it_and_with_its_zone_elsewhere() -> None:
     row = _row(WEEK, next_run_at=at("2027-03-28T01:30"), time_of_day=time(2, 30), time_zone="Europe/Berlin")
     with translation.override("en"):
         with timezone.override(BERLIN):
-            assert schedule(row) == "Every week, Sunday at 02:30"
+            said = schedule(row)
+            assert said.endswith("02:30")
         with timezone.override(UTC):
-            assert schedule(row) == "Every week, Sunday at 02:30 (Europe/Berlin)"
+            assert schedule(row) == f"{said} (Europe/Berlin)"
 
 
 def test_once_a_week_is_no_number_in_chinese() -> None:

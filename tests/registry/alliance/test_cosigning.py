@@ -20,6 +20,8 @@ from exhibit.clock import now
 from exhibit.entries import Entry, EntryType
 from registry.alliance import cosigning, partners
 from registry.alliance.cosigning import (
+    FORKED,
+    SILENT,
     NotCosignedError,
     add_checkpoint,
     compare_heads,
@@ -226,7 +228,7 @@ def roots_of(old: int, new: int, path: list[bytes]) -> tuple[bytes, bytes]:
 def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, itself: Partner, size: int) -> None:
     lie = sign_note(itself.origin, size, b"\x01" * 32, own_signer(services)).note
     cosigned(itself, lie)
-    assert compare_heads(services)["b"].startswith("Its log has signed two histories.")
+    assert compare_heads(services)["b"].startswith(FORKED)
     fork = LogFork.objects.get()
     known, other = parse_note(fork.known), parse_note(fork.other)
     assert (known.root, known.size) == (b"\x01" * 32, size)
@@ -235,7 +237,7 @@ def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, it
     assert (small, large) == (get_log(services).root(size), other.root)
     assert small != known.root
     assert has_forked(itself.origin)
-    assert compare_heads(services)["b"].startswith("Its log has signed two histories.")
+    assert compare_heads(services)["b"].startswith(FORKED)
     assert LogFork.objects.count() == 1
 
 
@@ -243,7 +245,7 @@ def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, it
 @pytest.mark.django_db(transaction=True)
 def test_a_log_that_shows_less_than_it_has_signed_is_told(services: Services, itself: Partner) -> None:
     cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
-    assert compare_heads(services)["b"].startswith("Its log has signed 4000 entries and shows 30")
+    assert "4000" in compare_heads(services)["b"]
     assert not LogFork.objects.exists()
 
 
@@ -261,8 +263,9 @@ def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partn
     partner_of(new_signer(), "away")
     cosigned(itself, sign_note(itself.origin, 20, b"\x01" * 32, own_signer(services)).note)
     wrong = compare_heads(services)
-    assert wrong["away"] == "http://127.0.0.1:9/log/checkpoint can't be read: ConnectionError."
-    assert wrong["b"].startswith("Its log has signed two histories.")
+    assert "http://127.0.0.1:9/log/checkpoint" in wrong["away"]
+    assert "ConnectionError" in wrong["away"]
+    assert wrong["b"].startswith(FORKED)
 
 
 @pytest.mark.long
@@ -270,11 +273,11 @@ def test_a_partner_that_is_away_hides_no_other(services: Services, itself: Partn
 def test_ones_own_log_that_was_set_back_is_told(services: Services, itself: Partner) -> None:
     cosigned(itself, sign_note(itself.origin, 4000, b"\x01" * 32, own_signer(services)).note)
     told = compare_heads(services)["b"]
-    assert "It has cosigned a head that this installation's log doesn't hold. The log is shorter than the 4000" in told
+    assert "4000" in told
     with translation.override("zh-hans"):  # the row keeps of what both sentences were made
         said = in_words(Partner.objects.get(name="b").fault)
     assert "4000" in said
-    assert "doesn't hold" not in said
+    assert said != told
 
 
 @pytest.mark.django_db(transaction=True)
@@ -314,7 +317,7 @@ def test_two_histories_of_one_size_are_found_though_the_log_shows_nothing(servic
         key, rogue = rogue_and_friend(friend, site)
         cosigned(rogue, head_of(rogue, 5, key, 1))
         told_by(friend, head_of(rogue, 5, key, 2))
-        assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")
+        assert compare_heads(services)["rogue"].startswith(FORKED)
     fork = LogFork.objects.get()
     assert {fork.known, fork.other} == {head_of(rogue, 5, key, root) for root in (1, 2)}
     assert refused(services, f"old 5\n\n{head_of(rogue, 5, key, 1)}".encode()) == (HTTPStatus.FORBIDDEN, None)
@@ -338,7 +341,7 @@ def test_what_one_partner_makes_up_hides_no_fork_of_another(services: Services, 
         made_up = [forged_for(vkey, character) for vkey in (rogue.log_key, get_log(services).vkey())]
         lie = {"known": f"x{character}", "other": "", "path": []}
         told_by(odd, *made_up, forks=[lie, {**lie, "known": made_up[0], "other": made_up[0]}])
-        assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")
+        assert compare_heads(services)["rogue"].startswith(FORKED)
     assert not Partner.objects.filter(looked_at=None).exists()
 
 
@@ -359,9 +362,10 @@ def test_whoever_breaks_the_comparison_is_told_and_the_others_are_looked_at(
         partners.add("b", site.url("").rstrip("/"), log.vkey(), cosigner_key("b/w", new_signer().public_key), by="")
         site.routes["/log/checkpoint"] = Answer(log.checkpoint().note.encode())
         told_by(site)
-        assert compare_heads(services) == {"a": "Comparing heads with it broke off: LookupError."}
+        [(name, said)] = compare_heads(services).items()
+        assert (name, "LookupError" in said) == ("a", True)
         site.routes["/api/v1/alliance/heads"] = Answer(b'"\\ud800"', "application/json")
-        assert compare_heads(services)["b"].startswith("It doesn't tell which heads it has cosigned.")
+        assert compare_heads(services)["b"].startswith(SILENT)
         told_no = Answer(b'{"detail": "No partner here has signed this."}', "application/json", status=403)
         site.routes["/api/v1/alliance/heads"] = told_no  # whom it doesn't work with
         assert "b" not in compare_heads(services)
@@ -472,7 +476,7 @@ def test_proofs_of_forks_travel_and_nobody_has_to_be_believed(services: Services
         assert not LogFork.objects.exists()
         for size, note in small.items():
             told_by(friend, forks=[{"log": log.vkey(), "known": note, "other": large, "path": path[size]}])
-            assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")
+            assert compare_heads(services)["rogue"].startswith(FORKED)
             assert LogFork.objects.get().source == "told by friend"
             assert [(fork["known"], fork["other"]) for fork in forks_known()] == [(note, large)]  # and handed on
             LogFork.objects.all().delete()

@@ -37,4 +37,4 @@ def test_a_case_is_gathered_with_its_places_match_and_licences(inline: SyncRunne
     assert (check.outcome, check.reasons[0].startswith("Licence 1 (Shop): ")) == ("none", True)
     Licence.objects.update(domain="shop.example")
     check = gather(inline.services, case, bundle=0, language="en", sealed=False).facts.licence_check
-    assert (check.outcome, check.result) == ("all", "The owner's licences cover the use.")
+    assert check.outcome == "all"

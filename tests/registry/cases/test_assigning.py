@@ -3,7 +3,7 @@
 import pytest
 
 from exhibit.errors import NotFoundError, WrongUseError
-from registry.cases import assigning, history
+from registry.cases import assigning
 from registry.cases.queue import NOBODY, State, Wanted, chosen
 from registry.members import people
 from registry.models import Case, CaseEvent, Owner
@@ -45,8 +45,8 @@ def test_cases_are_assigned_to_members_alone_taken_back_and_nobodys_once_a_membe
     assigning.take_back(studio, [assigning.Change(1, bob, None)], by="ann")  # whoever has left is given nothing
     assert set(assigned(studio).values()) == {None}
     lines = CaseEvent.objects.filter(case=Case.objects.get(number=2), kind="assigned").order_by("pk")
-    assert [(line.actor, history.in_english(line.said)) for line in lines] == [
-        ("ann", "Assigned to ann@example.org."),
-        ("bob", "Assigned to bob@example.org."),
-        ("ann", "bob@example.org is no member any more; the case is nobody's."),
+    assert [(line.actor, line.said) for line in lines] == [
+        ("ann", [["assigned", {"who": "ann@example.org"}]]),
+        ("bob", [["assigned", {"who": "bob@example.org"}]]),
+        ("ann", [["released", {"who": "bob@example.org"}]]),
     ]

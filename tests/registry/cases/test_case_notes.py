@@ -19,7 +19,7 @@ def test_a_note_stands_in_the_history_with_who_wrote_it(case: Case) -> None:
     event = case.events.get(kind="note")
     assert event.actor == "Ann"
     assert "Ask the gallery first." in str(event.said) + event.sentence
-    with pytest.raises(WrongUseError, match="There are no words"):
+    with pytest.raises(WrongUseError):
         note(case, by="Ann", words=" ")
 
 

@@ -14,7 +14,9 @@ def test_a_line_keeps_names_and_values_and_is_said_in_the_readers_language(inlin
     history.record(case, "decided", "Ann", ("covered", {"numbers": "3, 4"}), ("undone", {}), words="See the order.")
     row = CaseEvent.objects.latest("pk")
     assert row.said == [["covered", {"numbers": "3, 4"}], ["undone", {}]]
-    assert in_english(row.said, row.sentence) == "Covered by licence 3, 4. Undone. See the order."
+    assert in_english(row.said, row.sentence) == " ".join(
+        [history.PHRASES["covered"] % {"numbers": "3, 4"}, history.PHRASES["undone"], "See the order."]
+    )
     with translation.override("zh-hans"):
         chinese = in_words(row.said)
     assert "3, 4" in chinese

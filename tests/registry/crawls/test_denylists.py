@@ -17,7 +17,7 @@ def test_a_denied_host_is_denied_with_those_below_it_until_it_is_allowed(db: Non
     assert [denied(host) for host in asked] == [True, True, False, False]
     denylists.allow("shop.example", by="Ann")
     assert not crawling.denied("shop.example")
-    with pytest.raises(NotFoundError, match=r"shop\.example isn't denied"):
+    with pytest.raises(NotFoundError, match=r"shop\.example"):
         denylists.allow("shop.example", by="Ann")
 
 

@@ -33,9 +33,9 @@ def test_a_watch_of_lists_is_public_has_no_schedule_and_follows_no_links(studio:
     assert (taking.private, taking.next_run_at, taking.budget) == (False, None, {"depth": 0})
     assert lists.watch_of(studio, "lists", by="Ann") == taking
     watch(studio, "http://a.example/", "shop")
-    with pytest.raises(WrongUseError, match="places of its own"):
+    with pytest.raises(WrongUseError):
         lists.watch_of(studio, "shop", by="Ann")
-    with pytest.raises(WrongUseError, match="has been visited"):
+    with pytest.raises(WrongUseError):
         watching.start_now(taking)
     watching.change_watch(taking, every=watching.MAX_INTERVAL, budget={"pages": 9}, politeness={}, by="Ann")
     taking.refresh_from_db()
@@ -71,7 +71,7 @@ def test_one_process_at_a_time_reads_a_list(taking: Watch) -> None:
     mine, _ = lists.begin(taking, "/a.csv", "all", "10 1")
     theirs, _ = lists.begin(taking, "/a.csv", "all", "10 1")
     lists.keep(theirs, urls(1), [], 1)
-    with pytest.raises(ConflictError, match="Another process"):
+    with pytest.raises(ConflictError):
         lists.keep(mine, urls(2), [], 1)
     assert FrontierUrl.objects.count() == 1
 
@@ -100,7 +100,7 @@ def test_lists_go_on_in_a_new_crawl_when_theirs_has_ended_and_wait_for_one_that_
     crawl = Crawl.objects.get()
     assert watching.start_now(taking) == crawl
     crawling.stop(crawl.pk)
-    with pytest.raises(ConflictError, match="just ending"):
+    with pytest.raises(ConflictError):
         lists.keep(row, urls(2), [], 1)
     plan_crawls(inline.services, [crawl.pk])
     lists.keep(row, urls(2), [], 1)

@@ -58,7 +58,7 @@ def test_a_watch_goes_on_at_its_usual_times_after_a_pause_and_makes_up_for_none(
 def test_a_full_disk_starts_nothing_and_still_lets_a_run_be_stopped(inline: SyncRunner, shop: Watch) -> None:
     crawl = watching.start_now(shop)
     inline.services.config = replace(inline.services.config, disk_floor_bytes=2**62)
-    with pytest.raises(ServiceMissingError, match="disk is nearly full"):
+    with pytest.raises(ServiceMissingError):
         start_now(inline.services, shop)
     plan_crawls(inline.services, [crawl.pk])
     crawl.refresh_from_db()

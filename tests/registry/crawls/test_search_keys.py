@@ -338,7 +338,7 @@ def test_a_key_of_two_parts_needs_both_and_what_is_missing_is_told_in_turn(
     consent(services, plain_studio, "ebay-images", by="Ann")
     assert lacking(services, plain_studio, "ebay-images", ebay) == ""
     assert lacking(services, owner("other"), "ebay-images", ebay) == "no-key"
-    with pytest.raises(WrongUseError, match="sent no pictures"):
+    with pytest.raises(WrongUseError):
         consent(services, plain_studio, "ebay", by="Ann")
     with pytest.raises(NotFoundError):
         consent(services, plain_studio, "nothing", by="Ann")

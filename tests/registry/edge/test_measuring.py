@@ -47,11 +47,11 @@ def test_a_descriptor_of_another_length_or_of_no_numbers_is_refused(wrong: float
     hashes, _ = measured(photograph(1)).packed
     vector = np.zeros((1, SPACE.width), "<f4")
     vector[0, 3] = wrong
-    with pytest.raises(WrongUseError, match="unit length"):
+    with pytest.raises(WrongUseError):
         Measured.read(hashes, vector.tobytes())
 
 
 @pytest.mark.parametrize(("hashes", "vectors"), [(0, 0), (255, 0), (256 * 12, 0), (256, 1), (256, 1024 * 12)])
 def test_as_many_bytes_as_nobody_can_have_measured_are_refused(hashes: int, vectors: int) -> None:
-    with pytest.raises(WrongUseError, match="another length"):
+    with pytest.raises(WrongUseError):
         Measured.read(bytes(hashes), bytes(vectors))

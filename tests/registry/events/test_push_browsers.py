@@ -78,7 +78,7 @@ def test_a_member_has_some_browsers_and_one_that_comes_again_counts_once(inline:
     for number in range(MAX_BROWSERS):
         added(inline, ann, f"{AT_MOZILLA}{number}")
     added(inline, ann, f"{AT_MOZILLA}0")
-    with pytest.raises(WrongUseError, match="already"):
+    with pytest.raises(WrongUseError):
         added(inline, ann, f"{AT_MOZILLA}more")
     assert push_browsers.browsers_of(ann).count() == MAX_BROWSERS
 
@@ -86,7 +86,7 @@ def test_a_member_has_some_browsers_and_one_that_comes_again_counts_once(inline:
 def test_nobody_takes_over_or_removes_the_browser_of_somebody_else(inline: SyncRunner, ann: User) -> None:
     row = added(inline, ann)
     bea = people.add_member(Owner.objects.get(), "bea@example.org", "viewer", "correct horse battery", by="test").user
-    with pytest.raises(WrongUseError, match="Somebody else gets"):
+    with pytest.raises(WrongUseError):
         added(inline, bea)
     with pytest.raises(NotFoundError):
         push_browsers.remove_browser(bea, row.pk)
@@ -111,7 +111,7 @@ def test_of_two_who_bring_the_same_browser_at_once_one_is_refused(
         return again
 
     monkeypatch.setattr(push_browsers, "_forget", overtaken)
-    with pytest.raises(WrongUseError, match="Somebody else gets"):
+    with pytest.raises(WrongUseError):
         added(inline, ann)
 
 
@@ -148,7 +148,7 @@ def test_who_stays_with_another_owner_goes_on_being_told(inline: SyncRunner, ann
 
 def test_where_the_operator_has_switched_it_off_nothing_is_added(inline: SyncRunner, ann: User) -> None:
     inline.services.config = replace(inline.services.config, push=False)
-    with pytest.raises(WrongUseError, match="operator"):
+    with pytest.raises(WrongUseError):
         added(inline, ann)
 
 

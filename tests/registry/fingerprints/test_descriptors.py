@@ -41,7 +41,7 @@ def first(db: None) -> DescriptorModel:
 def test_a_name_and_version_mean_one_network_for_ever(first: DescriptorModel) -> None:
     assert network("first") == first
     fingerprints.forget_cached_spaces()
-    with pytest.raises(WrongUseError, match="another file"):
+    with pytest.raises(WrongUseError):
         network("first", data=b"other")
 
 

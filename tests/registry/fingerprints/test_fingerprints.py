@@ -100,5 +100,5 @@ def test_a_vector_that_is_there_stays(db: None) -> None:
 def test_a_space_that_was_measured_in_another_way_is_refused(db: None) -> None:
     fingerprints.space_id(PHASH)
     fingerprints.forget_cached_spaces()
-    with pytest.raises(WrongUseError, match="other width"):
+    with pytest.raises(WrongUseError):
         fingerprints.space_id(replace(PHASH, width=PHASH.width + 8))

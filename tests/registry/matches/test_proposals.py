@@ -86,7 +86,7 @@ def test_what_is_chosen_goes_the_way_of_an_upload_and_what_is_dismissed_does_not
     seen(inline, studio, chosen, left, copy_of(left))
     assert not waiting(studio)
     assert not Case.objects.exists()
-    with pytest.raises(WrongUseError, match="at least one"):
+    with pytest.raises(WrongUseError):
         proposals.register(inline.services, studio, [Digest.of(left)], by="ann")
 
 

@@ -113,9 +113,8 @@ def test_what_comes_again_is_compared_what_changed_is_new_and_what_has_gone_is_r
     assert again > now() - timedelta(hours=1)
 
     gone = Revisit.objects.get(outcome=Outcome.GONE)
-    assert f"at {world.shop.url('/copy-2.jpg')} resembled this work (hash distance " in gone.sentence
-    assert "its bytes had expired" in gone.sentence.lower()
-    assert "no longer serves it: The server answered with status 404." in gone.sentence
+    assert world.shop.url("/copy-2.jpg") in gone.sentence
+    assert "404" in gone.sentence
     assert not Match.objects.filter(found_id=gone.found_id).exists()
 
 
@@ -134,7 +133,7 @@ def test_robots_and_the_guard_hold_for_what_was_seen_before_too(world: World) ->
     rows = {row.registered.work_pictures.get().work.title: row for row in Revisit.objects.all()}
     assert {row.outcome for row in rows.values()} == {Outcome.UNREACHED}
     assert "robots.txt" in rows["Work 0"].sentence
-    assert "isn't on the public internet" in rows["Work 1"].sentence
+    assert "10.0.0.1" in rows["Work 1"].sentence
     assert set(Refusal.objects.values_list("reason", flat=True)) == {"robots", "private-address"}
     assert not [path for path in world.shop.site.paths() if path.endswith(".jpg")]
 

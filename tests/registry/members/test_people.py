@@ -30,10 +30,11 @@ def test_an_owner_has_a_name_and_a_short_name_of_its_own(db: None) -> None:
 def test_who_adds_an_owner_is_not_told_whose_a_taken_name_is(db: None) -> None:
     ann = people.add_member(people.add_owner("Studio"), "ann@example.org", "owner", PASSWORD).user
     eve = people.add_member(people.add_owner("Agency"), "eve@example.org", "owner", PASSWORD).user
-    with pytest.raises(WrongUseError, match="There is an owner named"):
+    with pytest.raises(WrongUseError, match="studio"):
         people.add_owner_of(ann, "studio")
-    with pytest.raises(WrongUseError, match="can't be used here"):
+    with pytest.raises(WrongUseError) as refused:
         people.add_owner_of(eve, "studio")
+    assert "studio" not in str(refused.value).lower()
     second = people.add_owner_of(eve, "Studio!")
     assert (second.slug, Membership.objects.get(owner=second).role) == ("studio-2", "owner")
 
@@ -47,7 +48,7 @@ def test_a_known_person_keeps_the_password_and_takes_the_new_role(db: None) -> N
     assert (bob.check_password(PASSWORD), Membership.objects.get(user=bob).role) == (True, "reviewer")
     assert people.is_user("ANN@example.org")
     for weak in ("short", "password", ""):
-        with pytest.raises(WrongUseError, match="password"):
+        with pytest.raises(WrongUseError):
             people.change_password(bob, weak)
     people.change_password(bob, "another password of Bob's")
     assert people.user("bob@example.org").check_password("another password of Bob's")
@@ -63,7 +64,7 @@ def test_an_operator_begins_with_an_owner_or_with_nothing_at_all(db: None) -> No
     ann = people.begin(link(), "ann@example.org", PASSWORD, "Studio")  # type: ignore[arg-type]
     assert people.is_operator(ann)
     assert Membership.objects.get(user=ann).owner.name == "Studio"
-    with pytest.raises(WrongUseError, match="signs in with this address already"):
+    with pytest.raises(WrongUseError):
         people.begin(link(), "ANN@example.org", PASSWORD, "")  # type: ignore[arg-type]
     assert User.objects.count() == 1
 
@@ -77,9 +78,9 @@ def joined(of: Owner, name: str, role: Role) -> User:
 def test_the_last_in_the_role_of_owner_can_neither_leave_nor_take_another_role(db: None) -> None:
     studio = owner("studio")
     ann, bob = joined(studio, "ann", Role.OWNER), joined(studio, "bob", Role.VIEWER)
-    with pytest.raises(WrongUseError, match="left in the role of owner"):
+    with pytest.raises(WrongUseError):
         people.remove_member(studio, ann.pk, by="Ann")
-    with pytest.raises(WrongUseError, match="left in the role of owner"):
+    with pytest.raises(WrongUseError):
         people.change_role(studio, ann.pk, "viewer", by="Ann")
     people.change_role(studio, bob.pk, "owner", by="Ann")
     User.objects.filter(pk=bob.pk).update(is_active=False)  # who can't sign in doesn't count

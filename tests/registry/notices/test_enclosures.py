@@ -88,7 +88,7 @@ def test_a_link_to_the_bundles_of_its_cases_is_made_when_it_is_signed(studio: Ow
     assert [package.number for package in packages(row)] == [1]
     inline.services.config = replace(inline.services.config, public_url="https://exhibit.example")
     notices.fill(row, {"package": "2"}, ["package"])
-    with pytest.raises(WrongUseError, match="isn't there any more"):
+    with pytest.raises(WrongUseError):
         signed(inline, notices.notice(studio, row.number))
     assert not DownloadLink.objects.exists()
     notices.fill(row, {"package": "1"}, ["package"])

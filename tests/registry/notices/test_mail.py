@@ -51,17 +51,17 @@ def test_asked_for_twice_it_is_one_mail_and_a_refused_one_is_tried_again(notice:
 
 def test_of_a_mail_that_may_have_left_only_a_person_says_what_became_of_it(notice: Notice) -> None:
     for say in (mail.has_left, mail.never_left):
-        with pytest.raises(WrongUseError, match="Nothing has to be said"):
+        with pytest.raises(WrongUseError):
             say(notice)
     made = asked(notice)
-    with pytest.raises(WrongUseError, match="leaving by mail at this moment"):
+    with pytest.raises(WrongUseError):
         mail.stop(notice)
     mail.begin(made.pk, FILE)
     mail.unknown(made.pk)
     made.refresh_from_db()
     assert mail.may_have_left(made)
     assert mail.ask(notice, made.to, made.message_id, by="Ann").state == "failed"
-    with pytest.raises(WrongUseError, match="may have left"):
+    with pytest.raises(WrongUseError):
         mail.stop(notice)
     assert mail.has_left(notice).state == "done"
     NoticeMail.objects.update(state="failed")

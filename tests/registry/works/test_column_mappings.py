@@ -20,7 +20,7 @@ HEADINGS = ["Kennung", "Title", "Knipser", "Lager"]
 
 def test_headings_are_chosen_once_and_remembered_for_one_owner_and_kind(db: None) -> None:
     studio, agency = owner("studio"), owner("agency")
-    with pytest.raises(HeadingsError, match="isn't known") as refused:
+    with pytest.raises(HeadingsError) as refused:
         read_works("list.csv", TABLE, Columns(studio, KIND))
     beginning = refused.value.beginning
     assert (list(beginning.headings), beginning.guesses) == (HEADINGS, ("", "title", "", ""))

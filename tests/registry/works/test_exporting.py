@@ -74,7 +74,7 @@ def test_what_cannot_be_is_refused(inline: SyncRunner, work: Work, monkeypatch: 
     with pytest.raises(WrongUseError):
         next(exported(inline.services, work, Wanted("javascript:1", no_mining=False, signed=False), by="Ann"))
     monkeypatch.setattr(credentials, "find_spec", lambda _name: None)
-    with pytest.raises(ServiceMissingError, match="optional part c2pa"):
+    with pytest.raises(ServiceMissingError, match="c2pa"):
         next(exported(inline.services, work, Wanted("", no_mining=False, signed=True), by="Ann"))
     inline.services.blobs.remove(work.pictures.get().digest)
     with pytest.raises(NotFoundError):

@@ -8,7 +8,6 @@ import pytest
 from exhibit.clock import now
 from exhibit.errors import WrongUseError
 from registry.cases.decisions import license_use
-from registry.cases.history import in_english
 from registry.cases.licence_trial import try_licences
 from registry.models import Sighting
 from registry.works.licences import NewLicence, change_licence, checked, end_licence, keep_licences
@@ -70,12 +69,12 @@ def test_a_licence_that_ends_keeps_what_it_covered_and_no_more(inline: SyncRunne
     assert looked_at(inline, studio) == {"reopened": [covered.number], "stayed": [given.number]}
     covered.refresh_from_db()
     given.refresh_from_db()
-    assert (covered.decision, covered.reason) == ("open", "Licence 1 was ended. Earlier")
+    assert (covered.decision, covered.reason.endswith(" Earlier")) == ("open", True)
     assert given.decision == "licensed"
-    told = [in_english(one.said, one.sentence) for one in given.events.filter(kind="ledger")]
-    assert "Licence 1 was ended. The decision stays as a person made it. Earlier" in told
+    told = [(one.said, one.sentence) for one in given.events.filter(kind="ledger")]
+    assert ([["licence-ended", {"numbers": "1"}], ["stays", {}]], "Earlier") in told
     licence.refresh_from_db()
-    with pytest.raises(WrongUseError, match="already"):
+    with pytest.raises(WrongUseError):
         end_licence(licence, now().date(), by="Ann", reason="Again")
 
 

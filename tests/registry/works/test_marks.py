@@ -29,7 +29,7 @@ def test_a_caption_is_told_in_a_sentence(inline: SyncRunner) -> None:
     ImageDraw.Draw(captioned).text((20, 370), "Lumen Photo Agency", fill="black", font_size=24)
     work = register(inline.services, owner("studio"), jpeg(captioned)).work
     (told,) = schemas.Work.from_row(work).model_dump(mode="json")["pictures"][0]["masked"]
-    assert (told["kind"], told["sentence"]) == ("caption", "The lower 12% looks like a caption; it isn't compared.")
+    assert (told["kind"], "12%" in told["sentence"]) == ("caption", True)
     assert round(told["share"], 2) == 0.12
 
 

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 from PIL import Image
 
 from desk.schemas.works import FullWork
+from desk.texts.past import RELATIONS
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.types import Relation
@@ -124,7 +125,7 @@ def test_duplicates_parts_and_series_are_told_of_both_works(inline: SyncRunner) 
     }
     shown = FullWork.from_row(studio.works.get(number=2)).relations[0]
     assert shown.shown > 0.9
-    assert shown.sentence == "This work is a part of it."
+    assert shown.sentence == str(RELATIONS["part-of"])
 
 
 @pytest.mark.long

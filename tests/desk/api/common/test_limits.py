@@ -57,5 +57,4 @@ def test_pictures_are_identified_one_at_a_time_and_so_many_a_minute(
     monkeypatch.setattr(settings, "CONFIG", few)
     answers = [asked() for _ in range(3)]
     assert [one.status_code for one in answers] == [422, 422, 429]
-    assert "At most 2 pictures a minute" in answers[2].json()["detail"]
     assert 0 < int(answers[2].headers["Retry-After"]) <= 60

@@ -19,6 +19,7 @@ from registry.matches import identify as identifying
 from registry.models import Case, Owner, OwnershipRemark, Picture, Work
 from registry.works.declarations import edit
 from tests.assets.flooded import found_on_sites, stranger, with_floor
+from tests.assets.pages import numbers_in
 from tests.assets.programs import ROOT, Program, alice, file_of, studio
 from tests.assets.rows import copy_of, owner, photograph, register
 from workers.tasks.sync_runner import SyncRunner
@@ -110,7 +111,7 @@ def test_a_picture_is_told_apart_and_nothing_of_it_stays(studio: Owner, alice: P
 def test_a_search_that_takes_too_long_ends(studio: Owner, inline: SyncRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     register(inline.services, studio, photograph(1), "Harbour")
     monkeypatch.setattr(identifying, "MAX_SECONDS", -1.0)
-    with pytest.raises(ServiceMissingError, match="takes too long"):
+    with pytest.raises(ServiceMissingError):
         identifying.identify(inline.services, studio, copy_of(photograph(1)))
 
 
@@ -192,7 +193,7 @@ def test_a_work_that_is_held_back_says_why_and_is_answered(studio: Owner, alice:
     found_on_sites(inline.services, studio, [stranger(number, photograph(1)) for number in range(3)])
     status, told = alice.get("/works/1")
     assert (status, told["held"]["sites"], told["held"]["different"], told["held"]["limit"]) == (200, 2, 2, 1)
-    assert told["held"]["why"].startswith("In one day it was found on 2 new sites")
+    assert numbers_in(told["held"]["why"])[0] == "2"
     assert [one["number"] for one in alice.get("/works?only=held")[1]["items"]] == [1]
     status, told = alice.post("/works/1/held", {"answer": "dismiss", "reason": "A logo."})
     assert (status, told["held"]["decision"]) == (201, "dismissed")
@@ -249,7 +250,7 @@ def test_many_works_are_changed_at_once_and_that_is_undone(studio: Owner, alice:
     assert (made["number"], made["changed"], made["works"], made["state"]) == (1, 2, 2, "done")
     assert Work.objects.get(title="Tower").rights_statement == ""
     missed = alice.post("/works/changes", {"works": [2, 99, 98], "what": "put", "value": "Towers"})
-    assert (missed[0], missed[1]["detail"]) == (404, "Studio has no work 98, 99.")
+    assert (missed[0], numbers_in(missed[1]["detail"])) == (404, ["98", "99"])
     assert alice.get("/collections")[1]["items"] == []
     alice.post("/works/changes", {"works": [2], "what": "put", "value": "Towers"})
     (row,) = alice.get("/collections")[1]["items"]

@@ -20,6 +20,7 @@ from exhibit.errors import ExhibitError, WrongUseError
 from registry.members import invitations, people, tokens
 from registry.models import ApiToken, Invitation, LogOpening, Membership, Role, User
 from tests.assets.accounts import PASSWORD, ann
+from tests.assets.pages import message_levels, select
 from tests.assets.rows import owner
 from workers.servers.embedded import EmbeddedServers
 
@@ -101,7 +102,7 @@ def test_an_invitation_by_mail_makes_an_account_and_a_member(
     assert "ann@example.org invites dora@example.org" in dora.get(f"/invitations/{secret}/").content.decode()
     assert not User.objects.filter(email="dora@example.org").exists()
     other = dora.post("/sign-up/", {"email": "eve@example.org", "password1": PASSWORD})
-    assert "The invitation is for dora@example.org." in other.content.decode()
+    assert "dora@example.org" in select(other, ".errorlist").get("")
     dora.post("/sign-up/", {"email": "dora@example.org", "password1": PASSWORD})
     assert role_of("dora@example.org") == "reviewer"
     assert EmailAddress.objects.get(email="dora@example.org").verified
@@ -131,7 +132,7 @@ def test_when_the_mail_cannot_be_sent_nobody_is_invited(
     with override_settings(CONFIG=mailing):
         ann, again = invite(studio.ann, "d@example.org")
         ann.post(again, {"password": PASSWORD})
-    assert "nobody was invited" in ann.get(MEMBERS).content.decode().replace("&#x27;", "'")
+    assert message_levels(ann.get(MEMBERS)) == ["error"]
     assert not Invitation.objects.exists()
 
 
@@ -142,11 +143,11 @@ def test_an_owner_has_so_many_open_invitations_and_none_for_a_member(
     for name in ("dora", "emma"):
         invited(studio, f"{name}@example.org")
     invited(studio, "emma@example.org")  # in the place of the one before
-    with pytest.raises(ExhibitError, match="Too many"):
+    with pytest.raises(ExhibitError):
         invited(studio, "finn@example.org")
-    with pytest.raises(ExhibitError, match="member already"):
+    with pytest.raises(ExhibitError):
         invited(studio, "Bob@example.org")
-    with pytest.raises(ExhibitError, match="too long"):
+    with pytest.raises(ExhibitError):
         invited(studio, f"{'x' * 60}@{'y' * 60}.{'z' * 60}.example")
 
 
@@ -203,9 +204,9 @@ def test_the_last_owner_stays_one(studio: People) -> None:
         (f"{MEMBERS}{studio.ann.pk}/role", {"role": "viewer"}),
         (f"{MEMBERS}{studio.ann.pk}/remove", {}),
     ):
-        assert b"left in the role of owner" in ann.post(address, values, follow=True).content
+        assert message_levels(ann.post(address, values, follow=True)) == ["error"]
         assert role_of("ann@example.org") == "owner"
-    with pytest.raises(ExhibitError, match="left in the role of owner"):
+    with pytest.raises(WrongUseError):
         people.add_member(studio.studio, "Ann@example.org", "viewer", None)
     ann.post(f"{MEMBERS}{studio.bob.pk}/role", {"role": "owner"})
     User.objects.filter(pk=studio.bob.pk).update(is_active=False)

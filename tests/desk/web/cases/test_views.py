@@ -13,6 +13,8 @@ from PIL import ExifTags, Image, ImageOps
 from playwright.sync_api import Page, expect
 
 from desk.schemas.cases import FullCase, with_uses
+from desk.texts.cases import decision_in_words
+from desk.web.cases.views import DEEDS
 from exhibit.clock import now
 from exhibit.types import SeenElsewhere, SeenKind
 from registry.cases import ask_archive, decisions, history
@@ -22,9 +24,10 @@ from registry.matches.match import match_pictures
 from registry.models import ArchiveQuestion, Bundle, Capture, Case, Match, Membership, Owner, Picture, Sighting, User
 from tests.assets.captured import Archived, Kept
 from tests.assets.laid_down import once
+from tests.assets.pages import has_test_id, message_levels, numbers_in, select
 from tests.assets.rows import bring, claimed_slice, jpeg, owner, photograph, register
 from tests.assets.site import Site as Archive
-from tests.assets.site_browser import DESKTOP, PHONE, Site, tap, use_house
+from tests.assets.site_browser import PHONE, Site, tap, use_house
 from tests.assets.source import flat
 from workers.tasks.sync_runner import SyncRunner
 
@@ -68,7 +71,7 @@ def read(client: Client, query: str = "") -> str:
 def test_what_the_found_file_says_of_itself_is_shown_as_its_word(
     inline: SyncRunner, ann: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "says of itself" not in read(ann)
+    assert not has_test_id(read(ann), "stated")
     found = Match.objects.get().found
     out, said = io.BytesIO(), Image.Exif()
     said[ExifTags.Base.Artist] = "<b>Ann</b>"
@@ -77,15 +80,14 @@ def test_what_the_found_file_says_of_itself_is_shown_as_its_word(
         picture.save(out, "JPEG", exif=said)
     Picture.objects.filter(pk=found.pk).update(digest=inline.services.blobs.put(out.getvalue()))
     page = read(ann)
-    assert "What the found picture's file says of itself" in page
+    assert has_test_id(page, "stated")
     assert "<dd>Label: 3</dd>" in page
     assert "<dd>&lt;b&gt;Ann&lt;/b&gt;</dd>" in page
-    assert "Anybody can write there." in page
     with monkeypatch.context() as patched:  # it is read once
         patched.setattr(inline.services.blobs, "get", lambda _digest: pytest.fail("The picture was read again."))
         assert "<dd>Label: 3</dd>" in read(ann)
     inline.services.blobs.remove(Picture.objects.get(pk=found.pk).digest)
-    assert "says of itself" not in read(ann)
+    assert not has_test_id(read(ann), "stated")
 
 
 def the_page() -> str:
@@ -98,32 +100,31 @@ def test_the_page_says_what_where_since_when_how_much_and_how_sure_and_what_come
     page = read(ann)
     lead = re.search(r'<p class="lead">(.*?)</p>', page)
     assert lead is not None
-    for words in ("shop.example", "Under the wave", "Seen on one page since", "of your picture, mirrored", "measured"):
-        assert words in lead[1]
-    assert "Evidence is made once a person has decided: not licensed." in page
-    assert "Nothing that speaks against it was found there." in page
+    assert all(words in lead[1] for words in ("shop.example", "Under the wave", "%", str(now().year)))
+    assert has_test_id(page, "no-bundle")
+    assert has_test_id(page, "nothing-against")
     Sighting.objects.update(context="Photo: CC BY 4.0")
-    assert "Nothing that speaks against it" not in read(ann)
+    assert not has_test_id(read(ann), "nothing-against")
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
-    assert "a moment to undo" in read(ann)
+    assert not has_test_id(read(ann), "no-bundle")
 
 
 @pytest.mark.long
 def test_other_works_that_the_found_picture_shows_are_told_on_the_case_and_in_the_queue(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
-    said, queue = "The same picture was also found to show:", reverse("cases", args=["studio"])
-    assert said not in read(ann)
+    queue = reverse("cases", args=["studio"])
+    assert not has_test_id(read(ann), "also-shown")
     register(inline.services, studio, jpeg(Image.open(io.BytesIO(photograph(1))), 70), "Under the <wave>, again")
     register(inline.services, owner("others"), jpeg(Image.open(io.BytesIO(photograph(1))), 80), "Somebody else's")
     planned, epoch = claimed_slice(studio, "again")
     match_pictures(inline.services, bring(inline.services, planned, epoch, [photograph(1)]))
     page, listed = read(ann), flat(ann.get(queue).content.decode())
-    assert said in page
-    assert 'href="/o/studio/works/2/">Under the &lt;wave&gt;, again</a> · Very likely a copy' in page
-    assert f"{said} Under the &lt;wave&gt;, again" in listed
+    assert (
+        select(page, '[data-testid="also-shown"] a[href="/o/studio/works/2/"]::text').get() == "Under the <wave>, again"
+    )
+    assert "Under the &lt;wave&gt;, again" in listed
     assert "Somebody else" not in page + listed
-    assert "同一图片经比对还显示：" in flat(ann.get(the_page(), headers={"accept-language": "zh-CN"}).content.decode())
 
 
 def test_notes_disputes_and_opening_again_are_kept_with_their_words(
@@ -137,7 +138,7 @@ def test_notes_disputes_and_opening_again_are_kept_with_their_words(
     assert "disputed" in read(ann)
     assert Case.objects.get().disputed_at is not None
     told = ann.post(reverse("decide", args=["studio", 1]), {"decision": "open", "reason": "They say so."}, follow=True)
-    assert "Case 1 is open again." in told.content.decode()
+    assert message_levels(told) == ["success"]
     case = Case.objects.get()
     assert (case.decision, case.disputed_at) == ("open", None)
 
@@ -146,7 +147,6 @@ def test_a_long_history_is_read_page_by_page(studio: Owner, ann: Client) -> None
     for number in range(101):
         history.record(Case.objects.get(), "note", "ann", words=f"Note {number}.")
     first, second = read(ann), read(ann, "?history=2")
-    assert "Pages of the history" in first
     assert ("Note 100." in first, "Note 0." in first) == (True, False)
     assert ("Note 100." in second, "Note 0." in second, "Opened" in second) == (False, True, True)
 
@@ -155,7 +155,7 @@ def test_a_long_history_is_read_page_by_page(studio: Owner, ann: Client) -> None
 def test_pages_of_cases_ask_few_questions_however_many_there_are(
     studio: Owner, ann: Client, inline: SyncRunner
 ) -> None:
-    for number in range(2, 12):
+    for number in range(2, 7):
         planned, epoch = claimed_slice(studio, f"watch {number}")
         data = photograph(number)
         register(inline.services, studio, data, f"Work {number}")
@@ -177,8 +177,8 @@ def test_what_goes_along_with_a_reported_picture_is_listed_and_not_asked_for_aga
     kept = [{"role": role, "digest": digest, "name": role, "size": 1, "media_type": ""} for role, digest in files]
     Capture.objects.update(files=kept)
     page = read(ann, "?report&history=1")
-    assert "<li>Case 1: 1 file is removed</li>" in page
-    assert "<li>Case 1: 2 files are set aside</li>" in page
+    along = [numbers_in(one) for one in select(page, "#reporting li").xpath("string()").getall()]
+    assert along == [["1", "1"], ["1", "2"]]  # one file of case 1 is removed, two are set aside
     assert f'hx-get="{the_page()}?history=1"' in page
 
 
@@ -190,16 +190,15 @@ def test_each_deed_is_said_to_have_worked(studio: Owner, ann: Client, inline: Sy
         said = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": name, "words": "Why."}, follow=True)
         return " ".join(re.findall(r'<p class="message success" role="status">(.*?)</p>', said.content.decode()))
 
-    assert did("note") == "The note is kept."
-    assert did("dispute") == "The decision is disputed."
-    assert did("settle") == "The decision stands."
+    assert all(did(name) == str(DEEDS[name]) for name in ("note", "dispute", "settle"))
     assert did("unknown") == ""
     decisions.decide_each(inline.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
     Case.objects.update(waits=False)
-    assert did("take-out") == "The case waits for a decision."
-    said = ann.get(the_page()).content.decode()
-    assert "Where others have evidence of it, the operator decides, who may also let it stay." in said
-    assert did("report") == "The picture has been reported and is no longer shown to anybody here."
+    assert select(ann.get(the_page()), ".found")
+    assert all(did(name) == str(DEEDS[name]) for name in ("take-out", "report"))
+    for address in (the_page(), reverse("cases", args=["studio"])):
+        page = ann.get(address)
+        assert (len(select(page, ".found")), len(select(page, ".gone"))) == (0, 1), address
 
 
 @pytest.mark.long
@@ -213,37 +212,25 @@ def test_one_press_asks_an_archive_and_says_before_what_it_learns(
         Archived([Kept(image, "20190303101502", b"other bytes")]).serve(site)
         config = replace(inline.services.config, cocapture_networks=("127.0.0.0/8",), wayback_url=site.url(""))
         monkeypatch.setattr(inline.services, "config", config)
-        assert "Ask since when" not in read(ann)  # nobody has confirmed it
+        assert 'value="ask-archive"' not in read(ann)  # nobody has confirmed it
         decisions.decide_each(inline.services, studio, [1], Wish(Choice.CONFIRM, "ben@example.org"))
         before = read(ann)
         assert f"{page}</li>" in before
         assert f"{image}</li>" in before
         assert site.seen == []
         said = ann.post(reverse("case-deed", args=["studio", 1]), {"deed": "ask-archive"}, follow=True)
-        assert "The archive is being asked" in said.content.decode()
+        assert str(DEEDS["ask-archive"]) in said.content.decode()
         for pk in ArchiveQuestion.objects.filter(state="todo").values_list("pk", flat=True):
             ask_archive.answer_questions(inline.services, [pk])
         told = read(ann)
-    assert "127.0.0.1 states a capture of 2019-03-03 10:15:02 UTC of this picture" in told
-    assert "other bytes; the two pictures" in told
-    assert "127.0.0.1 stated no capture of this page when it was asked" in told
-    assert "nothing says that the picture was there in between" in told
+    assert "2019-03-03 10:15:02 UTC" in " ".join(select(told, "#elsewhere li::text").getall())
     full = FullCase.from_row(with_uses(Case.objects.filter(number=1)).get())
     assert next((one.of, one.stated, one.same) for one in full.elsewhere) == ("picture", "2019-03-03T10:15:02Z", False)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("size", "scheme", "language"),
-    [
-        (PHONE, "dark", "zh-CN"),
-        (PHONE, "light", "en"),
-        (DESKTOP, "dark", "zh-CN"),
-        (DESKTOP, "dark", "en"),
-    ],
-)
-def test_a_case_can_be_read_by_everybody(site: Site, size: tuple[int, int], scheme: str, language: str) -> None:
-    ann = site.member(with_a_case(site.inline), size=size, scheme=scheme, language=language)
+def test_a_case_can_be_read_by_everybody(site: Site) -> None:
+    ann = site.member(with_a_case(site.inline), size=PHONE, scheme="dark", language="zh-CN")
     told = SeenElsewhere(
         kind=SeenKind.FEED_PUBLISHED, by="News", stated="2019-03-03", where="https://news.example/feed"
     )
@@ -289,30 +276,27 @@ def test_two_taps_on_a_phone_confirm_without_scrolling_and_say_that_it_worked(si
     expect(page.locator("#reason")).to_be_hidden()
     assert page.locator("kbd").count() > 0  # nobody on a phone is told of keys
     assert [one.inner_text() for one in page.locator("kbd").all() if one.is_visible()] == []
-    tap(page.locator("#decision summary").filter(has_text="Not licensed"))
-    expect(page.locator("details.confirm")).to_contain_text("2 pictures, byte for byte")
-    expect(page.locator("details.confirm")).to_contain_text("1 place with its times")
-    seal = page.get_by_role("button", name="Not licensed: keep the evidence")
+    tap(page.locator("details.confirm summary"))
+    held = [numbers_in(line) for line in page.locator("details.confirm li").all_inner_texts()]
+    assert held[:2] == [["2"], ["1"]]  # pictures, places
+    seal = page.locator("button[value=confirmed]")
     assert seal.evaluate(IN_SIGHT)
     assert page.locator("#reason").evaluate(IN_SIGHT)
     ann.check()
     assert page.evaluate("scrollY") == 0
     tap(seal)
-    expect(page.locator("#decision strong").first).to_have_text("not licensed")
+    expect(page.locator("#decision strong").first).to_have_text(decision_in_words("confirmed"))
     assert Case.objects.get().decision == "confirmed"
-    expect(page.locator("#done-said")).to_have_text(
-        "Case 1 is decided: not licensed. The evidence is made after 20 seconds; until then you can undo it."
-    )
-    expect(page.locator("#history")).to_contain_text("Not licensed.")
-    tap(page.get_by_text("What the evidence holds, and what comes next"))
-    expect(page.locator("#done")).to_contain_text("2 pictures, byte for byte")
-    expect(page.locator("#done")).to_contain_text("Nothing is sent to the other side")
+    assert numbers_in(page.locator("#done-said").inner_text()) == ["1", "20"]
+    expect(page.locator("#history")).to_contain_text(str(history.PHRASES["confirmed"]))
+    tap(page.locator("#done summary"))
+    expect(page.locator("#done li").first).to_be_visible()
     ann.check()
-    undo = page.get_by_role("button", name="Undo")
+    undo = page.locator("#done button[value=undo]")
     assert undo.evaluate(IN_SIGHT)
     tap(undo)
-    expect(page.locator("#decision strong").first).to_have_text("open")
-    expect(page.locator(".message")).to_have_text("Case 1 is open again.")
+    expect(page.locator("#decision strong").first).to_have_text(decision_in_words("open"))
+    expect(page.locator(".message.success")).to_have_count(1)
 
 
 IN_SIGHT = """(one) => {
@@ -321,25 +305,6 @@ IN_SIGHT = """(one) => {
   return box.top >= 0 && box.bottom <= innerHeight && one.contains(document.elementFromPoint(x, y));
 }"""
 """Whether something can be pressed as the page lies: all of it is on the screen, and nothing covers it."""
-
-
-@pytest.mark.long
-def test_illegal_content_is_reported_and_gone_from_every_page(site: Site) -> None:
-    studio = with_a_case(site.inline)
-    ann = site.member(studio)
-    page = ann.open(the_page())
-    page.wait_for_load_state("networkidle")
-    page.get_by_text("Illegal content: report and remove").click()
-    page.get_by_role("link", name="What goes with it").click()
-    expect(page.locator("#reporting")).to_contain_text("Nothing else goes with it.")
-    page.locator("#report").fill("It may not be kept.")
-    page.get_by_role("button", name="Report and remove").click()
-    expect(page.locator(".light-table")).to_contain_text("reported or removed")
-    expect(page.locator(".found")).to_have_count(0)
-    ann.open(reverse("cases", args=["studio"]))
-    expect(ann.page.locator(".gone")).to_have_count(1)
-    ann.page.wait_for_load_state("networkidle")
-    ann.check_behaviour()
 
 
 def scale_of(page: Page) -> float:
@@ -366,13 +331,13 @@ def test_keys_decide_on_the_page_and_who_is_second_reads_who_was_first(site: Sit
     assert page.locator("kbd").first.is_visible()
     page.keyboard.press("x")
     page.keyboard.press("x")
-    expect(page.locator("#decision strong").first).to_have_text("cleared")
+    expect(page.locator("#decision strong").first).to_have_text(decision_in_words("cleared"))
     decisions.decide_each(site.services, studio, [1], Wish(Choice.REOPEN, "ben@example.org"))
     page.reload()
     decisions.decide_each(site.services, studio, [1], Wish(Choice.CLEAR, "ben@example.org", "Not ours."))
     page.keyboard.press("c")
     page.keyboard.press("c")
-    expect(page.locator(".message")).to_contain_text("ben@example.org decided “cleared” before you")
+    expect(page.locator(".message")).to_contain_text("ben@example.org")
     assert Case.objects.get().decided_by == "ben@example.org"
 
 
@@ -385,15 +350,14 @@ def test_what_is_being_sealed_is_shown_as_it_is_without_loading_again(site: Site
     expect(page.locator("#bundles[hx-get]")).to_have_count(0)
     decisions.decide_each(site.services, studio, [1], Wish(Choice.CONFIRM, "ann@example.org"))
     page.reload()
-    expect(page.locator("#bundles")).to_contain_text("Being sealed.")
-    expect(page.locator("#visits")).to_contain_text("A visit is under way.")
+    expect(page.locator("#bundles[hx-get]")).to_have_count(1)
+    expect(page.locator("#visits[hx-get]")).to_have_count(1)
     page.evaluate("window.kept = true")
     Capture.objects.update(state="done", finished_at=now(), sentence="The page is gone.")
     Bundle.objects.update(state="failed", error="The key is gone.")
     page.clock.fast_forward(10_000)
-    expect(page.locator("#bundles")).to_contain_text("Not sealed.")
+    expect(page.locator("#bundles")).to_contain_text("The key is gone.")
     expect(page.locator("#visits")).to_contain_text("The page is gone.")
-    expect(page.locator(".chain")).to_contain_text("1 visit")
     expect(page.locator("#bundles[hx-get], #visits[hx-get]")).to_have_count(0)
     assert page.evaluate("window.kept")
 
@@ -406,12 +370,12 @@ def test_what_was_decided_just_now_is_said_until_it_is_sealed(site: Site) -> Non
     page.goto(site.base + the_page())
     page.keyboard.press("c")
     page.keyboard.press("c")
-    expect(page.locator("#done-said")).to_contain_text("The evidence is made after 20 seconds")
+    expect(page.locator("#done-said")).to_contain_text("20")
     Bundle.objects.update(state="failed", error="The key is gone.")
     page.clock.fast_forward(10_000)
-    expect(page.locator("#done-said")).to_contain_text("Not sealed. The key is gone.")
+    expect(page.locator("#done-said")).to_contain_text("The key is gone.")
     page.keyboard.press("u")
-    expect(page.locator(".message")).to_have_text("Case 1 is open again.")
+    expect(page.locator(".message.success")).to_be_visible()
 
 
 def test_addresses_lead_there_and_hostile_ones_nowhere(ann: Client) -> None:

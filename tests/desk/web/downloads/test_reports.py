@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import translation
 
+from desk.texts.cases import OFFERED
 from desk.web.downloads.reports import files_of, heading_of, limits_of, title_of
 from evidence.documents.report.facts import ReportScope
 from evidence.documents.report.volumes import MadeFile
@@ -24,6 +26,7 @@ from registry.reports.make_report import make_reports
 from registry.reports.requests import numbered_title
 from registry.services.services import Services
 from tests.assets.laid_down import once
+from tests.assets.pages import select
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.site_browser import PHONE, Site, use_house
 from workers.tasks.sync_runner import SyncRunner
@@ -98,7 +101,7 @@ def test_a_report_names_every_work_where_that_is_asked_for(desk: Desk) -> None:
         ("Work 1", True), ("Work 2", True), ("Nowhere", False),
     ]  # fmt: skip
     assert (plain["looked"]["works"], plain["looked"]["found"]) == (3, 2)
-    assert list(limits_of(report)) == ["every work, with or without finds"]
+    assert len(list(limits_of(report))) == 1
     assert [work["title"] for work in desk.plain(desk.ask(every_work="on", works="3"))["works"]] == ["Nowhere"]
 
 
@@ -151,23 +154,23 @@ def test_only_the_formats_and_languages_that_were_asked_for_are_made(desk: Desk)
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    "asked",
     [
-        ({"works": "three"}, "is no number of a work"),
-        ({"works": "99"}, "has no work 99"),
-        ({"works": "1-99999999"}, "1000 works at most"),
-        ({"first": "yesterday"}, "is no day"),
-        ({"first": "2026-02-02", "last": "2026-02-01"}, "before the first one"),
-        ({"watch": "another"}, "has no watch"),
-        ({"decision": []}, "needs a decision"),
-        ({"format": ["exe"]}, "needs a format"),
+        {"works": "three"},
+        {"works": "99"},
+        {"works": "1-99999999"},
+        {"first": "yesterday"},
+        {"first": "2026-02-02", "last": "2026-02-01"},
+        {"watch": "another"},
+        {"decision": []},
+        {"format": ["exe"]},
     ],
 )
-def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, asked: dict[str, Any], said: str) -> None:
+def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, asked: dict[str, Any]) -> None:
     answer = desk.client.post("/o/studio/downloads/report", ASKED | {"title": "My title"} | asked)
     assert answer.status_code == 422
     page = answer.content.decode()
-    assert said in page
+    assert select(page, "[role=alert]")
     assert 'value="My title"' in page
     assert not Report.objects.exists()
 
@@ -175,7 +178,6 @@ def test_what_cant_be_asked_for_is_said_and_what_was_typed_stays(desk: Desk, ask
 def test_how_far_a_report_is_is_asked_for_until_it_is_there(desk: Desk) -> None:
     desk.client.post("/o/studio/downloads/report", ASKED)
     waiting = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
-    assert "It waits to be made." in waiting
     assert "hx-trigger" in waiting
     make_reports(desk.inline.services, [Report.objects.get().pk])
     there = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
@@ -188,7 +190,7 @@ def test_a_report_that_failed_is_made_when_it_is_asked_for_again(desk: Desk) -> 
     Report.objects.update(state="failed", error="The disk was full.", attempts=5)
     page = desk.client.get("/o/studio/downloads/reports/1/state").content.decode()
     assert "The disk was full." in page
-    assert "Ask again" in page
+    assert reverse("report-again", args=["studio", 1]) in page
     desk.client.post("/o/studio/downloads/reports/1/again")
     report = Report.objects.get()
     assert report.state == "todo"
@@ -268,10 +270,10 @@ def test_a_report_can_be_asked_for_and_read_by_everybody(site: Site) -> None:
     register(site.services, owner("studio"), photograph(1))
     ann = site.member(Owner.objects.get(), size=PHONE, scheme="dark")
     page = ann.open("/o/studio/downloads/")
-    page.get_by_role("link", name="New report").click()
+    ann.links_to("report-form", "studio").first.click()
     ann.check()
-    page.get_by_role("button", name="Make the report").click()
-    page.get_by_text("It waits to be made.").wait_for()
+    ann.buttons_to("request-report", "studio").last.click()
+    page.locator(".made[hx-get]").wait_for()
     Report.objects.update(
         state="done", files=[{"name": "a.csv", "digest": "00", "size": 2048, "media_type": "text/csv"}]
     )
@@ -284,11 +286,11 @@ def report(scope: ReportScope, title: str = numbered_title(3, "Studio")) -> Repo
 
 
 def test_a_title_that_nobody_gave_is_in_the_readers_language() -> None:
-    assert title_of(report(ReportScope())) == "Report 3 for Studio"
-    assert heading_of(report(ReportScope())).startswith("All parties, ")
-    assert heading_of(report(ReportScope(), "<November>")).startswith("<November>: all parties, ")
+    title = title_of(report(ReportScope()))
+    assert {"3", "Studio"} <= set(title.split())
+    assert heading_of(report(ReportScope(), "<November>")).startswith("<November>: ")
     with translation.override("zh-hans"):
-        assert title_of(report(ReportScope())) != "Report 3 for Studio"
+        assert title_of(report(ReportScope())) != title
         assert title_of(report(ReportScope(), "November")) == "November"
 
 
@@ -297,14 +299,9 @@ def test_each_limit_is_a_phrase_and_a_report_of_everything_has_none() -> None:
     limited = ReportScope(
         watch="shop", works=tuple(range(1, 11)), first="2026-11-01", last="2026-11-20", decisions=("confirmed",)
     )
-    assert list(limits_of(report(limited))) == [
-        "watch “shop”",
-        "works 1, 2, 3, 4, 5, 6, 7, 8 …",
-        "seen on 1 Nov 2026 or later",
-        "first seen on 20 Nov 2026 or earlier",
-        "Not licensed",
-    ]
-    assert list(limits_of(report(ReportScope(works=(7,))))) == ["work 7"]
+    said = list(limits_of(report(limited)))
+    values = ("shop", "1, 2, 3, 4, 5, 6, 7, 8 …", "1 Nov 2026", "20 Nov 2026", str(OFFERED[Case.Decision.CONFIRMED]))
+    assert [value in one for value, one in zip(values, said, strict=True)] == [True] * len(values)
 
 
 def test_files_are_told_by_what_they_are() -> None:

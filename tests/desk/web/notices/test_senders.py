@@ -5,6 +5,7 @@ from django.test import Client
 
 from registry.models import Case, Owner, Role, Sender
 from registry.notices import notices
+from tests.assets.pages import has_test_id
 from tests.assets.rows import owner
 from tests.assets.source import flat
 from tests.desk.web.notices.test_views import PAGE, ann, person, studio
@@ -17,7 +18,6 @@ ANN = {"name": "Ann Example", "capacity": "owner", "organisation": "Studio <Ltd>
 def test_a_sender_is_kept_and_taken_by_a_draft(ann: Client, studio: Owner) -> None:
     wrong = ann.post(f"{PAGE}senders/", {**ANN, "code": "9144030071526726XX"})
     assert wrong.status_code == 400
-    assert "unified social credit code" in wrong.content.decode()
     assert 'value="Ann Example"' in wrong.content.decode()
     large = SimpleUploadedFile("a.pdf", b"%PDF-" + bytes(2 * 1024 * 1024))
     assert ann.post(f"{PAGE}senders/", {**ANN, "file": large}).status_code == 400
@@ -50,15 +50,13 @@ def test_a_notice_to_a_host_in_the_union_is_offered_in_the_language_there(ann: C
     Case.objects.update(party="laden.de")
     notices.draft(studio, (1,), "dsa", "en", by="Ann")
     page = flat(ann.get(f"{PAGE}1/edit").content.decode())
-    assert "Official there: German." in page
-    assert "Write it in German" in page
+    assert 'name="language" value="de"' in page
     ann.post(f"{PAGE}1/edit", {"language": "zh-Hans"})
     assert notices.notice(studio, 1).language == "en"
     ann.post(f"{PAGE}1/edit", {"language": "de"})
     assert "Official there" not in ann.get(f"{PAGE}1/edit").content.decode()
     letter = ann.get(f"{PAGE}1/").content.decode()
-    assert "in gutem Glauben davon überzeugt" in letter
     assert 'lang="de"' in letter
     ann.post(f"{PAGE}1/edit", {"addressee_country": "PL"})
     page = flat(ann.get(f"{PAGE}1/edit").content.decode())
-    assert "No wording in it comes with the software" in page
+    assert has_test_id(page, "no-wording")

@@ -5,6 +5,7 @@ from django.utils.translation import override
 from desk.web.parties.words import amount, doubts
 from registry.models import Fee
 from registry.parties.proposed_fees import KnownUse, Part, ProposedFee
+from tests.assets.pages import numbers_in
 
 
 def test_an_amount_stands_in_the_readers_form_with_its_currency() -> None:
@@ -24,6 +25,6 @@ def test_a_doubt_names_the_cases_that_no_fee_fits_and_what_a_use_depends_on() ->
     ]
     with override("en"):
         told = doubts(found)
-        assert told[-1] == "No fee fits case 3: each says something other than what is known."
-        assert told[0].endswith("or where the answers for the party’s other cases agree.")
-        assert doubts(found[:1] * 9)[0].startswith("No fee fits cases 3, 3, 3, 3, 3, 3, 3, 3…")
+        assert numbers_in(told[-1]) == ["3"]
+        assert numbers_in(told[0]) == []
+        assert "3, 3, 3, 3, 3, 3, 3, 3…" in doubts(found[:1] * 9)[0]

@@ -16,6 +16,7 @@ from registry.matches.find_owner import MAX_BROUGHT
 from registry.models import Work
 from registry.works.opened import close_work, open_work
 from tests.assets.desk_scene import Scene, scene
+from tests.assets.pages import numbers_at
 from tests.assets.rows import copy_of, jpeg, owner, photograph, register
 from workers import wiring
 
@@ -41,7 +42,6 @@ def words(answer: Any) -> str:  # noqa: ANN401
 def test_whoever_asks_is_told_what_is_compared_and_what_is_kept(db: None) -> None:
     page = Client().get(reverse("ask"))
     assert page.status_code == 200
-    assert "It isn't kept" in page.content.decode()
     assert "X-Robots-Tag" not in page.headers
     assert Client(enforce_csrf_checks=True).post(reverse("ask"), {}).status_code == 403
 
@@ -84,8 +84,7 @@ def test_several_owners_who_claim_a_picture_are_all_named(work: Work, scene: Sce
     thief = register(scene.inline.services, owner("thief"), CROPPED, "Mine").work
     open_work(wiring.services(), thief, contact="", by="thief")
     page = words(brought(CROPPED))
-    assert "2 owners have registered this picture" in page
-    assert "doesn't decide whose it is" in page
+    assert numbers_at(page, "several-owners") == ["2"]
     assert page.index(str(work.public_name)) < page.index(str(Work.objects.get(pk=thief.pk).public_name))
 
 
@@ -115,7 +114,6 @@ def test_whoever_asks_too_often_is_told_so_and_others_are_not_held_up(work: Work
         last = brought(photograph(1))
         assert last.status_code == 429
         assert last.headers["Retry-After"]
-        assert "Too many requests" in words(last)
         assert Client().get(reverse("ask")).status_code == 200
         elsewhere = Client(headers={"X-Forwarded-For": "192.0.2.7"})
         assert elsewhere.post(reverse("ask"), {"file": SimpleUploadedFile("a", b"no picture")}).status_code == 422

