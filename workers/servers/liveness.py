@@ -1,8 +1,8 @@
 """Liveness: a process that hangs is replaced by its parent, and the replacement is reported for a day.
 
-The kernel counts how often it has switched to and from the main thread of a process. Every process of the product
-wakes at least every :data:`WAKE_SECONDS`, whatever it waits for, so a process whose count stands still hangs. A process
-does nothing for this, and needs neither PostgreSQL nor Redis to be considered alive.
+The kernel counts how often it has switched to and from each thread of a process. Every process of the product wakes at
+least every :data:`WAKE_SECONDS`, whatever it waits for, so a process whose count stands still hangs. A process does
+nothing else for this, and needs neither PostgreSQL nor Redis to be considered alive.
 """
 
 import json
@@ -20,7 +20,7 @@ from exhibit.config.config import Config
 HANG_SECONDS = 60.0
 """Seconds without running after which a process is replaced."""
 WAKE_SECONDS = 30.0
-"""The longest time in seconds for which the main thread of a process sleeps."""
+"""The longest time in seconds for which a process sleeps."""
 SHOWN_FOR = timedelta(days=1)
 """How long a replacement is reported by `exhibit status` and on the operator's page."""
 SECONDS_VARIABLE = "HANG_SECONDS"
@@ -35,7 +35,7 @@ def hang_seconds() -> float:
 
 
 class HangDetector:
-    """Detects that a process hangs: its main thread hasn't run for longer than a limit.
+    """Detects that a process hangs: it hasn't run for longer than a limit.
 
     It measures by the monotonic clock of the process that checks. While that one was stopped itself, as on a starved
     machine, no process counts as hung. Without /proc none ever does.
@@ -62,12 +62,12 @@ class HangDetector:
 
 
 def _count_switches(pid: int) -> int | None:
-    """Return how often the kernel has switched to and from the main thread of a process; None if it doesn't say."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    counts = [int(line.split()[1]) for line in lines if "voluntary_ctxt_switches:" in line]
+    """Return how often the kernel has switched to and from the threads of a process; None if it doesn't say."""
+    counts = []
+    for path in Path(f"/proc/{pid}/task").glob("*/status"):
+        with suppress(OSError):  # a thread, or the process, has just ended
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            counts += [int(line.split()[1]) for line in lines if "voluntary_ctxt_switches:" in line]
     return sum(counts) if counts else None
 
 

@@ -4,6 +4,9 @@ import contextlib
 import gc
 import os
 import signal
+import threading
+import time
+from typing import NoReturn
 
 from celery.signals import (
     setup_logging,
@@ -46,9 +49,13 @@ def _end_without_main(**_: object) -> None:
 
 @worker_process_init.connect
 def _wake_regularly(**_: object) -> None:
-    """Wake a process of the pool that waits for a task or for a server: one that never runs counts as hung."""
-    signal.signal(signal.SIGALRM, lambda *_: None)
-    signal.setitimer(signal.ITIMER_REAL, WAKE_SECONDS, WAKE_SECONDS)
+    """Wake a process of the pool, whatever its task waits for: one that never runs counts as hung."""
+    threading.Thread(target=_wake, daemon=True).start()
+
+
+def _wake() -> NoReturn:
+    while True:
+        time.sleep(WAKE_SECONDS)
 
 
 @worker_ready.connect
