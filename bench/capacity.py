@@ -42,6 +42,7 @@ from indexer.vectors.index import rebuild_index
 from indexer.vectors.inverted_lists import LOOKED_INTO_BY_NEW_WORKS, cell_count
 from indexer.vectors.manifest import read_manifest
 from indexer.vectors.segments import most_rows
+from registry.fingerprints.ports import get_descriptors, get_indexes
 
 if TYPE_CHECKING:
     from bench.product import Product
@@ -320,7 +321,7 @@ class Capacity:
     def _taken_in(self) -> None:
         from registry.fingerprints.fingerprints import Collection
 
-        self._product.services.indexes.refresh(Collection.PICTURES)
+        get_indexes(self._product.services).refresh(Collection.PICTURES)
 
     def _written(self) -> None:
         """As when the tail has grown long: all processes map what each held for itself."""
@@ -330,7 +331,7 @@ class Capacity:
     def _indexes(self) -> "list[FaissIndex]":
         from registry.fingerprints.fingerprints import Collection
 
-        indexes = self._product.services.indexes
+        indexes = get_indexes(self._product.services)
         found = (indexes.of(Collection.PICTURES, space) for space in indexes.spaces)
         return [index for index in found if isinstance(index, FaissIndex)]
 
@@ -421,7 +422,7 @@ def _queries(product: "Product", waiting: Sequence[int]) -> "Iterator[WorkQuerie
     from registry.works.marks import registered
 
     services = product.services
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     for known in registered(WorkPicture.objects.filter(pk__in=waiting).values_list("picture", flat=True)).values():
         yield queries_of(services, known)[0]
 

@@ -26,6 +26,7 @@ from exhibit.pictures.decode import Limits, decode
 from indexer.edits import apply
 from indexer.picture.descriptor import BUILT_IN
 from indexer.picture.spaces import DESCRIPTOR, PHASH, WHOLE
+from registry.fingerprints.ports import get_indexes
 
 if TYPE_CHECKING:
     from psycopg import Cursor
@@ -91,7 +92,7 @@ def _searched(product: "Product", works: Sequence[Path], pictures: int) -> Itera
 
     began = _now()
     for collection in Collection:
-        services.indexes.refresh(collection)
+        get_indexes(services).refresh(collection)
     what = f"take {pictures:,} pictures and {min(REGISTERED, pictures):,} works into the indexes"
     nothing: Row = {"found": "", "alike": "", "compared": ""}
     yield {"what": what, "works": 0, **_spent(began), **nothing}

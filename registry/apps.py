@@ -16,6 +16,8 @@ SUBJECTS_WITH_JOBS = (
     "reports",
     "notifications",
 )
+MODULES_WITH_RECEIVERS = ("cases.assigning", "cases.opening")
+"""A subject sends a signal where a subject above it has to act."""
 
 
 class RegistryConfig(AppConfig):
@@ -26,7 +28,8 @@ class RegistryConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Declare the jobs, and connect receivers of signals that subjects send to those above them."""
+        """Declare the jobs and connect the receivers of signals, which need the models."""
         for subject in SUBJECTS_WITH_JOBS:
             import_module(f"registry.{subject}.jobs")
-        import_module("registry.cases.assigning")
+        for module in MODULES_WITH_RECEIVERS:
+            import_module(f"registry.{module}")

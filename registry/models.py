@@ -77,7 +77,6 @@ from registry.log.models import (
     LogOrigin,
     LogSubmission,
     LogWaiting,
-    SecretMark,
     WitnessState,
 )
 from registry.matches.models import CalibrationRow, Match
@@ -109,6 +108,7 @@ from registry.pictures.models import (
     PictureReport,
     WithheldFile,
 )
+from registry.services.models import SecretMark
 from registry.works.models import (
     BulkEdit,
     Collection,

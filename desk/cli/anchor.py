@@ -12,6 +12,7 @@ from desk.cli.common.show import echo_json, fields, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
 from registry.configuration import load_config
+from registry.log.anchors import get_anchor_configs
 
 if TYPE_CHECKING:
     from desk.schemas import log as schemas
@@ -35,7 +36,7 @@ def list_anchors(*, as_json: bool) -> None:
     from registry.log import added_witnesses, witnesses
 
     known = witnesses.health()
-    configured = {(anchor.kind, anchor.name): anchor for anchor in desk.services.witnesses}
+    configured = {(anchor.kind, anchor.name): anchor for anchor in get_anchor_configs(desk.services)}
     rows = [_told(key, configured.get(key), known.get(key)) for key in sorted({*configured, *known})]
     if as_json:
         echo_json({"witnesses": rows, "needed": desk.config.witnesses_needed})
@@ -121,7 +122,7 @@ def deploy_contract(*, name: str, transaction: str | None) -> None:
     from eth_utils import address
 
     from evidence.anchors.evm import kind
-    from registry.services import anchors
+    from registry.log import anchors
 
     config = load_config()
     found = [anchor for anchor in config.anchors if isinstance(anchor, kind.EvmConfig) and anchor.name == name]

@@ -17,6 +17,8 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Untyped
+from registry.fingerprints.ports import get_descriptors
+from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from evidence.accuracy import counts as counting
@@ -84,7 +86,7 @@ def calibrate_command(
     scratch = desk.config.data_dir / "calibration"
     name = folder.resolve().name
     described = f"The folder {name[:80]} of this installation"
-    network = desk.services.descriptors.serving_file(desk.config.data_dir)
+    network = get_descriptors(desk.services).serving_file(desk.config.data_dir)
     order = calibrate.Order(folder, scratch, f"{name[:40]}-{now():%Y-%m}", described, plan, groups, jobs, network)
     outcome = calibrate.calibrate(order, _meter())
     if counts is not None:
@@ -233,7 +235,7 @@ def join_counts(*, files: tuple[Path, ...], out: Path, trust: tuple[Path, ...]) 
         else:
             given.append(counting.Source(Digest.of(data), key, counts))
     joined = counting.join(given, now().date().isoformat())
-    write_file(out, counting.signed(desk.services.log, joined))
+    write_file(out, counting.signed(get_log(desk.services), joined))
     names = ["+".join(source.key.split("+", 2)[:2]) for source in joined.sources]  # of its log, and which key
     parts = [(name, replace(joined, sources=(one,))) for name, one in zip(names, joined.sources, strict=True)]
     parts += [("together", joined), ("without the largest", joined.without_largest)]

@@ -12,6 +12,7 @@ from desk.cli.common.frame import Desk, examples, open_desk, person
 from desk.cli.common.options import FILE, TO_WRITE, json_option
 from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, table, tell
 from exhibit.errors import NotFoundError
+from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from registry import models
@@ -99,7 +100,7 @@ def write_account(*, name: str, out: Path) -> None:
     if not rows:
         raise NotFoundError(f"There is no contributor {name!r}.", hint="List them: exhibit edge list")
     write_file(out, json.dumps(_account(desk, rows), indent=2, ensure_ascii=False).encode() + b"\n")
-    say(f"Written to {out}, signed by {desk.services.log.vkey()}")
+    say(f"Written to {out}, signed by {get_log(desk.services).vkey()}")
 
 
 @edge_command.command(

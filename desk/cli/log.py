@@ -12,6 +12,7 @@ from desk.cli.common.options import AT_LEAST_1, THERE, json_option, reason_optio
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
+from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from desk.schemas import log as schemas
@@ -36,7 +37,7 @@ def log_status(*, as_json: bool) -> None:
     from registry import models
     from registry.log import log as log_rows
 
-    log = desk.services.log
+    log = get_log(desk.services)
     newest = models.LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
     stopped = log.stopped()
     told = {
@@ -129,7 +130,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     row = models.LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
     if row is None:
         raise NotFoundError(f"The log has no entry {sequence}.")
-    path = desk.services.log.inclusion(sequence, head.size)
+    path = get_log(desk.services).inclusion(sequence, head.size)
     shown = schemas.Entry.from_row(row).model_dump(mode="json", exclude={"details"})  # names nobody that it needn't
     echo_json({**shown, "size": head.size, "path": [step.hex() for step in path], "checkpoint": head.note})
 
@@ -137,7 +138,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
 def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":
     from registry import models
 
-    rows = models.LogCheckpoint.objects.filter(origin=desk.services.log.origin).order_by("-size")
+    rows = models.LogCheckpoint.objects.filter(origin=get_log(desk.services).origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
     if found is None:
         what = "No head was signed yet." if size is None else f"No head of {size} entries was signed."

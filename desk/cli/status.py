@@ -15,6 +15,7 @@ from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import DATABASE_SILENT, REDIS_SILENT
 from registry import jobs
 from registry.configuration import config_or_fault
+from registry.log.own_log import get_log
 
 
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
@@ -80,7 +81,7 @@ def _work() -> dict[str, Any]:
         "waiting": backlog.backlog(),
         "held_up": backlog.held_up(),
         "background": [asdict(activity) for activity in background.going_on(desk.services)],
-        "log_stopped": desk.services.log.stopped(),
+        "log_stopped": get_log(desk.services).stopped(),
     }
 
 

@@ -14,6 +14,8 @@ from desk.cli.common.show import say
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
+from registry.log.anchors import get_anchor_configs
+from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from evidence.verdict import trust as lists
@@ -73,14 +75,14 @@ def own_trust(services: "Services", label: str) -> "lists.Trust":
     label = label or trials_label(services)
     pins: dict[str, Any] = {}
     for name, kind in anchors.KINDS.items():
-        configured = [anchor for anchor in services.witnesses if anchor.kind == name]
+        configured = [anchor for anchor in get_anchor_configs(services) if anchor.kind == name]
         pins[kind.pins] = kind.vouch(configured, _complete(name), label, label or TRIALS)
     pins["chains"] = (*lists.load_trust().chains, *pins["chains"])  # Bitcoin's blocks count by their work
     return lists.Trust(
         **pins,
         dated=now().date().isoformat(),
         note=note,
-        logs=tuple(lists.TrustedLog(vkey, development, label, runs) for vkey in services.log.vkeys()),
+        logs=tuple(lists.TrustedLog(vkey, development, label, runs) for vkey in get_log(services).vkeys()),
         keys=trusted_keys(None, label, development=development),
         partners=tuple(
             lists.TrustedLog(row.log_key, development, label, row.name)
@@ -130,7 +132,7 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
 
 def trials_label(services: "Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
-    return TRIALS if any(anchor.development for anchor in services.witnesses) else ""
+    return TRIALS if any(anchor.development for anchor in get_anchor_configs(services)) else ""
 
 
 def trusted_keys(owner: "models.Owner | None", label: str, *, development: bool) -> "tuple[lists.TrustedKey, ...]":

@@ -32,6 +32,7 @@ from registry.crawls.models import Sighting
 from registry.crawls.sightings import seen_publicly
 from registry.fingerprints.fingerprints import space_id
 from registry.fingerprints.models import FingerprintRow
+from registry.log.own_log import get_log
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.models import WorkPicture
@@ -85,7 +86,7 @@ def index_page(services: Services, partner: Partner, after: int) -> dict[str, An
 def _side(services: Services, row: Agreement) -> Answering:
     """The agreement's key: it follows from the log's, and no other agreement has it."""
     about = f"exhibit-blind/1 key\n{row.pk}\n{rfc3339(row.made_at)}\n{row.partner.log_key}"
-    return Answering(services.log.sign(about.encode()))
+    return Answering(get_log(services).sign(about.encode()))
 
 
 def _hashes(pictures: Iterable[int]) -> dict[int, bytes]:

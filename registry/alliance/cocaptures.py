@@ -44,6 +44,7 @@ from registry.crawls.crawling import denials
 from registry.crawls.models import Sighting
 from registry.db.locks import Lock, hold_long
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.proofs import checkpoint_covering, log_proof
 from registry.services.services import Services
 
@@ -208,7 +209,7 @@ def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
         thread = threading.Thread(target=one.send, args=(services, signed), daemon=True)
         thread.start()
         asked.append((one, thread))
-    return Asking(sighting, services.log.origin, challenge, until, asked)
+    return Asking(sighting, get_log(services).origin, challenge, until, asked)
 
 
 def _told(answer: PartnerAnswer) -> str:

@@ -31,6 +31,7 @@ from registry.alliance import partners, signed_calls
 from registry.alliance.models import LogFork, Partner, WitnessedHead
 from registry.db.rows import alone_with, write
 from registry.log import audit_log
+from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.services.services import Services
 
 MAX_PATH = 63
@@ -104,7 +105,7 @@ def add_checkpoint(services: Services, body: bytes) -> str:
             write(partner, unexplained="")
     if refusal is not None:  # after the transaction: what was found out stays
         raise refusal
-    return cosign(note.body, services.witness_name, services.witness_signer, at)
+    return cosign(note.body, witness_name(services), get_witness_signer(services), at)
 
 
 def _explained(partner: Partner, head: SignedCheckpoint) -> bool:
@@ -188,7 +189,7 @@ def compare_heads(services: Services) -> dict[str, str]:
     for partner in there:
         known = [(name, note) for name, said in told.items() for note in _of(partner.origin, said.heads)]
         known += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
-        own = _of(services.log.origin, told[partner.name].heads)
+        own = _of(get_log(services).origin, told[partner.name].heads)
         with _faults_of(partner) as faults:
             theirs, unexplained = _look(services, partner, known)
             _keep_unexplained(partner, unexplained)
@@ -335,11 +336,11 @@ def _own_fault(services: Services, notes: Sequence[str]) -> str:
     """What a partner has cosigned of this log that it doesn't hold: it was set back, or its key signs elsewhere."""
     for note in notes:
         try:
-            seen = verify_note(note, services.log.vkey())
+            seen = verify_note(note, get_log(services).vkey())
         except ExhibitError:
             continue
         try:
-            services.log.check_continues(seen)
+            get_log(services).check_continues(seen)
         except IntegrityError as error:
             return following(OTHER_HEAD, error.message)
     return ""

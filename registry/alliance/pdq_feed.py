@@ -28,6 +28,7 @@ from registry.db.rows import write
 from registry.log import audit_log
 from registry.log.log import submit
 from registry.log.models import LogOpening
+from registry.log.own_log import get_log
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
@@ -105,8 +106,13 @@ def feed(services: Services) -> dict[str, str]:
         "feed.csv": "".join(f"{line}\n" for line in [_HEAD, *(f"{pdq},{page}" for pdq, page in told)]),
         "feed.txt": "".join(f"pdq {pdq.partition(',')[0]}\n" for pdq, _ in told),
     }
-    lines = [FORMAT, services.log.origin, rfc3339(now()), *(f"{Digest.of(files[one].encode())} {one}" for one in files)]
-    signed = signed_note("".join(f"{line}\n" for line in lines), services.log.origin, services.log)
+    lines = [
+        FORMAT,
+        get_log(services).origin,
+        rfc3339(now()),
+        *(f"{Digest.of(files[one].encode())} {one}" for one in files),
+    ]
+    signed = signed_note("".join(f"{line}\n" for line in lines), get_log(services).origin, get_log(services))
     return {**files, "feed.note": signed}
 
 

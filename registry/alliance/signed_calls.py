@@ -27,8 +27,9 @@ from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.alliance.models import Partner
+from registry.log.anchors import named_addresses, named_ports
+from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.services.addresses import absolute
-from registry.services.anchors import named_addresses, named_ports
 from registry.services.services import Services
 
 HEAD = b"exhibit partner call v1\n"
@@ -59,9 +60,14 @@ def ask(
 
 def signed_request(services: Services, partner: Partner, call: str, about: Mapping[str, Any]) -> tuple[bytes, str]:
     """The body of a request and its signature: for once, and as of now."""
-    envelope = {"from": services.log.origin, "to": partner.origin, "at": rfc3339(now()), "nonce": secrets.token_hex(16)}
+    envelope = {
+        "from": get_log(services).origin,
+        "to": partner.origin,
+        "at": rfc3339(now()),
+        "nonce": secrets.token_hex(16),
+    }
     body = json.dumps({**about, **envelope, "call": call}).encode()
-    return body, services.log.sign(HEAD + body).hex()
+    return body, get_log(services).sign(HEAD + body).hex()
 
 
 def send(
@@ -115,7 +121,7 @@ def receive(
         asked = parse_json(body, what="the request")
         sender, receiver, nonce = (str(asked[name]) for name in ("from", "to", "nonce"))
         apart = abs(parse_rfc3339(str(asked["at"])) - now())
-        meant = receiver == services.log.origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
+        meant = receiver == get_log(services).origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
     except (FormatError, ValueError, KeyError, TypeError):
         raise RefusedError("This isn't a partner's request.", reason="partner") from None
     partner = partners.of_log(sender)
@@ -152,11 +158,11 @@ class Card:
 
 def own_card(services: Services) -> dict[str, str]:
     """This installation's card, as plain JSON."""
-    witness = cosigner_key(services.witness_name, services.witness_signer.public_key)
+    witness = cosigner_key(witness_name(services), get_witness_signer(services).public_key)
     return {
         "format": FORMAT,
         "url": absolute(services.config),
-        "log": services.log.vkey(),
+        "log": get_log(services).vkey(),
         "witness": witness,
     }
 
@@ -169,10 +175,13 @@ def read_card(services: Services, data: bytes) -> Card:
     except (FormatError, ValueError, TypeError, AttributeError):
         hint = "Its operator makes it: exhibit partner card"
         raise WrongUseError("This isn't the card of an installation.", hint=hint) from None
-    if parse_verifier_key(card.log)[0] == services.log.origin:
+    if parse_verifier_key(card.log)[0] == get_log(services).origin:
         hint = "Each installation needs a log_origin of its own, such as exhibit.example.org/log."
-        raise WrongUseError(f"Its log has the name of this one's, {services.log.origin}.", hint=hint)
-    own = {services.witness_signer.public_key, *(parse_verifier_key(vkey)[1] for vkey in services.log.vkeys())}
+        raise WrongUseError(f"Its log has the name of this one's, {get_log(services).origin}.", hint=hint)
+    own = {
+        get_witness_signer(services).public_key,
+        *(parse_verifier_key(vkey)[1] for vkey in get_log(services).vkeys()),
+    }
     if own & {parse_verifier_key(card.log)[1], parse_cosigner_key(card.witness)[1]}:
         raise WrongUseError("The card has a key of this installation: nobody is a partner of their own.")
     return card

@@ -15,8 +15,8 @@ from registry.bundles.models import Bundle
 from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import witnesses_of
 from registry.keys.signing_keys import document_key
+from registry.log.anchors import get_anchor_configs, session_for
 from registry.log.proofs import sequence_of
-from registry.services.anchors import session_for
 from registry.services.services import Services
 
 NETWORK_ROLE = "network"
@@ -93,7 +93,7 @@ def signed_name(bundle: Bundle) -> str:
 
 def _authority(services: Services) -> Authority | None:
     config = services.config
-    stamping = [anchor for anchor in services.witnesses if anchor.kind == "rfc3161"]
+    stamping = [anchor for anchor in get_anchor_configs(services) if anchor.kind == "rfc3161"]
     if not stamping:
         return None
     first = min(stamping, key=lambda anchor: anchor.development)

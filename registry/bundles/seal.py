@@ -30,6 +30,7 @@ from registry.events.models import EventKind
 from registry.keys.models import SealingKey
 from registry.keys.signing_keys import HOLDER, sealing_key, signer_of, still_counts
 from registry.log import witnesses
+from registry.log.anchors import get_anchors
 from registry.log.log import submit
 from registry.log.sequencer import asked_receipt
 from registry.pictures.models import Picture
@@ -160,7 +161,7 @@ def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> 
     """Have the tick ask time-stamping authorities about the seal digest itself, so many times a day as is set."""
     if witnesses.stamped_directly_since(now() - witnesses.DAY) >= services.config.direct_stamps_a_day:
         return
-    for anchor in services.anchors:
+    for anchor in get_anchors(services):
         if KINDS[anchor.kind].is_direct:
             asked_receipt(anchor, seal_digest, bundle=bundle)
 

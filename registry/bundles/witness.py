@@ -21,6 +21,7 @@ from registry.bundles.witnessed import tell_witnessed
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
 from registry.log import witnesses
+from registry.log.anchors import get_anchors
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, WitnessState
 from registry.log.proofs import receipt_of
 from registry.services.services import Services
@@ -50,7 +51,7 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
     Submitting goes first, and a witness that doesn't answer the one question may still answer the other: digests are
     given to calendars while the source of blocks is away.
     """
-    anchors = {(anchor.kind, anchor.name): anchor for anchor in services.anchors}
+    anchors = {(anchor.kind, anchor.name): anchor for anchor in get_anchors(services)}
     silent: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
@@ -80,7 +81,7 @@ def complete_stamps(services: Services) -> int:
     """Ask for lists of revocations again that came too late for young stamps; returns how many stamps have more."""
     grown = 0
     young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
-    for anchor in services.anchors:
+    for anchor in get_anchors(services):
         for row in young.filter(kind=anchor.kind, witness=anchor.name).iterator(chunk_size=100):
             receipt = receipt_of(row)
             with contextlib.suppress(ExhibitError):  # it is asked for again with the next round

@@ -10,7 +10,7 @@ from registry.cases.decisions import decide_in_group
 from registry.cases.models import Case, GroupDecision
 from registry.cases.queue import Wanted, chosen
 from registry.db import steps
-from registry.db.portions import in_portions
+from registry.services.portions import in_portions
 from registry.services.services import Services
 
 CASES_AT_ONCE = 50

@@ -24,7 +24,7 @@ def ask_archive(services: "Services", ids: Sequence[int]) -> None:
 def ledger(services: "Services", ids: Sequence[int]) -> None:
     """Look at the cases that a change of licences concerns."""
     from registry.cases.ledger import look_at_cases
-    from registry.db.portions import in_portions
+    from registry.services.portions import in_portions
 
     in_portions(services, LedgerChange, ids, look_at_cases)
 

@@ -1,15 +1,15 @@
-"""Keeps matches, and opens the cases that they make."""
+"""Open the cases that matches make."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case as DatabaseCase, Max, When
+from django.dispatch import receiver
 
 from exhibit.clock import now
-from exhibit.comparison.calibration import calibrated
-from exhibit.types import Decision, Verification
+from exhibit.types import Decision
 from registry.accounts.models import Owner
 from registry.cases import history, log_entries, recaptures, triage
 from registry.cases.floods import Fuse, Key, Matter, admitted
@@ -19,41 +19,22 @@ from registry.cases.models import Capture, Case, CaseSighting
 from registry.cases.record_decision import LEDGER, Decider, announce, by_person, record_decision
 from registry.crawls import own_places
 from registry.crawls.models import Sighting
-from registry.db.bulk import copy_into
 from registry.db.claimable import StepState
 from registry.log.log import Deed, submit_all
-from registry.matches import calibrations
-from registry.matches.models import Match
-from registry.pictures.models import BytesState, Picture
+from registry.matches.keep_matches import matches_kept
+from registry.pictures.models import BytesState
+from registry.services.services import Services
 from registry.works.models import Licence, Work
 
 
-def compared_with(registered: int, pipeline: str) -> set[int]:
-    """The found pictures with which a registered one has been compared in this pipeline, as far as that was kept."""
-    return set(Match.objects.filter(registered=registered, pipeline=pipeline).values_list("found", flat=True))
-
-
-def found_to_show(registered: int) -> set[int]:
-    """The found pictures that may show a registered one: of all others no case is opened for it."""
-    return set(Match.objects.filter(registered=registered).exclude(decision="none").values_list("found", flat=True))
-
-
-def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
-    """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
-
-    A pair that is there stays as it is, unless a closer look found something where nothing was. Inside a transaction.
-    """
-    active = cache(calibrations.active)
-    made = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
-    closer = "registry_match.decision IN ('none', 'resembles')"
-    closer += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
-    copy_into(made, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
-
-
-def lock_pictures(pictures: Iterable[int]) -> None:
-    """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
-    rows = Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest")
-    list(rows.values_list("pk"))
+@receiver(matches_kept)
+def open_cases_of_matches(
+    *, services: Services, found: Sequence[int] = (), registered: Sequence[int] = (), **_: object
+) -> None:
+    """Open the cases of matches that were kept, and have the pages visited once the transaction has ended."""
+    fuse = Fuse(services.config.flood_floor, services.config.flood_factor)
+    if captures := open_cases(fuse=fuse, found=found, registered=registered):
+        transaction.on_commit(partial(services.enqueue, Capture, captures))
 
 
 def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:

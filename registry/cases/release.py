@@ -8,6 +8,7 @@ from registry.cases import opening
 from registry.cases.models import Flood
 from registry.db import steps
 from registry.db.claimable import UNFINISHED
+from registry.matches.keep_matches import lock_pictures
 from registry.pictures.models import Picture
 from registry.services.services import Services
 
@@ -22,7 +23,7 @@ def release(services: Services, ids: Sequence[int]) -> None:
             work = Flood.objects.select_related("work").get(pk=pk).work
             pictures = sorted({matter.found for matter in opening.held_back(work)})
             with transaction.atomic():
-                opening.lock_pictures(pictures)
+                lock_pictures(pictures)
                 Picture.objects.filter(pk__in=pictures).exclude(state__in=UNFINISHED).update(**steps.afresh())
                 steps.finish(Flood, [pk])
             services.enqueue(Picture, pictures)

@@ -4,7 +4,7 @@ A row ends as done, or as given up after some tries. What fails for want of the 
 and goes on by itself when that is mended.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -20,8 +20,6 @@ from exhibit.clock import now
 from exhibit.errors import ExhibitError
 from exhibit.machine import has_ended, host_of_process, machine_fault, this_process
 from exhibit.sentences import Sentence
-from registry import jobs
-from registry.db import running
 from registry.db.claimable import Claimable, StepState
 from registry.db.statements import Statement
 
@@ -170,14 +168,13 @@ def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) 
         mine.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
 
 
-def release_ended() -> int:
+def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], set[str]]) -> int:
     """Free the rows whose claimers have ended without letting go: killed processes, and those of hosts that are gone.
 
     The first time at once; a row on which they die again and again waits longer each time. Says how many were freed.
     """
-    models = [job.rows for job in jobs.with_rows()]
     claimers, freed = _claimers(tuple(models)).rows(), 0
-    gone = running.silent_hosts() - {host_of_process(this_process())} if claimers else set()
+    gone = silent_hosts() - {host_of_process(this_process())} if claimers else set()
     ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in gone}
     named = {model for model, name in claimers if name in ended}
     for model in [model for model in models if model.__name__ in named]:

@@ -6,7 +6,7 @@ The bounds that follow are in docs/edge.md.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from random import Random, SystemRandom
 
 from django.db import transaction
@@ -107,12 +107,6 @@ def deliver(
         seen = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
         crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: seen)
     return row.crawl_id, came
-
-
-def places(pictures: Iterable[int]) -> list[tuple[str, str]]:
-    """(page, image) addresses where contributors have seen what these pictures stand in for."""
-    seen = EdgeResult.objects.filter(picture__in=list(pictures), outcome=Outcome.KEPT, target__isnull=False)
-    return list(seen.values_list("target__page_url", "target__url"))
 
 
 def draw(contributor: Contributor, results: Sequence[int], share: int, chance: Random = CHANCE) -> list[int]:

@@ -24,6 +24,7 @@ from registry.edge.models import Contributor, EdgeResult
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import FingerprintRow
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 
@@ -51,8 +52,8 @@ def take_results(services: Services, ids: Sequence[int]) -> None:
 
 
 def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
-    services.descriptors.refresh()
-    services.indexes.refresh(Collection.WORKS)
+    get_descriptors(services).refresh()
+    get_indexes(services).refresh(Collection.WORKS)
     verdicts = _checked(services, [row for row in rows if row.drawn], said) | _known_otherwise(rows, said)
     here = _resembling(services, said)
     crawls = {row.target.crawl_id for row in rows if row.target is not None}
@@ -100,9 +101,9 @@ def _known_otherwise(rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -
 
 def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
     """Those whose hash or descriptor is so near to a work's that its pixels are worth a look."""
-    if services.descriptors.serving.space != SPACE:  # another network has come into use meanwhile
+    if get_descriptors(services).serving.space != SPACE:  # another network has come into use meanwhile
         return set(said)
-    hashes, described = (services.indexes.of(Collection.WORKS, space) for space in (PHASH, SPACE))
+    hashes, described = (get_indexes(services).of(Collection.WORKS, space) for space in (PHASH, SPACE))
     within = HASH_ALONE - DECADE * max(0.0, math.log10(max(len(hashes), 1) / AMONG))
     return {
         pk
@@ -114,7 +115,7 @@ def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
 
 def _keep(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
     """Let a picture without bytes stand in for each result, so that works that come later find it."""
-    services.descriptors.check_serving()
+    get_descriptors(services).check_serving()
     names = [Digest.of(HEAD + str(row.pk).encode()) for row in rows]
     gone = {"size": 0, "first_seen": now(), "state": StepState.DONE, "bytes_state": BytesState.EXPIRED}
     made = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)

@@ -21,6 +21,8 @@ from registry.edge import contributors, leases
 from registry.edge.accounts import FORMAT
 from registry.edge.measuring import HEAD, MEASURED_WITH, SPACE, Measured
 from registry.edge.models import Contributor, EdgeResult
+from registry.fingerprints.ports import get_descriptors
+from registry.log.own_log import get_log
 from registry.services.disk import disk_is_full
 from registry.services.services import Services
 
@@ -34,7 +36,7 @@ def hand_out(
 
     Its key is noted the first time. Raises ``ConflictError`` where pictures are measured here with something else.
     """
-    if pipeline != MEASURED_WITH or services.descriptors.serving.space != SPACE:
+    if pipeline != MEASURED_WITH or get_descriptors(services).serving.space != SPACE:
         hint = "Both sides need the same version of Exhibit, and the network that comes with it."
         raise ConflictError(f"Pictures aren't measured here with {pipeline}.", hint=hint)
     if not is_sound_point(public_key):
@@ -84,7 +86,7 @@ def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) ->
 
     To each the slices are added that it has brought, none where its results were dropped.
     """
-    log = services.log
+    log = get_log(services)
     told = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
     account = {"format": FORMAT, "contributors": told, "at": rfc3339(now()), "key": log.vkey()}
     return account | {"signature": log.sign(canonical(account)).hex()}

@@ -69,7 +69,7 @@ class IndexChange(models.Model):
 
 
 class MilvusCollection(models.Model):
-    """Which collection in Milvus holds the pictures seen in a space (``registry.services.archive``)."""
+    """Which collection in Milvus holds the pictures seen in a space (``registry.fingerprints.archive``)."""
 
     space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=255, help_text="empty while none counts")

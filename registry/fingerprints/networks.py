@@ -24,11 +24,12 @@ from indexer.search.folders import files_below
 from registry.db.rows import columns
 from registry.fingerprints import descriptors
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.indexes import archive_of, index_folder
 from registry.fingerprints.model_files import CARD, Compared, SignedCard, compared
 from registry.fingerprints.models import DescriptorModel
+from registry.fingerprints.ports import get_descriptors, get_features_of
 from registry.log import audit_log
 from registry.pictures.models import Picture
-from registry.services.indexes import archive_of, index_folder
 from registry.services.services import Services
 
 MAX_REFERENCES = 1000
@@ -76,7 +77,7 @@ def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> De
     told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
     data = _read(file, MAX_FILE_BYTES)
     found = examined(told, data)
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     digest = services.blobs.put(data)
     new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told))
     with transaction.atomic():
@@ -110,9 +111,9 @@ def measure_model(
         digests = dict.fromkeys(pictures.values_list("digest", flat=True))
         given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
     given = given[:MAX_REFERENCES]
-    serving = services.descriptors.serving_row
+    serving = get_descriptors(services).serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
-    networks = [services.descriptors.of(row) for row in rows]
+    networks = [get_descriptors(services).of(row) for row in rows]
     found = measure(networks, given, most, seed, progress=progress, edits=edits)
     moment = now()
     kept = {
@@ -134,8 +135,8 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
     One of somebody else that found less here than its card claims is used only where somebody wants it ``anyway``.
     """
     row = model_named(services, named)
-    if row.pk == services.descriptors.serving_row.pk:
-        building = services.descriptors.building_row
+    if row.pk == get_descriptors(services).serving_row.pk:
+        building = get_descriptors(services).building_row
         if building is None:
             raise WrongUseError(f"{row} is in use already.")
         with transaction.atomic():
@@ -153,7 +154,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
     with transaction.atomic():
         descriptors.start_building(row)
         audit_log.changed("network brought into use", by=by, about=about)
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     services.enqueue(DescriptorModel, [row.pk])
     return row
 
@@ -161,11 +162,11 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
 def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
     """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
     row = model_named(services, named)
-    if row.pk == services.descriptors.serving_row.pk:
+    if row.pk == get_descriptors(services).serving_row.pk:
         raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
-    if services.descriptors.is_present(row):
+    if get_descriptors(services).is_present(row):
         raise WrongUseError(f"{row} comes with this version of Exhibit.")
-    descriptor, digest = services.descriptors.of(row), row.digest
+    descriptor, digest = get_descriptors(services).of(row), row.digest
     with transaction.atomic():
         descriptors.remove_model(row)
         audit_log.changed("network removed", by=by, about={"network": str(row), "digest": digest.hex})
@@ -176,19 +177,19 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
         shutil.rmtree(index_folder(services.config, collection, descriptor.space), ignore_errors=True)
         if (archive := archive_of(services.config, collection, descriptor.space)) is not None:
             archive.clear()
-    services.features_in(descriptor).clear()
+    get_features_of(services, descriptor).clear()
     return row
 
 
 def model_states(services: Services) -> list[ModelState]:
     """Every network that there is."""
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     return [_state(services, row) for row in DescriptorModel.objects.all()]
 
 
 def model_named(services: Services, named: str) -> DescriptorModel:
     """The network of a name or version as ``sscd@1``; raises ``NotFoundError``, or ``WrongUseError`` for several."""
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
     found = list(rows.filter(version=version) if version else rows)
@@ -201,7 +202,7 @@ def model_named(services: Services, named: str) -> DescriptorModel:
 
 
 def _state(services: Services, row: DescriptorModel) -> ModelState:
-    serves, building = services.descriptors.serving_row.pk == row.pk, services.descriptors.building_row
+    serves, building = get_descriptors(services).serving_row.pk == row.pk, get_descriptors(services).building_row
     idle = "measured" if row.measurement else "shipped" if row.shipped else "added"
     state = "serving" if serves else idle
     if building is not None and building.pk == row.pk:

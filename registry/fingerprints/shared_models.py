@@ -28,6 +28,7 @@ from registry.fingerprints.model_files import (
 )
 from registry.fingerprints.models import DescriptorModel
 from registry.fingerprints.networks import kept_recall, model_named
+from registry.fingerprints.ports import get_descriptors
 from registry.log import audit_log
 from registry.services.services import Services
 
@@ -104,7 +105,7 @@ def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorMode
     card = offer.card
     space = space_of(card.network, card.sha256)
     GuardedDescriptor(card.network, space, lambda: offer.network).open()
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     there = DescriptorModel.objects.filter(name=card.network.name, version=card.network.version).first()
     if there is not None and (there.shared is None or there.shared["key"] != card.key.hex()):
         whose = "your own" if there.shared is None else f"signed by {there.shared['key']}"

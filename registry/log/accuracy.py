@@ -14,6 +14,7 @@ from exhibit.config.config import Config
 from exhibit.entries import DECISION_VERSION, Entry, EntryType
 from exhibit.errors import ExhibitError, NotFoundError
 from registry.log.models import LogEntry, LogOpening
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 
@@ -51,7 +52,7 @@ def sign_counts(services: Services, outcome: "Outcome", *, listed: bool) -> byte
         if listed and first.digest.hex == first.group
     )
     counted = (made.certain.photographs, made.certain.failed, made.review.failed, pictures)
-    return signed(services.log, Counts(made.made, made.pipeline, made.network, made.digest, made.data, *counted))
+    return signed(get_log(services), Counts(made.made, made.pipeline, made.network, made.digest, made.data, *counted))
 
 
 def shown_joined(config: Config) -> Joined | None:

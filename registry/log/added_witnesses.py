@@ -1,6 +1,5 @@
 """Outside witnesses that an operator adds while the installation runs, out of those that come along."""
 
-import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -12,17 +11,16 @@ from evidence.anchors import KINDS, public_witnesses
 from evidence.anchors.public_witnesses import Offer
 from evidence.anchors.rfc3161.stamps import load_certificates
 from exhibit.clock import now
-from exhibit.config.anchors import AnchorConfig, read_anchors, short_name
-from exhibit.config.config import Config
+from exhibit.config.anchors import AnchorConfig, short_name
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, NotFoundError, WrongUseError
-from exhibit.files.durable import write_once
 from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.sentences import Sentence
 from registry.log import audit_log
+from registry.log.anchors import RowsOfLog, anchor_of, get_anchor_configs, named_ports, session_for, settings_of
 from registry.log.models import AddedWitness
-from registry.services.anchors import RowsOfLog, anchor_of, named_ports, session_for
+from registry.log.own_log import get_log
 from registry.services.services import Services
 
 CHAIN_KEYS = "secrets/chains"
@@ -30,16 +28,9 @@ CHAIN_KEYS = "secrets/chains"
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
-def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
-    """The settings of the witnesses that were added, without one whose name the configuration has by now."""
-    taken = {anchor.name for anchor in config.anchors}
-    rows = AddedWitness.objects.exclude(name__in=taken)
-    return tuple(_settings(row, config.data_dir) for row in rows)
-
-
 def offered(services: Services) -> Sequence[Offer]:
     """The witnesses that come along and aren't used yet."""
-    used = {anchor.name for anchor in services.witnesses}
+    used = {anchor.name for anchor in get_anchor_configs(services)}
     return [offer for offer in public_witnesses.OFFERS if offer.name not in used]
 
 
@@ -54,7 +45,7 @@ def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
     if offer is None:
         names = ", ".join(offer.name for offer in public_witnesses.OFFERS)
         raise NotFoundError(f"No witness {name} is offered.", hint=f"Offered are: {names}.")
-    if any(anchor.name == name for anchor in services.witnesses):
+    if any(anchor.name == name for anchor in get_anchor_configs(services)):
         raise WrongUseError(f"There is a witness {name} already.")
     config = services.config
     row = AddedWitness(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
@@ -74,7 +65,7 @@ def add_own(
     """
     if kind not in KINDS:
         raise WrongUseError(f"There is no kind of witness {kind!r}.")
-    if any(anchor.name == name for anchor in services.witnesses):
+    if any(anchor.name == name for anchor in get_anchor_configs(services)):
         raise WrongUseError(f"There is a witness {name} already.")
     given = {key: value for key, value in settings.items() if value}
     for key in given.keys() & {"key_file", "password_file"}:
@@ -101,7 +92,7 @@ def _checked(row: AddedWitness, folder: Path) -> AnchorConfig:
             load_certificates([row.roots.encode()])
         except IntegrityError as error:
             raise ValueError("roots holds no certificates in PEM") from error
-    return _settings(row, folder)
+    return settings_of(row, folder)
 
 
 def _add(services: Services, row: AddedWitness) -> AddedWitness:
@@ -110,8 +101,8 @@ def _add(services: Services, row: AddedWitness) -> AddedWitness:
     Witnesses of the log are shown heads alone, and what a chain takes is paid for.
     """
     config, name = services.config, row.name
-    settings = _settings(row, config.data_dir)
-    anchor = anchor_of(settings, config.allowed_networks, services.user_agent, RowsOfLog(lambda: services.log))
+    settings = settings_of(row, config.data_dir)
+    anchor = anchor_of(settings, config.allowed_networks, services.user_agent, RowsOfLog(lambda: get_log(services)))
     if row.kind in ("cosignature", "evm"):
         anchor.examine()
     else:
@@ -138,22 +129,3 @@ def remove_witness(name: str, *, by: str) -> None:
         if not gone:
             raise NotFoundError(f"No witness {name} was added.", hint="What exhibit.toml names is removed there.")
         audit_log.changed("witness removed", by=by, about={"name": name})
-
-
-def _settings(row: AddedWitness, folder: Path) -> AnchorConfig:
-    """The settings of a row, read as those of the configuration are; its roots lie in a file of the data folder."""
-    table = {**row.settings, "kind": row.kind, "name": row.name}
-    if row.roots:
-        table["roots"] = str(_roots_file(row, folder))
-    (made,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
-    return made
-
-
-def _roots_file(row: AddedWitness, folder: Path) -> Path:
-    """The file of a row's roots on this machine, made of the row where it isn't there; its name is its content's."""
-    data = row.roots.encode()
-    path = folder / "roots" / f"{row.name}-{hashlib.sha256(data).hexdigest()[:16]}.pem"
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        write_once(path, data)
-    return path

@@ -23,6 +23,7 @@ from exhibit.errors import IntegrityError, WrongUseError
 from exhibit.ports import Head, SignedCheckpoint
 from registry.db.locks import Lock, hold
 from registry.log.log import begin_origin, newest_head, origins, submit
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.services.services import Services
 
@@ -53,7 +54,7 @@ def check_against(services: Services, files: Iterable[Path]) -> list[Comparison]
     notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
     with transaction.atomic():
         hold(Lock.LOG)  # whoever signs remembers a head as well
-        return [_compare(services.log, note) for note in notes]
+        return [_compare(get_log(services), note) for note in notes]
 
 
 def _compare(log: Log, text: str) -> Comparison:
@@ -85,7 +86,7 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
     """
     with transaction.atomic():
         hold(Lock.LOG)
-        log = services.log
+        log = get_log(services)
         head = log.head()
         newest = newest_head(log.origin) or log.empty_head()
         log.check_known(newest)
@@ -107,7 +108,7 @@ def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> s
     """
     with transaction.atomic():
         hold(Lock.LOG)
-        log = services.log
+        log = get_log(services)
         head, newest = log.head(), newest_head(log.origin)
         new = check_name(name or f"{log.origin}-{now():%Y%m%d}-{secrets.token_hex(2)}")
         known = () if head is None else head.known
@@ -132,8 +133,8 @@ def _settle(services: Services, checkpoint: SignedCheckpoint, *, before: Head | 
     """Remember a head anew, now that its entry is written down, unless one was signed or shown since."""
     with transaction.atomic():
         hold(Lock.LOG)
-        if services.log.head() == before:
-            services.log.remember(checkpoint)
+        if get_log(services).head() == before:
+            get_log(services).remember(checkpoint)
 
 
 def _plain(checkpoint: SignedCheckpoint) -> dict[str, Any]:

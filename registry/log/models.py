@@ -84,13 +84,6 @@ class LogOrigin(models.Model):
     submission = models.OneToOneField(LogSubmission, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
 
 
-class SecretMark(models.Model):
-    """Which secret the installation uses, for machines that share no folder: a fingerprint, from which none follows."""
-
-    name = models.CharField(max_length=40, primary_key=True)
-    fingerprint = models.CharField(max_length=64, help_text="SHA-256 over name and secret")
-
-
 class AddedWitness(models.Model):
     """An outside witness that an operator added on the site or by a command, beside those of the configuration."""
 

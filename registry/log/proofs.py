@@ -17,6 +17,7 @@ from exhibit.ports import Receipt, ReceiptState
 from registry.db.claimable import StepState
 from registry.db.rows import columns
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogSubmission
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 
@@ -47,7 +48,7 @@ def log_proof(
         salt=bytes(opening.salt),
         opening=opening.content,
         size=checkpoint.size,
-        path=tuple(services.log.inclusion(sequence, checkpoint.size)),
+        path=tuple(get_log(services).inclusion(sequence, checkpoint.size)),
         checkpoint=checkpoint.note,
     )
 
@@ -64,7 +65,7 @@ def checkpoint_covering(services: Services, submissions: list[LogSubmission]) ->
         sequence_log(services)
     last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
     least = 1 if last is None else last.sequence + 1
-    found = LogCheckpoint.objects.filter(size__gte=least, origin=services.log.origin).order_by("size").first()
+    found = LogCheckpoint.objects.filter(size__gte=least, origin=get_log(services).origin).order_by("size").first()
     found = found or sign_checkpoint(services)
     if found is None:
         raise ServiceMissingError("The log is still empty.")
@@ -95,7 +96,7 @@ def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogC
     """
     later = renewal_of(checkpoint)
     earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
-    paths = [tuple(services.log.consistency(size, checkpoint.size)) for size in earlier]
+    paths = [tuple(get_log(services).consistency(size, checkpoint.size)) for size in earlier]
     return Proofs(
         entry=log_proof(services, submission, checkpoint),
         consistency=tuple(map(ConsistencyProof, earlier, paths)),
@@ -120,7 +121,7 @@ def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
 
 
 def _renewal(services: Services, checkpoint: LogCheckpoint, later: LogCheckpoint) -> Renewal:
-    return Renewal(later.note, tuple(services.log.consistency(checkpoint.size, later.size)))
+    return Renewal(later.note, tuple(get_log(services).consistency(checkpoint.size, later.size)))
 
 
 def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:

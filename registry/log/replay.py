@@ -16,6 +16,7 @@ from exhibit.digests import Digest
 from exhibit.entries import canonical, commit
 from exhibit.errors import ExhibitError
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode, LogOpening, LogSubmission
+from registry.log.own_log import get_log
 from registry.services.services import Services
 
 CHUNK = 4096  # leaves that are looked at together
@@ -63,7 +64,7 @@ def replay(services: Services) -> Replayed:
         heads.end(tree.size)
         _check_left_out(found)
     try:
-        services.log.check_history()  # afterwards: the head signed last may be younger than what was read
+        get_log(services).check_history()  # afterwards: the head signed last may be younger than what was read
     except ExhibitError as error:
         found.say(error.message)
     return found
@@ -177,7 +178,7 @@ class _Heads:
 
     def __init__(self, services: Services, found: Replayed) -> None:
         self._found = found
-        self._vkeys = {vkey.partition("+")[0]: vkey for vkey in services.log.vkeys()}
+        self._vkeys = {vkey.partition("+")[0]: vkey for vkey in get_log(services).vkeys()}
         self._waiting = list(LogCheckpoint.objects.order_by("-size", "-pk"))
 
     def reach(self, tree: _Tree, size: int) -> None:

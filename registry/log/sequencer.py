@@ -6,8 +6,10 @@ from django.db.models import Model
 from exhibit.digests import Digest
 from exhibit.ports import Anchor
 from registry.db.locks import Lock, hold
+from registry.log.anchors import get_anchors
 from registry.log.log import begin_origin, origins, unsequenced
 from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry
+from registry.log.own_log import get_log
 from registry.services.services import Services
 
 BATCH = 1000
@@ -21,7 +23,7 @@ def sequence_log(services: Services) -> int:
             hold(Lock.LOG)
             waiting = unsequenced(BATCH)
             if waiting:
-                services.log.append([entry for _, entry in waiting], [pk for pk, _ in waiting])
+                get_log(services).append([entry for _, entry in waiting], [pk for pk, _ in waiting])
         total += len(waiting)
         if len(waiting) < BATCH:
             return total
@@ -33,13 +35,13 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
         hold(Lock.LOG)
         if not LogEntry.objects.exists():
             return None
-        log = services.log
+        log = get_log(services)
         signed = log.checkpoint()
         if not origins():
             begin_origin(log.origin, log.public_key)
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         digest = Digest.of(row.note.encode())
-        asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in services.anchors]
+        asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
     services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in asked if new])
     return row
 

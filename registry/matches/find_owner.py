@@ -24,10 +24,11 @@ from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH
 from indexer.search.search import EXPLAINED
 from registry.fingerprints.fingerprints import Collection, pictures_of
+from registry.fingerprints.indexes import MAX_NEAR
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.log.log import submit
 from registry.matches.identify import SomeWorks
 from registry.pictures.models import Picture
-from registry.services.indexes import MAX_NEAR
 from registry.services.services import Services
 from registry.works.models import Work, WorkPicture
 from registry.works.opened import opened_works
@@ -100,10 +101,10 @@ def whose(services: Services, data: bytes) -> Whose:
 
     Raises ``UnreadablePictureError``, and ``ServiceMissingError`` when the search takes too long.
     """
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     limits = brought_limits(services)
-    found = extract(data, limits, descriptor=services.descriptors.serving)
-    services.indexes.refresh(Collection.WORKS)
+    found = extract(data, limits, descriptor=get_descriptors(services).serving)
+    get_indexes(services).refresh(Collection.WORKS)
     opened = WorkPicture.objects.filter(work__in=opened_works()).select_related("work__owner", "picture")
     claims = {
         row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)

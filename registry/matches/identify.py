@@ -25,6 +25,7 @@ from indexer.votes.index import VoteIndex
 from registry.accounts.models import Owner
 from registry.crawls.crawling import denied
 from registry.fingerprints.fingerprints import Collection, additions
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches.calibrations import active
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
@@ -70,9 +71,9 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
     Raises ``UnreadablePictureError``, ``IntegrityError`` for a damaged index or registered picture, and
     ``ServiceMissingError`` when the search takes too long.
     """
-    services.descriptors.refresh()
-    found = extract(data, services.limits, descriptor=services.descriptors.serving)
-    services.indexes.refresh(Collection.WORKS)
+    get_descriptors(services).refresh()
+    found = extract(data, services.limits, descriptor=get_descriptors(services).serving)
+    get_indexes(services).refresh(Collection.WORKS)
     own = SomeWorks(services, pictures_of(owner))
     compared = own.find(found, lambda: data)
     for damage in own.damaged.values():

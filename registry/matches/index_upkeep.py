@@ -12,8 +12,7 @@ from indexer.picture.spaces import PHASH, ROOTSIFT
 from indexer.vectors.index import check_index
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
-from registry.matches import votes_upkeep
-from registry.services.indexes import (
+from registry.fingerprints.indexes import (
     PAGE,
     archive_of,
     catch_up,
@@ -23,6 +22,8 @@ from registry.services.indexes import (
     mend_index,
     open_index,
 )
+from registry.fingerprints.ports import get_descriptors, get_indexes
+from registry.matches import votes_upkeep
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
@@ -74,8 +75,8 @@ def mend_indexes(services: Services) -> None:
     """Make those of this machine again that are damaged, which may take hours; let Milvus hold what the rows say."""
     for collection, space in _each(services):
         if mend_index(services.config, collection, space):
-            services.indexes.forget(collection)
-            services.indexes.refresh(collection)
+            get_indexes(services).forget(collection)
+            get_indexes(services).refresh(collection)
         if (archive := archive_of(services.config, collection, space)) is not None:
             archive.sweep()
 
@@ -102,7 +103,7 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
     by step. Raises ``IntegrityError`` when these aren't the same in the end, ``StorageError`` when Milvus fails.
     """
     config = _config_of(services.config, to_milvus=to_milvus)
-    for space in (PHASH, *services.descriptors.spaces()):
+    for space in (PHASH, *get_descriptors(services).spaces()):
         mend_index(config, SEEN, space)
         index = open_index(config, SEEN, space)
         for _ in catch_up(index, SEEN, space):
@@ -117,7 +118,7 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
 def drop_archive(services: Services, *, from_milvus: bool) -> None:
     """Remove the indexes of the pictures seen from where nobody searches them any more: this machine, or Milvus."""
     config = _config_of(services.config, to_milvus=from_milvus)
-    for space in (PHASH, *services.descriptors.spaces()):
+    for space in (PHASH, *get_descriptors(services).spaces()):
         if (archive := archive_of(config, SEEN, space)) is not None:
             archive.clear()
         else:
@@ -133,7 +134,7 @@ def _config_of(config: Config, *, to_milvus: bool) -> Config:
 
 def _each(services: Services) -> Iterator[tuple[Collection, Space]]:
     """Every index; that of the local features of works is the last one."""
-    spaces = (PHASH, *services.descriptors.spaces())
+    spaces = (PHASH, *get_descriptors(services).spaces())
     yield from product(Collection, spaces)
     yield Collection.WORKS, ROOTSIFT
 

@@ -12,15 +12,14 @@ from exhibit.types import Decision, Verification
 from indexer.picture.features import Features, extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS
 from indexer.search.candidates import hash_candidates
-from registry.cases import opening
-from registry.cases.models import Capture
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
-from registry.matches import prints, proposals
+from registry.fingerprints.loaded_networks import SwitchedError
+from registry.fingerprints.ports import get_descriptors, get_indexes
+from registry.matches import keep_matches, prints, proposals
 from registry.matches.registered_works import RegisteredWorks
 from registry.pictures.models import Picture
-from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
 from registry.works.search_version import search_mark
 
@@ -58,15 +57,15 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
 
 
 def _match(services: Services, claimed: Sequence[int]) -> None:
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     mark = search_mark()
     known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
     if known:
         _finish(services, sorted(known), [], mark)
-    services.descriptors.serving.open()
+    get_descriptors(services).serving.open()
     measured = _measure(services, [pk for pk in claimed if pk not in known])
     _keep_fingerprints(services, measured)
-    services.indexes.refresh(Collection.WORKS)
+    get_indexes(services).refresh(Collection.WORKS)
     compared, partly, rows = _compared(services, measured)
     _finish(services, compared, [*rows, *prints.found_in(services, measured)], mark, partly, measured)
 
@@ -85,13 +84,12 @@ def _finish(
     """
     proposals.propose(services, pictures, {row.pk: features for row, features in measured})
     with transaction.atomic():
-        opening.lock_pictures(pictures)
-        opening.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
-        captures = opening.open_cases(fuse=services.fuse, found=pictures)
+        keep_matches.lock_pictures(pictures)
+        keep_matches.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
+        keep_matches.matches_kept.send(None, services=services, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
         Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
         steps.finish(Picture, pictures)
-    services.enqueue(Capture, captures)
 
 
 def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
@@ -100,7 +98,7 @@ def _measure(services: Services, ids: Iterable[int]) -> list[Measured]:
     for row in rows:
         with steps.ending(Picture, [row.pk]):
             try:
-                features = extract(read(row.digest), services.limits, descriptor=services.descriptors.serving)
+                features = extract(read(row.digest), services.limits, descriptor=get_descriptors(services).serving)
                 measured.append((row, features))
             except UnreadablePictureError as refused:
                 Picture.objects.filter(pk=row.pk).update(refusal=refused.reason)
@@ -112,9 +110,9 @@ def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None
     rows = [(row.pk, vector) for row, features in measured for vector in fingerprints(row.digest, features)]
     pictures = [row.pk for row, _ in measured]
     with transaction.atomic():
-        opening.lock_pictures(pictures)
-        services.descriptors.check_serving()
-        vectors.keep_fingerprints(services.indexes.spaces, rows)
+        keep_matches.lock_pictures(pictures)
+        get_descriptors(services).check_serving()
+        vectors.keep_fingerprints(get_indexes(services).spaces, rows)
         infos = [features.info for _, features in measured]
         sizes = ([getattr(info, name) for info in infos] for name in ("format", "width", "height", "incomplete"))
         with connection.cursor() as cursor:

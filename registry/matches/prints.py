@@ -16,11 +16,12 @@ from indexer.picture.features import Features
 from indexer.picture.spaces import PHASH
 from indexer.search.candidates import asked
 from indexer.search.prints import DESCRIPTOR_WITHIN, HASH_WITHIN, all_turned, resembling
-from registry.cases import opening
 from registry.db import steps
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import FingerprintRow
+from registry.fingerprints.ports import get_descriptors, get_indexes
+from registry.matches import keep_matches
 from registry.matches.models import Match
 from registry.pictures.models import Picture
 from registry.services.services import Services
@@ -30,8 +31,6 @@ MAX_FOUND = 200
 """Different pictures that the fingerprints of a work may find, all in all."""
 NEAREST = 20
 """Works for each hash and descriptor of a found picture."""
-MAX_LOOKED_AT = 20
-"""Found pictures of a case that are handed out to be compared, those seen last."""
 Pairs = list[tuple[int, int, Verification]]
 
 
@@ -40,8 +39,8 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
 
     Plain pictures, which all look alike, resemble nothing. The pictures' own vectors have to be committed.
     """
-    services.indexes.refresh(Collection.PRINTS)
-    hashes, described = (services.indexes.of(Collection.PRINTS, space) for space in services.indexes.spaces)
+    get_indexes(services).refresh(Collection.PRINTS)
+    hashes, described = (get_indexes(services).of(Collection.PRINTS, space) for space in get_indexes(services).spaces)
     some = [(row, features) for row, features in measured if len(hashes) and not features.is_icon]
     alike = asked(hashes, [features.hash_variants for _, features in some], NEAREST, HASH_WITHIN)
     vectors_of = [np.stack(list(features.embeddings.values())) for _, features in some]
@@ -56,30 +55,29 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
     return _few(pairs)
 
 
-def search_past(services: Services, row: WorkPicture) -> list[int]:
-    """Look for what was seen before by a work's stated fingerprints, once; returns captures that wait.
+def search_past(services: Services, row: WorkPicture) -> None:
+    """Look for what was seen before by a work's stated fingerprints, once.
 
     The pictures' index has to be fresh.
     """
     stored = FingerprintRow.objects.filter(picture=row.picture_id)
     codes = [bytes(code) for code in stored.filter(space=vectors.space_id(PHASH)).values_list("vector", flat=True)]
-    serving: Space = services.descriptors.serving.space
+    serving: Space = get_descriptors(services).serving.space
     looks = stored.filter(space=vectors.space_id(serving)).values_list("vector", flat=True)
-    hashes, described = (services.indexes.of(Collection.PICTURES, space) for space in services.indexes.spaces)
+    hashes, described = (get_indexes(services).of(Collection.PICTURES, space) for space in get_indexes(services).spaces)
     near = hashes.search(all_turned(codes), k=MAX_FOUND + 1, within=HASH_WITHIN)
     vector = np.array([np.frombuffer(bytes(look), "<f4") for look in looks], np.float32).reshape(-1, serving.width)
     like = described.search(vector, k=MAX_FOUND + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
     same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
     said = resembling(*_named(services, Collection.PICTURES, near, like), same)
     with transaction.atomic():
-        opening.lock_pictures(said)
-        opening.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
-        captures = opening.open_cases(fuse=services.fuse, registered=[row.picture_id])
+        keep_matches.lock_pictures(said)
+        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
+        keep_matches.matches_kept.send(None, services=services, registered=[row.picture_id])
         row.refresh_from_db(fields=["progress"])
         row.progress = {**row.progress, "alike": len(said), "compared": len(said)}
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
-    return captures
 
 
 def _few(pairs: Pairs) -> Pairs:
@@ -106,7 +104,7 @@ def _named(
     services: Services, collection: Collection, near: Iterable[list[Hit]], like: Iterable[list[Hit]]
 ) -> tuple[dict[int, int], set[int]]:
     """The pictures of hits: by hash, with the fewest bits by which each differs, and by descriptor."""
-    hashes, described = services.indexes.spaces
+    hashes, described = get_indexes(services).spaces
     by_hash = sorted(chain(*near), key=lambda hit: -hit.distance)
     by_look = {hit.number for hit in chain(*like)}
     pictures = vectors.pictures_of(collection, hashes, {hit.number for hit in by_hash})

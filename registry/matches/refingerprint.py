@@ -14,12 +14,13 @@ from exhibit.types import Fingerprint
 from indexer.picture.descriptor import Descriptor
 from indexer.picture.features import extract, fingerprints
 from indexer.picture.spaces import PICTURE_PARTS, WORK_PARTS
-from registry.cases import opening
 from registry.db import steps
 from registry.db.locks import Lock, hold, share
 from registry.fingerprints import descriptors, fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.models import DescriptorModel
+from registry.fingerprints.ports import get_descriptors, get_features_of
+from registry.matches import keep_matches
 from registry.pictures.models import Picture
 from registry.services.services import Services
 
@@ -39,8 +40,8 @@ def describe_anew(services: Services, ids: Sequence[int]) -> None:
 
 
 def _go_on(services: Services, row: DescriptorModel) -> None:
-    services.descriptors.refresh()
-    descriptor, until = services.descriptors.of(row), time.monotonic() + SECONDS
+    get_descriptors(services).refresh()
+    descriptor, until = get_descriptors(services).of(row), time.monotonic() + SECONDS
     descriptor.vectors([np.zeros((64, 64, 3), np.uint8)])  # a damaged file is no picture's fault
     while time.monotonic() < until:
         batch, cursor = descriptors.undescribed(row, BATCH)
@@ -50,7 +51,7 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
             going_on = not descriptors.switch_to(row) and descriptors.is_built(row.pk)
         if not going_on:
             steps.finish(DescriptorModel, [row.pk])
-            services.descriptors.refresh()
+            get_descriptors(services).refresh()
             return
     steps.wait(DescriptorModel, row.pk, now())
     services.enqueue(DescriptorModel, [row.pk])
@@ -58,7 +59,7 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
 
 def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
     """Describe some pictures; false when the network isn't to come into use any more."""
-    descriptor = services.descriptors.of(row)
+    descriptor = get_descriptors(services).of(row)
     made: list[tuple[int, Fingerprint]] = []
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
@@ -71,7 +72,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
                 raise
             gaps.append((picture.pk, str(error)))
     with transaction.atomic():
-        opening.lock_pictures(batch)
+        keep_matches.lock_pictures(batch)
         if not descriptors.is_built(row.pk):
             return False
         vectors.keep_fingerprints([descriptor.space], made)
@@ -87,7 +88,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
 def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> list[Fingerprint]:
     load = partial(services.blobs.get, picture.digest)
     if picture.work_pictures.exists():
-        features = services.features_in(descriptor).get(picture.digest, load)
+        features = get_features_of(services, descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
     found = fingerprints(picture.digest, features)

@@ -21,6 +21,7 @@ from indexer.search.search import compare_alone, find_works
 from indexer.search.series import relation_of, told_apart
 from indexer.votes.index import VoteIndex
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
 from registry.pictures.models import Picture
 from registry.services.services import Services
 from registry.works.marks import RegisteredPicture, registered, with_marks
@@ -41,7 +42,7 @@ class RegisteredWorks:
         beside: QuerySet[WorkPicture] | None = None,
         known: Mapping[int, RegisteredPicture] | None = None,
     ) -> None:
-        self._house = services
+        self._services = services
         self._among = among
         self._beside = beside  # of a work's series no others are looked at; all where nothing is said
         self._known = dict(known or {})
@@ -50,21 +51,21 @@ class RegisteredWorks:
     @property
     def hashes(self) -> VectorIndex:
         """Their hashes."""
-        return self._house.indexes.of(Collection.WORKS, PHASH)
+        return get_indexes(self._services).of(Collection.WORKS, PHASH)
 
     @property
     def descriptors(self) -> VectorIndex:
         """Their descriptors."""
-        return self._house.indexes.of(Collection.WORKS, self._house.descriptors.serving.space)
+        return get_indexes(self._services).of(Collection.WORKS, get_descriptors(self._services).serving.space)
 
     @property
     def votes(self) -> VoteIndex:
         """Their local features."""
-        return self._house.indexes.votes
+        return get_indexes(self._services).votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
         """Whose vector each candidate is, by space and number."""
-        owners = self._house.indexes.pictures(Collection.WORKS, candidates)
+        owners = get_indexes(self._services).pictures(Collection.WORKS, candidates)
         if self._among is not None:
             kept = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
             owners = {key: picture for key, picture in owners.items() if picture in kept}
@@ -74,7 +75,7 @@ class RegisteredWorks:
     def features(self, work: int) -> Features | None:
         """What was measured of a registered picture; ``None`` when its files are damaged or have gone."""
         try:
-            return _features_of(self._house, self._known[work])
+            return _features_of(self._services, self._known[work])
         except ExhibitError as error:
             if error.retry or machine_fault(error):  # what all of them need is missing
                 raise
@@ -85,16 +86,16 @@ class RegisteredWorks:
         self, found: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
     ) -> list[tuple[int, Verification]]:
         """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
-        searched = find_works(found, load, self, self._house.limits, hashed)
+        searched = find_works(found, load, self, self._services.limits, hashed)
         return list(self._graded(found, self.told_apart(found, load, dict(searched))).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
         """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
 
         def load() -> bytes:
-            return self._house.blobs.get(found.digest)
+            return self._services.blobs.get(found.digest)
 
-        said = compare_alone(found, load, features, self._house.limits)
+        said = compare_alone(found, load, features, self._services.limits)
         self._know([work])
         return self._graded(found, self.told_apart(found, load, {work: said}))[work]
 
@@ -108,7 +109,7 @@ class RegisteredWorks:
         self._know(missing)
         for work in sorted(missing):
             if (features := self.features(work)) is not None:
-                compared[work] = compare_alone(found, load, features, self._house.limits)
+                compared[work] = compare_alone(found, load, features, self._services.limits)
         return told_apart(compared, lambda work: siblings.get(work, ()))
 
     def _graded(self, found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
@@ -131,12 +132,12 @@ def registered_features(services: Services, digest: Digest) -> Features:
 def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
     """What a registered picture searches all pictures ever seen with, and what was measured of it."""
     features = _features_of(services, known)
-    data, serving = services.blobs.get(features.digest), services.descriptors.serving
+    data, serving = services.blobs.get(features.digest), get_descriptors(services).serving
     return work_queries(data, features, serving, services.limits), features
 
 
 def _features_of(services: Services, known: RegisteredPicture) -> Features:
-    features = services.features.get(known.digest, lambda: services.blobs.get(known.digest))
+    features = get_features(services).get(known.digest, lambda: services.blobs.get(known.digest))
     return with_marks(features, known.marks)
 
 

@@ -15,14 +15,12 @@ from indexer.picture.features import Features, extract
 from indexer.picture.spaces import PHASH, PIPELINE
 from indexer.search.candidates import Candidate, distinct
 from indexer.search.past import WorkQueries, is_promising, search_past
-from registry.cases import opening
-from registry.cases.models import Capture
 from registry.crawls import revisits
 from registry.crawls.revisits import Resembling
 from registry.db import steps
-from registry.edge import leases
 from registry.fingerprints.fingerprints import Collection
-from registry.matches import prints
+from registry.fingerprints.ports import get_descriptors, get_indexes
+from registry.matches import keep_matches, prints
 from registry.matches.registered_works import RegisteredWorks, note_relations, queries_of
 from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
@@ -78,16 +76,16 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
     sought: list[Sought] = []
     with steps.ending(WorkPicture, claimed, shared=True):
         try:
-            services.descriptors.refresh()
-            services.descriptors.serving.open()
-            services.indexes.refresh(Collection.PICTURES)
-            services.indexes.refresh(Collection.WORKS)
-            services.enqueue(Capture, _by_prints(services, claimed))
+            get_descriptors(services).refresh()
+            get_descriptors(services).serving.open()
+            get_indexes(services).refresh(Collection.PICTURES)
+            get_indexes(services).refresh(Collection.WORKS)
+            _by_prints(services, claimed)
             found = list(_sought(services, claimed))
             _resembling(services, found)
             sought = found
         except ExhibitError:
-            services.indexes.forget(Collection.PICTURES)
+            get_indexes(services).forget(Collection.PICTURES)
             raise
     for place, work in enumerate(sought):
         with steps.ending(WorkPicture, [work.row.pk]):
@@ -107,27 +105,25 @@ def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
             yield Sought(row, known[row.picture_id], features, queries)
 
 
-def _by_prints(services: Services, ids: list[int]) -> list[int]:
-    """Search for the works of which only fingerprints were stated, and take them off the list; captures that wait."""
-    captures = []
+def _by_prints(services: Services, ids: list[int]) -> None:
+    """Search for the works of which only fingerprints were stated, and take them off the list."""
     for row in WorkPicture.objects.filter(pk__in=ids).exclude(stated=None):
         ids.remove(row.pk)
         with steps.ending(WorkPicture, [row.pk]):
-            captures += prints.search_past(services, row)
-    return captures
+            prints.search_past(services, row)
 
 
 def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Fill in what resembles each registered picture; all of them share one pass over the indexes."""
-    hashes = services.indexes.of(Collection.PICTURES, PHASH)
-    descriptors = services.indexes.of(Collection.PICTURES, services.descriptors.serving.space)
+    hashes = get_indexes(services).of(Collection.PICTURES, PHASH)
+    descriptors = get_indexes(services).of(Collection.PICTURES, get_descriptors(services).serving.space)
     vectors, found = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
     for work, candidates in zip(sought, found, strict=True):
         _note(services, work, candidates, vectors)
 
 
 def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vectors: int) -> None:
-    pictures = services.indexes.pictures(Collection.PICTURES, candidates)
+    pictures = get_indexes(services).pictures(Collection.PICTURES, candidates)
     named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
     bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
     nearest = distinct(candidates, named.get, MAX_PICTURES)
@@ -141,7 +137,7 @@ def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vec
 def _search(services: Services, work: Sought, until: float) -> None:
     if "related" not in work.row.progress:
         _tell(work, related=note_relations(services, work.row, work.features))
-    known = opening.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
+    known = keep_matches.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
     wanted = [picture for picture in work.distances if picture not in known]
     states = [BytesState.STORED, BytesState.EXPIRED]
     rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
@@ -158,35 +154,37 @@ def _search(services: Services, work: Sought, until: float) -> None:
             return
     if is_first:
         with transaction.atomic():
-            captures = _open_cases(services, work)
+            _announce(services, work)
             _tell(work, at_once=len(chosen))
             steps.wait(WorkPicture, work.row.pk, now())
-        services.enqueue(Capture, captures)
         return
     gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
     seen = revisits.seen_by(work.row.work.owner_id, gone)
     expired = [rows[pk] for pk in gone if pk in seen]
     again = list(_worth_asking(services, work, expired))
-    contributed = leases.places([pk for pk in gone if pk not in seen][:MAX_AGAIN])
+    contributed = _contributed([pk for pk in gone if pk not in seen][:MAX_AGAIN])
     with transaction.atomic():
-        captures = _open_cases(services, work)
+        _announce(services, work)
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
         if contributed:
             revisits.visit(work.row.work.owner_id, contributed)
         _tell(work, expired=len(expired), asked_again=len(again))
         steps.finish(WorkPicture, [work.row.pk])
-    services.enqueue(Capture, captures)
 
 
-def _open_cases(services: Services, work: Sought) -> list[int]:
-    """Open the cases of what was found, and note what has to be searched for when it is seen again.
+def _contributed(pictures: Iterable[int]) -> list[tuple[str, str]]:
+    """Return the (page, image) addresses at which contributors saw pictures whose bytes never came here."""
+    seen = Picture.objects.filter(pk__in=list(pictures), edgeresult__outcome="kept", edgeresult__target__isnull=False)
+    return list(seen.values_list("edgeresult__target__page_url", "edgeresult__target__url"))
 
-    Inside a transaction; returns captures that wait.
-    """
-    shown = opening.found_to_show(work.row.picture_id)
-    opening.lock_pictures({*shown, *work.left_out})
+
+def _announce(services: Services, work: Sought) -> None:
+    """Say what was found, and note what has to be searched for when it is seen again. Inside a transaction."""
+    shown = keep_matches.found_to_show(work.row.picture_id)
+    keep_matches.lock_pictures({*shown, *work.left_out})
     Picture.objects.filter(pk__in=work.left_out).update(searched="")
-    return opening.open_cases(fuse=services.fuse, registered=[work.row.picture_id]) if shown else []
+    if shown:
+        keep_matches.matches_kept.send(None, services=services, registered=[work.row.picture_id])
 
 
 def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:
@@ -201,7 +199,7 @@ def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> N
                 raise
             work.left_out.add(found.pk)
     with transaction.atomic():
-        opening.keep_matches(rows)
+        keep_matches.keep_matches(rows)
 
 
 def _worth_asking(services: Services, work: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:

@@ -22,9 +22,9 @@ from registry.db.locks import Lock, hold
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.descriptors import members
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from registry.matches.registered_works import registered_features
 from registry.pictures.models import Picture
-from registry.services.indexes import VOTES_PAGE, held_against_rows, index_folder, make_index, sets_of
 from registry.services.services import Services
 from registry.works import search_version
 from registry.works.search_version import count_anew

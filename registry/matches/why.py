@@ -10,6 +10,7 @@ from indexer.draw.pair import Pair
 from indexer.picture.features import Features
 from indexer.search.why import Explanation, explain
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches.identify import SomeWorks, pictures_of
 from registry.matches.registered_works import registered_features
 from registry.pictures.blocks import blocked
@@ -23,10 +24,10 @@ def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
     Pictures are named by their primary keys. Raises ``IntegrityError`` for damaged files and ``ServiceMissingError``
     when the search takes too long.
     """
-    services.descriptors.refresh()
-    services.indexes.refresh(Collection.WORKS)
+    get_descriptors(services).refresh()
+    get_indexes(services).refresh(Collection.WORKS)
     originals = {picture.pk: registered_features(services, picture.digest) for picture in work.pictures.all()}
-    own, serving = SomeWorks(services, pictures_of(work.owner)), services.descriptors.serving
+    own, serving = SomeWorks(services, pictures_of(work.owner)), get_descriptors(services).serving
 
     def settled(found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
         return own.told_apart(found, lambda: data, compared)

@@ -29,6 +29,7 @@ from registry.cases.picture_usage import (
 )
 from registry.db.claimable import StepState
 from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.ports import get_features
 from registry.keys import passkeys
 from registry.keys.passkeys import Act, Answer
 from registry.log.log import submit
@@ -91,7 +92,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
             SignedCopy.objects.filter(work_picture__picture=picture).delete()  # what the file brought may show it
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
-        services.features.remove(digest)
+        get_features(services).remove(digest)
         uploads.forget(services, digest)
         KeptPairs(services.config.data_dir).forget(digest)
         BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})

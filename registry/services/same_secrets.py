@@ -54,7 +54,7 @@ def check_secrets(config: Config) -> None:
 
 def keep_marks(config: Config) -> None:
     """Keep the fingerprints of the secrets, which are here, unless some are kept; then raises as the check does."""
-    from registry.log.models import SecretMark  # needs Django, which reads the settings first
+    from registry.services.models import SecretMark  # needs Django, which reads the settings first
 
     if config.database_url:
         rows = (SecretMark(name=name, fingerprint=_fingerprint(config, name)) for name in NAMES)
@@ -73,7 +73,7 @@ def encrypting_key(config: Config) -> bytes:
 
     Within the transaction that holds ``Lock.KEYS``, so that nobody changes it meanwhile.
     """
-    from registry.log.models import SecretMark  # as above
+    from registry.services.models import SecretMark  # as above
 
     row = SecretMark.objects.filter(name=MASTER_KEY).first() if config.database_url else None
     if row is not None and row.fingerprint not in _master_marks(config):
@@ -83,7 +83,7 @@ def encrypting_key(config: Config) -> bytes:
 
 def keep_next_mark(config: Config) -> None:
     """Keep the fingerprint of the next master key as that of the present one, in the transaction that changes it."""
-    from registry.log.models import SecretMark  # as above
+    from registry.services.models import SecretMark  # as above
 
     SecretMark.objects.filter(name=MASTER_KEY).update(fingerprint=_fingerprint(config, NEXT_MASTER_KEY))
 

@@ -4,29 +4,21 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
-from exhibit.config.config import AnchorConfig, Config
-from exhibit.config.secrets import LOG_KEY, mounted, secret_path
+from exhibit.config.config import Config
 from exhibit.files.blobs import BlobStore
 from exhibit.network.guard import Guard
-from exhibit.ports import Anchor, Capturer, Signer
-from exhibit.types import Space
-from registry.services.stores import WITHHELD, Rooms, SharedObjects, log_head, objects_of, rooms_of, store_at
+from exhibit.ports import Capturer
+from registry.services.stores import WITHHELD, Rooms, objects_of, rooms_of, store_at
 
 if TYPE_CHECKING:
     from django.db.models import Model
 
-    from evidence.log.append_only import Log
     from exhibit.files.bucket import NamedObjects
     from exhibit.pictures.decode import Limits
-    from indexer.picture.descriptor import Descriptor
-    from indexer.search.cache import FeatureCache
-    from registry.cases.floods import Fuse
-    from registry.services.descriptors import Descriptors
-    from registry.services.indexes import Indexes
 
+Made = TypeVar("Made")
 Queued = Callable[[str], int]
 """How many messages wait in the queue of a task, so that the tick doesn't say again what is still to be heard."""
 
@@ -55,8 +47,17 @@ class Services:
         self.config = config
         self.enqueue = enqueue
         self.queued = queued
-        self._features: dict[str, FeatureCache] = {}
-        self._anchors: tuple[tuple[AnchorConfig, ...], tuple[Anchor, ...]] | None = None
+        self._made: dict[Callable[[Services], Any], Any] = {}
+
+    def once(self, make: "Callable[[Services], Made]") -> Made:
+        """Return what ``make`` returns for these services; it is called the first time only.
+
+        A subject keeps what it needs one of in a process this way, without :class:`Services` knowing the subject.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: Made = self._made[make]
+        return made
 
     @property
     def stale_after(self) -> timedelta:
@@ -90,13 +91,6 @@ class Services:
 
         return Limits(max_bytes=self.config.max_picture_bytes, max_pixels=self.config.max_picture_pixels)
 
-    @property
-    def fuse(self) -> "Fuse":
-        """How much may be found of a work in a day before it is held back."""
-        from registry.cases.floods import Fuse  # needs Django
-
-        return Fuse(self.config.flood_floor, self.config.flood_factor)
-
     @cached_property
     def weighings(self) -> Path:
         """Where the weights of each version of the comparison lie."""
@@ -105,94 +99,9 @@ class Services:
         return KEPT
 
     @cached_property
-    def descriptors(self) -> "Descriptors":
-        """The networks that describe pictures."""
-        from registry.services.descriptors import Descriptors  # loads OpenCV, after the fork
-
-        return Descriptors(lambda: self.blobs)
-
-    @property
-    def features(self) -> "FeatureCache":
-        """What was measured of registered pictures, with the network that serves."""
-        return self.features_in(self.descriptors.serving)
-
-    def features_in(self, descriptor: "Descriptor") -> "FeatureCache":
-        """What was measured of registered pictures with a network."""
-        from indexer.search.cache import FeatureCache  # loads OpenCV and ONNX Runtime, after the fork
-
-        space, folder = descriptor.space.id, self.config.data_dir / "features"
-        if space not in self._features:
-            objects = objects_of(self.config, folder.name)
-            shared = None if objects is None else SharedObjects(objects)
-            self._features[space] = FeatureCache(folder, self.features_in_memory, self.limits, descriptor, shared)
-        return self._features[space]
-
-    @cached_property
-    def indexes(self) -> "Indexes":
-        """What is searched."""
-        from registry.services.indexes import Indexes  # loads FAISS, after the fork
-
-        def serving() -> tuple[Space, int]:
-            return self.descriptors.serving.space, self.descriptors.serving_row.pk
-
-        return Indexes(self.config, serving)
-
-    @property
-    def log(self) -> "Log":
-        """The append-only log with its own key, under its present name, which another process may have changed."""
-        from evidence.log.append_only import Log  # not every process signs
-        from registry.log.log import PostgresLogStore, origins
-
-        names = origins() or {self.config.log_origin: None}
-        *left, origin = names
-        known = {name: key for name, key in names.items() if key is not None}
-        return Log(PostgresLogStore(), self._log_signer, origin, log_head(self.config, self._objects), left, known)
-
-    @cached_property
-    def _log_signer(self) -> KeySigner:
-        from evidence.log.append_only import log_key
-
-        if (given := mounted(self.config, LOG_KEY)) is not None:
-            return mounted_signer(given)
-        head = log_head(self.config, self._objects)
-        return log_key(secret_path(self.config, LOG_KEY), head, self.config.log_origin)
-
-    @cached_property
-    def witness_signer(self) -> Signer:
-        """The key that cosigns heads of others' logs: the same on all machines, for it follows from the log's."""
-        return derived(self._log_signer, b"exhibit witness of logs v1")
-
-    @cached_property
-    def author_signer(self) -> Signer:
-        """The key that signs cards of models: nobody sees in it which log it follows from."""
-        return derived(self._log_signer, b"exhibit author of models v1")
-
-    @property
-    def witness_name(self) -> str:
-        """The name that stands beside its cosignatures."""
-        return f"{self.config.log_origin}/witness"
-
-    @cached_property
-    def _objects(self) -> "NamedObjects | None":
+    def objects(self) -> "NamedObjects | None":
+        """The bucket of the configuration, if it has one."""
         return objects_of(self.config)
-
-    @property
-    def witnesses(self) -> tuple[AnchorConfig, ...]:
-        """The settings of the outside witnesses: of those that are configured, and of those that were added since."""
-        from registry.log.added_witnesses import added_witnesses  # needs Django
-
-        return (*self.config.anchors, *added_witnesses(self.config))
-
-    @property
-    def anchors(self) -> tuple[Anchor, ...]:
-        """The outside witnesses, each ready to be asked."""
-        from registry.services.anchors import RowsOfLog, anchor_of  # not every process asks witnesses
-
-        found = self.witnesses
-        if self._anchors is None or self._anchors[0] != found:
-            networks, agent, log = self.config.allowed_networks, self.user_agent, RowsOfLog(lambda: self.log)
-            self._anchors = found, tuple(anchor_of(anchor, networks, agent, log) for anchor in found)
-        return self._anchors[1]
 
     @cached_property
     def capturer(self) -> Capturer:

@@ -22,7 +22,7 @@ def register(services: "Services", ids: Sequence[int]) -> None:
 @job(gettext_noop("changes of many works at once"), ASKED, BulkEdit, owner="owner")
 def bulk(services: "Services", ids: Sequence[int]) -> None:
     """Change many works."""
-    from registry.db.portions import in_portions
+    from registry.services.portions import in_portions
     from registry.works.bulk import change_portion
 
     in_portions(services, BulkEdit, ids, change_portion)

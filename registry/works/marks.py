@@ -16,6 +16,7 @@ from indexer.layout.orientation import Box
 from indexer.layout.pages import PAGE
 from indexer.picture.features import Features
 from registry.accounts.models import Owner
+from registry.fingerprints.ports import get_features
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
@@ -130,7 +131,7 @@ def _sharing(services: Services, features: Features, others: Iterable[_Other]) -
     found = {}
     for one in others:
         with suppress(ExhibitError):
-            other = services.features.get(one.digest, partial(services.blobs.get, one.digest))
+            other = get_features(services).get(one.digest, partial(services.blobs.get, one.digest))
             if (shared := shared_windows(features, other)) is not None:
                 found[one] = other, shared
     return found

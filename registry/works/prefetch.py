@@ -16,6 +16,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ExhibitError
 from exhibit.files.regular import open_regular
 from exhibit.pictures.decode import Limits
+from registry.fingerprints.ports import get_descriptors
 from registry.services.services import Services
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
         yield lambda: None
         return
     services = Services(config)
-    network = services.descriptors.serving_file(config.data_dir)
+    network = get_descriptors(services).serving_file(config.data_dir)
     leave = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, leave)

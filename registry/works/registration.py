@@ -26,10 +26,11 @@ from registry.db.claimable import StepState
 from registry.db.locks import Lock, hold
 from registry.db.rows import alone_with, columns, locked, next_number, write
 from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.loaded_networks import SwitchedError
+from registry.fingerprints.ports import get_descriptors, get_features, get_indexes
 from registry.log.log import submit
 from registry.pictures.blocks import blocked
 from registry.pictures.models import BytesState, Picture
-from registry.services.descriptors import SwitchedError
 from registry.services.services import Services
 from registry.works.marks import Edges, captions_of, find_marks
 from registry.works.models import RegistrationConflict, Work, WorkPicture
@@ -78,7 +79,7 @@ def register_work(
         return known_result(earlier)
     if len(data) > room_left(services, owner):  # told before anything is measured; what counts is asked again below
         raise no_room(services, owner)
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     try:
         return _registered(services, owner, data, new, with_it)
     except SwitchedError:  # measured again with the network that serves now
@@ -131,7 +132,7 @@ def known_result(work: Work) -> RegistrationResult:
 def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
     digest = Digest.of(data)
     given = [data]  # the cache keeps the way to the bytes, and shouldn't keep them
-    features = services.features.get(digest, lambda: given[0] if given else services.blobs.get(digest))
+    features = get_features(services).get(digest, lambda: given[0] if given else services.blobs.get(digest))
     stated = stated_by_file(data, features.info.format, services.limits)
     new = replace(new, declared=_completed(new, stated))
     services.blobs.put(data)
@@ -139,7 +140,7 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
     marks = find_marks(services, owner, features)
     with transaction.atomic():
         picture, unseen = _picture(features, len(data))
-        services.descriptors.check_serving()
+        get_descriptors(services).check_serving()
         owner = locked(owner)
         row = _own(owner, picture, digest)
         if row is not None and row.stated is None:  # registered meanwhile, by somebody else of the same owner
@@ -292,7 +293,7 @@ def _keep(services: Services, row: WorkPicture, picture: int, features: Features
     row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
     row.save()
     stored = [*work_fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
-    vectors.keep_fingerprints((*services.indexes.spaces, ROOTSIFT), [(picture, vector) for vector in stored])
+    vectors.keep_fingerprints((*get_indexes(services).spaces, ROOTSIFT), [(picture, vector) for vector in stored])
     hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
     near = set() if features.low_information else near_same(services, features.hash_variants)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
@@ -334,5 +335,5 @@ def near_same(services: Services, hashes: NDArray[np.uint8]) -> set[int]:
 
     Plain ones, which all look alike, shouldn't be asked for.
     """
-    services.indexes.refresh_hashes(vectors.Collection.WORKS)
-    return services.indexes.near(vectors.Collection.WORKS, hashes, within=NEAR_SAME)
+    get_indexes(services).refresh_hashes(vectors.Collection.WORKS)
+    return get_indexes(services).near(vectors.Collection.WORKS, hashes, within=NEAR_SAME)

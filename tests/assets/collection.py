@@ -10,6 +10,7 @@ from exhibit.types import Decision
 from indexer.picture.features import extract
 from indexer.search.search import find_works
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_indexes
 from registry.matches.registered_works import RegisteredWorks
 from registry.models import Work
 from registry.services.services import Services
@@ -29,7 +30,7 @@ def sheet(*seeds: int) -> bytes:
 
 def found_in(services: Services, data: bytes) -> set[str]:
     """Titles of the works that a picture shows."""
-    services.indexes.refresh(Collection.WORKS)
+    get_indexes(services).refresh(Collection.WORKS)
     compared = find_works(_measured(data), lambda: data, RegisteredWorks(services))
     shown = [picture for picture, one in compared if one.decision is not Decision.NONE]
     return set(Work.objects.filter(pictures__in=shown, removed_at=None).values_list("title", flat=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from exhibit.config.config import Config
 from exhibit.config.secrets import installation, master_key, secret_key
+from registry.log.own_log import get_log
 from registry.services.services import Services
 from tests.assets.swift_server import S3
 from workers.tasks.sync_runner import SyncRunner
@@ -18,7 +19,7 @@ Machine = Callable[[str], Services]
 def machines(config: Config, s3: S3, folder: Path, count: int = 2) -> list[SyncRunner]:
     """Machines with a data folder each, and the same secrets."""
     first = replace(config, data_dir=folder / "machine-0", blobs_url=s3.url_for(folder / "machine-0"))
-    for make in (installation, master_key, secret_key, lambda config: SyncRunner(config).services.log):
+    for make in (installation, master_key, secret_key, lambda config: get_log(SyncRunner(config).services)):
         make(first)
     others = [replace(first, data_dir=folder / f"machine-{number}") for number in range(1, count)]
     for other in others:

@@ -8,7 +8,6 @@ import pytest
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.ports import Receipt, ReceiptState
-from registry.services.services import Services
 
 
 class MoodyAnchor:
@@ -43,5 +42,5 @@ class MoodyAnchor:
 @pytest.fixture
 def moody(monkeypatch: pytest.MonkeyPatch) -> MoodyAnchor:
     anchor = MoodyAnchor()
-    monkeypatch.setattr(Services, "anchors", (anchor,))
+    monkeypatch.setattr("registry.log.anchors._Anchors.of", lambda *_: (anchor,))
     return anchor

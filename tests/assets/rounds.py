@@ -11,6 +11,7 @@ from django.db import transaction
 
 from registry.cases.decisions import confirm
 from registry.db.claimable import UNFINISHED
+from registry.log.own_log import get_log
 from registry.models import (
     Bundle,
     Capture,
@@ -193,7 +194,7 @@ def check_stack(stack: Stack) -> None:
     """Nothing is left over, every entry of the log counts once and is signed, and the site says that all is well."""
     patiently(check_nothing_is_left)
     wait_until(lambda: patiently(_log_is_signed))
-    patiently(lambda: check_log(stack.services.log))
+    patiently(lambda: check_log(get_log(stack.services)))
     spool = stack.config.data_dir / "spool"
     wait_until(lambda: list(spool.iterdir()) == [], 20)
     wait_until(lambda: _is_well(stack))

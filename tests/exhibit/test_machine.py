@@ -35,6 +35,7 @@ from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, 
 from tests.assets.shop import LOOPBACK, Shop, settle, watch
 from workers.operations import health, status
 from workers.operations.backlog import failures, held_up
+from workers.tasks.ended import release_ended
 from workers.tasks.sync_runner import SyncRunner
 
 FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO, errno.EMFILE, errno.ENOMEM)
@@ -271,11 +272,11 @@ def test_rows_of_a_killed_process_are_free_at_once_and_those_of_a_living_one_are
 ) -> None:
     rows = Picture.objects.filter(pk__in=studio_pictures)
     with claimed_by_another(studio_pictures) as other:
-        steps.release_ended()
+        release_ended()
         assert set(rows.values_list("state", flat=True)) == {"doing"}
         other.kill()
         os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # a zombie from now on
-        steps.release_ended()
+        release_ended()
         assert set(rows.values_list("state", "attempts", "not_before")) == {("todo", 1, None)}
 
 
@@ -294,7 +295,7 @@ def test_a_row_on_which_workers_die_again_and_again_waits_longer_each_time(studi
         for pk in studio_pictures:  # suspects are claimed alone
             steps.claim(Picture, [pk], timedelta(minutes=10))
         rows.update(claimed_by=this_process() + "0")
-        steps.release_ended()
+        release_ended()
         until = rows.values_list("not_before", flat=True).first()
         pauses.append(0.0 if until is None else (until - now()).total_seconds())
     assert pauses == pytest.approx([0, 20, 80], abs=2)
@@ -350,6 +351,6 @@ def test_rows_of_a_machine_that_is_gone_are_free_when_it_alone_is_silent(
         moment += pause
         if number >= unheard:
             running.beat("worker-background@another")
-        steps.release_ended()
+        release_ended()
         states += rows.values_list("state", flat=True).distinct()
     assert states == [*["doing"] * (len(pauses) - 1), "todo"]

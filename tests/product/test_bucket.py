@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from exhibit.digests import Digest
+from registry.fingerprints.loaded_networks import Descriptors
 from registry.matches import jobs as matches_jobs
 from registry.models import Capture, Case, Picture, WithheldFile
 from registry.pictures.file_removal import as_they_lie, let_go, remove_everywhere
 from registry.pictures.previews import kept_preview
-from registry.services.descriptors import Descriptors
 from registry.services.services import Services
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register
 from tests.assets.swift_server import S3

@@ -13,6 +13,7 @@ from evidence.verdict.trust import Requirements
 from evidence.verify.verifier import Verifier
 from registry.bundles.bundles import assemble
 from registry.bundles.witness import ask_witnesses
+from registry.log.own_log import get_log
 from registry.log.sequencer import sign_checkpoint
 from registry.models import AnchorReceipt, LogCheckpoint
 from tests.assets.local_witness import LocalWitness, running_witness
@@ -24,7 +25,7 @@ from workers.tasks.sync_runner import SyncRunner
 @pytest.fixture
 def witness(inline: SyncRunner) -> Iterator[LocalWitness]:
     with running_witness() as running:
-        running.know(inline.services.log.vkey())
+        running.know(get_log(inline.services).vkey())
         anchor = CosignatureConfig(kind="cosignature", name="anna", urls=(running.url,), key=running.vkey)
         settle(inline, anchors=(anchor,))
         yield running

@@ -13,8 +13,10 @@ from django.db import connection, transaction
 from evidence.log.append_only import BrokenHistoryError
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
+from registry.fingerprints.ports import get_features
 from registry.log.history import accept_head, new_origin
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log
 from registry.models import LogCheckpoint, StepState, Upload, UploadFile, Work
@@ -37,7 +39,7 @@ from registry.configuration import load_config
 from registry.services.services import Services
 with transaction.atomic():
     hold(Lock.LOG)
-    print(Services(load_config()).log.checkpoint().size, flush=True)
+    print(get_log(Services(load_config())).checkpoint().size, flush=True)
     input()
 """
 Pair = tuple[SyncRunner, SyncRunner]
@@ -92,18 +94,18 @@ def test_after_an_old_backup_of_the_rows_no_machine_signs_an_older_size_until_on
     grow(first, 2)
     backup = transaction.savepoint()
     grow(second, 3)
-    old = second.services.log.head()
+    old = get_log(second.services).head()
     assert old is not None
     transaction.savepoint_rollback(backup)
     for machine in (first, second):
         with pytest.raises(BrokenHistoryError, match="it has signed"):
             grow(machine, 1)
-        assert "it has signed" in machine.services.log.stopped()
+        assert "it has signed" in get_log(machine.services).stopped()
     with pytest.raises(BrokenHistoryError, match="it has signed"):
         accept_head(first.services, by="Ann", reason="wishful")
     new = new_origin(first.services, by="Ann", reason="An old backup.")
     grow(second, 1)
-    head = first.services.log.head()
+    head = get_log(first.services).head()
     assert head is not None
     assert (old.checkpoint.origin, head.checkpoint.origin) == ("exhibit.localhost/log", new)
     assert [replay(machine.services).problems for machine in pair] == [[], []]
@@ -146,7 +148,7 @@ def measured(machine: SyncRunner, loads: list[bytes]) -> Digest:
         loads.append(data)
         return data
 
-    return machine.services.features.get(Digest.of(data), load).digest
+    return get_features(machine.services).get(Digest.of(data), load).digest
 
 
 def anew(machine: SyncRunner, *, without: str) -> SyncRunner:
@@ -161,9 +163,9 @@ def test_what_one_machine_has_measured_another_fetches_and_a_purge_reaches_it(pa
     loads: list[bytes] = []
     assert measured(first, loads) == measured(second, loads) == measured(anew(first, without="features"), loads)
     assert len(loads) == 1
-    second.services.features.remove(Digest.of(photograph(1)))
+    get_features(second.services).remove(Digest.of(photograph(1)))
     assert measured(anew(first, without="features"), loads)
-    first.services.features.clear()
+    get_features(first.services).clear()
     assert measured(anew(second, without="features"), loads)
     assert len(loads) == 3
 

@@ -25,6 +25,7 @@ from registry.crawls import crawling
 from registry.crawls.sightings import keep_sightings
 from registry.crawls.slice import opening
 from registry.fingerprints.fingerprints import forget_cached_spaces, space_id
+from registry.fingerprints.ports import get_features
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import (
@@ -45,7 +46,6 @@ from registry.models import (
 )
 from registry.reports.make_report import make_reports
 from registry.reports.requests import request_report
-from registry.services.services import Services
 from registry.works.licences import NewLicence, keep_licences
 from registry.works.registration import remove_work
 from tests.assets.rows import bring, claimed_slice, copy_of, jpeg, owner, photograph, register
@@ -224,7 +224,7 @@ def test_a_damaged_registered_picture_keeps_no_other_from_being_matched(inline: 
     for number in (1, 2):
         register(inline.services, studio, photograph(number))
     damage(inline, photograph(1))
-    inline.services.features.remove(Digest.of(photograph(1)))
+    get_features(inline.services).remove(Digest.of(photograph(1)))
     crop = jpeg(Image.open(BytesIO(photograph(2))).crop((60, 40, 290, 210)))  # both works have some votes
     given = [copy_of(photograph(1)), copy_of(photograph(2)), crop]
     match_pictures(inline.services, seen(inline, studio, *given))
@@ -266,7 +266,7 @@ def test_a_silent_witness_is_asked_once_and_one_that_was_removed_may_come_back(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silent = SilentAnchor()
-    monkeypatch.setattr(Services, "anchors", (silent,))
+    monkeypatch.setattr("registry.log.anchors._Anchors.of", lambda *_: (silent,))
     names = ["silent"] * 3 + ["removed"]
     rows = [
         AnchorReceipt.objects.create(kind="rfc3161", witness=name, digest=Digest.of(bytes([place])))

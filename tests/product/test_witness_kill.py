@@ -23,9 +23,9 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.bundles.witness import ask_witnesses
 from registry.configuration import load_config
+from registry.log.anchors import get_anchors, session_for
 from registry.log.proofs import receipt_of
 from registry.models import AnchorReceipt, WitnessState
-from registry.services.anchors import session_for
 from registry.services.services import Services
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.assets.rows import asked_for
@@ -114,7 +114,7 @@ def test_death_at_any_moment_of_stamp_and_upgrade_doubles_and_loses_nothing(open
             ledger.mine()
             AnchorReceipt.objects.update(not_before=None)
             WitnessState.objects.update(ask_after=None)
-        anchors = {anchor.name: anchor for anchor in services.anchors}
+        anchors = {anchor.name: anchor for anchor in get_anchors(services)}
         rows = list(AnchorReceipt.objects.all())
         assert killed == KILLS
         assert [row.state for row in rows] == ["done"] * 3 * len(digests)

@@ -17,6 +17,7 @@ from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseEr
 from exhibit.files.locks import FileLock, alone
 from exhibit.machine import files_left
 from registry.configuration import load_config
+from registry.log.own_log import get_log
 from registry.services.stores import log_head, objects_of, store_at
 from workers.database.backup_format import (
     BLOBS,
@@ -268,4 +269,4 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
         raise IntegrityError("The restored log isn't that of the backup.", hint="Make another backup.")
     for _ in rebuild_indexes(services):
         pass
-    return log, services.log.stopped(), closed_keys(services)
+    return log, get_log(services).stopped(), closed_keys(services)

@@ -14,6 +14,7 @@ from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from registry.configuration import load_config
+from registry.log.own_log import get_log
 from registry.services.same_secrets import keep_marks
 from registry.services.services import Services
 from workers.database.restore import take_up, unknown_migrations
@@ -45,7 +46,7 @@ def migrate() -> bool:
         _keep_shipped()
         end_restore()
         if config.database_url:
-            master_key(config), Services(config).log  # they are made now, or never on another machine
+            master_key(config), get_log(Services(config))  # they are made now, or never on another machine
             keep_marks(config)
     except DatabaseError as error:
         said = str(error).strip().splitlines()[0]
@@ -61,7 +62,7 @@ def _keep_shipped() -> None:
     if (shipped := shipped_calibration()) is not None:
         calibrations.keep_shipped(shipped)
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
-        from registry.services.descriptors import start_shipped  # loads OpenCV, once for each version
+        from registry.fingerprints.loaded_networks import start_shipped  # loads OpenCV, once for each version
 
         start_shipped(Services(load_config()).blobs)
 

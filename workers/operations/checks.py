@@ -83,7 +83,7 @@ def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator
     """Whether Milvus answers, where it searches the pictures seen."""
     try:
         if config.milvus_url:
-            from registry.services.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
+            from registry.fingerprints.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
 
             milvus_of(config).ask("get_server_version", timeout=3.0)
             yield Check("archive", ok=True, sentence=_("Milvus, in which pictures seen are searched, answers."))

@@ -14,8 +14,8 @@ from exhibit.config.config import AnchorConfig, Config
 from exhibit.config.secrets import SECRET_KEY, secret_path
 from exhibit.errors import ConfigError, ExhibitError
 from exhibit.files.locks import shared
+from registry.log.anchors import anchor_of
 from registry.services import stores
-from registry.services.anchors import anchor_of
 from registry.services.mail import mail_folder, sender
 from registry.services.same_secrets import check_secrets
 from registry.services.services import Services
@@ -97,7 +97,7 @@ def examine_house(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig
     if is_behind():
         sentence = "The database is of an earlier version."
         return (Check("schema", ok=False, sentence=sentence, remedy="Bring it up to date: exhibit up"),), ()
-    from registry.log.added_witnesses import added_witnesses
+    from registry.log.anchors import added_witnesses
     from workers.operations import health, status
 
     with translation.override(None):

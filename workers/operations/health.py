@@ -16,9 +16,9 @@ from indexer.picture.spaces import PHASH
 from registry import jobs
 from registry.db.running import SILENT, TICK
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.indexes import MAX_TAIL
 from registry.log.site_settings import waiting
 from registry.matches.index_upkeep import IndexState
-from registry.services.indexes import MAX_TAIL
 from registry.words import gettext as _, ngettext
 from workers.operations import updates
 from workers.operations.checks import Check, archive_checks, damage_check, room, search_check, witnesses_check

@@ -20,6 +20,8 @@ from registry.db import running
 from registry.db.running import Taken
 from registry.keys.signing_keys import closed_keys
 from registry.log import witnesses
+from registry.log.anchors import get_anchor_configs
+from registry.log.own_log import get_log
 from registry.matches.index_upkeep import IndexState, index_states
 from registry.models import (
     UNFINISHED,
@@ -146,7 +148,7 @@ def _counted(name: str) -> Sum:
 
 
 def _witnesses(services: Services) -> list[Witness]:
-    anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in services.witnesses]
+    anchors = [((anchor.kind, anchor.name), anchor.development) for anchor in get_anchor_configs(services)]
     if not anchors:
         return []
     health, last = witnesses.health(), _last_receipts([who for who, _ in anchors])
@@ -164,7 +166,7 @@ def _log(services: Services) -> LogFigures:
     count = RawSQL("SELECT count(*) FROM registry_logwaiting", ())
     newest = LogCheckpoint.objects.annotate(waiting=count).order_by("-pk").values_list("waiting", "size", "made_at")
     waiting, size, signed_at = newest.first() or (LogWaiting.objects.count(), 0, None)
-    return LogFigures(waiting, size, signed_at, services.log.stopped())
+    return LogFigures(waiting, size, signed_at, get_log(services).stopped())
 
 
 def disk_of(services: Services) -> Disk:

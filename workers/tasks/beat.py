@@ -16,12 +16,13 @@ from typing import NoReturn
 
 from django.db import Error, connection
 
-from registry.db import running, steps
+from registry.db import running
 from registry.db.leases import Turn
 from registry.services.services import Services
 from workers import periodic
 from workers.pipeline.celery import TASK_SECONDS, UPKEEP_SECONDS, living_workers, send_upkeep
 from workers.servers.liveness import give_sign, sign_seconds
+from workers.tasks.ended import release_ended
 from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
@@ -136,7 +137,7 @@ def keep_time(services: Services) -> NoReturn:
             if _done(turn.is_ours):
                 pause = rhythm.turn()
             else:
-                _done(steps.release_ended)  # of this machine, into which the one whose turn it is can't see
+                _done(release_ended)  # of this machine, into which the one whose turn it is can't see
                 pause = STAND_BY_SECONDS
             until = time.monotonic() + pause
             while not told.is_set() and (rest := until - time.monotonic()) > 0:

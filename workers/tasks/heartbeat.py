@@ -16,10 +16,11 @@ from celery.signals import (
 
 from exhibit.types import Untyped
 from registry.configuration import load_config
-from registry.db import running, steps
+from registry.db import running
 from workers.pipeline.celery import WAITS_LONG, all_queues
 from workers.servers.liveness import give_sign, sign_seconds
 from workers.servers.redis import end_waits
+from workers.tasks.ended import release_ended
 
 _main = os.getpid()
 """The main process, as those that are forked from it know it."""
@@ -53,7 +54,7 @@ def _end_without_main(**_: object) -> None:
 def _begin(sender: Untyped, **_: object) -> None:
     queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
     _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
-    _told(steps.release_ended)  # of one in whose place it has come
+    _told(release_ended)  # of one in whose place it has come
     worker_before_create_process.connect(_free)
     give_sign()
     sender.hub.call_repeatedly(sign_seconds(), give_sign)
@@ -78,7 +79,7 @@ def _end(sender: Untyped, **_: object) -> None:
 
 def _free(**_: object) -> None:
     """Free what a process of this worker has left that was killed, now that another one takes its place."""
-    _told(steps.release_ended)
+    _told(release_ended)
 
 
 def _told(tell: Untyped, *what: object) -> None:

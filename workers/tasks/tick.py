@@ -25,6 +25,7 @@ from registry.notifications import news
 from registry.services.services import Services
 from workers.servers.liveness import give_sign
 from workers.servers.redis import forget_tries
+from workers.tasks.ended import release_ended
 
 _clock: dict[str, float] = {}
 """By how many seconds the clock was ahead of the monotonic one when this process looked last."""
@@ -38,7 +39,7 @@ def tick(services: Services) -> bool:
     Where nothing waits it asks four questions.
     """
     _witness_once(services)
-    steps.release_ended()
+    release_ended()
     _forget_tries(services)
     crawls = [what for (what,) in _crawls().rows()]
     for what in crawls:

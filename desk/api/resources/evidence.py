@@ -20,6 +20,7 @@ from registry.bundles.papers import draft_paper, paper_name, signed_name, signed
 from registry.cases.picture_usage import is_hidden
 from registry.db.rows import there
 from registry.log.audit_log import Evidence
+from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
 
@@ -102,7 +103,7 @@ def prove_inclusion(request: Call, sequence: int, size: Size = None) -> schemas.
     head = _head(size)
     row = LogEntry.objects.filter(sequence=sequence, sequence__lt=head.size).first()
     row = there(row, f"No signed head covers an entry {sequence}.")
-    path = [step.hex() for step in wiring.services().log.inclusion(sequence, head.size)]
+    path = [step.hex() for step in get_log(wiring.services()).inclusion(sequence, head.size)]
     told = {"sequence": sequence, "type": row.type, "time": row.time, "commitment": bytes(row.commitment).hex()}
     return schemas.Inclusion.from_row(head, path=path, **told)
 
@@ -115,11 +116,11 @@ def prove_consistency(
     head = _head(new)
     if old > head.size:
         raise NotFoundError(f"The log of {head.size} entries doesn't continue one of {old}.")
-    path = [step.hex() for step in wiring.services().log.consistency(old, head.size)]
+    path = [step.hex() for step in get_log(wiring.services()).consistency(old, head.size)]
     return schemas.Consistency(old=old, new=head.size, path=path, checkpoint=head.note)
 
 
 def _head(size: int | None) -> LogCheckpoint:
-    rows = LogCheckpoint.objects.filter(origin=wiring.services().log.origin).order_by("-size")
+    rows = LogCheckpoint.objects.filter(origin=get_log(wiring.services()).origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()
     return there(found, "No such head was signed.", "GET /log/head names the newest.")

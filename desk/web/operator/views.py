@@ -22,6 +22,7 @@ from registry import jobs
 from registry.db.running import SILENT
 from registry.log import added_witnesses
 from registry.log.added_witnesses import offered
+from registry.log.anchors import get_anchor_configs
 from registry.log.site_settings import change, waiting
 from registry.models import AddedWitness, Contributor
 from registry.notifications.operators import tell_of_address
@@ -127,7 +128,7 @@ def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | No
         "offered": [
             (offer, offer.kind, _(offer.learns), _(offer.costs), _(offer.takes)) for offer in offered(services)
         ],
-        "used": [(one, one.name in added, added_witnesses.shown_urls(one)) for one in services.witnesses],
+        "used": [(one, one.name in added, added_witnesses.shown_urls(one)) for one in get_anchor_configs(services)],
         "chain_keys": services.config.data_dir / added_witnesses.CHAIN_KEYS,
         "needed": services.config.witnesses_needed,
         "typed": typed or {},

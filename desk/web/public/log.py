@@ -14,6 +14,7 @@ from exhibit.entries import Entry, EntryType
 from exhibit.errors import NotFoundError
 from registry.alliance import cosigning, signed_calls
 from registry.log.log import PostgresLogStore
+from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
 
@@ -49,7 +50,7 @@ def entries(request: HttpRequest, path: str) -> HttpResponse:
 
 
 def _newest() -> LogCheckpoint | None:
-    return LogCheckpoint.objects.filter(origin=wiring.services().log.origin).order_by("-size").first()
+    return LogCheckpoint.objects.filter(origin=get_log(wiring.services()).origin).order_by("-size").first()
 
 
 def _tile(path: str, level: int) -> Tile:

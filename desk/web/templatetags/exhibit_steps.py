@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from desk.web.common.access import person_of
 from registry.crawls.crawling import HAND
+from registry.log.anchors import get_anchor_configs
 from registry.members.people import is_operator
 from registry.models import UNFINISHED, Case, Crawl, Owner, UploadFile, Watch, Work
 from workers import wiring
@@ -62,7 +63,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "polls": waits and page == "cases" and request.path,
         "here": here and not asked,  # it has the button
         "sample": not found and not owner.sample,
-        "lacks_witness": found and is_operator(person_of(request)) and not wiring.services().witnesses,
+        "lacks_witness": found and is_operator(person_of(request)) and not get_anchor_configs(wiring.services()),
         "hints": hints if below and not asked else [],
     }
 

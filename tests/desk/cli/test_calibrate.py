@@ -11,8 +11,9 @@ from exhibit.comparison.calibration import Bound
 from exhibit.digests import Digest
 from exhibit.types import Decision
 from indexer.calibration.shipped import shipped_calibration
+from registry.fingerprints.loaded_networks import start_shipped
+from registry.log.own_log import get_log
 from registry.matches import calibrations
-from registry.services.descriptors import start_shipped
 from tests.assets.command_line import Terminal
 from tests.assets.counted import counts, log_of, picture
 from tests.assets.documented import json_keys
@@ -40,7 +41,11 @@ def test_calibrating_leaves_nothing_behind_but_its_figures(cli: Terminal, folder
     told = cli.run("calibrate", "--folder", folder, "--edited", "20", "--json", "--counts", written).answer
     assert told["photographs"] == 21
     stated, key = read_signed(Counts, written.read_bytes(), what="counts.json")
-    assert (len(stated.pictures), stated.calibration.hex, key) == (21, told["digest"], cli.desk.services.log.vkey())
+    assert (len(stated.pictures), stated.calibration.hex, key) == (
+        21,
+        told["digest"],
+        get_log(cli.desk.services).vkey(),
+    )
     assert not (cli.data / "calibration").exists()
     shown = cli.ask("calibrate", "show")
     assert set(shown) == json_keys("`exhibit calibrate show`")
@@ -79,7 +84,7 @@ def test_counts_of_several_installations_are_joined_and_signed(cli: Terminal, fo
     told = cli.run("calibrate", "join", *files, "--out", out).out
     joined, key = read_signed(Joined, out.read_bytes(), what="joined.json")
     assert joined.bounds == {Decision.CERTAIN: Bound(501, 0), Decision.REVIEW: Bound(501, 1)}
-    assert key == cli.desk.services.log.vkey()
+    assert key == get_log(cli.desk.services).vkey()
     assert {source.digest for source in joined.sources} == {Digest.of(file.read_bytes()) for file in files}
     together = next(line.split() for line in told.splitlines() if line.startswith("together"))
     bounds = [joined.bounds[kind] for kind in (Decision.CERTAIN, Decision.REVIEW)]
@@ -92,7 +97,7 @@ def test_counts_of_several_installations_are_joined_and_signed(cli: Terminal, fo
 
 def test_only_logs_of_the_named_trust_lists_count(cli: Terminal, folder: Path) -> None:
     own, other = folder / "own.json", folder / "other.json"
-    own.write_bytes(signed(cli.desk.services.log, counts([picture(1), picture(2)])))
+    own.write_bytes(signed(get_log(cli.desk.services), counts([picture(1), picture(2)])))
     other.write_bytes(signed(log_of(folder, "other.example/log"), counts([picture(3)])))
     cli.run("trust", folder / "keys.json")
     ran = cli.run("calibrate", "join", own, other, "--out", folder / "joined.json", "--trust", folder / "keys.json")

@@ -6,6 +6,7 @@ import pytest
 
 from evidence.keys.ed25519 import holds
 from exhibit.entries import canonical
+from registry.log.own_log import get_log
 from registry.models import Contributor
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
@@ -31,7 +32,7 @@ def test_what_contributors_have_done_is_told_under_the_signature_of_the_log(cli:
     (row,) = account["contributors"]
     assert (row["name"], row["pictures"], row["seconds"], row["key"]) == ("Ann", 48, 13, "")
     signature = bytes.fromhex(account.pop("signature"))
-    log = wiring.services().log
+    log = get_log(wiring.services())
     assert account["key"] == log.vkey()
     assert holds(log.public_key, signature, canonical(account))
     account["contributors"][0]["pictures"] = 49
@@ -42,7 +43,7 @@ def test_an_account_of_one_contributor_holds_until_it_is_changed(cli: Terminal, 
     for name in ("Ann", "Bob"):
         cli.run("edge", "invite", name)
     Contributor.objects.update(pictures=48, seconds=12.6)
-    file, key = folder / "account.json", wiring.services().log.vkey()
+    file, key = folder / "account.json", get_log(wiring.services()).vkey()
     assert key in cli.run("edge", "account", "Ann", "--out", file).out
     assert "There is no contributor" in cli.run("edge", "account", "Eve", "--out", file, code=2).err
     told = cli.run("edge", "check", file).out

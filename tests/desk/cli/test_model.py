@@ -7,9 +7,9 @@ import pytest
 
 from evidence.keys.ed25519 import FileSigner
 from exhibit.clock import now
+from registry.fingerprints.loaded_networks import start_shipped
 from registry.fingerprints.model_files import model_file, signed
 from registry.fingerprints.networks import measure_model
-from registry.services.descriptors import start_shipped
 from tests.assets.command_line import Terminal
 from tests.assets.documented import json_keys
 from tests.assets.networks import network, network_files, signed_card

@@ -23,6 +23,7 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.alliance import partners
+from registry.log.own_log import get_log
 from registry.models import AnchorReceipt, StepState
 from tests.assets import receipt_kinds
 from tests.assets.bundles import Scene
@@ -96,7 +97,7 @@ def test_a_list_that_its_own_reader_would_refuse_is_not_written(
     inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cli_trust, "open_desk", lambda: SimpleNamespace(services=inline.services))
-    key = parse_verifier_key(inline.services.log.vkey())[1]
+    key = parse_verifier_key(get_log(inline.services).vkey())[1]
     names = [cosigner_key(f"{name}.example/w", key) for name in ("a", "b")]
     anchors = tuple(
         CosignatureConfig(kind="cosignature", name=name[0], urls=(f"https://{name[0]}.example",), key=name)

@@ -15,6 +15,7 @@ from indexer.picture.features import extract
 from indexer.search.prints import StatedPicture
 from registry.alliance import blind, partners
 from registry.alliance.blind import answer_points, index_page, search
+from registry.log.own_log import get_log
 from registry.matches.match import match_pictures
 from registry.models import Agreement, LogSubmission, Partner, Picture, Sighting
 from registry.services.services import Services
@@ -38,7 +39,7 @@ def seen(services: Services, *pictures: bytes, private: bool = False) -> None:
 
 def itself(services: Services, url: str) -> Partner:
     key = cosigner_key("b/witness", new_signer().public_key)
-    return partners.add("itself", url, services.log.vkey(), key, by="operator")
+    return partners.add("itself", url, get_log(services).vkey(), key, by="operator")
 
 
 def agreed(partner: Partner, queries: int = 1_000, fields: tuple[str, ...] = ("digest", "page")) -> Agreement:

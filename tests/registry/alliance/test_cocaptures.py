@@ -20,6 +20,7 @@ from registry.alliance import cocaptures, partners
 from registry.alliance.cocaptures import visit_for
 from registry.bundles.capture import capture_sightings
 from registry.crawls import denylists
+from registry.log.own_log import get_log
 from registry.matches.match import match_pictures
 from registry.models import Capture, Case, LogSubmission, Partner, Sighting
 from registry.services.services import Services
@@ -164,7 +165,7 @@ def test_a_partner_that_runs_sees_the_same(
 ) -> None:
     monkeypatch.setattr(wiring, "services", lambda: services)  # one installation asks itself
     url = live_server.url.replace("localhost", "127.0.0.1")
-    row = partners.add("itself", url, services.log.vkey(), cosigner_key("b/w", new_signer().public_key), by="")
+    row = partners.add("itself", url, get_log(services).vkey(), cosigner_key("b/w", new_signer().public_key), by="")
     partners.set_captures(row, ask=True, visits=1, by="operator")
     visit, told = captured(services, case)
     assert told is not None

@@ -28,6 +28,7 @@ from registry.alliance.cosigning import (
     heads_seen,
 )
 from registry.log.log import submit
+from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogFork, LogOpening, Partner, WitnessedHead
 from registry.services.services import Services
@@ -65,7 +66,7 @@ def refused(services: Services, body: bytes) -> tuple[HTTPStatus, int | None]:
 
 
 def test_each_head_has_to_continue_the_last(services: Services, log: Log) -> None:
-    vkey = cosigner_key(services.witness_name, services.witness_signer.public_key)
+    vkey = cosigner_key(witness_name(services), get_witness_signer(services).public_key)
     for count, old in ((3, 0), (4, 3), (0, 7), (300, 7)):
         body = grown(log, count, old)
         note = body.decode().partition("\n\n")[2]
@@ -147,7 +148,7 @@ def test_it_answers_over_http_as_the_protocol_says(log: Log) -> None:
     assert client.post("/witness/add-checkpoint", b"?" * 200_000, "text/plain").status_code == HTTPStatus.BAD_REQUEST
     card = client.get("/witness/card").json()
     shown = wiring.services()
-    assert card["witness"] == cosigner_key(shown.witness_name, shown.witness_signer.public_key)
+    assert card["witness"] == cosigner_key(witness_name(shown), get_witness_signer(shown).public_key)
 
 
 @pytest.mark.long
@@ -167,7 +168,7 @@ def test_one_address_is_answered_as_often_as_honest_logs_sign(log: Log) -> None:
 def itself(services: Services, live_server: LiveServer) -> Partner:
     """A partner whose site and log are those of the test, with 300 entries and two heads."""
     url = live_server.url.replace("localhost", "127.0.0.1")
-    row = partners.add("b", url, services.log.vkey(), cosigner_key("b/w", new_signer().public_key), by="operator")
+    row = partners.add("b", url, get_log(services).vkey(), cosigner_key("b/w", new_signer().public_key), by="operator")
     for count in (20, 280):
         for number in range(count):
             submit(EntryType.SETTING, {"what": number}, None)
@@ -186,7 +187,7 @@ def cosigned(partner: Partner, note: str) -> None:
 
 
 def own_signer(services: Services) -> KeySigner:
-    signer = services.log._signer
+    signer = get_log(services)._signer
     assert isinstance(signer, KeySigner)
     return signer
 
@@ -195,7 +196,7 @@ def own_signer(services: Services) -> KeySigner:
 @pytest.mark.django_db(transaction=True)
 def test_a_log_that_continues_what_was_cosigned_is_well(services: Services, itself: Partner) -> None:
     assert compare_heads(services) == {}
-    cosigned(itself, sign_note(itself.origin, 20, services.log.root(20), own_signer(services)).note)
+    cosigned(itself, sign_note(itself.origin, 20, get_log(services).root(20), own_signer(services)).note)
     assert compare_heads(services) == {}
     row = Partner.objects.get()
     assert row.fault == ""
@@ -231,7 +232,7 @@ def test_two_histories_are_found_with_a_proof_for_anybody(services: Services, it
     assert (known.root, known.size) == (b"\x01" * 32, size)
     # without asking anybody: under the larger root stands another tree of the smaller size
     small, large = roots_of(known.size, other.size, [bytes.fromhex(step) for step in fork.path])
-    assert (small, large) == (services.log.root(size), other.root)
+    assert (small, large) == (get_log(services).root(size), other.root)
     assert small != known.root
     assert has_forked(itself.origin)
     assert compare_heads(services)["b"].startswith("Its log has signed two histories.")
@@ -334,7 +335,7 @@ def test_what_one_partner_makes_up_hides_no_fork_of_another(services: Services, 
         partner_of(new_signer(), "a", odd.url("").rstrip("/"))
         cosigned(rogue, head_of(rogue, 5, key, 1))
         told_by(friend, head_of(rogue, 5, key, 2))
-        made_up = [forged_for(vkey, character) for vkey in (rogue.log_key, services.log.vkey())]
+        made_up = [forged_for(vkey, character) for vkey in (rogue.log_key, get_log(services).vkey())]
         lie = {"known": f"x{character}", "other": "", "path": []}
         told_by(odd, *made_up, forks=[lie, {**lie, "known": made_up[0], "other": made_up[0]}])
         assert compare_heads(services)["rogue"].startswith("Its log has signed two histories.")

@@ -12,6 +12,7 @@ from exhibit.clock import now, rfc3339
 from exhibit.errors import ConflictError, RefusedError, ServiceMissingError
 from registry.alliance import partners
 from registry.alliance.signed_calls import HEAD, ask, receive
+from registry.log.own_log import get_log
 from registry.services.services import Services
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.site import Answer, Site
@@ -19,7 +20,7 @@ from workers.tasks.sync_runner import SyncRunner
 
 
 def request_of(services: Services, signer: KeySigner, **other: object) -> tuple[bytes, str]:
-    asked = {"from": "b.example/log", "to": services.log.origin, "call": "heads"}
+    asked = {"from": "b.example/log", "to": get_log(services).origin, "call": "heads"}
     body = json.dumps({**asked, "at": rfc3339(now()), "nonce": "ab" * 16, **other}).encode()
     return body, signer.sign(HEAD + body).hex()
 
@@ -85,7 +86,7 @@ def test_a_revoked_partner_asks_for_nothing(services: Services, signer: KeySigne
 @pytest.mark.django_db(transaction=True)
 def test_installations_ask_each_other(services: Services, live_server: LiveServer, signer: KeySigner) -> None:
     url = live_server.url.replace("localhost", "127.0.0.1")
-    itself = partners.add("itself", url, services.log.vkey(), cosigner_key("b/witness", signer.public_key), by="")
+    itself = partners.add("itself", url, get_log(services).vkey(), cosigner_key("b/witness", signer.public_key), by="")
     assert ask(services, itself, "heads", {}) == {"heads": [], "forks": []}
     with pytest.raises(RefusedError, match="nothing here"):
         ask(services, itself, "nothing", {})

@@ -13,12 +13,11 @@ from exhibit.ports import Receipt, ReceiptState
 from registry.bundles.witness import LISTS_FOR, ask_witnesses, complete_stamps
 from registry.db import steps
 from registry.log import witnesses
+from registry.log.anchors import anchor_of
 from registry.log.log import submit
 from registry.log.proofs import receipt_of
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
-from registry.services.anchors import anchor_of
-from registry.services.services import Services
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.rows import asked_for, owner
 from workers.tasks.sync_runner import SyncRunner
@@ -155,7 +154,7 @@ def test_a_witness_that_cannot_be_used_stops_neither_the_log_nor_the_others(
     inline: SyncRunner, moody: MoodyAnchor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = Rfc3161Config(kind="rfc3161", name="broken", urls=("http://127.0.0.1:9",))
-    monkeypatch.setattr(Services, "anchors", (anchor_of(given, (), "tests"), moody))
+    monkeypatch.setattr("registry.log.anchors._Anchors.of", lambda *_: (anchor_of(given, (), "tests"), moody))
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     signed = sign_checkpoint(inline.services)

@@ -10,9 +10,9 @@ from registry import scoped
 from registry.cases import decisions, group_decisions as step
 from registry.cases.decisions import Choice, Wish
 from registry.cases.queue import State, Sure, Wanted
-from registry.db import portions
 from registry.matches.match import match_pictures
 from registry.models import BulkEdit, Case, GroupDecision, LookAlike, Owner, WorkChange
+from registry.services import portions
 from registry.works import bulk, jobs as works_jobs
 from registry.works.licences import NewLicence, keep_licences, waiting_changes
 from tests.assets.rows import bring, claimed_slice, copy_of, owner, photograph, register

@@ -18,7 +18,7 @@ from exhibit.ports import Captured
 from registry.bundles.capture import capture_sightings
 from registry.cases import history, recaptures
 from registry.cases.decisions import clear, confirm
-from registry.cases.opening import open_cases
+from registry.cases.opening import open_cases_of_matches
 from registry.cases.recaptures import Standing, next_visit
 from registry.fingerprints import fingerprints
 from registry.matches.match import match_pictures
@@ -229,7 +229,7 @@ def see(inline: SyncRunner, site: Site, data: bytes) -> list[int]:
     planned, epoch = claimed_slice(studio, f"later-{studio.watches.count()}")
     match_pictures(inline.services, bring(inline.services, planned, epoch, [data], host=f"127.0.0.1:{site.port}"))
     found = Picture.objects.get(digest=Digest.of(data))
-    open_cases(fuse=inline.services.fuse, found=[found.pk])
+    open_cases_of_matches(services=inline.services, found=[found.pk])
     return list(Capture.objects.filter(state="todo").values_list("pk", flat=True))
 
 

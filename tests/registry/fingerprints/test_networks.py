@@ -18,7 +18,9 @@ from indexer.picture.descriptor import BUILT_IN
 from registry.fingerprints import descriptors
 from registry.fingerprints.descriptors import keep_model
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.loaded_networks import SwitchedError, start_shipped
 from registry.fingerprints.networks import add_model, drop_model, measure_model, model_states, use_model
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.log import audit_log
 from registry.matches.refingerprint import describe_anew
 from registry.models import (
@@ -31,7 +33,6 @@ from registry.models import (
     LogOpening,
     Picture,
 )
-from registry.services.descriptors import SwitchedError, start_shipped
 from registry.services.services import Services
 from registry.works.registration import remove_work
 from tests.assets.networks import CARD, network, network_files
@@ -100,9 +101,9 @@ def test_a_network_serves_once_it_has_described_everything(
     use_model(services, "colours")
     building = next(one for one in model_states(services) if one.name == "colours")
     assert (building.state, building.waiting, building.beyond_reach) == ("building", 4, 1)
-    assert services.descriptors.serving.space.name == "descriptor"
+    assert get_descriptors(services).serving.space.name == "descriptor"
     inline.run_until_idle()
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     assert states(inline) == {"descriptor": "shipped", "colours": "serving"}
     assert (vectors_in("colours", "works"), vectors_in("colours", "pictures")) == (2, 2)
 
@@ -172,9 +173,9 @@ def test_a_network_that_is_dropped_and_added_again_is_searched_by_what_it_descri
         inline.run_until_idle()
 
     def described() -> int:
-        other.descriptors.refresh()
-        other.indexes.refresh(Collection.WORKS)
-        return len(other.indexes.of(Collection.WORKS, other.descriptors.serving.space))
+        get_descriptors(other).refresh()
+        get_indexes(other).refresh(Collection.WORKS)
+        return len(get_indexes(other).of(Collection.WORKS, get_descriptors(other).serving.space))
 
     works = [register(services, studio, photograph(seed)).work for seed in (1, 2)]
     bring_into_use("colours")
@@ -216,10 +217,10 @@ def test_what_was_measured_before_the_switch_is_not_kept_after_it(inline: SyncRu
     measured()
     row = use_model(services, "colours")
     late = SyncRunner(services.config).services  # a process that looked at the rows before the switch
-    assert late.descriptors.serving.space.name == "descriptor"
+    assert get_descriptors(late).serving.space.name == "descriptor"
     describe_anew(services, [row.pk])
     with pytest.raises(SwitchedError), transaction.atomic():
-        late.descriptors.check_serving()
+        get_descriptors(late).check_serving()
     registered = register(late, studio, photograph(2))
     spaces = FingerprintRow.objects.filter(picture__work_pictures__work=registered.work)
     assert {"phash256", "colours"} <= set(names := spaces.values_list("space__name", flat=True))

@@ -24,6 +24,7 @@ from registry.fingerprints.networks import (
     model_states,
     use_model,
 )
+from registry.fingerprints.ports import get_descriptors
 from registry.fingerprints.shared_models import export_model, look_at, take_in
 from registry.models import DescriptorModel, LogOpening
 from registry.services.services import Services
@@ -96,10 +97,10 @@ def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp
     register(services, owner("studio"), photograph(1))
     use_model(services, "colours")
     inline.run_until_idle()
-    services.descriptors.refresh()
-    assert services.descriptors.serving_row == taken
-    assert isinstance(services.descriptors.serving, GuardedDescriptor)
-    file = services.descriptors.serving_file(tmp_path)
+    get_descriptors(services).refresh()
+    assert get_descriptors(services).serving_row == taken
+    assert isinstance(get_descriptors(services).serving, GuardedDescriptor)
+    file = get_descriptors(services).serving_file(tmp_path)
     assert file is not None
     assert isinstance(file.descriptor(), GuardedDescriptor)
     state = next(one for one in model_states(services) if one.name == "colours")
@@ -118,7 +119,7 @@ def test_a_network_travels_is_measured_again_and_is_used(inline: SyncRunner, tmp
 
 def test_one_s_own_network_runs_without_a_process_of_its_own(inline: SyncRunner, tmp_path: Path) -> None:
     row = add_model(inline.services, *network_files(tmp_path))
-    assert type(inline.services.descriptors.of(row)) is Descriptor
+    assert type(get_descriptors(inline.services).of(row)) is Descriptor
 
 
 @pytest.mark.long

@@ -20,8 +20,10 @@ from indexer.calibration.probability import Sample
 from indexer.picture.spaces import PIPELINE
 from registry.bundles.facts import gather
 from registry.cases import decisions
+from registry.fingerprints.ports import get_descriptors
 from registry.log.accuracy import export_accuracy, present_accuracy, sign_counts
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
 from registry.matches.match import match_pictures
@@ -54,7 +56,7 @@ def cases(inline: SyncRunner) -> list[Case]:
 
 
 def trust(inline: SyncRunner) -> Trust:
-    return Trust("2026-11-20", "", (), (), (TrustedLog(inline.services.log.vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
+    return Trust("2026-11-20", "", (), (), (TrustedLog(get_log(inline.services).vkey(), True, "for tests"),), ())  # noqa: FBT003 - a field
 
 
 def decided(inline: SyncRunner, cases: list[Case]) -> None:
@@ -101,8 +103,10 @@ def test_while_another_network_serves_than_a_calibration_was_measured_with_it_sa
     other = replace(OWN, network="colours@1")
     calibrations.use(other)
     assert calibrations.active(PIPELINE) == OWN
-    inline.services.descriptors.refresh()
-    DescriptorModel.objects.filter(pk=inline.services.descriptors.serving_row.pk).update(name="colours", version="1")
+    get_descriptors(inline.services).refresh()
+    DescriptorModel.objects.filter(pk=get_descriptors(inline.services).serving_row.pk).update(
+        name="colours", version="1"
+    )
     assert calibrations.active(PIPELINE) == other
     CalibrationRow.objects.filter(digest=other.digest).delete()
     assert calibrations.active(PIPELINE) is None
@@ -202,7 +206,7 @@ def test_the_counts_of_a_calibration_name_each_photograph_once_with_what_was_mis
     assert (counts.calibration, counts.pipeline, key) == (
         outcome.calibration.digest,
         PIPELINE,
-        inline.services.log.vkey(),
+        get_log(inline.services).vkey(),
     )
 
 

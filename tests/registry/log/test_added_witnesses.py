@@ -15,6 +15,7 @@ from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, WrongUseError
 from registry.bundles.witness import ask_witnesses
 from registry.log.added_witnesses import add_witness, offered, remove_witness
+from registry.log.anchors import get_anchor_configs, get_anchors
 from registry.log.log import submit
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AddedWitness, AnchorReceipt, LogOpening
@@ -59,10 +60,10 @@ def test_a_witness_that_is_added_stamps_the_next_head_in_processes_that_run_alre
     inline: SyncRunner, authority: Authority
 ) -> None:
     running = SyncRunner(inline.services.config).services
-    assert (running.anchors, amiss(inline)) == ((), ["witnesses"])
+    assert (get_anchors(running), amiss(inline)) == ((), ["witnesses"])
     assert [offer.name for offer in offered(inline.services)] == ["near"]
     add_witness(inline.services, "near", by="Ann")
-    assert ([anchor.name for anchor in running.anchors], amiss(inline)) == (["near"], [])
+    assert ([anchor.name for anchor in get_anchors(running)], amiss(inline)) == (["near"], [])
     assert offered(running) == []
     ask_witnesses(running, signed_head(inline))
     [receipt] = AnchorReceipt.objects.all()
@@ -80,7 +81,7 @@ def test_its_root_is_made_again_from_the_row_on_a_machine_that_lacks_it(
     add_witness(inline.services, "near", by="Ann")
     [file] = (inline.services.config.data_dir / "roots").iterdir()
     file.unlink()
-    (settings,) = inline.services.witnesses
+    (settings,) = get_anchor_configs(inline.services)
     assert settings.files["roots"] == file
     assert file.read_text().startswith("-----BEGIN CERTIFICATE-----")
 
@@ -122,7 +123,7 @@ def test_a_witness_that_is_removed_is_asked_no_more_and_its_receipts_stay(
     add_witness(inline.services, "near", by="Ann")
     ask_witnesses(inline.services, signed_head(inline))
     remove_witness("near", by="Ben")
-    assert (inline.services.anchors, AnchorReceipt.objects.filter(state="done").count()) == ((), 1)
+    assert (get_anchors(inline.services), AnchorReceipt.objects.filter(state="done").count()) == ((), 1)
     with pytest.raises(NotFoundError):
         remove_witness("near", by="Ben")
     with pytest.raises(NotFoundError, match="No witness far is offered"):

@@ -13,8 +13,10 @@ from evidence.verdict.trust import load_trust
 from evidence.verify.verifier import checkpoints_in
 from exhibit.entries import EntryType
 from exhibit.errors import IntegrityError, WrongUseError
+from registry.log import own_log
 from registry.log.history import Compared, accept_head, check_against, new_origin
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.replay import replay
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import Bundle, LogCheckpoint, LogEntry, LogOpening, LogOrigin, StepState
@@ -27,9 +29,9 @@ __all__ = ["grown"]
 
 def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_under_it(inline: SyncRunner) -> None:
     grow(inline, 1)
-    old = inline.services.log.vkey()
+    old = get_log(inline.services).vkey()
     (inline.services.config.data_dir / "secrets" / "log.key").unlink()
-    del inline.services._log_signer
+    inline.services._made.clear()
     submit(EntryType.CASE, {"number": 1})
     sequence_log(inline.services)
     with pytest.raises(BrokenHistoryError, match="isn't the one that signed before"):
@@ -37,9 +39,9 @@ def test_after_a_lost_key_the_old_name_is_vouched_for_with_the_key_that_signed_u
     new_origin(inline.services, by="Ann", reason="The key was lost.", name="example.org/second")
     later = sign_checkpoint(inline.services)
     assert later is not None
-    assert [one.vkey for one in own_trust(inline.services, "").logs] == [old, inline.services.log.vkey()]
-    assert parse_verifier_key(old)[1] != parse_verifier_key(inline.services.log.vkey())[1]
-    assert verify_note(later.note, inline.services.log.vkey()).size == later.size
+    assert [one.vkey for one in own_trust(inline.services, "").logs] == [old, get_log(inline.services).vkey()]
+    assert parse_verifier_key(old)[1] != parse_verifier_key(get_log(inline.services).vkey())[1]
+    assert verify_note(later.note, get_log(inline.services).vkey()).size == later.size
 
 
 def test_roots_are_written_without_what_else_their_file_says_and_named_when_they_cannot_be_read(
@@ -86,7 +88,7 @@ def of_another_history(inline: SyncRunner, origin: str, size: int, path: Path) -
     """A checkpoint by the log's own key that this log doesn't continue."""
     from evidence.log.notes import sign_note
 
-    path.write_text(sign_note(origin, size, bytes(32), inline.services._log_signer).note, "utf-8")
+    path.write_text(sign_note(origin, size, bytes(32), own_log.get_log_signer(inline.services)).note, "utf-8")
     return path
 
 
@@ -101,7 +103,7 @@ def test_a_checkpoint_from_outside_that_is_continued_changes_nothing(grown: Sync
 def test_one_that_is_not_continued_stops_signing_until_a_new_name_records_the_break(
     grown: SyncRunner, tmp_path: Path, size: int
 ) -> None:
-    old = grown.services.log.origin
+    old = get_log(grown.services).origin
     [one] = check_against(grown.services, [of_another_history(grown, old, size, tmp_path / "other.txt")])
     assert one.outcome is Compared.BROKEN
     with pytest.raises(BrokenHistoryError, match="it has signed"):

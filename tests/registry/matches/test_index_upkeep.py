@@ -7,10 +7,11 @@ import pytest
 from indexer.picture.spaces import PHASH
 from indexer.vectors.faiss_index import FaissIndex
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.indexes import index_folder
+from registry.fingerprints.ports import get_indexes
 from registry.matches import votes_upkeep
 from registry.matches.index_upkeep import check_indexes, index_states, mend_indexes, rebuild_indexes
 from registry.models import Owner
-from registry.services.indexes import index_folder
 from registry.services.services import Services
 from tests.assets.collection import found_in, sheet
 from tests.assets.machines import Machine
@@ -64,7 +65,7 @@ def test_an_index_with_a_flipped_byte_is_made_again_by_itself(inline: SyncRunner
     assert found_in(Services(inline.services.config), sheet(4)) == wanted == {"Work 4"}
     services = Services(inline.services.config)
     for collection in Collection:
-        services.indexes.refresh(collection)
+        get_indexes(services).refresh(collection)
     assert [one.problems for one in check_indexes(inline.services)] == [()] * len(check_indexes(inline.services))
 
 
@@ -96,9 +97,9 @@ def test_one_that_is_ahead_of_restored_rows_is_made_again(inline: SyncRunner, st
 def test_a_machine_that_lacks_much_writes_it_down_step_by_step(
     machine: Machine, studio: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.services.indexes.PAGE", 2)
-    monkeypatch.setattr("registry.services.indexes.MAX_TAIL", 2)
+    monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 2)
+    monkeypatch.setattr("registry.fingerprints.indexes.MAX_TAIL", 2)
     here = machine("here")
     assert found_in(here, sheet(4)) == {"Work 4"}
     written = FaissIndex(PHASH, index_folder(here.config, Collection.WORKS, PHASH))
-    assert 0 < len(written) <= len(here.indexes.of(Collection.WORKS, PHASH)) < len(written) + 2
+    assert 0 < len(written) <= len(get_indexes(here).of(Collection.WORKS, PHASH)) < len(written) + 2

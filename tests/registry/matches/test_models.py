@@ -3,8 +3,8 @@
 import pytest
 from django.db import IntegrityError, transaction
 
+from registry.fingerprints.loaded_networks import start_shipped
 from registry.models import DescriptorChoice, Match
-from registry.services.descriptors import start_shipped
 from tests.assets.rows import found_case, owner
 from workers.tasks.sync_runner import SyncRunner
 

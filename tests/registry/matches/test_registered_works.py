@@ -9,6 +9,7 @@ from exhibit.digests import Digest
 from indexer.picture.features import Lazy
 from indexer.picture.local_features import LocalFeatures
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_indexes
 from registry.matches.registered_works import note_relations, registered_features
 from registry.models import Owner, WorkPicture, WorkRelation
 from registry.services.services import Services
@@ -74,7 +75,7 @@ def test_what_a_work_is_to_others_is_found_by_the_features_that_are_there(inline
     register(inline.services, studio, photograph(5), "Original")
     copy = register(inline.services, studio, copy_of(photograph(5)), "Copy").work
     row = copy.work_pictures.select_related("work", "picture").get()
-    inline.services.indexes.refresh(Collection.WORKS)
+    get_indexes(inline.services).refresh(Collection.WORKS)
     features = replace(registered_features(inline.services, row.digest), later_quick=Lazy(never))
     assert note_relations(inline.services, row, features) == 1
     assert {WorkRelation.objects.get().work.title, WorkRelation.objects.get().other.title} == {"Original", "Copy"}

@@ -17,11 +17,11 @@ from exhibit.digests import Digest
 from exhibit.files.blobs import FolderBlobStore
 from exhibit.types import Decision, Verification
 from indexer.picture.spaces import PIPELINE
-from registry.cases.opening import keep_matches
 from registry.crawls import revisits
 from registry.db.steps import due_ids
 from registry.fingerprints import fingerprints
 from registry.jobs import JOBS
+from registry.matches.keep_matches import keep_matches
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, Picture, Refusal, Revisit, Sighting, Watch, WorkPicture

@@ -10,10 +10,11 @@ from indexer.picture.spaces import LOCAL, ROOTSIFT
 from indexer.votes.codec import codec_digest, shipped_codec
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from registry.fingerprints.fingerprints import Collection, last_change, living
+from registry.fingerprints.indexes import sets_of
+from registry.fingerprints.ports import get_indexes
 from registry.matches import votes_upkeep
 from registry.matches.index_upkeep import mend_indexes, rebuild_indexes
 from registry.models import FingerprintRow, Owner
-from registry.services.indexes import sets_of
 from registry.services.services import Services
 from tests.assets.collection import found_in, sheet
 from tests.assets.rows import owner, photograph, register
@@ -43,12 +44,12 @@ def test_works_from_before_there_were_votes_are_measured_in_the_background(inlin
     removed, _ = FingerprintRow.objects.filter(part=LOCAL).delete()
     assert removed >= WORKS
     services = Services(inline.services.config)
-    services.indexes.refresh(Collection.WORKS)
-    assert len(services.indexes.votes) == 0
+    get_indexes(services).refresh(Collection.WORKS)
+    assert len(get_indexes(services).votes) == 0
     votes_upkeep.keep_up(services)
-    services.indexes.refresh(Collection.WORKS)
-    best, *_ = services.indexes.votes.votes(extract(sheet(4)).quick.descriptors)
-    assert (len(services.indexes.votes), best.weight > 10) == (WORKS, True)
+    get_indexes(services).refresh(Collection.WORKS)
+    best, *_ = get_indexes(services).votes.votes(extract(sheet(4)).quick.descriptors)
+    assert (len(get_indexes(services).votes), best.weight > 10) == (WORKS, True)
     assert votes_upkeep.measure_missing(services) == 0
 
 
@@ -108,7 +109,7 @@ def test_a_large_installation_gets_a_codec_of_its_own(
     monkeypatch.setattr("registry.matches.votes_upkeep.FOR_EACH_LIST", 2)
     votes_upkeep.keep_up(inline.services)
     assert found_in(reader, sheet(4)) == {"Work 4"}
-    assert reader.indexes.votes.codec.nlist == 1100
+    assert get_indexes(reader).votes.codec.nlist == 1100
     assert not votes_upkeep.outgrown(inline.services)
 
 

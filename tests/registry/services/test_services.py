@@ -13,6 +13,8 @@ from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
 from registry.configuration import load_config
+from registry.fingerprints.ports import get_features
+from registry.log.anchors import get_anchors
 from registry.services.services import Services, contact_fields
 from tests.assets.rows import photograph
 
@@ -32,7 +34,7 @@ def test_ports_are_made_once_and_by_the_configuration(fresh: Config) -> None:
     assert services.guard.resolve("127.0.0.1", 80)
     with pytest.raises(RefusedError):
         Services(fresh).guard.resolve("127.0.0.1", 80)
-    assert services.anchors == ()
+    assert get_anchors(services) == ()
     assert services.stale_after.total_seconds() == fresh.step_timeout_seconds
 
 
@@ -41,10 +43,10 @@ def test_a_process_keeps_as_many_measured_pictures_in_memory_as_it_is_given(fres
     services = Services(fresh)
     services.features_in_memory = 1
     one, other = photograph(1), photograph(2)
-    first = services.features.get(Digest.of(one), lambda: one)
-    assert services.features.get(Digest.of(one), lambda: one) is first
-    services.features.get(Digest.of(other), lambda: other)
-    assert services.features.get(Digest.of(one), lambda: one) is not first
+    first = get_features(services).get(Digest.of(one), lambda: one)
+    assert get_features(services).get(Digest.of(one), lambda: one) is first
+    get_features(services).get(Digest.of(other), lambda: other)
+    assert get_features(services).get(Digest.of(one), lambda: one) is not first
 
 
 def test_pages_are_captured_by_a_browser_where_there_is_one(fresh: Config) -> None:

@@ -19,6 +19,7 @@ from registry.fingerprints import fingerprints
 from registry.fingerprints.descriptors import members, start_building
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.networks import add_model, drop_model
+from registry.fingerprints.ports import get_indexes
 from registry.matches.match import match_pictures
 from registry.models import Case, DescriptorChoice, DescriptorModel, Owner, Picture, Work
 from registry.services.services import Services
@@ -176,6 +177,6 @@ def test_a_registration_that_came_to_nothing_leaves_nothing_in_the_index(inline:
         register(services, studio, photograph(1))
         raise InterruptedError
     picture = register(services, studio, photograph(2)).work.pictures.get()
-    services.indexes.refresh(Collection.WORKS)
-    assert services.indexes.near(Collection.WORKS, extract(photograph(2)).hash_variants, within=10) == {picture.pk}
-    assert services.indexes.near(Collection.WORKS, extract(photograph(1)).hash_variants, within=10) == set()
+    get_indexes(services).refresh(Collection.WORKS)
+    assert get_indexes(services).near(Collection.WORKS, extract(photograph(2)).hash_variants, within=10) == {picture.pk}
+    assert get_indexes(services).near(Collection.WORKS, extract(photograph(1)).hash_variants, within=10) == set()

@@ -19,6 +19,7 @@ from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.descriptors import members
 from registry.fingerprints.fingerprints import Collection
 from registry.fingerprints.networks import measure_model
+from registry.fingerprints.ports import get_descriptors, get_indexes
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
 from registry.matches.votes_upkeep import unmeasured
@@ -97,7 +98,7 @@ def test_what_was_stated_is_never_mixed_with_what_was_measured(inline: SyncRunne
     assert (stand_in.bytes_state, held.bytes_state) == (BytesState.NEVER, BytesState.STORED)
     assert members(Collection.PRINTS, [stand_in.pk, held.pk]) == [stand_in.pk]
     assert members(Collection.WORKS, [stand_in.pk, held.pk]) == [held.pk]
-    space = vectors.space_id(inline.services.indexes.spaces[0])
+    space = vectors.space_id(get_indexes(inline.services).spaces[0])
     whole = FingerprintRow.objects.filter(space=space, part="whole")
     measured = extract(theirs).hashes["whole"]
     assert bytes(whole.get(picture=held).vector) == measured != bytes(whole.get(picture=stand_in).vector)
@@ -247,7 +248,7 @@ def test_a_report_of_what_fingerprints_found_names_the_stated_digest(inline: Syn
 @pytest.mark.long
 def test_a_network_isnt_measured_on_what_was_never_here(inline: SyncRunner) -> None:
     services, studio = inline.services, owner("studio")
-    services.descriptors.refresh()
+    get_descriptors(services).refresh()
     for seed in range(20):
         register_stated(services, studio, told(photograph(seed)))
     with pytest.raises(WrongUseError, match="There are 0 photographs"):

@@ -7,6 +7,7 @@ import pytest
 
 from exhibit.clock import now
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_features, get_indexes
 from registry.matches import votes_upkeep
 from registry.matches.index_upkeep import rebuild_indexes
 from registry.models import FingerprintRow, WorkPicture
@@ -49,7 +50,7 @@ def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: 
     damaged, _ = (register(inline.services, studio, photograph(seed)).work.pictures.get() for seed in (1, 2))
     inline.run_until_idle()
     FingerprintRow.objects.filter(part="local").delete()
-    inline.services.features.remove(damaged.digest)
+    get_features(inline.services).remove(damaged.digest)
     inline.services.blobs.remove(damaged.digest)
     assert votes_upkeep.measure_missing(inline.services) == 1
     (told,) = going_on(inline.services)
@@ -59,5 +60,5 @@ def test_registered_pictures_that_cannot_be_read_are_no_work_that_waits(inline: 
     inline.services.blobs.put(photograph(1))
     list(rebuild_indexes(inline.services))
     assert going_on(inline.services) == []
-    inline.services.indexes.refresh(Collection.WORKS)
-    assert len(inline.services.indexes.votes) == 2
+    get_indexes(inline.services).refresh(Collection.WORKS)
+    assert len(get_indexes(inline.services).votes) == 2

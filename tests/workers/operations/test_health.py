@@ -9,10 +9,10 @@ import pytest
 
 from indexer.picture.spaces import PHASH
 from registry.db import running
+from registry.fingerprints.indexes import MAX_TAIL
 from registry.log.witnesses import Health
 from registry.matches.index_upkeep import IndexState
 from registry.models import Flood, Heartbeat
-from registry.services.indexes import MAX_TAIL
 from tests.assets.rows import owner, photograph, register
 from workers.operations.checks import Check
 from workers.operations.health import FOR_MILVUS, LONG, SILENT_WITNESS, checks

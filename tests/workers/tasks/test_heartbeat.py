@@ -17,7 +17,7 @@ def test_what_a_killed_process_has_left_is_free_as_soon_as_another_one_takes_its
 ) -> None:
     freed: list[str] = []
     cancelled: list[bool] = []
-    monkeypatch.setattr("workers.tasks.heartbeat.steps.release_ended", lambda: freed.append("rows"))
+    monkeypatch.setattr("workers.tasks.heartbeat.release_ended", lambda: freed.append("rows"))
     expiry = SimpleNamespace(cancel=lambda: cancelled.append(True))
     sender = Mock(
         hostname="worker-background@here",

@@ -7,6 +7,7 @@ from django.test import Client
 
 from exhibit.clock import now, rfc3339
 from registry.alliance.signed_calls import HEAD, SIGNATURE
+from registry.log.own_log import get_log
 from tests.assets.desk_scene import Scene, scene
 from tests.assets.partners import new_signer, partner_of
 from tests.assets.programs import program, scene_of_programs
@@ -20,7 +21,7 @@ ADDRESS = "/api/v1/alliance/heads"
 def test_a_partner_is_let_in_once(db: None) -> None:
     signer = new_signer()
     partner_of(signer)
-    asked = {"from": "b.example/log", "to": wiring.services().log.origin, "call": "heads", "at": rfc3339(now())}
+    asked = {"from": "b.example/log", "to": get_log(wiring.services()).origin, "call": "heads", "at": rfc3339(now())}
     body = json.dumps(asked | {"nonce": "ab" * 16})
     headers = {SIGNATURE: signer.sign(HEAD + body.encode()).hex()}
     answer = Client().post(ADDRESS, body, "application/json", headers=headers)
@@ -33,7 +34,7 @@ def test_a_partner_is_let_in_once(db: None) -> None:
 @pytest.mark.parametrize("name", ["\0", "\ud800", "b%", "x" * 100_000, ["b.example/log"]])
 def test_whoever_gives_a_strange_name_is_nobody(db: None, name: object) -> None:
     partner_of(new_signer())
-    asked = {"from": name, "to": wiring.services().log.origin, "call": "heads", "at": rfc3339(now())}
+    asked = {"from": name, "to": get_log(wiring.services()).origin, "call": "heads", "at": rfc3339(now())}
     answer = Client().post(ADDRESS, json.dumps(asked | {"nonce": "ab" * 16}), "application/json")
     assert answer.status_code == 403
 

@@ -12,6 +12,7 @@ from evidence.keys.ed25519 import KeySigner
 from exhibit.clock import now, rfc3339
 from registry.alliance import partners
 from registry.alliance.signed_calls import HEAD, SIGNATURE
+from registry.log.own_log import get_log
 from registry.models import LogSubmission, Partner
 from tests.assets.partners import new_signer, partner_of
 from workers import wiring
@@ -28,7 +29,12 @@ def signer(db: None) -> KeySigner:
 
 
 def asked(signer: KeySigner, **about: str) -> tuple[int, dict[str, object]]:
-    envelope = {"from": "b.example/log", "to": wiring.services().log.origin, "call": "capture", "at": rfc3339(now())}
+    envelope = {
+        "from": "b.example/log",
+        "to": get_log(wiring.services()).origin,
+        "call": "capture",
+        "at": rfc3339(now()),
+    }
     body = json.dumps({**PAGE, **about, **envelope, "nonce": secrets.token_hex(16)})
     headers = {SIGNATURE: signer.sign(HEAD + body.encode()).hex()}
     answer = Client().post(ADDRESS, body, "application/json", headers=headers)

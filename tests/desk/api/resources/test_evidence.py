@@ -3,6 +3,7 @@
 from evidence.log.merkle import leaf_hash, verify_consistency, verify_inclusion
 from evidence.log.notes import verify_note
 from exhibit.entries import Entry, EntryType
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogEntry
 from tests.assets.desk_scene import Scene, scene
@@ -26,7 +27,7 @@ def test_a_program_checks_the_log_by_its_proofs(scene_of_programs: Scene, decide
         decider.client.get(ROOT + "/reports/1/files/a.csv").getvalue()
         sequence_log(services)
         sign_checkpoint(services)
-        heads.append(verify_note(str(ask("head")["checkpoint"]), services.log.vkey()))
+        heads.append(verify_note(str(ask("head")["checkpoint"]), get_log(services).vkey()))
     old, new = heads
     assert 0 < old.size < new.size
     row = LogEntry.objects.get(sequence=old.size)

@@ -10,6 +10,7 @@ from evidence.log.tiles import Tile, parse_tile, tile_path
 from exhibit.entries import EntryType
 from exhibit.errors import NotFoundError
 from registry.log.log import submit
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import LogCheckpoint
 from tests.assets.tile_client import TileClient, place
@@ -42,7 +43,7 @@ def fetch(path: str) -> bytes:
 @pytest.mark.long
 def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: SyncRunner) -> None:
     grow(inline, SIZE)
-    client = TileClient(fetch, inline.services.log.vkey())
+    client = TileClient(fetch, get_log(inline.services).vkey())
     assert client.size == SIZE
     assert client.hash_of(0, SIZE) == client.root
     leaves = client.leaves()
@@ -56,9 +57,9 @@ def test_a_client_of_its_own_finds_every_entry_under_the_signed_root(inline: Syn
 
 def test_a_later_head_continues_an_earlier_one_by_the_tiles_alone(inline: SyncRunner) -> None:
     grow(inline, 5)
-    early = TileClient(fetch, inline.services.log.vkey())
+    early = TileClient(fetch, get_log(inline.services).vkey())
     grow(inline, 6)
-    late = TileClient(fetch, inline.services.log.vkey())
+    late = TileClient(fetch, get_log(inline.services).vkey())
     assert late.hash_of(0, early.size) == early.root
     assert (early.size, late.size) == (5, 11)
     assert fetch("tile/0/000.p/5") == fetch("tile/0/000.p/11")[: 5 * 32]

@@ -16,7 +16,9 @@ from indexer.calibration.shipped import shipped_calibration
 from registry.cases import decisions
 from registry.configuration import load_config
 from registry.db import running
+from registry.fingerprints.loaded_networks import start_shipped
 from registry.log.configuration import plain_configuration
+from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log
 from registry.matches import calibrations
 from registry.models import (
@@ -24,7 +26,6 @@ from registry.models import (
     Picture,
     User,
 )
-from registry.services.descriptors import start_shipped
 from registry.services.services import Services
 from tests.assets.counted import DAY, counts, picture
 from tests.assets.rows import found_studio
@@ -137,12 +138,12 @@ def test_joined_counts_stand_beside_the_own_bound_where_the_operator_has_put_som
         for part, at in ((b"a", 0), (b"b", 300))
     ]
     file = own.config.data_dir / "joined.json"
-    file.write_bytes(signed(own.log, join(sources, DAY)))
+    file.write_bytes(signed(get_log(own), join(sources, DAY)))
     together, rest = bounds_on(client)[1:]
     assert together == ["700", "5,690", "5,690"]
     assert rest[0] == "300"
     later = [replace(source, stated=replace(source.stated, pipeline="match-0")) for source in sources]
-    file.write_bytes(signed(own.log, join(later, DAY)))
+    file.write_bytes(signed(get_log(own), join(later, DAY)))
     assert len(bounds_on(client)) == 1
     file.write_bytes(b"{}")
     assert len(bounds_on(client)) == 1

@@ -17,6 +17,7 @@ from evidence.anchors.evm.account import EvmAccount, account_from_environment, a
 from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from registry.configuration import load_config
+from registry.log.anchors import get_anchors
 from registry.services.services import Services
 from tests.assets.evm_chain import EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, DIGEST, KEY, Ledger
@@ -124,7 +125,7 @@ def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
         assert made.exit_code == 0, made.output
         line = made.stdout.splitlines()[-1]
         (tmp_path / "exhibit.toml").write_text(f"{table}{line}\nconfirmations = 1\ndevelopment = true\n")
-        [anchor] = Services(load_config()).anchors
+        [anchor] = get_anchors(Services(load_config()))
         assert anchor.examine().endswith("at today's price.")
         receipt = anchor.submit(DIGEST)
         anchor.upgrade(DIGEST, receipt)

@@ -8,6 +8,7 @@ import pytest
 
 from exhibit.machine import tell_once
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.ports import get_indexes
 from registry.matches.index_upkeep import check_indexes, rebuild_indexes
 from registry.matches.match import match_pictures
 from registry.matches.search_past import search_pictures
@@ -55,8 +56,8 @@ def test_works_that_search_what_was_seen_find_it_when_its_index_was_damaged(
 def test_a_disk_without_room_for_an_index_holds_nothing_up(
     inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("registry.services.indexes.MAX_TAIL", 1)
-    monkeypatch.setattr("registry.services.indexes.VOTES_LONGEST_TAIL", 1)
+    monkeypatch.setattr("registry.fingerprints.indexes.MAX_TAIL", 1)
+    monkeypatch.setattr("registry.fingerprints.indexes.VOTES_LONGEST_TAIL", 1)
     tell_once.cache_clear()
 
     def full(_: int) -> None:
@@ -75,7 +76,7 @@ def test_a_work_and_a_picture_that_come_to_two_machines_meet_whichever_is_first(
 ) -> None:
     here, there = machine("here"), machine("there")
     for one, collection in product((here, there), Collection):
-        one.indexes.refresh(collection)
+        get_indexes(one).refresh(collection)
     studio = Owner.objects.get()
     register(there, studio, photograph(40), "A later one")
     copies = [copy_of(photograph(number)) for number in (40, 41)]

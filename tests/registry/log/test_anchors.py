@@ -10,7 +10,7 @@ from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
 from exhibit.network.guard import Guard
 from registry.configuration import load_config
-from registry.services.anchors import BrokenAnchor, anchor_of, named_addresses, named_ports
+from registry.log.anchors import BrokenAnchor, anchor_of, get_anchors, named_addresses, named_ports
 from registry.services.services import Services
 
 
@@ -43,7 +43,7 @@ def test_files_of_anchors_lie_relative_to_the_data_folder(tmp_path: Path) -> Non
         'bitcoin_source = "http://127.0.0.1:8332"\nbitcoin_credentials = "secrets/node"\n',
     )
     assert config.anchors[0].files == {"bitcoin_credentials": tmp_path / "secrets" / "node"}
-    assert [anchor.name for anchor in Services(config).anchors] == ["b"]
+    assert [anchor.name for anchor in get_anchors(Services(config))] == ["b"]
 
 
 def test_an_anchor_reaches_the_addresses_and_ports_that_the_operator_wrote_and_no_others() -> None:
@@ -81,7 +81,7 @@ def test_a_witness_that_cannot_be_used_says_so_and_leaves_the_others_alone(tmp_p
         '[[anchors]]\nkind = "rfc3161"\nname = "broken"\nurls = "https://a.example"\nroots = "roots.pem"\n'
         '[[anchors]]\nkind = "opentimestamps"\nname = "good"\nurls = "https://b.example"\n',
     )
-    broken, good = Services(config).anchors
+    broken, good = get_anchors(Services(config))
     assert [(one.kind, one.name) for one in (broken, good)] == [("rfc3161", "broken"), ("opentimestamps", "good")]
     for act in (broken.examine, lambda: broken.submit(Digest(bytes(32)))):
         with pytest.raises(ConfigError, match=r"roots? certificates? of broken can't be read"):

@@ -14,7 +14,10 @@ from indexer.vectors.faiss_index import FaissIndex
 from indexer.vectors.milvus_index import SILENT, MilvusRows
 from indexer.vectors.rows import rows_of
 from registry.fingerprints import fingerprints
+from registry.fingerprints.archive import Archive
 from registry.fingerprints.fingerprints import Collection
+from registry.fingerprints.indexes import index_folder
+from registry.fingerprints.ports import get_indexes
 from registry.matches.index_upkeep import (
     check_indexes,
     drop_archive,
@@ -25,8 +28,6 @@ from registry.matches.index_upkeep import (
 )
 from registry.matches.search_past import search_pictures
 from registry.models import Case, Match, Owner, WorkPicture
-from registry.services.archive import Archive
-from registry.services.indexes import index_folder
 from registry.services.services import Services
 from tests.assets.milvus_server import Server
 from tests.assets.rows import copy_of, owner, photograph, register
@@ -70,7 +71,7 @@ def archived(inline: SyncRunner, milvus_server: Server) -> Iterator[Services]:
 
 
 def archives(services: Services) -> list[Archive]:
-    return [Archive(services.config, space) for space in services.indexes.spaces]
+    return [Archive(services.config, space) for space in get_indexes(services).spaces]
 
 
 def collection_of(archive: Archive) -> MilvusRows:
@@ -89,8 +90,8 @@ def found(services: Services) -> set[str]:
 
 def named_by(services: Services) -> int:
     """How many pictures seen the index of a process names, when it is asked for their own hashes."""
-    services.indexes.refresh(Collection.PICTURES)
-    index = services.indexes.of(Collection.PICTURES, PHASH)
+    get_indexes(services).refresh(Collection.PICTURES)
+    index = get_indexes(services).of(Collection.PICTURES, PHASH)
     last = fingerprints.last_change(Collection.PICTURES, PHASH)
     stored = [vector for batch in fingerprints.living(Collection.PICTURES, PHASH, last) for _, vector in batch]
     return len({hit.number for hits in index.search(rows_of(PHASH, stored), k=9, within=0) for hit in hits})
@@ -106,7 +107,9 @@ def test_works_find_what_was_crawled_before_as_they_do_by_faiss(archived: Servic
     by_faiss = Services(replace(archived.config, milvus_url=""))
     assert found(by_faiss) == ALL
     assert (
-        len(collection_of(archives(archived)[0])) == len(by_faiss.indexes.of(Collection.PICTURES, PHASH)) == WORKS + 1
+        len(collection_of(archives(archived)[0]))
+        == len(get_indexes(by_faiss).of(Collection.PICTURES, PHASH))
+        == WORKS + 1
     )
     mend_indexes(archived)
     (state,) = [one for one in index_states(archived) if (one.collection, one.space) == ("pictures", PHASH.id)]
@@ -176,7 +179,7 @@ def test_a_restored_installation_leaves_the_collections_of_the_other_alone(archi
 def test_the_archive_is_moved_there_and_back_and_goes_on_where_it_was_broken_off(
     archived: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("registry.services.indexes.PAGE", 1)
+    monkeypatch.setattr("registry.fingerprints.indexes.PAGE", 1)
     drop_archive(archived, from_milvus=True)
     first = next(move_archive(archived, to_milvus=True))  # and no further
     assert first == (PHASH.id, 1, SEEN)

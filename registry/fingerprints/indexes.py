@@ -32,8 +32,8 @@ from indexer.vectors.rows import rows_of
 from indexer.votes.index import VoteIndex, check_votes, rebuild_votes
 from indexer.votes.segments import Works
 from registry.fingerprints import fingerprints as vectors
+from registry.fingerprints.archive import Archive
 from registry.fingerprints.fingerprints import Change, Collection
-from registry.services.archive import Archive
 
 PAGE = 20_000
 MAX_TAIL = 20_000

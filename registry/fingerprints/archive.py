@@ -16,8 +16,8 @@ from indexer.vectors.rows import rows_of
 from registry.db.locks import Lock, hold_long
 from registry.fingerprints import fingerprints as vectors
 from registry.fingerprints.fingerprints import Collection, space_id
+from registry.fingerprints.milvus import milvus_of
 from registry.fingerprints.models import MilvusCollection
-from registry.services.milvus import milvus_of
 
 SEEN = Collection.PICTURES
 

@@ -17,7 +17,7 @@ def test_a_damaged_network_is_no_pictures_fault(
     inline: SyncRunner, waiting: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Descriptor(BUILT_IN.card, BUILT_IN.space, lambda: b"no network")
-    monkeypatch.setattr("registry.services.descriptors.BUILT_IN", broken)
+    monkeypatch.setattr("registry.fingerprints.loaded_networks.BUILT_IN", broken)
     services = Services(inline.services.config)
     matched_again_and_again(services, waiting)
     search_pictures(services, list(WorkPicture.objects.values_list("pk", flat=True)))

@@ -1,13 +1,15 @@
-"""Copies that a case found by a work's stated fingerprints, for whoever brings the picture."""
+"""The pictures of a case that are handed to whoever has the work, of which only fingerprints are known here."""
 
 from django.db.models import F
 
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from registry.cases.models import Case
-from registry.matches.prints import MAX_LOOKED_AT
 from registry.pictures import scoped
 from registry.services.services import Services
+
+MAX_LOOKED_AT = 20
+"""Found pictures of a case that are handed out to be compared, those seen last."""
 
 
 def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:

@@ -1,0 +1,53 @@
+"""The log of this installation, and the keys that follow from the log's key."""
+
+from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
+from evidence.log.append_only import Log, log_key
+from exhibit.config.secrets import LOG_KEY, mounted, secret_path
+from exhibit.ports import Signer
+from registry.log.log import PostgresLogStore, origins
+from registry.services.services import Services
+from registry.services.stores import log_head
+
+
+def get_log(services: Services) -> Log:
+    """Return the append-only log under its present name, which another process may have changed."""
+    names = origins() or {services.config.log_origin: None}
+    *left, origin = names
+    known = {name: key for name, key in names.items() if key is not None}
+    head = log_head(services.config, services.objects)
+    return Log(PostgresLogStore(), get_log_signer(services), origin, head, left, known)
+
+
+def get_log_signer(services: Services) -> KeySigner:
+    """Return the key that signs the log's checkpoints."""
+    return services.once(_log_signer)
+
+
+def get_witness_signer(services: Services) -> Signer:
+    """Return the key that cosigns checkpoints of others' logs: the same on all machines, derived from the log's."""
+    return services.once(_witness_signer)
+
+
+def get_author_signer(services: Services) -> Signer:
+    """Return the key that signs cards of models: it doesn't reveal which log it is derived from."""
+    return services.once(_author_signer)
+
+
+def witness_name(services: Services) -> str:
+    """Return the name that stands beside this installation's cosignatures."""
+    return f"{services.config.log_origin}/witness"
+
+
+def _log_signer(services: Services) -> KeySigner:
+    if (given := mounted(services.config, LOG_KEY)) is not None:
+        return mounted_signer(given)
+    head = log_head(services.config, services.objects)
+    return log_key(secret_path(services.config, LOG_KEY), head, services.config.log_origin)
+
+
+def _witness_signer(services: Services) -> Signer:
+    return derived(get_log_signer(services), b"exhibit witness of logs v1")
+
+
+def _author_signer(services: Services) -> Signer:
+    return derived(get_log_signer(services), b"exhibit author of models v1")
