@@ -234,11 +234,11 @@ def look_at_case(*, number: int, named: str | None, picture: Path, side_by_side:
     owner = desk.owner(named)
     from desk.cli import compare
     from registry import scoped
-    from registry.cases import pictures_to_compare
+    from registry.cases import found_copies
     from registry.log import audit_log
 
     row, data = scoped.case(owner, number), read_picture(picture, desk.services.limits.max_bytes)
-    copies = pictures_to_compare.found_beside(desk.services, row, Digest.of(data))
+    copies = found_copies.found_beside(desk.services, row, Digest.of(data))
     audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=number)
     for place, (url, copy) in enumerate(copies.items(), 1):
         drawn = side_by_side and (side_by_side.with_stem(f"{side_by_side.stem}-{place}") if place > 1 else side_by_side)

@@ -15,21 +15,18 @@ from evidence.facts.case import CaseFacts
 from evidence.keys.ed25519 import holds
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
-from exhibit.errors import ConflictError, NotFoundError, WrongUseError
+from exhibit.errors import NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from registry.bundles.models import Bundle, Countersignature
 from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import proofs_of
-from registry.cases import history, opening, recaptures
-from registry.cases.models import Case
-from registry.db.claimable import StepState
-from registry.db.rows import next_number, write
+from registry.cases import history
+from registry.db.rows import write
 from registry.log.audit_log import Evidence, Way, accessed
 from registry.log.log import submit
 from registry.log.models import AnchorReceipt
 from registry.log.proofs import best_covering
-from registry.members import samples
-from registry.pictures.models import BlockedDigest, BytesState, WithheldFile
+from registry.pictures.models import BlockedDigest, WithheldFile
 from registry.services.services import Services
 
 REPORTED = "A member reported a picture as illegal; what shows it is left out."
@@ -169,28 +166,6 @@ def awaits_witnesses(bundle: Bundle) -> bool:
         return True
     asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
     return asked.filter(proof=None, error="").exists()
-
-
-def request_bundle(case: Case) -> Bundle:
-    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case.
-
-    Raises ``ConflictError`` where no picture of the work has been compared: whoever checks a bundle compares it again.
-    """
-    samples.refuse(case.owner)
-    if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
-        waits = case.work.work_pictures.exclude(stated=None).exists()
-        sentence = Sentence(
-            "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
-        )
-        found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
-        hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
-        raise ConflictError(sentence if waits else found, hint=hint if waits else "")
-    number = next_number(case.bundles)
-    rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
-    opening.first_captures((case, row.sighting) for row in rows)
-    recaptures.catch_up(case)
-    case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget holds back what a person asks for
-    return Bundle.objects.create(case=case, number=number)
 
 
 def log_download(bundle: Bundle, *, by: str) -> None:

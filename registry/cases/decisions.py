@@ -18,19 +18,29 @@ from exhibit.errors import ConflictError, NotFoundError, WrongUseError
 from exhibit.sentences import Sentence
 from exhibit.types import CaseDecision
 from registry.accounts.models import Owner
-from registry.bundles.bundles import request_bundle
-from registry.bundles.models import Bundle
-from registry.cases import history, ledger, log_entries, recaptures, scoped, signed_decisions, triage, web_archive
+from registry.cases import (
+    history,
+    ledger,
+    log_entries,
+    opening,
+    recaptures,
+    scoped,
+    signed_decisions,
+    triage,
+    web_archive,
+)
 from registry.cases.history import Said
 from registry.cases.models import Capture, Case, GroupDecision
 from registry.cases.queue import MAX_CASES, State, Wanted, chosen
 from registry.cases.record_decision import Decider, announce, record_decision
 from registry.db import steps
 from registry.db.claimable import UNFINISHED, StepState
-from registry.db.rows import alone_with, locked, write
+from registry.db.rows import alone_with, locked, next_number, write
 from registry.keys import passkeys
 from registry.keys.models import PasskeyQuestion
 from registry.keys.passkeys import Act, Answer
+from registry.members import samples
+from registry.pictures.models import BytesState
 from registry.services.services import Services
 from registry.works.models import Licence
 
@@ -92,6 +102,29 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
     return [_outcome(services, case, wish) for case in _chosen(owner, numbers)]
 
 
+def request_bundle(case: Case) -> int:
+    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case; its number.
+
+    Raises ``ConflictError`` where no picture of the work has been compared: whoever checks a bundle compares it again.
+    """
+    samples.refuse(case.owner)
+    if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
+        waits = case.work.work_pictures.exclude(stated=None).exists()
+        sentence = Sentence(
+            "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
+        )
+        found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
+        hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
+        raise ConflictError(sentence if waits else found, hint=hint if waits else "")
+    number = next_number(case.bundles)
+    rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
+    opening.first_captures((case, row.sighting) for row in rows)
+    recaptures.catch_up(case)
+    case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget holds back what a person asks for
+    case.bundles.create(number=number)
+    return number
+
+
 def confirm(
     services: Services,
     case: Case,
@@ -114,7 +147,7 @@ def confirm(
             record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
             return
         bundle = request_bundle(case)
-        signed = passkeys.take(case.owner, Act.CONFIRM, signed_decisions.subject_of(case, bundle.number), passkey)
+        signed = passkeys.take(case.owner, Act.CONFIRM, signed_decisions.subject_of(case, bundle), passkey)
         digest = None if signed is None else Digest.of(signed.to_json())
         entry = record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who, assertion=digest)
         if passkey is not None and signed is not None:
@@ -123,9 +156,9 @@ def confirm(
             Capture.objects.filter(case=case, state=StepState.TODO).update(not_before=now() + undo_for)
             recaptures.visit_again(case, now() + undo_for)
         if undo_for:
-            Bundle.objects.filter(pk=bundle.pk).update(not_before=now() + undo_for)
+            case.bundles.filter(number=bundle).update(not_before=now() + undo_for)
     services.enqueue(Capture, list(case.captures.filter(state="todo").values_list("pk", flat=True)), asked=True)
-    services.enqueue(Bundle, [bundle.pk])
+    services.enqueue(case.bundles.model, [case.bundles.get(number=bundle).pk])
 
 
 def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: GroupDecision | None = None) -> None:

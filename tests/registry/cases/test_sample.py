@@ -6,11 +6,10 @@ import pytest
 
 from evidence.accuracy.error_rates import CLASSES
 from exhibit.errors import ServiceMissingError, WrongUseError
-from registry.bundles.bundles import request_bundle
 from registry.bundles.deposits import make_deposit
 from registry.bundles.packages import request_package
 from registry.cases import queue, sample
-from registry.cases.decisions import Choice, Wish, clear_group, decide_each
+from registry.cases.decisions import Choice, Wish, clear_group, decide_each, request_bundle
 from registry.crawls import plan
 from registry.keys import keys
 from registry.log.accuracy import present_accuracy

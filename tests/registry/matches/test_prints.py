@@ -10,7 +10,7 @@ from PIL import Image
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from indexer.picture.features import extract
-from registry.cases import pictures_to_compare
+from registry.cases import found_copies
 from registry.fingerprints.descriptors import members
 from registry.fingerprints.fingerprints import Collection
 from registry.matches import prints
@@ -76,12 +76,12 @@ def test_what_was_found_is_handed_to_whoever_has_the_picture_but_for_what_was_re
     copies = [copy_of(data), copy_of(copy_of(data))]
     seen(inline.services, studio, *copies)
     case = studio.cases.get()
-    assert sorted(pictures_to_compare.found_beside(inline.services, case, Digest.of(data)).values()) == sorted(copies)
+    assert sorted(found_copies.found_beside(inline.services, case, Digest.of(data)).values()) == sorted(copies)
     with pytest.raises(WrongUseError, match="was stated of work 1"):
-        pictures_to_compare.found_beside(inline.services, case, Digest.of(copies[0]))
-    monkeypatch.setattr(pictures_to_compare, "MAX_LOOKED_AT", 1)
-    assert len(pictures_to_compare.found_beside(inline.services, case, Digest.of(data))) == 1
+        found_copies.found_beside(inline.services, case, Digest.of(copies[0]))
+    monkeypatch.setattr(found_copies, "MAX_LOOKED_AT", 1)
+    assert len(found_copies.found_beside(inline.services, case, Digest.of(data))) == 1
     monkeypatch.undo()
     first = Picture.objects.get(digest=Digest.of(copies[0]))
     PictureReport.objects.create(owner=studio, picture=first, case=case, reported_at=timezone.now())
-    assert list(pictures_to_compare.found_beside(inline.services, case, Digest.of(data)).values()) == [copies[1]]
+    assert list(found_copies.found_beside(inline.services, case, Digest.of(data)).values()) == [copies[1]]

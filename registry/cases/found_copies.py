@@ -1,4 +1,4 @@
-"""The pictures of a case that are handed to whoever has the work, of which only fingerprints are known here."""
+"""Copies that a case found by a work's stated fingerprints, for whoever brings the picture."""
 
 from django.db.models import F
 
