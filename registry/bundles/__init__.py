@@ -1,1 +1,1 @@
-"""Sealed evidence: facts, bundles, deposit records, packages, their papers and links, and the jobs that make them."""
+"""Sealed evidence: visits, facts, bundles, deposit records, packages, their documents and links, and their jobs."""

@@ -1,1 +1,1 @@
-"""Cases: how matches open them, who decides them, visits for evidence, and pictures that are removed for good."""
+"""Cases: how matches open them, which licences cover them, who decides them, and what is asked about them."""

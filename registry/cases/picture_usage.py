@@ -1,4 +1,4 @@
-"""What has to do with a picture: cases, visits and bundles, and which of their files carry or show it."""
+"""Cases and visits that have to do with a picture, and which captured files carry or show it."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""Searching among an owner's works, and what a list of them shows beside each."""
+"""Search of an owner's works, and the counts and dates that a list of works shows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

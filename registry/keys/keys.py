@@ -1,4 +1,4 @@
-"""Owners' keys as rows: which are in use, which is meant, and what becomes of them."""
+"""Owners' keys as rows: the active ones, selection by digits, retirement and revocation."""
 
 from collections.abc import Mapping
 from datetime import datetime

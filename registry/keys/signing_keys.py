@@ -1,4 +1,4 @@
-"""Owners' keys: made when they are first needed, unlocked with the operator's master key, and changed."""
+"""Signing keys of owners: creation when first needed, unlocking with the master key, rotation and revocation."""
 
 import contextlib
 from collections.abc import Callable

@@ -1,1 +1,1 @@
-"""Fingerprints, searches and matches: from a picture or a work to the pairs that were compared."""
+"""Searches and matches: from a picture or a work to the pairs that were compared."""

@@ -1,4 +1,4 @@
-"""Spaces, fingerprints, the change list that every index is a cache of, verified matches, calibrations."""
+"""Verified matches, and calibrations by which measurements become probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields

@@ -1,1 +1,1 @@
-"""Picture contents: which files are kept and may be shown, small pictures, what uses them."""
+"""Picture contents: rows, blocked and withheld files, small pictures, and what files state of themselves."""

@@ -1,4 +1,4 @@
-"""Removing files: those of reports and packages when the last row lets go of them, and what a purge takes out."""
+"""Removal of bytes wherever they are kept, and files that a purge takes out of what is handed out."""
 
 import errno
 import logging
