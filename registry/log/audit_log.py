@@ -11,7 +11,7 @@ from exhibit.entries import EntryType
 from exhibit.types import Json
 from registry.db.fields import KeptFile
 from registry.log.log import Deed, submit, submit_all
-from registry.models import Bundle, Case, CaseSighting, Owner
+from registry.models import Case, CaseSighting, Owner
 
 
 class Evidence(StrEnum):
@@ -39,13 +39,6 @@ class Way(StrEnum):
 def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Json) -> None:
     """Put an access into the log, before what was asked for is handed out."""
     submit(EntryType.ACCESS, {"way": str(way), "what": str(what)}, owner, details={"by": by, "of": owner.slug, **about})
-
-
-def bundle_taken(bundle: Bundle, *, by: str) -> None:
-    """Put into the log that somebody takes a sealed bundle away."""
-    seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
-    about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
-    accessed(Evidence.BUNDLE, Way.TAKEN, bundle.case.owner, by=by, **about)
 
 
 def changed(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
