@@ -37,6 +37,7 @@ def test_a_network_is_measured_when_it_is_added(cli: Terminal, folder: Path) -> 
     measured = cli.ask("model", "add", onnx, "--card", card, "--photos", photos, "--works", 4)
     assert (len(measured["measured"]), measured["error"], measured["compared"]) == (2, "", None)
 
+    cli.api("DELETE", "/operator/models/colours")
     author = FileSigner(folder / "heron.pem")
     key = author.public_key.hex()
     lie = signed(signed_card(author, made_at=now() + timedelta(hours=1), invert=(1, 1)), author)
@@ -50,5 +51,5 @@ def test_a_network_is_measured_when_it_is_added(cli: Terminal, folder: Path) -> 
     name = f"/operator/models/{found['name']}@{found['version']}"
     cli.run("api", "POST", f"{name}/use", code=2)
     assert cli.api("POST", f"{name}/use", anyway="true")["state"] == "building"
-    shown = next(one for one in cli.api("GET", "/operator/models")["items"] if one["version"] == found["version"])
+    shown = next(one for one in cli.api("GET", "/operator/models")["items"] if one["name"] == found["name"])
     assert (shown["author"], shown["key"]) == ("Heron", key)
