@@ -24,6 +24,7 @@ from workers import wiring
 router = Router(tags=["operator"], auth=OPERATOR)
 ONE = "/operator/partners/{name}"
 Named = Annotated[str, Path(max_length=200, pattern=requests.IN_LINE_SOMETHING)]
+PublicKey = Annotated[str, Field(max_length=500, pattern=requests.IN_LINE_SOMETHING)]
 CardUrl = Annotated[str, Query(max_length=2_000, pattern=requests.URL, description="Address of the partner's site.")]
 Most = Annotated[int, Query(ge=1, le=2**31, description="Number of pictures, the newest first.")]
 
@@ -42,8 +43,8 @@ class NewPartner(requests.Given):
 
     name: requests.Name = Field(examples=["anna"])
     url: requests.Url = Field(examples=["https://anna.example"])
-    log: str = Field(max_length=500, pattern=requests.IN_LINE_SOMETHING, description="Key of its log.")
-    witness: str = Field(max_length=500, pattern=requests.IN_LINE_SOMETHING, description="Key of its witness.")
+    log: PublicKey = Field(description="Key of its log.", examples=["anna.example/log+9b84e97f+AX…"])
+    witness: PublicKey = Field(description="Key of its witness.", examples=["anna.example/w+9b84e97f+BF…"])
 
 
 class Partners(Answer):
@@ -59,12 +60,6 @@ class Captures(requests.Given):
     visits: Annotated[requests.Whole, Field(ge=0, le=100_000)] | None = Field(
         None, description="Visits a day that are made here for the partner."
     )
-
-
-class PartnerReason(requests.Given):
-    """A reason, which is kept in the log."""
-
-    reason: requests.Said
 
 
 class Faults(Answer):
@@ -96,7 +91,7 @@ class NewAgreement(requests.Given):
         max_length=5, description="Returned for a match: page, image, seen, digest, hash.", examples=[["page", "seen"]]
     )
     until: requests.Date
-    queries: requests.Number
+    queries: requests.Number = Field(examples=[100_000])
 
 
 class Agreements(Answer):
@@ -215,7 +210,7 @@ def set_partner_captures(request: Call, name: Named, new: Captures) -> schemas.P
 
 
 @router.post(ONE + "/revoke", response=schemas.Partner)
-def revoke_partner(request: Call, name: Named, new: PartnerReason) -> schemas.Partner:
+def revoke_partner(request: Call, name: Named, new: requests.Reason) -> schemas.Partner:
     """Stop working with a partner. What it signed stays."""
     row = partners.named(name)
     partners.revoke(row, by=request.auth.by, reason=new.reason)

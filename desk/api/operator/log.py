@@ -39,22 +39,18 @@ class Entries(Answer):
     items: list[schemas.Entry]
 
 
-class Reason(requests.Given):
-    """A reason, which is kept in the log."""
-
-    reason: requests.Said
-
-
-class NewOrigin(Reason):
+class NewOrigin(requests.Reason):
     """A new name of the log."""
 
     name: requests.Short = Field("", description="Derived from the old name and the date if empty.")
 
 
-class Erasure(Reason):
+class Erasure(requests.Reason):
     """Entries whose content is erased."""
 
-    sequences: list[Annotated[requests.Whole, Field(ge=0, le=2**53)]] = Field(min_length=1, max_length=1_000)
+    sequences: list[Annotated[requests.Whole, Field(ge=0, le=2**53)]] = Field(
+        min_length=1, max_length=1_000, examples=[[17, 23]]
+    )
 
 
 class Erased(Answer):
@@ -95,7 +91,7 @@ def erase_log_entries(request: Call, new: Erasure) -> Erased:
 
 
 @router.post("/operator/log/accept-head", response=LogState)
-def accept_log_head(request: Call, new: Reason) -> LogState:
+def accept_log_head(request: Call, new: requests.Reason) -> LogState:
     """State that nothing was signed after the latest known checkpoint, and continue signing under the same name.
 
     For a data folder that was moved or restored without loss. Refused if a known checkpoint contradicts it.

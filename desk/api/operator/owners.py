@@ -59,12 +59,6 @@ class NewDeviceKey(requests.Given):
     public_key: str = Field(max_length=10_000, pattern=requests.CLEAN, description="PEM or hexadecimal.")
 
 
-class KeyReason(requests.Given):
-    """A reason, which is kept in the log."""
-
-    reason: requests.Said
-
-
 class Countersignature(requests.Given):
     """An Ed25519 signature of a bundle's manifest, made on the owner's device."""
 
@@ -125,7 +119,7 @@ def add_device_key(request: Call, owner: str, new: NewDeviceKey) -> schemas.Key:
 
 
 @router.post(OWNER + "/keys/{key}/revoke", response=schemas.Key)
-def revoke_key(request: Call, owner: str, key: KeyStart, new: KeyReason) -> schemas.Key:
+def revoke_key(request: Call, owner: str, key: KeyStart, new: requests.Reason) -> schemas.Key:
     """Revoke a key: what it signs from now on is refused. What it signed before a timestamp stays valid."""
     row = key_rows.key_named(of(request), key)
     keys.revoke(row, by=request.auth.by, reason=new.reason)

@@ -100,7 +100,7 @@ class Models(Answer):
     items: list[Model]
 
 
-class Use(requests.Given):
+class ModelUse(requests.Given):
     """How a network is brought into use."""
 
     anyway: requests.Flag = Field(default=False, description="Although it finds less here than its card claims.")
@@ -127,12 +127,6 @@ class Calibrations(Answer):
 
     in_use: str | None = Field(description="Digest; null if none fits the network in use.")
     items: list[dict[str, Any]]
-
-
-class RuleReason(requests.Given):
-    """A reason, which is kept in the log."""
-
-    reason: requests.Said
 
 
 class Denial(Answer):
@@ -219,7 +213,7 @@ def measure_model(request: Call, name: Network, new: Measurement) -> Measured:
 
 
 @router.post("/operator/models/{name}/use", response=Model)
-def use_model(request: Call, name: Network, new: Use) -> Model:
+def use_model(request: Call, name: Network, new: ModelUse) -> Model:
     """Switch to a measured network after it has described all pictures; naming the one in use cancels a switch."""
     row = networks.use_model(wiring.services(), name, anyway=new.anyway, by=request.auth.by)
     states = networks.model_states(wiring.services())
@@ -268,7 +262,7 @@ def list_denied_hosts(request: Call) -> Denials:
 
 
 @router.put("/operator/denied-hosts/{host}", response={204: None})
-def deny_host(request: Call, host: Host, new: RuleReason) -> None:
+def deny_host(request: Call, host: Host, new: requests.Reason) -> None:
     """Never visit a host and the hosts below it."""
     name = host_of(f"http://{host}/")
     if not name:
@@ -289,13 +283,13 @@ def list_blocked_bytes(request: Call) -> Blocks:
 
 
 @router.put("/operator/blocked-bytes/{digest}", response={204: None})
-def block_bytes(request: Call, digest: Sha256, new: RuleReason) -> None:
+def block_bytes(request: Call, digest: Sha256, new: requests.Reason) -> None:
     """Never store these bytes again. Stored ones stay; purge them to remove them."""
     denylists.block(Digest.from_hex(digest), by=request.auth.by, reason=new.reason)
 
 
 @router.post("/operator/pictures/{digest}/keep", response=Affected)
-def keep_reported_picture(request: Call, digest: Sha256, new: RuleReason) -> Affected:
+def keep_reported_picture(request: Call, digest: Sha256, new: requests.Reason) -> Affected:
     """Dismiss reports of a picture as illegal; the owners who reported it see it again."""
     return Affected(rows=reported.let_stay(Digest.from_hex(digest), by=request.auth.by, reason=new.reason))
 
@@ -307,7 +301,7 @@ def list_files_of_picture(request: Call, digest: Sha256) -> TouchedFiles:
 
 
 @router.post("/operator/pictures/{digest}/purge", response=Purged)
-def purge_picture(request: Call, digest: Sha256, new: RuleReason) -> Purged:
+def purge_picture(request: Call, digest: Sha256, new: requests.Reason) -> Purged:
     """Remove a picture's bytes everywhere, permanently, and never store them again. The digest stays in the log."""
     known = Digest.from_hex(digest)
     return Purged(removed=purge.purge(wiring.services(), known, by=request.auth.by, reason=new.reason))
