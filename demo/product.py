@@ -70,6 +70,15 @@ class Product:
                 f"`exhibit {' '.join(words[:3])}` printed no JSON.", hint=f"Its answer is in {self.log}."
             ) from error
 
+    def api(self, method: str, path: str, *words: str) -> Json:
+        """Call an operation of the API with `exhibit api` and return what its JSON says."""
+        return json.loads(self.run("api", method, path, *words))
+
+    def download(self, path: str, file: Path) -> str:
+        """Write a file that the API returns; returns its path."""
+        self.run("api", "GET", path, "--output", str(file))
+        return str(file)
+
     def _note(self, words: Sequence[str], answer: str) -> None:
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ exhibit {' '.join(words)}\n{answer}\n")

@@ -117,14 +117,8 @@ def _answered(receipts: Json) -> bool:
 
 @_as_described()
 def refusals_of(answer: Json) -> list[SeenRefusal]:
-    """Read `watch show --json`: `{"refusals": [{"url", "reason"}]}`."""
-    return [SeenRefusal(one["url"], one["reason"]) for one in answer["refusals"]]
-
-
-@_as_described()
-def files_of(answer: Json) -> list[str]:
-    """Read `report make --json` or `bundle get --json`: `{"files": ["path", …]}`."""
-    return list(answer["files"])
+    """Read rows of a crawl's refusals: `[{"url", "reason"}]`."""
+    return [SeenRefusal(one["url"], one["reason"]) for one in answer]
 
 
 @_as_described()

@@ -1,7 +1,9 @@
 """The demonstration, stage by stage: from registered works to bundles that verify."""
 
 import csv
+import json
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -18,7 +20,7 @@ from demo.outside import OutsideCheck, check_outside
 from demo.pictures import flat
 from demo.plan import Site, Terms
 from demo.product import Product, free_port
-from demo.reading import NOT_SHOWN, SeenCase, cases_of, files_of, refusals_of, verdicts_of, works_of
+from demo.reading import NOT_SHOWN, SeenCase, SeenRefusal, cases_of, refusals_of, verdicts_of, works_of
 from demo.serving import HOSTS, Served, serve
 from demo.sites import NAMES, build
 from demo.stock import choose_works
@@ -29,7 +31,11 @@ from evidence.verdict.trust import load_trust
 STAGES: Final = 7
 BUNDLES: Final = "bundles"
 OWNER: Final = "Lighthouse Archive"
+OWNER_SLUG: Final = "lighthouse-archive"
+BELOW: Final = f"/owners/{OWNER_SLUG}"
 OTHER_OWNER: Final = "Second Studio"
+OVER: Final = frozenset({"done", "failed"})
+"""States of a report that is finished."""
 LOOK_AGAIN_SECONDS: Final = 15.0
 """Each look is a command of its own, which takes its share of the processor from what is looked at."""
 PACE: Final = ("--every", "24h", "--delay", "0")
@@ -109,14 +115,10 @@ def run(out: Path, photos: Path, display: Display) -> Result:
             display.note(f"{len(certain)} cases, to be confirmed by the switch for demonstrations")
         with display.stage("seal", "Confirming them: capturing, sealing, logging and anchoring; writing the report"):
             cases = [case for case in _confirm(product, certain, display) if case.party not in OF_STAND_INS]
-            reports = files_of(product.ask("report", "make", "--owner", OWNER, "--out", str(out / "report")))
+            reports = _report(product, out / "report")
         with display.stage("verify", "Verifying every bundle by four tools"):
             verdicts, outside = _verify(product, out, witnesses, cases, display)
-        refusals = [
-            refusal
-            for site in plan.sites
-            for refusal in refusals_of(product.ask("watch", "show", site.name, "--owner", OWNER))
-        ]
+        refusals = _refusals(product, plan.sites)
     forbidden = tuple(path for paths in served.requests for path in paths if " /members/" in path)
     seconds = dict(display.seconds)
     found = tally(plan, cases, refusals)
@@ -180,7 +182,7 @@ def _licences(product: Product, out: Path, licences: Sequence[Terms]) -> None:
         writer = csv.DictWriter(file, [field.name for field in fields(Terms)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(one) | {"works": ";".join(one.works)} for one in licences)
-    product.run("licence", "import", str(table), "--owner", OWNER)
+    product.api("POST", f"{BELOW}/licences/import", "--file", str(table))
 
 
 def _watch(product: Product, out: Path, sites: Sequence[Site], served: Served, pictures: int, display: Display) -> None:
@@ -233,6 +235,33 @@ def _confirm(product: Product, cases: Sequence[SeenCase], display: Display) -> l
     return _cases(product)
 
 
+def _report(product: Product, folder: Path) -> list[str]:
+    """Request a report over all cases, wait for it, and write its files into a folder."""
+    folder.mkdir()
+    report = product.api("POST", f"{BELOW}/reports")
+    one = f"{BELOW}/reports/{report['number']}"
+    while report["state"] not in OVER:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        report = product.api("GET", one)
+    return [product.download(f"{one}/files/{name}", folder / name) for name in report["files"]]
+
+
+def _refusals(product: Product, sites: Sequence[Site]) -> list[SeenRefusal]:
+    """What the first crawl of each site refused."""
+    numbers = {one["name"]: one["number"] for one in product.api("GET", f"{BELOW}/watches")["items"]}
+    crawls = [f"{BELOW}/watches/{numbers[site.name]}/crawls/1" for site in sites]
+    paths = [f"{crawl}/{kind}" for crawl in crawls for kind in ("refusals", "unreadable-images")]
+    lines = [line for path in paths for line in product.run("api", "GET", path, "--all").splitlines()]
+    return refusals_of([json.loads(line) for line in lines])
+
+
+def _bundle(product: Product, case: str, folder: Path) -> str:
+    """Write the newest bundle of a case into a folder."""
+    number = product.api("GET", f"{BELOW}/cases/{case}/bundles")["items"][-1]["number"]
+    name = f"{OWNER_SLUG}-case-{case}-bundle-{number}.zip"
+    return product.download(f"{BELOW}/cases/{case}/bundles/{number}/file", folder / name)
+
+
 def _verify(
     product: Product, out: Path, witnesses: Witnesses, cases: Sequence[SeenCase], display: Display
 ) -> tuple[dict[str, str], tuple[OutsideCheck, ...]]:
@@ -242,7 +271,8 @@ def _verify(
     sealed = [str(case.number) for case in cases if case.sealed]
     if not sealed:
         return {}, ()
-    bundles = files_of(product.ask("bundle", "get", *sealed, "--owner", OWNER, "--out", str(out / BUNDLES)))
+    (out / BUNDLES).mkdir()
+    bundles = [_bundle(product, number, out / BUNDLES) for number in sealed]
     outside: list[OutsideCheck] = []
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))

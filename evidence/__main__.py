@@ -255,7 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     check, accuracy, html, new, sign = added.values()
     help_text = "a ZIP, the folder it was unpacked into, or a package of bundles: a ZIP or a folder with some in it"
     check.add_argument("bundles", type=Path, nargs="+", metavar="BUNDLE", help=help_text)
-    accuracy.add_argument("file", type=Path, metavar="FILE", help="what exhibit accuracy export has written")
+    accuracy.add_argument("file", type=Path, metavar="FILE", help="what GET /operator/accuracy/decisions returned")
     for one in (check, accuracy, html):
         one.add_argument("--trust", type=Path, default=DEFAULT, metavar="FILE", help="a trust list instead of ours")
     for one in (check, accuracy):

@@ -21,11 +21,25 @@ OF_MACHINES = ("/edge/", "/alliance/", "/owners/{owner}/passkeys")
 """What contributors and partners sign, and what a browser is asked: nobody calls it by hand."""
 
 
-def typed(schema: Schema) -> list[str]:
-    """Names of the fields of a JSON body that take numbers or truth values, or lists of them."""
+def properties(schema: Schema) -> dict[str, Schema]:
+    """The fields of a JSON body by name."""
     if "$ref" in schema:
         schema = api.get_openapi_schema()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return [name for name, field in schema.get("properties", {}).items() if not _kinds(field).isdisjoint(NO_TEXT)]
+    return dict(schema.get("properties", {}))
+
+
+def typed(schema: Schema) -> list[str]:
+    """Names of the fields of a JSON body that take numbers or Booleans, or lists of them."""
+    return [name for name, field in properties(schema).items() if not _kinds(field).isdisjoint(NO_TEXT)]
+
+
+def lists(schema: Schema) -> list[str]:
+    """Names of the fields of a JSON body that take lists."""
+    return [name for name, field in properties(schema).items() if _is_list(field)]
+
+
+def _is_list(field: Schema) -> bool:
+    return field.get("type") == "array" or any(map(_is_list, field.get("anyOf", ())))
 
 
 def _kinds(field: Schema) -> set[str]:
@@ -49,7 +63,8 @@ def table() -> dict[str, dict[str, Any]]:
                 "asks": [given["name"] for given in one["parameters"] if given["in"] == "query"],
                 "form": [name for name in form if not is_file(form[name])],
                 "files": [name for name in form if is_file(form[name])],
-                "json": JSON in takes,
+                "json": list(properties(takes.get(JSON, {}).get("schema", {}))),
+                "lists": lists(takes.get(JSON, {}).get("schema", {})),
                 "typed": typed(takes.get(JSON, {}).get("schema", {})),
                 "file": any(kind != JSON for kind in answer.get("content", {})),
             }

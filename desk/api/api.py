@@ -18,6 +18,7 @@ from desk.api.common.parsing import Parser
 from desk.api.common.problems import Problem, tell_problems
 from desk.api.common.reference import Pages
 from desk.api.common.rendering import Renderer
+from desk.api.operator import alliance, log, owners as owner_settings, upkeep
 from desk.api.parties import demands, parties
 from desk.api.resources import (
     cases,
@@ -145,6 +146,6 @@ for resource in (
     api.add_router("", resource.router)
 for router in (
     packages.link_router, notifications.router, owners.member_router, evidence.log_router, edge.router, calls.router,
-    opened.router,
+    opened.router, owner_settings.router, log.router, alliance.router, upkeep.router,
 ):  # fmt: skip
     api.add_router("", router)

@@ -1,4 +1,4 @@
-"""Everything that the HTTP API does, called by its own code in this process."""
+"""`exhibit api`: every operation of the HTTP API, called in this process."""
 
 import json
 import mimetypes
@@ -28,32 +28,36 @@ if TYPE_CHECKING:
     from desk.api.common.auth import Actor
 
 OPERATIONS = Path(__file__).with_name("operations.json")
-"""Written by ``python -m tools.operations``: the API itself takes seconds to load."""
+"""Written by ``python -m tools.operations`` from the OpenAPI document: the API itself takes seconds to load."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 BELOW = "/api/v1"
 JSON = "application/json"
 MOST = 100
-"""Rows of one piece of a list."""
+"""Rows of one page of a list."""
 MOST_BYTES = 128 * 2**20
-"""Of one file."""
+"""Size of one file."""
+DETAILED = 30
+"""Operations that are listed with their parameters, at most."""
 EXIT_CODES = {500: ExitCode.CHECK_FAILED, **dict.fromkeys((429, 503, 507), ExitCode.SERVICE_MISSING)}
-"""Of statuses; others from 400 on are wrong use."""
+"""By HTTP status; others from 400 on are usage errors."""
 _GAP = re.compile(r"\{\w+\}")
 _OF_OWNER = re.compile(r"/owners/([^/]+)/(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What one operation says of itself.
+    """An operation of the API.
 
     Attributes:
-        path: below its owner, or below /api/v1 where it begins with a slash.
-        asks: names in its query.
-        form: names of texts in its form.
-        files: names of files in its form.
-        json: whether it takes JSON.
-        typed: names of fields of its JSON that aren't texts, but numbers or truth values, or lists of them.
-        file: whether its answer is a file.
+        path: Relative to the owner, or to /api/v1 if it starts with a slash.
+        says: Its description.
+        asks: Names of query parameters.
+        form: Names of form fields.
+        files: Names of files in the form.
+        json: Names of the fields of its JSON body.
+        typed: Those of them that are numbers or Booleans, or lists of these.
+        lists: Those of them that are lists.
+        file: Whether its response is a file.
     """
 
     method: str
@@ -62,48 +66,45 @@ class Operation:
     asks: Sequence[str] = ()
     form: Sequence[str] = ()
     files: Sequence[str] = ()
-    json: bool = False
+    json: Sequence[str] = ()
     typed: Sequence[str] = ()
+    lists: Sequence[str] = ()
     file: bool = False
 
-    @property
-    def line(self) -> tuple[str, str, str]:
-        """What a list shows of it."""
-        return self.method, self.path, self.says
-
     def fits(self, path: str) -> bool:
-        """Whether it is at this path."""
+        """Whether this path is one of the operation."""
         return re.fullmatch("[^/]+".join(map(re.escape, _GAP.split(self.path))), path) is not None
 
 
 @cache
 def operations() -> tuple[Operation, ...]:
-    """All of them, subject by subject."""
+    """All operations, by subject."""
     told = json.loads(OPERATIONS.read_text("utf-8"))
     return tuple(Operation(*name.split(" "), **one) for name, one in told.items())
 
 
 def operation(method: str, path: str) -> Operation:
-    """The operation at a path; raises where there is none, with those that come near."""
+    """The operation at a path; an error names similar ones."""
     there = sorted((one for one in operations() if one.fits(path)), key=lambda one: len(_GAP.findall(one.path)))
     if found := next((one for one in there if one.method == method), None):
         return found
     if there:
-        raise WrongUseError(f"{path} takes {', '.join(one.method for one in there)}, and not {method}.")
+        methods = ", ".join(one.method for one in there)
+        raise WrongUseError(f"{path} does not support {method}.", hint=f"It supports {methods}.")
     paths = {_GAP.sub("1", one.path): one.path for one in operations()}
     paths |= {one.strip("/").partition("/")[0]: one for one in reversed(paths.values())}
     near = [paths[one] for one in get_close_matches(re.sub(r"\d+|\{\w+\}", "1", path), paths)]
     meant = f"Did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
-    raise NotFoundError(f"The API has no {path}.", hint=f"{meant}`exhibit api --list` shows all.")
+    raise NotFoundError(f"The API has no path {path}.", hint=f"{meant}All paths: exhibit api --list")
 
 
 def complete_method(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Methods that begin so."""
+    """Methods that start with a text."""
     return [one for one in METHODS if one.startswith(begun.upper())]
 
 
 def complete_path(context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Paths that begin so, with what is typed in place of their {gaps}."""
+    """Paths that start with a text, with typed values in place of {parameters}."""
     typed, method = begun.split("/"), str(context.params.get("method") or "GET").upper()
     found: dict[str, str] = {}
     for one in operations():
@@ -119,16 +120,17 @@ def complete_path(context: click.Context, _parameter: click.Parameter, begun: st
 
 
 EXAMPLES = examples(
-    "exhibit api GET cases --field decision=open",
-    "exhibit api GET parties/shop.example",
+    "exhibit api --list licence",
+    "exhibit api GET cases --field state=open",
     "exhibit api GET cases --all > cases.jsonl",
+    "exhibit api GET parties/shop.example",
     'exhibit api POST cases/5/notes --field words="Ask the gallery first."',
-    """exhibit api POST packages --json '{"cases": [3, 4], "recipient": "court"}'""",
-    "exhibit api GET packages/1/file --output package.zip",
     "exhibit api POST works --file harbour.jpg --field title=Harbour",
+    """exhibit api POST packages --json '{"cases": [3, 4], "recipient": "court"}'""",
     "exhibit api PUT searches/tineye/key --json - < key.json",
-    "exhibit api GET /log/head",
-    "exhibit api --list parties",
+    "exhibit api GET packages/1/file --output package.zip",
+    "exhibit api GET cases --as ann@studio.example",
+    "exhibit api GET /operator/partners",
 )
 
 
@@ -136,21 +138,21 @@ EXAMPLES = examples(
 @click.argument("method", required=False, shell_complete=complete_method)
 @click.argument("path", required=False, shell_complete=complete_path)
 @click.option(
-    "--list", "word", is_flag=False, flag_value="", metavar="[WORD]", help="List the operations, those with a word."
+    "--list", "word", is_flag=False, flag_value="", metavar="[WORD]", help="List operations; with WORD, matching ones."
 )
 @click.option(
     "--field",
     "fields",
     multiple=True,
-    metavar="NAME=TEXT",
-    help="A field of the query, form or JSON; one that is repeated is a list (of one: --json).",
+    metavar="NAME=VALUE",
+    help="A field of the query, form or JSON; repeat it for a list.",
 )
-@click.option("--json", "body", metavar="JSON", help="The JSON that it takes: a text, @FILE, or - for standard input.")
-@click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="A file that its form takes.")
-@click.option("--output", metavar="FILE", help="Where its answer goes; - is standard output.")
-@click.option("--all", "everything", is_flag=True, help="Follow a list to its end: a line of JSON for each row.")
-@click.option("--owner", "named", metavar="OWNER", help="Whose; the only owner there is, if not named.")
-@click.option("--as", "member", metavar="EMAIL", help="Do it as this member may; else as the operator.")
+@click.option("--json", "body", metavar="JSON", help="The JSON body: a text, @FILE, or - for standard input.")
+@click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="A file to upload.")
+@click.option("--output", metavar="FILE", help="Write the response to FILE, or - for standard output.")
+@click.option("--all", "everything", is_flag=True, help="Get all pages of a list, as one line of JSON per row.")
+@click.option("--owner", "named", metavar="OWNER", help="Owner; required if there are several.")
+@click.option("--as", "member", metavar="EMAIL", help="Act as this member, with their permissions.")
 def api_command(
     *,
     method: str | None,
@@ -164,16 +166,19 @@ def api_command(
     named: str | None,
     member: str | None,
 ) -> None:
-    """Do what the HTTP API does at PATH, with METHOD, and print its answer as JSON; without both, list what there is.
+    """Call the operation of the HTTP API at PATH with METHOD, and print its response as JSON.
 
-    PATH is below the owner's address (cases/5), or below /api/v1 where it begins with a slash (/log/head). What an
-    operation takes and answers is described at /api/v1/docs of your installation.
+    PATH is relative to the owner (cases/5), or to /api/v1 if it starts with a slash (/log/head). Without --as you act
+    as the operator, who alone can use the paths below /operator. No token and no running server are needed.
+
+    `exhibit api --list WORD` lists operations with their parameters. Complete descriptions, with types and examples,
+    are at /api/v1/docs of your installation.
     """
     if method is None or word is not None:
         _list(word or "")
         return
     if path is None:
-        raise WrongUseError("Say which path.", hint=f"`exhibit api --list {method}` shows those that take {method}.")
+        raise WrongUseError("The path is missing.", hint=f"Operations with {method}: exhibit api --list {method}")
     method, (path, _, query) = method.upper(), path.removeprefix(BELOW).partition("?")
     within = _OF_OWNER.fullmatch(path)
     found = operation(method, within[2] if within else path)
@@ -181,7 +186,7 @@ def api_command(
     if everything:
         given = {"limit": str(MOST), **given}
     if found.file and output is None and sys.stdout.isatty():
-        raise WrongUseError("Its answer is a file.", hint="Say where it goes: --output FILE")
+        raise WrongUseError("The response is a file.", hint="Add --output FILE.")
     sent = _body(found, given, body, _files(found, files))
     desk = open_desk()
     actor = _actor(desk, member, named)
@@ -193,40 +198,53 @@ def api_command(
     else:
         _write(answer(given), output)
     if method == "POST" and not desk.workers_run:
-        note("No worker runs: what has to be made of it waits for them (exhibit up).")
+        note("No worker is running: background jobs wait until you start Exhibit with `exhibit up`.")
 
 
 def _list(word: str) -> None:
-    """Print the operations with a word in their method, path or sentence."""
-    rows = [one.line for one in operations() if word.lower() in " ".join(one.line).lower()]
-    if rows:
-        table(("method", "path", "what"), rows)
-    else:
-        say(f"No operation has {word!r} in it.")
+    """Print the operations with a word in their method, path or description; with their parameters where few."""
+    found = [one for one in operations() if word.lower() in f"{one.method} {one.path} {one.says}".lower()]
+    if not found:
+        say(f"No operation matches {word!r}. All operations: exhibit api --list")
+    elif len(found) > DETAILED:
+        table(("method", "path", "description"), [(one.method, one.path, one.says) for one in found])
+        note(f"{len(found)} operations. For parameters, narrow the list: exhibit api --list WORD")
+    for one in found if len(found) <= DETAILED else ():
+        say(f"{one.method} {one.path}\n  {one.says}.")
+        for option, names in (("--field", [*one.asks, *one.form, *one.json]), ("--file", one.files)):
+            if names:
+                say(f"  {option} {', '.join(names)}")
+        if one.file:
+            say("  --output FILE")
 
 
 def _pairs(fields: Sequence[str]) -> Iterator[tuple[str, str]]:
     for text in fields:
         name, mark, value = text.partition("=")
         if not mark:
-            raise WrongUseError(f"{text!r} isn't a field.", hint="Write NAME=TEXT.")
+            raise WrongUseError(f"{text!r} is not a field.", hint="Write --field NAME=VALUE.")
         yield name, value
 
 
 def _named(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Values by their names; of a name that comes again a list."""
+    """Values by name; a list for a repeated name."""
     found: dict[str, list[str]] = {}
     for name, value in pairs:
         found.setdefault(name, []).append(value)
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
+def _usage(found: Operation) -> str:
+    """The hint that lists an operation's parameters."""
+    return f"Its parameters: exhibit api --list '{found.method} {found.path}'"
+
+
 def _files(found: Operation, files: Sequence[str]) -> "dict[str, list[UploadedFile[bytes]]]":
-    """Files by the names of their fields; one without a name is the first that the operation takes."""
+    """Files by the names of their fields; the first field for a file without a name."""
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     if files and not found.files:
-        raise WrongUseError(f"{found.method} {found.path} takes no file.")
+        raise WrongUseError(f"{found.method} {found.path} takes no file.", hint=_usage(found))
     named: dict[str, list[UploadedFile[bytes]]] = {}
     for text in files:
         name, mark, rest = text.partition("=")
@@ -238,16 +256,16 @@ def _files(found: Operation, files: Sequence[str]) -> "dict[str, list[UploadedFi
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is sent besides the query: a form's fields, or JSON."""
+    """The body of a request: form fields, or JSON."""
 
     form: Mapping[str, Any] | None = None
     text: str = ""
 
 
 def _body(found: Operation, given: dict[str, Any], body: str | None, files: Mapping[str, object]) -> Body:
-    """What is sent; fields that go into it are taken out of those that are given."""
+    """The body of a request; its fields are removed from those of the query."""
     if body is not None and not found.json:
-        raise WrongUseError(f"{found.method} {found.path} takes no JSON.")
+        raise WrongUseError(f"{found.method} {found.path} takes no JSON.", hint=_usage(found))
     if body is not None:
         return Body(text=_json(body))
     if not (found.json or found.form or found.files):
@@ -255,13 +273,14 @@ def _body(found: Operation, given: dict[str, Any], body: str | None, files: Mapp
     said = {name: given.pop(name) for name in list(given) if name not in found.asks}
     if not found.json:
         return Body(form={**said, **files})
+    said |= {name: [value] for name, value in said.items() if name in found.lists and isinstance(value, str)}
     return Body(
         text=json.dumps({name: _typed(value) if name in found.typed else value for name, value in said.items()})
     )
 
 
 def _typed(value: str | list[str]) -> object:
-    """The number, the truth value or nothing that a text says; any other text is for the API to refuse."""
+    """The number, Boolean or null that a text means; the API refuses other texts."""
     if isinstance(value, list):
         return [_typed(one) for one in value]
     try:
@@ -272,7 +291,7 @@ def _typed(value: str | list[str]) -> object:
 
 
 def _json(text: str) -> str:
-    """The JSON that is meant; raises ``WrongUseError`` for what is none."""
+    """The text of the JSON body; raises ``WrongUseError`` if it is not JSON."""
     try:
         if text in {"-", "@-"}:
             text = sys.stdin.read()
@@ -280,14 +299,15 @@ def _json(text: str) -> str:
             text = Path(text[1:]).read_text("utf-8")
         json.loads(text)
     except OSError as error:
-        raise WrongUseError(f"{text[1:]} can't be read: {error.strerror}.") from error
+        raise WrongUseError(f"{text[1:]} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise WrongUseError(f"It isn't JSON: {error}.") from error
+        hint = 'Quote it: --json \'{"title": "Dawn"}\'. Or use --field.'
+        raise WrongUseError(f"The body is not valid JSON: {error}.", hint=hint) from error
     return text
 
 
 def _actor(desk: Desk, member: str | None, named: str | None) -> "Actor":
-    """Who calls: a member in their role, or whoever runs the installation."""
+    """The caller: a member in their role, or the operator."""
     from desk.api.common.auth import Actor
     from registry import models, scoped
     from registry.members import people
@@ -299,12 +319,12 @@ def _actor(desk: Desk, member: str | None, named: str | None) -> "Actor":
         return Actor(user, by, f"user:{user.pk}", scoped.owners_of(user), None)
     if named is not None:
         owners = owners.filter(pk=desk.owner(named).pk)
-    nobody = models.User(username=person())  # has no account: it is known by the machine
-    return Actor(nobody, person(), person(), owners, frozenset(models.Scope))
+    nobody = models.User(username=person())  # the operator needs no account on this machine
+    return Actor(nobody, person(), person(), owners, frozenset(models.Scope), is_operator=True)
 
 
 def _owner_of(desk: Desk, actor: "Actor", named: str | None) -> str:
-    """The short name of the owner that is meant: the named one, the member's only one, or the only one."""
+    """The short name of the owner: the named one, the member's only one, or the only one."""
     mine = list(actor.owners[:2])
     return mine[0].slug if named is None and len(mine) == 1 else desk.owner(named).slug
 
@@ -312,7 +332,7 @@ def _owner_of(desk: Desk, actor: "Actor", named: str | None) -> str:
 def _answer(
     desk: Desk, actor: "Actor", found: Operation, path: str, sent: Body, given: Mapping[str, Any]
 ) -> "HttpResponseBase":
-    """What the API answers; a problem ends the command with its words."""
+    """The response of the API; a problem ends the command with its message."""
     from django.test import RequestFactory
     from django.urls import Resolver404, resolve
 
@@ -328,7 +348,9 @@ def _answer(
     try:
         match = resolve(request.path_info)
     except Resolver404:
-        raise NotFoundError("There is nothing here.") from None
+        raise NotFoundError(
+            f"There is nothing at {path}.", hint=f"The parameters of {found.path} are invalid."
+        ) from None
     request.resolver_match = match
     request.actor = actor  # type: ignore[attr-defined] # whom the API asks for
     answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
@@ -338,7 +360,7 @@ def _answer(
 
 
 def _refuse(status: int, problem: Mapping[str, Any]) -> NoReturn:
-    """End the command with the words of a problem."""
+    """End the command with the message of a problem."""
     note("\n".join(filter(None, (problem["detail"], problem.get("hint")))))
     for wrong in problem.get("errors", ()):
         note(f"  {wrong['where']}: {wrong['detail']}")
@@ -346,7 +368,7 @@ def _refuse(status: int, problem: Mapping[str, Any]) -> NoReturn:
 
 
 def _write(answer: "HttpResponseBase", output: str | None) -> None:
-    """Print JSON, or write a file as it comes."""
+    """Print JSON, or write a file."""
     if answer.status_code == HTTPStatus.NO_CONTENT:
         return
     if answer.headers.get("Content-Type") == JSON and output is None:
@@ -363,10 +385,10 @@ def _write(answer: "HttpResponseBase", output: str | None) -> None:
 def _follow(
     found: Operation, given: Mapping[str, Any], answer: "Callable[[Mapping[str, Any]], HttpResponseBase]"
 ) -> None:
-    """Print each row of a list as a line of JSON, piece by piece."""
+    """Print each row of a list as a line of JSON, page by page."""
     cursor = next((name for name in ("cursor", "skip") if name in found.asks), None)
     if cursor is None:
-        raise WrongUseError(f"{found.method} {found.path} isn't a list that comes in pieces.")
+        raise WrongUseError(f"{found.method} {found.path} is not a list with pages.", hint="Leave out --all.")
     piece: dict[str, Any] = {"next": given.get(cursor)}
     while True:
         after = {} if piece["next"] is None else {cursor: piece["next"]}

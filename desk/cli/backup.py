@@ -1,4 +1,4 @@
-"""Backups, made while Exhibit runs."""
+"""`exhibit backup`."""
 
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @click.command("backup", epilog=examples("exhibit backup /mnt/backup/exhibit", "exhibit backup /mnt/monday.tar"))
 @click.argument("place", type=PLACE)
-@click.option("--without-keys", is_flag=True, help="Leave secrets/ out, to be kept apart; nothing is sealed without.")
+@click.option("--without-keys", is_flag=True, help="Exclude secrets/, which you then keep elsewhere; sealing needs it.")
 @json_option
 def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
-    """Write everything that can't be made again to PLACE, a folder or a file NAME.tar, and read it again.
+    """Back up everything that cannot be restored otherwise to PLACE, a folder or a file NAME.tar, and verify it.
 
-    Exhibit may run meanwhile. Into a folder, only what is new is copied; after an interruption the same command goes
-    on, and until its end the earlier backup stays whole. Ends with 4 when stored bytes have changed and it lacks them.
+    Exhibit may be running. Into a folder, only new files are copied, and the earlier backup stays intact until the
+    end. After an interruption, run the command again. Exits with 4 if stored files are damaged and missing from it.
     """
     desk = open_desk()
     from workers.database import backup
@@ -41,14 +41,14 @@ def backup_command(*, place: Path, without_keys: bool, as_json: bool) -> None:
 
 
 def _say(made: "Description", place: Path) -> None:
-    said = "Written and read again, but incomplete" if made.damaged else "Written and read again"
+    said = "Written and verified, but incomplete" if made.damaged else "Written and verified"
     say(f"{said}: {place}. {counted(made.log.entries, 'entry', 'entries')} of the log.")
     for name in made.left_out:
-        say(f"Not in it: {name}")
+        say(f"Not included: {name}")
     for digest in made.damaged:
-        say(f"Not in it, for its bytes have changed or can't be read: {digest}")
+        say(f"Not included, because it is damaged: {digest}")
     if made.damaged:
-        say("Keep earlier backups. Look at the disk, put these files back from one, or bring the same pictures again.")
+        say("Keep earlier backups. Check the disk, and restore these files from one, or add the same images again.")
     if held := {path.name for part in made.files if (path := PurePosixPath(part.path)).parts[0] == "secrets"}:
         say(f"It holds {_power(held)}")
 

@@ -1,4 +1,4 @@
-"""Where the exact bytes lie."""
+"""`exhibit blobs move`."""
 
 import time
 from collections.abc import Callable
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 HERE = "data-folder"
 SECONDS = 5.0
 
-blobs_command = click.Group("blobs", help="The exact bytes: where they lie.")
+blobs_command = click.Group("blobs", help="Stored files.")
 
 
 @blobs_command.command(
     "move", epilog=examples("exhibit blobs move --to s3://bucket/exhibit", f"exhibit blobs move --to {HERE}")
 )
-@click.option("--to", metavar="URL", required=True, help=f"As the setting blobs_url says it; {HERE}: its blobs/.")
-@click.option("--from", "source", metavar="URL", help="Where they lie, if not where blobs_url says.")
+@click.option("--to", metavar="URL", required=True, help=f"New location, as in the setting blobs_url; or {HERE}.")
+@click.option("--from", "source", metavar="URL", help="Current location, if not that of blobs_url.")
 @json_option
 def move_blobs(*, to: str, source: str | None, as_json: bool) -> None:
-    """Copy the exact bytes to another place, and hold each against its SHA-256 there.
+    """Copy all stored files to another storage location, and verify each against its SHA-256 there.
 
-    Nothing is removed where they lie, and nothing is set. Exhibit may run meanwhile, but what comes then may be
-    missing: it ends with 4 until it has gone through once while Exhibit is stopped. After an interruption the same
-    command goes on. Ends with 1 when stored bytes have changed and were left, with 3 when a place doesn't answer.
+    Nothing is removed at the old location, and no setting is changed. Exhibit may be running, but then new files may be
+    missing: the command exits with 4 until it has completed once while Exhibit is stopped. After an interruption, run
+    the command again. Exits with 1 if damaged files were skipped, with 3 if a location does not respond.
     """
     config = load_config()
     old = config.blobs_url if source is None else _url(source)
     new = _url(to)
     if old == new:
-        raise WrongUseError("The bytes lie there already.")
+        raise WrongUseError("The files are there already.")
     from workers.database import moving
 
     ran = workers_run(config)
@@ -72,18 +72,18 @@ def _meter() -> "Callable[[moving.Moved], None]":
 
 
 def _say(moved: "moving.Moved", to: str, *, running: bool) -> None:
-    say(f"{counted(moved.files, 'file')} there, each as its SHA-256 says; {moved.copied:,} copied now.")
+    say(f"{counted(moved.files, 'file')} there and verified; {moved.copied:,} copied now.")
     for digest in moved.damaged:
-        say(f"Left, for its bytes have changed: {digest}")
+        say(f"Skipped, because it is damaged: {digest}")
     if running:
-        say("Exhibit runs, so others may have come meanwhile. Stop it (exhibit down), and give the same command again.")
+        say("Exhibit is running, so new files may be missing. Stop it (exhibit down), and run the command again.")
         return
     say(f"Before the next start set EXHIBIT_BLOBS_URL={to}" if to else "Before the next start unset EXHIBIT_BLOBS_URL.")
-    say("Until you remove the bytes where they lay, no purge reaches them there.")
+    say("Purges do not reach the old location; remove its files when you no longer need them.")
 
 
 def _url(given: str) -> str:
     try:
         return "" if given == HERE else values.blobs_url(given)
     except ValueError as error:
-        raise WrongUseError(f"The URL can't be used: {error}.") from None  # it isn't repeated: it may hold a key
+        raise WrongUseError(f"The URL is invalid: {error}.") from None  # it isn't repeated: it may hold a key

@@ -1,6 +1,5 @@
-"""How figures become probabilities: measured on an archive of one's own."""
+"""`exhibit calibrate`: match probabilities measured on your own photographs."""
 
-import json
 import shutil
 from dataclasses import replace
 from itertools import chain
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from desk.cli.common.files import write_file
-from desk.cli.common.frame import examples, finish, open_desk, person
+from desk.cli.common.frame import examples, open_desk, person
 from desk.cli.common.options import FILE, PLACE, TO_WRITE, json_option
-from desk.cli.common.show import counted, echo_json, fields, note, only_json, say, table
+from desk.cli.common.show import counted, fields, note, only_json, say, table
 from exhibit.clock import now
 from exhibit.digests import Digest
-from exhibit.errors import ExitCode, WrongUseError
+from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Untyped
 from registry.fingerprints.ports import get_descriptors
 from registry.log.own_log import get_log
@@ -31,47 +30,57 @@ FORMULAS = """
 At most so many false alarms in a million pictures, 95%, on average over the N photographs counted, of which x failed.
 fixed: numbers were fixed beforehand; the p at which C(N,0)(1-p)^N + ... + C(N,x)p^x(1-p)^(N-x) = 0.05, or 1-0.05^(1/N)
 any time: whatever made somebody stop; the p at which e^(-sx) / (1-p(1-e^-s))^N has a mean of 20 over s = 3, 1, 1/3"""
-SAME = "Which files show the same picture: a line for each picture, paths with ; between."
+SAME = "Files that show the same image: one line per image, paths separated by ;."
 EXAMPLES = examples(
     "exhibit calibrate --folder ~/Pictures/archive --dry-run",
     "exhibit calibrate --folder ~/Pictures/archive",
     "exhibit calibrate --folder ~/Pictures/archive --counts counts.json",
-    "exhibit calibrate show",
+    "exhibit calibrate --join ours.json --join theirs.json --out joined.json --trust our-keys.json",
 )
 
 
-@click.group("calibrate", invoke_without_command=True, epilog=EXAMPLES)
-@click.option("--folder", type=PLACE, metavar="DIR", help="Photographs, each of another picture.")
+@click.command("calibrate", epilog=EXAMPLES)
+@click.option("--folder", type=PLACE, metavar="DIR", help="Photographs, each of a different image.")
 @click.option("--same", type=PLACE, metavar="FILE", help=SAME)
-@click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Edit at most so many.")
+@click.option("--edited", type=click.IntRange(min=20), default=300, show_default=True, help="Maximum edited images.")
 @click.option("--jobs", type=click.IntRange(min=1, max=256), default=1, show_default=True, help="Processes.")
 @click.option("--counts", type=TO_WRITE, metavar="FILE", help="Write the counts, signed, to join them with others'.")
-@click.option("--without-list", is_flag=True, help="Leave the list of photographs out of FILE: nobody can add it then.")
-@click.option("--dry-run", is_flag=True, help="Say what would be measured, and do nothing.")
+@click.option("--without-list", is_flag=True, help="Leave the list of photographs out of --counts.")
+@click.option("--dry-run", is_flag=True, help="Print what would be measured, and do nothing.")
+@click.option("--join", "joined", type=FILE, multiple=True, metavar="FILE", help="Counts of several installations.")
+@click.option("--out", type=TO_WRITE, metavar="FILE", help="With --join: write the result, signed.")
+@click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="With --join: logs to accept, as trust lists.")
 @json_option
-@click.pass_context
 def calibrate_command(
-    context: click.Context,
-    /,
     *,
     folder: Path | None,
     counts: Path | None,
     without_list: bool,
     dry_run: bool,
+    joined: tuple[Path, ...],
+    out: Path | None,
+    trust: tuple[Path, ...],
     as_json: bool,
     **how: Untyped,
 ) -> None:
-    """Measure how often the comparison is right on an archive of your own, and use that from now on.
+    """Measure how often matches are correct on your own photographs, and use that for new matches.
 
-    Photographs are edited, and searched for among one another; from what is found follow the probabilities of new
-    matches and the bound on false alarms. Earlier matches keep theirs. The bound is some 3 in N, so more photographs
-    allow to claim more; with fewer than 20 it ends with 2. After an interruption the same command goes on. What this
-    version makes of the pairs that `exhibit why --keep` filed is told beside; no figure is reckoned from them.
+    The photographs in --folder are edited and searched for among each other. The results determine the probabilities
+    of new matches and the bound on false alarms, which is about 3 in N for N photographs. Earlier matches keep their
+    probabilities. Pairs of `exhibit why --keep` are evaluated and shown, but not counted. At least 20 photographs are
+    required. After an interruption, run the command again.
+
+    With --join, combine counts that several installations wrote with --counts into one bound. Shared photographs
+    count once. A signature proves whose counts they are, not that they are correct. Save the result as joined.json in
+    the data folder to show it on the site.
+
+    All calibrations: exhibit api GET /operator/calibrations. Reset: exhibit api POST /operator/calibrations/reset
     """
-    if context.invoked_subcommand is not None:
+    if joined:
+        _join(joined, out, trust)
         return
     if folder is None:
-        raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
+        raise WrongUseError("No folder was given.", hint="Add --folder DIR, or --join FILE --out FILE.")
     from indexer.calibration import calibrate, kept, measure
 
     plan, jobs = measure.Plan(how["edited"]), how["jobs"]
@@ -122,13 +131,13 @@ def _tell(outcome: "calibrate.Outcome", *, as_json: bool) -> None:
             for files in pairs[:LISTED]:
                 say("  " + "  ".join(files))
     if outcome.alarms(Decision.CERTAIN) or outcome.alarms(Decision.REVIEW):
-        say("\nWhere two files show the same picture, name them with --same and calibrate again.")
+        say("\nIf two files show the same image, list them with --same and calibrate again.")
     if outcome.misjudged:
         say("\nPairs that you kept, and that come out otherwise than you said:")
     for pair in outcome.misjudged:
         said = "copy" if pair.copy else "different"
         say(f"  {pair.files[0]}: {said}, decided {pair.verification.decision}")
-    say("In use for new matches from now on.")
+    say("New matches use this calibration.")
 
 
 def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
@@ -150,78 +159,10 @@ def _plain(outcome: "calibrate.Outcome") -> dict[str, object]:
     }
 
 
-@calibrate_command.command(
-    "show",
-    epilog=examples("exhibit calibrate show", "exhibit calibrate show --json"),
-    short_help="Show those there are.",
-)
-@json_option
-def show_calibrations(*, as_json: bool) -> None:
-    """Show the calibrations that were ever used, and which one is used now. Ends with 4 when none fits."""
-    open_desk()
-    from exhibit.comparison import calibration
-    from indexer.picture import spaces
-    from registry.matches import calibrations
-
-    active = calibrations.active(spaces.PIPELINE)
-    rows = [(row.shipped, calibration.Calibration.from_json(row.content.encode())) for row in calibrations.every()]
-    if as_json:
-        told = [{**json.loads(one.to_json()), "digest": one.digest.hex, "shipped": shipped} for shipped, one in rows]
-        echo_json({"in_use": None if active is None else active.digest.hex, "calibrations": told})
-    elif rows:
-        columns = ("name", "digest", "for", "photographs", "certain, in a million", "review, in a million", "in use")
-        lines = [
-            (one.name, one.digest.hex[:12], one.pipeline, one.certain.photographs, one.certain.per_million,
-             one.review.per_million, "yes" if one == active else "")
-            for _, one in rows
-        ]  # fmt: skip
-        table(columns, lines)
-        say("In a million: at most so many false alarms in a million pictures, with 95% confidence.")
-    if active is None:
-        pipeline = spaces.PIPELINE
-        note(f"There is no calibration for {pipeline} with the network in use yet, so matches have no probability.")
-        note("Make one: exhibit calibrate --folder DIR")
-        finish(ExitCode.INCOMPLETE)
-
-
-@calibrate_command.command(
-    "reset", epilog=examples("exhibit calibrate reset"), short_help="Use none of your own any more."
-)
-def use_shipped() -> None:
-    """Use none of your own calibrations any more, but the one that came with the software, for matches from now on.
-
-    Yours stay, unused, for the earlier matches that got their probability from them.
-    """
-    open_desk()
-    from indexer.picture import spaces
-    from registry.matches import calibrations
-
-    calibrations.use_shipped(by=person())
-    pipeline = spaces.PIPELINE
-    active = calibrations.active(pipeline)
-    if active is None:
-        say(f"None came with the software for {pipeline} and the network in use: new matches have no probability.")
-    else:
-        say(f"New matches get their probability from {active.name}, which came with the software.")
-
-
-@calibrate_command.command(
-    "join",
-    epilog=examples(
-        "exhibit calibrate join ours.json theirs.json --out joined.json",
-        "exhibit calibrate join ours.json theirs.json --out joined.json --trust our-keys.json --trust their-keys.json",
-    ),
-    short_help="Join signed counts of several installations.",
-)
-@click.argument("files", nargs=-1, required=True, type=FILE)
-@click.option("--out", type=TO_WRITE, required=True, metavar="FILE", help="Written, signed.")
-@click.option("--trust", type=FILE, multiple=True, metavar="LIST", help="Count only logs of these trust lists.")
-def join_counts(*, files: tuple[Path, ...], out: Path, trust: tuple[Path, ...]) -> None:
-    """Join FILES, which `exhibit calibrate --counts` wrote on several installations, into one bound on false alarms.
-
-    A photograph that several have counts once. A signature says whose counts they are, not that they are true: compare
-    the lines, and name whom you trust. In the data folder as joined.json, the result is shown on the site.
-    """
+def _join(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) -> None:
+    """Combine signed counts of several installations into one bound on false alarms."""
+    if out is None:
+        raise WrongUseError("The file for the result is missing.", hint="Add --out FILE.")
     desk = open_desk()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
@@ -231,7 +172,7 @@ def join_counts(*, files: tuple[Path, ...], out: Path, trust: tuple[Path, ...]) 
     for path in files:
         counts, key = counting.read_signed(counting.Counts, data := path.read_bytes(), what=path.name)
         if trust and key not in keys:
-            note(f"Left out, since no trust list names its key: {path.name}, {key}")
+            note(f"Ignored, because no trust list contains its key: {path.name}, {key}")
         else:
             given.append(counting.Source(Digest.of(data), key, counts))
     joined = counting.join(given, now().date().isoformat())

@@ -1,4 +1,4 @@
-"""What so many works and pictures take."""
+"""`exhibit capacity`."""
 
 import math
 import textwrap
@@ -33,7 +33,7 @@ TIMES = {"k": 1_000, "m": 10**6, "b": 10**9, "t": 10**12}
 MOST, LEAST, WIDE = 10**15, 0.01, 100
 HEADS = ("stage", "machines", "cores", "memory", "disk", "exact bytes", "requests")
 FIGURE = ("figure", "value", "who says so")
-THEIRS = "Your prices; prices.toml of the data folder if not said, else those that came with Exhibit."
+THEIRS = "Your prices; by default prices.toml of the data folder, or the included prices."
 
 
 @click.command(
@@ -45,21 +45,21 @@ THEIRS = "Your prices; prices.toml of the data folder if not said, else those th
     ),
 )
 @click.option("--works", required=True, metavar="N", help="Registered works.")
-@click.option("--pictures", required=True, metavar="N", help="Pictures found within the time.")
-@click.option("--days", default="30", show_default=True, metavar="N", help="The time.")
+@click.option("--pictures", required=True, metavar="N", help="Images found in that time.")
+@click.option("--days", default="30", show_default=True, metavar="N", help="Number of days.")
 @click.option("--prices", metavar="FILE", type=PLACE, help=THEIRS)
 @json_option
 def capacity_command(*, works: str, pictures: str, days: str, prices: Path | None, as_json: bool) -> None:
-    """Say what so many works and pictures take: machines, storage, requests and money, stage by stage.
+    """Estimate machines, storage, requests and costs for a number of works and found images, stage by stage.
 
-    The figures behind it are measured, or counted here once there are enough; of each is said which. Prices are
-    assumed: copy the file that is named at the end, and write yours. Nothing is changed.
+    Each figure states whether it was measured or counted on this installation. Prices are assumptions: copy the file
+    named at the end, enter yours, and pass it with --prices. Nothing is changed.
     """
     config = load_config()
     asked = Asked(whole_number(works), whole_number(pictures), whole_number(days), config.retention_days)
     prices = prices or prices_file(config.data_dir)
     found = plan(asked, _laws(config), prices_in(prices))
-    where = _wrapped(f"The prices stand in {prices}: copy it, write yours, and hand it on with --prices.")
+    where = _wrapped(f"Prices are in {prices}: copy the file, enter yours, and pass it with --prices.")
     tell(in_plain(found), *in_lines(found), "", where, as_json=as_json)
 
 

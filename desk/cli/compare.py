@@ -1,5 +1,6 @@
-"""Comparing two pictures: alone, without any server."""
+"""`exhibit compare`, which needs no server for two files."""
 
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -7,10 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from desk.cli.common.files import read_picture, write_file
-from desk.cli.common.frame import examples
-from desk.cli.common.options import FILE, TO_WRITE, json_option
-from desk.cli.common.show import fields, only_json, say
-from exhibit.errors import RefusedError
+from desk.cli.common.frame import examples, open_desk, person
+from desk.cli.common.options import AT_LEAST_1, FILE, TO_WRITE, json_option, owner_option
+from desk.cli.common.show import echo_json, fields, say
+from exhibit.digests import Digest
+from exhibit.errors import RefusedError, WrongUseError
 from exhibit.types import Decision, Verification
 
 if TYPE_CHECKING:
@@ -19,16 +21,16 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 30
 F = TypeVar("F", bound=Callable[..., None])
 SAID = {
-    Decision.CERTAIN: "certain: they agree as a copy and its original do.",
-    Decision.REVIEW: "review: they may agree; a person has to look.",
-    Decision.RESEMBLES: "resembles: it has to do with the work beyond chance; a person has to look.",
-    Decision.NONE: "none: nothing was found that they share.",
+    Decision.CERTAIN: "certain: they agree like a copy and its original.",
+    Decision.REVIEW: "review: they may be a copy and its original; a person has to decide.",
+    Decision.RESEMBLES: "resembles: they are related beyond chance; a person has to decide.",
+    Decision.NONE: "none: no common area was found.",
 }
 
 
 def _drawing(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
-        raise click.BadParameter(f"{path.name} ends neither with .jpg nor with .png.")
+        raise click.BadParameter(f"{path.name} must end with .jpg or .png.")
     return path
 
 
@@ -36,20 +38,67 @@ def _drawing_option(name: str, text: str) -> Callable[[F], F]:
     return click.option(name, metavar="FILE", type=TO_WRITE, callback=_drawing, help=text)
 
 
-@click.command("compare", epilog=examples("exhibit compare ours.jpg theirs.png --side-by-side both.jpg"))
+@click.command(
+    "compare",
+    epilog=examples(
+        "exhibit compare ours.jpg theirs.png --side-by-side both.jpg",
+        "exhibit compare ours.jpg --case 3 --side-by-side both.jpg",
+    ),
+)
 @click.argument("work", type=FILE)
-@click.argument("picture", type=FILE)
-@_drawing_option("--side-by-side", "Draw both, with what they share outlined.")
-@_drawing_option("--overlay", "Draw PICTURE laid on WORK.")
-@_drawing_option("--difference", "Draw what PICTURE has otherwise than WORK.")
-@_drawing_option("--points", "Draw details that are in both, numbered.")
-@_drawing_option("--map", "Draw WORK with what of it survives, cell by cell.")
+@click.argument("picture", type=FILE, required=False)
+@click.option("--case", "case", type=AT_LEAST_1, metavar="N", help="Compare with the images that this case found.")
+@owner_option
+@_drawing_option("--side-by-side", "Draw both side by side, with the common area outlined.")
+@_drawing_option("--overlay", "Draw PICTURE on top of WORK.")
+@_drawing_option("--difference", "Draw what differs between PICTURE and WORK.")
+@_drawing_option("--points", "Draw numbered details that both contain.")
+@_drawing_option("--map", "Draw which parts of WORK are preserved, cell by cell.")
 @json_option
-def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Path | None) -> None:
-    """Compare PICTURE with WORK: whether it may be a copy, and how alike the two are.
+def compare_command(
+    *,
+    work: Path,
+    picture: Path | None,
+    case: int | None,
+    named: str | None,
+    as_json: bool,
+    **drawings: Path | None,
+) -> None:
+    """Compare the file PICTURE with WORK: whether it may be a copy, and how similar both are.
 
-    Drawings are JPEG or PNG files, as their names end.
+    With --case, compare WORK with the images that the case found by the fingerprints of a work whose image is not
+    stored here. WORK must have the registered digest, and is not stored.
+
+    Drawings are JPEG or PNG files, by their suffix.
     """
+    if picture is not None and case is None:
+        _compare(work, picture, drawings, as_json=as_json)
+        return
+    if picture is not None or case is None:
+        raise WrongUseError("WORK is compared with one thing.", hint="Enter a second file, or --case N.")
+    desk = open_desk()
+    owner = desk.owner(named)
+    from registry import scoped
+    from registry.cases import found_copies
+    from registry.log import audit_log
+
+    row, data = scoped.case(owner, case), read_picture(work, desk.services.limits.max_bytes)
+    copies = found_copies.found_beside(desk.services, row, Digest.of(data))
+    audit_log.accessed(audit_log.Evidence.CASE, audit_log.Way.SEEN, owner, by=person(), case=case)
+    for place, (url, copy) in enumerate(copies.items(), 1):
+        each = {
+            name: path and (path.with_stem(f"{path.stem}-{place}") if place > 1 else path)
+            for name, path in drawings.items()
+        }
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(copy)
+            file.flush()
+            if not as_json:
+                say(url)
+            _compare(work, Path(file.name), each, as_json=as_json)
+
+
+def _compare(work: Path, picture: Path, drawings: dict[str, Path | None], *, as_json: bool) -> None:
     from exhibit.comparison import calibration as calibrations
     from indexer.calibration import shipped
     from indexer.compare import change as changes, wording
@@ -69,18 +118,20 @@ def compare_command(*, work: Path, picture: Path, as_json: bool, **drawings: Pat
         _draw(found, registered, one, wanted)
     if chart is not None and one.survival:
         _draw_map(registered, one, chart)
-    only_json(wording.as_plain(one), asked=as_json)
+    if as_json:
+        echo_json(wording.as_plain(one))
+        return
     say(SAID[one.decision])
     for name, info in (("WORK", original.info), ("PICTURE", measured.info)):
         if info.incomplete:
-            say(f"  The file of {name} breaks off or is damaged: compared was what there is of it.")
+            say(f"  The file of {name} is truncated or damaged: its readable part was compared.")
     if change is not None:
         say(f"  PICTURE shows {wording.change_in_words(change)}.")
     for sentence in sentences.words_of(one, calibration):
         say(f"  {sentence}")
     fields(("  remarks", ", ".join(one.reasons)))
     if wanted and one.transform is None:
-        say("The pictures can't be laid onto each other, so nothing is drawn.")
+        say("The images cannot be aligned, so nothing was drawn.")
     elif wanted:
         say(f"Drawn: {', '.join(str(path) for path in wanted.values())}")
 

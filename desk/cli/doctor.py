@@ -1,4 +1,4 @@
-"""What this machine has and lacks."""
+"""`exhibit doctor`."""
 
 from dataclasses import asdict
 
@@ -15,9 +15,9 @@ from registry.configuration import config_or_fault
 @click.command("doctor", epilog=examples("exhibit doctor"))
 @json_option
 def doctor_command(*, as_json: bool) -> None:
-    """Say what this machine has and lacks, and how to get it; while Exhibit runs, also whether all is well.
+    """Check what this machine provides, and how to install what is missing; and the running installation.
 
-    Ends with 3 when something needed is missing.
+    Exits with 3 if something required is missing.
     """
     from workers.operations import doctor
 

@@ -1,4 +1,4 @@
-"""Stopping the product."""
+"""`exhibit down`."""
 
 import click
 
@@ -10,14 +10,14 @@ from registry.configuration import config_or_fault
 
 @click.command("down", epilog=examples("exhibit down"))
 def down_command() -> None:
-    """Stop what `exhibit up` started. Ends with 3 when nothing runs. A setting that is wrong doesn't hinder it."""
+    """Stop Exhibit. Exits with 3 if it is not running. An invalid setting does not prevent this."""
     from workers.tasks import supervisor
 
     config, fault = config_or_fault()
     if fault is not None:
-        note(f"Nothing could be started now: {fault}")
+        note(f"Exhibit cannot be started again until this is fixed: {fault}")
     if supervisor.stop_running(config):
         say("Stopped.")
     else:
-        note("Exhibit isn't running.")
+        note("Exhibit is not running.")
         finish(ExitCode.SERVICE_MISSING)

@@ -1,4 +1,4 @@
-"""Fingerprints of pictures that stay where they are: alone, without any server."""
+"""`exhibit fingerprint`, which needs no server."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,14 +28,14 @@ MAX_BYTES = 1 << 30
 
 @click.command("fingerprint", epilog=examples("exhibit fingerprint ~/Pictures/portfolio --out works.json"))
 @click.argument("paths", nargs=-1, required=True, type=THERE)
-@click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="The file that tells them; JSON.")
+@click.option("--out", required=True, metavar="FILE", type=TO_WRITE, help="Output file, JSON.")
 @json_option
 def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Write what registers pictures without sending them: digest, size and fingerprints of files and folders.
+    """Compute fingerprints of images in PATHS, to register works without sending their images.
 
-    It holds no picture, but a fingerprint gives away the coarse shape of one: send the file only to an installation
-    that you would tell as much. Register with `exhibit work add FILE` there. A picture that many others look like can't
-    be registered so: it is named with the reason, and the command ends with 4.
+    The file contains digests, sizes and fingerprints, but no images. A fingerprint reveals the rough shape of an image:
+    send it only to an installation that may know it. Register it there with `exhibit work add FILE`. Images that are
+    too similar to many others cannot be registered this way; they are listed, and the command exits with 4.
     """
     from indexer.search import prints
 
@@ -47,7 +47,7 @@ def fingerprint_command(*, paths: tuple[Path, ...], out: Path, as_json: bool) ->
         except RefusedError as error:
             failed.append({"file": file.name, "reason": error.reason, "sentence": str(error)})
     if len(told) > prints.MAX_WORKS:
-        raise WrongUseError(f"A file tells at most {prints.MAX_WORKS:,} works.", hint="Write several.")
+        raise WrongUseError(f"A file holds at most {prints.MAX_WORKS:,} works.", hint="Write several files.")
     if told:
         with written_whole(out) as made:
             stated = prints.StatedFile(works=tuple(told))
@@ -75,7 +75,7 @@ def _tell(
 ) -> None:
     works = [one.file for one in told]
     shown = {"file": str(out) if told else None, "works": works, "failed": failed, **left_out_as_json(left)}
-    tell(shown, f"Fingerprints of {counted(len(told), 'picture')}: {out if told else 'none written'}", as_json=as_json)
+    tell(shown, f"Fingerprints of {counted(len(told), 'image')}: {out if told else 'no file written'}", as_json=as_json)
     for other in failed if not as_json else ():
         note(f"  {other['file']}: left out ({other['reason']}). {other['sentence']}")
     if left and not as_json:

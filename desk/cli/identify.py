@@ -1,4 +1,4 @@
-"""Which registered work a picture shows: a file, standard input or an address on the web."""
+"""`exhibit identify`."""
 
 import re
 import sys
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from registry.works import registration_proofs
 
 STANDARD_INPUT = "-"
-DRAWN = "Write drawings of the comparison, and the proofs of the registration; made if missing."
+DRAWN = "Write drawings of the comparison and proofs of the registration into this folder."
 SAID = {
     "certain": "They agree as a copy and its original do.",
     "review": "They may be copy and original; a person has to look.",
@@ -54,20 +54,21 @@ class _Result:
 @click.argument("images", nargs=-1, required=True)
 @owner_option
 @click.option("--out", metavar="DIR", type=TO_FILL, help=DRAWN)
-@click.option("--details", is_flag=True, help="Tell the figures, too, and what the log holds.")
+@click.option("--details", is_flag=True, help="Also show measurements and log entries.")
 @json_option
 def identify_command(
     *, images: tuple[str, ...], named: str | None, out: Path | None, details: bool, as_json: bool
 ) -> None:
-    """Say which of the owner's works each of IMAGES shows, whole or in part.
+    """Find out which of the owner's works each of IMAGES shows, completely or partly.
 
-    An image is a file, - for standard input, or an http(s) address, which is fetched if the operator's rules permit
-    it. What the file says of itself (EXIF, IPTC, XMP, C2PA) is told, too, and which signed or marked copy of `exhibit
-    work export` it is. Nothing of it is stored. Ends with 0 when a work was found, 1 when none was, 2 when an image
-    can't be read, 3 when a server can't be reached; the others are answered all the same.
+    An image is a file, - for standard input, or a URL, which is fetched if the operator's rules allow it. The output
+    includes the file's metadata (EXIF, IPTC, XMP, C2PA), and whether it is a signed or marked copy that you exported.
+    Nothing is stored.
+
+    Exits with 0 if a work was found, 1 if none, 2 if an image cannot be read, 3 if a server does not respond.
     """
     if images.count(STANDARD_INPUT) > 1:
-        raise WrongUseError("Standard input can be read once only.")
+        raise WrongUseError("Standard input can be read only once.")
     desk = open_desk()
     of = desk.owner(named)
     results = [_identified(desk, of, image, out) for image in tracked(images, "Identifying")]
@@ -153,7 +154,7 @@ def _tell(desk: Desk, results: Sequence[_Result], *, details: bool) -> None:
         if place:
             click.echo()
         if not one.works:
-            say(f"{one.image}: no registered work was found in it.")
+            say(f"{one.image}: no registered work found.")
         if answer.features.is_flat and not one.works:
             why = ", ".join(answer.features.flat)
             say(f"  It is too plain to be told apart ({why}): only nearly exact copies are recognised.")

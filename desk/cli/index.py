@@ -1,87 +1,78 @@
-"""Looking after what is searched."""
+"""`exhibit index`: the search indexes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from desk.cli.common.frame import examples, finish, open_desk
+from desk.cli.common.frame import Desk, examples, finish, open_desk
 from desk.cli.common.options import json_option
-from desk.cli.common.show import counted, note, only_json, say, size, table, tell
-from exhibit.errors import ExitCode
+from desk.cli.common.show import counted, note, say, size, table, tell
+from exhibit.errors import ExitCode, WrongUseError
 
 if TYPE_CHECKING:
     from registry.matches import index_upkeep
 
 MILVUS, HERE = "milvus", "data-folder"
 
-index_command = click.Group("index", help="The indexes, which are made of the rows and can be made again.")
+index_command = click.Group("index", help="The search indexes, which are built from the database.")
 
 
-@index_command.command("stats", epilog=examples("exhibit index stats"), short_help="Say what each index holds.")
-@json_option
-def show_stats(*, as_json: bool) -> None:
-    """Say what each index holds.
-
-    Searched are the registered works, and the pictures seen. phash256 holds hashes, rootsift the local features of
-    works, the others what a network says. A picture has several hashes; rootsift counts works.
-    Changes behind are newer than the files; whoever searches reads them from the rows. The last figures are what a
-    registered work takes on disk beside its file.
-    """
-    desk = open_desk()
-    from registry.matches import index_upkeep
-
-    states = index_upkeep.index_states(desk.services)
-    each = index_upkeep.work_size(desk.services, states)
-    only_json({"indexes": [asdict(state) for state in states], "each_work": asdict(each)}, asked=as_json)
-    _show(states)
-    if each.works:
-        whole = size(each.indexes + each.features)
-        parts = f"{size(each.indexes)} in indexes, {size(each.features)} of measured features"
-        say(f"On disk each of {each.works:,} registered works takes {whole} beside its file: {parts}.")
-
-
-@index_command.command("check", epilog=examples("exhibit index check"))
+@index_command.command("check", epilog=examples("exhibit index check", "exhibit index check --json"))
 @json_option
 def check_indexes(*, as_json: bool) -> None:
-    """Read every index whole and hold it against the rows. Ends with 1 when something is wrong."""
+    """Read all indexes, compare them with the database, and show what each contains.
+
+    The index phash256 contains hashes, rootsift local features of works, the others descriptions by a network.
+    Pending changes are newer than the files; searches read them from the database.
+
+    Exits with 1 if an index is damaged.
+    """
     desk = open_desk()
     from registry.matches import index_upkeep
 
     states = index_upkeep.check_indexes(desk.services)
-    tell({"indexes": [asdict(state) for state in states]}, lambda: _show(states), as_json=as_json)
+    each = index_upkeep.work_size(desk.services, states)
+    answer = {"indexes": [asdict(state) for state in states], "each_work": asdict(each)}
+    tell(answer, lambda: _show(states, each), as_json=as_json)
     if any(state.problems for state in states):
-        note("Make them again: exhibit index rebuild")
+        note("Rebuild them: exhibit index rebuild")
         finish(ExitCode.CHECK_FAILED)
-    if not as_json:
-        behind = max((state.behind for state in states), default=0)
-        say(f"All is well. Changes not yet in an index: {behind:,} at most.")
 
 
 @index_command.command(
-    "rebuild", epilog=examples("exhibit index rebuild"), short_help="Make every index again from the rows."
+    "rebuild",
+    epilog=examples(
+        "exhibit index rebuild", f"exhibit index rebuild --to {MILVUS}", f"exhibit index rebuild --to {HERE} --drop"
+    ),
 )
-def rebuild_indexes() -> None:
-    """Make every index again from the rows; whoever searches goes on meanwhile."""
+@click.option("--to", type=click.Choice([MILVUS, HERE]), help="Move the index of seen images there.")
+@click.option("--drop", is_flag=True, help="With --to: remove the index from its previous location.")
+@json_option
+def rebuild_indexes(*, to: str | None, drop: bool, as_json: bool) -> None:
+    """Rebuild all indexes from the database. Searches continue meanwhile.
+
+    With --to, move only the index of seen images into Milvus or into this machine's data folder. Then change the
+    setting milvus_url, restart, and run the same command with --drop. After an interruption, run the command again.
+
+    Exits with 1 if entries are missing, with 3 if Milvus does not respond.
+    """
+    if drop and to is None:
+        raise WrongUseError("--drop needs the new location.", hint="Add --to.")
     desk = open_desk()
+    if to is not None:
+        _move(desk, to, drop=drop, as_json=as_json)
+        return
     from registry.matches import index_upkeep
 
-    for collection, space in index_upkeep.rebuild_indexes(desk.services):
-        say(f"Made {collection} in {space}.")
+    rebuilt = index_upkeep.rebuild_indexes(desk.services)
+    made = [{"collection": str(collection), "space": str(space)} for collection, space in rebuilt]
+    lines = [f"Rebuilt {one['collection']} in {one['space']}." for one in made]
+    tell({"rebuilt": made}, *lines, as_json=as_json)
 
 
-@index_command.command("move", epilog=examples(f"exhibit index move --to {MILVUS}", f"exhibit index move --to {HERE}"))
-@click.option("--to", type=click.Choice([MILVUS, HERE]), required=True, help="Where they are to be searched.")
-@click.option("--drop", is_flag=True, help="Remove them from the other place, where nobody searches any more.")
-@json_option
-def move_index(*, to: str, drop: bool, as_json: bool) -> None:
-    """Move the pictures seen into Milvus, or into this machine's data folder.
-
-    They are read from the rows and counted. Exhibit may run meanwhile and searches where its setting milvus_url says;
-    set that afterwards, and restart. After an interruption the same command goes on. Ends with 1 when there aren't as
-    many entries as the rows have, with 3 when Milvus doesn't answer.
-    """
-    desk = open_desk()
+def _move(desk: Desk, to: str, *, drop: bool, as_json: bool) -> None:
     from registry.matches import index_upkeep
 
     entries: dict[str, int] = {}
@@ -91,19 +82,24 @@ def move_index(*, to: str, drop: bool, as_json: bool) -> None:
             note(f"{space}: {there:,} of {wanted:,}")
     if drop:
         index_upkeep.drop_archive(desk.services, from_milvus=to != MILVUS)
-    only_json({"to": to, "entries": entries}, asked=as_json)
-    for space, there in entries.items():
-        say(f"{space}: {counted(there, 'entry', 'entries')}, as many as the rows have.")
+    lines = [
+        f"{space}: {counted(there, 'entry', 'entries')}, as many as in the database."
+        for space, there in entries.items()
+    ]
     if not drop:
-        say("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
-        say("Then the same command with --drop removes them from where they were.")
+        lines.append("Restart with EXHIBIT_MILVUS_URL set." if to == MILVUS else "Restart without EXHIBIT_MILVUS_URL.")
+        lines.append("Then run the same command with --drop to remove the previous index.")
+    tell({"to": to, "entries": entries}, *lines, as_json=as_json)
 
 
-def _show(states: "list[index_upkeep.IndexState]") -> None:
-    columns = ("searched", "space", "vectors", "changes behind", "size", "bytes a vector", "state")
+def _show(states: "Sequence[index_upkeep.IndexState]", each: "index_upkeep.WorkSize") -> None:
+    columns = ("collection", "space", "vectors", "pending changes", "size", "bytes per vector", "state")
     lines = []
     for state in states:
-        well = "whole; changes are read from the rows" if state.behind else "well"
         figures = (state.vectors, state.behind, size(state.size), state.entry_size)
-        lines.append([state.collection, state.space, *figures, "; ".join(state.problems) or well])
+        lines.append([state.collection, state.space, *figures, "; ".join(state.problems) or "intact"])
     table(columns, lines)
+    if each.works:
+        whole = size(each.indexes + each.features)
+        parts = f"{size(each.indexes)} in indexes, {size(each.features)} of features"
+        say(f"Each of {each.works:,} registered works needs {whole} in addition to its file: {parts}.")

@@ -1,4 +1,4 @@
-"""Lists of addresses in bulk, for a watch to visit."""
+"""`exhibit ingest`."""
 
 import signal
 import sys
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 10.0
 """Seconds between two lines about how far it is, where standard error is no terminal."""
-LEFT_OUT = "Write each address that this run leaves out, with the reason, as CSV."
+LEFT_OUT = "Write skipped URLs with the reason, as CSV."
 _EXAMPLES = 5
 """Names of files that are told of those left out for one reason."""
 KINDS = click.Choice(["image", "page"])
@@ -47,31 +47,38 @@ KINDS = click.Choice(["image", "page"])
 )
 @click.argument("paths", nargs=-1, type=THERE)
 @owner_option
-@click.option("--watch", "name", required=True, metavar="NAME", help="The watch that visits them; made where missing.")
-@click.option("--bucket", "buckets", multiple=True, metavar="URL", help="What lies there, too: s3://…, gs://…, az://….")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host and those below.")
-@click.option("--without-host", "without_hosts", multiple=True, metavar="HOST", help="Not this host, nor those below.")
-@click.option("--word", "words", multiple=True, metavar="WORD", help="Only with this word in caption or address.")
-@click.option("--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Least width, where the list states it.")
-@click.option("--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Least height, where the list states it.")
-@click.option("--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Only images whose path ends so: .jpg")
-@click.option("--only", type=KINDS, help="Only these of a list that names both.")
-@click.option("--column", metavar="NAME", default="", help="The column of addresses in a table; url if not named.")
-@click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="What a table's addresses are.")
-@click.option("--dry-run", is_flag=True, help="Say what would be asked of whom and how long it takes; keep nothing.")
+@click.option("--watch", "name", required=True, metavar="NAME", help="Watch that visits them; created if missing.")
+@click.option(
+    "--bucket", "buckets", multiple=True, metavar="URL", help="Also read this bucket: s3://…, gs://…, az://…."
+)
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only this host and its subdomains.")
+@click.option(
+    "--without-host", "without_hosts", multiple=True, metavar="HOST", help="Skip this host and its subdomains."
+)
+@click.option("--word", "words", multiple=True, metavar="WORD", help="Only entries with this word in caption or URL.")
+@click.option("--min-width", type=AT_LEAST_1, metavar="PIXELS", help="Minimum width, if the list states it.")
+@click.option("--min-height", type=AT_LEAST_1, metavar="PIXELS", help="Minimum height, if the list states it.")
+@click.option(
+    "--suffix", "suffixes", multiple=True, metavar="SUFFIX", help="Only images with this suffix, such as .jpg."
+)
+@click.option("--only", type=KINDS, help="Only entries of this kind.")
+@click.option("--column", metavar="NAME", default="", help="Column of URLs in a table; default url.")
+@click.option("--as", "kind", type=KINDS, default="image", show_default=True, help="Kind of a table's URLs.")
+@click.option("--dry-run", is_flag=True, help="Estimate requests, hosts and time; keep nothing.")
 @click.option("--skipped", type=click.File("w", "utf-8", "replace"), metavar="FILE", help=LEFT_OUT)
 @json_option
 def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool, **given: Json) -> None:
-    """Read lists of addresses from files and folders PATHS, for a watch to visit: images, and pages without links.
+    """Import lists of URLs from files and folders PATHS for a watch: images, and pages without their links.
 
-    Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives; .gz
-    and .zst too. WARC, ARC and WACZ files are read as by watch add --warc, by a watch of their own. No address is
-    visited now: workers do that, by the rules of every crawl. Files of a bucket are copied into lists/ of the data
-    folder first, and stay there; its keys come from the environment, as for blobs_url. The same command goes on where
-    it was left, and ends with 4 when a list couldn't be read to its end.
+    Reads Parquet and CSV files (columns url, caption, page_url, width, height), and WAT and CDX files of web archives,
+    also compressed as .gz or .zst. WARC, ARC and WACZ files get a watch of their own. Nothing is requested now:
+    workers visit the URLs by the rules of every crawl. Files of a bucket are first copied to lists/ in the data
+    folder; credentials come from the environment, as for blobs_url.
+
+    After an interruption, run the command again. Exits with 4 if a list could not be read completely.
     """
     if not paths and not given["buckets"]:
-        raise WrongUseError("Nothing is named to be read.", hint="Name files or folders, or --bucket URL.")
+        raise WrongUseError("No list was given.", hint="Enter files or folders, or --bucket URL.")
     desk = open_desk()
     from crawler.lists import files
     from registry.crawls import forecasts, ingest, lists, plan, watching
@@ -102,7 +109,7 @@ def ingest_command(*, paths: tuple[Path, ...], named: str | None, as_json: bool,
         crawl = watching.crawl_under_way(watch)
         plan.plan_crawls(desk.services, [] if crawl is None else [crawl.pk])
         if not desk.workers_run:
-            note(f"No worker runs: start them with `exhibit up`, or: exhibit watch run {quote(given['name'])} --wait")
+            note(f"No worker is running. Start them: exhibit up; or: exhibit watch run {quote(given['name'])} --wait")
     if stopping:
         said = "this is of what was read until then." if given["dry_run"] else "the same command goes on behind that."
         note(f"Interrupted: {said}")

@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, loaded when they are used, and how errors end."""
+"""The command line as a whole: commands, loaded on use, and the handling of errors."""
 
 import errno
 import importlib
@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from desk.cli.gone import now_at
 from exhibit import __version__
 from exhibit.errors import ExhibitError, ExitCode, WrongUseError
 from exhibit.files.private import keep_private
@@ -18,67 +17,52 @@ from exhibit.machine import machine_fault
 from exhibit.pipes import ends_with_reader, has_lost_reader
 from exhibit.plain import plain
 
-# what stands in the overview of each command; its module has its name, but for those of MODULES
 SECTIONS: dict[str, dict[str, str]] = {
-    "Running": {
+    "Run Exhibit": {
         "up": "Start the servers, the workers and the site.",
-        "down": "Stop them.",
-        "status": "Say what runs and what waits.",
-        "doctor": "Say what this machine lacks, and whether all is well.",
-        "service": "Let systemd start it with the machine: install, remove, show.",
-        "capacity": "Say what so many works and pictures take: machines, storage, money.",
-        "retry": "Try again what was given up, or list it.",
+        "down": "Stop Exhibit.",
+        "status": "Show running processes, queues and background jobs.",
+        "doctor": "Check this machine and the running installation.",
+        "service": "Install or remove a systemd service.",
+        "capacity": "Estimate machines, storage and costs for a number of works.",
     },
-    "Rights": {
-        "owner": "Rights holders: add, sample, derived, web-archive, passkeys, list.",
-        "user": "People who sign in: add, list, operator, password.",
-        "work": "Registered works: add, list, show, change, undo, certificate, export, publish, remove.",
-        "licence": "Permitted uses: import, list.",
-        "fingerprint": "Write what registers pictures that stay where they are, without servers.",
-        "identify": "Say which work a picture shows, whole or in part.",
+    "First steps": {
+        "owner add": "Add a rights holder.",
+        "user add": "Give a person access to the site.",
+        "work add": "Register images as works.",
+        "watch add": "Schedule crawls of sites, feeds, folders, searches or archives.",
+        "watch run": "Start a crawl now.",
+        "ingest": "Import large lists of image and page URLs.",
+        "case list": "List the uses that were found.",
+        "case confirm": "Decide that uses are not licensed, and seal their evidence.",
     },
-    "Watching": {
-        "watch": "Scheduled visits: add, edit, list, show, run, stop, pause, resume, delete; look at one page.",
-        "ingest": "Read lists of addresses in bulk: Parquet, CSV, WAT, CDX, folders of them.",
-        "edge": "Machines of others that help: invite, join, list, account, check, remove.",
-        "agreement": "What partners may search blindly: add, list, end; search a partner's pictures.",
-        "case": "Found uses: list, show, look, ask-archive, confirm, clear, license, reopen, undo.",
+    "Check images and evidence": {
+        "identify": "Find out which registered work an image shows.",
+        "compare": "Compare two images.",
+        "why": "Explain, step by step, why an image matches or does not match.",
+        "fingerprint": "Compute fingerprints of images that stay on this machine.",
+        "verify": "Verify evidence bundles offline.",
+        "trust": "Export the public keys that verifiers need.",
+        "log verify": "Verify the log, and compare it with bundles or checkpoints.",
     },
-    "Evidence": {
-        "report": "Accounts of cases: make, list.",
-        "notice": "Letters about uses: list, show, event.",
-        "bundle": "Sealed evidence: get, list, sign, to-sign, countersign.",
-        "verify": "Check bundles, without servers or network.",
-        "key": "Keys that sign: list, rotate, revoke, add, export, certificate, master.",
-        "log": "The append-only log: status, list, verify, prove, check-against, accept-head, new-origin, erase.",
-        "trust": "Write this installation's public keys for those who check.",
-        "compare": "Compare two pictures, without servers.",
-        "why": "Say why a copy isn't found to show its original, stage by stage.",
-        "anchor": "Outside witnesses: list, add, remove; deploy a chain's contract.",
-        "partner": "Other installations that check and help: card, add, list, compare, capture, feed, forks, revoke.",
-        "accuracy": "How often persons found the machine to be wrong; export it for outsiders.",
+    "Maintenance": {
+        "backup": "Back up everything that cannot be restored otherwise.",
+        "restore": "Restore a backup into an empty data folder.",
+        "blobs move": "Copy stored files to another storage location.",
+        "index check": "Check the search indexes against the database.",
+        "index rebuild": "Rebuild the search indexes, here or in Milvus.",
+        "model add": "Add and measure a network that describes images.",
+        "calibrate": "Measure match probabilities on your own photographs.",
+        "key rotate": "Replace an owner's key or the master key.",
+        "edge join": "Help another installation with this machine.",
     },
     "Everything else": {
-        "api": "Any operation of the HTTP API, as JSON: cases, parties, money, notices, searches, links and more.",
-    },
-    "Upkeep": {
-        "backup": "Write everything that can't be made again, while Exhibit runs.",
-        "restore": "Put a backup back into an empty data folder.",
-        "blobs": "The exact bytes: move them to another place.",
-        "index": "What is searched: check, move, rebuild, stats.",
-        "model": "What describes pictures: add, measure, export, import, list, use, drop.",
-        "calibrate": "How figures become probabilities: measure your archive; join, show, reset.",
-        "purge": "Remove a picture's bytes everywhere and for good.",
-        "keep": "Show a picture again that a member reported as illegal.",
-        "deny": "Never visit a host, or list those denied.",
-        "allow": "Take a denial back.",
-        "block": "Never store certain bytes, or list those blocked.",
+        "api": "Call any operation of the HTTP API.",
     },
 }
+"""Commands with their lines in the overview. The first word of a command is the module that defines it."""
 _OF_FILES = {errno.EROFS, errno.EACCES, errno.EPERM}
-MODULES = dict.fromkeys(("deny", "allow", "block", "keep", "purge"), "rules")
-"""Where a command is that has no module of its name."""
-COMMANDS = {name: text for section in SECTIONS.values() for name, text in section.items()}
+COMMANDS = [name for section in SECTIONS.values() for name in section]
 EPILOG = """\b
 Examples:
   exhibit owner add "Studio Example"
@@ -86,36 +70,39 @@ Examples:
   exhibit watch add shop --site https://shop.example/
   exhibit watch run shop --wait
   exhibit case list
+  exhibit api GET cases/1
+  exhibit api --list licence
 
 \b
-Exit codes: 0 done, 1 a check failed, 2 wrong use, 3 a service is missing,
-4 incomplete, 130 interrupted, 141 nobody reads the output. docs/commands.md has the keys of JSON.
+Exit codes: 0 success, 1 failed check, 2 usage error, 3 service unavailable,
+4 incomplete result, 130 interrupted, 141 output closed by its reader.
+docs/commands.md describes the JSON output.
 """
 
 
 class LazyGroup(click.Group):
-    """Loads the module of a command when it is used; the overview loads none."""
+    """Loads a command's module when the command is used; the overview loads none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the overview."""
-        return list(COMMANDS)
+        """Return the first words of all commands, in the order of the overview."""
+        return list(dict.fromkeys(name.partition(" ")[0] for name in COMMANDS))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command."""
-        if not any(cmd_name in commands for commands in SECTIONS.values()):
+        """Load a command or a group of commands."""
+        if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"desk.cli.{MODULES.get(cmd_name, cmd_name)}")
-        found: click.Command = getattr(module, f"{cmd_name}_command")
+        found: click.Command = getattr(importlib.import_module(f"desk.cli.{cmd_name}"), f"{cmd_name}_command")
         return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; what is none is refused with the names that come near it."""
+        """Find the command; an unknown one is refused with similar names."""
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as error:
-            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+            names = self.list_commands(ctx)
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=names, ctx=ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview by section."""
@@ -127,12 +114,12 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="exhibit")
 def exhibit() -> None:
-    """Watch the web for copies of registered pictures and keep what is found as evidence."""
+    """Find copies of registered images on the web and preserve them as evidence."""
 
 
 @ends_with_reader
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code. Whatever goes wrong ends with a sentence, not with a trace."""
+    """Run one command and return its exit code. Errors end with a message, not with a traceback."""
     keep_private()
     hear_interrupts()
     for stream in (sys.stdout, sys.stderr):
@@ -157,19 +144,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if any(plain(text) != text and not os.path.lexists(text) for text in given):
-        raise WrongUseError("A control character or half a character stands in what was typed.")
+        raise WrongUseError("An argument contains a control character or an incomplete character.")
     try:
         code = exhibit.main(args=arguments, prog_name="exhibit", standalone_mode=False)
-    except click.exceptions.NoSuchCommand:
-        if now := now_at(given, COMMANDS):
-            raise WrongUseError(now) from None
-        raise
+    except click.exceptions.NoSuchCommand as error:
+        raise click.UsageError(f"{error.format_message()}\nOther operations: exhibit api --list", error.ctx) from None
     sys.stdout.flush()
     return code if isinstance(code, int) else int(ExitCode.DONE)
 
 
 def _in_plain_words(error: click.ClickException) -> click.ClickException:
-    """An error that says what an option or argument takes, where the library says so in words of its own."""
+    """Return the error with our description of the expected value, where there is one."""
     if not isinstance(error, click.BadParameter) or isinstance(error, click.MissingParameter) or error.param is None:
         return error
     expected = _expected(error.param.type)
@@ -178,33 +163,33 @@ def _in_plain_words(error: click.ClickException) -> click.ClickException:
 
 def _expected(kind: "click.ParamType[Any]") -> str:
     if isinstance(kind, click.DateTime):
-        return "Give a day such as 2026-01-31."
+        return "Enter a date such as 2026-01-31."
     if not isinstance(kind, click.IntRange | click.FloatRange):
         return ""
     number = "whole number" if isinstance(kind, click.IntRange) else "number"
     least = "" if kind.min is None else f" from {kind.min}" + ("" if kind.max is not None else " up")
     most = "" if kind.max is None else f" to {kind.max}"
-    return f"Give a {number}{least}{most}."
+    return f"Enter a {number}{least}{most}."
 
 
 def _unforeseen(error: Exception) -> int:
     name = type(error).__name__
     said = str(error).strip().splitlines()
     if type(error).__module__.startswith(("django.db", "psycopg")) and "Operational" in name:
-        return _say(f"The database doesn't answer: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
+        return _say(f"The database does not respond: {said[0] if said else name}.", ExitCode.SERVICE_MISSING)
     if fault := machine_fault(error):
         return _say(fault + _of_file(error), ExitCode.SERVICE_MISSING)
     if name == "DataError":  # a length or a character that no column takes: what was typed, in almost every case
-        return _say(f"What was given can't be kept: {said[0] if said else name}.", ExitCode.WRONG_USE)
-    sentence = f"This shouldn't have happened: {name}{': ' + said[0] if said else ''}."
-    return _say(f"{sentence}\nEXHIBIT_DEBUG=true shows where.", ExitCode.CHECK_FAILED)
+        return _say(f"The database refused a value: {said[0] if said else name}.", ExitCode.WRONG_USE)
+    sentence = f"Unexpected error: {name}{': ' + said[0] if said else ''}."
+    return _say(f"{sentence}\nSet EXHIBIT_DEBUG=true to see the traceback.", ExitCode.CHECK_FAILED)
 
 
 def _of_file(error: BaseException | None) -> str:
-    """Which file may not be read or written, where that is what fails."""
+    """Name the file whose permissions caused the error."""
     while error is not None and not (isinstance(error, OSError) and error.errno in _OF_FILES and error.filename):
         error = error.__cause__
-    return "" if error is None else f" It is {error.filename}."
+    return "" if error is None else f" File: {error.filename}."
 
 
 def _reraise_when_debugging() -> None:

@@ -1,4 +1,4 @@
-"""A backup put back, and what the log needs to know then."""
+"""`exhibit restore`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,28 +14,28 @@ from registry.configuration import load_config
 if TYPE_CHECKING:
     from workers.database import restore
 
-KEYS = "Put the secrets back that the backup lacks, or use other keys: exhibit key rotate"
+KEYS = "Add the secrets that the backup excludes, or use other keys: exhibit key rotate"
 AFTER = """\
-The log goes on, but it signs nothing yet. A backup is older than what outside witnesses may have seen since, and the
-log must never sign other entries under numbers that it has signed before. Only you can know whether it has:
-  1. Show it the newest bundle that was handed out, or a checkpoint that somebody kept:
-       exhibit log check-against bundle.zip
-  2. Nothing was signed after the backup (it was made after `exhibit down`, and nothing ran since):
-       exhibit log accept-head --reason "moved to a new machine"
-  3. Something was, or you can't know:
-       exhibit log new-origin --reason "restored the backup of …"
+The log is complete but signs nothing yet. Checkpoints may have been signed after the backup, and the log must never
+sign different entries under the same numbers. Only you can know whether that happened:
+  1. Compare the log with the latest bundle that was handed out, or a checkpoint that somebody kept:
+       exhibit log verify --against bundle.zip
+  2. If nothing was signed after the backup (it was made after `exhibit down`, and nothing ran since):
+       exhibit api POST /operator/log/accept-head --field reason="moved to a new machine"
+  3. If something was signed, or you cannot know:
+       exhibit api POST /operator/log/new-origin --field reason="restored the backup of …"
        exhibit trust our-keys.json
-docs/log.md says why. The installation that the backup is of must not run any more."""
+docs/log.md explains why. The original installation must not run any more."""
 
 
 @click.command("restore", epilog=examples("exhibit restore /mnt/backup/exhibit", "exhibit restore /mnt/monday.tar"))
 @click.argument("place", type=THERE)
 @json_option
 def restore_command(*, place: Path, as_json: bool) -> None:
-    """Put the backup PLACE back into an empty data folder, and say what the log needs to know.
+    """Restore the backup PLACE into an empty data folder, and show what the log needs afterwards.
 
-    Ends with 2 where there are rows, with 1 when the backup is damaged, with 4 when it lacks stored bytes that were
-    damaged as it was made. After an interruption the same command goes on.
+    Exits with 2 if the database contains data, with 1 if the backup is damaged, with 4 if it lacks files that were
+    damaged when it was made. After an interruption, run the command again.
     """
     from workers.database import restore
 
@@ -53,16 +53,16 @@ def restore_command(*, place: Path, as_json: bool) -> None:
 
 def _say(done: "restore.Restored") -> None:
     entries = counted(done.log.entries, "entry", "entries")
-    say(f"Restored as of {done.description.made_at}: {entries} of the log, with the root that the backup states.")
+    say(f"Restored the state of {done.description.made_at}: {entries} of the log, with the root hash of the backup.")
     if done.settings_aside:
-        say("There were settings already: those of the backup are in exhibit.toml.restored.")
+        say("Settings exist already: those of the backup are in exhibit.toml.restored.")
     for name in done.description.left_out:
-        say(f"Not in the backup, put it back yourself: {name}")
+        say(f"Not in the backup, restore it yourself: {name}")
     for digest in done.description.damaged:
-        say(f"Not in the backup, for its bytes had changed or couldn't be read: {digest}")
+        say(f"Not in the backup, because it was damaged: {digest}")
     if done.description.damaged:
-        say("Put these files back from another backup, or bring the same pictures again.")
+        say("Restore these files from another backup, or add the same images again.")
     if done.closed_keys:
-        say(f"No seal can be made: owners' keys don't open. {done.closed_keys} {KEYS}")
+        say(f"Sealing is impossible: owners' keys cannot be decrypted. {done.closed_keys} {KEYS}")
     if done.stopped:
         say(AFTER)

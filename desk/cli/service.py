@@ -23,55 +23,58 @@ STATE = Path("/var/lib/exhibit")
 """root's data folder, unless another one is named; systemd gives it to the user of the service."""
 UNIT = Path(__file__).with_name(NAME).read_text("utf-8")
 """systemd.service(5), systemd.exec(5). The main process ends the others in order; what is left then is killed."""
-service_command = click.Group("service", help="Run Exhibit as a systemd service: install, remove, show.")
 
-run_as_option = click.option(
-    "--run-as", metavar="USER", help="Root only: the user as whom it runs; the owner of this checkout, if not named."
+
+@click.command(
+    "service",
+    epilog=examples(
+        "exhibit service",
+        "sudo bin/exhibit service --run-as exhibit",
+        "exhibit service --print > exhibit.service",
+        "exhibit service --remove",
+    ),
 )
+@click.option("--run-as", metavar="USER", help="Root only: user of the service; the checkout's owner by default.")
+@click.option("--print", "print_only", is_flag=True, help="Print the unit file and change nothing.")
+@click.option("--remove", is_flag=True, help="Stop and remove the service; data and settings stay.")
+def service_command(*, run_as: str | None, print_only: bool, remove: bool) -> None:
+    """Run Exhibit as a systemd service that starts now and after each reboot.
 
-
-@service_command.command(
-    "install", epilog=examples("exhibit service install", "sudo bin/exhibit service install --run-as exhibit")
-)
-@run_as_option
-def install_command(*, run_as: str | None) -> None:
-    """Start Exhibit now, and again after each reboot.
-
-    Root makes a service of the system, an ordinary user one of their own. Ends with 2 when Exhibit runs already or a
-    setting stands in the environment that belongs into exhibit.toml, with 3 where there is no systemd.
+    Root installs a system service, other users one of their own. Exits with 2 if Exhibit is running already or a
+    setting is in the environment that belongs in exhibit.toml, with 3 if there is no systemd.
     """
+    if print_only:
+        click.echo(_unit(run_as), nl=False)
+    elif remove:
+        _remove()
+    else:
+        _install(run_as)
+
+
+def _install(run_as: str | None) -> None:
     path = _unit_path()
     if shutil.which("systemctl") is None:
-        hint = "Let another service manager run what `exhibit service show` prints."
-        raise ServiceMissingError("There is no systemd here.", hint=hint)
+        hint = "Configure another service manager with the output of `exhibit service --print`."
+        raise ServiceMissingError("There is no systemd on this machine.", hint=hint)
     _refuse_what_would_differ(load_config())
     write_file(made_folder(path.parent) / NAME, _unit(run_as).encode())
     _systemctl("daemon-reload")
     _systemctl("enable", "--now", NAME)
     say(f"Exhibit runs as a service: {path}")
-    say(f"What it says: journalctl {' '.join((*_scope(), '-u', NAME))}")
+    say(f"Its log: journalctl {' '.join((*_scope(), '-u', NAME))}")
     if os.geteuid():
         user = pwd.getpwuid(os.geteuid()).pw_name
         say(f"It starts when you sign in. To start it with the machine: sudo loginctl enable-linger {user}")
 
 
-@service_command.command("remove", epilog=examples("exhibit service remove"))
-def remove_command() -> None:
-    """Stop the service and take it away; data and settings stay."""
+def _remove() -> None:
     path = _unit_path()
     if not path.exists():
         raise WrongUseError(f"There is no {path}.", hint="Nothing was changed.")
     _systemctl("disable", "--now", NAME)
     path.unlink()
     _systemctl("daemon-reload")
-    say(f"Removed {path}. Data and settings are where they were.")
-
-
-@service_command.command("show", epilog=examples("exhibit service show", "exhibit service show > exhibit.service"))
-@run_as_option
-def show_command(*, run_as: str | None) -> None:
-    """Print the unit file that `install` writes; changes nothing."""
-    click.echo(_unit(run_as), nl=False)
+    say(f"Removed {path}. Data and settings are unchanged.")
 
 
 def _refuse_what_would_differ(config: Config) -> None:
@@ -81,11 +84,11 @@ def _refuse_what_would_differ(config: Config) -> None:
     # a lock that root makes here would be nobody's to take but root's
     lock = config.data_dir / "locks" / "supervisor.lock"
     if lock.exists() and (running := supervisor.running_status(config)) is not None:
-        raise WrongUseError(f"Exhibit runs already: {running.address}", hint="End it first: exhibit down")
+        raise WrongUseError(f"Exhibit is running already: {running.address}", hint="Stop it first: exhibit down")
     given = {name for name in os.environ if name.startswith("EXHIBIT_")} | {"DATABASE_URL", "REDIS_URL"}
     if lost := sorted(name for name in given - {"EXHIBIT_DATA"} if os.environ.get(name)):
-        hint = f"Write them into {config.data_dir / FILE_NAME}, and unset them here."
-        raise WrongUseError(f"The service wouldn't have what is set here: {', '.join(lost)}.", hint=hint)
+        hint = f"Move them to {config.data_dir / FILE_NAME} and unset them."
+        raise WrongUseError(f"The service would not have these variables: {', '.join(lost)}.", hint=hint)
 
 
 def _unit(run_as: str | None) -> str:
@@ -93,7 +96,7 @@ def _unit(run_as: str | None) -> str:
     config = load_config()
     root = os.geteuid() == 0
     if run_as is not None and not root:
-        raise WrongUseError("Only root can name another user.", hint="Leave --run-as out, or call it with sudo.")
+        raise WrongUseError("Only root can choose another user.", hint="Leave out --run-as, or use sudo.")
     return UNIT.format(
         documentation=_escaped(str(CHECKOUT / "docs" / "operator.md")).replace(" ", "%%20"),
         command=_quoted(str(CHECKOUT / "bin" / "exhibit")),
@@ -109,8 +112,8 @@ def _who(data: Path, user: str) -> str:
     if data == STATE:
         return f"User={user}\nStateDirectory={data.name}\nStateDirectoryMode=0700\n"
     if data.exists() and data.stat().st_uid != pwd.getpwnam(user).pw_uid:
-        hint = f"Give it to them (chown -R {user}: {data}), or name another user."
-        raise WrongUseError(f"{data} doesn't belong to {user}.", hint=hint)
+        hint = f"Change its owner (chown -R {user}: {data}), or choose another user."
+        raise WrongUseError(f"{data} does not belong to {user}.", hint=hint)
     return f"User={user}\n"
 
 
@@ -120,7 +123,9 @@ def _user(named: str | None) -> str:
         return pwd.getpwnam(named).pw_name if named else pwd.getpwuid(CHECKOUT.stat().st_uid).pw_name
     except KeyError as error:
         hint = "Add one: useradd --system --create-home exhibit"
-        raise WrongUseError(f"There is no user {named or 'who owns this checkout'}.", hint=hint) from error
+        raise WrongUseError(
+            f"There is no user {named}." if named else "The owner of this checkout is not a user.", hint=hint
+        ) from error
 
 
 def _escaped(text: str) -> str:
@@ -147,4 +152,4 @@ def _systemctl(*words: str) -> None:
     ran = subprocess.run(["systemctl", *_scope(), *words], capture_output=True, text=True, check=False)
     if ran.returncode:
         said = ran.stderr.strip() or f"It ended with {ran.returncode}."
-        raise ServiceMissingError(f"systemd refused {words[0]}: {said}", hint="exhibit service show prints the unit.")
+        raise ServiceMissingError(f"systemd refused {words[0]}: {said}", hint="Show the unit: exhibit service --print")

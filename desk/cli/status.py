@@ -1,4 +1,4 @@
-"""What runs and what waits."""
+"""`exhibit status`."""
 
 from dataclasses import asdict
 from math import ceil
@@ -18,13 +18,22 @@ from registry.configuration import config_or_fault
 from registry.log.own_log import get_log
 
 
-@click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
+@click.command(
+    "status",
+    epilog=examples(
+        "exhibit status",
+        "exhibit status --json",
+        notes=(
+            "Failed jobs: exhibit api GET /operator/failures",
+            "Retry them:  exhibit api POST /operator/failures/STEP/retry",
+        ),
+    ),
+)
 @json_option
 def status_command(*, as_json: bool) -> None:
-    """Say what runs, what waits, and how far long work is. Starts nothing.
+    """Show running processes, waiting and failed jobs, and the progress of background jobs. Starts nothing.
 
-    Ends with 3 when nothing runs, or the database or Redis doesn't answer; with 2 where a setting is wrong, which is
-    said after what is known without the settings.
+    Exits with 3 if nothing is running, or the database or Redis does not respond; with 2 if a setting is invalid.
     """
     from workers.operations import checks
     from workers.servers import liveness, postgres, redis
@@ -87,27 +96,27 @@ def _work() -> dict[str, Any]:
 
 def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
     if not answer["running"]:
-        say("Exhibit isn't running. Start it: exhibit up")
+        say("Exhibit is not running. Start it: exhibit up")
     processes = ", ".join(f"{name} ({number})" for name, number in answer["processes"].items())
     started = answer["started"] and moment(parse_rfc3339(answer["started"]), zone)
     fields(("site", answer["site"]), ("since", started), ("processes", processes), ("data", answer["data"]))
     for one in answer["replaced"]:
         at = moment(parse_rfc3339(one["at"]), zone)
-        say(f"Replaced {one['name']} ({one['pid']}) at {at}: it gave no sign of life for {one['seconds']} seconds.")
+        say(f"Replaced {one['name']} ({one['pid']}) at {at}: it did not respond for {one['seconds']} seconds.")
     if why:
-        say(f"{why} What waits can't be told.")
+        say(f"{why} The number of waiting jobs is unknown.")
     if answer["disk"]["crawling_stopped"]:
-        say(f"Crawling has stopped: the disk is nearly full. {answer['disk']['sentence']}")
+        say(f"Crawling has stopped because the disk is nearly full. {answer['disk']['sentence']}")
     if answer["log_stopped"]:
-        say(f"The log's head isn't signed any more. {answer['log_stopped']}")
+        say(f"The log is no longer signed. {answer['log_stopped']}")
     rows = [(_named(step), *counts.values()) for step, counts in answer["waiting"].items() if any(counts.values())]
     if rows:
         click.echo()
-        table(("work", "waiting", "under way", "given up"), rows)
+        table(("job", "waiting", "in progress", "failed"), rows)
     elif answer["waiting"]:
-        say("Nothing waits.")
+        say("No jobs are waiting.")
     for step, sentence in answer["held_up"].items():
-        say(f"Held up: {_named(step)}. {sentence}")
+        say(f"Blocked: {_named(step)}. {sentence}")
     for task in answer["background"]:
         left = task["seconds_left"]
         rest = "" if left is None else f" About {counted(ceil(left / 60), 'minute')} left."
@@ -115,5 +124,5 @@ def _show_status(answer: dict[str, Any], why: str, zone: ZoneInfo) -> None:
 
 
 def _named(step: str) -> str:
-    """A step by the name that `exhibit retry` takes, and what waits for it."""
+    """A step by its name in the API, with its label."""
     return step if (label := jobs.label(step)) == step else f"{step}: {label}"

@@ -9,7 +9,7 @@ import click
 
 from desk.cli.common.files import read_file, write_file
 from desk.cli.common.frame import examples, open_desk
-from desk.cli.common.options import TO_WRITE, label_option
+from desk.cli.common.options import TO_WRITE
 from desk.cli.common.show import say
 from exhibit.clock import now
 from exhibit.digests import Digest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TRIALS = "started for trials, without legal weight"
 MAX_BLOCKS = 4000
 """The newest ones of each kind of chain; a list holds 1 MiB."""
-QUALIFIED = "PEM file of certificates that a trusted list (eIDAS) names for qualified timestamps."
+QUALIFIED = "PEM file of certificates that an eIDAS trusted list names for qualified timestamps."
 NOTE = (
     "Drawn up by one installation about itself, so its own word: the keys of its log and owners, the roots that it "
     "configured, and blocks as its own nodes gave them. Compare each with its source before you rely on it."
@@ -35,19 +35,17 @@ NOTE = (
 
 @click.command("trust", epilog=examples("exhibit trust our-list.json", "exhibit verify BUNDLE --trust our-list.json"))
 @click.argument("file", type=TO_WRITE)
-@label_option
-@click.option("--witnesses", default=1, metavar="N", help="So many of the witnesses have to state a time.")
-@click.option("--cosigners", default=0, metavar="N", help="So many witnesses of the log have to have cosigned it.")
+@click.option("--label", default="", metavar="TEXT", help="Label for these keys in results of verifications.")
+@click.option("--witnesses", default=1, metavar="N", help="Required number of timestamp services.")
+@click.option("--cosigners", default=0, metavar="N", help="Required number of witnesses that cosigned the log.")
 @click.option("--qualified", type=TO_WRITE, metavar="CERTS", help=QUALIFIED)
 def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qualified: Path | None) -> None:
-    """Write keys of the log and of all owners, roots of the configured authorities, and blocks of chains into FILE.
+    """Write the public keys that verifiers need into FILE: a trust list for `exhibit verify --trust`.
 
-    The logs of partners that are asked to visit with us stand in it too, as run by the partner of that name.
-    Blocks are those that hold receipts of this installation, as its own nodes gave them. All of it is your word:
-    whoever uses the list should compare it with the sources. Hand it to whoever checks bundles, by another way than
-    the bundles themselves: a list that travels in a bundle says nothing. Keys that have been revoked stand in it with
-    the time since when they don't count. With --qualified, results say of each stamp whether the certificates in CERTS
-    name it as qualified.
+    It contains the keys of the log and of all owners including revoked ones, the root certificates of configured
+    timestamp authorities, blocks of chains as reported by your nodes, and the logs of partners that visit pages for
+    you. Verifiers should compare all of it with its sources. Hand the list out separately from bundles: a list inside
+    a bundle proves nothing. With --qualified, results say which timestamps are qualified according to CERTS.
     """
     from evidence.formats import codec
     from evidence.verdict import trust as lists
@@ -61,7 +59,7 @@ def trust_command(*, file: Path, label: str, witnesses: int, cosigners: int, qua
     except codec.FormatError as error:
         raise WrongUseError(error.message, hint="See --witnesses, --cosigners and --qualified.") from error
     write_file(file, written)
-    say(f"Written to {file}. Pass it on by another way than the bundles.")
+    say(f"Written to {file}. Hand it out separately from the bundles.")
 
 
 def own_trust(services: "Services", label: str) -> "lists.Trust":

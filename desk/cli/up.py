@@ -1,4 +1,4 @@
-"""Starting the product."""
+"""`exhibit up`."""
 
 import subprocess
 import sys
@@ -22,12 +22,11 @@ PAUSE = 0.1
 
 
 @click.command("up", epilog=examples("exhibit up", "exhibit up --detach"))
-@click.option("--detach", is_flag=True, help="Return when the site answers; `exhibit down` stops it.")
+@click.option("--detach", is_flag=True, help="Return when the site responds; stop Exhibit with `exhibit down`.")
 def up_command(*, detach: bool) -> None:
-    """Start the servers, the workers, the tick and the site, and keep them running until Ctrl-C.
+    """Start the servers, the workers, the scheduler and the site, and keep them running until Ctrl-C.
 
-    Ends with 2 when Exhibit runs already or is starting. With --detach it waits for one that is starting, and ends
-    with 0.
+    Exits with 2 if Exhibit is running or starting already. With --detach it waits for a starting one, and exits with 0.
     """
     from workers.tasks import supervisor
 
@@ -35,15 +34,15 @@ def up_command(*, detach: bool) -> None:
     if detach:
         _detach(config)
         return
-    say("Starting … Ctrl-C stops it.")
+    say("Starting … Press Ctrl-C to stop.")
     supervisor.run_supervisor(config, _greet)
     say("Stopped.")
 
 
 def _greet(status: "supervisor.Status") -> None:
-    say(f"Exhibit runs: {status.address}")
+    say(f"Exhibit is running: {status.address}")
     if link := _first_link(load_config()):
-        say("Open this link to set up this installation. It works once, within 24 hours:")
+        say("Open this link to set up the installation. It is valid once, for 24 hours:")
         say(f"  {link}")
     sys.stdout.flush()
 
@@ -77,13 +76,13 @@ def _detach(config: Config) -> None:
             if not others:
                 said = (folder / "supervisor.log").read_bytes()[begun:].decode("utf-8", "replace").strip().splitlines()
                 hint = f"Its log: {folder / 'supervisor.log'}"
-                raise ServiceMissingError(said[-1] if said else "Exhibit didn't start.", hint=hint)
+                raise ServiceMissingError(said[-1] if said else "Exhibit did not start.", hint=hint)
             child = None  # another one was faster
         if time.monotonic() - said_at > SECONDS_BETWEEN_NOTES:
             said_at = time.monotonic()
-            note("It is still starting; `exhibit down` stops it.")
+            note("Exhibit is still starting. To stop it: exhibit down")
         time.sleep(PAUSE)
     if child is None:
-        say(f"Exhibit runs already: {status.address}")
+        say(f"Exhibit is running already: {status.address}")
     else:
         _greet(status)

@@ -1,4 +1,4 @@
-"""Checking bundles: alone, without any server."""
+"""`exhibit verify`, which needs no server."""
 
 import multiprocessing
 import os
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from evidence.verify import packages, verifier as verifiers
 
 REPAYS = 2  # bundles for which a process repays its start
-ONE_PAGE = "Write a page instead that checks bytes, signature and log in a browser, with the list built in."
-MINIMUM = "Ask for so many {} that the list pins, whatever the list itself asks for."
+ONE_PAGE = "Write a page that verifies files, signature and log in a browser, with the trust list included."
+MINIMUM = "Required number of {}, instead of the trust list's own."
 OUR_LIST = (
-    "This is judged by the list that comes along, which knows no log, no owner and none of your own witnesses. Ask "
-    "whoever gave you the bundle for theirs (`exhibit trust FILE` writes it), compare it, and name it by --trust FILE."
+    "This result uses the included trust list, which contains no log, no owner and none of your timestamp services. "
+    "Ask the bundle's sender for theirs (written by `exhibit trust FILE`), compare it, and pass it with --trust FILE."
 )
 
 
@@ -39,11 +39,11 @@ OUR_LIST = (
     ),
 )
 @click.argument("bundles", nargs=-1, type=PLACE)
-@click.option("--trust", metavar="FILE", type=PLACE, help="A list of whom to trust, instead of ours.")
-@click.option("--witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM.format("witnesses of time"))
-@click.option("--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM.format("witnesses of the log"))
+@click.option("--trust", metavar="FILE", type=PLACE, help="Trust list, instead of the included one.")
+@click.option("--witnesses", metavar="N", type=click.IntRange(min=1), help=MINIMUM.format("timestamp services"))
+@click.option("--cosigners", metavar="N", type=click.IntRange(min=0), help=MINIMUM.format("log witnesses"))
 @click.option("--html", metavar="FILE", type=TO_WRITE, help=ONE_PAGE)
-@click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; as many as cores for several bundles.")
+@click.option("--jobs", type=click.IntRange(min=1, max=256), help="Processes; the number of cores by default.")
 @json_option
 def verify_command(
     *,
@@ -55,12 +55,13 @@ def verify_command(
     jobs: int | None,
     as_json: bool,
 ) -> None:
-    """Check BUNDLES (ZIPs, or folders that they were unpacked into) against a pinned list of witnesses.
+    """Verify BUNDLES (ZIPs, or folders with their content) against a trust list, without servers or network.
 
-    Of a package, such as a *Bundle for the court*, a filing or a folder with bundles in it, each bundle is checked.
-    Asks no server and no network. Of several bundles the heads of one log and the accounts of one case are compared,
-    too. Ends with 0 when all are complete, 1 when a check failed or two bundles contradict each other, 2 when one is no
-    bundle, 4 when nothing failed but a grade isn't there that the list asks for.
+    All bundles of a package, a filing or a folder are verified. Several bundles are also compared with each other: the
+    checkpoints of one log, and the accounts of one case.
+
+    Exits with 0 if all are complete, 1 if a check failed or bundles contradict each other, 2 if one is not a bundle,
+    4 if nothing failed but a proof is missing that the trust list requires.
     """
     from evidence import __main__ as tables
     from evidence.verdict import result as verdicts, trust as lists
@@ -71,9 +72,9 @@ def verify_command(
         from evidence import page
 
         write_file(html, page.page(pinned))
-        say(f"Written: {html}. Hand it out apart from bundles.")
+        say(f"Written to {html}. Hand it out separately from the bundles.")
     elif not bundles:
-        raise WrongUseError("No bundle was named.", hint="Give ZIPs or folders, or --html FILE.")
+        raise WrongUseError("No bundle was given.", hint="Enter ZIPs or folders, or --html FILE.")
     if not bundles:
         return
     found = packages.found_at(bundles)

@@ -1,4 +1,4 @@
-"""Why a picture isn't found to show another: two files alone, or a file among the works registered."""
+"""`exhibit why`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from registry.configuration import load_config
 if TYPE_CHECKING:
     from indexer.search import why as explaining
 
-KEEP = "File the pair for `exhibit calibrate`, and say what it is."
+KEEP = "Keep the pair for `exhibit calibrate`, as a copy or as different images."
 
 
 @click.command("why", epilog=examples("exhibit why ours.jpg theirs.png", "exhibit why 12 theirs.png --keep copy"))
@@ -29,10 +29,10 @@ KEEP = "File the pair for `exhibit calibrate`, and say what it is."
 @click.option("--keep", type=click.Choice(["copy", "different"]), help=KEEP)
 @json_option
 def why_command(*, original: str, copy: Path, named: str | None, keep: str | None, as_json: bool) -> None:
-    """Say why COPY isn't found to show ORIGINAL: each stage's figures beside their limits, and where it fell.
+    """Explain why COPY matches or does not match ORIGINAL: each stage's measurements, limits and result.
 
-    ORIGINAL is a file, or the number of a work: COPY is then searched for among all works of the owner. Nothing is
-    decided by it. Ends with 0 when it is found, 1 when it isn't.
+    ORIGINAL is a file, or the number of a work; then COPY is searched for among all works of the owner. Nothing is
+    decided. Exits with 0 if COPY matches, 1 if not.
     """
     from indexer.calibration import kept
     from indexer.search import why as explaining
@@ -58,7 +58,7 @@ def why_command(*, original: str, copy: Path, named: str | None, keep: str | Non
         raise WrongUseError(f"{original} is neither a file nor the number of a work.")
     tell(_plain(explained, before), lambda: _tell(explained, before), as_json=as_json)
     if keep is not None:
-        note("The pair is kept for measuring.")
+        note("The pair was kept for calibrations.")
     if explained.decision is Decision.NONE:
         finish(ExitCode.CHECK_FAILED)
 
@@ -78,9 +78,9 @@ def _tell(explained: "explaining.Explanation[int]", before: list[int]) -> None:
     fields(("  named before it", ", ".join(f"work {number}" for number in before)))
     lines: list[tuple[str, str, str, str]] = []
     for gate in explained.gates:
-        lines.append((gate.title, "", "", "passed" if gate.passed else "NOT PASSED"))
+        lines.append((gate.title, "", "", "passed" if gate.passed else "FAILED"))
         lines += [(f"  {what}", figure, limit, "" if holds else "not met") for what, figure, limit, holds in gate.rows]
-    table(("", "measured", "needed, or what it adds", ""), lines)
+    table(("", "measured", "required, or contribution", ""), lines)
 
 
 def _plain(explained: "explaining.Explanation[int]", before: list[int]) -> Mapping[str, Json]:

@@ -79,7 +79,7 @@ class Key(Answer):
 
 
 class Fork(Answer):
-    """Two heads of one log that can't both be true, as `exhibit partner forks` prints them."""
+    """Two heads of one log that can't both be true, as `GET /operator/forks` returns them."""
 
     log: str = Field(description="The log's key.")
     known: str = Field(description="The smaller head, or one of two of the same size.")

@@ -130,21 +130,13 @@ class Refusal(Answer):
     reason: str = Field(examples=["robots"])
     sentence: str
 
-    @classmethod
-    def of(cls, row: models.Crawl) -> list[Self]:
-        """What a crawl refused, by the address as it was found: not fetched, not kept, or not readable as a picture."""
-        unreadable = row.sightings.exclude(picture__refusal="").select_related("picture").order_by("pk")
-        unread = "The bytes can't be read as a picture."
-        return cls.from_rows(row.refusals.order_by("pk")) + [
-            cls(url=one.image_url, page_url=one.page_url, reason=one.picture.refusal, sentence=unread)
-            for one in unreadable
-        ]
 
+class UnreadableImage(Answer):
+    """A file that a crawl fetched, and that cannot be read as an image."""
 
-class ShownCrawl(Crawl):
-    """A crawl, with all that it refused."""
-
-    refusals: list[Refusal]
+    url: str = Field(alias="image_url")
+    page_url: str
+    reason: str = Field(alias="picture.refusal", examples=["not-a-picture"])
 
 
 class RunCrawl(FullCrawl):

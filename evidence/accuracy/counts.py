@@ -157,5 +157,5 @@ def read_signed(kind: type[T], data: bytes, *, what: str) -> tuple[T, str]:
             raise IntegrityError(changed, hint="Ask whoever sent it for the file as it was written.")
         return from_plain(kind, file.statement, where=what), file.key
     except FormatError as error:
-        wanted = "--counts" if kind is Counts else "join"
-        raise WrongUseError(error.message, hint=f"Name a file that exhibit calibrate {wanted} has written.") from error
+        wanted = "--counts" if kind is Counts else "--join"
+        raise WrongUseError(error.message, hint=f"Create one: exhibit calibrate {wanted}") from error

@@ -120,7 +120,9 @@ def check_accuracy(path: Path, trust: Trust) -> AccuracyVerdict:
     except OSError as error:
         raise WrongUseError(f"{path} can't be read: {error.strerror}.") from error
     except FormatError as error:
-        raise WrongUseError(error.message, hint="Give a file that exhibit accuracy export has written.") from error
+        raise WrongUseError(
+            error.message, hint="Create one: exhibit api GET /operator/accuracy/decisions --output FILE"
+        ) from error
 
 
 def _check(file: BinaryIO, name: str, trust: Trust) -> AccuracyVerdict:

@@ -15,14 +15,18 @@ from exhibit.files.durable import settle_path
 from exhibit.ports import Head, HeadStore, LogStore, SignedCheckpoint, Signer
 from exhibit.sentences import Sentence, following
 
-_BREAK = Sentence("Begin a new origin, which records the break: exhibit log new-origin --reason TEXT")
+_BREAK = Sentence(
+    "Begin a new origin, which records the break: exhibit api POST /operator/log/new-origin --field reason=TEXT"
+)
 _OLDER = Sentence("A head was signed under the name %(name)s, which this log doesn't know: it is older.")
 _UNSURE = Sentence(
-    "Hold the newest bundle or checkpoint that was handed out against it: exhibit log check-against FILE. "
-    "Then exhibit log accept-head if nothing is missing, exhibit log new-origin if something is, or can't be known."
+    "Hold the newest bundle or checkpoint that was handed out against it: exhibit log verify --against FILE. "
+    "If nothing is missing: exhibit api POST /operator/log/accept-head --field reason=TEXT. If something is, or you "
+    "cannot know: exhibit api POST /operator/log/new-origin --field reason=TEXT"
 )
 _LOST_KEY = Sentence(
-    "Put secrets/log.key back from your backup. If it is lost, begin a new name: exhibit log new-origin --reason TEXT"
+    "Put secrets/log.key back from your backup. If it is lost, begin a new name: "
+    "exhibit api POST /operator/log/new-origin --field reason=TEXT"
 )
 
 

@@ -120,7 +120,7 @@ def _of_zip(path: Path) -> Kind:
     if "datapackage.json" in names and any(name.startswith("archive/") for name in names):
         return _WACZ
     if {"card.json", "network.onnx"} <= names:
-        return Kind("is a shared model, and no bundle.", "`exhibit model import` checks its card.")
+        return Kind("is a shared model, and no bundle.", "`exhibit model add` checks its card.")
     if not names:
         return Kind("is an empty ZIP.")
     return Kind(

@@ -51,7 +51,7 @@ class Config:
             are taken from `secrets/` of the data folder; where none is there, it isn't mounted, and nothing starts.
         milvus_url: A Milvus of your own, in which all pictures ever seen are searched, such as `http://milvus:19530` or
             `https://milvus.example.org/database`; its token is taken from `MILVUS_TOKEN` in the environment, or from
-            `secrets/milvus_token`. Empty: each machine searches them itself. `exhibit index move`
+            `secrets/milvus_token`. Empty: each machine searches them itself. `exhibit index rebuild --to`
             takes them there and back.
         web_host: The address on which the site listens. Put a proxy with TLS before it when others are to reach it.
         web_port: Its port.
@@ -129,7 +129,7 @@ class Config:
         time_zone: The zone in which schedules and pages show times; stored and sealed times are UTC.
         log_origin: The name of this installation's log, the first line of each checkpoint: a host name of yours and a
             path, at most 200 visible ASCII characters without a plus sign, chosen before the first head is signed.
-            Later only `exhibit log new-origin` changes it.
+            Later only `exhibit api POST /operator/log/new-origin` changes it.
         checkpoint_seconds: How often the log's head is signed and witnessed while entries come; a new seal is
             witnessed at once.
         step_timeout_seconds: After so long without a sign of life, another worker takes a step over.

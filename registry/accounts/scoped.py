@@ -50,5 +50,5 @@ def owners_of(user: User) -> QuerySet[Owner]:
 def owner(slug: str) -> Owner:
     """An owner by its short name."""
     return there(
-        Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "`exhibit owner list` shows them all."
+        Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "All owners: exhibit api GET /owners"
     )

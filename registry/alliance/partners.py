@@ -34,7 +34,9 @@ def active() -> QuerySet[Partner]:
 def named(name: str) -> Partner:
     """The partner of this name; raises ``NotFoundError``."""
     return there(
-        active().filter(name=name).first(), f"There is no partner {name!r}.", "List them: exhibit partner list"
+        active().filter(name=name).first(),
+        f"There is no partner {name!r}.",
+        "List them: exhibit api GET /operator/partners",
     )
 
 
@@ -130,7 +132,7 @@ def agree(partner: Partner, fields: Iterable[str], until: datetime, queries: int
     with transaction.atomic():
         Partner.objects.select_for_update().get(pk=partner.pk)
         if (last := agreement_with(partner)) and _ended(last) is None:
-            hint = f"End it first: exhibit agreement end {last.pk}"
+            hint = f"End it first: exhibit api DELETE /operator/agreements/{last.pk}"
             raise ConflictError(f"Agreement {last.pk} with {partner.name} still holds.", hint=hint)
         row = Agreement.objects.create(
             partner=partner, fields=told, until=until, queries=queries, made_at=now()
@@ -144,7 +146,7 @@ def end_agreement(number: int, *, by: str) -> None:
     """Answer nothing under this agreement any more; raises ``NotFoundError`` where none of this number holds."""
     with transaction.atomic():
         if not Agreement.objects.filter(pk=number, ended_at=None).update(ended_at=now()):
-            raise NotFoundError(f"No agreement {number} holds.", hint="List them: exhibit agreement list")
+            raise NotFoundError(f"No agreement {number} holds.", hint="List them: exhibit api GET /operator/agreements")
         audit_log.changed("agreement ended", by=by, about={"agreement": number})
 
 

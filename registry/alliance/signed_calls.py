@@ -173,7 +173,7 @@ def read_card(services: Services, data: bytes) -> Card:
         plain = parse_json(data, what="the card", limit=MAX_CARD)
         card = Card(**{name: str(value) for name, value in plain.items()})
     except (FormatError, ValueError, TypeError, AttributeError):
-        hint = "Its operator makes it: exhibit partner card"
+        hint = "Its operator creates it: exhibit api GET /operator/card"
         raise WrongUseError("This isn't the card of an installation.", hint=hint) from None
     if parse_verifier_key(card.log)[0] == get_log(services).origin:
         hint = "Each installation needs a log_origin of its own, such as exhibit.example.org/log."

@@ -135,7 +135,7 @@ def file_countersignature(services: Services, bundle: Bundle, signature: bytes) 
         key = next((key for key in keys if holds(bytes(key.public_key), signature, manifest)), None)
         if key is None:
             sentence = f"The signature is by no device key of {bundle.case.owner.name}, or over another manifest."
-            hint = "`exhibit key list` shows the keys; `exhibit bundle to-sign` the manifest."
+            hint = "Keys: exhibit api GET keys. Manifest: exhibit api GET cases/N/bundles/N/manifest"
             raise WrongUseError(sentence, hint=hint)
         row, new = Countersignature.objects.get_or_create(bundle=bundle, key=key, defaults={"signature": signature})
         if new:

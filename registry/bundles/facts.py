@@ -164,7 +164,7 @@ def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
         sentence = Sentence(
             "The bytes of a picture of this case are missing, and nobody removed them: %(digest)s.", digest=lost[0]
         )
-        hint = Sentence("Restore them from a backup, then `exhibit retry seal`.")
+        hint = Sentence("Restore them from a backup, then: exhibit api POST /operator/failures/seal/retry")
         raise NotFoundError(sentence, hint=hint)
     return gone
 

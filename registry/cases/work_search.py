@@ -95,13 +95,6 @@ def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None
     return Piece(found, first if (more if back else at) else None, last if back or more else None)
 
 
-def in_order(rows: QuerySet[Work], sort: str) -> QuerySet[Work]:
-    """All of these works in an order."""
-    key = _KEYS.get(Sort(sort))
-    last = "-number" if sort == Sort.NEWEST else "number"
-    return rows.order_by(last) if key is None else rows.annotate(key=key).order_by("key", last)
-
-
 def counts(of: Owner) -> dict[str, int]:
     """How many works the owner has, and how many of each :class:`Only`; by its value, empty for all."""
     rows = scoped.works(of).order_by()

@@ -21,7 +21,7 @@ def allow(host: str, *, by: str) -> None:
     with transaction.atomic():
         gone, _ = HostDenial.objects.filter(host=host).delete()
         if not gone:
-            raise NotFoundError(f"{host} isn't denied.", hint="`exhibit deny` lists what is.")
+            raise NotFoundError(f"{host} isn't denied.", hint="Denied hosts: exhibit api GET /operator/denied-hosts")
         audit_log.changed("host allowed", by=by, about={"host": host})
 
 

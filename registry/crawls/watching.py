@@ -404,7 +404,7 @@ def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
     if looks_by_hand(watch):
         raise WrongUseError(
             Sentence("%(watch)s visits only what a person names.", watch=watch.name),
-            hint=Sentence("Name a page: exhibit watch look URL"),
+            hint=Sentence("Visit a page: exhibit api POST looks --field url=URL"),
         )
     if takes_lists(watch) and crawl_under_way(watch) is None:
         raise WrongUseError(

@@ -24,7 +24,7 @@ def read_account(data: bytes, key: str = "") -> dict[str, Json]:
     except (FormatError, ValueError, TypeError, KeyError, AttributeError):
         sound = False
     if not sound:
-        hint = "The installation's operator makes one: exhibit edge account"
+        hint = "The installation's operator creates one: exhibit api GET /operator/contributors"
         raise WrongUseError("This isn't an account of contributors.", hint=hint)
     if key and key != named:
         raise IntegrityError(f"The account is signed with another key: {named}")

@@ -64,7 +64,7 @@ def hold(row: Contributor) -> Contributor:
 def named(name: str) -> Contributor:
     """The contributor of this name; raises ``NotFoundError``."""
     row = Contributor.objects.filter(name=name, revoked_at=None).first()
-    return there(row, f"There is no contributor {name!r}.", "List them: exhibit edge list")
+    return there(row, f"There is no contributor {name!r}.", "List them: exhibit api GET /operator/contributors")
 
 
 def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:

@@ -34,7 +34,7 @@ MAX_WORDS = 2000
 TOLERANCE, CHANCE = 0.05, 1.645
 """By so much less than claimed a network may find here, as other pictures are harder; and by what chance takes from one
 in twenty honest ones with so few works (a normal quantile, on the interval of Agresti and Coull, 1998)."""
-_HINT = "Its author makes one: exhibit model export"
+_HINT = "Its author exports one: exhibit api GET /operator/models/NAME/file --output FILE"
 _EDIT = re.compile("[a-z0-9_-]{1,60}")
 
 

@@ -121,7 +121,7 @@ def measure_model(
         "measured_at": rfc3339(moment),
         "on": photos.name if photos else "registered works",
         "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in given))).hex,
-        "command": f"exhibit model measure {_id(row)} --works {most}" + (" --photos DIR" if photos else ""),
+        "command": f"{_id(row)} measured with --works {most}" + (" --photos DIR" if photos else ""),
         "seed": seed,
         "beside": {"name": str(serving), **as_plain(found[-1])},
     }
@@ -144,7 +144,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
             audit_log.changed("network kept", by=by, about={"network": str(row)})
         return row
     if row.measurement is None and not row.shipped:
-        hint = f"Measure it: exhibit model measure {_id(row)}"
+        hint = f"Measure it: exhibit api POST /operator/models/{_id(row)}/measure"
         raise WrongUseError(f"{row} hasn't been measured, so nobody knows what it finds.", hint=hint)
     beside = compared_of(row)
     short = beside is not None and beside.falls_short
@@ -163,7 +163,9 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
     """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
     row = model_named(services, named)
     if row.pk == get_descriptors(services).serving_row.pk:
-        raise WrongUseError(f"{row} is in use.", hint="Use another one first: exhibit model use NAME")
+        raise WrongUseError(
+            f"{row} is in use.", hint="Use another one first: exhibit api POST /operator/models/NAME/use"
+        )
     if get_descriptors(services).is_present(row):
         raise WrongUseError(f"{row} comes with this version of Exhibit.")
     descriptor, digest = get_descriptors(services).of(row), row.digest
@@ -193,7 +195,7 @@ def model_named(services: Services, named: str) -> DescriptorModel:
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
     found = list(rows.filter(version=version) if version else rows)
     if not found:
-        raise NotFoundError(f"There is no model {named}.", hint="exhibit model list shows those there are.")
+        raise NotFoundError(f"There is no model {named}.", hint="All models: exhibit api GET /operator/models")
     if len(found) > 1:
         listed = ", ".join(_id(row) for row in found)
         raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")

@@ -68,7 +68,7 @@ def _signed_now(row: DescriptorModel, author: str, terms: str, price: str, signe
         raise WrongUseError(f"Author, terms and price have at most {MAX_WORDS} characters each.")
     told = row.measurement or {}
     if "set" not in told:
-        hint = f"exhibit model measure {row.name}@{row.version} --photos DIR"
+        hint = f"Measure it: exhibit api POST /operator/models/{row.name}@{row.version}/measure"
         raise WrongUseError(f"A card says what was measured, and {row} wasn't, or long ago.", hint=hint)
     recall = kept_recall(told)
     claim = Claim(
@@ -109,7 +109,9 @@ def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorMode
     there = DescriptorModel.objects.filter(name=card.network.name, version=card.network.version).first()
     if there is not None and (there.shared is None or there.shared["key"] != card.key.hex()):
         whose = "your own" if there.shared is None else f"signed by {there.shared['key']}"
-        raise WrongUseError(f"{there} is here, {whose}.", hint="Drop that one first: exhibit model drop")
+        raise WrongUseError(
+            f"{there} is here, {whose}.", hint="Remove that one first: exhibit api DELETE /operator/models/NAME"
+        )
     digest = services.blobs.put(offer.network)
     plain = to_plain(card.network)
     new = DescriptorModel(

@@ -55,7 +55,7 @@ def key_named(owner: Owner, start: str) -> AnyKey:
 
     Raises ``NotFoundError`` when none does, ``WrongUseError`` for too few digits, or when several keys begin so.
     """
-    hint = "`exhibit key list` shows them."
+    hint = "List them: exhibit api GET keys"
     if len(start) < MIN_DIGITS:
         raise WrongUseError(f"Give at least {MIN_DIGITS} digits of the public key.", hint=hint)
     found = [key for key in keys_of(owner) if bytes(key.public_key).hex().startswith(start.lower())]
@@ -91,7 +91,7 @@ def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | No
 def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> DeviceKey:
     """Note the public half of a key on a device of the owner's own; raises ``WrongUseError`` for a known one."""
     if any(bytes(key.public_key) == public_key for key in keys_of()):
-        raise WrongUseError("This key is known already.", hint="`exhibit key list` shows them all.")
+        raise WrongUseError("This key is known already.", hint="List them: exhibit api GET keys")
     with transaction.atomic():
         row = DeviceKey.objects.create(owner=owner, name=name, public_key=public_key)
         witness(row, "created", row.created_at, {"by": by, "name": name})

@@ -121,7 +121,7 @@ def begin(invitation: Invitation, email: str, password: str, owner: str) -> User
 def user(email: str) -> User:
     """A person by the e-mail address to sign in with."""
     found = User.objects.filter(email__iexact=email).first()
-    return there(found, f"There is no user {email!r}.", "`exhibit user list` shows them all.")
+    return there(found, f"There is no user {email!r}.", "Members of an owner: exhibit api GET members")
 
 
 def is_user(email: str) -> bool:

@@ -11,7 +11,7 @@ from registry.works import scoped
 from registry.works.headings import aliases_of
 from registry.works.licences import NewLicence, checked
 from registry.works.models import Work
-from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named, column_of, read_table
+from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named, read_table
 from registry.works.tables import day, parts_of, plain_name
 
 MAX_AT_ONCE = 2 * 1024 * 1024
@@ -75,12 +75,6 @@ def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of
             wrong.append((line, error))
     understood = ReadTable(name, licences, table.understood, wrong).checked(skips=skips)
     return LicenceTable(tuple(licence for _line, licence in licences), understood)
-
-
-def as_far_as_known(headings: Sequence[str]) -> list[str]:
-    """The column that each heading names, and none for one that isn't known, to show how a table is understood."""
-    named = [column_of(heading, ALIASES) for heading in headings]
-    return [column if column in COLUMNS else "" for column in named]
 
 
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:

@@ -140,7 +140,7 @@ def signed_card(
     data = data or network()
     told = edits or {"crop50": (0.5, 0.9)}
     by_edit = {edit: {"first": first, "few": few, "rare": 0, "never": 0} for edit, (first, few) in told.items()}
-    claim = Claim(made_at, "exhibit model measure colours@1", Digest.of(b"photographs"), 4, 14, 52, 1.5, by_edit)
+    claim = Claim(made_at, "colours@1 measured with --works 60", Digest.of(b"photographs"), 4, 14, 52, 1.5, by_edit)
     kept = Digest.of(data), len(data)
     return SignedCard(
         "exhibit-model/1", read_card(card), *kept, author, signer.public_key, terms, price, made_at, claim, b""

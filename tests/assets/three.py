@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         line = CommandLine(folder / name, more)
         install(line.data)
         made[name] = Installation(line, url)
-        cards[name] = json.loads(line.run("partner", "card").out)
+        cards[name] = line.api("GET", "/operator/card")
         (folder / f"{name}.json").write_text(json.dumps(cards[name]))
     dead = LocalWitness(f"http://127.0.0.1:{free_port()}")
     witnesses = {name: (f"{made[name].url}/witness", cards[name]["witness"]) for name in ("b", "c")}
@@ -60,11 +60,16 @@ def three(folder: Path) -> Iterator[dict[str, Installation]]:
         for name, one in reversed(list(made.items())):  # a last: its witnesses are there when it asks them
             for other in NAMES:
                 if other != name:
-                    one.run.run("partner", "add", other, folder / f"{other}.json", "--yes")
+                    add_partner(one.run, other, cards[other])
             one.run.run("up", "--detach")
             stack.callback(one.run.run, "down", code=None)
             made[name] = Installation(stack.enter_context(forking(one.run)), one.url)
         yield made
+
+
+def add_partner(line: CommandLine, name: str, card: Mapping[str, str]) -> None:
+    """Add the installation with this card as a partner."""
+    line.api("POST", "/operator/partners", name=name, url=card["url"], log=card["log"], witness=card["witness"])
 
 
 def verified(one: Installation, files: list[str], trust: Path) -> dict[str, Any]:

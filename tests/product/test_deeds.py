@@ -322,7 +322,7 @@ def test_a_lost_picture_is_named_and_what_is_restored_is_sealed(world: World) ->
     assert (bundle.state, bundle.seal_digest) == ("failed", None)
     assert bundle.error == (
         f"The bytes of a picture of this case are missing, and nobody removed them: {Digest.of(SOUND).hex}. "
-        "Restore them from a backup, then `exhibit retry seal`."
+        "Restore them from a backup, then: exhibit api POST /operator/failures/seal/retry"
     )
     world.inline.services.blobs.put(SOUND)
     steps.try_again(Bundle, Bundle.objects.all())

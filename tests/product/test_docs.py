@@ -20,6 +20,8 @@ import pytest
 import exhibit
 from crawler.formats.job import Job, Limits, Politeness, UserAgent
 from crawler.formats.lines import PageLine
+from desk.cli.api import METHODS, operations
+from desk.cli.main import COMMANDS as COMMAND_NAMES
 from evidence.documents.phrases import load_phrases
 from exhibit import ports
 from exhibit.config.config import Config, environment_name
@@ -34,6 +36,17 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 OURS = re.compile(r"(\w+=\S+ )*(docker compose exec \w+ )?(bin/|\.venv/bin/)?(exhibit|python|make)\b(?![-./:,])")
 AFTER = re.compile(r"\s(?:[|><]|&&|\|\|)\s?|\s<<")
+HINT = re.compile(
+    r"(?:(?<=`)|(?<=: )|(?<=<code>)|(?<=bin/)|(?<=[.,] ))exhibit ([a-z]+)(?: ([a-z-]+|[A-Z]+))?"
+    r"(?: (/?[a-z][^\s`\"'<，。；]*))?"
+)
+"""A command in a hint: in code marks, after a colon or at the beginning of a sentence; with an operation of the API."""
+NAMING = (
+    *("bench", "bin", "crawler", "demo", "desk", "evidence", "exhibit", "indexer", "registry", "tools", "training"),
+    *("workers", "Dockerfile", "Makefile", "docker-compose.yml"),
+)
+BINARY = (".mo", ".png", ".jpg", ".webp", ".onnx", ".npz", ".zip")
+ALL = frozenset({*COMMAND_NAMES, *(name.partition(" ")[0] for name in COMMAND_NAMES)})
 NUMBER = re.compile(r"^\|.*\| (-?[\d.]+) \| `([\w.]+)` \|$", re.MULTILINE)
 
 
@@ -150,10 +163,46 @@ def check_exhibit(named: Command) -> None:
         found = command.get_command(click.Context(command), name)
         assert found is not None, f"there is no command {name}"
         command = found
+    if command.name == "api" and words and words[0] in METHODS:
+        check_operation(words[0], words[1])
     known = {option for parameter in command.params for option in parameter.opts} | {"--help", "-h", "--version"}
     assert {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"} <= known
     if named.is_example and not isinstance(command, click.Group) and "…" not in words and "..." not in words:
         parse_as_click_does(command, words)
+
+
+def check_operation(method: str, path: str) -> None:
+    """The operation that a command or a hint names; values stand for the parameters in its path, or are made there."""
+    named = path.removeprefix("/api/v1").partition("?")[0].split("/")
+    assert any(
+        one.method == method and len(parts := one.path.split("/")) == len(named) and all(map(_fits, named, parts))
+        for one in operations()
+    ), f"the API has no {method} {path}"
+
+
+def _fits(named: str, part: str) -> bool:
+    """Whether a segment of a path is that of an operation."""
+    return named == part or part.startswith("{") or any(sign in named for sign in "{%")
+
+
+def test_every_command_that_a_hint_names_exists() -> None:
+    """In code, on pages of the site, in templates and in settings of services."""
+    listed = subprocess.run(["git", "ls-files", *NAMING], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    wrong, count = [], 0
+    for name in listed.stdout.splitlines():
+        text = (CHECKOUT / name).read_bytes().decode("utf-8", "ignore") if not name.endswith(BINARY) else ""
+        for hint in HINT.finditer(text):
+            count += 1
+            command = " ".join(filter(None, hint.groups()[:2]))
+            if hint[1] == "api" and hint[3] and str(hint[2]).isupper():
+                try:
+                    check_operation(str(hint[2]), hint[3].rstrip(".,;"))
+                except AssertionError as error:
+                    wrong.append(f"{name}: {error}")
+            elif command not in ALL and hint[1] not in ALL:
+                wrong.append(f"{name}: exhibit {command}")
+    assert count > 100
+    assert wrong == []
 
 
 def parse_as_click_does(command: click.Command, words: list[str]) -> None:

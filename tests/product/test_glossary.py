@@ -74,7 +74,7 @@ def test_a_term_has_its_word() -> None:
 def test_a_term_that_is_translated_otherwise_is_seen() -> None:
     assert translated_otherwise("Two bundles of the case.", "案件的两个打包文件。") == ["bundle"]
     assert translated_otherwise("It is not licensed.", "已确认。") == ["not licensed"]
-    assert translated_otherwise("exhibit bundle list", "exhibit bundle list") == []
+    assert translated_otherwise("exhibit case list", "exhibit case list") == []
 
 
 @pytest.mark.parametrize(("words", "instead"), rows(NEVER))

@@ -225,8 +225,11 @@ def _confirm(host: Host, environ: Environ) -> list[str]:
     numbers, out = [str(case["number"]) for case in first], str(host.disk / "bundles")
     _desk(host, environ, "case", "confirm", *numbers, "--owner", OWNER, "--demonstration", "--wait")
     _desk(host, environ, "trust", out + ".json", "--label", "A test")
-    got = json.loads(_desk(host, environ, "bundle", "get", *numbers, "--owner", OWNER, "--out", out, "--json"))
-    said = _desk(host, environ, "verify", *got["files"], "--trust", out + ".json", "--json", accept=(0, 4))
+    files = [str(host.disk / f"bundle-{number}.zip") for number in numbers]
+    for number, file in zip(numbers, files, strict=True):
+        path = f"cases/{number}/bundles/1/file"
+        _desk(host, environ, "api", "GET", path, "--owner", OWNER, "--output", file)
+    said = _desk(host, environ, "verify", *files, "--trust", out + ".json", "--json", accept=(0, 4))
     return [bundle["verdict"] for bundle in json.loads(said)["bundles"]]
 
 

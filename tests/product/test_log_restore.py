@@ -1,11 +1,11 @@
 """An old backup is put back after further heads were signed and seen: no second history is signed under one name."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import Error, connections
@@ -94,45 +94,46 @@ def test_a_dump_that_is_restored_after_more_was_signed(installation: Installatio
 
         assert "shorter than the 9 entries" in installation.log(2)[1]
         assert "aren't those it has signed" in installation.log(3)[1]
-        assert "aren't those it has signed" in cli.ask("log", "status", code=1)["stopped"]
+        assert "aren't those it has signed" in cli.api("GET", "/operator/log")["stopped"]
         assert cli.ask("log", "verify", code=1)["problems"] == [
             "The first 9 entries of the log aren't those it has signed."
         ]
-        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
-        cli.run("log", "accept-head", "--reason", "wishful", code=1)
+        assert cli.ask("log", "verify", "--against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        cli.api("POST", "/operator/log/accept-head", code=1, reason="wishful")
 
-        cli.run("log", "new-origin", "--reason", "Monday's backup was restored", "--name", "example.org/second")
+        reason = "Monday's backup was restored"
+        cli.api("POST", "/operator/log/new-origin", reason=reason, name="example.org/second")
         later, error = installation.log(1)
         assert error == ""
         assert cli.ask("log", "verify")["problems"] == []
-        assert cli.ask("log", "check-against", seen)["checkpoints"][0]["outcome"] == "of an earlier name"
-        [entry] = cli.ask("log", "list", "--type", "origin")["entries"]
+        assert cli.ask("log", "verify", "--against", seen)["checkpoints"][0]["outcome"] == "of an earlier name"
+        [entry] = cli.api("GET", "/operator/log/entries", type="origin")["items"]
         assert (entry["opening"]["shared"]["size"], entry["opening"]["seen"]["size"]) == (5, 9)
-        assert entry["details"]["reason"] == "Monday's backup was restored"
+        assert entry["details"]["reason"] == reason
 
         cli.run("trust", open_folder / "trust.json")
         old, new = load_trust(open_folder / "trust.json").logs
         assert verify_note(note, old.vkey).size == 9
         assert verify_note(later, new.vkey).origin == "example.org/second"
-        _check_proofs(cli, entry["sequence"])
+        _check_proofs(cli, entry)
 
         installation.restore(dump)  # once more, and the new name is lost with it
         assert "which this log doesn't know" in installation.log(20)[1]
 
 
-def _check_proofs(cli: CommandLine, sequence: int) -> None:
+def _check_proofs(cli: CommandLine, entry: Mapping[str, Any]) -> None:
     """The entry that records the break is proven, and the new name continues what both share."""
     from evidence.log import merkle
     from evidence.log.notes import parse_note
     from exhibit.clock import parse_rfc3339
     from exhibit.entries import Entry, EntryType
 
-    proof = json.loads(cli.run("log", "prove", sequence).out)
+    sequence, shared = entry["sequence"], entry["opening"]["shared"]
+    proof = cli.api("GET", f"/log/entries/{sequence}/proof")
     leaf = Entry(EntryType(proof["type"]), parse_rfc3339(proof["time"]), bytes.fromhex(proof["commitment"])).leaf_hash
     head = parse_note(proof["checkpoint"])
     path = [bytes.fromhex(one) for one in proof["path"]]
     assert merkle.verify_inclusion(leaf, sequence, head.size, path, head.root)
-    shared = proof["opening"]["shared"]
     proof = cli.run("api", "GET", f"/log/consistency?old={shared['size']}").answer
     path, root = [bytes.fromhex(one) for one in proof["path"]], bytes.fromhex(shared["root"])
     assert merkle.verify_consistency(shared["size"], head.size, root, head.root, path)
@@ -153,9 +154,9 @@ def test_a_copied_data_folder_that_is_put_back_after_more_was_signed(
     subprocess.run(["cp", "--archive", backup, installation.data], check=True)
     with installation.up():
         assert "was copied here" in installation.log(7)[1]
-        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert cli.ask("log", "verify", "--against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
         assert "aren't those it has signed" in installation.log(1)[1]
-        cli.run("log", "new-origin", "--reason", "The disk was lost.")
+        cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
         assert installation.log(1)[1] == ""
         assert cli.ask("log", "verify")["problems"] == []
 
@@ -210,10 +211,12 @@ def test_a_data_folder_that_was_moved_goes_on_when_the_operator_says_so(
     with installation.up():
         cli = installation.cli
         assert "was copied here" in installation.log(1)[1]
-        assert cli.ask("log", "check-against", open_folder / "seen.txt")["checkpoints"][0]["outcome"] == "continued"
-        cli.run("log", "accept-head", "--reason", "moved to a new disk")
+        assert (
+            cli.ask("log", "verify", "--against", open_folder / "seen.txt")["checkpoints"][0]["outcome"] == "continued"
+        )
+        cli.api("POST", "/operator/log/accept-head", reason="moved to a new disk")
         assert installation.log(1)[1] == ""
-        assert cli.ask("log", "status")["stopped"] == ""
+        assert cli.api("GET", "/operator/log")["stopped"] == ""
 
 
 @pytest.mark.long
@@ -236,7 +239,7 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
     with installation.up():  # workers before the rows
         take_schema(load_config({"EXHIBIT_DATA": str(data)}))
         assert "is missing. 0 entries" in installation.log(3)[1]
-        assert "is missing" in installation.cli.ask("log", "status", code=1)["stopped"]
+        assert "is missing" in installation.cli.api("GET", "/operator/log")["stopped"]
 
     begin_anew()  # as docs/operator.md says
     words = ["--dbname", database_url(load_config({"EXHIBIT_DATA": str(data)})), "--clean", "--if-exists"]
@@ -247,9 +250,9 @@ def test_a_restore_into_an_empty_folder_signs_no_second_history(installation: In
     with installation.up():
         cli = installation.cli
         assert "is missing. 5 entries" in installation.log(7)[1]
-        assert cli.ask("log", "check-against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
+        assert cli.ask("log", "verify", "--against", seen, code=1)["checkpoints"][0]["outcome"] == "not continued"
         assert "aren't those it has signed" in installation.log(1)[1]
-        cli.run("log", "new-origin", "--reason", "The disk was lost.")
+        cli.api("POST", "/operator/log/new-origin", reason="The disk was lost.")
         assert installation.log(1)[1] == ""
         assert cli.ask("log", "verify")["problems"] == []
 
@@ -260,13 +263,13 @@ def test_a_key_without_head_and_rows_signs_when_the_operator_says_that_nothing_w
 ) -> None:
     cli = installation.cli
     with installation.up():
-        cli.run("log", "status")
+        cli.api("GET", "/operator/log")
         (installation.data / "log.head").unlink()
         assert "is missing" in installation.log(1)[1]
-        cli.run("log", "accept-head", "--reason", "Nothing was ever signed.")
+        cli.api("POST", "/operator/log/accept-head", reason="Nothing was ever signed.")
         assert installation.log(1)[1] == ""
         assert cli.ask("log", "verify")["problems"] == []
         (installation.data / "log.head").write_bytes(b"\xff")
         assert "can't be read" in installation.log(1)[1]
-        cli.run("log", "accept-head", "--reason", "A disk with errors.")
+        cli.api("POST", "/operator/log/accept-head", reason="A disk with errors.")
         assert installation.log(1)[1] == ""

@@ -17,7 +17,7 @@ from tests.assets.cocaptures import new_log, told_by_a_liar
 from tests.assets.processes import processes_of, wait_until
 from tests.assets.rows import copy_of, jpeg, photograph
 from tests.assets.site import Answer, Route, Site
-from tests.assets.three import NAMES, Installation, has_cosigners, three, verified, verified_alone
+from tests.assets.three import NAMES, Installation, add_partner, has_cosigners, three, verified, verified_alone
 
 
 def found_blindly(a: Installation, c: Installation) -> None:
@@ -26,12 +26,13 @@ def found_blindly(a: Installation, c: Installation) -> None:
     with Site(routes={"/": Answer(b'<img src="/copy.jpg">'), "/copy.jpg": copy}) as shop:
         c.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
         c.run.run("watch", "run", "shop", "--wait")
-    assert "no agreement with you" in a.run.run("agreement", "search", "c", code=None).err
-    c.run.run("agreement", "add", "a", "--fields", "page", "--until", "2090-01-01", "--queries", "30")
-    (found,) = a.run.ask("agreement", "search", "c")["found"]
+    search = ("POST", "/operator/partners/c/search")
+    assert "no agreement with you" in a.run.run("api", *search, code=None).err
+    c.run.api("POST", "/operator/agreements", partner="a", fields="page", until="2090-01-01", queries=30)
+    (found,) = a.run.api(*search)["found"]
     assert (found["works"], found["told"]) == (["studio/1"], {"page": shop.url()})
-    assert "allows 30 queries" in a.run.run("agreement", "search", "c", code=None).err
-    told = json.loads(c.run.run("agreement", "list", "--json").out)["agreements"]
+    assert "allows 30 queries" in a.run.run("api", *search, code=None).err
+    told = c.run.api("GET", "/operator/agreements")["items"]
     assert [(one["used"], one["queries"]) for one in told] == [(18, 30)]
 
 
@@ -57,11 +58,11 @@ def accused_answers(a: Installation) -> None:
         assert "The notice is on hold" in shown
         again = {"case": "1", "kind": "offer.en"}
         assert "Case 1 rests" in submit(member, f"{a.url}/o/studio/notices/new?case=1", **again)
-        told = [event["sentence"] for event in a.run.ask("case", "show", 1)["history"]]
+        told = [event["sentence"] for event in a.run.api("GET", "cases/1")["history"]]
         assert "Notice 1: an answer came on its page; it rests until a member has looked." in told
 
         def logged() -> list[str]:  # entries get their numbers at the next tick
-            entries = a.run.ask("log", "list", "--last", 50)["entries"]
+            entries = a.run.api("GET", "/operator/log/entries", last=50)["items"]
             return [one["type"] for one in entries if TOLD in json.dumps(one)]
 
         wait_until(logged, seconds=60)
@@ -86,20 +87,19 @@ def seen_by_two(
         lie = told_by_a_liar(log, copy_of(photograph(1)), challenge="00" * 32)
         liar.routes["/api/v1/alliance/capture"] = lie
         card = json.loads((folder / "c.json").read_text()) | {"url": liar.url("")}
-        (folder / "liar.json").write_text(json.dumps(card))
-        a.run.run("partner", "add", "c", folder / "liar.json", "--yes")
-        b.run.run("partner", "capture", "a", "--allow", 5)
+        add_partner(a.run, "c", card)
+        b.run.api("PATCH", "/operator/partners/a/captures", visits=5)
         for name in ("b", "c"):
-            a.run.run("partner", "capture", name, "--ask")
+            a.run.api("PATCH", f"/operator/partners/{name}/captures", ask="true")
         a.run.run("watch", "add", "shop", "--site", shop.url(), "--delay", "0")
         a.run.run("watch", "run", "shop", "--wait")
         a.run.run("case", "confirm", 1, "--reason", "A copy", "--wait")
     a.run.run("trust", trust, "--cosigners", "2")
     told: dict[str, Any] = {}
-    files: list[str] = []
+    files = [str(folder / "bundle.zip")]
 
     def both_have_cosigned() -> bool:
-        files[:] = a.run.ask("bundle", "get", 1, "--out", folder / "bundles")["files"]
+        a.run.run("api", "GET", "cases/1/bundles/1/file", "--output", files[0])
         told.update(verified(a, files, trust))
         return has_cosigners(told)
 
@@ -111,7 +111,7 @@ def seen_by_two(
     (by,) = [grade["by"] for grade in told["grades"] if grade["name"] == "capture"]
     assert by == "seen by two, run by a.example/log and b"
     assert not [check for check in checks.values() if check["state"] == "failed"]
-    a.run.run("partner", "add", "c", folder / "c.json", "--yes")
+    add_partner(a.run, "c", json.loads((folder / "c.json").read_text()))
     return files, told
 
 
@@ -125,20 +125,20 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         for one in (a, c):
             one.run.run("owner", "add", "Studio")
             one.run.run("work", "add", picture)
-        record, trust = open_folder / "records", open_folder / "trust.json"
+        record, trust = open_folder / "record.zip", open_folder / "trust.json"
         a.run.run("trust", trust, "--cosigners", "2")
 
         def both_have_cosigned() -> bool:
-            files = a.run.ask("work", "certificate", 1, "--out", record)["files"]
-            zipped = next(name for name in files if name.endswith(".zip"))
-            return has_cosigners(verified(a, [zipped], trust))
+            number = a.run.api("POST", "works/1/deposits")["number"]
+            a.run.run("api", "GET", f"works/1/deposits/{number}/file", "--output", record)
+            return has_cosigners(verified(a, [str(record)], trust))
 
         wait_until(both_have_cosigned, seconds=120)
-        (dead,) = [one for one in a.run.ask("anchor", "list")["witnesses"] if one["name"] == "d"]
+        (dead,) = [one for one in a.run.api("GET", "/operator/witnesses")["items"] if one["name"] == "d"]
         assert dead["silent_since"]
         assert "doesn't answer" in dead["error"]
         for one in made.values():
-            assert "Nothing is wrong" in one.run.run("partner", "compare").out
+            assert one.run.api("POST", "/operator/partners/compare") == {"faults": {}}
 
         found_blindly(a, c)
 
@@ -160,14 +160,15 @@ def test_two_cosign_and_whoever_shows_two_histories_is_caught(open_folder: Path)
         body = f"old 0\n\n{lie.note}".encode()
         answer = requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10)
         assert answer.status_code == requests.codes.ok  # b has seen nothing of c's log yet
-        for one, said in ((a, "c: Its log has signed two histories."), (b, "c: Its log has signed two histories.")):
-            assert said in one.run.run("partner", "compare", code=1).out
-            (fork,) = json.loads(one.run.run("partner", "forks").out)["forks"]
+        for one in (a, b):
+            faults = one.run.api("POST", "/operator/partners/compare")["faults"]
+            assert faults == {"c": "Its log has signed two histories."}
+            (fork,) = one.run.api("GET", "/operator/forks")["forks"]
             assert lie.note in (fork["known"], fork["other"])
         again = requests.post(f"{b.url}/witness/add-checkpoint", body.replace(b"old 0", b"old 1"), timeout=10)
         assert again.status_code == requests.codes.forbidden
         assert base64.b64encode(b"\x01" * 32).decode() in lie.note
-        b.run.run("partner", "revoke", "c", "--reason", "Its log has signed two histories.")
+        b.run.api("POST", "/operator/partners/c/revoke", reason="Its log has signed two histories.")
         assert requests.post(f"{b.url}/witness/add-checkpoint", body, timeout=10).status_code == 404
     wait_until(lambda: not processes_of(open_folder))
 

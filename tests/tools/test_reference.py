@@ -44,4 +44,4 @@ def test_the_page_of_the_command_line_has_the_keys_of_every_command_that_prints_
         for _section, name, command in commands.all_commands()
         if any("--json" in one.opts for one in command.params if isinstance(one, click.Option))
     }
-    assert told == printing
+    assert {name.partition(" --")[0] for name in told} == printing

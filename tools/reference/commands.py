@@ -16,15 +16,16 @@ all of them, how they end, and which keys their JSON has.
 
 
 def all_commands() -> Iterator[tuple[str, str, click.Command]]:
-    """Every command that does something: its section, its whole name and itself."""
+    """Every command: its section, its whole name and itself."""
     for section, names in SECTIONS.items():
         for name in names:
-            found = exhibit.get_command(click.Context(exhibit), name)
-            assert found is not None
-            if not isinstance(found, click.Group) or found.invoke_without_command:
-                yield section, name, found
-            if isinstance(found, click.Group):
-                yield from ((section, f"{name} {below}", one) for below, one in found.commands.items())
+            command: click.Command = exhibit
+            for word in name.split():
+                assert isinstance(command, click.Group)
+                found = command.get_command(click.Context(command), word)
+                assert found is not None, name
+                command = found
+            yield section, name, command
 
 
 def page() -> str:

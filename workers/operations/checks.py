@@ -75,7 +75,9 @@ def witnesses_check(config: Config, added: int = 0) -> Check:
     if there:
         values = {"needed": needed, "there": there}
         sentence = _("Outside witnesses: %(needed)s needed, %(there)s there.") % values
-    remedy = _("Add one on the operator's page under Witnesses, or: exhibit anchor add NAME")
+    remedy = _(
+        "Add one on the operator's page under Witnesses, or: exhibit api POST /operator/witnesses --field name=NAME"
+    )
     return Check("witnesses", there >= needed, sentence, remedy if there < needed else "", needed=False)
 
 

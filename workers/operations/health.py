@@ -5,7 +5,6 @@ The operator's page and `exhibit doctor` show the same.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from shlex import quote
 
 from django.utils.timesince import timesince
 
@@ -112,8 +111,8 @@ def _reported(found: Status) -> Iterator[Check]:
     for digest in found.reported:
         sentence = _("A member reported a picture as illegal: %(digest)s. Others have to do with it, so you decide.")
         remedy = _(
-            "Remove it everywhere, for good: exhibit purge %(digest)s --reason … "
-            "Or show it again: exhibit keep %(digest)s --reason …"
+            "Remove it permanently: exhibit api POST /operator/pictures/%(digest)s/purge --field reason=… "
+            "Or show it again: exhibit api POST /operator/pictures/%(digest)s/keep --field reason=…"
         )
         values = {"digest": digest}
         yield Check("reported picture", ok=False, sentence=sentence % values, remedy=remedy % values)
@@ -142,7 +141,10 @@ def _given_up(found: Status) -> Iterator[Check]:
         if step.failed:
             values = {"what": jobs.in_words(step.step), "count": f"{step.failed:,}"}
             sentence = _("Given up: %(count)s (%(what)s).") % values
-            remedy = _("Read why: exhibit retry. Mend it, then: exhibit retry %(step)s") % {"step": step.step}
+            remedy = _(
+                "Reasons: exhibit api GET /operator/failures. "
+                "After fixing them: exhibit api POST /operator/failures/%(step)s/retry"
+            ) % {"step": step.step}
             yield Check("given up", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not any(step.failed for step in found.steps):
         yield Check("given up", ok=True, sentence=_("Nothing was given up."))
@@ -166,8 +168,8 @@ def _canaries(found: Status) -> Iterator[Check]:
     for canary in found.missed:
         values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its known copy %(number)s.") % values
-        named = f"{quote(canary.watch.name)} --owner {canary.watch.owner.slug}"
-        remedy = _("See what it refused: exhibit watch show %(watch)s") % {"watch": named}
+        named = f"{canary.watch.number}/crawls --owner {canary.watch.owner.slug}"
+        remedy = _("Its crawls: exhibit api GET watches/%(watch)s") % {"watch": named}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)
@@ -177,7 +179,7 @@ def _floods(found: Status) -> Iterator[Check]:
     for owner, number, sites in found.floods:
         values = {"number": number, "owner": owner, "sites": f"{sites:,}"}
         sentence = _("Work %(number)s of %(owner)s is held back: it was found on %(sites)s new sites in one day.")
-        remedy = _("Its owner decides: exhibit work show %(number)s --owner %(owner)s")
+        remedy = _("Its owner decides: exhibit api GET works/%(number)s --owner %(owner)s")
         yield Check("held work", ok=False, sentence=sentence % values, remedy=remedy % values, needed=False)
 
 
@@ -209,14 +211,15 @@ def _large_archive(found: Status, config: Config) -> Iterator[Check]:
     is_shared = bool(config.blobs_url) and not config.blobs_url.startswith("file:")
     if is_shared and not config.milvus_url and seen > FOR_MILVUS:
         sentence = _("Each machine keeps %(count)s pictures seen of its own; Milvus would keep them once for all.")
-        remedy = _("docs/machines.md says how: exhibit index move --to milvus")
+        remedy = _("docs/machines.md says how: exhibit index rebuild --to milvus")
         yield Check("archive", ok=False, sentence=sentence % {"count": f"{seen:,}"}, remedy=remedy, needed=False)
 
 
 def _log(found: Status, said: Saying) -> Check:
     if found.log.stopped:
         sentence = _("The log's head isn't signed any more. %(why)s") % {"why": said(found.log.stopped)}
-        return Check("log", ok=False, sentence=sentence, remedy=_("docs/log.md says what to do: exhibit log status"))
+        remedy = _("docs/log.md says what to do. State of the log: exhibit api GET /operator/log")
+        return Check("log", ok=False, sentence=sentence, remedy=remedy)
     sentence = _("%(size)s entries are under a signed head.") % {"size": f"{found.log.size:,}"}
     return Check("log", ok=True, sentence=sentence)
 
@@ -251,7 +254,9 @@ def _witness(witness: Witness, at: datetime, said: Saying) -> Iterator[Check]:
         sentence = _("The witness %(name)s answered, and it was of no use: %(why)s") % values
     else:
         return
-    remedy = _("Sealing goes on without it, and it is asked again. Check its settings: exhibit anchor list")
+    remedy = _(
+        "Sealing goes on without it, and it is asked again. Check its settings: exhibit api GET /operator/witnesses"
+    )
     yield Check(name, ok=False, sentence=sentence, remedy=remedy, needed=False)
 
 

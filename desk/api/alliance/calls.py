@@ -1,6 +1,6 @@
 """What other installations ask: each request is signed by a partner's log key, for this log and this call, once.
 
-No token opens these operations; `exhibit partner add` does. Partners ask for heads of logs, for blinded points and the
+No token opens these operations; adding a partner does. Partners ask for heads of logs, for blinded points and the
 index that opens with what comes back, and to visit a page as well and seal what is seen.
 """
 

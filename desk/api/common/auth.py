@@ -27,6 +27,7 @@ class Actor:
     owners: QuerySet[Owner]  # those whom the caller may act for
     scopes: frozenset[Scope] | None  # what is permitted; empty where the member's role says it
     owner: Owner | None = None  # whose things this request is about, if anybody's
+    is_operator: bool = False  # runs commands on the installation's own machine
 
 
 class Call(HttpRequest):
@@ -71,8 +72,28 @@ class Permitted:
         return actor
 
 
+class OnTheMachine(Permitted):
+    """Allows the operator alone, who runs `exhibit api` on the installation's own machine.
+
+    No token and no session opens these operations, not even those of an operator's account.
+    """
+
+    openapi_security_schema = Permitted.openapi_security_schema | {
+        "description": "None: these operations are called with `exhibit api` on the installation's own machine."
+    }
+
+    def __call__(self, request: HttpRequest) -> Actor:
+        """The operator; raises where the caller is unknown (401), too frequent (429), or anybody else (403)."""
+        actor = super().__call__(request)
+        if not actor.is_operator:
+            sentence = "Only the operator can do this, with `exhibit api` on the machine of the installation."
+            raise Problem(HTTPStatus.FORBIDDEN, sentence)
+        return actor
+
+
 READ, WRITE = Permitted(Scope.READ), Permitted(Scope.WRITE)
 DECIDE, SEND, MANAGE = Permitted(Scope.DECIDE), Permitted(Scope.SEND), Permitted(Scope.MANAGE)
+OPERATOR = OnTheMachine(Scope.READ)
 
 
 def _caller(request: HttpRequest) -> Actor:

@@ -58,7 +58,7 @@ class Call(HttpRequest):
 class Edge(Permitted):
     """Lets contributors in, as often as the limit allows."""
 
-    openapi_security_schema = Permitted.openapi_security_schema | {"description": "Made by `exhibit edge invite`."}
+    openapi_security_schema = Permitted.openapi_security_schema | {"description": "Of `POST /operator/contributors`."}
 
     def __call__(self, request: HttpRequest) -> Any:  # noqa: ANN401 - not an actor of an owner
         """The contributor; raises where it is nobody (401), or too often (429)."""

@@ -1,7 +1,7 @@
 """Bundles, files of captures, draft papers; and proofs of the log, whose tiles lie below /log/ for everybody."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
@@ -12,6 +12,7 @@ from desk.api.common.openapi import file_of
 from desk.api.common.pagination import Cursor, Limit, page
 from desk.schemas import evidence as schemas
 from desk.schemas.base import Piece
+from desk.schemas.requests import CLEAN
 from exhibit.digests import Digest
 from exhibit.errors import NotFoundError
 from registry import scoped
@@ -29,6 +30,8 @@ log_router = Router(tags=["log"])
 CASE = "/owners/{slug:owner}/cases/{int:number}"
 ONE = CASE + "/bundles/{int:bundle}"
 Language = Annotated[str, Query(max_length=10, description="Of a reading copy; the paper's own if there is none.")]
+Withheld = Annotated[Literal["originals"] | None, Query(description="What a copy for the other side lacks.")]
+Why = Annotated[str, Query(max_length=1_000, pattern=CLEAN, description="Why something is withheld.")]
 Paper = Annotated[str, Path(pattern="^[a-z0-9-]{1,40}$")]
 
 
@@ -47,12 +50,20 @@ def get_bundle(request: Call, owner: str, number: int, bundle: int) -> schemas.B
 
 
 @router.get(ONE + "/file", openapi_extra=file_of("application/zip"))
-def get_bundle_file(request: Call, owner: str, number: int, bundle: int) -> HttpResponseBase:
-    """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline."""
+def get_bundle_file(
+    request: Call, owner: str, number: int, bundle: int, withhold: Withheld = None, reason: Why = ""
+) -> HttpResponseBase:
+    """A sealed bundle with the receipts of this moment, as a ZIP that verifies offline.
+
+    For the other side, `withhold=originals` leaves out documents and registered pictures in full size; the copy states
+    the `reason`. Reduced ones and digests stay.
+    """
     row = scoped.bundle(of(request), number, bundle)
-    file = in_a_file(partial(assemble, wiring.services(), row))
+    without = None if withhold is None else reason
+    file = in_a_file(partial(assemble, wiring.services(), row, without_originals=without))
     taken(request, Evidence.BUNDLE, bundle=bundle, case=number, seal=str(row.seal_digest))
-    return download(file, bundle_name(row), "application/zip")
+    name = bundle_name(row) if withhold is None else bundle_name(row, f"-without-{withhold}.zip")
+    return download(file, name, "application/zip")
 
 
 @router.get(ONE + "/signed-sheet", openapi_extra=file_of("application/pdf"))

@@ -73,7 +73,7 @@ def import_licences(request: Call, owner: str, how: Form[Importing], table: Tabl
     """
     to = of(request)
     if (table.size or 0) > MAX_AT_ONCE:
-        raise WrongUseError("The table is larger than 2 MiB.", hint="exhibit licence import takes larger ones.")
+        raise WrongUseError("The table is larger than 2 MiB.", hint="Split it into several tables.")
     columns = Columns(to, ColumnMapping.Kind.LICENCES)
     name, data = str(table.name), table.read()
     encoding = ENCODINGS.get(how.encoding, "")

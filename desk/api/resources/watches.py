@@ -174,6 +174,15 @@ def list_refusals(
     return page(Refusal.objects.filter(crawl=scoped.crawl(of(request), number, crawl)), schemas.Refusal, cursor, limit)
 
 
+@router.get(ONE + "/crawls/{int:crawl}/unreadable-images", response=Piece[schemas.UnreadableImage])
+def list_unreadable_images(
+    request: Call, owner: str, number: int, crawl: int, cursor: Cursor = "", limit: Limit = 50
+) -> Piece[schemas.UnreadableImage]:
+    """Files that a crawl fetched and that cannot be read as images, with the reason."""
+    seen = scoped.crawl(of(request), number, crawl).sightings.exclude(picture__refusal="")
+    return page(seen.select_related("picture"), schemas.UnreadableImage, cursor, limit)
+
+
 @router.post("/owners/{slug:owner}/looks", response={202: schemas.Crawl}, auth=WRITE)
 @once
 def look_at_page(request: Call, owner: str, new: requests.NewLook) -> schemas.Crawl:

@@ -1,9 +1,9 @@
-"""What a command stands on: configuration, servers for its length, the owner, and who works things off."""
+"""What commands share: configuration, servers while they run, the owner, and workers."""
 
 import getpass
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
@@ -13,7 +13,7 @@ import click
 
 from exhibit.config.config import Config
 from exhibit.errors import ExitCode, NotFoundError, ServiceMissingError, WrongUseError
-from exhibit.types import CaseDecision, Json
+from exhibit.types import CaseDecision
 from registry.configuration import load_config
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ class Desk:
         if not found:
             sample = models.Owner.objects.filter(sample=True).order_by("slug").first()
             named_sample = f"; the sample is named with --owner {sample.slug}" if sample else ""
-            said = "There is no owner yet but a sample." if sample else "There is no owner yet."
+            said = "There is only a sample owner." if sample else "There is no owner yet."
             raise NotFoundError(said, hint=f'Add one: exhibit owner add "NAME"{named_sample}')
         if len(found) > 1:
             listed = ", ".join(row.slug for row in found)
-            raise WrongUseError("There are several owners.", hint=f"Name one with --owner: {listed}")
+            raise WrongUseError("There are several owners.", hint=f"Choose one with --owner: {listed}")
         return found[0]
 
 
@@ -119,13 +119,13 @@ def no_room(config: Config) -> str:
 def check_crawling(config: Config) -> None:
     """Raise ``ServiceMissingError`` where crawling has stopped for want of room."""
     if hint := no_room(config):
-        raise ServiceMissingError("The disk is nearly full, and crawling has stopped.", hint=hint)
+        raise ServiceMissingError("Crawling has stopped because the disk is nearly full.", hint=hint)
 
 
 def ask(question: str) -> None:
     """Go on only when the person says yes; raises ``WrongUseError`` where nobody can be asked."""
     if not sys.stdin.isatty():
-        raise WrongUseError("This asks before it acts, and nobody can be asked.", hint="Add --yes.")
+        raise WrongUseError("This command needs a confirmation.", hint="Run it in a terminal, or add --yes.")
     click.confirm(question, abort=True)
 
 
@@ -142,13 +142,7 @@ def person() -> str:
         return f"user {os.geteuid()} (command line)"
 
 
-def taken(what: str, owner: "models.Owner", **about: Json) -> None:
-    """Put into the log that the person takes evidence away, before it is written."""
-    from registry.log import audit_log
-
-    audit_log.accessed(audit_log.Evidence[what], audit_log.Way.TAKEN, owner, by=person(), **about)
-
-
-def examples(*lines: str) -> str:
-    """An epilog that shows how a command is used."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+def examples(*lines: str, notes: Sequence[str] = ()) -> str:
+    """An epilog with examples of a command, below lines such as related operations of the API."""
+    before = "".join(("\b\n", *(f"{line}\n" for line in notes), "\n")) if notes else ""
+    return before + "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

@@ -1,4 +1,4 @@
-"""What many commands take: kinds of arguments, and options that they share."""
+"""Types of arguments, and options that commands share."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -11,21 +11,15 @@ PLACE, THERE = click.Path(path_type=Path), click.Path(exists=True, path_type=Pat
 TO_FILL, TO_WRITE = click.Path(file_okay=False, path_type=Path), click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-DAY = click.DateTime(["%Y-%m-%d"])
 Run = Callable[..., None]
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-owner_option = click.option("--owner", "named", metavar="OWNER", help="Whose; the only owner there is, if not named.")
-any_owner_option = click.option("--owner", "named", metavar="OWNER", help="Only those of this owner.")
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the record.")
-why_option = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the record.")
-yes_option = click.option("--yes", is_flag=True, help="Don't ask.")
-out_option = click.option("--out", required=True, metavar="DIR", type=TO_FILL, help="Made if missing.")
-label_option = click.option(
-    "--label", default="", metavar="TEXT", help="Words that results then show beside these keys."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+owner_option = click.option("--owner", "named", metavar="OWNER", help="Owner; required if there are several.")
+reason_option = click.option("--reason", required=True, metavar="TEXT", help="Reason; kept in the log.")
+why_option = click.option("--reason", default="", metavar="TEXT", help="Reason; kept in the log.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
 def together(*options: Callable[[Run], Run]) -> Callable[[Run], Run]:
-    """Several options as one decorator, in their order."""
+    """Combine options into one decorator, in their order."""
     return lambda command: reduce(lambda given, option: option(given), reversed(options), command)

@@ -22,11 +22,11 @@ table_options = together(
     click.option(
         "--encoding",
         type=click.Choice(tuple(ENCODINGS), case_sensitive=False),
-        help="The encoding of a CSV table, where it can't be determined.",
+        help="Encoding of a CSV table, if it cannot be detected.",
     ),
-    click.option("--column", "named_columns", multiple=True, metavar="HEADING=COLUMN", help="What a column holds."),
-    click.option("--leave-out", "unused", multiple=True, metavar="HEADING", help="A column that isn't used."),
-    click.option("--skip-rows", is_flag=True, help="Skip rows that can't be used, and list them."),
+    click.option("--column", "named_columns", multiple=True, metavar="HEADING=COLUMN", help="Meaning of a column."),
+    click.option("--leave-out", "unused", multiple=True, metavar="HEADING", help="A column to ignore."),
+    click.option("--skip-rows", is_flag=True, help="Skip invalid rows, and list them."),
 )
 """Options that say how a table is read: ``encoding``, ``named_columns``, ``unused``, ``skip_rows``."""
 
@@ -41,7 +41,7 @@ def columns_of(owner: "Owner", kind: "ColumnMapping.Kind", named: tuple[str, ...
 
     columns, pairs = Columns(owner, kind), [one.rpartition("=") for one in named]
     if wrong := next((one for one, pair in zip(named, pairs, strict=True) if not pair[0].strip()), None):
-        raise WrongUseError(f"“{wrong}” isn't a heading and a column.", hint="Write --column HEADING=COLUMN.")
+        raise WrongUseError(f"“{wrong}” is not HEADING=COLUMN.", hint="Write --column HEADING=COLUMN.")
     columns.choose({heading: column.strip() for heading, _sign, column in pairs})
     return columns
 

@@ -46,35 +46,19 @@ def work_until(desk: Desk, done: Callable[[], bool], *, label: str, counted: Cou
             sync_runner.SyncRunner(desk.config).run_until(look)
 
 
-def work_until_made(desk: Desk, row: "models.Report", *, label: str, counted: Counted, again: str) -> None:
-    """Return when a report is made; where it can't be, say how to ask for another, and end with 4."""
-    from registry import models
-
-    def done() -> bool:
-        row.refresh_from_db()
-        if row.state not in over and row.error not in told:
-            told.add(row.error)
-            note(f"It waits, and goes on by itself: {row.error}")
-        return row.state in over
-
-    over, told = (models.StepState.DONE, models.StepState.FAILED), {""}
-    work_until(desk, done, label=label, counted=counted)
-    if row.state != models.StepState.DONE:
-        note(f"It can't be made: {row.error}\nTry again: {again}")
-        finish(ExitCode.INCOMPLETE)
-
-
 def end_where_unsealed(bundles: "Iterable[models.Bundle]") -> None:
     """End the command with 4 where a bundle isn't sealed, and say of each why."""
     from registry.bundles.models import OPENED_AGAIN
 
     unsealed = [bundle for bundle in bundles if bundle.seal_digest is None]
     for bundle in unsealed:
-        again = " It can be tried again: exhibit retry seal" if bundle.state == "failed" else " It is tried again."
-        why = bundle.error or "It waits."
+        again = (
+            " Retry: exhibit api POST /operator/failures/seal/retry" if bundle.state == "failed" else " It is retried."
+        )
+        why = bundle.error or "It is waiting."
         if bundle.error == OPENED_AGAIN:
             again = ""
-        note(f"Bundle {bundle.number} of case {bundle.case.number} isn't sealed: {why}{again}")
+        note(f"Bundle {bundle.number} of case {bundle.case.number} is not sealed: {why}{again}")
     if unsealed:
         finish(ExitCode.INCOMPLETE)
 

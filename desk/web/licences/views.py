@@ -182,7 +182,7 @@ def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
     order, table = request.POST.get("order", ""), _brought(request)
     if table is None:
         problem = _("No table arrived, or it is too large.")
-        raise WrongUseError(problem, hint=_("`exhibit licence import FILE` takes larger ones."))
+        raise WrongUseError(problem, hint=_("Split it into several tables."))
     known = order if order in forms.ORDERS else ""
     columns = columns_in(request, owner, ColumnMapping.Kind.LICENCES)
     answers = answers_in(request, table)

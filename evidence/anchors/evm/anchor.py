@@ -212,7 +212,10 @@ class EvmAnchor:
 
     def _check_contract(self) -> None:
         if not self.contract:
-            raise ConfigError(f"{self.name} has no contract yet.", hint=f"Make one: exhibit anchor deploy {self.name}")
+            raise ConfigError(
+                f"{self.name} has no contract yet.",
+                hint=f"Create one: exhibit api POST /operator/witnesses/{self.name}/contract",
+            )
         self._check_chain()
 
     def _check_chain(self) -> None:

@@ -33,7 +33,7 @@ class EvmConfig(AnchorConfig):
 
     Attributes:
         chain_id: Needed: the chain's number (EIP-155), such as 1 for Ethereum. A node of another chain is refused.
-        contract: The address of the contract, which `exhibit anchor deploy` makes; empty before.
+        contract: The address of the contract, which `POST /operator/witnesses/NAME/contract` creates; empty before.
         key_file: The key of the account that pays, as a file: Web3 Secret Storage (encrypted JSON), or hexadecimal
             digits in a file that only its user may read.
         password_file: For an encrypted `key_file`: a file with its password.

@@ -114,6 +114,8 @@ MEANWHILE = {
 def test_a_request_may_carry_a_key_unless_a_secret_is_told_or_nothing_is_done_twice() -> None:
     without = set()
     for operations in api.get_openapi_schema()["paths"].values():
+        if "operator" in operations.get("post", {}).get("tags", ()):  # of `exhibit api` alone
+            continue
         if "post" in operations and not any(one["name"] == HEADER for one in operations["post"]["parameters"]):
             without.add(operations["post"]["operationId"])
     secrets = {"add_webhook", "link_report", "link_package", "invite_member"}

@@ -1,12 +1,20 @@
-"""`exhibit compare`: two pictures, without any server."""
+"""`exhibit compare`: two files without any server, or a file and what a case found."""
 
 from pathlib import Path
 
 import pytest
 
+from desk.cli.compare import SAID
+from exhibit.digests import Digest
+from exhibit.types import Decision
+from indexer.picture.features import extract
+from indexer.search.prints import StatedPicture
+from registry.matches.match import match_pictures
+from registry.models import Owner, Picture
+from registry.works.stated import register_stated
 from tests.assets.command_line import Terminal
 from tests.assets.redrawn import scene
-from tests.assets.rows import copy_of, photograph
+from tests.assets.rows import bring, claimed_slice, copy_of, photograph
 
 
 @pytest.mark.long
@@ -22,9 +30,10 @@ def test_compare_needs_no_server_and_draws(alone: Terminal, folder: Path) -> Non
     assert len(answer["calibration"]) == 64
     assert (folder / "over.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "difference.jpg").read_bytes().startswith(b"\xff\xd8")
-    assert "over.gif ends neither" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
+    assert "over.gif" in alone.run("compare", work, copy, "--overlay", "over.gif", code=2).err
+    assert "--case" in alone.run("compare", work, code=2).err
     assert alone.ask("compare", work, other)["decision"] == "none"
-    assert "none: nothing was found that they share." in alone.run("compare", work, other).out
+    assert SAID[Decision.NONE] in alone.run("compare", work, other).out
     assert not alone.data.exists()
 
 
@@ -38,9 +47,7 @@ def test_what_is_drawn_anew_is_graded_with_a_map(alone: Terminal, folder: Path) 
     assert [len(row) for row in answer["survival"]] == [12] * 9
     assert (folder / "map.png").read_bytes().startswith(b"\x89PNG")
     said = alone.run("compare", folder / "work.png", folder / "drawn.png").out
-    assert "resembles: it has to do with the work beyond chance" in said
-    assert "of 0 to 5" in said
-    assert "a legal question that software doesn't answer" in said
+    assert SAID[Decision.RESEMBLES] in said
 
 
 def test_a_file_that_is_no_picture_is_named(alone: Terminal, folder: Path) -> None:
@@ -49,4 +56,27 @@ def test_a_file_that_is_no_picture_is_named(alone: Terminal, folder: Path) -> No
     (folder / "broken.jpg").write_bytes(photograph(1)[:2000])
     assert "notes.txt" in alone.run("compare", folder / "one.jpg", folder / "notes.txt", code=2).err
     assert "broken.jpg: " in alone.run("compare", folder / "broken.jpg", folder / "one.jpg", code=2).err
-    assert "aren't a picture" in alone.run("compare", folder / "one.jpg", folder / "notes.txt", code=2).err
+
+
+@pytest.mark.long
+def test_an_image_that_is_not_stored_is_compared_with_what_its_fingerprints_found(
+    cli: Terminal, studio: str, folder: Path
+) -> None:
+    services, data = cli.desk.services, photograph(303)
+    register_stated(services, Owner.objects.get(), StatedPicture.of("ours.jpg", len(data), extract(data)))
+    planned, epoch = claimed_slice(Owner.objects.get(), "found")
+    match_pictures(services, bring(services, planned, epoch, [copy_of(data)], host="prints.example"))
+    (case,) = cli.ask("case", "list")["cases"]
+    assert case["uses"][0]["by_fingerprints"]
+    (folder / "ours.jpg").write_bytes(data)
+    (folder / "other.jpg").write_bytes(copy_of(data))
+    drawn = folder / "both.jpg"
+    ran = cli.run("compare", folder / "ours.jpg", "--case", case["number"], "--side-by-side", drawn)
+    assert ran.out.splitlines()[:2] == ["http://prints.example/image-0.jpg", SAID[Decision.CERTAIN]]
+    assert drawn.read_bytes().startswith(b"\xff\xd8")
+    assert not Picture.objects.filter(digest=Digest.of(data)).exists()
+    cli.run("compare", folder / "other.jpg", "--case", case["number"], code=2)
+    cli.run("compare", folder / "ours.jpg", folder / "other.jpg", "--case", case["number"], code=2)
+    cli.run("case", "confirm", case["number"], code=2)  # evidence needs the image
+    cli.run("work", "add", folder / "ours.jpg")
+    cli.run("compare", folder / "ours.jpg", "--case", case["number"], code=2)

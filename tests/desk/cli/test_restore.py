@@ -11,12 +11,9 @@ def test_what_is_no_backup_is_named_and_nothing_is_made(cli: Terminal, folder: P
     (folder / "photos" / "a.jpg").write_bytes(b"\xff\xd8\xff")
     (folder / "begun" / "database-0123456789abcdef.dump.partial").touch()
     (folder / "text.tar").write_text("no archive")
-    said = {"photos": "isn't a backup: ", "begun": "isn't a whole backup: ", "text.tar": "no whole TAR"}
-    for name, words in said.items():
+    for name in ("photos", "begun", "text.tar"):
         ran = cli.run("restore", folder / name, code=None)
         assert ran.code in (1, 2), ran
         assert name in ran.err, ran
-        assert words in ran.err, ran
-        assert ("`exhibit backup` to this folder goes on" in ran.err) == (name == "begun"), ran
-    assert "does not exist" in cli.run("restore", folder / "missing", code=2).err
+    cli.run("restore", folder / "missing", code=2)
     assert {one.name for one in cli.data.iterdir()} <= {"locks"}

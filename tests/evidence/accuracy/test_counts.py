@@ -126,7 +126,7 @@ def test_a_joined_file_in_which_more_failed_than_count_is_refused_even_signed(lo
     object.__setattr__(joined.sources[0], "review", 2)
     with pytest.raises(WrongUseError, match="more failed than count") as caught:
         read_signed(Joined, signed(log, joined), what="joined.json")
-    assert "exhibit calibrate join" in caught.value.hint
+    assert "exhibit calibrate --join" in caught.value.hint
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"key":"x","signature":"","statement":{}}', b"\xff", b"[" * 99])

@@ -5,19 +5,14 @@ import copy
 import io
 import json
 import logging
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import KeyUsage
 from django.core import serializers
 
-from desk.cli.common.frame import Desk
-from desk.cli.key import key_command
 from evidence.keys.at_rest import SEALING, decrypt
 from evidence.keys.ed25519 import KeySigner, unlock
 from exhibit.config.secrets import adopt_next_master_key, master_key, next_master_key
@@ -27,7 +22,7 @@ from registry.bundles.bundles import assemble
 from registry.cases.decisions import confirm, reopen
 from registry.db.locks import Lock
 from registry.keys import signing_keys
-from registry.keys.keys import Use, add_device_key, key_named, keys_of, retire, revoke, use_of
+from registry.keys.keys import Use, add_device_key, key_named, keys_of, retire, revoke
 from registry.keys.signing_keys import closed_keys, document_key, rotate, sealing_key, signer_of
 from registry.master_key import MasterKeyChange, change_master_key
 from registry.models import LogOpening, Owner, SealingKey
@@ -203,28 +198,6 @@ def test_it_is_told_while_keys_in_use_do_not_open(inline: SyncRunner, studio: Ow
     (folder / "master_key").write_text("damaged")
     assert closed_keys(services)
     lost.replace(folder / "master_key")
-
-
-@pytest.mark.parametrize(
-    ("use", "words"), [("sealing", "next seal"), ("documents", "readers of PDFs"), ("device", "No signature of it")]
-)
-def test_who_revokes_a_key_is_told_what_follows(
-    inline: SyncRunner, studio: Owner, tmp_path: Path, use: str, words: str
-) -> None:
-    desk = Desk(inline.services.config)
-    desk.__dict__["services"] = inline.services
-    sealing_key(inline.services, studio)
-    document_key(inline.services, studio)
-    add_device_key(studio, "laptop", bytes(32), by="Ann")
-    run, file = partial(CliRunner().invoke, obj=desk), str(tmp_path / "studio.pem")
-    assert run(key_command, ["certificate", file]).exit_code == 0
-    [key] = [bytes(one.public_key).hex() for one in keys_of() if use_of(one) == use]
-    revoked = run(key_command, ["revoke", key, "--reason", "stolen"])
-    assert words in revoked.output
-    again = run(key_command, ["certificate", file])
-    assert isinstance(again.exception, NotFoundError if use == "documents" else type(None))
-    if use == "documents":
-        assert "was revoked: 20" in str(again.exception)
 
 
 def test_keys_are_rotated_with_the_lock_before_the_rows(

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from django.test import Client
 
-from desk.cli import bundle as bundles, case as cases
+from desk.cli.api import api_command
 from desk.cli.common.frame import Desk
 from exhibit.digests import Digest
 from exhibit.entries import EntryType
@@ -93,17 +92,16 @@ def test_a_case_that_is_looked_at_is_one_entry_a_day_and_session(ann: Client) ->
     assert len(told(EntryType.ACCESS)) == 2
 
 
-def test_what_is_taken_or_shown_on_the_command_line_is_an_entry(
-    inline: SyncRunner, bundle: Bundle, tmp_path: Path
+def test_what_is_taken_on_the_command_line_is_an_entry(
+    inline: SyncRunner, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wiring, "services", lambda: inline.services)
     desk = Desk(inline.services.config)
     desk.__dict__["services"] = inline.services
-    run = partial(CliRunner().invoke, obj=desk)
-    assert run(bundles.bundle_command, ["get", "1", "--out", str(tmp_path)]).exit_code == 0
-    assert run(bundles.bundle_command, ["to-sign", "1", "--out", str(tmp_path)]).exit_code == 0
-    assert run(cases.case_command, ["show", "1"]).exit_code == 0
-    kinds = [opening["what"] for opening, _ in told(EntryType.ACCESS)]
-    assert kinds == ["bundle", "manifest", "case"]
+    for name in ("file", "manifest"):
+        words = ["GET", f"cases/1/bundles/1/{name}", "--output", str(tmp_path / name)]
+        assert CliRunner().invoke(api_command, words, obj=desk).exit_code == 0
+    assert [opening["what"] for opening, _ in told(EntryType.ACCESS)] == ["bundle", "manifest"]
     assert all(details["by"].endswith("(command line)") for _, details in told(EntryType.ACCESS))
 
 

@@ -1,6 +1,6 @@
 """Asking witnesses from rows: who is silent is left in peace for a while, and nothing is doubled or lost by a death."""
 
-from desk.cli.anchor import _told
+from desk.schemas.log import Witness
 from evidence.facts.case import WitnessFacts
 from exhibit.clock import now
 from exhibit.errors import IntegrityError, ServiceMissingError
@@ -58,11 +58,14 @@ def test_each_witness_counts_once_and_only_when_it_has_answered_in_full() -> Non
     assert not witnessed((), 1).enough
 
 
-def test_the_command_says_how_each_witness_has_answered(inline: SyncRunner) -> None:
+def test_health_says_how_each_witness_has_answered(inline: SyncRunner) -> None:
     witnesses.note_answer("rfc3161", "well", Question.SUBMIT)
     witnesses.note_silence("evm", "ill", Question.UPGRADE, "The node doesn't answer.")
     asked_for(b"1", b"2", witness="ill", kind="evm")
-    [ill, well] = [_told(key, None, one) for key, one in witnesses.health().items()]
-    assert (ill.name, ill.owed, ill.error, ill.configured) == ("ill", 2, "The node doesn't answer.", False)
+    [ill, well] = [
+        Witness.from_row(one, kind=kind, name=name, development=False, configured=False)
+        for (kind, name), one in witnesses.health().items()
+    ]
+    assert (ill.name, ill.owed, ill.error) == ("ill", 2, "The node doesn't answer.")
     assert (well.owed, well.silent_since) == (0, None)
     assert well.answered_at is not None

@@ -73,7 +73,7 @@ def test_what_waits_for_long_was_given_up_or_is_held_up_says_what_to_do(inline: 
     ]
     told = amiss(replace(well, steps=rows, held_up={"seal": "The disk is full."}), inline)
     assert "(1,200 in all)" in told["late"].sentence
-    assert told["given up"].remedy.endswith("exhibit retry match")
+    assert told["given up"].remedy.endswith("/operator/failures/match/retry")
     assert jobs.label("seal") in told["held up"].sentence
     assert told["held up"].sentence.endswith("The disk is full.")
     assert not told["late"].needed
@@ -116,7 +116,7 @@ def test_a_work_that_is_held_back_is_named_until_its_owner_answers(inline: SyncR
     flood = Flood.objects.create(work=work, at=well.at, sites=1320, different=41, limit=30, state="done")
     said = amiss(replace(well, floods=status_of(inline.services).floods), inline)["held work"]
     assert all(value in said.sentence for value in ("1", "studio", "1,320"))
-    assert said.remedy.endswith("exhibit work show 1 --owner studio")
+    assert said.remedy.endswith("exhibit api GET works/1 --owner studio")
     assert not said.needed
     flood.decision = Flood.Decision.DISMISSED
     flood.save()
@@ -130,7 +130,7 @@ def test_several_machines_with_very_many_pictures_seen_are_told_of_milvus(inline
     shared = {"blobs_url": "s3://bucket/exhibit"}
     told = amiss(found, inline, **shared)["archive"]
     assert ("10,000,001 pictures seen" in told.sentence, told.needed) == (True, False)
-    assert "exhibit index move --to milvus" in told.remedy
+    assert "exhibit index rebuild --to milvus" in told.remedy
     assert "archive" not in amiss(replace(well, indexes=[replace(many, behind=0)]), inline, **shared)
 
 

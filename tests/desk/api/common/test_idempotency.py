@@ -56,6 +56,8 @@ def test_every_post_about_an_owner_takes_a_key_but_these() -> None:
     }
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method, operation in operations.items():
+            if "operator" in operation["tags"]:  # of `exhibit api` alone
+                continue
             takes = idempotency_keys.PARAMETER in operation["parameters"]
             assert takes == (method == "post" and "{owner}" in path and path not in without), (method, path)
 

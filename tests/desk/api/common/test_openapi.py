@@ -36,7 +36,7 @@ BODIES = {
     (path, method): one["requestBody"]["content"][JSON]["schema"]
     for path, operations in api.get_openapi_schema()["paths"].items()
     for method, one in operations.items()
-    if JSON in one.get("requestBody", {}).get("content", {})
+    if JSON in one.get("requestBody", {}).get("content", {}) and "operator" not in one["tags"]
 }
 NAMED = api.get_openapi_schema()["components"]["schemas"]
 OTHERWISE: dict[str, list[object]] = {

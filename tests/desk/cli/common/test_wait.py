@@ -2,50 +2,18 @@
 
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
-import click
 import pytest
 from django.db import connection
 
-from desk.cli.common import wait
-from desk.cli.common.frame import Desk
 from desk.cli.common.wait import through_a_restart
-from exhibit.errors import ExitCode
 from registry.configuration import load_config
-from registry.models import Owner, Report
+from registry.models import Owner
 from tests.assets.command_line import CommandLine, Terminal, forking
 from tests.assets.installed import install
-from tests.assets.rows import owner
 from tests.assets.shop import LOOPBACK, Shop
 from workers.servers.embedded import EmbeddedServers
-from workers.tasks.sync_runner import SyncRunner
-
-
-def test_a_report_that_is_held_up_is_waited_for_and_one_that_is_given_up_ends_with_4(
-    inline: SyncRunner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    row = Report.objects.create(owner=owner("studio"), number=1, error="The disk is nearly full.")
-    looks = []
-
-    def look(_desk: Desk, done: Callable[[], bool], **_shown: object) -> None:
-        looks.extend([done(), done()])
-        Report.objects.update(state="failed", error="No font was found.")
-        looks.append(done())
-
-    monkeypatch.setattr(wait, "work_until", look)
-    with click.Context(click.Command("make")), pytest.raises(click.exceptions.Exit) as ended:
-        wait.work_until_made(
-            Desk(inline.services.config), row, label="Writing", counted=lambda: (0, 1), again="exhibit report make"
-        )
-    assert looks == [False, False, True]
-    assert ended.value.exit_code == ExitCode.INCOMPLETE
-    assert capsys.readouterr().err.splitlines() == [
-        "It waits, and goes on by itself: The disk is nearly full.",
-        "It can't be made: No font was found.",
-        "Try again: exhibit report make",
-    ]
 
 
 @pytest.mark.django_db(transaction=True)

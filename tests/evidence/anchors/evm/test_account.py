@@ -3,22 +3,22 @@
 import json
 import stat
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from eth_keyfile import create_keyfile_json
 from eth_utils import to_checksum_address
 
-from desk.cli.anchor import anchor_command
 from evidence.anchors.evm.account import EvmAccount, account_from_environment, account_from_file
-from exhibit.errors import ConfigError, NotFoundError, ServiceMissingError
+from exhibit.errors import ConfigError, ServiceMissingError
 from exhibit.ports import ReceiptState
 from registry.configuration import load_config
 from registry.log.anchors import get_anchors
 from registry.services.services import Services
+from tests.assets.command_line import Terminal
 from tests.assets.evm_chain import EvmChain, running_evm_chain
 from tests.assets.evm_ledger import ACCOUNT, DIGEST, KEY, Ledger
 
@@ -112,7 +112,7 @@ class EagerChain(EvmChain):
 
 @pytest.mark.django_db
 def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain = EagerChain([ACCOUNT.address])
     (tmp_path / "key").write_text(KEY.hex())
@@ -121,21 +121,19 @@ def test_a_command_makes_the_contract_and_prints_what_the_settings_need(
     with running_evm_chain(chain) as url:
         table = f'[[anchors]]\nkind = "evm"\nname = "ledger"\nurls = "{url}"\nchain_id = 1337\nkey_file = "key"\n'
         (tmp_path / "exhibit.toml").write_text(table)
-        made = CliRunner().invoke(anchor_command, ["deploy", "ledger"])
-        assert made.exit_code == 0, made.output
-        line = made.stdout.splitlines()[-1]
-        (tmp_path / "exhibit.toml").write_text(f"{table}{line}\nconfirmations = 1\ndevelopment = true\n")
+        cli.desk.services.config = replace(cli.desk.services.config, anchors=load_config().anchors)
+        made = cli.api("POST", "/operator/witnesses/ledger/contract")
+        settings = f'contract = "{made["contract"]}"\nconfirmations = 1\ndevelopment = true\n'
+        (tmp_path / "exhibit.toml").write_text(f"{table}{settings}")
         [anchor] = get_anchors(Services(load_config()))
-        assert anchor.examine().endswith("at today's price.")
+        assert anchor.examine()
         receipt = anchor.submit(DIGEST)
         anchor.upgrade(DIGEST, receipt)
         assert anchor.upgrade(DIGEST, receipt).state is ReceiptState.COMPLETE
-        transaction = made.stderr.split()[2]
-        again = CliRunner().invoke(anchor_command, ["deploy", "ledger", "--transaction", transaction])
-        assert again.stdout == made.stdout
-    unknown = CliRunner().invoke(anchor_command, ["deploy", "another"])
-    assert isinstance(unknown.exception, NotFoundError)
-    assert "key" not in made.output
+        again = cli.api("POST", "/operator/witnesses/ledger/contract", transaction=made["transaction"])
+        assert again == made
+    cli.api("POST", "/operator/witnesses/another/contract", code=2)
+    assert KEY.hex() not in str(made)
 
 
 def test_an_account_that_is_nearly_empty_is_told(running: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

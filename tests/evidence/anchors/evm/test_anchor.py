@@ -132,7 +132,7 @@ def test_a_transaction_that_pays_too_little_is_signed_anew_for_the_same_turn(
 
 
 def test_without_a_contract_it_is_said_how_to_make_one(running: Ledger) -> None:
-    with pytest.raises(ConfigError, match="exhibit anchor deploy chain"):
+    with pytest.raises(ConfigError, match="/operator/witnesses/chain/contract"):
         running.anchor(contract=b"").submit(DIGEST)
     with pytest.raises(ServiceMissingError, match="no contract of ours"):
         running.anchor(contract=bytes(20)).submit(DIGEST)

@@ -1,0 +1,349 @@
+"""Partners, agreements with them, contributors, and timestamp services, as the operator manages them."""
+
+import json
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from eth_utils import address
+from ninja import Path, Query, Router
+from pydantic import Field
+
+from desk.api.common.auth import OPERATOR, Call
+from desk.schemas import log as schemas, owners as owner_schemas, requests
+from desk.schemas.base import Answer, Moment
+from evidence.anchors.evm import kind as evm
+from exhibit.errors import NotFoundError, WrongUseError
+from registry.alliance import blind, cosigning, partners, pdq_feed, signed_calls
+from registry.crawls import sightings
+from registry.edge import accounts, contributors, taking
+from registry.log import added_witnesses, anchors, witnesses
+from registry.log.anchors import get_anchor_configs
+from registry.models import Agreement, Contributor, Partner
+from registry.services import addresses
+from workers import wiring
+
+router = Router(tags=["operator"], auth=OPERATOR)
+ONE = "/operator/partners/{name}"
+Named = Annotated[str, Path(max_length=200, pattern=requests.IN_LINE_SOMETHING)]
+PublicKey = Annotated[str, Field(max_length=500, pattern=requests.IN_LINE_SOMETHING)]
+CardUrl = Annotated[str, Query(max_length=2_000, pattern=requests.URL, description="Address of the partner's site.")]
+Most = Annotated[int, Query(ge=1, le=2**31, description="Number of pictures, the newest first.")]
+
+
+class Card(Answer):
+    """The address and public keys of an installation."""
+
+    format: str
+    url: str
+    log: str
+    witness: str
+
+
+class NewPartner(requests.Given):
+    """An installation to work with. Compare its keys with what its operator tells you before you add it."""
+
+    name: requests.Name = Field(examples=["anna"])
+    url: requests.Url = Field(examples=["https://anna.example"])
+    log: PublicKey = Field(description="Key of its log.", examples=["anna.example/log+9b84e97f+AX…"])
+    witness: PublicKey = Field(description="Key of its witness.", examples=["anna.example/w+9b84e97f+BF…"])
+
+
+class Partners(Answer):
+    """Partners, including revoked ones."""
+
+    items: list[schemas.Partner]
+
+
+class Captures(requests.Given):
+    """Visits that partners make for each other; null leaves a field unchanged."""
+
+    ask: requests.Flag | None = Field(None, description="Ask the partner to visit pages of each case.")
+    visits: Annotated[requests.Whole, Field(ge=0, le=100_000)] | None = Field(
+        None, description="Visits a day that are made here for the partner."
+    )
+
+
+class Faults(Answer):
+    """Problems of partners' logs, by partner."""
+
+    faults: dict[str, str]
+
+
+class Forks(Answer):
+    """Pairs of signed checkpoints with which logs contradict themselves."""
+
+    forks: list[schemas.Fork]
+
+
+class FeedFinds(Answer):
+    """Pictures seen here that are similar to those in a partner's feed."""
+
+    feed_at: Moment
+    hashes: int
+    compared: int
+    found: list[schemas.FeedFind]
+
+
+class NewAgreement(requests.Given):
+    """What a partner may search here without seeing it."""
+
+    partner: requests.Name = Field(examples=["anna"])
+    fields: list[str] = Field(
+        max_length=5, description="Returned for a match: page, image, seen, digest, hash.", examples=[["page", "seen"]]
+    )
+    until: requests.Date
+    queries: requests.Number = Field(examples=[100_000])
+
+
+class Agreements(Answer):
+    """Agreements, including those that have ended."""
+
+    items: list[schemas.Agreement]
+
+
+class BlindFinds(Answer):
+    """What a partner has seen of the works registered here, as the partner reports it."""
+
+    found: list[schemas.BlindFind]
+    missing: str = Field(description="What was not searched; empty if all was.")
+
+
+class NewContributor(requests.Given):
+    """A name for the machine of somebody who helps."""
+
+    name: requests.Name = Field(examples=["Ann's machine"])
+
+
+class Invited(Answer):
+    """A contributor's token, shown once. Its machine runs `exhibit edge join URL TOKEN`."""
+
+    name: str
+    token: str
+    url: str
+
+
+class ContributorAccount(requests.Given):
+    """The text of a signed account."""
+
+    account: str = Field(max_length=accounts.MAX_BYTES, description="The account's JSON, as a text.")
+    key: str = Field("", max_length=500, pattern=requests.IN_LINE, description="Key of the log; else the one it names.")
+
+
+class Witnesses(Answer):
+    """Timestamp services, and how many are required."""
+
+    items: list[schemas.Witness]
+    needed: int
+
+
+class OfferedWitness(Answer):
+    """A public timestamp service that can be added."""
+
+    name: str
+    title: str
+    learns: str
+    costs: str
+    takes: str
+    page: str
+
+
+class OfferedWitnesses(Answer):
+    """Public timestamp services that can be added."""
+
+    items: list[OfferedWitness]
+
+
+class NewWitness(requests.Given):
+    """A public timestamp service."""
+
+    name: requests.Name = Field(examples=["freetsa"])
+
+
+class ContractRequest(requests.Given):
+    """A transaction that was sent before, if any."""
+
+    transaction: str = Field("", max_length=200, pattern=requests.IN_LINE, description="Do not send another one.")
+
+
+class Contract(Answer):
+    """The contract of an EVM chain."""
+
+    transaction: str
+    contract: str | None = Field(description="Its address for exhibit.toml; null while no block contains it.")
+
+
+@router.get("/operator/card", response=Card)
+def get_own_card(request: Call) -> Card:
+    """This installation's card, for the operators of partners."""
+    return Card(**signed_calls.own_card(wiring.services()))
+
+
+@router.get("/operator/partner-card", response=Card)
+def get_partner_card(request: Call, url: CardUrl) -> Card:
+    """The card of another installation; compare its keys with what its operator tells you."""
+    found = signed_calls.read_card(wiring.services(), signed_calls.fetch_card(wiring.services(), url))
+    if found.url.rstrip("/") != url.rstrip("/"):
+        hint = "If its operator told you that address, request it instead."
+        raise WrongUseError(f"The card names another address, {found.url}.", hint=hint)
+    return Card(format=found.format, url=found.url, log=found.log, witness=found.witness)
+
+
+@router.get("/operator/partners", response=Partners)
+def list_partners(request: Call) -> Partners:
+    """Partners with the problems of their logs."""
+    return Partners(items=schemas.Partner.from_rows(Partner.objects.order_by("name", "pk")))
+
+
+@router.post("/operator/partners", response={201: schemas.Partner})
+def add_partner(request: Call, new: NewPartner) -> schemas.Partner:
+    """Add a partner, or give a known one another address and other keys. Its log is witnessed here from then on."""
+    plain = {"format": signed_calls.FORMAT, "url": new.url, "log": new.log, "witness": new.witness}
+    card = signed_calls.read_card(wiring.services(), json.dumps(plain).encode())
+    row = partners.add(new.name, card.url, card.log, card.witness, by=request.auth.by)
+    return schemas.Partner.from_row(row)
+
+
+@router.patch(ONE + "/captures", response=schemas.Partner)
+def set_partner_captures(request: Call, name: Named, new: Captures) -> schemas.Partner:
+    """Ask a partner to visit pages of cases as well, or allow it to request visits here. Both are off at first."""
+    partners.set_captures(partners.named(name), ask=new.ask, visits=new.visits, by=request.auth.by)
+    return schemas.Partner.from_row(partners.named(name))
+
+
+@router.post(ONE + "/revoke", response=schemas.Partner)
+def revoke_partner(request: Call, name: Named, new: requests.Reason) -> schemas.Partner:
+    """Stop working with a partner. What it signed stays."""
+    row = partners.named(name)
+    partners.revoke(row, by=request.auth.by, reason=new.reason)
+    return schemas.Partner.from_row(Partner.objects.get(pk=row.pk))
+
+
+@router.post("/operator/partners/compare", response=Faults)
+def compare_partner_logs(request: Call) -> Faults:
+    """Compare the checkpoints of partners' logs now, as happens every hour."""
+    return Faults(faults=cosigning.compare_heads(wiring.services()))
+
+
+@router.get("/operator/forks", response=Forks)
+def list_forks(request: Call) -> Forks:
+    """Pairs of checkpoints with which logs contradict themselves, as proof for others."""
+    return Forks(forks=[schemas.Fork(**one) for one in cosigning.forks_known()])
+
+
+@router.get(ONE + "/feed", response=FeedFinds)
+def read_partner_feed(request: Call, name: Named, most: Most = 10_000) -> FeedFinds:
+    """Pictures seen here that are similar to those in a partner's feed of PDQ hashes. A similar hash proves nothing."""
+    feed = pdq_feed.read_feed(wiring.services(), partners.named(name))
+    held = sightings.seen_publicly().filter(bytes_state="stored").order_by("-pk")[:most]
+    found, compared = pdq_feed.near(wiring.services(), feed, list(held))
+    finds = [schemas.FeedFind.from_row(seen, bits=bits, theirs=page) for bits, page, seen in found]
+    return FeedFinds(feed_at=feed.at, hashes=len(feed.pages), compared=compared, found=finds)
+
+
+@router.post(ONE + "/search", response=BlindFinds)
+def search_partner(request: Call, name: Named) -> BlindFinds:
+    """Search what a partner has seen for all works here, blindly: the partner learns only their number."""
+    done = blind.search(wiring.services(), partners.named(name))
+    found = [
+        schemas.BlindFind(works=blind.works_of(one.picture), exact=one.exact, bands=one.bands, told=one.told)
+        for one in done.found
+    ]
+    return BlindFinds(found=found, missing=done.missing)
+
+
+@router.get("/operator/agreements", response=Agreements)
+def list_agreements(request: Call) -> Agreements:
+    """Agreements about blind searches, and how much of each is used."""
+    rows = Agreement.objects.select_related("partner").order_by("pk")
+    return Agreements(items=schemas.Agreement.from_rows(rows))
+
+
+@router.post("/operator/agreements", response={201: schemas.Agreement})
+def add_agreement(request: Call, new: NewAgreement) -> schemas.Agreement:
+    """Allow a partner to search the pictures seen here without seeing others or showing its own."""
+    until = datetime.combine(date.fromisoformat(str(new.until)), time(), UTC)
+    row = partners.agree(partners.named(new.partner), new.fields, until, new.queries, by=request.auth.by)
+    return schemas.Agreement.from_row(row)
+
+
+@router.delete("/operator/agreements/{int:number}", response={204: None})
+def end_agreement(request: Call, number: int) -> None:
+    """End an agreement now."""
+    partners.end_agreement(number, by=request.auth.by)
+
+
+@router.get("/operator/contributors", response=dict[str, Any])
+def list_contributors(request: Call, name: str = "") -> Any:  # noqa: ANN401 - a signed document
+    """What contributors have done and how they were checked: an account signed with the log's key."""
+    rows = Contributor.objects.order_by("pk")
+    chosen = list(rows.filter(name=name) if name else rows)
+    if name and not chosen:
+        raise NotFoundError(f"There is no contributor {name!r}.")
+    done = {row.pk: owner_schemas.Contributor.from_row(row).model_dump(mode="json") for row in chosen}
+    return taking.signed_account(wiring.services(), done)
+
+
+@router.post("/operator/contributors", response={201: Invited})
+def invite_contributor(request: Call, new: NewContributor) -> Invited:
+    """Invite somebody to help with a machine, and create its token."""
+    row, token = contributors.invite(new.name, by=request.auth.by)
+    return Invited(name=row.name, token=token, url=addresses.absolute(wiring.services().config))
+
+
+@router.post("/operator/contributors/check", response=dict[str, Any])
+def check_contributor_account(request: Call, new: ContributorAccount) -> Any:  # noqa: ANN401 - a signed document
+    """Verify the signature of an account of contributors, and return it."""
+    return accounts.read_account(new.account.encode(), new.key)
+
+
+@router.delete("/operator/contributors/{name}", response={204: None})
+def remove_contributor(request: Call, name: Named, drop: bool = False) -> None:  # noqa: FBT002 - of the query
+    """Accept no more results of a contributor; with `drop`, discard those it sent and fetch their addresses here."""
+    contributors.throw_out(contributors.named(name), by=request.auth.by, drop=drop)
+
+
+@router.get("/operator/witnesses", response=Witnesses)
+def list_witnesses(request: Call) -> Witnesses:
+    """Timestamp services, when each responded, and how many receipts it owes."""
+    known = witnesses.health()
+    configured = {(one.kind, one.name): one for one in get_anchor_configs(wiring.services())}
+    items = []
+    for kind, name in sorted({*configured, *known}):
+        row, one = known.get((kind, name)), configured.get((kind, name))
+        empty = {"error": "", "owed": 0} if row is None else {}
+        trial = one is not None and one.development
+        items.append(
+            schemas.Witness.from_row(row, kind=kind, name=name, development=trial, configured=one is not None, **empty)
+        )
+    return Witnesses(items=items, needed=wiring.services().config.witnesses_needed)
+
+
+@router.get("/operator/witnesses/offered", response=OfferedWitnesses)
+def list_offered_witnesses(request: Call) -> OfferedWitnesses:
+    """Public timestamp services that can be added: what each learns, its price, and how long it takes."""
+    return OfferedWitnesses(items=OfferedWitness.from_rows(added_witnesses.offered(wiring.services())))
+
+
+@router.post("/operator/witnesses", response={204: None})
+def add_witness(request: Call, new: NewWitness) -> None:
+    """Add a public timestamp service after a trial request."""
+    added_witnesses.add_witness(wiring.services(), new.name, by=request.auth.by)
+
+
+@router.delete("/operator/witnesses/{name}", response={204: None})
+def remove_witness(request: Call, name: Named) -> None:
+    """Stop using an added timestamp service. Its receipts stay."""
+    added_witnesses.remove_witness(name, by=request.auth.by)
+
+
+@router.post("/operator/witnesses/{name}/contract", response=Contract)
+def deploy_contract(request: Call, name: Named, new: ContractRequest) -> Contract:
+    """Create the contract that an EVM chain needs, paid by the configured account; repeat with its transaction."""
+    config = wiring.services().config
+    found = next((one for one in config.anchors if isinstance(one, evm.EvmConfig) and one.name == name), None)
+    if found is None:
+        raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
+    anchor = evm.build(found, anchors.session_for(found, config.allowed_networks, "Exhibit"))
+    sent = new.transaction or anchor.deploy()
+    made = anchor.deployed(sent)
+    return Contract(transaction=sent, contract=address.to_checksum_address(made) if made else None)

@@ -1,0 +1,188 @@
+"""Partners, agreements, contributors and timestamp services, as the operator manages them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evidence.anchors import public_witnesses
+from evidence.development.authority import running_authority
+from evidence.keys.ed25519 import holds
+from evidence.log.notes import cosigner_key, verifier_key
+from exhibit.clock import now
+from exhibit.entries import canonical
+from registry.alliance import partners
+from registry.alliance.cosigning import note_fork
+from registry.alliance.pdq_feed import feed, publish
+from registry.log.own_log import get_log, get_witness_signer, witness_name
+from registry.models import Contributor, LogOpening, Partner, WitnessState
+from tests.assets.command_line import Terminal
+from tests.assets.partners import new_signer, partner_of
+from tests.assets.rows import asked_for, bring, claimed_slice, copy_of, owner, photograph, register
+from tests.assets.site import Answer, Site
+from tests.registry.log.test_added_witnesses import offer_it
+from workers import wiring
+
+
+def add(cli: Terminal, card: dict[str, str], name: str = "anna", code: int = 0) -> None:
+    """Add a partner by its card."""
+    fields = [word for field in ({"name": name} | card).items() for word in ("--field", "=".join(field))]
+    cli.run("api", "POST", "/operator/partners", *fields, code=code)
+
+
+def card_of(name: str = "b.example/log", url: str = "https://b.example") -> dict[str, str]:
+    key = new_signer().public_key
+    witness = cosigner_key(f"{name}/witness", new_signer().public_key)
+    return {"url": url, "log": verifier_key(name, key), "witness": witness}
+
+
+def test_the_own_card_names_address_and_keys(cli: Terminal) -> None:
+    told, services = cli.api("GET", "/operator/card"), wiring.services()
+    assert told["log"] == get_log(services).vkey()
+    assert told["witness"] == cosigner_key(witness_name(services), get_witness_signer(services).public_key)
+    assert told["url"].startswith("http")
+
+
+def test_a_partner_is_added_changed_listed_and_revoked(cli: Terminal) -> None:
+    card = card_of()
+    add(cli, card)
+    add(cli, card | {"url": "https://c.example"})
+    (told,) = cli.api("GET", "/operator/partners")["items"]
+    assert (told["url"], told["log"], told["forked"]) == ("https://c.example", card["log"], False)
+    revoked = cli.api("POST", "/operator/partners/anna/revoke", reason="The agreement has ended")
+    assert (revoked["reason"], revoked["revoked_at"] is None) == ("The agreement has ended", False)
+    cli.run("api", "POST", "/operator/partners/anna/revoke", "--field", "reason=x", code=2)
+    whats = LogOpening.objects.filter(content__what__startswith="partner").values_list("content__what", flat=True)
+    assert sorted(whats) == ["partner added", "partner changed", "partner revoked"]
+
+
+def test_a_card_is_fetched_and_has_to_name_its_own_address(cli: Terminal) -> None:
+    with Site() as site:
+        plain = card_of(url=site.url("")) | {"format": "exhibit-partner/1"}
+        site.routes["/witness/card"] = Answer(json.dumps(plain).encode(), "application/json")
+        assert cli.api("GET", "/operator/partner-card", url=site.url("")) == plain
+        other = plain | {"url": "https://10.0.0.7:8443"}
+        site.routes["/witness/card"] = Answer(json.dumps(other).encode(), "application/json")
+        cli.run("api", "GET", "/operator/partner-card", "--field", f"url={site.url('')}", code=2)
+        cli.run("api", "GET", "/operator/partner-card", "--field", f"url={site.url('/x')}", code=3)
+        site.routes["/witness/card"] = Answer(b"[]", "application/json")
+        cli.run("api", "GET", "/operator/partner-card", "--field", f"url={site.url('')}", code=2)
+
+
+def test_impossible_names_addresses_and_logs_are_refused(cli: Terminal) -> None:
+    own = get_log(wiring.services()).origin
+    for card in (
+        card_of(url="http://b.example"),
+        card_of(own),
+        card_of() | {"witness": card_of()["log"]},
+        card_of() | {"name": "Anna Smith"},
+    ):
+        add(cli, card, code=2)
+    assert not Partner.objects.exists()
+
+
+def test_visits_with_a_partner_are_switched_each_by_itself(cli: Terminal) -> None:
+    partner_of(new_signer())
+    for fields, captures, visits in (
+        ({"ask": "true"}, True, 0),
+        ({"visits": 7}, True, 7),
+        ({"ask": "false"}, False, 7),
+    ):
+        told = cli.api("PATCH", "/operator/partners/b/captures", **fields)
+        assert (told["captures"], told["visits"]) == (captures, visits)
+    cli.api("PATCH", "/operator/partners/c/captures", code=2, ask="true")
+    cli.api("PATCH", "/operator/partners/b/captures", code=2, visits=-1)
+
+
+def test_faults_of_a_log_are_reported_with_the_proof(cli: Terminal) -> None:
+    assert cli.api("POST", "/operator/partners/compare") == {"faults": {}}
+    row = partner_of(new_signer())
+    note_fork(row, "one", "other", "a test", (b"\x01" * 32,))
+    assert set(cli.api("POST", "/operator/partners/compare")["faults"]) == {"b"}
+    (fork,) = cli.api("GET", "/operator/forks")["forks"]
+    assert fork == {"log": row.log_key, "known": "one", "other": "other", "path": ["01" * 32]}
+    assert cli.api("GET", "/operator/partners")["items"][0]["forked"]
+
+
+@pytest.mark.long
+def test_a_partners_feed_is_compared_with_what_was_seen(cli: Terminal) -> None:
+    services = wiring.services()
+    to, epoch = claimed_slice(owner("seer"))
+    bring(services, to, epoch, [photograph(1), copy_of(photograph(2))], host="shop.invalid")
+    publish(services, register(services, owner("studio"), photograph(2)).work, by="Ann")
+    files = feed(services)
+    with Site() as site:
+        row = partner_of(new_signer(), url=site.url(""))
+        Partner.objects.update(log_key=get_log(services).vkey())
+        for kind in ("csv", "note"):
+            site.routes[f"/pdq/feed.{kind}"] = Answer(files[f"feed.{kind}"].encode(), "text/plain")
+        told = cli.api("GET", "/operator/partners/b/feed")
+        assert (told["hashes"], told["compared"], len(told["found"])) == (1, 2, 1)
+        assert told["found"][0]["bits"] <= 31
+        assert cli.api("GET", "/operator/partners/b/feed", most=1)["compared"] == 1
+    cli.run("api", "GET", "/operator/partners/b/feed", code=3)
+    partners.revoke(row, by="operator", reason="over")
+    cli.run("api", "GET", "/operator/partners/b/feed", code=2)
+
+
+def test_an_agreement_is_made_listed_and_ended(cli: Terminal) -> None:
+    partner_of(new_signer(), "anna")
+    terms = json.dumps({"partner": "anna", "fields": ["page", "seen"], "until": "2090-01-01", "queries": 100})
+    number = cli.api("POST", "/operator/agreements", "--json", terms)["number"]
+    cli.run("api", "POST", "/operator/agreements", "--json", terms, code=2)
+    (told,) = cli.api("GET", "/operator/agreements")["items"]
+    assert (told["partner"], told["queries"], told["used"], told["ended_at"]) == ("anna", 100, 0, None)
+    cli.api("DELETE", f"/operator/agreements/{number}")
+    cli.run("api", "DELETE", f"/operator/agreements/{number}", code=2)
+    cli.run("api", "POST", "/operator/agreements", "--json", terms.replace("seen", "all"), code=2)
+
+
+def test_a_contributor_is_invited_listed_and_removed(cli: Terminal) -> None:
+    assert cli.api("POST", "/operator/contributors", name="Ann")["token"].startswith("exe_")
+    cli.api("POST", "/operator/contributors", code=2, name="Ann")
+    cli.api("DELETE", "/operator/contributors/Ann", drop="true")
+    (row,) = cli.api("GET", "/operator/contributors")["contributors"]
+    assert row["revoked_at"]
+    cli.run("api", "DELETE", "/operator/contributors/Ann", code=2)
+
+
+def test_an_account_of_contributors_is_signed_by_the_log_and_verified(cli: Terminal) -> None:
+    for name in ("Ann", "Bob"):
+        cli.api("POST", "/operator/contributors", name=name)
+    Contributor.objects.update(pictures=48, seconds=12.6)
+    account = cli.api("GET", "/operator/contributors", name="Ann")
+    (row,) = account["contributors"]
+    assert (row["name"], row["pictures"], row["seconds"], row["key"]) == ("Ann", 48, 13, "")
+    text, key = json.dumps(account), get_log(wiring.services()).vkey()
+    signature = bytes.fromhex(account.pop("signature"))
+    assert account["key"] == key
+    assert holds(get_log(wiring.services()).public_key, signature, canonical(account))
+    assert cli.api("POST", "/operator/contributors/check", account=text, key=key) == account
+    cli.api("POST", "/operator/contributors/check", code=1, account=text, key=key[:-4])
+    cli.api("POST", "/operator/contributors/check", code=1, account=text.replace("48", "49"))
+    cli.api("GET", "/operator/contributors", code=2, name="Eve")
+
+
+def test_a_silent_timestamp_service_is_listed_with_what_it_owes(cli: Terminal) -> None:
+    asked_for(b"one", b"two")
+    WitnessState.objects.create(
+        kind="rfc3161", witness="moody", question="submit", silent_since=now(), error="Status 503."
+    )
+    (told,) = cli.api("GET", "/operator/witnesses")["items"]
+    assert (told["name"], told["configured"], told["owed"], told["error"]) == ("moody", False, 2, "Status 503.")
+    cli.run("api", "POST", "/operator/witnesses/consortium/contract", code=2)
+
+
+def test_a_timestamp_service_is_added_once_it_has_responded(
+    cli: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offered = cli.api("GET", "/operator/witnesses/offered")["items"]
+    assert [one["name"] for one in offered] == [offer.name for offer in public_witnesses.OFFERS]
+    cli.api("POST", "/operator/witnesses", code=2, name="mine")
+    with running_authority(tmp_path) as authority:
+        offer_it(monkeypatch, authority)
+        cli.api("POST", "/operator/witnesses", name="near")
+    (told,) = cli.api("GET", "/operator/witnesses")["items"]
+    assert (told["name"], told["configured"]) == ("near", True)
+    cli.api("DELETE", "/operator/witnesses/near")
+    cli.run("api", "DELETE", "/operator/witnesses/near", code=2)

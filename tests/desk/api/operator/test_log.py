@@ -1,0 +1,59 @@
+"""The log as its operator looks after it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evidence.__main__ import main
+from registry.log.sequencer import sequence_log, sign_checkpoint
+from registry.models import Owner
+from tests.assets.command_line import Terminal
+from tests.assets.rows import found_case
+from workers.tasks.sync_runner import SyncRunner
+
+
+@pytest.fixture
+def logged(cli: Terminal, inline: SyncRunner, studio: str) -> None:
+    """Some entries below a signed head."""
+    cli.run("key", "rotate", "--reason", "the first one")
+    sequence_log(inline.services)
+    sign_checkpoint(inline.services)
+
+
+def test_the_state_of_the_log_and_its_entries_are_shown(cli: Terminal, logged: None) -> None:
+    state = cli.api("GET", "/operator/log")
+    assert (state["waiting"], state["stopped"], state["head"]["size"]) == (0, "", state["entries"])
+    entries = cli.api("GET", "/operator/log/entries", last=1)["items"]
+    assert [one["sequence"] for one in entries] == [state["entries"] - 1]
+    assert {one["type"] for one in cli.api("GET", "/operator/log/entries", type="key")["items"]} == {"key"}
+    cli.run("api", "GET", "/operator/log/entries", "--field", "type=seals", code=2)
+
+
+def test_content_is_erased_once_and_the_log_stays_intact(cli: Terminal, logged: None) -> None:
+    request = json.dumps({"sequences": [0], "reason": "requested by mail"})
+    assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": [0]}
+    assert cli.api("POST", "/operator/log/erasures", "--json", request) == {"erased": []}
+    assert cli.api("GET", "/operator/log/entries", last=100)["items"][0]["opening"] is None
+    assert cli.ask("log", "verify")["erased"] == 1
+    cli.run("api", "POST", "/operator/log/erasures", "--json", '{"sequences": [0]}', code=2)
+
+
+def test_signing_goes_on_under_the_same_name_or_a_new_one(cli: Terminal, logged: None) -> None:
+    before = cli.api("POST", "/operator/log/accept-head", reason="moved to a new disk")
+    after = cli.api("POST", "/operator/log/new-origin", reason="restored Monday", name="example.org/new")
+    assert (before["origin"] == after["origin"], after["origin"], after["stopped"]) == (False, "example.org/new", "")
+    again = {"reason": "again", "name": before["origin"]}
+    cli.run("api", "POST", "/operator/log/new-origin", "--json", json.dumps(again), code=2)
+
+
+def test_the_accuracy_is_exported_for_others_to_recompute(cli: Terminal, studio: str, folder: Path) -> None:
+    found_case(cli.desk.services, Owner.objects.get())
+    cli.api("POST", "cases/1/decisions", decision="cleared", reason="It is not ours.")
+    sequence_log(cli.desk.services)
+    sign_checkpoint(cli.desk.services)
+    told = cli.api("GET", "/operator/accuracy")
+    assert told["decisions"] == 1
+    cli.run("api", "GET", "/operator/accuracy/decisions", "--output", folder / "decisions.jsonl")
+    cli.run("trust", folder / "keys.json")
+    assert main(["accuracy", str(folder / "decisions.jsonl"), "--trust", str(folder / "keys.json")]) == 0
