@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence.bundle.bag import Proofs, write_bundle
 from evidence.bundle.sealing import ContentFile, seal, seal_opening
 from evidence.facts.cocapture import (
+    COCAPTURE_FORMAT,
     Cocapture,
     PartnerAnswer,
     SealedStatement,
@@ -78,11 +79,13 @@ def told_by_a_liar(log: Log, image: bytes, html: bytes = b"", /, **other: Any) -
             "asked_by": asked["from"], "challenge": asked["challenge"], "language": "", "consent": False,
             "page": {**seen, "url": asked["page"], "sha256": Digest.of(html).hex}, "picture": {**seen, **picture},
             "text": Digest.of(page_text(html)).hex, "accept_language": "", "content_language": "",
-            "started": asked["at"], "finished": asked["at"], "format": "exhibit-cocapture/1",
+            "started": asked["at"], "finished": asked["at"], "format": COCAPTURE_FORMAT,
         }  # fmt: skip
         for name, value in other.items():
             said[name] = {**said[name], **value} if isinstance(value, dict) else value
-        sealed = sealed_in(log, from_plain(Statement, said, where="the lie"))
+        written = said.pop("format")  # of another one nothing is read
+        stated = from_plain(Statement, {**said, "format": COCAPTURE_FORMAT}, where="the lie")
+        sealed = sealed_in(log, replace(stated, format=written))
         return Answer(json.dumps(to_plain(sealed)).encode(), "application/json")
 
     return answer
