@@ -16,8 +16,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import WrongUseError
 from exhibit.types import Decision, Untyped
-from registry.fingerprints.ports import get_descriptors
-from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from evidence.accuracy import counts as counting
@@ -88,6 +86,7 @@ def calibrate_command(
         say(calibrate.foretold(calibrate.Order(folder, folder, "", "", plan, (), jobs)))
         return
     desk = open_desk()
+    from registry.fingerprints.ports import get_descriptors
     from registry.log import accuracy
     from registry.matches import calibrations
 
@@ -166,6 +165,7 @@ def _join(files: tuple[Path, ...], out: Path | None, trust: tuple[Path, ...]) ->
     desk = open_desk()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
+    from registry.log.own_log import get_log
 
     keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
     given = []

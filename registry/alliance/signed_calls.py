@@ -21,13 +21,13 @@ from evidence.log.notes import cosigner_key, parse_cosigner_key, parse_verifier_
 from exhibit.clock import now, parse_rfc3339, rfc3339
 from exhibit.errors import RefusedError, ServiceMissingError, WrongUseError
 from exhibit.network.addresses import host_of, origin_of
+from exhibit.network.configured import named_addresses, named_ports
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.alliance.models import Partner
-from registry.log.anchors import named_addresses, named_ports
 from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.services.addresses import absolute
 from registry.services.services import Services

@@ -29,7 +29,6 @@ from exhibit.files.locks import alone
 from indexer.calibration.kept import FOLDER as BENCHMARK
 from registry.crawls.search_services import own_mappings
 from registry.log.accuracy import JOINED
-from registry.log.own_log import get_log
 from registry.models import LogCheckpoint, LogEntry
 from registry.services.services import Services
 from workers.database.backup_format import (
@@ -119,6 +118,8 @@ def _dump(services: Services, to: Path) -> tuple[LogState, int]:
 
 def log_state(services: Services) -> LogState:
     """The log as the rows hold it."""
+    from registry.log.own_log import get_log
+
     entries, log = LogEntry.objects.count(), get_log(services)
     newest = LogCheckpoint.objects.order_by("-pk").first()
     root = log.root(entries).hex() if entries else ""

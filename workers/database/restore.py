@@ -17,7 +17,6 @@ from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseEr
 from exhibit.files.locks import FileLock, alone
 from exhibit.machine import files_left
 from registry.configuration import load_config
-from registry.log.own_log import get_log
 from registry.services.stores import log_head, objects_of, store_at
 from workers.database.backup_format import (
     BLOBS,
@@ -254,6 +253,7 @@ def _settle_rows() -> None:
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str, str]:
     """Bring the schema up to date, and see whether the log is that of the backup."""
+    from registry.log.own_log import get_log
     from workers.database.schema import migrate
 
     migrate()

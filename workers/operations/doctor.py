@@ -14,7 +14,6 @@ from exhibit.config.config import AnchorConfig, Config
 from exhibit.config.secrets import SECRET_KEY, secret_path
 from exhibit.errors import ConfigError, ExhibitError
 from exhibit.files.locks import shared
-from registry.log.anchors import anchor_of
 from registry.services import stores
 from registry.services.mail import mail_folder, sender
 from registry.services.same_secrets import check_secrets
@@ -231,6 +230,8 @@ def _mail(config: Config) -> Check:
 
 def _witness(config: Config, given: AnchorConfig) -> Check:
     """Whether an outside witness answers; nothing is stamped and nothing is sent."""
+    from registry.services.anchors import anchor_of
+
     name = f"witness {given.name}"
     try:
         sentence = anchor_of(given, config.allowed_networks, "Exhibit").examine()

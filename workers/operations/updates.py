@@ -9,10 +9,10 @@ from exhibit import __version__
 from exhibit.clock import now
 from exhibit.config.config import Config
 from exhibit.errors import ServiceMissingError
+from exhibit.network.configured import named_ports
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.types import Json
-from registry.log.anchors import named_ports
 from registry.services.services import Services
 
 NAME, ASKED = "newest-version", "newest-version-asked"

@@ -16,10 +16,11 @@ from exhibit.errors import NotFoundError, WrongUseError
 from registry.alliance import blind, cosigning, partners, pdq_feed, signed_calls
 from registry.crawls import sightings
 from registry.edge import accounts, contributors, taking
-from registry.log import added_witnesses, anchors, witnesses
+from registry.log import added_witnesses, witnesses
 from registry.log.anchors import get_anchor_configs
 from registry.models import Agreement, Contributor, Partner
 from registry.services import addresses
+from registry.services.anchors import session_for
 from workers import wiring
 
 router = Router(tags=["operator"], auth=OPERATOR)
@@ -343,7 +344,7 @@ def deploy_contract(request: Call, name: Named, new: ContractRequest) -> Contrac
     found = next((one for one in config.anchors if isinstance(one, evm.EvmConfig) and one.name == name), None)
     if found is None:
         raise NotFoundError(f"There is no anchor of the kind evm named {name}.", hint="Add it to exhibit.toml first.")
-    anchor = evm.build(found, anchors.session_for(found, config.allowed_networks, "Exhibit"))
+    anchor = evm.build(found, session_for(found, config.allowed_networks, "Exhibit"))
     sent = new.transaction or anchor.deploy()
     made = anchor.deployed(sent)
     return Contract(transaction=sent, contract=address.to_checksum_address(made) if made else None)

@@ -8,9 +8,11 @@ from evidence.anchors.opentimestamps.kind import OpenTimestampsConfig
 from exhibit.config.config import Config
 from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
+from exhibit.network.configured import named_addresses, named_ports
 from exhibit.network.guard import Guard
 from registry.configuration import load_config
-from registry.log.anchors import BrokenAnchor, anchor_of, get_anchors, named_addresses, named_ports
+from registry.log.anchors import get_anchors
+from registry.services.anchors import BrokenAnchor, anchor_of
 from registry.services.services import Services
 
 
