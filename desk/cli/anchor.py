@@ -122,7 +122,7 @@ def deploy_contract(*, name: str, transaction: str | None) -> None:
     from eth_utils import address
 
     from evidence.anchors.evm import kind
-    from registry.log import anchors
+    from registry.services import anchors
 
     config = load_config()
     found = [anchor for anchor in config.anchors if isinstance(anchor, kind.EvmConfig) and anchor.name == name]

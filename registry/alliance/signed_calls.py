@@ -27,9 +27,9 @@ from exhibit.plain import one_line
 from exhibit.sentences import Sentence
 from registry.alliance import partners
 from registry.alliance.models import Partner
-from registry.log.anchors import named_addresses, named_ports
 from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.services.addresses import absolute
+from registry.services.anchors import named_addresses, named_ports
 from registry.services.services import Services
 
 HEAD = b"exhibit partner call v1\n"

@@ -15,8 +15,9 @@ from registry.bundles.models import Bundle
 from registry.bundles.picture_usage import reported_files
 from registry.bundles.proofs import witnesses_of
 from registry.keys.signing_keys import document_key
-from registry.log.anchors import get_anchor_configs, session_for
+from registry.log.anchors import get_anchor_configs
 from registry.log.proofs import sequence_of
+from registry.services.anchors import session_for
 from registry.services.services import Services
 
 NETWORK_ROLE = "network"

@@ -18,9 +18,10 @@ from exhibit.network.addresses import origin_of
 from exhibit.network.guard import Guard
 from exhibit.sentences import Sentence
 from registry.log import audit_log
-from registry.log.anchors import RowsOfLog, anchor_of, get_anchor_configs, named_ports, session_for, settings_of
+from registry.log.anchors import RowsOfLog, get_anchor_configs, settings_of
 from registry.log.models import AddedWitness
 from registry.log.own_log import get_log
+from registry.services.anchors import anchor_of, named_ports, session_for
 from registry.services.services import Services
 
 CHAIN_KEYS = "secrets/chains"

@@ -1,14 +1,8 @@
 """The outside witnesses that the configuration names, each as its adapter."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
-from ipaddress import ip_network
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
-from urllib.parse import urlsplit
-
-import requests
 
 from evidence.anchors import KINDS
 from evidence.formats.errors import SupersededError
@@ -16,15 +10,12 @@ from evidence.log.append_only import Log
 from exhibit.config.anchors import read_anchors
 from exhibit.config.config import AnchorConfig, Config
 from exhibit.digests import Digest
-from exhibit.errors import ConfigError
 from exhibit.files.durable import write_once
-from exhibit.network.addresses import DEFAULT_PORTS, host_of
-from exhibit.network.guard import Guard
-from exhibit.network.http import guarded_session
-from exhibit.ports import Anchor, OwnLog
+from exhibit.ports import Anchor
 from registry.log.log import asked_head
 from registry.log.models import AddedWitness
 from registry.log.own_log import get_log
+from registry.services.anchors import anchor_of
 from registry.services.services import Services
 
 
@@ -57,20 +48,6 @@ class _Anchors:
         return self._made[1]
 
 
-def anchor_of(
-    given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str, log: OwnLog | None = None
-) -> Anchor:
-    """The adapter of one witness, which may be reached beside the networks that every request may reach.
-
-    What is configured and can't be used gives one that says so whenever it is asked, and stops neither others nor
-    sealing.
-    """
-    try:
-        return KINDS[given.kind].build(given, session_for(given, allowed_networks, user_agent), log)
-    except (ConfigError, OSError, ValueError) as error:
-        return BrokenAnchor(given, error if isinstance(error, ConfigError) else ConfigError(f"{error}."))
-
-
 class RowsOfLog:
     """What witnesses are shown of the log (port ``OwnLog``); ``log`` gives it under its present name."""
 
@@ -94,51 +71,6 @@ class RowsOfLog:
     def consistency(self, old: int, new: int) -> list[bytes]:
         """The proof that the size ``new`` continues ``old``."""
         return self._log().consistency(old, new)
-
-
-class BrokenAnchor:
-    """A witness whose configuration can't be used (port ``Anchor``)."""
-
-    patience = timedelta(hours=1)
-
-    def __init__(self, given: AnchorConfig, error: ConfigError) -> None:
-        self.kind = given.kind
-        self.name = given.name
-        self.development = given.development
-        self.qualified = ""
-        self._error = error
-
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise self._error
-
-    examine = submit = upgrade = verify = _refuse
-
-
-def session_for(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:
-    """A guarded session that reaches what the operator wrote, and the public internet."""
-    networks = (*allowed_networks, *given.networks, *named_addresses(given.addresses))
-    guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports(given.addresses))))
-    return guarded_session(guard, user_agent=user_agent)
-
-
-def named_addresses(urls: Iterable[str]) -> tuple[str, ...]:
-    """The networks of exactly the addresses that the operator wrote into these URLs as numbers, or as localhost.
-
-    A witness may run on this machine or in the operator's own network; a name on the web may still not lead there.
-    """
-    networks = []
-    for host in map(host_of, urls):
-        try:
-            networks.append(str(ip_network("127.0.0.1" if host == "localhost" else host)))
-        except ValueError:
-            continue
-    return tuple(networks)
-
-
-def named_ports(urls: Iterable[str]) -> tuple[int, ...]:
-    """The ports that the operator wrote into these URLs."""
-    parts = [urlsplit(url) for url in urls]
-    return tuple(part.port or DEFAULT_PORTS[part.scheme] for part in parts)
 
 
 def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:

@@ -23,9 +23,10 @@ from exhibit.clock import now
 from exhibit.config.config import Config
 from registry.bundles.witness import ask_witnesses
 from registry.configuration import load_config
-from registry.log.anchors import get_anchors, session_for
+from registry.log.anchors import get_anchors
 from registry.log.proofs import receipt_of
 from registry.models import AnchorReceipt, WitnessState
+from registry.services.anchors import session_for
 from registry.services.services import Services
 from tests.assets.evm_chain import EvmChain, deployed, running_evm_chain
 from tests.assets.rows import asked_for

@@ -17,7 +17,6 @@ from exhibit.errors import ConfigError, ExhibitError, IntegrityError, WrongUseEr
 from exhibit.files.locks import FileLock, alone
 from exhibit.machine import files_left
 from registry.configuration import load_config
-from registry.log.own_log import get_log
 from registry.services.stores import log_head, objects_of, store_at
 from workers.database.backup_format import (
     BLOBS,
@@ -258,6 +257,7 @@ def _begin(config: Config, description: Description) -> tuple[LogState, str, str
 
     migrate()
     from registry.keys.signing_keys import closed_keys
+    from registry.log.own_log import get_log
     from registry.matches.index_upkeep import rebuild_indexes
     from registry.services.services import Services
     from workers.database.backup import log_state

@@ -14,7 +14,6 @@ from exhibit.errors import ServiceMissingError
 from indexer.calibration.shipped import shipped_calibration
 from indexer.picture.spaces import DESCRIPTOR
 from registry.configuration import load_config
-from registry.log.own_log import get_log
 from registry.services.same_secrets import keep_marks
 from registry.services.services import Services
 from workers.database.restore import take_up, unknown_migrations
@@ -46,6 +45,8 @@ def migrate() -> bool:
         _keep_shipped()
         end_restore()
         if config.database_url:
+            from registry.log.own_log import get_log
+
             master_key(config), get_log(Services(config))  # they are made now, or never on another machine
             keep_marks(config)
     except DatabaseError as error:

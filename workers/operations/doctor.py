@@ -14,8 +14,8 @@ from exhibit.config.config import AnchorConfig, Config
 from exhibit.config.secrets import SECRET_KEY, secret_path
 from exhibit.errors import ConfigError, ExhibitError
 from exhibit.files.locks import shared
-from registry.log.anchors import anchor_of
 from registry.services import stores
+from registry.services.anchors import anchor_of
 from registry.services.mail import mail_folder, sender
 from registry.services.same_secrets import check_secrets
 from registry.services.services import Services

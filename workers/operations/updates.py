@@ -12,7 +12,7 @@ from exhibit.errors import ServiceMissingError
 from exhibit.network.guard import Guard
 from exhibit.network.http import guarded_session, read_limited
 from exhibit.types import Json
-from registry.log.anchors import named_ports
+from registry.services.anchors import named_ports
 from registry.services.services import Services
 
 NAME, ASKED = "newest-version", "newest-version-asked"

@@ -16,7 +16,7 @@ from exhibit.config import values
 from exhibit.config.anchors import AnchorConfig
 from exhibit.errors import ConfigError
 from registry.configuration import load_config
-from registry.log.anchors import BrokenAnchor, anchor_of
+from registry.services.anchors import BrokenAnchor, anchor_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

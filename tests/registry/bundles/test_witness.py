@@ -13,11 +13,11 @@ from exhibit.ports import Receipt, ReceiptState
 from registry.bundles.witness import LISTS_FOR, ask_witnesses, complete_stamps
 from registry.db import steps
 from registry.log import witnesses
-from registry.log.anchors import anchor_of
 from registry.log.log import submit
 from registry.log.proofs import receipt_of
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.models import AnchorReceipt, Bundle, Case, Owner, WitnessState, Work
+from registry.services.anchors import anchor_of
 from tests.assets.moody import MoodyAnchor, moody
 from tests.assets.rows import asked_for, owner
 from workers.tasks.sync_runner import SyncRunner

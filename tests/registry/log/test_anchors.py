@@ -10,7 +10,8 @@ from exhibit.digests import Digest
 from exhibit.errors import ConfigError, ExhibitError, RefusedError
 from exhibit.network.guard import Guard
 from registry.configuration import load_config
-from registry.log.anchors import BrokenAnchor, anchor_of, get_anchors, named_addresses, named_ports
+from registry.log.anchors import get_anchors
+from registry.services.anchors import BrokenAnchor, anchor_of, named_addresses, named_ports
 from registry.services.services import Services
 
 
