@@ -12,7 +12,6 @@ from desk.cli.common.show import echo_json, fields, moment, note, say, table
 from exhibit.config.config import AnchorConfig
 from exhibit.errors import NotFoundError, ServiceMissingError
 from registry.configuration import load_config
-from registry.log.anchors import get_anchor_configs
 
 if TYPE_CHECKING:
     from desk.schemas import log as schemas
@@ -34,6 +33,7 @@ def list_anchors(*, as_json: bool) -> None:
     """Say how each outside witness has answered lately, and what it owes. Asks nobody; `exhibit doctor` does."""
     desk = open_desk()
     from registry.log import added_witnesses, witnesses
+    from registry.log.anchors import get_anchor_configs
 
     known = witnesses.health()
     configured = {(anchor.kind, anchor.name): anchor for anchor in get_anchor_configs(desk.services)}

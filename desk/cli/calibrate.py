@@ -17,8 +17,6 @@ from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import ExitCode, WrongUseError
 from exhibit.types import Decision, Untyped
-from registry.fingerprints.ports import get_descriptors
-from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from evidence.accuracy import counts as counting
@@ -73,6 +71,7 @@ def calibrate_command(
     if folder is None:
         raise WrongUseError("No folder is named.", hint="exhibit calibrate --folder DIR, or exhibit calibrate show")
     from indexer.calibration import calibrate, kept, measure
+    from registry.fingerprints.ports import get_descriptors
 
     plan, jobs = measure.Plan(how["edited"]), how["jobs"]
     if dry_run:
@@ -225,6 +224,7 @@ def join_counts(*, files: tuple[Path, ...], out: Path, trust: tuple[Path, ...]) 
     desk = open_desk()
     from evidence.accuracy import counts as counting
     from evidence.verdict import trust as lists
+    from registry.log.own_log import get_log
 
     keys = {log.vkey for path in trust for log in lists.load_trust(path).logs}
     given = []

@@ -12,7 +12,6 @@ from desk.cli.common.frame import Desk, examples, open_desk, person
 from desk.cli.common.options import FILE, TO_WRITE, json_option
 from desk.cli.common.show import counted, echo_json, listed, moment, note, only_json, say, table, tell
 from exhibit.errors import NotFoundError
-from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from registry import models
@@ -95,6 +94,7 @@ def write_account(*, name: str, out: Path) -> None:
     """Write what the contributor NAME has done until now, signed with the log's key, for whoever pays or thanks."""
     desk = open_desk()
     from registry import models
+    from registry.log.own_log import get_log
 
     rows = list(models.Contributor.objects.filter(name=name).order_by("pk"))
     if not rows:

@@ -12,7 +12,6 @@ from desk.cli.common.options import AT_LEAST_1, THERE, json_option, reason_optio
 from desk.cli.common.show import counted, echo_json, fields, listed, moment, say
 from exhibit.entries import EntryType
 from exhibit.errors import ExitCode, IntegrityError, NotFoundError, WrongUseError
-from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from desk.schemas import log as schemas
@@ -36,6 +35,7 @@ def log_status(*, as_json: bool) -> None:
     from desk.schemas import log as schemas
     from registry import models
     from registry.log import log as log_rows
+    from registry.log.own_log import get_log
 
     log = get_log(desk.services)
     newest = models.LogCheckpoint.objects.filter(origin=log.origin).order_by("-size").first()
@@ -125,6 +125,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
     desk = open_desk()
     from desk.schemas import log as schemas
     from registry import models
+    from registry.log.own_log import get_log
 
     head = _checkpoint(desk, size)
     row = models.LogEntry.objects.select_related("submission__opening").filter(sequence=sequence).first()
@@ -137,6 +138,7 @@ def prove_entry(*, sequence: int, size: int | None) -> None:
 
 def _checkpoint(desk: Desk, size: int | None) -> "models.LogCheckpoint":
     from registry import models
+    from registry.log.own_log import get_log
 
     rows = models.LogCheckpoint.objects.filter(origin=get_log(desk.services).origin).order_by("-size")
     found = rows.first() if size is None else rows.filter(size=size).first()

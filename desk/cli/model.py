@@ -12,7 +12,6 @@ from desk.cli.common.frame import Desk, ask, examples, finish, open_desk, person
 from desk.cli.common.options import FILE, FOLDER, TO_WRITE, json_option, yes_option
 from desk.cli.common.show import counted, echo_json, fields, moment, note, only_json, say, size, table, tell, told
 from exhibit.errors import ExitCode, WrongUseError
-from registry.log.own_log import get_author_signer
 
 if TYPE_CHECKING:
     from indexer.calibration import recall
@@ -126,6 +125,7 @@ def export_model(*, name: str, out: Path, author: str, terms: str, price: str, k
     desk = open_desk()
     from evidence.keys import ed25519
     from registry.fingerprints import shared_models
+    from registry.log.own_log import get_author_signer
 
     signer = ed25519.FileSigner(key) if key else get_author_signer(desk.services)
     row, chunks = shared_models.export_model(desk.services, name, author, terms, price, signer, by=person())

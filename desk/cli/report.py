@@ -14,7 +14,6 @@ from desk.cli.common.show import listed, moment, short, tell
 from desk.cli.common.wait import work_until_made
 from exhibit.digests import Digest
 from exhibit.types import Untyped
-from registry.models import Report
 
 if TYPE_CHECKING:
     from registry.reports import scope as scopes
@@ -54,6 +53,7 @@ def make_report(*, named: str | None, out: Path, title: str, as_json: bool, **li
     desk = open_desk()
     owner = desk.owner(named)
     made_folder(out)
+    from registry.models import Report
     from registry.reports import requests
 
     report = requests.request_report(owner, preparer=person(), title=title, wanted=_wanted(limits))

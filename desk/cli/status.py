@@ -15,7 +15,6 @@ from exhibit.errors import ExitCode, ServiceMissingError
 from exhibit.machine import DATABASE_SILENT, REDIS_SILENT
 from registry import jobs
 from registry.configuration import config_or_fault
-from registry.log.own_log import get_log
 
 
 @click.command("status", epilog=examples("exhibit status", "exhibit status --json"))
@@ -75,6 +74,7 @@ def _work_or_why() -> tuple[dict[str, Any], str]:
 def _work() -> dict[str, Any]:
     """How many rows wait at each step, what holds them up, how far long work is, and what is wrong with the log."""
     desk = open_desk()
+    from registry.log.own_log import get_log
     from workers.operations import background, backlog
 
     return {

@@ -14,8 +14,6 @@ from desk.cli.common.show import say
 from exhibit.clock import now
 from exhibit.digests import Digest
 from exhibit.errors import IntegrityError, WrongUseError
-from registry.log.anchors import get_anchor_configs
-from registry.log.own_log import get_log
 
 if TYPE_CHECKING:
     from evidence.verdict import trust as lists
@@ -69,6 +67,8 @@ def own_trust(services: "Services", label: str) -> "lists.Trust":
     from evidence import anchors
     from evidence.verdict import trust as lists
     from registry.alliance import partners
+    from registry.log.anchors import get_anchor_configs
+    from registry.log.own_log import get_log
 
     development, runs = bool(trials_label(services)), services.config.operator_name
     note = f"{label}. {NOTE}" if label else NOTE
@@ -132,6 +132,8 @@ def _complete(kind: str) -> "Iterator[tuple[Digest, ports.Receipt]]":
 
 def trials_label(services: "Services") -> str:
     """The words that stand beside the keys of an installation with witnesses for trials, or nothing."""
+    from registry.log.anchors import get_anchor_configs
+
     return TRIALS if any(anchor.development for anchor in get_anchor_configs(services)) else ""
 
 
