@@ -20,7 +20,7 @@ import pytest
 
 from desk.cli.api import operation
 from desk.cli.gone import GONE
-from desk.cli.main import COMMANDS, SECTIONS, exhibit, main
+from desk.cli.main import COMMANDS, MODULES, SECTIONS, exhibit, main
 from exhibit.errors import ExhibitError, ExitCode
 from tests import CHECKOUT
 from tests.assets.command_line import Terminal
@@ -216,3 +216,10 @@ def test_a_command_that_was_here_before_says_what_to_type_now(capsys: pytest.Cap
     assert len(re.findall(r"^\| `.* \| `exhibit ", page.partition("## Where commands went")[2], re.MULTILINE)) == len(
         GONE
     )
+
+
+def test_every_command_is_loaded_without_django() -> None:
+    modules = sorted({MODULES.get(name, name) for name in COMMANDS})
+    program = f"import importlib\nfor name in {modules!r}: importlib.import_module('desk.cli.' + name)"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr
