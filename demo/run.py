@@ -255,13 +255,6 @@ def _refusals(product: Product, sites: Sequence[Site]) -> list[SeenRefusal]:
     return refusals_of([json.loads(line) for line in lines])
 
 
-def _bundle(product: Product, case: str, folder: Path) -> str:
-    """Write the newest bundle of a case into a folder."""
-    number = product.api("GET", f"{BELOW}/cases/{case}/bundles")["items"][-1]["number"]
-    name = f"{OWNER_SLUG}-case-{case}-bundle-{number}.zip"
-    return product.download(f"{BELOW}/cases/{case}/bundles/{number}/file", folder / name)
-
-
 def _verify(
     product: Product, out: Path, witnesses: Witnesses, cases: Sequence[SeenCase], display: Display
 ) -> tuple[dict[str, str], tuple[OutsideCheck, ...]]:
@@ -271,8 +264,9 @@ def _verify(
     sealed = [str(case.number) for case in cases if case.sealed]
     if not sealed:
         return {}, ()
-    (out / BUNDLES).mkdir()
-    bundles = [_bundle(product, number, out / BUNDLES) for number in sealed]
+    paths = [f"{BELOW}/cases/{number}/bundles/1/file" for number in sealed]
+    product.run("api", "GET", *paths, "--output", f"{out / BUNDLES}/")
+    bundles = [str(path) for path in sorted((out / BUNDLES).iterdir())]
     outside: list[OutsideCheck] = []
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(product.ask, "verify", *bundles, "--trust", str(trust), accept=frozenset({0, 1, 4}))

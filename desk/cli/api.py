@@ -129,6 +129,7 @@ EXAMPLES = examples(
     """exhibit api POST packages --json '{"cases": [3, 4], "recipient": "court"}'""",
     "exhibit api PUT searches/tineye/key --json - < key.json",
     "exhibit api GET packages/1/file --output package.zip",
+    "exhibit api GET cases/3/bundles/1/file cases/4/bundles/1/file --output bundles/",
     "exhibit api GET cases --as ann@studio.example",
     "exhibit api GET /operator/partners",
 )
@@ -136,7 +137,7 @@ EXAMPLES = examples(
 
 @click.command("api", epilog=EXAMPLES)
 @click.argument("method", required=False, shell_complete=complete_method)
-@click.argument("path", required=False, shell_complete=complete_path)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=complete_path)
 @click.option(
     "--list", "word", is_flag=False, flag_value="", metavar="[WORD]", help="List operations; with WORD, matching ones."
 )
@@ -149,14 +150,18 @@ EXAMPLES = examples(
 )
 @click.option("--json", "body", metavar="JSON", help="The JSON body: a text, @FILE, or - for standard input.")
 @click.option("--file", "files", multiple=True, metavar="[NAME=]FILE", help="A file to upload.")
-@click.option("--output", metavar="FILE", help="Write the response to FILE, or - for standard output.")
+@click.option(
+    "--output",
+    metavar="FILE",
+    help="Write the response to FILE, or - for standard output; for several PATHs, a folder.",
+)
 @click.option("--all", "everything", is_flag=True, help="Get all pages of a list, as one line of JSON per row.")
 @click.option("--owner", "named", metavar="OWNER", help="Owner; required if there are several.")
 @click.option("--as", "member", metavar="EMAIL", help="Act as this member, with their permissions.")
 def api_command(
     *,
     method: str | None,
-    path: str | None,
+    paths: Sequence[str],
     word: str | None,
     fields: Sequence[str],
     body: str | None,
@@ -177,9 +182,30 @@ def api_command(
     if method is None or word is not None:
         _list(word or "")
         return
-    if path is None:
+    if not paths:
         raise WrongUseError("The path is missing.", hint=f"Operations with {method}: exhibit api --list {method}")
-    method, (path, _, query) = method.upper(), path.removeprefix(BELOW).partition("?")
+    if len(paths) > 1 and (method.upper() != "GET" or not output or Path(output).is_file()):
+        raise WrongUseError("Several paths need GET and a folder.", hint="Add --output FOLDER.")
+    for path in paths:
+        sent = (method.upper(), path, fields, body, files)
+        _call(*sent, output, in_folder=len(paths) > 1, everything=everything, named=named, member=member)
+
+
+def _call(
+    method: str,
+    path: str,
+    fields: Sequence[str],
+    body: str | None,
+    files: Sequence[str],
+    output: str | None,
+    *,
+    in_folder: bool,
+    everything: bool,
+    named: str | None,
+    member: str | None,
+) -> None:
+    """Call one operation, and print its response or write it to a file: ``output``, or one in this folder."""
+    path, _, query = path.removeprefix(BELOW).partition("?")
     within = _OF_OWNER.fullmatch(path)
     found = operation(method, within[2] if within else path)
     given = {**dict(parse_qsl(query, keep_blank_values=True)), **_named(_pairs(fields))}
@@ -196,9 +222,19 @@ def api_command(
     if everything:
         _follow(found, given, answer)
     else:
-        _write(answer(given), output)
+        response = answer(given)
+        _write(response, str(_file_in(Path(str(output)), response)) if in_folder else output)
     if method == "POST" and not desk.workers_run:
         note("No worker is running: background jobs wait until you start Exhibit with `exhibit up`.")
+
+
+def _file_in(folder: Path, response: "HttpResponseBase") -> Path:
+    """Return where a response goes in a folder, which is created: the file's name as the response states it."""
+    stated = re.search(r'filename="([^"]+)"', response.headers.get("Content-Disposition", ""))
+    if stated is None:
+        raise WrongUseError("This operation returns no file.", hint="Give one path, or leave out --output.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / Path(stated[1]).name
 
 
 def _list(word: str) -> None:

@@ -124,7 +124,11 @@ def test_a_file_comes_down_and_that_is_in_the_log(cli: Terminal, sealed_case: Bu
     to = folder / "bundle.zip"
     assert cli.run("api", "GET", "cases/1/bundles/1/file", "--output", to).out == ""
     assert json.loads(cli.run("verify", to, "--json", code=None).out)["bundles"][0]["checks"]
-    taken = LogSubmission.objects.filter(type="access").latest("pk").opening
+    papers = ("cases/1/bundles/1/file", "cases/1/bundles/1/signed-sheet")
+    cli.run("api", "GET", *papers, "--output", f"{folder / 'all'}/")
+    assert sorted(path.suffix for path in (folder / "all").iterdir()) == [".pdf", ".zip"]
+    cli.run("api", "GET", *papers, code=2)
+    taken = LogSubmission.objects.filter(type="access").earliest("pk").opening
     assert taken.details is not None
     assert (taken.content["what"], taken.details["by"]) == ("bundle", person())
     money = cli.run("api", "GET", "demands/ledger").out

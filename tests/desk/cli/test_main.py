@@ -191,3 +191,10 @@ def test_the_launcher_works_from_anywhere_and_through_a_link(alone: Terminal, tm
     (tmp_path / "desk.py").write_text("raise SystemExit('loaded from the folder in which somebody stands')")
     run = subprocess.run([str(link), "down"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (run.returncode, "loaded from the folder" in run.stderr) == (ExitCode.SERVICE_MISSING, False)
+
+
+def test_every_command_is_loaded_without_django() -> None:
+    modules = sorted({name.partition(" ")[0] for name in COMMANDS})
+    program = f"import importlib\nfor name in {modules!r}: importlib.import_module('desk.cli.' + name)"
+    loaded = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr
