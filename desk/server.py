@@ -36,6 +36,8 @@ BUFFERED_IN_MEMORY = 64 * KIB
 """Bytes of each request body and of each response that are kept in memory; the rest is in files."""
 BUFFERED_RESPONSE = 1024 * MIB
 """Bytes of a response that may wait for the client to read them; a longer response occupies its thread meanwhile."""
+LEFT_FOR_CRAWLS = 512 * MIB
+"""Bytes above the level at which crawls stop that request bodies leave free, so that no client can stop crawls."""
 _FILES_PER_CONNECTION, _OTHER_FILES = 3, 250
 _LOG = logging.getLogger(__name__)
 
@@ -48,18 +50,27 @@ class StorageFullError(Error):
 
 
 class Request(HTTPRequestParser):
-    """A request that is refused when the disk has no room for its body."""
+    """A request that is refused when the disk has no room for its body.
+
+    Attributes:
+        reserve: Bytes that bodies leave free on the disk.
+    """
+
+    reserve = 0
 
     def received(self, data: bytes) -> int:
         """Take bytes that have arrived, and return how many of them belong to this request."""
         try:
-            if self.body_bytes_received < BUFFERED_IN_MEMORY or not is_full(Path(tempfile.gettempdir())):
+            if self.body_bytes_received < BUFFERED_IN_MEMORY or self._has_room(Path(tempfile.gettempdir())):
                 return super().received(data)
         except OSError as error:
             _LOG.warning("The body of a request cannot be stored: %s", error)
         self.error = StorageFullError("There is no room for what was sent. Try again later.")
         self.completed = True
         return len(data)
+
+    def _has_room(self, folder: Path) -> bool:
+        return not is_full(folder) and shutil.disk_usage(folder).free >= self.reserve
 
 
 class Channel(HTTPChannel):
@@ -168,6 +179,7 @@ def main(arguments: Sequence[str]) -> None:
     from desk.wsgi import application
     from exhibit.config.config import made_data_dir
 
+    Request.reserve = settings.CONFIG.disk_floor_bytes + LEFT_FOR_CRAWLS
     tempfile.tempdir = str(prepare_buffer_folder(made_data_dir(settings.CONFIG)))
     return_freed_memory()
     serve(application, host, int(port))

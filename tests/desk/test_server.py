@@ -109,6 +109,9 @@ def test_a_body_that_does_not_fit_on_the_disk_is_refused_and_a_small_one_is_take
     with monkeypatch.context() as full:
         full.setattr(server, "is_full", lambda path: path == folder)
         assert site.request("/", b"a" * MIB, method="POST")[0] == 507
+        full.setattr(server, "is_full", lambda _: False)
+        full.setattr(server.Request, "reserve", 1 << 60)
+        assert site.request("/", b"a" * MIB, method="POST")[0] == 507
         assert site.request("/", b"a" * KIB, method="POST")[0] == 200
     assert site.request("/", b"a" * MIB, method="POST")[0] == 200
     monkeypatch.setattr(tempfile, "tempdir", str(folder / "missing"))
