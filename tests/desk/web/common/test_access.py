@@ -127,7 +127,7 @@ def test_a_record_that_no_head_can_cover_is_explained(scene: Scene) -> None:
     (scene.inline.services.config.data_dir / "log.head").unlink()
     answer = scene.alice.get(address, follow=True)
     assert answer.status_code == 200
-    assert "log accept-head" in answer.content.decode()
+    assert "/operator/log/accept-head" in answer.content.decode()
 
 
 def test_a_case_says_how_its_places_stand_and_shows_how_the_page_looked(scene: Scene) -> None:
