@@ -17,16 +17,24 @@ _INSERT = (
 )
 _FEW = "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
 _NUMBERS, _TEXTS = (models.IntegerField, models.ForeignKey), (models.CharField, models.TextField)
-"""Fields whose plain values need no preparation, which would take a third of the time of a row."""
+"""Fields whose plain values skip preparation, which would take a third of the time of a row."""
 FEW = 16
-"""So many rows go without a table of their own, which would cost more than they do."""
+"""Up to this number of rows are inserted without a temporary table, which would cost more than the rows."""
 
 
 def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
-    """Insert many rows of one model, unless a row with the key ``conflict`` is there; must run inside a transaction.
+    """Insert rows of one model, except those whose key ``conflict`` exists; must run inside a transaction.
 
-    ``overwrite`` is SQL that says which rows take all later values instead, by ``EXCLUDED`` and the table's name. A
-    column that has its default in the database is left to that. Returns how many rows were inserted or overwritten.
+    A column whose value is the database default is not written.
+
+    Args:
+        rows: Rows of one model.
+        conflict: Columns of the key.
+        overwrite: SQL condition for existing rows to overwrite with the new values; it refers to ``EXCLUDED`` and to
+            the table's name. Without it, existing rows stay as they are.
+
+    Returns:
+        The number of rows inserted or overwritten.
     """
     given = list(rows)
     if not given:
@@ -45,9 +53,10 @@ def copy_values(
     conflict: Sequence[str],
     overwrite: str = "",
 ) -> list[object]:
-    """As :func:`copy_into`, of values as PostgreSQL takes them, which need no object each.
+    """Insert rows of plain PostgreSQL values as :func:`copy_into` does, without a model instance for each.
 
-    Returns the last column of the key of each row that was inserted or overwritten.
+    Returns:
+        The last column of the key, for each row that was inserted or overwritten.
     """
     table = model._meta.db_table
     named = _named(table, columns, conflict, overwrite)
@@ -70,7 +79,7 @@ def copy_values(
 
 
 def storable(text: str, most: int | None = None) -> str:
-    """A stranger's text as PostgreSQL can keep it: NUL and half characters replaced, cut at a length."""
+    """Return untrusted text in a form that PostgreSQL stores: NUL and lone surrogates replaced, cut to a length."""
     return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -90,7 +99,7 @@ def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
 
 @lru_cache(maxsize=256)
 def _few(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int) -> str:
-    """The statement that inserts so many rows without a table of their own; putting it together takes a millisecond."""
+    """Return the INSERT statement for a few rows, without a temporary table; composing it takes a millisecond."""
     named = _named(table, columns, conflict, overwrite)
     row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
     few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **named)

@@ -1,4 +1,4 @@
-"""Bringing networks of one's own or of others: adding, measuring, using and dropping them, and how each stands."""
+"""Add, measure, use and remove networks, of the user's own or from others, and report their state."""
 
 import secrets
 import shutil
@@ -39,7 +39,7 @@ LARGEST_CARD = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """How one network stands; its counts are of pictures."""
+    """State of a network; its counts are numbers of pictures."""
 
     name: str
     version: str
@@ -49,22 +49,22 @@ class ModelState:
     licence: str
     source: str
     described: int
-    waiting: int  # their bytes are there, and it has to describe them before it serves
-    beyond_reach: int  # it can't describe them, because their bytes aren't kept any more
+    waiting: int  # their bytes are stored, and the network must describe them before it serves
+    beyond_reach: int  # it cannot describe them, because their bytes are no longer stored
     failed: int
-    error: str  # why it has come no further
+    error: str  # why it is not making progress
     measured_at: datetime | None
     recall: Recall | None
-    author: str  # of one that came from somebody else: the name on its card
-    key: str  # with which its card is signed, hexadecimal
+    author: str  # if another author's: the name on its card
+    key: str  # public key of the card's signature, hexadecimal
     terms: str
     price: str
-    compared: Compared | None  # what its card claims beside what was measured here
+    compared: Compared | None  # the card's claim and the measurement made here
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A network beside the one that serves, on the same pictures."""
+    """Recall of a network and of the serving one, on the same pictures."""
 
     name: str
     recall: Recall
@@ -73,7 +73,7 @@ class Measured:
 
 
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
-    """Add a network that a user has, after trying it; raises ``WrongUseError`` for one that can't be used."""
+    """Add a user's own network after testing that it runs; raises ``WrongUseError`` if it cannot be used."""
     told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
     data = _read(file, MAX_FILE_BYTES)
     found = examined(told, data)
@@ -95,10 +95,21 @@ def measure_model(
     progress: Progress,
     edits: Sequence[str] = tuple(EDITS),
 ) -> Measured:
-    """Measure a network beside the one that serves, and keep what came of it.
+    """Measure a network and the serving one on the same pictures, and store the result.
 
-    It is measured with so many photographs of a folder at most, or of the registered works; raises ``WrongUseError``
-    when there are too few.
+    Args:
+        services: Services of the installation.
+        named: Name of the network, optionally with ``@`` and version.
+        photos: Folder with photographs; the registered works if ``None``.
+        most: Maximum number of photographs to search for.
+        progress: Receives progress.
+        edits: Names of the edits to apply.
+
+    Returns:
+        The recall of both networks.
+
+    Raises:
+        WrongUseError: There are too few photographs.
     """
     row = model_named(services, named)
     seed = 0 if row.shared is None else secrets.randbelow(1 << 31)  # nobody can train a network for these edits
@@ -130,9 +141,18 @@ def measure_model(
 
 
 def use_model(services: Services, named: str, *, anyway: bool = False, by: str = "") -> DescriptorModel:
-    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``.
+    """Start to build a measured network; it serves once it has described all pictures that it can.
 
-    One of somebody else that found less here than its card claims is used only where somebody wants it ``anyway``.
+    If the network serves already, the one being built in its place is stopped instead.
+
+    Args:
+        services: Services of the installation.
+        named: Name of the network, optionally with ``@`` and version.
+        anyway: Use another author's network although it found less here than its card claims.
+        by: Account recorded in the audit log.
+
+    Raises:
+        WrongUseError: The network is in use, was not measured, or found less than its card claims.
     """
     row = model_named(services, named)
     if row.pk == get_descriptors(services).serving_row.pk:
@@ -160,7 +180,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
 
 
 def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
+    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or is built in."""
     row = model_named(services, named)
     if row.pk == get_descriptors(services).serving_row.pk:
         raise WrongUseError(
@@ -183,13 +203,18 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
 
 
 def model_states(services: Services) -> list[ModelState]:
-    """Every network that there is."""
+    """Return the state of every network."""
     get_descriptors(services).refresh()
     return [_state(services, row) for row in DescriptorModel.objects.all()]
 
 
 def model_named(services: Services, named: str) -> DescriptorModel:
-    """The network of a name or version as ``sscd@1``; raises ``NotFoundError``, or ``WrongUseError`` for several."""
+    """Return the network with a name, or name and version as in ``sscd@1``.
+
+    Raises:
+        NotFoundError: There is none.
+        WrongUseError: Several versions match.
+    """
     get_descriptors(services).refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
@@ -225,15 +250,15 @@ def _state(services: Services, row: DescriptorModel) -> ModelState:
 
 
 def compared_of(row: DescriptorModel) -> Compared | None:
-    """What the card of somebody else's network claims beside what was measured here; nothing before that."""
+    """Compare the claim of another author's network with the measurement made here; ``None`` if there is none."""
     if row.shared is None or not row.measurement:
         return None
-    claimed = from_plain(SignedCard, row.shared, where=CARD).measured  # its signature was checked when it came
+    claimed = from_plain(SignedCard, row.shared, where=CARD).measured  # its signature was verified on import
     return compared(claimed, kept_recall(row.measurement))
 
 
 def kept_recall(measurement: dict[str, Any]) -> Recall:
-    """What was measured, of the measurement that a row keeps."""
+    """Return the recall from a row's stored measurement."""
     told = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
     return recall_of({key: value for key, value in measurement.items() if key in told})
 

@@ -1,4 +1,4 @@
-"""Networks that travel between installations: exported under their author's signature, looked at and taken in."""
+"""Exchange networks between installations: export them signed by their author, inspect and import them."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -35,20 +35,23 @@ from registry.services.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A network that somebody signed, before it is opened."""
+    """A signed network from a file, before it is loaded."""
 
-    plain: dict[str, Json]  # its card as signed
+    plain: dict[str, Json]  # the card as signed
     card: SignedCard
     network: bytes
-    remarks: tuple[str, ...]  # what the operator should know
+    remarks: tuple[str, ...]  # for the operator
 
 
 def export_model(
     services: Services, named: str, author: str, terms: str, price: str, signer: Signer, *, by: str = ""
 ) -> tuple[DescriptorModel, Iterator[bytes]]:
-    """A measured network as a file, piece by piece, with a card that is signed now; one of others with their card.
+    """Return a measured network and the chunks of its file.
 
-    Raises ``WrongUseError`` for one that wasn't measured, came with the software, or texts that no card has.
+    The user's own network gets a card that is signed now; another author's keeps its card.
+
+    Raises:
+        WrongUseError: The network was not measured or is built in, or a text is not allowed in a card.
     """
     row = model_named(services, named)
     if row.shipped:
@@ -84,9 +87,15 @@ def _signed_now(row: DescriptorModel, author: str, terms: str, price: str, signe
 
 
 def look_at(path: Path, key: str = "", *, anyway: bool = False) -> Offer:
-    """A network that travels, with its signature checked and nothing opened; ``key`` is how its author's key begins.
+    """Read a model file and verify its signature without loading the network.
 
-    Raises ``WrongUseError`` for another key, and for a card older than one of the same author's network that is here.
+    Args:
+        path: The file.
+        key: First hexadecimal digits that the author's key must have.
+        anyway: Accept an older card than the one of the same author's network that is here.
+
+    Raises:
+        WrongUseError: The file is invalid, another key has signed it, or a newer card is here.
     """
     plain, card, network = read_model_file(path)
     if not card.key.hex().startswith(key.lower()):
@@ -101,7 +110,7 @@ def look_at(path: Path, key: str = "", *, anyway: bool = False) -> Offer:
 
 
 def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorModel:
-    """Keep a network of somebody else once it has shown that it runs as its card says; raises ``WrongUseError``."""
+    """Store another author's network after testing that it runs as its card says; raises ``WrongUseError``."""
     card = offer.card
     space = space_of(card.network, card.sha256)
     GuardedDescriptor(card.network, space, lambda: offer.network).open()

@@ -1,4 +1,4 @@
-"""The licence ledger: the permitted uses of an owner, how they come, change and end."""
+"""The licence ledger: permitted uses of an owner's works, and how they are added, changed and ended."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0
 _SCHEME = re.compile(r"^[a-z*]+://", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 Key = tuple[tuple[object, ...], str, str]
-"""All that a licence says and its works; who sold it; its invoice."""
+"""All terms of a licence including its works; its reseller; its invoice."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewLicence:
-    """A permitted use for the ledger; without works it is for all of the owner's, now and later."""
+    """A permitted use to add to the ledger; without works it covers all of the owner's works, now and later."""
 
     licensee: str
     works: tuple[Work, ...] = ()
@@ -43,14 +43,15 @@ class NewLicence:
     invoice: str = ""
 
     def row(self, owner: Owner, number: int) -> Licence:
-        """The licence as a row that isn't kept yet."""
+        """Return the licence as an unsaved row."""
         return Licence(owner=owner, number=number, **_columns(self))
 
 
 def checked(new: NewLicence) -> NewLicence:
-    """The licence with its words in their normal form.
+    """Normalize and validate a licence.
 
-    Raises ``WrongUseError``, and says which, for words that can't be meant, or when nobody or no place is named.
+    Raises:
+        WrongUseError: A value is invalid, or the licensee or the place is missing; the message says which.
     """
     domain = _domain(new.domain)
     if not new.licensee.strip():
@@ -72,11 +73,13 @@ def checked(new: NewLicence) -> NewLicence:
 
 
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
-    """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
+    """Add permitted uses to an owner's ledger, all or none; identical licences are not added again.
 
-    Where a licence of the ledger lacks only who sold it, or the invoice, that is filled in instead. What is new waits
-    for the step that looks for it in the cases (:mod:`registry.cases.ledger`). Returns the licences in the order given,
-    and how many of them are new.
+    If an existing licence lacks only the reseller or the invoice, these are filled in instead. New licences wait for
+    the step that applies them to cases (:mod:`registry.cases.ledger`).
+
+    Returns:
+        The licences in the given order, and the number of new ones.
     """
     with alone_with(owner):
         rows = owner.licences.prefetch_related("works")
@@ -105,14 +108,14 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
 
 
 def _lacking(key: Key, rows: dict[Key, Licence]) -> Licence | None:
-    """Take out of the rows one that says the same and lacks the reseller, the invoice, or both."""
+    """Remove and return a row with the same terms that lacks the reseller, the invoice, or both."""
     words, reseller, invoice = key
     lacking = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
     return next((rows.pop(one) for one in lacking if one in rows), None)
 
 
 def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
-    """Keep the reseller and invoice of licences. They cover what they covered, so no case is looked at."""
+    """Store the reseller and invoice of licences. Their coverage is unchanged, so no case is reviewed."""
     Licence.objects.bulk_update(rows, _SOLD, batch_size=1_000)
     kind, done = LedgerChange.Kind.CHANGED, StepState.DONE
     LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, state=done).licences.set(rows)
@@ -122,9 +125,10 @@ def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
 
 
 def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
-    """Give a licence other words. The cases that it covered, and those that it may cover now, are looked at again.
+    """Change a licence. The cases that it covered, and those that it may cover now, are checked again.
 
-    Returns the change, whose step does that; nothing when the words are the same.
+    Returns:
+        The change, whose step checks the cases; ``None`` if nothing is different.
     """
     with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
@@ -139,9 +143,10 @@ def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -
 
 
 def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> LedgerChange:
-    """Let a licence end with a day. What it covered until then stays covered; later sightings are not.
+    """Set the last day of a licence. Uses until then stay covered; later sightings are not.
 
-    Raises ``WrongUseError`` when it has ended by then already, or no reason is given.
+    Raises:
+        WrongUseError: The licence ends by then already, or the reason is missing.
     """
     if not reason.strip():
         raise WrongUseError(_("No reason is given."), hint=_("Write why the licence ends; it is kept with it."))
@@ -159,14 +164,14 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
 
 
 def words_of(row: Licence) -> dict[str, Any]:
-    """What a licence says, as plain data."""
+    """Return the terms of a licence as plain data."""
     plain = columns(row, *_WORDS)
     plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
     return {**plain, "works": sorted(work.number for work in row.works.all())}
 
 
 def waiting_changes(owner: Owner) -> list[int]:
-    """Changes of an owner's ledger whose step hasn't run."""
+    """Return primary keys of an owner's ledger changes whose step has not run."""
     return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
 
 
@@ -205,13 +210,13 @@ def _key(row: Licence, works: Iterable[int]) -> Key:
 
 
 def _domain(given: str) -> str:
-    """A domain in its normal form; an address counts as its host only where it says nothing else."""
+    """Normalize a domain; a URL is accepted only if it consists of nothing but its host."""
     text = given.strip()
     if not text:
         return ""
     read = read_url(text if _SCHEME.match(text) else f"https://{text}")
     name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
-    is_number = passes(IPv4Address, name) and name not in text  # browsers take 3 and 12.5 for addresses, too
+    is_number = passes(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
     if read is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
         said = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
         raise WrongUseError(said, hint=_("Write shop.example, without a path."))

@@ -1,6 +1,6 @@
-"""The ownership check: what speaks against a work being its owner's. It is said and recorded; persons decide.
+"""The ownership check: doubts about an owner's claim to a work. They are reported and recorded; persons decide.
 
-An earlier registration by somebody else is a :class:`~registry.models.RegistrationConflict`; the rest are remarks.
+An earlier registration by another owner is a :class:`~registry.models.RegistrationConflict`; the rest are remarks.
 """
 
 import re
@@ -23,10 +23,10 @@ from registry.works.models import OwnershipRemark, Work, WorkChange
 
 Kind = OwnershipRemark.Kind
 Warnings = Mapping[str, Mapping[str, Any]]
-"""What speaks against a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
+"""Doubts about a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
 EARLIER = "earlier"
 PROBLEMS = "problems"
-"""Of a work's ``metadata``: what could not be read of it, as ``MetadataProblem`` has it."""
+"""Key in a work's ``metadata`` for the parts that could not be read, as ``MetadataProblem``."""
 
 _MANIFEST_MARK = b"jumb"
 _NOISE = {
@@ -39,7 +39,7 @@ _NO_OPINION = re.compile(r"not (in )?(the )?public\s*domain", re.IGNORECASE)
 
 
 def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str, Any]:
-    """Read what a picture's file states of itself, as JSON: metadata, problems with it, whom its manifest names."""
+    """Read a picture file's statements about itself, as JSON: metadata, problems with it, authors in its manifest."""
     read = read_metadata(data, limits)
     said: dict[str, Any] = dict(read.as_dict())
     if read.problems:
@@ -52,10 +52,10 @@ def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str
 
 
 def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRemark]:
-    """Note what speaks against the declaration as it is now; in the transaction that registers or changes the work.
+    """Record doubts about the current declaration, in the transaction that registers or changes the work.
 
-    A remark that no longer holds and that nobody has answered goes; an answered one stays, and one that holds for
-    another reason than the answered one is open again.
+    An unanswered remark that no longer applies is deleted; an answered one stays. A remark that applies for another
+    reason than the answered one is open again.
     """
     found = doubts(work)
     remarks = {} if is_new else {remark.kind: remark for remark in work.remarks.all()}
@@ -77,7 +77,7 @@ def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRem
 
 
 def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
-    """Record why a remark doesn't stand against the work; raises ``WrongUseError`` without a reason."""
+    """Record why a remark does not invalidate the claim; raises ``WrongUseError`` without a reason."""
     if not reason:
         hint = _("Say what you know: a contract, a date, a mix-up of names.")
         raise WrongUseError(_("A reason is needed."), hint=hint)
@@ -90,7 +90,7 @@ def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
 
 
 def terms(work: Work) -> tuple[Finding, ...]:
-    """What the dates that are entered say of the work's protection, country by country."""
+    """Return the results of the copyright term rules for the work's dates, country by country."""
     photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))
     created, published = _year(work.created), _year(work.first_publication)
     dates = Dates(work.author_kind, work.author_died, created, published, photograph)
@@ -98,7 +98,7 @@ def terms(work: Work) -> tuple[Finding, ...]:
 
 
 def doubts(work: Work) -> dict[str, dict[str, Any]]:
-    """What speaks against the declaration, by the kind of remark."""
+    """Return doubts about the declaration, by the kind of remark."""
     found: dict[str, dict[str, Any]] = {}
     declared = [work.author, work.holder, work.owner.name, work.credit]
     stated = {name: work.metadata.get(name, "") for name in ("author", "credit", "rights", "holder")}
@@ -121,7 +121,7 @@ def doubts(work: Work) -> dict[str, dict[str, Any]]:
 
 
 def warnings_of(work: Work) -> Warnings:
-    """What speaks against the declaration today and no person has answered, an earlier registration by another with it.
+    """Return the current unanswered doubts about the declaration, and an earlier registration by another owner.
 
     Writes nothing; needs the work's owner, remarks and conflicts loaded.
     """
@@ -134,10 +134,10 @@ def warnings_of(work: Work) -> Warnings:
 
 
 def names_one_of(text: str, names: Iterable[str]) -> bool:
-    """Whether a text may name one of these persons or organisations, or names nobody at all.
+    """Return True if a text may name one of these persons or organisations, or names nobody at all.
 
-    Names are the same if the words of one are among those of the other; a single letter stands for a word that begins
-    with it. Chinese, Japanese and Korean names have no spaces: one has to stand within the other.
+    Names match if the words of one are among those of the other; a single letter stands for a word that starts with it.
+    Chinese, Japanese and Korean names have no spaces: one has to be part of the other.
     """
     words = _words(text)
     return not words or any(_alike(words, other) for name in names if (other := _words(name)))
@@ -163,7 +163,7 @@ def _same(word: str, other: str) -> bool:
 
 
 def add_change(work: Work, kind: str, details: Mapping[str, Any], *, by: str, reason: str = "") -> WorkChange:
-    """Write a line of a work's history, under the lock of its owner."""
+    """Add an entry to a work's history, under the lock of its owner."""
     number = next_number(work.changes)
     return work.changes.create(number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason)
 
