@@ -1,4 +1,4 @@
-"""How often members are notified by mail, and which mails are due."""
+"""Mail settings of members: the frequency of their mails, and which mails are due."""
 
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo

@@ -83,7 +83,7 @@ class Delivery(Claimable):
 
 
 class MailChoice(Claimable):
-    """How often a member is notified of an owner's events by mail. ``not_before`` is when the next mail may be sent."""
+    """A member's settings for mails about an owner's events. ``not_before`` is when the next mail may be sent."""
 
     class HowOften(models.TextChoices):
         """Frequency of mails, if there are events to report."""

@@ -121,7 +121,7 @@ def work_of(owner: Owner, digest: Digest) -> Work | None:
 
 
 def waiting_searches(work: Work) -> list[int]:
-    """Return primary keys of the work's pictures that wait for the search of earlier finds."""
+    """Return primary keys of the work's pictures that wait for the search of pictures seen earlier."""
     return list(work.work_pictures.filter(state=StepState.TODO).values_list("pk", flat=True))
 
 

@@ -10,7 +10,7 @@ from exhibit.types import Relation
 from registry.works.models import Work, WorkPicture, WorkRelation
 
 MAX_SIBLINGS = 12
-"""Maximum number of works in a series to compare with a find: those that align best."""
+"""Maximum number of works in a series to compare with a found picture: those that align best."""
 WHOLE = "whole-of"
 """Relation of a work to its part."""
 

@@ -22,8 +22,8 @@ def search_mark() -> str:
     """Return the mark of a search that starts now.
 
     It contains the version of the comparison, the serving network, the number of works without local features (found by
-    the network alone until these are measured), and the works whose search of earlier finds has failed. A picture that
-    is seen again under another mark is searched again.
+    the network alone until these are measured), and the works whose search of pictures seen earlier has failed. A
+    picture that is seen again under another mark is searched again.
     """
     choice = descriptors.choice_with()
     failed = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(Count("pk"), Max("pk"))
