@@ -135,9 +135,9 @@ def job(label: str, queue: str, rows: "type[Model]", **options: Any) -> Callable
 
 def job_of(rows: "type[Model]") -> Job:
     """Return the job that processes this model's rows; raises ``LookupError`` if there is none."""
-    for declared in JOBS.values():
-        if declared.rows is rows:
-            return declared
+    for candidate in JOBS.values():
+        if candidate.rows is rows:
+            return candidate
     raise LookupError(f"No job works on {rows.__name__} rows.")
 
 
@@ -151,8 +151,8 @@ UPKEEP_LABELS = {
 
 def queues() -> dict[str, str]:
     """Return the queue of each task, by the task's name."""
-    found = {name: queue for declared in JOBS.values() for name, queue in declared.queues.items()}
-    return found | {"retain": UPKEEP, "votes": UPKEEP}
+    by_task = {name: queue for candidate in JOBS.values() for name, queue in candidate.queues.items()}
+    return by_task | {"retain": UPKEEP, "votes": UPKEEP}
 
 
 def with_rows() -> list[Job]:
@@ -162,11 +162,11 @@ def with_rows() -> list[Job]:
 
 def named(name: str) -> Job:
     """Return the periodic job with this name; raises ``WrongUseError``."""
-    found = JOBS.get(name)
-    if found is None or not found.periodic:
+    job_found = JOBS.get(name)
+    if job_found is None or not job_found.periodic:
         known = ", ".join(job.name for job in with_rows())
         raise WrongUseError(f"There is no step {name!r}.", hint=f"There are {known}.")
-    return found
+    return job_found
 
 
 def label(name: str) -> str:

@@ -36,13 +36,13 @@ def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrit
     Returns:
         The number of rows inserted or overwritten.
     """
-    given = list(rows)
-    if not given:
+    records = list(rows)
+    if not records:
         return 0
-    fields = _fields(given[0])
-    values = ([_value(row, field) for field in fields] for row in given)
+    fields = _fields(records[0])
+    values = ([_value(row, field) for field in fields] for row in records)
     names = [str(field.column) for field in fields]
-    return len(copy_values(type(given[0]), names, values, conflict=conflict, overwrite=overwrite))
+    return len(copy_values(type(records[0]), names, values, conflict=conflict, overwrite=overwrite))
 
 
 def copy_values(
@@ -59,8 +59,8 @@ def copy_values(
         The last column of the key, for each row that was inserted or overwritten.
     """
     table = model._meta.db_table
-    named = _named(table, columns, conflict, overwrite)
-    first = list(islice(left := iter(rows), FEW + 1))
+    identifiers = _named(table, columns, conflict, overwrite)
+    first = list(islice(remaining_rows := iter(rows), FEW + 1))
     if not first:
         return []
     with connection.cursor() as cursor:
@@ -68,13 +68,13 @@ def copy_values(
             every: list[Any] = [value for values in first for value in values]
             cursor.execute(_few(table, tuple(columns), tuple(conflict), overwrite, len(first)), every)
             return [key for (key,) in cursor.fetchall()]
-        cursor.execute(sql.SQL(_CREATE).format(**named))
-        with cursor.copy(sql.SQL(_COPY).format(**named)) as copy:
-            for values in chain(first, left):
+        cursor.execute(sql.SQL(_CREATE).format(**identifiers))
+        with cursor.copy(sql.SQL(_COPY).format(**identifiers)) as copy:
+            for values in chain(first, remaining_rows):
                 copy.write_row(values)
-        cursor.execute(sql.SQL(_INSERT).format(given=named["temporary"], **named))
+        cursor.execute(sql.SQL(_INSERT).format(given=identifiers["temporary"], **identifiers))
         returned = [key for (key,) in cursor.fetchall()]
-        cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**named))
+        cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**identifiers))
     return returned
 
 
@@ -84,8 +84,8 @@ def storable(text: str, most: int | None = None) -> str:
 
 
 def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
-    left = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
-    return [column for column in left if not isinstance(getattr(row, column.attname), DatabaseDefault)]
+    fields = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
+    return [column for column in fields if not isinstance(getattr(row, column.attname), DatabaseDefault)]
 
 
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
@@ -100,10 +100,10 @@ def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
 @lru_cache(maxsize=256)
 def _few(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int) -> str:
     """Return the INSERT statement for a few rows, without a temporary table; composing it takes a millisecond."""
-    named = _named(table, columns, conflict, overwrite)
+    identifiers = _named(table, columns, conflict, overwrite)
     row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-    few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **named)
-    return sql.SQL(_INSERT).format(given=few, **named).as_string()
+    few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **identifiers)
+    return sql.SQL(_INSERT).format(given=few, **identifiers).as_string()
 
 
 def _named(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str) -> dict[str, sql.Composable]:
@@ -124,5 +124,5 @@ def _listed(names: Iterable[str]) -> sql.Composed:
 def _action(columns: Sequence[str], overwrite: str) -> sql.Composable:
     if not overwrite:
         return sql.SQL("NOTHING")
-    taken = sql.SQL(", ").join(sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in columns)
-    return sql.SQL("UPDATE SET {} WHERE {}").format(taken, sql.SQL(overwrite))
+    assignments = sql.SQL(", ").join(sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in columns)
+    return sql.SQL("UPDATE SET {} WHERE {}").format(assignments, sql.SQL(overwrite))

@@ -61,12 +61,12 @@ def hold_long(lock: Lock, number: int, within: float = math.inf) -> Iterator[boo
         True if the lock is held.
     """
     key, until = [0x45584900 + int(lock), number], time.monotonic() + within
-    while not (held := _told("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
+    while not (is_held := _told("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
         time.sleep(AGAIN)
     try:
-        yield held
+        yield is_held
     finally:
-        if held:
+        if is_held:
             _told("SELECT pg_advisory_unlock(%s, %s)", key)
 
 

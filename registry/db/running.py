@@ -74,11 +74,11 @@ def heartbeats() -> list[Heartbeat]:
 
 def silent_hosts() -> set[str]:
     """Return the hosts whose workers were all seen once, but for too long not while this process was listening."""
-    heard: dict[str, datetime] = {}
+    last_seen: dict[str, datetime] = {}
     for name, seen in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
         host = name.rpartition("@")[2]
-        heard[host] = max(seen, heard.get(host, seen))
-    return _listener.silent(heard, time.monotonic())
+        last_seen[host] = max(seen, last_seen.get(host, seen))
+    return _listener.silent(last_seen, time.monotonic())
 
 
 class Listener:

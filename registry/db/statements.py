@@ -19,8 +19,8 @@ class Statement:
     """A UNION of querysets with the same columns, whose SQL is composed once."""
 
     def __init__(self, queries: Iterable[QuerySet[Any, Any]]) -> None:
-        first, *others = queries
-        self._sql, self._values = first.union(*others, all=True).query.sql_with_params()
+        first, *rest = queries
+        self._sql, self._values = first.union(*rest, all=True).query.sql_with_params()
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Run the query and return its rows."""

@@ -40,8 +40,8 @@ _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 def due(stale_after: timedelta, moment: datetime | None = None) -> Q:
     """Return a condition for claimable rows: due, or claimed so long ago that the claimer must be dead."""
     moment = moment or now()
-    waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=moment))
-    return waiting | Q(state=StepState.DOING, claimed_at__lt=moment - stale_after)
+    is_waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=moment))
+    return is_waiting | Q(state=StepState.DOING, claimed_at__lt=moment - stale_after)
 
 
 def due_ids(
@@ -88,11 +88,11 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
             broke_off = isinstance(row.error, Sentence) and row.error.template == BROKE_OFF
             manager.filter(pk=row.pk).update(state=StepState.FAILED, error=row.error if broke_off else died)
         suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]
-        taken = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
-        manager.filter(pk__in=taken).update(
+        claimed_ids = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
+        manager.filter(pk__in=claimed_ids).update(
             state=StepState.DOING, claimed_at=now(), claimed_by=this_process(), attempts=F("attempts") + 1
         )
-    return taken
+    return claimed_ids
 
 
 def finish(model: type[Claimable], ids: Iterable[int]) -> None:
@@ -141,8 +141,8 @@ def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspec
     claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)
     for pk, since in claimed.values_list("pk", "held_since"):
         until = moment + min(max(moment - (since or moment), FIRST_PAUSE), MAX_HOLD)
-        held = {"not_before": until, "held_since": Coalesce("held_since", Value(moment))}
-        claimed.filter(pk=pk).update(state=StepState.TODO, attempts=attempts, error=sentence, **held)
+        pause_columns = {"not_before": until, "held_since": Coalesce("held_since", Value(moment))}
+        claimed.filter(pk=pk).update(state=StepState.TODO, attempts=attempts, error=sentence, **pause_columns)
 
 
 @contextmanager
@@ -166,14 +166,14 @@ def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) 
 
 def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
     """Release rows of this process after an error that the step does not expect, such as a lost connection."""
-    mine = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
+    own_rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     if fault := machine_fault(error):
-        hold_up(model, mine.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
+        hold_up(model, own_rows.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
-        said = Sentence(BROKE_OFF, what=type(error).__name__)
-        mine.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=said)
+        sentence = Sentence(BROKE_OFF, what=type(error).__name__)
+        own_rows.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=sentence)
     else:  # the process is being stopped
-        mine.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
+        own_rows.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
 
 
 def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], set[str]]) -> int:
@@ -182,10 +182,10 @@ def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], 
     The first time a row is released at once; each further time it waits longer. Returns the number of released rows.
     """
     claimers, freed = _claimers(tuple(models)).rows(), 0
-    gone = silent_hosts() - {host_of_process(this_process())} if claimers else set()
-    ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in gone}
-    named = {model for model, name in claimers if name in ended}
-    for model in [model for model in models if model.__name__ in named]:
+    lost_hosts = silent_hosts() - {host_of_process(this_process())} if claimers else set()
+    ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in lost_hosts}
+    model_names = {model for model, name in claimers if name in ended}
+    for model in [model for model in models if model.__name__ in model_names]:
         rows = _claimed(model).filter(claimed_by__in=ended)
         for attempts in set(rows.order_by().values_list("attempts", flat=True)):
             pause = FIRST_PAUSE * 4 ** min(attempts - 1, MAX_ATTEMPTS) if attempts > 1 else None
@@ -235,8 +235,8 @@ def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
 
 def afresh() -> dict[str, Any]:
     """Return column values of a row that is queued as if it had not been tried."""
-    waiting = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
-    return waiting | {"attempts": 0, "error": ""}
+    columns = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
+    return columns | {"attempts": 0, "error": ""}
 
 
 def give_back(model: type[Claimable], ids: Iterable[int]) -> None:

@@ -31,16 +31,16 @@ def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str
     """
     if owner.sample:
         return None
-    told = {"about": dict(about), "at": now()}
+    values = {"about": dict(about), "at": now()}
     with transaction.atomic(savepoint=False):
         if name:  # wait for a transaction that writes the same event
-            event, new = Event.objects.get_or_create(owner=owner, kind=kind, name=name, defaults=told)
+            event, new = Event.objects.get_or_create(owner=owner, kind=kind, name=name, defaults=values)
             if not new:
                 return None
         else:
-            event = Event.objects.create(owner=owner, kind=kind, **told)
-        wanted = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
-        Delivery.objects.bulk_create([Delivery(webhook=webhook, event=event) for webhook in wanted])
+            event = Event.objects.create(owner=owner, kind=kind, **values)
+        subscribers = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
+        Delivery.objects.bulk_create([Delivery(webhook=webhook, event=event) for webhook in subscribers])
     return event
 
 

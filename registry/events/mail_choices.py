@@ -63,9 +63,9 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at
             audit_log.changed("mail choice", by=by, owner=owner, about=about)
         if row.how_often == how_often:
             return
-        told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
+        last_reported = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
         later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        write(row, how_often=how_often, told_until=told, **{**steps.afresh(), "not_before": later})
+        write(row, how_often=how_often, told_until=last_reported, **{**steps.afresh(), "not_before": later})
         about = {"how often": str(how_often), "user": user.get_username()}
         audit_log.changed("mail choice", by=by, owner=owner, about=about)
 
@@ -78,11 +78,11 @@ def next_mail(user: User, how_often: str, before: datetime | None = None) -> dat
     if how_often == HowOften.AT_ONCE:
         passed = now() - before if before else 2 * AT_MOST_EVERY
         return now() + (SOONEST if passed >= 2 * AT_MOST_EVERY else min(max(2 * passed, SOONEST), AT_MOST_EVERY))
-    here = now().astimezone(zone_of(user))
-    day = here.date() + timedelta(days=0 if here.time() < MORNING else 1)
+    local_time = now().astimezone(zone_of(user))
+    day = local_time.date() + timedelta(days=0 if local_time.time() < MORNING else 1)
     if how_often == HowOften.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
-    return datetime.combine(day, MORNING, here.tzinfo)
+    return datetime.combine(day, MORNING, local_time.tzinfo)
 
 
 def hasten(owner: Owner) -> None:
@@ -113,8 +113,8 @@ def zone_of(user: User) -> tzinfo:
 
 def make_missing() -> None:
     """Create the default mail settings for members without any."""
-    made = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
-    for member in Membership.objects.filter(~Exists(made)).select_related("owner", "user")[:1000]:
+    choices = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
+    for member in Membership.objects.filter(~Exists(choices)).select_related("owner", "user")[:1000]:
         choice(member.owner, member.user)
 
 

@@ -61,9 +61,9 @@ def add_browser(
         if user.push_browsers.count() >= MAX_BROWSERS:
             sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
             raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
-        told = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
+        values = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
         keys = {"public_key": point, "auth": secret}
-        row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **told})
+        row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **values})
         if not new:
             sentence = _("Somebody else gets notifications in this browser.")
             raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
@@ -107,15 +107,15 @@ def skip_earlier(user: User, owner: Owner) -> None:
     """
     newest = events.settled(owner).order_by("-pk").values_list("pk", flat=True).first() or 0
     for row in user.push_browsers.filter(told_until__lt=newest):
-        waiting = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
-        until = newest if waiting is None else waiting.pk - 1
+        unreported_event = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
+        until = newest if unreported_event is None else unreported_event.pk - 1
         user.push_browsers.filter(pk=row.pk, told_until__lt=until).update(told_until=until)
 
 
 def with_news(moment: datetime | None = None) -> Q:
     """Return a condition for browsers of members with unreported new cases."""
-    theirs = Event.objects.filter(owner__memberships__user=OuterRef("user"), kind=EventKind.CASE_OPENED)
-    return Q(Exists(theirs.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
+    openings = Event.objects.filter(owner__memberships__user=OuterRef("user"), kind=EventKind.CASE_OPENED)
+    return Q(Exists(openings.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
 
 
 def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
@@ -125,8 +125,8 @@ def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
 
 def _openings(row: PushBrowser) -> QuerySet[Event]:
     """Return unreported case openings for a browser, oldest first, including events that have not settled."""
-    theirs = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
-    return theirs.filter(pk__gt=row.told_until).order_by("pk")
+    openings = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
+    return openings.filter(pk__gt=row.told_until).order_by("pk")
 
 
 def _tell(what: str, row: PushBrowser) -> None:

@@ -36,8 +36,8 @@ def application_key(config: Config) -> ec.EllipticCurvePrivateKey:
     Browsers register for this key and accept no messages signed with another. It is derived from
     ``secrets/secret_key``, so every machine has it, and a restored installation keeps it.
     """
-    made = HKDF(hashes.SHA256(), 48, b"", _PURPOSE).derive(bytes.fromhex(secret_key(config)))
-    return ec.derive_private_key(int.from_bytes(made) % (_CURVE.group_order - 1) + 1, _CURVE)
+    key_bytes = HKDF(hashes.SHA256(), 48, b"", _PURPOSE).derive(bytes.fromhex(secret_key(config)))
+    return ec.derive_private_key(int.from_bytes(key_bytes) % (_CURVE.group_order - 1) + 1, _CURVE)
 
 
 def encode_public_key(key: ec.EllipticCurvePrivateKey) -> str:
@@ -75,4 +75,6 @@ def authorization(config: Config, endpoint: str) -> str:
 def _subject(config: Config) -> str:
     """Return the operator's contact, or else the site's URL; no plain HTTP, which push services refuse."""
     contact = config.contact if ":" in config.contact or not config.contact else f"mailto:{config.contact}"
-    return next((one for one in (contact, config.public_url) if one.startswith(("mailto:", "https://"))), "")
+    return next(
+        (address for address in (contact, config.public_url) if address.startswith(("mailto:", "https://"))), ""
+    )

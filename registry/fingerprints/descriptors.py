@@ -30,11 +30,11 @@ NOTHING_TO_DESCRIBE = ""
 
 def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | None:
     """Return the row with the serving network; created with the shipped network if there is none."""
-    found = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
-    if found is None and shipped is not None:
+    choice = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
+    if choice is None and shipped is not None:
         DescriptorChoice.objects.get_or_create(pk=1, defaults={"serving": shipped})
         return choice_with()
-    return found
+    return choice
 
 
 def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
@@ -45,10 +45,10 @@ def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
     """
     with transaction.atomic():
         model.space, model.state = SpaceRow.objects.select_for_update().get(pk=_space_of(model, space)), StepState.DONE
-        there = DescriptorModel.objects.filter(name=model.name, version=model.version).first()
-        if there is None:
+        existing_model = DescriptorModel.objects.filter(name=model.name, version=model.version).first()
+        if existing_model is None:
             model.save()
-        return there or model
+        return existing_model or model
 
 
 def _space_of(model: DescriptorModel, space: Space) -> int:
@@ -57,8 +57,8 @@ def _space_of(model: DescriptorModel, space: Space) -> int:
     except WrongUseError as error:
         if model.shipped:
             raise
-        told = f"{space.id} is another file, or the same file with another card."
-        raise WrongUseError(told, hint="Give the card another version.") from error
+        message = f"{space.id} is another file, or the same file with another card."
+        raise WrongUseError(message, hint="Give the card another version.") from error
 
 
 def still_serves(model: int) -> bool:
@@ -121,8 +121,8 @@ def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, 
     For a network that serves or is being built, also ``beyond_reach``: measured pictures whose bytes are no longer
     stored.
     """
-    gone = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
-    lost = gone.filter(~_described(model), width__isnull=False, refusal="")
+    missing_pictures = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
+    lost = missing_pictures.filter(~_described(model), width__isnull=False, refusal="")
     return {
         "described": FingerprintRow.objects.filter(space=model.space_id, part="whole").count(),
         "waiting": _missing(model).count() if coming else 0,

@@ -39,13 +39,13 @@ def space_id(space: Space) -> int:
     if space in _IDS:
         return _IDS[space]
     parameters = [list(pair) for pair in space.parameters]
-    stated = {"metric": Metric(space.metric), "width": space.width, "parameters": parameters}
-    row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=stated)
-    other = [name for name, value in stated.items() if getattr(row, name) != value]
+    properties = {"metric": Metric(space.metric), "width": space.width, "parameters": parameters}
+    row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=properties)
+    other = [name for name, value in properties.items() if getattr(row, name) != value]
     if other:
         hint = "Go on with the version of Exhibit that made them, or register the works in a new data folder."
-        told = f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}."
-        raise WrongUseError(told, hint=hint)
+        message = f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}."
+        raise WrongUseError(message, hint=hint)
     transaction.on_commit(lambda: _IDS.update({space: row.pk}))
     return row.pk
 
@@ -53,11 +53,13 @@ def space_id(space: Space) -> int:
 def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
     """Store fingerprints by the primary key of their picture; existing ones stay. Must run inside a transaction."""
     ids = {space.id: space_id(space) for space in spaces}
-    made = [
-        FingerprintRow(picture_id=picture, space_id=ids[found.space], part=found.part, vector=found.vector)
-        for picture, found in rows
+    records = [
+        FingerprintRow(
+            picture_id=picture, space_id=ids[fingerprint.space], part=fingerprint.part, vector=fingerprint.vector
+        )
+        for picture, fingerprint in rows
     ]
-    copy_into(made, conflict=("picture_id", "space_id", "part"))
+    copy_into(records, conflict=("picture_id", "space_id", "part"))
 
 
 def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
@@ -175,8 +177,8 @@ def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Col
         .values_list("space_id", "collection", "count")
         for (collection, space), number in known.items()
     ]
-    found = {keys[space, Collection(name)]: count for space, name, count in each[0].union(*each[1:], all=True)}
-    return {key: found.get(key, 0) for key in keys.values()}
+    counts = {keys[space, Collection(name)]: count for space, name, count in each[0].union(*each[1:], all=True)}
+    return {key: counts.get(key, 0) for key in keys.values()}
 
 
 _PICTURES = """
@@ -197,11 +199,11 @@ def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) ->
 def pictures_of_all(collection: Collection, numbers: Mapping[Space, Iterable[int]]) -> dict[tuple[str, int], int]:
     """Return the same for several spaces, by space id and change number, in one query."""
     spaces = {(space.name, space.version): space.id for space in numbers}
-    wanted = [(space.name, space.version, number) for space, some in numbers.items() for number in some]
-    if not wanted:
+    keys = [(space.name, space.version, number) for space, some in numbers.items() for number in some]
+    if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_PICTURES, [*map(list, zip(*wanted, strict=True)), str(collection)])
+        cursor.execute(_PICTURES, [*map(list, zip(*keys, strict=True)), str(collection)])
         return {(spaces[name, version], number): picture for name, version, number, picture in cursor.fetchall()}
 
 

@@ -194,8 +194,11 @@ class Indexes:
 
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
         """Return the picture (primary key) of each candidate, by space id and number."""
-        wanted = list(candidates)
-        each = {space: [one.number for one in wanted if one.space == space.id] for space in (*self.spaces, ROOTSIFT)}
+        all_candidates = list(candidates)
+        each = {
+            space: [candidate.number for candidate in all_candidates if candidate.space == space.id]
+            for space in (*self.spaces, ROOTSIFT)
+        }
         return vectors.pictures_of_all(collection, {space: numbers for space, numbers in each.items() if numbers})
 
     def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:

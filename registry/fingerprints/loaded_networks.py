@@ -95,10 +95,10 @@ class Descriptors:
         """Return the path of a network on this machine: the blob itself, or a local copy if blobs are in a bucket."""
         if isinstance(blobs := self._blobs(), FolderBlobStore):
             return blobs.path(digest)
-        here = FolderBlobStore(folder)
-        if not here.is_whole(digest):
-            here.put(blobs.get(digest))
-        return here.path(digest)
+        local_store = FolderBlobStore(folder)
+        if not local_store.is_whole(digest):
+            local_store.put(blobs.get(digest))
+        return local_store.path(digest)
 
     def _make(self, row: DescriptorModel) -> Descriptor:
         if self.is_present(row):

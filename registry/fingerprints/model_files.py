@@ -58,15 +58,15 @@ class Claim:
         names = {field.name for field in fields(Figures)}
         if not self.by_edit or not all(map(_EDIT.fullmatch, self.by_edit)):
             raise ValueError("by_edit has names of edits")
-        for told in self.by_edit.values():
-            shares: list[Any] = list(told.values()) if isinstance(told, dict) and set(told) == names else [-1]
+        for figures in self.by_edit.values():
+            shares: list[Any] = list(figures.values()) if isinstance(figures, dict) and set(figures) == names else [-1]
             if not all(type(share) in {int, float} and 0 <= share <= 1 for share in shares):
                 raise ValueError("by_edit has shares from 0 to 1: first, few, rare and never")
 
     @property
     def overall(self) -> Figures:
         """Means over the edits."""
-        return mean([Figures(**told) for told in self.by_edit.values()])
+        return mean([Figures(**figures) for figures in self.by_edit.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ class SignedCard:
 def signed(card: SignedCard, signer: Signer) -> dict[str, Json]:
     """Return the card as plain JSON with a new signature."""
     plain = to_plain(card)
-    told = {name: value for name, value in plain.items() if name != "signature"}
-    return {**told, "signature": signer.sign(HEAD + canonical(told)).hex()}
+    content = {name: value for name, value in plain.items() if name != "signature"}
+    return {**content, "signature": signer.sign(HEAD + canonical(content)).hex()}
 
 
 def card_from(plain: Json) -> SignedCard:
@@ -106,8 +106,8 @@ def card_from(plain: Json) -> SignedCard:
         card = from_plain(SignedCard, plain, where=CARD)
     except FormatError as error:
         raise WrongUseError(f"This isn't the card of a network: {error}", hint=_HINT) from error
-    told = {name: value for name, value in plain.items() if name != "signature"}
-    if not holds(card.key, card.signature, HEAD + canonical(told)):
+    content = {name: value for name, value in plain.items() if name != "signature"}
+    if not holds(card.key, card.signature, HEAD + canonical(content)):
         raise WrongUseError("The card was changed after it was signed, or signed by another key.", hint=_HINT)
     check(card.network)
     return card
@@ -155,11 +155,11 @@ class Compared:
 def compared(claim: Claim, here: Recall) -> Compared:
     """Compare a claim with a measurement."""
     edits = here.by_edit.keys() & claim.by_edit.keys()
-    told = mean([Figures(**claim.by_edit[edit]) for edit in edits])
-    found = mean([here.by_edit[edit] for edit in edits])
-    pairs = (told.first, found.first), (told.few, found.few)
-    short = not edits or any(share - seen > _leeway(share, here.photos) for share, seen in pairs)
-    return Compared(told, found, len(edits), short)
+    claimed_mean = mean([Figures(**claim.by_edit[edit]) for edit in edits])
+    measured_mean = mean([here.by_edit[edit] for edit in edits])
+    pairs = (claimed_mean.first, measured_mean.first), (claimed_mean.few, measured_mean.few)
+    short = not edits or any(share - measured_share > _leeway(share, here.photos) for share, measured_share in pairs)
+    return Compared(claimed_mean, measured_mean, len(edits), short)
 
 
 def _leeway(claimed: float, works: int) -> float:
@@ -170,4 +170,6 @@ def _leeway(claimed: float, works: int) -> float:
 
 def mean(of: Sequence[Figures]) -> Figures:
     """Return the unweighted mean of figures over several edits; zeros if there are none."""
-    return Figures(*(sum(getattr(one, field.name) for one in of) / max(1, len(of)) for field in fields(Figures)))
+    return Figures(
+        *(sum(getattr(figures, field.name) for figures in of) / max(1, len(of)) for field in fields(Figures))
+    )

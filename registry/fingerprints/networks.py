@@ -74,17 +74,19 @@ class Measured:
 
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
     """Add a user's own network after testing that it runs; raises ``WrongUseError`` if it cannot be used."""
-    told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
+    description = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
     data = _read(file, MAX_FILE_BYTES)
-    found = examined(told, data)
+    descriptor = examined(description, data)
     get_descriptors(services).refresh()
     digest = services.blobs.put(data)
-    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told))
+    new = DescriptorModel(
+        name=description.name, version=description.version, digest=digest, size=len(data), card=asdict(description)
+    )
     with transaction.atomic():
-        kept = descriptors.keep_model(new, found.space)
-        if kept is new:
-            audit_log.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
-    return kept
+        model = descriptors.keep_model(new, descriptor.space)
+        if model is new:
+            audit_log.changed("network added", by=by, about={"network": str(model), "digest": digest.hex})
+    return model
 
 
 def measure_model(
@@ -115,29 +117,29 @@ def measure_model(
     seed = 0 if row.shared is None else secrets.randbelow(1 << 31)  # nobody can train a network for these edits
     if photos:
         paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
-        given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
+        loaders: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
     else:
         registered = Q(work_pictures__isnull=False, work_pictures__work__removed_at=None, work_pictures__stated=None)
         pictures = Picture.objects.filter(registered).order_by("work_pictures__pk")
         digests = dict.fromkeys(pictures.values_list("digest", flat=True))
-        given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
-    given = given[:MAX_REFERENCES]
+        loaders = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
+    loaders = loaders[:MAX_REFERENCES]
     serving = get_descriptors(services).serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     networks = [get_descriptors(services).of(row) for row in rows]
-    found = measure(networks, given, most, seed, progress=progress, edits=edits)
+    recalls = measure(networks, loaders, most, seed, progress=progress, edits=edits)
     moment = now()
-    kept = {
-        **as_plain(found[0]),
+    measurement = {
+        **as_plain(recalls[0]),
         "measured_at": rfc3339(moment),
         "on": photos.name if photos else "registered works",
-        "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in given))).hex,
+        "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in loaders))).hex,
         "command": f"{_id(row)} measured with --works {most}" + (" --photos DIR" if photos else ""),
         "seed": seed,
-        "beside": {"name": str(serving), **as_plain(found[-1])},
+        "beside": {"name": str(serving), **as_plain(recalls[-1])},
     }
-    DescriptorModel.objects.filter(pk=row.pk).update(measurement=kept, measured_at=moment)
-    return Measured(str(row), found[0], str(serving), found[-1])
+    DescriptorModel.objects.filter(pk=row.pk).update(measurement=measurement, measured_at=moment)
+    return Measured(str(row), recalls[0], str(serving), recalls[-1])
 
 
 def use_model(services: Services, named: str, *, anyway: bool = False, by: str = "") -> DescriptorModel:
@@ -218,13 +220,13 @@ def model_named(services: Services, named: str) -> DescriptorModel:
     get_descriptors(services).refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
-    found = list(rows.filter(version=version) if version else rows)
-    if not found:
+    matches = list(rows.filter(version=version) if version else rows)
+    if not matches:
         raise NotFoundError(f"There is no model {named}.", hint="All models: exhibit api GET /operator/models")
-    if len(found) > 1:
-        listed = ", ".join(_id(row) for row in found)
+    if len(matches) > 1:
+        listed = ", ".join(_id(row) for row in matches)
         raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
-    return found[0]
+    return matches[0]
 
 
 def _state(services: Services, row: DescriptorModel) -> ModelState:
@@ -259,8 +261,8 @@ def compared_of(row: DescriptorModel) -> Compared | None:
 
 def kept_recall(measurement: dict[str, Any]) -> Recall:
     """Return the recall from a row's stored measurement."""
-    told = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
-    return recall_of({key: value for key, value in measurement.items() if key in told})
+    names = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
+    return recall_of({key: value for key, value in measurement.items() if key in names})
 
 
 def _id(row: DescriptorModel) -> str:

@@ -69,15 +69,15 @@ def _signed_now(row: DescriptorModel, author: str, terms: str, price: str, signe
     texts = tuple(map(one_line, (author, terms, price)))
     if max(map(len, texts)) > MAX_WORDS:
         raise WrongUseError(f"Author, terms and price have at most {MAX_WORDS} characters each.")
-    told = row.measurement or {}
-    if "set" not in told:
+    measurement = row.measurement or {}
+    if "set" not in measurement:
         hint = f"Measure it: exhibit api POST /operator/models/{row.name}@{row.version}/measure"
         raise WrongUseError(f"A card says what was measured, and {row} wasn't, or long ago.", hint=hint)
-    recall = kept_recall(told)
+    recall = kept_recall(measurement)
     claim = Claim(
-        parse_rfc3339(told["measured_at"]), told["command"], Digest.from_hex(told["set"]), recall.photos,
-        recall.references, recall.pairs, recall.milliseconds,
-        {edit: asdict(found) for edit, found in recall.by_edit.items()},
+        parse_rfc3339(measurement["measured_at"]), measurement["command"], Digest.from_hex(measurement["set"]),
+        recall.photos, recall.references, recall.pairs, recall.milliseconds,
+        {edit: asdict(figures) for edit, figures in recall.by_edit.items()},
     )  # fmt: skip
     card = SignedCard(
         "exhibit-model/1", card_of(row.card), row.digest, row.size, texts[0], signer.public_key, texts[1], texts[2],
@@ -100,11 +100,15 @@ def look_at(path: Path, key: str = "", *, anyway: bool = False) -> Offer:
     plain, card, network = read_model_file(path)
     if not card.key.hex().startswith(key.lower()):
         raise WrongUseError(f"The card is signed by another key: {card.key.hex()}.")
-    here = [card_from(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
-    mine = [one for one in here if (one.key, one.network.name) == (card.key, card.network.name)]
-    if not anyway and any(one.made_at > card.made_at for one in mine):
+    cards = [card_from(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
+    same_network = [other for other in cards if (other.key, other.network.name) == (card.key, card.network.name)]
+    if not anyway and any(other.made_at > card.made_at for other in same_network):
         raise WrongUseError("A newer card of this author's network is here.", hint="To take the older one: --anyway")
-    names = {one.key.hex() for one in here if one.author.casefold() == card.author.casefold() and one.key != card.key}
+    names = {
+        other.key.hex()
+        for other in cards
+        if other.author.casefold() == card.author.casefold() and other.key != card.key
+    }
     remarks = tuple(f"Another key has signed under the name {card.author}, too: {name}" for name in sorted(names))
     return Offer(plain, card, network, remarks)
 
@@ -129,7 +133,7 @@ def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorMode
     )  # fmt: skip
     about = {"network": str(new), "digest": digest.hex, "author": card.author, "key": card.key.hex()}
     with transaction.atomic():
-        kept = descriptors.keep_model(new, space)
-        DescriptorModel.objects.filter(pk=kept.pk).update(shared=offer.plain)
+        model = descriptors.keep_model(new, space)
+        DescriptorModel.objects.filter(pk=model.pk).update(shared=offer.plain)
         audit_log.changed("network imported", by=by, about=about | {"card": Digest.of(canonical(offer.plain)).hex})
-    return kept
+    return model

@@ -44,10 +44,10 @@ def use_of(key: AnyKey) -> Use:
 
 def keys_of(owner: Owner | None = None) -> list[AnyKey]:
     """Return all keys, of one owner or of all, sorted by owner and age."""
-    found: list[AnyKey] = []
+    all_keys: list[AnyKey] = []
     for rows in map(rows_of, Use):
-        found += rows.select_related("owner").filter(**({} if owner is None else {"owner": owner}))
-    return sorted(found, key=lambda key: (key.owner.slug, key.created_at, use_of(key)))
+        all_keys += rows.select_related("owner").filter(**({} if owner is None else {"owner": owner}))
+    return sorted(all_keys, key=lambda key: (key.owner.slug, key.created_at, use_of(key)))
 
 
 def key_named(owner: Owner, start: str) -> AnyKey:

@@ -55,16 +55,16 @@ def ask(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: st
         act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32)
     )
     PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=moment - FRESH).delete()
-    kept = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
-    return PasskeyQuestion.objects.create(owner=owner, user=user, **kept)
+    columns = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
+    return PasskeyQuestion.objects.create(owner=owner, user=user, **columns)
 
 
 def question(user: User, challenge: bytes) -> PasskeyQuestion:
     """Return a person's question by its challenge; raises ``WrongUseError`` if unknown, another user's or too old."""
-    found = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
-    if found is None or now() - found.asked_at > FRESH:
+    row = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
+    if row is None or now() - row.asked_at > FRESH:
         raise WrongUseError(Sentence("The passkey's answer is too old, was used, or is somebody else's."), hint=_AGAIN)
-    return found
+    return row
 
 
 def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int) -> Answer:
@@ -99,8 +99,8 @@ def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | N
         sentence = Sentence("%(owner)s has this signed with a passkey.", owner=owner.name)
         hint = Sentence("Do it on the site, one at a time: terminals and lists can't ask for a passkey.")
         raise WrongUseError(sentence, hint=hint)
-    asked = given.assertion.statement
-    fits = given.question.owner_id == owner.pk and (asked.act, asked.subject) == (act, dict(subject))
+    statement = given.assertion.statement
+    fits = given.question.owner_id == owner.pk and (statement.act, statement.subject) == (act, dict(subject))
     if not fits or now() - given.question.asked_at > FRESH:
         raise WrongUseError(Sentence("The passkey signed something else, or too long ago."), hint=_AGAIN)
     return True
@@ -115,8 +115,8 @@ def take(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | Non
     """
     if not needed(owner, act, subject, given) or given is None:
         return None
-    kept = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
-    if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**kept):
+    columns = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
+    if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**columns):
         raise ConflictError(Sentence("The passkey's answer was used already."), hint=_AGAIN)
     return given.assertion
 

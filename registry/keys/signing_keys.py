@@ -93,8 +93,8 @@ def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) 
     """Replace the sealing or document key with a new one and return it. Earlier signatures stay valid."""
     with alone_with(owner):
         hold(Lock.KEYS)  # before the rows, in the same order as a change of the master key
-        held = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
-        for key in held.select_for_update():
+        rows = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
+        for key in rows.select_for_update():
             if key.active:
                 retire(key, by=by, reason=reason)
         return (_new_sealing_key if use is Use.SEALING else _new_document_key)(services, owner)
@@ -114,9 +114,12 @@ def _new_sealing_key(services: Services, owner: Owner) -> SealingKey:
 
 def _new_document_key(services: Services, owner: Owner) -> DocumentKey:
     hold(Lock.KEYS)
-    made = generate_document_key(owner.name, HOLDER, encrypting_key(services.config), now())
+    new_key = generate_document_key(owner.name, HOLDER, encrypting_key(services.config), now())
     key = DocumentKey.objects.create(
-        owner=owner, public_key=made.public_key, encrypted_private_key=made.encrypted, certificate=made.certificate
+        owner=owner,
+        public_key=new_key.public_key,
+        encrypted_private_key=new_key.encrypted,
+        certificate=new_key.certificate,
     )
     witness(key, "created", key.created_at)
     return key

@@ -28,8 +28,8 @@ JOINED = "joined.json"  # in the data folder: joined counts, if the operator sho
 def present_accuracy() -> Accuracy:
     """Return the accuracy according to all decisions in the log."""
     rows = LogEntry.objects.filter(type=EntryType.DECISION).order_by("sequence")
-    found = rows.values_list("time", "submission__opening__content").iterator(CHUNK)
-    return count(found)
+    decisions = rows.values_list("time", "submission__opening__content").iterator(CHUNK)
+    return count(decisions)
 
 
 def export_accuracy(services: Services, out: BinaryIO) -> int:
@@ -44,15 +44,20 @@ def export_accuracy(services: Services, out: BinaryIO) -> int:
 
 def sign_counts(services: Services, outcome: "Outcome", *, listed: bool) -> bytes:
     """Return a calibration's signed counts, a file that others can join with theirs, optionally listing photographs."""
-    made = outcome.calibration
+    calibration = outcome.calibration
     failed = {kind: {alarm.photograph for alarm in outcome.alarms(kind)} for kind in CLASSES}
     pictures = tuple(
         CountedPicture(first.digest, first.hash, tuple(kind for kind in CLASSES if first.group in failed[kind]))
         for first in outcome.photographs
         if listed and first.digest.hex == first.group
     )
-    counted = (made.certain.photographs, made.certain.failed, made.review.failed, pictures)
-    return signed(get_log(services), Counts(made.made, made.pipeline, made.network, made.digest, made.data, *counted))
+    totals = (calibration.certain.photographs, calibration.certain.failed, calibration.review.failed, pictures)
+    return signed(
+        get_log(services),
+        Counts(
+            calibration.made, calibration.pipeline, calibration.network, calibration.digest, calibration.data, *totals
+        ),
+    )
 
 
 def shown_joined(config: Config) -> Joined | None:

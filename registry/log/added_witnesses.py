@@ -55,8 +55,8 @@ def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
         raise WrongUseError(f"There is a witness {name} already.")
     config = services.config
     row = AddedWitness(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
-    asked = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
-    row.roots = public_witnesses.root_of(offer, session_for(asked, config.allowed_networks, services.user_agent))
+    probe = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
+    row.roots = public_witnesses.root_of(offer, session_for(probe, config.allowed_networks, services.user_agent))
     return _add(services, row)
 
 
@@ -92,12 +92,12 @@ def add_own(
         given[key] = f"{CHAIN_KEYS}/{given[key]}"
     row = AddedWitness(name=name, kind=kind, settings=given, roots=roots, added_by=by, added_at=now())
     try:
-        asked = _checked(row, services.config.data_dir).addresses
+        urls = _checked(row, services.config.data_dir).addresses
     except ValueError as error:
         raise WrongUseError(f"It can't be asked so: {error}.") from None
-    ports = frozenset((80, 443, *named_ports(asked)))
+    ports = frozenset((80, 443, *named_ports(urls)))
     guard = Guard(allowed_networks=services.config.allowed_networks, allowed_ports=ports)
-    for url in asked:
+    for url in urls:
         guard.check_url(url)
     return _add(services, row)
 
@@ -143,7 +143,7 @@ def shown_urls(settings: AnchorConfig) -> list[str]:
 def remove_witness(name: str, *, by: str) -> None:
     """Stop using an added witness; its receipts stay. Raises ``NotFoundError``."""
     with transaction.atomic():
-        gone, _ = AddedWitness.objects.filter(name=name).delete()
-        if not gone:
+        count, _ = AddedWitness.objects.filter(name=name).delete()
+        if not count:
             raise NotFoundError(f"No witness {name} was added.", hint="What exhibit.toml names is removed there.")
         audit_log.changed("witness removed", by=by, about={"name": name})

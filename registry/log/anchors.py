@@ -44,7 +44,7 @@ class _Anchors:
                 services.user_agent,
                 RowsOfLog(lambda: get_log(services)),
             )
-            self._made = wanted, tuple(anchor_of(one, networks, agent, log) for one in wanted)
+            self._made = wanted, tuple(anchor_of(settings, networks, agent, log) for settings in wanted)
         return self._made[1]
 
 
@@ -77,8 +77,8 @@ class RowsOfLog:
 
 def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
     """Return the settings of the added witnesses, except those whose name is now in the configuration."""
-    taken = {anchor.name for anchor in config.anchors}
-    rows = AddedWitness.objects.exclude(name__in=taken)
+    configured_names = {anchor.name for anchor in config.anchors}
+    rows = AddedWitness.objects.exclude(name__in=configured_names)
     return tuple(settings_of(row, config.data_dir) for row in rows)
 
 
@@ -87,8 +87,8 @@ def settings_of(row: AddedWitness, folder: Path) -> AnchorConfig:
     table = {**row.settings, "kind": row.kind, "name": row.name}
     if row.roots:
         table["roots"] = str(_roots_file(row, folder))
-    (made,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
-    return made
+    (settings,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
+    return settings
 
 
 def _roots_file(row: AddedWitness, folder: Path) -> Path:

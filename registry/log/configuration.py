@@ -24,32 +24,32 @@ SECRETS = {"metrics_token"}  # only whether these are set is recorded
 
 def witness_configuration(services: Services) -> bool:
     """Record the configuration in the log if it differs from the last one recorded; returns True if it did."""
-    told = plain_configuration(services.config)
-    digest = Digest.of(canonical(told)).hex
+    settings = plain_configuration(services.config)
+    digest = Digest.of(canonical(settings)).hex
     with transaction.atomic():
         hold(Lock.SETTINGS)
         rows = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=WHAT)
         last = rows.order_by("-submission_id").first()
         if last is not None and (last.details or {}).get("digest") == digest:
             return False
-        audit_log.changed(WHAT, by="", about={"digest": digest, "settings": told})
+        audit_log.changed(WHAT, by="", about={"digest": digest, "settings": settings})
     return True
 
 
 def plain_configuration(config: Config) -> dict[str, Any]:
     """Return all settings as plain data, without passwords and the data folder, which differs between machines."""
-    told = {}
+    plain = {}
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in ADDRESSES:
-            told[field.name] = urlsplit(value).hostname or ""
+            plain[field.name] = urlsplit(value).hostname or ""
         elif field.name in SECRETS:
-            told[field.name] = bool(value)
+            plain[field.name] = bool(value)
         elif field.name == "anchors":
-            told[field.name] = [_anchor(anchor) for anchor in value]
+            plain[field.name] = [_anchor(anchor) for anchor in value]
         elif field.name != "data_dir":
-            told[field.name] = to_plain(value)
-    return told
+            plain[field.name] = to_plain(value)
+    return plain
 
 
 def _anchor(anchor: Json) -> dict[str, Any]:

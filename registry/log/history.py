@@ -59,10 +59,10 @@ def check_against(services: Services, files: Iterable[Path]) -> list[Comparison]
 
 def _compare(log: Log, text: str) -> Comparison:
     name = text.partition("\n")[0]
-    known = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
+    verifier_keys = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
     _, public = parse_verifier_key(log.vkey())
     try:
-        seen = verify_note(text, known.get(name) or verifier_key(name, public))
+        seen = verify_note(text, verifier_keys.get(name) or verifier_key(name, public))
     except (IntegrityError, WrongUseError):
         sentence = "It isn't signed with this log's key, so it says nothing of it."
         return Comparison(name, 0, Compared.OF_ANOTHER, sentence)
@@ -95,10 +95,10 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
         head = log.head()
         newest = newest_head(log.origin) or log.empty_head()
         log.check_known(newest)
-        for seen in () if head is None else head.known:
-            log.check_known(seen)
-            if seen.origin == log.origin and seen.size > newest.size:
-                newest = seen
+        for checkpoint in () if head is None else head.known:
+            log.check_known(checkpoint)
+            if checkpoint.origin == log.origin and checkpoint.size > newest.size:
+                newest = checkpoint
         opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
         submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
     _settle(services, newest, before=head)

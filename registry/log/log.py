@@ -69,8 +69,8 @@ def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
     """Submit entries in this order, each as :func:`submit` does."""
     logged = [deed.owner is None or not deed.owner.sample for deed in deeds]
     deeds = [deed for deed, is_logged in zip(deeds, logged, strict=True) if is_logged]
-    sealed = [_with_digest(deed.opening, deed.details) for deed in deeds]
-    committed = [commit(content) for _, content in sealed]
+    contents = [_with_digest(deed.opening, deed.details) for deed in deeds]
+    committed = [commit(content) for _, content in contents]
     with transaction.atomic(savepoint=False):
         moment = _not_before_others(now()) if any(deed.time is None for deed in deeds) else now()
         rows = LogSubmission.objects.bulk_create(
@@ -79,10 +79,10 @@ def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
         )
         LogOpening.objects.bulk_create(
             LogOpening(submission=row, salt=salt, content=content, details=details)
-            for row, (_, salt), (details, content) in zip(rows, committed, sealed, strict=True)
+            for row, (_, salt), (details, content) in zip(rows, committed, contents, strict=True)
         )
-    left = iter(rows)
-    return [next(left) if is_logged else None for is_logged in logged]
+    submissions = iter(rows)
+    return [next(submissions) if is_logged else None for is_logged in logged]
 
 
 def _not_before_others(moment: datetime) -> datetime:
@@ -100,14 +100,14 @@ def _with_digest(
     """Return the details with their own salt, and the opening with the digest of both."""
     if details is None:
         return None, dict(opening)
-    sealed = {**details, "salt": secrets.token_hex(SALT_BYTES)}
-    return sealed, {**opening, "details": Digest.of(canonical(sealed)).hex}
+    salted_details = {**details, "salt": secrets.token_hex(SALT_BYTES)}
+    return salted_details, {**opening, "details": Digest.of(canonical(salted_details)).hex}
 
 
 def unsequenced(limit: int) -> list[tuple[int, Entry]]:
     """Return submissions without a sequence number, oldest first."""
-    waiting = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
-    return [(row.submission_id, _entry(row.submission)) for row in waiting]
+    rows = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
+    return [(row.submission_id, _entry(row.submission)) for row in rows]
 
 
 def _entry(row: LogSubmission | LogEntry) -> Entry:
@@ -140,16 +140,16 @@ def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[in
     Raises:
         NotFoundError: An entry does not exist; then nothing is erased.
     """
-    wanted = set(sequences)
+    requested_entries = set(sequences)
     with transaction.atomic():
-        entries = dict(LogEntry.objects.filter(sequence__in=wanted).values_list("sequence", "submission"))
-        if missing := sorted(wanted - set(entries)):
+        entries = dict(LogEntry.objects.filter(sequence__in=requested_entries).values_list("sequence", "submission"))
+        if missing := sorted(requested_entries - set(entries)):
             raise NotFoundError(f"The log has no entry {missing[0]}.")
-        kept = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
-        there = set(kept.values_list("submission", flat=True))
-        erased = sorted(sequence for sequence, submission in entries.items() if submission in there)
+        openings = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
+        with_opening = set(openings.values_list("submission", flat=True))
+        erased = sorted(sequence for sequence, submission in entries.items() if submission in with_opening)
         if erased:
-            kept.delete()
+            openings.delete()
             submit(EntryType.PURGE, {"entries": erased, "what": "opening"}, details={"by": by, "reason": reason})
         return erased
 
@@ -173,17 +173,17 @@ class PostgresLogStore:
 
     def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return hashes of complete subtrees, in the requested order."""
-        found: dict[tuple[int, int], bytes] = {}
+        hashes: dict[tuple[int, int], bytes] = {}
         if wanted:
             query = Q()
             for level in {level for level, _ in wanted}:
                 query |= Q(level=level, index__in={index for at, index in wanted if at == level})
             rows = LogNode.objects.filter(query).values_list("level", "index", "hash")
-            found = {(level, index): bytes(value) for level, index, value in rows}
-        missing = [pair for pair in wanted if pair not in found]
+            hashes = {(level, index): bytes(value) for level, index, value in rows}
+        missing = [pair for pair in wanted if pair not in hashes]
         if missing:
             raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
-        return [found[pair] for pair in wanted]
+        return [hashes[pair] for pair in wanted]
 
     def entry(self, sequence: int) -> Entry:
         """Return the entry with this sequence number."""
@@ -226,8 +226,8 @@ class PostgresLogTransaction:
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         """Append one leaf and the nodes that it completes."""
-        told = {"type": entry.type, "time": entry.time, "commitment": entry.commitment}
-        self._entries.append(LogEntry(sequence=self._size, submission_id=submission, **told))
+        columns = {"type": entry.type, "time": entry.time, "commitment": entry.commitment}
+        self._entries.append(LogEntry(sequence=self._size, submission_id=submission, **columns))
         self._fresh.update({(level, index): digest for level, index, digest in nodes})
         self._size += 1
 

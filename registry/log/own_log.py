@@ -12,10 +12,10 @@ from registry.services.stores import log_head
 def get_log(services: Services) -> Log:
     """Return the append-only log under its current name, which another process may have changed."""
     names = origins() or {services.config.log_origin: None}
-    *left, origin = names
-    known = {name: key for name, key in names.items() if key is not None}
+    *former_names, origin = names
+    public_keys = {name: key for name, key in names.items() if key is not None}
     head = log_head(services.config, services.objects)
-    return Log(PostgresLogStore(), get_log_signer(services), origin, head, left, known)
+    return Log(PostgresLogStore(), get_log_signer(services), origin, head, former_names, public_keys)
 
 
 def get_log_signer(services: Services) -> KeySigner:
@@ -39,8 +39,8 @@ def witness_name(services: Services) -> str:
 
 
 def _log_signer(services: Services) -> KeySigner:
-    if (given := mounted(services.config, LOG_KEY)) is not None:
-        return mounted_signer(given)
+    if (key := mounted(services.config, LOG_KEY)) is not None:
+        return mounted_signer(key)
     head = log_head(services.config, services.objects)
     return log_key(secret_path(services.config, LOG_KEY), head, services.config.log_origin)
 

@@ -72,11 +72,11 @@ def checkpoint_covering(services: Services, submissions: list[LogSubmission]) ->
         sequence_log(services)
     last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
     least = 1 if last is None else last.sequence + 1
-    found = LogCheckpoint.objects.filter(size__gte=least, origin=get_log(services).origin).order_by("size").first()
-    found = found or sign_checkpoint(services)
-    if found is None:
+    checkpoint = LogCheckpoint.objects.filter(size__gte=least, origin=get_log(services).origin).order_by("size").first()
+    checkpoint = checkpoint or sign_checkpoint(services)
+    if checkpoint is None:
         raise ServiceMissingError("The log is still empty.")
-    return found
+    return checkpoint
 
 
 def best_covering(submission: int | None) -> LogCheckpoint | None:
@@ -90,8 +90,8 @@ def best_covering(submission: int | None) -> LogCheckpoint | None:
 def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
     """Return the same for several submissions, all by primary key."""
     near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
-    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
-    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
+    receipt_count = Count("receipts", filter=Q(receipts__state=StepState.DONE))
+    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=receipt_count).order_by("-answered", "size")
     rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
     return dict(rows.exclude(best=None).values_list("submission", "best"))
 
@@ -116,8 +116,8 @@ def _heads(checkpoint: LogCheckpoint, facts: CaseFacts, later: LogCheckpoint | N
     """Return a bundle's checkpoints: its own, those in its facts if they name witnesses, and the renewing one."""
     notes = {proof.checkpoint: proof.size for _, proof in log_proofs(facts) if proof.checkpoint != checkpoint.note}
     rows = LogCheckpoint.objects.filter(size__in=notes.values(), note__in=notes).order_by("size")
-    named = rows if facts.witnesses else ()
-    return [checkpoint, *named, *([] if later is None else [later])]
+    fact_checkpoints = rows if facts.witnesses else ()
+    return [checkpoint, *fact_checkpoints, *([] if later is None else [later])]
 
 
 def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:

@@ -46,28 +46,28 @@ def replay(services: Services) -> Replayed:
 
     Cost per entry: two hashes and five rows, that is, some seconds for 100,000 entries.
     """
-    found = Replayed()
+    result = Replayed()
     with _one_moment():
-        heads = _Heads(services, found)
-        tree = _Tree(found)
+        heads = _Heads(services, result)
+        tree = _Tree(result)
         heads.reach(tree, 0)
         for rows in _chunks():
-            openings = _openings(found, rows)
+            openings = _openings(result, rows)
             submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
             for row in rows:
-                _check_row(found, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
+                _check_row(result, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
                 tree.append(row)
                 heads.reach(tree, row.sequence + 1)
             tree.compare(rows[0].sequence)
-        found.entries = tree.size
+        result.entries = tree.size
         tree.end()
         heads.end(tree.size)
-        _check_left_out(found)
+        _check_left_out(result)
     try:
         get_log(services).check_history()  # last: the newest checkpoint may be younger than the snapshot
     except ExhibitError as error:
-        found.say(error.message)
-    return found
+        result.say(error.message)
+    return result
 
 
 @contextmanager
@@ -107,8 +107,8 @@ def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None,
     """Compare one entry with its submission, and its commitment with its opening."""
     commitment = bytes(row.commitment)
     if row.submission_id is not None:
-        stated = (row.type, row.time, commitment)
-        if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != stated:
+        leaf = (row.type, row.time, commitment)
+        if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != leaf:
             found.say(f"Entry {row.sequence} isn't what was submitted.")
     if opening is None:
         found.erased += 1
@@ -155,11 +155,11 @@ class _Tree:
         for _, keys in groupby(sorted(self._fresh), key=lambda key: key[0]):
             (level, first), *_rest = both = list(keys)
             ranges |= Q(level=level, index__gte=first, index__lte=both[-1][1])
-        kept = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
+        stored = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
         self._nodes += len(self._fresh)
         for key, value in self._fresh.items():
-            if kept.get(key) != value:
-                what = "is missing" if key not in kept else "isn't what its entries give"
+            if stored.get(key) != value:
+                what = "is missing" if key not in stored else "isn't what its entries give"
                 self._found.say(f"The hash of subtree {key[1]} at level {key[0]} {what} (entries from {begin}).")
         self._fresh.clear()
 

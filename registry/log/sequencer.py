@@ -21,11 +21,11 @@ def sequence_log(services: Services) -> int:
     while True:
         with transaction.atomic():
             hold(Lock.LOG)
-            waiting = unsequenced(BATCH)
-            if waiting:
-                get_log(services).append([entry for _, entry in waiting], [pk for pk, _ in waiting])
-        total += len(waiting)
-        if len(waiting) < BATCH:
+            batch = unsequenced(BATCH)
+            if batch:
+                get_log(services).append([entry for _, entry in batch], [pk for pk, _ in batch])
+        total += len(batch)
+        if len(batch) < BATCH:
             return total
 
 
@@ -41,8 +41,8 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
             begin_origin(log.origin, log.public_key)
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         digest = Digest.of(row.note.encode())
-        asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
-    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in asked if new])
+        receipts = [asked_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
+    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in receipts if new])
     return row
 
 

@@ -32,10 +32,10 @@ def change(config: Config, given: Mapping[str, str], *, by: str) -> dict[str, st
 
 def waiting(config: Config) -> list[str]:
     """Return the names of settings that differ between the file and this process: they need a restart."""
-    found, by_environment = written(config.data_dir), fixed()
+    in_file, by_environment = written(config.data_dir), fixed()
     return [
         name
-        for name, value in found.items()
+        for name, value in in_file.items()
         if name not in by_environment and _as_kept(name, value) != getattr(config, name)
     ]
 

@@ -39,8 +39,8 @@ def forgive(ids: Iterable[int]) -> None:
 
 def silence_of(kind: str, witness: str, question: Question) -> tuple[datetime, str] | None:
     """Return until when a silent witness is not asked this, and the error; ``None`` if it may be asked."""
-    named = WitnessState.objects.filter(kind=kind, witness=witness, question=question)
-    row = named.filter(ask_after__gt=now()).first()
+    states = WitnessState.objects.filter(kind=kind, witness=witness, question=question)
+    row = states.filter(ask_after__gt=now()).first()
     return None if row is None or row.ask_after is None else (row.ask_after, row.error)
 
 

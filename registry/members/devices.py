@@ -46,8 +46,10 @@ def read(signed: str) -> Link | None:
         return Link(path, None)
     except signing.BadSignature:
         return None
-    found = Membership.objects.filter(user=user, owner=owner, user__is_active=True).select_related("user", "owner")
-    row = found.first()
+    memberships = Membership.objects.filter(user=user, owner=owner, user__is_active=True).select_related(
+        "user", "owner"
+    )
+    row = memberships.first()
     return Link(path, row if row is not None and _state(row.user) == state else None)
 
 
@@ -74,8 +76,8 @@ def forget(user: User, *, by: str) -> None:
 
 def _state(user: User) -> str:
     """Return a hash that changes when links and browsers are to expire."""
-    said = f"{user.get_session_auth_hash()} {user.email} {user.devices_ended}"
-    return salted_hmac("exhibit.devices", said).hexdigest()[:32]
+    text = f"{user.get_session_auth_hash()} {user.email} {user.devices_ended}"
+    return salted_hmac("exhibit.devices", text).hexdigest()[:32]
 
 
 def forget_ended() -> int:

@@ -76,8 +76,8 @@ def has_operator() -> bool:
 
 def open_ones(owner: Owner | None = None) -> QuerySet[Invitation]:
     """Return invitations that can still be accepted, of an owner or of all, newest first."""
-    found = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
-    return (found if owner is None else found.filter(owner=owner)).order_by("-made_at", "-pk")
+    invitations = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
+    return (invitations if owner is None else invitations.filter(owner=owner)).order_by("-made_at", "-pk")
 
 
 def find(secret: str) -> Invitation | None:

@@ -68,8 +68,8 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
 
 def language_of(*names: str) -> str:
     """Return the language of the first of these users whose language is known; empty if none is."""
-    known = {person.username: person.reads for person in User.objects.filter(username__in=map(str.lower, names))}
-    return next((language for name in names if (language := known.get(name.lower(), ""))), "")
+    languages = {person.username: person.reads for person in User.objects.filter(username__in=map(str.lower, names))}
+    return next((language for name in names if (language := languages.get(name.lower(), ""))), "")
 
 
 def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object) -> None:
@@ -125,8 +125,8 @@ def begin(invitation: Invitation, email: str, password: str, owner: str) -> User
 
 def user(email: str) -> User:
     """Return the user with this e-mail address."""
-    found = User.objects.filter(email__iexact=email).first()
-    return there(found, f"There is no user {email!r}.", "Members of an owner: exhibit api GET members")
+    person = User.objects.filter(email__iexact=email).first()
+    return there(person, f"There is no user {email!r}.", "Members of an owner: exhibit api GET members")
 
 
 def is_user(email: str) -> bool:
@@ -163,8 +163,10 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
 def free_slug(name: str) -> str:
     """Return an unused slug made from the name, with a number appended if it is taken."""
     start = slugify(name)[: MAX_SLUG - 6].strip("-") or "owner"
-    taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
-    return next(name for name in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
+    used_slugs = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
+    return next(
+        name for name in (start, *(f"{start}-{n}" for n in range(2, len(used_slugs) + 3))) if name not in used_slugs
+    )
 
 
 def _new_user(email: str, password: str) -> User:
@@ -246,6 +248,6 @@ def _held(owner: Owner, person: int) -> Membership:
 
 
 def _keep_one(owner: Owner, row: Membership, role: str) -> None:
-    others = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
-    if row.role == Role.OWNER and role != Role.OWNER and not others.exists():
+    other_owners = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
+    if row.role == Role.OWNER and role != Role.OWNER and not other_owners.exists():
         raise WrongUseError(_("Somebody has to be left in the role of owner. Give it to another member first."))

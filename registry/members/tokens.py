@@ -52,11 +52,11 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
         raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MAX_TOKENS})
     secret = START + secrets.token_urlsafe(_BYTES)
     ordered = [scope.value for scope in Scope if scope in scopes]
-    told = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
-    begun = now()
+    columns = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
+    moment = now()
     with transaction.atomic():
-        over = begun + timedelta(days=days)
-        token = ApiToken.objects.create(owner=owner, user=user, made_at=begun, expires_at=over, **told)
+        over = moment + timedelta(days=days)
+        token = ApiToken.objects.create(owner=owner, user=user, made_at=moment, expires_at=over, **columns)
         _tell("token made", token, by=user.get_username())
     return token, secret
 

@@ -27,8 +27,8 @@ def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:
             elif row.digest in services.blobs:
                 services.blobs.move(row.digest, services.withheld)
         except (OSError, StorageError) as error:
-            told = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
-            logging.getLogger(__name__).warning(told, row.digest, error)
+            message = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
+            logging.getLogger(__name__).warning(message, row.digest, error)
 
 
 def remove_everywhere(services: Services, digest: Digest) -> bool:

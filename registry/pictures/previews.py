@@ -76,11 +76,11 @@ def check_kept(*pictures: "Picture") -> None:
 
 def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:
     """Delete the pictures' previews, drawings (also with other pictures) and features from this machine's caches."""
-    gone = {digest.hex for digest in digests}
+    hex_digests = {digest.hex for digest in digests}
     for path in (services.config.data_dir / "drawings").glob("*/*.jpg"):
-        if gone.intersection(path.name.split("-", 2)[:2]):
+        if hex_digests.intersection(path.name.split("-", 2)[:2]):
             path.unlink(missing_ok=True)
-    for name in gone:
+    for name in hex_digests:
         for cache, place in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
             for path in (services.config.data_dir / cache).glob(place):
                 path.unlink(missing_ok=True)

@@ -20,13 +20,13 @@ def with_statements(services: Services, sighting: SightingFacts) -> tuple[Sighti
         return sighting, ()
     data = services.blobs.get(sighting.picture.digest)
     files: tuple[ContentFile, ...] = ()
-    said = read_metadata(data, services.limits)
+    metadata = read_metadata(data, services.limits)
     provenance, manifest = read_provenance(data, sighting.picture.format) or (None, b"")
     if provenance and manifest:
         path = f"{sighting_folder(sighting.number)}/c2pa.json"
         provenance = replace(provenance, file=path)
         files = (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)
-    return replace(sighting, provenance=provenance, making=MakingFacts(said.source_type, said.aigc)), files
+    return replace(sighting, provenance=provenance, making=MakingFacts(metadata.source_type, metadata.aigc)), files
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,5 @@ class FileStatement:
 
 def said_by(services: Services, data: bytes, picture_format: str) -> FileStatement:
     """Return a picture file's statements about itself; the format is Pillow's name. Unreadable parts are empty."""
-    read = read_provenance(data, picture_format)
-    return FileStatement(read_metadata(data, services.limits), read and read[0])
+    provenance = read_provenance(data, picture_format)
+    return FileStatement(read_metadata(data, services.limits), provenance and provenance[0])

@@ -55,25 +55,25 @@ def database_url(config: Config) -> str:
 def django_database(config: Config) -> dict[str, Any]:
     """Return the database as an entry of Django's ``DATABASES``; further URL parameters become ``OPTIONS``."""
     try:
-        given = conninfo_to_dict(database_url(config))
+        parameters = conninfo_to_dict(database_url(config))
     except psycopg.ProgrammingError as error:
         hint = "It looks like postgresql://user:password@host/name."
         raise ConfigError("DATABASE_URL can't be read.", hint=hint) from error
     usual = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    entry: dict[str, Any] = {name: str(given.pop(key, "") or "") for name, key in usual.items()}
+    entry: dict[str, Any] = {name: str(parameters.pop(key, "") or "") for name, key in usual.items()}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **entry,
-        "OPTIONS": {"connect_timeout": SECONDS_TO_CONNECT, **_TCP, "options": _AT_THE_SERVER, **given},
+        "OPTIONS": {"connect_timeout": SECONDS_TO_CONNECT, **_TCP, "options": _AT_THE_SERVER, **parameters},
     }
 
 
 def redis_url(config: Config) -> str:
     """Return the URL of Redis in redis-py's syntax."""
-    given = config.redis_url
-    if given.startswith("redis+socket://"):
-        return given.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
-    return given or f"unix://:{redis_password(config)}@{quote(str(redis_socket(config)))}?{urlencode({'db': 0})}"
+    url = config.redis_url
+    if url.startswith("redis+socket://"):
+        return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=", 1)
+    return url or f"unix://:{redis_password(config)}@{quote(str(redis_socket(config)))}?{urlencode({'db': 0})}"
 
 
 def broker_url(config: Config) -> str:

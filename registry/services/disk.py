@@ -44,8 +44,8 @@ def disk_is_full(services: Services, *, share: float = 1.0) -> bool:
 def room_of(config: Config) -> Room:
     """Return the free space where it is shortest: in the data folder, or in a separate folder of the blobs."""
     free, total = min((usage.free, usage.total) for usage in map(shutil.disk_usage, _folders(config)))
-    counted = [(left, files_floor(path)) for path in _folders(config) if (left := files_left(path)) is not None]
-    files, floor = min(counted, key=lambda one: one[0] - one[1], default=(None, 0))
+    file_counts = [(count, files_floor(path)) for path in _folders(config) if (count := files_left(path)) is not None]
+    files, floor = min(file_counts, key=lambda one: one[0] - one[1], default=(None, 0))
     return Room(free, total, config.disk_floor_bytes, files, floor)
 
 

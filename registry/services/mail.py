@@ -96,13 +96,13 @@ class MailFiles(BaseEmailBackend):
 
 def drop_mails(config: Config, digests: Collection[Digest]) -> None:
     """Delete mails with certain attachments or their previews, whose names end with the digest of the original."""
-    named = {digest.hex for digest in digests}
+    names = {digest.hex for digest in digests}
     for path in mail_folder(config).glob("*.eml"):
         try:
             mail = message_from_bytes(path.read_bytes())
         except FileNotFoundError:
             continue
-        if any(_carries(part, named) for part in mail.walk()):
+        if any(_carries(part, names) for part in mail.walk()):
             path.unlink(missing_ok=True)
 
 

@@ -38,19 +38,19 @@ def check_secrets(config: Config) -> None:
     check_mount(config)
     if not config.database_url:
         return
-    here = {name: _fingerprint(config, name) for name in NAMES}
+    fingerprints = {name: _fingerprint(config, name) for name in NAMES}
     try:
-        known = _known(config)
+        installation = _known(config)
     except psycopg.OperationalError as error:
-        if here[SECRET_KEY]:
+        if fingerprints[SECRET_KEY]:
             return
         sentence = "There are no secrets here, and the database can't be asked whether the installation has some."
         raise ServiceMissingError(sentence, hint="Start it, or correct DATABASE_URL.") from error
-    for name, fingerprint in known.items():
+    for name, fingerprint in installation.items():
         path = secret_path(config, name)
-        if not here[name]:
+        if not fingerprints[name]:
             raise ConfigError(f"The installation has the secret {name}, and it isn't here ({path}).", hint=_HINT)
-        if fingerprint != here[name] and not (name == MASTER_KEY and fingerprint in _master_marks(config)):
+        if fingerprint != fingerprints[name] and not (name == MASTER_KEY and fingerprint in _master_marks(config)):
             raise ConfigError(f"The secret {path} isn't the one that the installation uses.", hint=_HINT)
 
 

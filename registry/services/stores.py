@@ -130,16 +130,16 @@ def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:
 
 def examine(config: Config) -> None:
     """Check the store of the exact bytes without changing anything; raises ``StorageError`` as using it would."""
-    url, known = config.blobs_url, secret_path(config, INSTALLATION).exists()
+    url, has_identity = config.blobs_url, secret_path(config, INSTALLATION).exists()
     place = folder_of(url)
     if url and place is None:
-        _bucket(config, url, installation(config) if known else "").examine()
+        _bucket(config, url, installation(config) if has_identity else "").examine()
         return
-    made = _made_of(config, url)
-    if place is not None and made.exists() and known:
+    marker = _made_of(config, url)
+    if place is not None and marker.exists() and has_identity:
         _check_folder(config, url, place)
     folder = config.data_dir / BLOBS if place is None else place / BLOBS
-    if has_gone(folder, made):
+    if has_gone(folder, marker):
         raise _gone(folder)
 
 

@@ -41,14 +41,14 @@ def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
     """Return the owner's collection with this name, created if there is none."""
     name = _checked(name)
     with alone_with(owner):
-        if (known := named(owner, name)) is not None:
-            return known
+        if (existing_collection := named(owner, name)) is not None:
+            return existing_collection
         if owner.collections.count() >= MAX_COLLECTIONS:
             raise WrongUseError(_("There may be %(most)d collections.") % {"most": MAX_COLLECTIONS})
         number = next_number(owner.collections)
-        made = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
+        collection = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
         changed("collection made", by=by, owner=owner, about={"collection": number, "name": name})
-    return made
+    return collection
 
 
 def rename_collection(row: Collection, name: str, *, by: str) -> None:

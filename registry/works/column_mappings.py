@@ -38,9 +38,9 @@ class Columns:
 
     def __init__(self, owner: Owner, kind: ColumnMapping.Kind, chosen: Sequence[str] = (), of: str = "") -> None:
         """``chosen`` is a column for each of the headings whose :func:`mark` is ``of``, or an empty string for none."""
-        known = _COLUMNS[kind]
+        columns = _COLUMNS[kind]
         self._owner, self._kind, self._of = owner, kind, of
-        self._chosen = [column if column in known else "" for column in chosen]
+        self._chosen = [column if column in columns else "" for column in chosen]
 
     def __call__(self, headings: Sequence[str]) -> list[str] | None:
         """Return the column of each heading, as :data:`registry.works.spreadsheets.Chosen` requires."""
@@ -64,10 +64,10 @@ class Columns:
         Raises:
             WrongUseError: A column is unknown.
         """
-        known = _COLUMNS[self._kind]
+        columns = _COLUMNS[self._kind]
         for column in named.values():
-            if column not in known:
-                hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(known)}
+            if column not in columns:
+                hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
                 raise WrongUseError(_("There is no column “%(column)s”.") % {"column": column[:100]}, hint=hint)
         self._named = {heading.strip(): column for heading, column in named.items()}
 
@@ -87,9 +87,9 @@ class Columns:
         """Store the current choice for the next table with these headings; call it once the table could be read."""
         if self.used is None or not self._is_new:
             return
-        said = {"columns": self.used.columns, "by": by, "at": now()}
+        values = {"columns": self.used.columns, "by": by, "at": now()}
         self.used, _new = ColumnMapping.objects.update_or_create(
-            owner=self._owner, kind=self._kind, key=self.used.key, defaults=said
+            owner=self._owner, kind=self._kind, key=self.used.key, defaults=values
         )
         beyond = kept_by(self._owner).values_list("pk", flat=True)[MAX_KEPT : 2 * MAX_KEPT]
         ColumnMapping.objects.filter(pk__in=list(beyond)).delete()
@@ -113,16 +113,16 @@ def choose(owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, st
         WrongUseError: A table with these columns could not be read.
     """
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
-    named, known, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
-    if not known.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
+    named, available, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
+    if not available.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
         hint = _("Name %(needed)s, and each of the others once at most: %(columns)s.")
-        said = {"needed": needed, "columns": ", ".join(name for name in known if name != needed)}
-        raise WrongUseError(_("A table with these columns couldn't be read."), hint=hint % said)
-    chosen = Columns(owner, kind, columns, mark(headings))
-    chosen(headings)
-    chosen.remember(by=by)
-    assert chosen.used is not None
-    return chosen.used
+        values = {"needed": needed, "columns": ", ".join(name for name in available if name != needed)}
+        raise WrongUseError(_("A table with these columns couldn't be read."), hint=hint % values)
+    mapping = Columns(owner, kind, columns, mark(headings))
+    mapping(headings)
+    mapping.remember(by=by)
+    assert mapping.used is not None
+    return mapping.used
 
 
 def kept_by(owner: Owner) -> QuerySet[ColumnMapping]:

@@ -64,8 +64,8 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
 def declaration_of(row: Work, change: int, *, by: str, reason: str) -> Deed:
     """Return the log entry for a changed declaration, with the number of the history entry that records the change."""
     first = min(row.work_pictures.all(), key=lambda picture: picture.pk)
-    held = {} if first.stated is None else {"stated": True}
-    opening = {**registration_opening(row, first.digest), **held, "edited": change}
+    extra = {} if first.stated is None else {"stated": True}
+    opening = {**registration_opening(row, first.digest), **extra, "edited": change}
     return Deed(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
 
 
@@ -88,15 +88,15 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
         if digest not in services.blobs:  # the bytes may also have belonged to a report that was removed meanwhile
             services.blobs.put(data)
         number = next_number(work.attachments)
-        made = WorkAttachment.objects.create(
+        attachment = WorkAttachment.objects.create(
             work=work, number=number, name=one_line(name)[-200:] or "document",
             about=one_line(about)[:300], digest=digest, size=len(data),
             added_by=by, added_at=now(),
         )  # fmt: skip
-        add_change(work, "attached", {"name": made.name, "digest": digest.hex, "size": made.size}, by=by)
-        told = {"attachment": number, "digest": digest.hex, "size": made.size, "work": work.number}
-        changed("work attachment added", by=by, owner=work.owner, about=told)
-    return made
+        add_change(work, "attached", {"name": attachment.name, "digest": digest.hex, "size": attachment.size}, by=by)
+        about_log = {"attachment": number, "digest": digest.hex, "size": attachment.size, "work": work.number}
+        changed("work attachment added", by=by, owner=work.owner, about=about_log)
+    return attachment
 
 
 def detach(attachment: WorkAttachment, *, by: str) -> None:

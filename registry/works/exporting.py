@@ -90,14 +90,19 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
             )
             data = copy.file
             with transaction.atomic():
-                told = {"digest": Digest.of(data).hex, "key": copy.key, "manifest": copy.manifest, "work": work.number}
-                changed("copy signed", by=by, owner=work.owner, about=told)
+                record = {
+                    "digest": Digest.of(data).hex,
+                    "key": copy.key,
+                    "manifest": copy.manifest,
+                    "work": work.number,
+                }
+                changed("copy signed", by=by, owner=work.owner, about=record)
                 if len(copy.store) <= MAX_STORE:
-                    kept = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
-                    SignedCopy.objects.update_or_create(work_picture=row, defaults=kept)
+                    values = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
+                    SignedCopy.objects.update_or_create(work_picture=row, defaults=values)
         if wanted.recipient:
-            told = {"picture": picture.digest.hex, "seed": seed.hex(), "for": wanted.recipient, "work": work.number}
-            changed("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **told})
+            record = {"picture": picture.digest.hex, "seed": seed.hex(), "for": wanted.recipient, "work": work.number}
+            changed("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **record})
         suffix = ".png" if picture.format == "PNG" else ".jpg"
         stem = PurePosixPath(work.source_name).stem or "work"
         yield f"{work.number:05d}-{place}-{stem[:80]}{suffix}", data

@@ -96,8 +96,8 @@ HEADINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def aliases_of(columns: Iterable[str]) -> dict[str, str]:
     """Return the column of each heading in a table with these columns, with and without diacritics."""
-    named = {heading: column for column in columns for heading in HEADINGS[column]}
-    return {without_marks(heading): column for heading, column in named.items()} | named
+    by_heading = {heading: column for column in columns for heading in HEADINGS[column]}
+    return {without_marks(heading): column for heading, column in by_heading.items()} | by_heading
 
 
 def without_marks(text: str) -> str:

@@ -98,18 +98,18 @@ def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
 
 def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
     """Return the works that each name may mean: by number, by file name, or by file name without its folders."""
-    wanted = {name: plain_name(name) for name in names}
-    numbers = {int(name) for name in wanted if name.isdecimal() and len(name) < 10}
+    plain_names = {name: plain_name(name) for name in names}
+    numbers = {int(name) for name in plain_names if name.isdecimal() and len(name) < 10}
     rows = scoped.works(owner)
-    exact = rows.filter(number__in=numbers) | rows.filter(source_name__in=set(wanted.values()))
+    exact = rows.filter(number__in=numbers) | rows.filter(source_name__in=set(plain_names.values()))
     by_text: dict[str, list[Work]] = {}
-    for work in exact if wanted else ():
+    for work in exact if plain_names else ():
         for text in {str(work.number), work.source_name}:
             by_text.setdefault(text, []).append(work)
-    found = {name: by_text.get(name) or by_text.get(file, []) for name, file in wanted.items()}
-    if bare := {name: file for name, file in wanted.items() if not found[name]}:
-        found |= _in_folders(owner, bare)
-    return found
+    matches = {name: by_text.get(name) or by_text.get(file, []) for name, file in plain_names.items()}
+    if bare := {name: file for name, file in plain_names.items() if not matches[name]}:
+        matches |= _in_folders(owner, bare)
+    return matches
 
 
 def _in_folders(owner: Owner, names: Mapping[str, str]) -> dict[str, list[Work]]:

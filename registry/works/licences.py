@@ -66,8 +66,8 @@ def checked(new: NewLicence) -> NewLicence:
     sold = (new.reseller, 200), (new.invoice, 100)
     for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sold):
         if len(text.strip()) > most:
-            said = _("“%(given)s…” has more than %(most)d characters.")
-            raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
+            message = _("“%(given)s…” has more than %(most)d characters.")
+            raise WrongUseError(message % {"given": text.strip()[:40], "most": most})
     words = {name: getattr(new, name).strip() for name in _PLAIN}
     return replace(new, **words, domain=domain, territories=_territories(new.territories))
 
@@ -83,13 +83,13 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
     """
     with alone_with(owner):
         rows = owner.licences.prefetch_related("works")
-        known = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
-        number = max((row.number for row in known.values()), default=0)
+        rows_by_key = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
+        number = max((row.number for row in rows_by_key.values()), default=0)
         keys = [_key(new.row(owner, 0), [work.pk for work in new.works]) for new in given]
-        unnamed = {key: known[key] for key in known.keys() - set(keys)}
+        unnamed = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
         added, filled = list[Licence](), list[Licence]()
         for new, key in zip(given, keys, strict=True):
-            if key in known:
+            if key in rows_by_key:
                 continue
             if (row := _lacking(key, unnamed)) is not None:
                 row.reseller, row.invoice = new.reseller, new.invoice
@@ -99,19 +99,19 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
                 row.save()
                 row.works.set(new.works)
                 added.append(row)
-            known[key] = row
+            rows_by_key[key] = row
         if added:
             _changed(owner, LedgerChange.Kind.ADDED, added, by=by)
         if filled:
             _fill_in(owner, filled, by=by)
-    return [known[key] for key in keys], len(added)
+    return [rows_by_key[key] for key in keys], len(added)
 
 
 def _lacking(key: Key, rows: dict[Key, Licence]) -> Licence | None:
     """Remove and return a row with the same terms that lacks the reseller, the invoice, or both."""
     words, reseller, invoice = key
-    lacking = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
-    return next((rows.pop(one) for one in lacking if one in rows), None)
+    candidates = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
+    return next((rows.pop(candidate) for candidate in candidates if candidate in rows), None)
 
 
 def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
@@ -153,8 +153,8 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
     with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         if row.valid_until is not None and row.valid_until <= last_day:
-            said = {"number": row.number, "day": row.valid_until.isoformat()}
-            raise WrongUseError(_("Licence %(number)d ends on %(day)s already.") % said)
+            values = {"number": row.number, "day": row.valid_until.isoformat()}
+            raise WrongUseError(_("Licence %(number)d ends on %(day)s already.") % values)
         before = words_of(row)
         first = row.valid_from
         if first is not None and last_day < first:
@@ -193,14 +193,14 @@ def _changed(
     reason: str = "",
     before: dict[str, Any] | None = None,
 ) -> LedgerChange:
-    made = LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, reason=reason, before=before or {})
-    made.licences.set(rows)
+    change = LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, reason=reason, before=before or {})
+    change.licences.set(rows)
     about: dict[str, Any] = {"licences": sorted(row.number for row in rows)}
     if before is not None:
         fresh = Licence.objects.get(pk=rows[0].pk)
         about |= {"after": words_of(fresh), "before": before, "reason": reason}
     audit_log.changed(f"licences {kind}", by=by, owner=owner, about=about)
-    return made
+    return change
 
 
 def _key(row: Licence, works: Iterable[int]) -> Key:
@@ -218,23 +218,23 @@ def _domain(given: str) -> str:
     name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
     is_number = passes(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
     if read is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
-        said = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
-        raise WrongUseError(said, hint=_("Write shop.example, without a path."))
+        message = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
+        raise WrongUseError(message, hint=_("Write shop.example, without a path."))
     if read.href != f"{read.protocol}//{read.hostname}/" or read.hostname.startswith("*"):
-        said = _("“%(given)s” says more than a domain.") % {"given": text[:100]}
+        message = _("“%(given)s” says more than a domain.") % {"given": text[:100]}
         pattern = f"{read.host.removeprefix('*.')}{read.pathname.rstrip('/*')}/*"
         hint = _(
             "Write %(name)s for the whole site with the hosts below it. For a part of it leave the domain empty and "
             "write a url_pattern, such as %(pattern)s."
         )
-        raise WrongUseError(said, hint=hint % {"name": name, "pattern": pattern[:200]})
+        raise WrongUseError(message, hint=hint % {"name": name, "pattern": pattern[:200]})
     return name
 
 
 def _territories(given: Sequence[str]) -> tuple[str, ...]:
-    found = sorted({word.strip().upper() for word in given if word.strip()})
-    for country in found:
+    countries = sorted({word.strip().upper() for word in given if word.strip()})
+    for country in countries:
         if not _COUNTRY.fullmatch(country):
-            said = _("“%(given)s” isn't a country.") % {"given": country[:40]}
-            raise WrongUseError(said, hint=_("Write two letters for each, such as DE, AT, CN."))
-    return tuple(found)
+            message = _("“%(given)s” isn't a country.") % {"given": country[:40]}
+            raise WrongUseError(message, hint=_("Write two letters for each, such as DE, AT, CN."))
+    return tuple(countries)

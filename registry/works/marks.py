@@ -88,11 +88,11 @@ def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
     The marks of the first registration apply, so that a later registration of the same picture cannot mask any part of
     it.
     """
-    wanted = list(pictures)
-    if not wanted:
+    keys = list(pictures)
+    if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_REGISTERED, [wanted, wanted])
+        cursor.execute(_REGISTERED, [keys, keys])
         rows = cursor.fetchall()
     return {
         pk: RegisteredPicture(Digest(bytes(digest)), json.loads(marks or "[]"), derived)
@@ -123,18 +123,18 @@ def _others(owner: Owner, features: Features) -> list[_Other]:
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
     rows = living.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
     some = rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
-    return [one for row in some if (one := _Other(*row)).digest != features.digest]
+    return [other for row in some if (other := _Other(*row)).digest != features.digest]
 
 
 def _sharing(services: Services, features: Features, others: Iterable[_Other]) -> dict[_Other, tuple[Features, Shared]]:
     """Return the pictures that share parts with a new one, with their features and the parts; errors are skipped."""
-    found = {}
-    for one in others:
+    shared_parts = {}
+    for candidate in others:
         with suppress(ExhibitError):
-            other = get_features(services).get(one.digest, partial(services.blobs.get, one.digest))
+            other = get_features(services).get(candidate.digest, partial(services.blobs.get, candidate.digest))
             if (shared := shared_windows(features, other)) is not None:
-                found[one] = other, shared
-    return found
+                shared_parts[candidate] = other, shared
+    return shared_parts
 
 
 def _plain(boxes: Iterable[Box]) -> list[Edges]:

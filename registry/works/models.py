@@ -93,8 +93,8 @@ class Work(Numbered):
     @property
     def declared(self) -> DeclaredWork:
         """The current declaration."""
-        said = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
-        return DeclaredWork(**{**said, "registrations": tuple(self.registrations)})
+        values = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
+        return DeclaredWork(**{**values, "registrations": tuple(self.registrations)})
 
 
 class WorkPicture(Claimable):

@@ -39,10 +39,12 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
     """
     samples.refuse(work.owner)
     contact = checked_contact(contact)
-    for shown in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
+    for work_picture in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
         with suppress(UnreadablePictureError):
-            if shown.picture.digest in services.blobs:
-                write(shown, iscc=asdict(iscc_of(services.blobs.get(shown.picture.digest), services.limits)))
+            if work_picture.picture.digest in services.blobs:
+                write(
+                    work_picture, iscc=asdict(iscc_of(services.blobs.get(work_picture.picture.digest), services.limits))
+                )
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.removed_at is not None:
@@ -103,7 +105,7 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "acquireLicensePage": work.licence_contact if passes(address, work.licence_contact, ValidationError) else None,
         "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
     }
-    ours = {
+    extension = {
         "digests_only_stated": any(row.stated for row in pictures),
         "registered_at": rfc3339(work.registered_at),
         "registrations": work.registrations,
@@ -125,7 +127,9 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
             "commitment": bytes(entry.commitment).hex(),
         },
     }
-    return {key: value for key, value in facts.items() if value} | {"exhibit": {k: v for k, v in ours.items() if v}}
+    return {key: value for key, value in facts.items() if value} | {
+        "exhibit": {k: v for k, v in extension.items() if v}
+    }
 
 
 def other_claims(work: Work) -> QuerySet[Work]:

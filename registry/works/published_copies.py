@@ -32,8 +32,8 @@ class MadeCopy:
 def signed_copies(owner: Owner, digest: Digest) -> list[MadeCopy]:
     """Return the copies with credentials by the owner's key that are identical to a picture."""
     revoked = {bytes(key.public_key).hex() for key in DocumentKey.objects.filter(owner=owner).exclude(revoked_at=None)}
-    made = [(row, about["work"], about.get("key", "")) for row, about in _made(owner, "signed", digest=digest.hex)]
-    return [MadeCopy(work, logged(row), key, key in revoked) for row, work, key in made]
+    copies = [(row, about["work"], about.get("key", "")) for row, about in _made(owner, "signed", digest=digest.hex)]
+    return [MadeCopy(work, logged(row), key, key in revoked) for row, work, key in copies]
 
 
 def marked_copies(owner: Owner, shown: Mapping[str, Callable[[], Pair | None]]) -> tuple[int, list[MadeCopy]]:
@@ -41,20 +41,22 @@ def marked_copies(owner: Owner, shown: Mapping[str, Callable[[], Pair | None]]) 
 
     ``shown`` maps digests of the works' pictures that the picture shows to functions that return the pair.
     """
-    made = _made(owner, "marked", picture__in=list(shown))
-    pictures = {about["picture"] for _, about in made}
+    marks = _made(owner, "marked", picture__in=list(shown))
+    pictures = {about["picture"] for _, about in marks}
     cells = {digest: cells_of(pair) for digest in pictures if (pair := shown[digest]())}
-    tried = [(row, about, cells[about["picture"]]) for row, about in made if about["picture"] in cells]
-    found = [
+    candidates = [(row, about, cells[about["picture"]]) for row, about in marks if about["picture"] in cells]
+    copies = [
         MadeCopy(about["work"], logged(row), recipient=about["for"], chance=by_chance)
-        for row, about, seen in tried
-        if (by_chance := len(tried) * chance(seen, bytes.fromhex(about["seed"]))) < SURE
+        for row, about, cell in candidates
+        if (by_chance := len(candidates) * chance(cell, bytes.fromhex(about["seed"]))) < SURE
     ]
-    return len(tried), sorted(found, key=lambda copy: copy.chance)
+    return len(candidates), sorted(copies, key=lambda copy: copy.chance)
 
 
 def _made(owner: Owner, how: str, **about: object) -> list[tuple[LogSubmission, dict[str, Any]]]:
     """Return log entries about signed or marked copies, with their details."""
-    wanted = {f"opening__details__{name}": value for name, value in about.items()}
+    conditions = {f"opening__details__{name}": value for name, value in about.items()}
     rows = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what=f"copy {how}", owner=owner)
-    return [(row, row.opening.details or {}) for row in rows.filter(**wanted).select_related("opening").order_by("pk")]
+    return [
+        (row, row.opening.details or {}) for row in rows.filter(**conditions).select_related("opening").order_by("pk")
+    ]

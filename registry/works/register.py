@@ -39,14 +39,14 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
 def _take_in(services: Services, row: UploadFile) -> None:
     assert row.digest is not None
     owner = row.upload.owner
-    if (known := work_of(owner, row.digest)) is not None:
-        _end(row, UploadFile.Outcome.KNOWN, known)
+    if (existing_work := work_of(owner, row.digest)) is not None:
+        _end(row, UploadFile.Outcome.KNOWN, existing_work)
         return
     try:
         data = services.uploads.room(row.upload_id).get(row.digest)
     except NotFoundError as error:
-        gone = Sentence("Its bytes aren't here any more.")
-        raise RefusedError(gone, reason="missing", hint=Sentence("Send it again.")) from error
+        message = Sentence("Its bytes aren't here any more.")
+        raise RefusedError(message, reason="missing", hint=Sentence("Send it again.")) from error
     # In the registration's transaction: a killed worker leaves both or neither.
     with_it = partial(_end, row, UploadFile.Outcome.REGISTERED)
     registered = register_work(services, owner, data, _new_work(row), with_it)
@@ -65,8 +65,8 @@ def _end(
     row: UploadFile, outcome: UploadFile.Outcome, work: Work | None = None, *, reason: str = "", sentence: str = ""
 ) -> None:
     with transaction.atomic():
-        told = UploadFile.objects.filter(pk=row.pk, outcome="")  # another claimer may have been first
-        if told.update(outcome=outcome, work=work, reason=reason):
+        unfinished_files = UploadFile.objects.filter(pk=row.pk, outcome="")  # another claimer may have been first
+        if unfinished_files.update(outcome=outcome, work=work, reason=reason):
             steps.finish(UploadFile, [row.pk])
             UploadFile.objects.filter(pk=row.pk).update(error=sentence)
 

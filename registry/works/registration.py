@@ -106,17 +106,17 @@ def remove_work(work: Work, *, by: str) -> None:
         hold(Lock.INDEX)  # a concurrent registration of the same picture is either seen here, or sees the removal
         elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         still = set(elsewhere.values_list("picture_id", flat=True))
-        gone = [picture for picture in pictures if picture not in still]
-        vectors.remove_from(vectors.Collection.WORKS, gone)
-        vectors.remove_from(vectors.Collection.PRINTS, gone)
+        unused_pictures = [picture for picture in pictures if picture not in still]
+        vectors.remove_from(vectors.Collection.WORKS, unused_pictures)
+        vectors.remove_from(vectors.Collection.PRINTS, unused_pictures)
         opening = {"owner": owner.slug, "removed": True, "work": work.number}
         submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
 def work_of(owner: Owner, digest: Digest) -> Work | None:
     """Return the owner's work with this picture, if there is one."""
-    known = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
-    pk = known.values_list("pk", flat=True).first()  # most pictures are new, and reading a whole row is slow
+    works = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
+    pk = works.values_list("pk", flat=True).first()  # most pictures are new, and reading a whole row is slow
     return None if pk is None else Work.objects.get(pk=pk)
 
 
@@ -140,12 +140,12 @@ def known_result(work: Work) -> RegistrationResult:
 
 def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
     digest = Digest.of(data)
-    given = [data]  # the cache keeps this function, which must not keep the bytes
-    features = get_features(services).get(digest, lambda: given[0] if given else services.blobs.get(digest))
-    stated = stated_by_file(data, features.info.format, services.limits)
-    new = replace(new, declared=_completed(new, stated))
+    buffer = [data]  # the cache keeps this function, which must not keep the bytes
+    features = get_features(services).get(digest, lambda: buffer[0] if buffer else services.blobs.get(digest))
+    file_metadata = stated_by_file(data, features.info.format, services.limits)
+    new = replace(new, declared=_completed(new, file_metadata))
     services.blobs.put(data)
-    given.clear()
+    buffer.clear()
     marks = find_marks(services, owner, features)
     with transaction.atomic():
         picture, unseen = _picture(features, len(data))
@@ -155,15 +155,15 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
         if row is not None and row.stated is None:  # registered meanwhile by another member
             registered, waiting = known_result(row.work), waiting_searches(row.work)
         else:
-            held = row is not None
+            was_stated = row is not None
             before = 0 if row is None else room_of(row.picture.size, row.picture.bytes_state)
             take_room(services, owner, len(data) - before)
             if row is None:
-                work = new_work(owner, new.declared, list(features.held_back), dict(stated), new.source_name)
+                work = new_work(owner, new.declared, list(features.held_back), dict(file_metadata), new.source_name)
                 submit_registration(work, digest)
                 row = WorkPicture(work=work)
             else:
-                work = _held(row, features, stated)
+                work = _held(row, features, file_metadata)
             near = _keep(services, row, picture, features, marks.new)
             for pk, edges in marks.earlier.items():
                 WorkPicture.objects.filter(pk=pk).update(marks=edges)
@@ -171,10 +171,10 @@ def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, wit
                 services.blobs.put(data)
             # A picture never seen before has not been registered before.
             earliest = None if unseen and not near else note_conflicts(work, picture, near)
-            note(work, is_new=not held)
+            note(work, is_new=not was_stated)
             with_it(work)
-            kept = tuple(work.low_information)
-            registered = RegistrationResult(work, new=not held, low_information=kept, earlier=earliest)
+            low_information = tuple(work.low_information)
+            registered = RegistrationResult(work, new=not was_stated, low_information=low_information, earlier=earliest)
             waiting = [row.pk]
     services.enqueue(WorkPicture, waiting)
     return registered
@@ -221,18 +221,18 @@ def _picture(features: Features, size: int) -> tuple[int, bool]:
     Its row stays locked until the transaction ends.
     """
     info = features.info
-    measured: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "format": info.format, "width": info.width, "height": info.height, "incomplete": info.incomplete,
         "low_information": list(features.low_information), "refusal": "", "bytes_state": BytesState.STORED,
     }  # fmt: skip
-    row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **measured)
+    row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **columns)
     unseen = copy_into([row], conflict=("digest",)) > 0
     keys = Picture.objects.select_for_update(no_key=True).filter(digest=features.digest).values_list("pk", flat=True)
     (pk,) = keys
     if not unseen:
         seen = Exists(Picture.objects.filter(pk=OuterRef("pk"), sightings__isnull=False))
         state = Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
-        Picture.objects.filter(pk=pk).update(**measured, state=state)
+        Picture.objects.filter(pk=pk).update(**columns, state=state)
     return pk, unseen
 
 
@@ -327,9 +327,9 @@ def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | 
     if work.owner.sample:
         return None
     kind = RegistrationConflict.Kind
-    others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
-    others = others.filter(owner__sample=False)
-    alike = others.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
+    other_works = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
+    other_works = other_works.filter(owner__sample=False)
+    alike = other_works.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
     earlier = {pk: about for pk, *about in alike.values_list("pk", "same", "registered_at")}
     for pk, (same, since) in earlier.items():
         work.conflicts.create(earlier_id=pk, kind=kind.SAME if same else kind.NEAR, earlier_registered_at=since)

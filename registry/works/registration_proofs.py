@@ -80,8 +80,8 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
         lines.append(_witnessed(name, receipt))
         checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
     nobody = "- No outside witness has answered for this checkpoint yet: ask again later."
-    witnessed = [*lines, *checks] if lines else [nobody]
-    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witnessed).encode()}
+    witness_lines = [*lines, *checks] if lines else [nobody]
+    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witness_lines).encode()}
 
 
 def _witnessed(name: str, receipt: Receipt) -> str:

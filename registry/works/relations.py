@@ -51,11 +51,11 @@ def siblings_of(pictures: Iterable[int], known: QuerySet[WorkPicture] | None = N
         others[work].append(other)
         others[other].append(work)
     near = {work: others[work][:MAX_SIBLINGS] for work in works.values()}
-    shown: dict[int, list[int]] = defaultdict(list)
+    pictures_by_work: dict[int, list[int]] = defaultdict(list)
     for work, picture in registered.filter(work__in=set().union(*near.values())).values_list("work", "picture"):
-        shown[work].append(picture)
+        pictures_by_work[work].append(picture)
     return {
-        picture: [sibling for other in near[work] for sibling in shown[other] if sibling != picture]
+        picture: [sibling for other in near[work] for sibling in pictures_by_work[other] if sibling != picture]
         for picture, work in works.items()
     }
 

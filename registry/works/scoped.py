@@ -18,9 +18,11 @@ licences = rows_of_owner(Licence, order="number")
 
 def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
     """Return a document of one of the owner's works; raises ``NotFoundError`` if there is none or it was removed."""
-    found = WorkAttachment.objects.filter(work__in=works(of), work__number=work_number, number=number, removed_at=None)
-    found = found.select_related("work__owner")
-    return there(found.first(), f"{of.name} has no such document beside work {work_number}.")
+    attachments = WorkAttachment.objects.filter(
+        work__in=works(of), work__number=work_number, number=number, removed_at=None
+    )
+    attachments = attachments.select_related("work__owner")
+    return there(attachments.first(), f"{of.name} has no such document beside work {work_number}.")
 
 
 def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:

@@ -44,6 +44,6 @@ def _counted(_period: int) -> int:
 
 def works_without(space: Space, part: str) -> QuerySet[Picture]:
     """Return pictures of works, neither removed nor only stated, that lack this fingerprint."""
-    there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
+    fingerprints = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
-    return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")
+    return Picture.objects.filter(Exists(living), ~Exists(fingerprints)).order_by("pk")

@@ -31,14 +31,14 @@ def found_by(bodies: Mapping[str, bytes], most: int) -> list[Found]:
     same = Q(pk__in=[])
     for name in {"data", "instance"} & bodies.keys():
         same |= Q(**{name: bodies[name]})
-    found = [Found(name, 100) for name in _shown().filter(same).values_list("manifest", flat=True)[:most]]
+    matches = [Found(name, 100) for name in _shown().filter(same).values_list("manifest", flat=True)[:most]]
     if content := bodies.get("content"):
         rows = _shown().filter(work_picture__picture__low_information=[]).exclude(same)
         apart = RawSQL(_APART, [content.hex()])  # noqa: S611 - contains only constant text
         near = rows.annotate(apart=apart).filter(apart__lte=MAX_APART)
-        nearest = near.order_by("apart", "pk").values_list("manifest", F("apart"))[: most - len(found)]
-        found += [Found(name, (BITS - apart) * 100 // BITS) for name, apart in nearest]
-    return found
+        nearest = near.order_by("apart", "pk").values_list("manifest", F("apart"))[: most - len(matches)]
+        matches += [Found(name, (BITS - apart) * 100 // BITS) for name, apart in nearest]
+    return matches
 
 
 def manifest_store(manifest: str) -> bytes | None:

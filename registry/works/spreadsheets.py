@@ -201,30 +201,30 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     if isinstance(headings, WrongUseError):
         raise WrongRowsError(name, [(first, headings)], 0)
     try:
-        given = _heads(name, headings, columns, needed, aliases, left_out, chosen)
+        assigned_columns = _heads(name, headings, columns, needed, aliases, left_out, chosen)
     except WrongUseError as error:
         raise _not_understood(error, headings, columns, aliases, lines) from None
     most = MAX_LINES if sheet is None else workbooks.MAX_LINES
     examples: dict[int, str] = {}
-    made: list[tuple[int, Row]] = []
+    valid_rows: list[tuple[int, Row]] = []
     wrong: list[tuple[int, WrongUseError]] = []
     for count, (line, cells) in enumerate(lines):
         if count == most:
             raise _too_long(name) if sheet is None else workbooks.too_long(name)
         try:
-            made.append((line, read(line, _filled(cells, given, columns, needed))))
+            valid_rows.append((line, read(line, _filled(cells, assigned_columns, columns, needed))))
         except WrongUseError as problem:
             wrong.append((line, problem))
         else:
             _add_examples(examples, cells)
-    shown = enumerate(zip(headings, given, strict=True))
-    described = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in shown)
+    numbered_headings = enumerate(zip(headings, assigned_columns, strict=True))
+    described = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in numbered_headings)
     if sheet is not None:
         understood = Understood("", "", described, sheet=sheet.title, unread_sheets=sheet.unread)
     else:
         assert csv is not None
         understood = Understood(csv.encoding, csv.separator, described, likely=csv.encoding == LIKELY and not encoding)
-    return ReadTable(name, made, understood, wrong)
+    return ReadTable(name, valid_rows, understood, wrong)
 
 
 def _add_examples(examples: dict[int, str], cells: Cells) -> None:
@@ -259,8 +259,8 @@ def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], need
         raise WrongUseError(_("%(column)s is empty.") % {"column": needed})
     for column, text in filled.items():
         if len(text) > columns[column]:
-            said = {"column": column, "most": columns[column]}
-            raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
+            values = {"column": column, "most": columns[column]}
+            raise WrongUseError(_("%(column)s has more than %(most)d characters.") % values)
         filled[column] = plain(text)
         if _UNREADABLE in text:
             sentence = _("%(column)s has characters that an earlier program could not read: “%(given)s”.")
@@ -295,29 +295,29 @@ def _heads(
     chosen: Chosen,
 ) -> list[str]:
     """Return the column of each heading, empty for an ignored one; raises ``WrongUseError``."""
-    named = [column_of(cell, aliases) for cell in cells]
-    is_clear = columns.keys() >= set(named) and needed in named and len(set(named)) == len(named)
+    names = [column_of(cell, aliases) for cell in cells]
+    is_clear = columns.keys() >= set(names) and needed in names and len(set(names)) == len(names)
     by_person = None if is_clear else chosen(cells)
-    named = named if by_person is None else list(by_person)
-    given = ["" if left_out(cell) else column for cell, column in zip(cells, named, strict=True)]
+    names = names if by_person is None else list(by_person)
+    assigned_columns = ["" if left_out(cell) else column for cell, column in zip(cells, names, strict=True)]
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
     unknown = [
         cell
-        for cell, column in zip(cells, given, strict=True)
+        for cell, column in zip(cells, assigned_columns, strict=True)
         if column not in columns and (by_person is None or column) and not left_out(cell)
     ]
-    given = [column if column in columns else "" for column in given]
+    assigned_columns = [column if column in columns else "" for column in assigned_columns]
     if unknown:
         text = _("%(name)s has a column “%(column)s” that isn't known.")
         raise WrongUseError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
-    if needed not in given:
+    if needed not in assigned_columns:
         text = _("%(name)s has no column “%(column)s”.")
         raise WrongUseError(text % {"name": name, "column": needed}, hint=hint)
-    twice = next((column for column in given if column and given.count(column) > 1), None)
+    twice = next((column for column in assigned_columns if column and assigned_columns.count(column) > 1), None)
     if twice is not None:
         text = _("%(name)s has the column “%(column)s” twice.")
         raise WrongUseError(text % {"name": name, "column": twice}, hint=hint)
-    return given
+    return assigned_columns
 
 
 def _not_understood(
@@ -330,8 +330,8 @@ def _not_understood(
     """Return the error with the table's beginning, unless a person could not choose its columns anyway."""
     if not may_be_chosen(headings):
         return error
-    named = [column_of(heading, aliases) for heading in headings]
-    guesses = tuple(column if column in columns and named.count(column) == 1 else "" for column in named)
+    names = [column_of(heading, aliases) for heading in headings]
+    guesses = tuple(column if column in columns and names.count(column) == 1 else "" for column in names)
     rows = []
     for _line, cells in islice(lines, SAMPLES):
         if not isinstance(cells, WrongUseError):
@@ -371,7 +371,7 @@ def _check_format(name: str, data: bytes) -> None:
             text, hint = _("%(name)s is protected by a password."), _("Save it without one.")
         raise WrongUseError(text % {"name": name}, hint=hint)
     begin = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if other := next((said for sign, said in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
+    if other := next((format_name for sign, format_name in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
         text = _("%(name)s is a file in the format %(format)s, which isn't read.")
         raise WrongUseError(text % {"name": name, "format": other}, hint=hint)
 

@@ -93,14 +93,14 @@ def read_works(
 
 def declared_in(line: Mapping[str, Any]) -> DeclaredWork:
     """Return the declaration in a line, given by column."""
-    said = {name: line[column] for column, name in _DECLARED.items() if column in line}
-    return DeclaredWork(**{**said, "registrations": tuple(line["registrations"])})
+    fields = {name: line[column] for column, name in _DECLARED.items() if column in line}
+    return DeclaredWork(**{**fields, "registrations": tuple(line["registrations"])})
 
 
 def line_of(file: str, declared: DeclaredWork) -> dict[str, Any]:
     """Return the line with a file's declaration, as plain data for :func:`declared_in`."""
-    said = declared.columns()
-    return {"file": file, **{column: said[name] for column, name in _DECLARED.items()}}
+    values = declared.columns()
+    return {"file": file, **{column: values[name] for column, name in _DECLARED.items()}}
 
 
 def plain_name(name: str) -> str:
@@ -112,7 +112,7 @@ def plain_name(name: str) -> str:
 
 def lines_without(declared: Iterable[str], names: Iterable[str]) -> list[str]:
     """Return a table's files that are not among these names, with or without folders."""
-    return sorted(set(declared) - {plain_name(one) for name in names for one in (name, PurePosixPath(name).name)})
+    return sorted(set(declared) - {plain_name(form) for name in names for form in (name, PurePosixPath(name).name)})
 
 
 def line_about(declared: Mapping[str, DeclaredWork], name: str) -> DeclaredWork | None:
@@ -146,10 +146,10 @@ def as_date(text: str, order: str = "") -> str:
     plain = _CLOCK.sub("", text)
     if (last := _YEAR_LAST.fullmatch(plain)) is not None:
         return _day(last[4], *_in_order(int(last[1]), int(last[3]), last[2], order))
-    found = next((found for pattern in _DATES if (found := pattern.fullmatch(plain))), None)
-    if found is None:
+    match = next((match for pattern in _DATES if (match := pattern.fullmatch(plain))), None)
+    if match is None:
         return ""
-    year, separator, month, day = found.groups()
+    year, separator, month, day = match.groups()
     if day is None and (plain != text or separator in {".", ":"}):  # spreadsheets turn 2024.10 into 2024.1
         return ""
     iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
@@ -175,9 +175,11 @@ def _check_order(text: str) -> None:
     readings = {as_date(text, order) for order in ORDERS} - {""}
     if len(readings) > 1 and not as_date(text):
         first, second = sorted(readings, reverse=True)
-        said = {"given": text, "first": first, "second": second}
-        sentence = _("“%(given)s” may be %(first)s or %(second)s.") % said
-        raise WrongUseError(sentence, hint=_("Write %(first)s, or say which comes first, the day or the month.") % said)
+        values = {"given": text, "first": first, "second": second}
+        sentence = _("“%(given)s” may be %(first)s or %(second)s.") % values
+        raise WrongUseError(
+            sentence, hint=_("Write %(first)s, or say which comes first, the day or the month.") % values
+        )
 
 
 def checked_date(text: str) -> str:
@@ -185,11 +187,11 @@ def checked_date(text: str) -> str:
 
     An empty text stays empty, and so does an unknown EXIF date, with zeros or blanks between its colons.
     """
-    read = as_date(text)
-    if text and not read and not _UNKNOWN.fullmatch(text):
+    iso = as_date(text)
+    if text and not iso and not _UNKNOWN.fullmatch(text):
         _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
-    return read
+    return iso
 
 
 def parts_of(text: str) -> tuple[str, ...]:
@@ -199,18 +201,18 @@ def parts_of(text: str) -> tuple[str, ...]:
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:
     for part in parts_of(text):
-        found = registration(part)
-        if found is None:
-            said = _("“%(given)s” isn't a registration.") % {"given": part[:100]}
-            raise WrongUseError(said, hint=_("Write office|number|date."))
-        yield found
+        parsed = registration(part)
+        if parsed is None:
+            message = _("“%(given)s” isn't a registration.") % {"given": part[:100]}
+            raise WrongUseError(message, hint=_("Write office|number|date."))
+        yield parsed
 
 
 def day(text: str, order: str = "") -> date | None:
     """Read a day as :func:`as_date` does; ``None`` for an empty text; raises ``WrongUseError`` if it is invalid."""
-    read = as_date(text, order)
-    if text and len(read) != len("2024-05-31"):
+    iso = as_date(text, order)
+    if text and len(iso) != len("2024-05-31"):
         if not order:
             _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text[:40]}, hint=_("Write 2024-05-31."))
-    return date.fromisoformat(read) if read else None
+    return date.fromisoformat(iso) if iso else None

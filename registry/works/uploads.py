@@ -142,7 +142,7 @@ def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out:
         raise _too_many()
     check_disk(services)
     most = services.limits.max_bytes
-    rows = [_refused(upload, one.name, one.size, None, one.reason) for one in left_out]
+    rows = [_refused(upload, file.name, file.size, None, file.reason) for file in left_out]
     waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
     free = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
     room = services.uploads.room(upload.pk)
@@ -187,11 +187,11 @@ def try_again(services: Services, upload: Upload) -> int:
 
 def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
     """Return the progress of uploads, by primary key, in one query."""
-    given, moment = {upload.pk: upload for upload in uploads}, now()
-    rows = UploadFile.objects.filter(upload__in=given).values_list("upload", "outcome", "state").order_by()
+    by_key, moment = {upload.pk: upload for upload in uploads}, now()
+    rows = UploadFile.objects.filter(upload__in=by_key).values_list("upload", "outcome", "state").order_by()
     lately = Q(claimed_at__gt=moment - RATE_WINDOW) & ~Q(outcome="")
-    counts: dict[int, Counter[str]] = {pk: Counter() for pk in given}
-    starts: dict[int, list[datetime]] = {pk: [] for pk in given}
+    counts: dict[int, Counter[str]] = {pk: Counter() for pk in by_key}
+    starts: dict[int, list[datetime]] = {pk: [] for pk in by_key}
     recently = {"recent": Count("pk", filter=lately), "start": Min("claimed_at", filter=lately)}
     for pk, outcome, state, count, recent, start in rows.annotate(count=Count("pk"), **recently):
         counts[pk]["arrived"] += count
@@ -205,16 +205,16 @@ def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
             closed=upload.closed_at is not None,
             seconds_left=_seconds_left(upload, counts[pk], moment - min(starts[pk], default=moment)),
         )
-        for pk, upload in given.items()
+        for pk, upload in by_key.items()
     }
 
 
 def _seconds_left(upload: Upload, counts: Counter[str], taken: timedelta) -> int | None:
     """Estimate the seconds that the rest of an upload takes, from the files registered within the time ``taken``."""
     unsent = 0 if upload.closed_at else max(upload.announced - counts["arrived"], 0)
-    if not (left := counts["waiting"] + unsent):
+    if not (remaining_files := counts["waiting"] + unsent):
         return 0
-    return ceil(left * taken.total_seconds() / counts["recent"]) if counts["recent"] else None
+    return ceil(remaining_files * taken.total_seconds() / counts["recent"]) if counts["recent"] else None
 
 
 def problems(upload: Upload) -> QuerySet[UploadFile]:
@@ -284,8 +284,8 @@ def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
     """Store rows of files and return those that wait; earlier rows stay unless their refusal may no longer apply."""
     names = {row.name for row in rows}
     with alone_with(upload):
-        wanted = names | {name.rsplit("/", 1)[-1] for name in names}
-        lines = dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
+        file_names = names | {name.rsplit("/", 1)[-1] for name in names}
+        lines = dict(upload.lines.filter(file__in=file_names).values_list("file", "pk"))
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
         came = {(row.name, row.digest) for row in rows}

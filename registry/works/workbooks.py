@@ -164,25 +164,25 @@ def _empty_results(text: bytes) -> set[tuple[int, int]]:
     """Return row and column of each cell whose formula was computed and has an empty text as its result."""
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
-    found = (_CELL_NUMBER.search(cell[1]) for cell in _EMPTY_RESULT.finditer(text) if b't="str"' in cell[1])
-    return {coordinate_to_tuple(number[1].decode()) for number in found if number is not None}
+    cells = (_CELL_NUMBER.search(cell[1]) for cell in _EMPTY_RESULT.finditer(text) if b't="str"' in cell[1])
+    return {coordinate_to_tuple(number[1].decode()) for number in cells if number is not None}
 
 
 def _merged(text: bytes) -> dict[int, list[tuple[int, int]]]:
     """Return, for each row, the columns of cells that are merged with a cell above, and the row of that cell."""
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
-    found: dict[int, list[tuple[int, int]]] = {}
-    left = _MAX_MERGED
+    by_row: dict[int, list[tuple[int, int]]] = {}
+    budget = _MAX_MERGED
     for area in _MERGED.findall(text):
         begin, end = (coordinate_to_tuple(corner) for corner in area.decode().split(":"))
         (first, column), (last, _column) = begin, end
-        left -= max(0, last - first)
-        if left < 0:
+        budget -= max(0, last - first)
+        if budget < 0:
             break
         for number in range(first, last + 1) if last > first and 0 < column <= MAX_COLUMNS else ():
-            found.setdefault(number, []).append((column - 1, first))
-    return found
+            by_row.setdefault(number, []).append((column - 1, first))
+    return by_row
 
 
 def _filled(
@@ -202,9 +202,9 @@ def _check_order(name: str, text: bytes) -> None:
     """Raise ``WrongUseError`` if rows are not in order: openpyxl would skip some."""
     last = 0
     for row in _ROW.finditer(text):
-        if (found := _ROW_NUMBER.search(row[1])) is None:
+        if (number_match := _ROW_NUMBER.search(row[1])) is None:
             last += 1
-        elif (number := int(found[1][:12])) <= last:
+        elif (number := int(number_match[1][:12])) <= last:
             sentence = _("The rows of %(name)s aren't in their order: row %(number)d comes after row %(last)d.")
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             raise WrongUseError(sentence % {"name": name, "number": number, "last": last}, hint=hint)
@@ -307,7 +307,7 @@ def _check_package(name: str, data: bytes) -> None:
     if unpacked > MAX_UNPACKED:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
     if not any(re.fullmatch(r"xl/workbook\d*\.xml", one, re.IGNORECASE) for one in names):
-        other = next((said for member, said in _OTHERS.items() if member in names), "")
+        other = next((format_name for member, format_name in _OTHERS.items() if member in names), "")
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         if other:
             text = _("%(name)s is a file in the format %(format)s, which isn't read.")
