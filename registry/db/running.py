@@ -73,7 +73,7 @@ def heartbeats() -> list[Heartbeat]:
 
 
 def silent_hosts() -> set[str]:
-    """Return the hosts whose workers were all seen once, but for too long not while this process was listening."""
+    """Return the hosts whose workers have all been silent for too long while this process was listening."""
     last_seen: dict[str, datetime] = {}
     for name, seen in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
         host = name.rpartition("@")[2]

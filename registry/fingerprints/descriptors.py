@@ -86,7 +86,7 @@ def _chosen(statement: str) -> tuple[int | None, int | None]:
 
 
 def start_building(model: DescriptorModel) -> None:
-    """Start to build a network; another one that was being built is stopped."""
+    """Start to build a network in place of one that may be being built, whose vectors and state are kept."""
     with transaction.atomic():
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
         write(choice, building=model)

@@ -17,7 +17,7 @@ from registry.fingerprints.models import DescriptorChoice, DescriptorModel
 
 
 class SwitchedError(ExhibitError):
-    """Another network serves than the one that measured these pictures; measuring them again solves this."""
+    """The serving network has changed since the pictures were measured; they can be measured again."""
 
     def __init__(self) -> None:
         super().__init__("Another descriptor has come into use at this moment.", hint="Try again.", retry=True)

@@ -65,7 +65,7 @@ class Claim:
 
     @property
     def overall(self) -> Figures:
-        """Means over the edits."""
+        """Mean figures over all edits."""
         return mean([Figures(**figures) for figures in self.by_edit.values()])
 
 

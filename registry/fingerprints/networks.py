@@ -104,7 +104,7 @@ def measure_model(
         named: Name of the network, optionally with ``@`` and version.
         photos: Folder with photographs; the registered works if ``None``.
         most: Maximum number of photographs to search for.
-        progress: Receives progress.
+        progress: Called with the number of finished queries and their total.
         edits: Names of the edits to apply.
 
     Returns:
