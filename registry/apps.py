@@ -17,11 +17,11 @@ SUBJECTS_WITH_JOBS = (
     "notifications",
 )
 MODULES_WITH_RECEIVERS = ("cases.assigning", "cases.opening")
-"""A subject sends a signal where a subject above it has to act."""
+"""Modules that receive signals: a subject sends a signal where a higher-level subject has to act."""
 
 
 class RegistryConfig(AppConfig):
-    """All rows of the installation live in this one app."""
+    """The app that contains all models of the installation."""
 
     name = "registry"
     label = "registry"

@@ -9,12 +9,12 @@ from exhibit.errors import ConfigError
 
 
 def load_config(environ: Mapping[str, str] = os.environ) -> Config:
-    """What ``read_config`` reads; raises ``ConfigError`` as it does."""
+    """Return the configuration as ``read_config`` does; raises ``ConfigError``."""
     return read_config(environ, {name: kind.config for name, kind in KINDS.items()})
 
 
 def config_or_fault(environ: Mapping[str, str] = os.environ) -> tuple[Config, ConfigError | None]:
-    """The configuration; where a setting is wrong, one that knows the data folder alone, and what is wrong."""
+    """Return the configuration, or one with the data folder only, together with the error."""
     try:
         return load_config(environ), None
     except ConfigError as error:

@@ -1,8 +1,7 @@
-"""A clock that was ahead: every time for which something waits is bounded by now and its own interval.
+"""Recovery from a clock that was ahead: every waiting time is limited to now plus its own maximum.
 
-Whatever was put down while the clock was ahead would silence its row until the clock comes there again. The tick brings
-such times back. A time that was recorded of something that happened stays as it was recorded; the tests hold every
-column of the models against this list.
+A time set while the clock was ahead would block its row until that time is reached. The tick corrects such times.
+Recorded times of past events stay as they are; the tests compare every column of the models with this list.
 """
 
 from collections.abc import Iterator
@@ -34,14 +33,14 @@ MAX_WAIT = {
     Delivery: timedelta(days=5),
     AnchorReceipt: 2 * DAY,
     Inquiry: DAY,
-    Capture: timedelta(days=30),  # of a case that is put aside
+    Capture: timedelta(days=30),  # of a postponed case
 }
-"""For so long a row of a step may be put off; others for an hour at most."""
+"""How far ahead a step's row may be postponed; for other models, one hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueTime:
-    """A column for which something waits, and how far ahead it may lie, of some rows."""
+    """A column that rows wait for, how far ahead it may be, and which rows it concerns."""
 
     model: type[Model]
     column: str
@@ -50,13 +49,13 @@ class DueTime:
 
 
 def due_times(recapture_days: int) -> Iterator[DueTime]:
-    """Every column that is brought back."""
+    """Yield every column that is corrected."""
     for model in apps.get_app_config("registry").get_models():
         if issubclass(model, Claimable):
             yield DueTime(model, "not_before", MAX_WAIT.get(model, timedelta(hours=1)), Q(state=StepState.TODO))
             yield DueTime(model, "held_since", NOTHING, Q(state=StepState.TODO))
             yield DueTime(model, "waits_since", NOTHING, Q(state__in=[StepState.TODO, StepState.FAILED]))
-            # a living claimer knows its claim by this, and one that has ended is found by its name
+            # A living claimer identifies its claim by this; an ended one is found by its name.
             yield DueTime(
                 model, "claimed_at", NOTHING, ~Q(state=StepState.DONE) & (~Q(state=StepState.DOING) | Q(claimed_by=""))
             )
@@ -72,7 +71,7 @@ def due_times(recapture_days: int) -> Iterator[DueTime]:
 
 
 def bring_back(recapture_days: int) -> int:
-    """Bring back to now what waits for a time that no clock that was right can have set; returns how many rows."""
+    """Set times that only a wrong clock can have set back to now; returns the number of rows."""
     moment, count = now(), 0
     times = list(due_times(recapture_days))
     for (place,) in _ahead(recapture_days).rows():
@@ -88,7 +87,7 @@ def bring_back(recapture_days: int) -> int:
 
 @cache
 def _ahead(recapture_days: int) -> Statement:
-    """Which of the columns have something to be brought back, by their places."""
+    """Return a query for the columns that need correction, by their positions."""
     times = enumerate(due_times(recapture_days))
     return Statement(any_of(_beyond(time, MOMENT), str(place)) for place, time in times)
 

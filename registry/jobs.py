@@ -1,9 +1,9 @@
-"""Background jobs: functions of the services and the primary keys of the rows that they work on.
+"""Background jobs: functions that take the services and the primary keys of the rows to process.
 
-A job is declared by :func:`job`, in the module ``jobs`` of the subject whose rows it works on. There is one job for a
-kind of row at most, so a caller names the rows and not the function: ``services.enqueue(Bundle, [bundle.pk])`` has a
-worker seal a bundle soon. That way a subject can ask for work that a later subject does, without importing it.
-Workers, queues, the status page and the periodic search for waiting rows all read :data:`JOBS`.
+A job is declared by :func:`job`, in the module ``jobs`` of the subject whose rows it processes. Each model has at most
+one job, so a caller names the rows and not the function: ``services.enqueue(Bundle, [bundle.pk])`` makes a worker seal
+a bundle soon. That way a subject can request work that a later subject does, without importing it. Workers, queues, the
+status page and the periodic search for waiting rows all read :data:`JOBS`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
     from registry.services.services import Services
 
 ASKED = "asked"  # short work that a person waits for
-FILES = "files"  # files that a person waits for: what takes long goes on behind the others after some seconds
-VISITS = "visits"  # visits for evidence that a person waits for; those of what a crawl brings are in "evidence"
+FILES = "files"  # files that a person waits for; long ones continue behind the others after some seconds
+VISITS = "visits"  # evidence visits that a person waits for; those that crawls cause are in "evidence"
 IMPORTS = "imports"  # registration of uploaded files, which a person waits for
-DEFAULT = "default"  # what is short, and what others are told
-MAIL = "mail"  # mails to members, who are told within two minutes: nothing else stands before them
-UPKEEP = "upkeep"  # what nobody waits for
+DEFAULT = "default"  # short work, and webhooks
+MAIL = "mail"  # mails to members, sent within two minutes: nothing else delays them
+UPKEEP = "upkeep"  # work that nobody waits for
 MATCH, EVIDENCE, CRAWL = "match", "evidence", "crawl"
-PAST = "past"  # searches of everything that was seen before, which take up to a minute at a time
+PAST = "past"  # searches of everything seen before, which take up to a minute each
 
 INTERACTIVE = (ASKED, MAIL, FILES, VISITS, IMPORTS)
-"""Queues of the worker for what a person waits for: nothing that a crawl brings goes through it."""
+"""Queues of the worker for work that a person waits for: nothing that a crawl causes is sent to them."""
 BACKGROUND = (DEFAULT, MATCH, PAST, EVIDENCE, CRAWL, UPKEEP)
-"""Queues of the worker for the rest."""
+"""Queues of the worker for all other work."""
 QUEUES_OF = {"worker-interactive": INTERACTIVE, "worker-background": BACKGROUND}
 SWEEP = "sweep"
-"""A message of this queue goes to the background worker of every machine."""
+"""Messages in this queue go to the background worker of every machine."""
 
 
 def limits(workers: int) -> dict[str, int]:
-    """How many processes of a worker may be at a queue at once, where that is long or takes much memory."""
+    """Return how many processes of a worker may serve a queue at once, for long or memory-intensive queues."""
     return {FILES: 1, VISITS: 1, IMPORTS: workers, PAST: workers, EVIDENCE: workers, CRAWL: workers}
 
 
 def most_processes(workers: int) -> dict[str, int]:
-    """How many processes each worker has at most: two are left to short work when every limit is reached."""
+    """Return the maximum number of processes per worker: two remain for short work when every limit is reached."""
     bounds = limits(workers)
     return {name: 2 + sum(bounds.get(queue, 0) for queue in queues) for name, queues in QUEUES_OF.items()}
 
 
 MAX_MESSAGES = 8
-"""Messages of one job that a tick sends, unless so many wait in its queue: enough to keep the workers busy."""
+"""Messages of one job that a tick sends, unless the queue has this many: enough to keep the workers busy."""
 
 
 Work = Callable[["Services", Sequence[int]], None]
@@ -60,17 +60,17 @@ class Job:
     """A job, as :func:`job` declares it.
 
     Attributes:
-        name: In messages and commands; the function's name.
-        label: What its rows are, for gettext: "bundles to seal".
+        name: Name in messages and commands; the function's name.
+        label: Description of its rows, for gettext: "bundles to seal".
         work: The function.
         queue: The queue of its messages.
         rows: The model of its rows.
-        periodic: Whether waiting rows are looked for regularly; else the job is done only when it is enqueued.
-        owner: Lookup from a row to its owner; empty where rows have none.
+        periodic: True if the tick looks for waiting rows; otherwise the job runs only when enqueued.
+        owner: Lookup from a row to its owner; empty if rows have none.
         batch: Rows per message.
-        fresh_first: Whether rows that were put off come after all others.
-        asked: Filter for rows that a person waits for; they go through a queue of their own.
-        slow: Whether its rows may take hours.
+        fresh_first: True if postponed rows come after all others.
+        asked: Filter for rows that a person waits for; they have a queue of their own.
+        slow: True if its rows may take hours.
         settled: Filters, any of which suffices, for failed rows that need no operator.
     """
 
@@ -88,24 +88,24 @@ class Job:
     settled: Mapping[str, Any] = field(default_factory=dict)
 
     def __call__(self, services: "Services", ids: Sequence[int]) -> None:
-        """Do it for these rows, in this process."""
+        """Run the job on these rows, in this process."""
         self.work(services, ids)
 
     @property
     def queues(self) -> dict[str, str]:
-        """The names of its tasks, each with its queue."""
+        """The queue of each of the job's tasks, by task name."""
         return {self.name: self.queue} | ({self.task(asked=True): VISITS} if self.asked else {})
 
     def task(self, *, asked: bool) -> str:
-        """The name of its task; of the one for rows that a person waits for, if it has one."""
+        """Return the name of the job's task; with ``asked``, of the task for rows that a person waits for, if any."""
         return f"{self.name}_asked" if asked and self.asked else self.name
 
     def only(self, task: str) -> Mapping[str, Any]:
-        """Which of its rows a task of it is for."""
+        """Return the filter for the rows that a task handles."""
         return {} if task == self.name else self.asked
 
     def batches(self, ids: Sequence[int]) -> Iterator[list[int]]:
-        """Rows, message by message."""
+        """Yield the rows of each message."""
         for start in range(0, len(ids), self.batch):
             yield list(ids[start : start + self.batch])
 
@@ -115,10 +115,10 @@ JOBS: dict[str, Job] = {}
 
 
 def job(label: str, queue: str, rows: "type[Model]", **options: Any) -> Callable[[Work], Job]:  # noqa: ANN401 - fields of Job
-    """Declare a function as the job of a kind of row.
+    """Declare a function as the job of a model's rows.
 
     Args:
-        label: What its rows are, marked for translation.
+        label: Description of its rows, marked for translation.
         queue: The queue of its messages.
         rows: The model of its rows; no other job may have it.
         options: Further attributes of :class:`Job`.
@@ -134,10 +134,10 @@ def job(label: str, queue: str, rows: "type[Model]", **options: Any) -> Callable
 
 
 def job_of(rows: "type[Model]") -> Job:
-    """Return the job that works on this kind of row; raises ``LookupError`` if none does."""
-    for declared in JOBS.values():
-        if declared.rows is rows:
-            return declared
+    """Return the job that processes this model's rows; raises ``LookupError`` if there is none."""
+    for candidate in JOBS.values():
+        if candidate.rows is rows:
+            return candidate
     raise LookupError(f"No job works on {rows.__name__} rows.")
 
 
@@ -146,39 +146,39 @@ UPKEEP_LABELS = {
     "retain": gettext_noop("bytes that expire"),
     "votes": gettext_noop("local features of works"),
 }
-"""What the tasks look after that no rows wait for."""
+"""Labels of tasks that have no rows."""
 
 
 def queues() -> dict[str, str]:
     """Return the queue of each task, by the task's name."""
-    found = {name: queue for declared in JOBS.values() for name, queue in declared.queues.items()}
-    return found | {"retain": UPKEEP, "votes": UPKEEP}
+    by_task = {name: queue for candidate in JOBS.values() for name, queue in candidate.queues.items()}
+    return by_task | {"retain": UPKEEP, "votes": UPKEEP}
 
 
 def with_rows() -> list[Job]:
-    """The jobs whose rows the tick looks for."""
+    """Return the jobs whose waiting rows the tick looks for."""
     return [job for job in JOBS.values() if job.periodic]
 
 
 def named(name: str) -> Job:
-    """One of them; raises ``WrongUseError``."""
-    found = JOBS.get(name)
-    if found is None or not found.periodic:
+    """Return the periodic job with this name; raises ``WrongUseError``."""
+    job_found = JOBS.get(name)
+    if job_found is None or not job_found.periodic:
         known = ", ".join(job.name for job in with_rows())
         raise WrongUseError(f"There is no step {name!r}.", hint=f"There are {known}.")
-    return found
+    return job_found
 
 
 def label(name: str) -> str:
-    """What waits for a job, or what a task looks after, for gettext; the name itself where it is unknown."""
+    """Return the label of a job or task, for gettext; the name itself if unknown."""
     return JOBS[name].label if name in JOBS else UPKEEP_LABELS.get(name, name)
 
 
 def in_words(name: str) -> str:
-    """The same in the reader's language."""
+    """Return the label of a job or task in the reader's language."""
     return gettext(label(name)) if name in JOBS or name in UPKEEP_LABELS else name
 
 
 def taken_by(queue: str) -> list[str]:
-    """What goes through a queue, in the reader's language."""
+    """Return the labels of a queue's tasks in the reader's language."""
     return [in_words(task.removesuffix("_asked")) for task, through in queues().items() if through == queue]

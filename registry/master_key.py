@@ -1,4 +1,4 @@
-"""Replacement of the operator's master key, under which the private halves of keys and other secrets are encrypted."""
+"""Replacement of the operator's master key, which encrypts the private halves of keys and other secrets."""
 
 import contextlib
 import hashlib
@@ -25,17 +25,20 @@ _LOST = "Put secrets/master_key back from your backup. If it is lost, use other 
 
 @dataclass(frozen=True, slots=True)
 class MasterKeyChange:
-    """What a change of the master key came to."""
+    """Result of a change of the master key."""
 
-    keys: int  # under the new master key
-    lost: tuple[bytes, ...]  # public halves of keys no longer used that no master key opens; they stay as they are
+    keys: int  # encrypted with the new master key
+    lost: tuple[bytes, ...]  # public halves of unused keys that no master key decrypts; they stay as they are
 
 
 def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyChange:
-    """Encrypt all keys under a new master key; after an interruption the same call goes on where it was.
+    """Encrypt all keys with a new master key; after an interruption, the same call resumes.
 
-    While it goes on, keys are opened with either. The old master key is gone afterwards: backups of the database made
-    before need it from the backup of that time. Raises ``IntegrityError`` for a key in use that opens with neither.
+    Meanwhile keys are decrypted with either. Afterwards the old master key is gone: earlier database backups need it
+    from the backup of that time.
+
+    Raises:
+        IntegrityError: An active key is decrypted by neither.
     """
     new = next_master_key(services.config)
     with transaction.atomic():
@@ -44,9 +47,9 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
         _witness_change(new, by=by, reason=reason)
         keep_next_mark(services.config)
     changed = 1
-    while changed:  # a key was made under the old master key meanwhile
+    while changed:  # a key was created under the old master key meanwhile
         with transaction.atomic():
-            hold(Lock.KEYS)  # whoever makes a key now waits, and reads the master key afterwards
+            hold(Lock.KEYS)  # a process that creates a key now waits, and then reads the new master key
             changed, lost = _encrypt_all(services, new)
             if not changed:
                 adopt_next_master_key(services.config)
@@ -54,7 +57,7 @@ def change_master_key(services: Services, *, by: str, reason: str) -> MasterKeyC
 
 
 def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]]:
-    """Encrypt what isn't under the new master key yet; how many keys that were, and which neither opens."""
+    """Encrypt what is not under the new master key yet; returns the number, and keys that neither decrypts."""
     old, changed, lost = master_keys(services.config)[0], 0, []
     rows: list[SealingKey | DocumentKey] = [*SealingKey.objects.order_by("pk"), *DocumentKey.objects.order_by("pk")]
     for row in rows:
@@ -74,7 +77,7 @@ def _encrypt_all(services: Services, new: bytes) -> tuple[int, tuple[bytes, ...]
 
 
 def _encrypt_secrets(old: bytes, new: bytes) -> int:
-    """The same for owners' keys for searches and the secrets of webhooks; what neither opens is as if it weren't."""
+    """Encrypt owners' search keys and webhook secrets likewise; those that neither key decrypts are skipped."""
     changed = 0
     for model, column in ((SearchKey, "encrypted"), (Webhook, "encrypted_secret")):
         for pk, present in model._default_manager.order_by("pk").values_list("pk", column):
@@ -86,7 +89,7 @@ def _encrypt_secrets(old: bytes, new: bytes) -> int:
 
 
 def _witness_change(new: bytes, *, by: str, reason: str) -> None:
-    """Put the change into the log, once, however often it was interrupted."""
+    """Record the change in the log, once, however often it was interrupted."""
     name = hashlib.sha256(b"exhibit master key\n" + new).hexdigest()[:16]
     if not LogOpening.objects.filter(submission__type=EntryType.KEY, content__master=name).exists():
         submit(EntryType.KEY, {"master": name, "what": "changed"}, details={"by": by, "reason": reason})

@@ -1,4 +1,4 @@
-"""The nouns as rows. Identities are unique keys; what a step works off carries its own state."""
+"""All models. Identities are unique keys; rows that a step processes store its state."""
 
 from registry.accounts.models import SCOPES_OF, ApiToken, Invitation, Membership, Owner, Role, Scope, User
 from registry.alliance.models import (

@@ -1,4 +1,4 @@
-"""Everything that can be found through its owner: what a page or an operation may reach. Anything else is a 404."""
+"""All objects that can be looked up through their owner, for pages and operations. Any other is a 404."""
 
 from registry.accounts.scoped import (
     numbered,

@@ -1,21 +1,21 @@
-"""Sentences that are read on the site in the reader's language and in a terminal in English."""
+"""Texts that appear on the site in the reader's language and in the terminal in English."""
 
 from django.conf import settings
 from django.utils import translation
 
 
 def gettext(text: str) -> str:
-    """A text in the reader's language; as it is where Django isn't set up, as in a command that starts nothing."""
+    """Translate a text into the reader's language; unchanged if Django is not set up, as in a command without it."""
     return translation.gettext(text) if settings.configured else text
 
 
 def ngettext(one: str, many: str, number: int) -> str:
-    """One of two texts by a number, in the reader's language."""
+    """Select singular or plural by a number, in the reader's language."""
     if settings.configured:
         return translation.ngettext(one, many, number)
     return one if number == 1 else many
 
 
 def gettext_noop(text: str) -> str:
-    """A text that is translated later, where it is shown."""
+    """Mark a text for translation where it is displayed."""
     return text

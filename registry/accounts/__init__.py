@@ -1,1 +1,1 @@
-"""Owners, users and their roles, and what programs sign in with: rows, and everything of an owner by number."""
+"""Models of owners, users, roles and API tokens, and look-ups of an owner's rows by number."""

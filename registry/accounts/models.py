@@ -1,4 +1,4 @@
-"""Owners, their members, who was asked to join, and what programs sign in with."""
+"""Owners, their members, invitations and API tokens."""
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -10,7 +10,7 @@ from registry.db.fields import DigestField
 
 
 class User(AbstractUser):
-    """A person who signs in. The e-mail address is the name to sign in with."""
+    """A person who signs in. The e-mail address is the user name."""
 
     email = models.EmailField(unique=True)
     language = models.CharField(max_length=10, blank=True, db_default="", help_text="empty for the browser's")
@@ -23,12 +23,12 @@ class User(AbstractUser):
 
     @property
     def reads(self) -> str:
-        """The language of what is written to them: as chosen, or as the browser last asked; empty while unknown."""
+        """Language code for messages to the user: the chosen one, or the browser's last; empty while unknown."""
         return self.language or self.browser_language
 
 
 class Role(models.TextChoices):
-    """What a member may do for an owner."""
+    """Role of a member within an owner's organisation."""
 
     OWNER = "owner"
     REVIEWER = "reviewer"
@@ -38,7 +38,7 @@ class Role(models.TextChoices):
 class Owner(models.Model):
     """A rights holder's organisation: members with roles, keys, works, watches."""
 
-    role: str  # of the person who asks, on the pages of an owner
+    role: str  # of the current user, on the pages of an owner
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
@@ -63,7 +63,7 @@ class Owner(models.Model):
 
 
 class Numbered(models.Model):
-    """What an owner's things have in common that people name by a number."""
+    """Abstract base of an owner's rows that people refer to by a number, unique per owner."""
 
     number = models.PositiveIntegerField()
 
@@ -74,7 +74,7 @@ class Numbered(models.Model):
 
 
 class Membership(models.Model):
-    """One person's role with one owner."""
+    """One person's role within one owner's organisation."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="memberships")
@@ -85,9 +85,9 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A link that lets one person in, once: as a member of an owner or, without an owner, as the operator.
+    """A link that admits one person once: as a member of an owner or, without an owner, as the operator.
 
-    Only the digest of the link's secret is kept.
+    Only the SHA-256 digest of the link's secret is stored.
     """
 
     owner = models.ForeignKey(Owner, null=True, blank=True, on_delete=models.CASCADE, related_name="invitations")
@@ -109,7 +109,7 @@ class Invitation(models.Model):
 
 
 class Scope(models.TextChoices):
-    """What a token permits."""
+    """Permission of an API token."""
 
     READ = "read", _("read: look at everything and take it away")
     WRITE = "write", _("write: works, watches, licences, reports")
@@ -123,11 +123,11 @@ SCOPES_OF = {
     Role.REVIEWER: frozenset({Scope.READ, Scope.WRITE, Scope.DECIDE, Scope.SEND}),
     Role.OWNER: frozenset(Scope),
 }
-"""The most that a token of a member with this role permits."""
+"""The largest set of scopes that a token of a member with this role can have."""
 
 
 class ApiToken(models.Model):
-    """A member's key for programs. Only its digest is kept; it permits no more than the member's role does now."""
+    """A member's API token. Only its digest is stored; the member's current role limits its scopes."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="api_tokens")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
@@ -145,5 +145,5 @@ class ApiToken(models.Model):
 
     @property
     def by(self) -> str:
-        """Who acts with it, as records name it."""
+        """Name of the actor in records: the user name, with the name of the token."""
         return f"{self.user.get_username()} (token {self.name})"

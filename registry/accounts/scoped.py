@@ -1,6 +1,6 @@
-"""Find what belongs to an owner, and nothing else: another owner's things do not exist here.
+"""Look up rows that belong to an owner. Rows of other owners are never returned.
 
-Each subject has a module of this name for its own rows; :mod:`registry.scoped` has them all.
+Each subject has a module of this name for its own rows; :mod:`registry.scoped` combines them.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ Row = TypeVar("Row", bound=Model)
 def rows_of_owner(
     model: type[Row], *joined: str, order: str = "-number", **which: None
 ) -> Callable[[Owner], QuerySet[Row]]:
-    """Return a function that finds all rows of one kind of an owner.
+    """Return a function that returns all rows of one model that belong to an owner.
 
     Args:
-        model: Of the rows; it has an owner.
-        joined: Relations that are selected with each row.
+        model: The model; it has a field ``owner``.
+        joined: Relations to load with ``select_related``.
         order: The field to order by; newest first by default.
-        which: Fields that have to be None.
+        which: Fields that must be ``None``.
     """
 
     def find(of: Owner) -> QuerySet[Row]:
@@ -34,7 +34,7 @@ def rows_of_owner(
 
 
 def numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Owner, int], Row]:
-    """Return a function that finds one of these rows by its number, or raises ``NotFoundError``."""
+    """Return a function that returns the row with a number, or raises ``NotFoundError``."""
 
     def find(of: Owner, number: int) -> Row:
         return there(rows(of).filter(number=number).first(), f"{of.name} has no {noun} {number}.")
@@ -43,12 +43,16 @@ def numbered(rows: Callable[[Owner], QuerySet[Row]], noun: str) -> Callable[[Own
 
 
 def owners_of(user: User) -> QuerySet[Owner]:
-    """The owners that a person is a member of."""
+    """Return the owners that a person is a member of, by name."""
     return Owner.objects.filter(memberships__user=user).order_by("name")
 
 
 def owner(slug: str) -> Owner:
-    """An owner by its short name."""
+    """Return the owner with a slug.
+
+    Raises:
+        NotFoundError: No owner has this slug.
+    """
     return there(
         Owner.objects.filter(slug=slug).first(), f"There is no owner {slug!r}.", "All owners: exhibit api GET /owners"
     )

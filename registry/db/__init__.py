@@ -1,1 +1,1 @@
-"""What all rows share: column types, claims of jobs, bulk writes, locks, leases, kept answers."""
+"""Shared database code: column types, claims of rows, bulk writes, locks, leases and idempotency keys."""

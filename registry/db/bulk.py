@@ -17,24 +17,32 @@ _INSERT = (
 )
 _FEW = "(SELECT {names} FROM {table} WHERE false UNION ALL {rows}) AS few"  # each column has the type of the table's
 _NUMBERS, _TEXTS = (models.IntegerField, models.ForeignKey), (models.CharField, models.TextField)
-"""Fields whose plain values need no preparation, which would take a third of the time of a row."""
+"""Fields whose plain values skip preparation, which would take a third of the time of a row."""
 FEW = 16
-"""So many rows go without a table of their own, which would cost more than they do."""
+"""Up to this number of rows are inserted without a temporary table, which would cost more than the rows."""
 
 
 def copy_into(rows: Iterable[models.Model], *, conflict: Sequence[str], overwrite: str = "") -> int:
-    """Insert many rows of one model, unless a row with the key ``conflict`` is there; must run inside a transaction.
+    """Insert rows of one model, except those whose key ``conflict`` exists; must run inside a transaction.
 
-    ``overwrite`` is SQL that says which rows take all later values instead, by ``EXCLUDED`` and the table's name. A
-    column that has its default in the database is left to that. Returns how many rows were inserted or overwritten.
+    A column whose value is the database default is not written.
+
+    Args:
+        rows: Rows of one model.
+        conflict: Columns of the key.
+        overwrite: SQL condition for existing rows to overwrite with the new values; it refers to ``EXCLUDED`` and to
+            the table's name. Without it, existing rows stay as they are.
+
+    Returns:
+        The number of rows inserted or overwritten.
     """
-    given = list(rows)
-    if not given:
+    records = list(rows)
+    if not records:
         return 0
-    fields = _fields(given[0])
-    values = ([_value(row, field) for field in fields] for row in given)
+    fields = _fields(records[0])
+    values = ([_value(row, field) for field in fields] for row in records)
     names = [str(field.column) for field in fields]
-    return len(copy_values(type(given[0]), names, values, conflict=conflict, overwrite=overwrite))
+    return len(copy_values(type(records[0]), names, values, conflict=conflict, overwrite=overwrite))
 
 
 def copy_values(
@@ -45,13 +53,14 @@ def copy_values(
     conflict: Sequence[str],
     overwrite: str = "",
 ) -> list[object]:
-    """As :func:`copy_into`, of values as PostgreSQL takes them, which need no object each.
+    """Insert rows of plain PostgreSQL values as :func:`copy_into` does, without a model instance for each.
 
-    Returns the last column of the key of each row that was inserted or overwritten.
+    Returns:
+        The last column of the key, for each row that was inserted or overwritten.
     """
     table = model._meta.db_table
-    named = _named(table, columns, conflict, overwrite)
-    first = list(islice(left := iter(rows), FEW + 1))
+    identifiers = _named(table, columns, conflict, overwrite)
+    first = list(islice(remaining_rows := iter(rows), FEW + 1))
     if not first:
         return []
     with connection.cursor() as cursor:
@@ -59,24 +68,24 @@ def copy_values(
             every: list[Any] = [value for values in first for value in values]
             cursor.execute(_few(table, tuple(columns), tuple(conflict), overwrite, len(first)), every)
             return [key for (key,) in cursor.fetchall()]
-        cursor.execute(sql.SQL(_CREATE).format(**named))
-        with cursor.copy(sql.SQL(_COPY).format(**named)) as copy:
-            for values in chain(first, left):
+        cursor.execute(sql.SQL(_CREATE).format(**identifiers))
+        with cursor.copy(sql.SQL(_COPY).format(**identifiers)) as copy:
+            for values in chain(first, remaining_rows):
                 copy.write_row(values)
-        cursor.execute(sql.SQL(_INSERT).format(given=named["temporary"], **named))
+        cursor.execute(sql.SQL(_INSERT).format(given=identifiers["temporary"], **identifiers))
         returned = [key for (key,) in cursor.fetchall()]
-        cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**named))
+        cursor.execute(sql.SQL("DROP TABLE {temporary}").format(**identifiers))
     return returned
 
 
 def storable(text: str, most: int | None = None) -> str:
-    """A stranger's text as PostgreSQL can keep it: NUL and half characters replaced, cut at a length."""
+    """Return untrusted text in a form that PostgreSQL stores: NUL and lone surrogates replaced, cut to a length."""
     return text[:most].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def _fields(row: models.Model) -> list["models.Field[Any, Any]"]:
-    left = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
-    return [column for column in left if not isinstance(getattr(row, column.attname), DatabaseDefault)]
+    fields = [field for field in row._meta.concrete_fields if not (field.primary_key or field.generated)]
+    return [column for column in fields if not isinstance(getattr(row, column.attname), DatabaseDefault)]
 
 
 def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
@@ -90,11 +99,11 @@ def _value(row: models.Model, field: "models.Field[Any, Any]") -> object:
 
 @lru_cache(maxsize=256)
 def _few(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str, count: int) -> str:
-    """The statement that inserts so many rows without a table of their own; putting it together takes a millisecond."""
-    named = _named(table, columns, conflict, overwrite)
+    """Return the INSERT statement for a few rows, without a temporary table; composing it takes a millisecond."""
+    identifiers = _named(table, columns, conflict, overwrite)
     row = sql.SQL("SELECT {}").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
-    few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **named)
-    return sql.SQL(_INSERT).format(given=few, **named).as_string()
+    few = sql.SQL(_FEW).format(rows=sql.SQL(" UNION ALL ").join([row] * count), **identifiers)
+    return sql.SQL(_INSERT).format(given=few, **identifiers).as_string()
 
 
 def _named(table: str, columns: Sequence[str], conflict: Sequence[str], overwrite: str) -> dict[str, sql.Composable]:
@@ -115,5 +124,5 @@ def _listed(names: Iterable[str]) -> sql.Composed:
 def _action(columns: Sequence[str], overwrite: str) -> sql.Composable:
     if not overwrite:
         return sql.SQL("NOTHING")
-    taken = sql.SQL(", ").join(sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in columns)
-    return sql.SQL("UPDATE SET {} WHERE {}").format(taken, sql.SQL(overwrite))
+    assignments = sql.SQL(", ").join(sql.SQL("{c} = EXCLUDED.{c}").format(c=sql.Identifier(name)) for name in columns)
+    return sql.SQL("UPDATE SET {} WHERE {}").format(assignments, sql.SQL(overwrite))

@@ -1,4 +1,4 @@
-"""What every row that a step works off has in common, and what the running workers say of themselves."""
+"""Base model of rows that steps process, and the state of running workers."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,7 +7,7 @@ from registry.db.fields import SentenceField
 
 
 class StepState(models.TextChoices):
-    """How far the step of a row is."""
+    """Progress of a row's step."""
 
     TODO = "todo"
     DOING = "doing"
@@ -16,14 +16,14 @@ class StepState(models.TextChoices):
 
 
 UNFINISHED = (StepState.TODO, StepState.DOING)
-"""States of a row whose step hasn't ended."""
+"""States of a row whose step has not finished."""
 
 
 class Claimable(models.Model):
-    """A row that a step claims with one conditional UPDATE, works off, and marks in one transaction.
+    """A row that a step claims with one conditional UPDATE, processes, and marks in one transaction.
 
-    A row whose claimer has ended is free again at once, and one that has stayed in ``doing`` too long is sent again, so
-    every step tolerates running twice.
+    A row whose claimer has ended is released at once. A row that stays in ``doing`` too long is sent again, so every
+    step must tolerate running twice.
     """
 
     state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.TODO)
@@ -42,12 +42,12 @@ class Claimable(models.Model):
 
     @property
     def put_off(self) -> bool:
-        """Whether it waits for the moment that was set."""
+        """Return True if the row is waiting for its ``not_before``."""
         return self.state == StepState.TODO and self.not_before is not None
 
 
 class Heartbeat(models.Model):
-    """A process of the workers says that it lives. One that ends cleanly takes its row along."""
+    """The last sign of life of a worker process. A process that ends cleanly deletes its row."""
 
     name = models.CharField(max_length=200, primary_key=True)
     queues = models.CharField(max_length=200, blank=True, help_text="that it takes, with commas between them")
@@ -56,7 +56,7 @@ class Heartbeat(models.Model):
 
 
 class Lease(models.Model):
-    """What one process does at a time, on whichever machine; the epoch counts its holders."""
+    """A task that one process at a time performs, across all machines; ``epoch`` counts the holders."""
 
     name = models.CharField(max_length=40, primary_key=True)
     holder = models.CharField(max_length=200, blank=True, help_text="the process; empty when it has ended")
@@ -65,7 +65,7 @@ class Lease(models.Model):
 
 
 class StepTime(models.Model):
-    """What a step has done and taken on one day (UTC), all processes together."""
+    """Work and time of a step on one day (UTC), summed over all processes."""
 
     step = models.CharField(max_length=20)
     day = models.DateField()
@@ -81,7 +81,7 @@ class StepTime(models.Model):
 
 
 class Dismissal(models.Model):
-    """A row of a step that was given up and that the operator leaves as it is, for this reason: it is told no more."""
+    """A failed row that the operator leaves as it is, with the reason. It is not reported again."""
 
     step = models.CharField(max_length=20)
     row = models.BigIntegerField()

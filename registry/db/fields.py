@@ -1,4 +1,4 @@
-"""Column types of the installation."""
+"""Column types used by all models."""
 
 from typing import NotRequired, TypeAlias, TypedDict
 
@@ -10,11 +10,12 @@ from exhibit.types import Untyped
 
 
 class KeptFile(TypedDict):
-    """A file whose bytes are among the blobs, as the JSON of a row lists it.
+    """A file whose bytes are among the blobs, as a row's JSON lists it.
 
-    ``digest`` is hexadecimal, ``role`` what a capture's file is, ``crc`` the checksum of a ZIP's, ``bundle`` its row.
-    ``language`` and ``exhibits``, the first and the last, are those of a package's reading copy.
-    ``because`` is the picture, in hexadecimal, because of which the bytes weren't stored: only their digest is.
+    ``digest`` is hexadecimal, ``role`` the file's role in a capture, ``crc`` the checksum of a file in a ZIP archive,
+    ``bundle`` the bundle's row. ``language`` and ``exhibits`` (the first and the last number) belong to the reading
+    copy of a package. ``because`` is the hexadecimal digest of the picture that kept the bytes from being stored: only
+    their digest is.
     """
 
     name: str
@@ -35,37 +36,37 @@ KeptFiles: TypeAlias = "models.JSONField[list[KeptFile], list[KeptFile]]"
 class DigestField(models.BinaryField):  # type: ignore[type-arg]  # the stubs' parameters don't exist at run time
     """A SHA-256 digest as 32 bytes of ``bytea``; :class:`exhibit.digests.Digest` in Python."""
 
-    _pyi_private_set_type: Digest  # how the stubs learn a field's type
+    _pyi_private_set_type: Digest  # the type checker's stubs read a field's types from these
     _pyi_private_get_type: Digest  # type: ignore[assignment]
     _pyi_lookup_exact_type: Digest
 
     def from_db_value(self, value: bytes | memoryview | None, *_: object) -> Digest | None:
-        """Turn the column's bytes into a digest."""
+        """Convert the column's bytes to a digest."""
         return None if value is None else Digest(bytes(value))
 
     def to_python(self, value: Untyped) -> Digest | None:
-        """Accept a digest, 32 bytes or 64 hexadecimal digits."""
+        """Convert a digest, 32 bytes or 64 hexadecimal digits to a digest."""
         if value is None or isinstance(value, Digest):
             return value
         return Digest.from_hex(value) if isinstance(value, str) else Digest(bytes(value))
 
     def get_prep_value(self, value: Untyped) -> bytes | None:
-        """Turn a digest into the column's bytes."""
+        """Convert a digest to the column's bytes."""
         digest = self.to_python(value)
         return None if digest is None else digest.raw
 
 
 class SentenceField(models.TextField):  # type: ignore[type-arg]  # as above
-    """A sentence of ours with the values it was made of, or a quote: text in Python, JSON or the quote in the column.
+    """A translatable sentence with its values, or a quote: text in Python; JSON, or the quote, in the column.
 
-    An empty one is empty in the column, too. SQL sees the column: what it groups or compares are whole sentences.
+    An empty value is an empty column. SQL groups and compares the column's text, that is, whole sentences.
     """
 
     def from_db_value(self, value: str | None, *_: object) -> str | None:
-        """Turn the column's text into a sentence or quote."""
+        """Convert the column's text to a sentence or quote."""
         return None if value is None else from_text(value)
 
     def get_prep_value(self, value: Untyped) -> str | None:
-        """Turn a sentence or quote into the column's text."""
+        """Convert a sentence or quote to the column's text."""
         prepared: str | None = super().get_prep_value(value)
         return None if prepared is None else to_text(prepared)

@@ -1,4 +1,4 @@
-"""Requests that are sent again: the first answer is kept with what it did, and given again."""
+"""Idempotency keys: the first response to a request is stored with its effects, and returned to repeated requests."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ _PATIENCE = "5s"
 
 
 class KeptAnswer(models.Model):
-    """The answer to a request that came with an idempotency key, kept in the transaction of its deed."""
+    """The response to a request with an idempotency key, stored in the transaction of the request's changes."""
 
     caller = models.CharField(max_length=40, help_text="the token or the person, such as token:7")
     key = models.CharField(max_length=200)
@@ -30,14 +30,20 @@ class KeptAnswer(models.Model):
 
 
 class UnderWayError(ConflictError):
-    """The same request is being answered at this moment."""
+    """The same request is being processed at this moment."""
 
 
 def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
-    """Begin to answer a request, in the transaction of its deed; an earlier answer, perhaps to another, is returned.
+    """Start to process a request, in the transaction of its changes.
 
-    A second one with the same key waits some seconds for the first to end: then it has its answer, or, where the first
-    failed and left nothing, begins itself. Raises ``UnderWayError`` when the first takes longer.
+    A second request with the same key waits up to five seconds for the first to end. It then gets the first one's
+    response, or, if the first failed and left nothing, starts itself.
+
+    Returns:
+        ``None`` if the caller is to process the request; otherwise the stored response, perhaps to a different request.
+
+    Raises:
+        UnderWayError: The first request takes longer than five seconds.
     """
     try:
         with connection.cursor() as cursor:
@@ -57,10 +63,10 @@ def begin(caller: str, key: str, request: Digest) -> KeptAnswer | None:
 
 
 def keep(caller: str, key: str, status: int, body: str) -> None:
-    """Keep the answer to a request that was begun, in the same transaction."""
+    """Store the response to a request that was started with :func:`begin`, in the same transaction."""
     KeptAnswer.objects.filter(caller=caller, key=key).update(status=status, body=body)
 
 
 def forget_old() -> int:
-    """Forget answers that nobody asks for again; returns how many."""
+    """Delete responses that are too old to be requested again; returns their number."""
     return KeptAnswer.objects.filter(made_at__lt=now() - KEPT_FOR).delete()[0]

@@ -1,4 +1,4 @@
-"""What one process does at a time, on whichever machine: it holds a row for some seconds, by the database's clock."""
+"""Leases: one process at a time performs a task, across all machines, timed by the database's clock."""
 
 import time
 
@@ -8,10 +8,10 @@ from exhibit.machine import has_ended, this_process
 from registry.db.claimable import Lease
 
 LASTS = 40.0
-"""So many seconds after its last word a holder counts as gone; sooner where it is seen to have ended."""
+"""Seconds without renewal after which a lease expires; it ends sooner if its holder is known to have ended."""
 RENEWED = LASTS / 3
 
-# one that a clock that was ahead has dated counts as over
+# a lease dated by a clock that was ahead counts as expired
 _TAKE = """
 INSERT INTO registry_lease AS held (name, holder, epoch, expires_at)
 VALUES (%(name)s, %(holder)s, 1, clock_timestamp() + interval '1 second' * %(lasts)s)
@@ -25,16 +25,16 @@ RETURNING epoch
 
 
 class Turn:
-    """Whether it is this process's turn; a holder that is late finds that another one has taken its place.
+    """One process's hold on a lease. A holder that renews too late may find that another process has taken over.
 
-    What is done within a turn has to be harmless when the former holder, who doesn't know it yet, does it too.
+    Work done under a lease must be harmless if the former holder, which does not know yet, does it too.
     """
 
     def __init__(self, name: str) -> None:
         self._name, self._asked, self.epoch = name, float("-inf"), 0
 
     def is_ours(self) -> bool:
-        """Take or renew it; while it is fresh nothing is asked."""
+        """Take or renew the lease; returns True if this process holds it. No query is made while the lease is fresh."""
         if self.epoch and time.monotonic() - self._asked < RENEWED:
             return True
         self._asked, self.epoch = time.monotonic(), 0
@@ -48,6 +48,6 @@ class Turn:
         return 0 if row is None else int(row[0])
 
     def _ended(self) -> str:
-        """The holder, if it is seen from here that it has ended."""
+        """Return the lease's holder if its process is known to have ended, else an empty string."""
         holder = Lease.objects.filter(name=self._name).values_list("holder", flat=True).first()
         return holder if holder and has_ended(holder) else ""

@@ -1,8 +1,8 @@
-"""Advisory locks, most of them of the transaction: who may hand out the next number.
+"""PostgreSQL advisory locks, most of them held until the transaction ends.
 
-Rows are locked with ``no_key``, so that rows that refer to them can be added meanwhile. Whoever locks several kinds
-does it in this order, pictures in the order of their digests: slice, pictures, owner, case, advisory locks. Rows that
-are changed by nobody but the holder of an advisory lock come after it.
+Rows are locked with ``no_key``, so that rows that refer to them can be added meanwhile. Code that takes several kinds
+of locks takes them in this order: slice, pictures (by digest), owner, case, advisory locks. Rows that only the holder
+of an advisory lock changes come after that lock.
 """
 
 import math
@@ -14,13 +14,13 @@ from enum import IntEnum
 from django.db import connection
 
 AGAIN = 0.1
-"""Seconds between two tries."""
+"""Seconds between two attempts."""
 LOCKS = 0x45584842
-"""The first half of the keys of a transaction's locks."""
+"""The first half of the keys of transaction locks."""
 
 
 class Lock(IntEnum):
-    """What is appended to by one transaction at a time, or by several that :func:`share` the lock."""
+    """Data that one transaction at a time appends to, or several that :func:`share` the lock."""
 
     LOG = 1
     INDEX = 2
@@ -31,34 +31,42 @@ class Lock(IntEnum):
     WITNESSED = 8
     COCAPTURE = 9
     PICTURES = 10
-    """Of the pictures seen, the change list; whoever takes ``INDEX``, too, takes that first."""
+    """The change list of the pictures seen. Code that also takes ``INDEX`` takes that first."""
     ARCHIVE = 11
-    """Of an archive that is asked, one request at a time."""
+    """Requests to a web archive, one at a time."""
 
 
 def hold(lock: Lock) -> None:
-    """Wait for the lock and hold it alone until the transaction ends."""
+    """Wait for the lock and hold it exclusively until the transaction ends."""
     _take("SELECT pg_advisory_xact_lock(%s, %s)", lock)
 
 
 def share(lock: Lock) -> None:
-    """Hold the lock beside others who share it until the transaction ends; waits while somebody holds it alone."""
+    """Hold the lock until the transaction ends, together with others that share it; waits for an exclusive holder."""
     _take("SELECT pg_advisory_xact_lock_shared(%s, %s)", lock)
 
 
 @contextmanager
 def hold_long(lock: Lock, number: int, within: float = math.inf) -> Iterator[bool]:
-    """Try for some seconds to hold the lock of one thing for the length of a block, which may take hours.
+    """Try to hold a numbered lock for the length of a block, which may take hours.
 
-    It is the connection's, and ends with it; whoever holds it may take it once more. Gives whether it is held.
+    The lock belongs to the connection and ends with it. A connection that holds it may take it again.
+
+    Args:
+        lock: The kind of lock.
+        number: Number of the locked object.
+        within: Seconds to keep trying; without limit by default.
+
+    Yields:
+        True if the lock is held.
     """
     key, until = [0x45584900 + int(lock), number], time.monotonic() + within
-    while not (held := _told("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
+    while not (is_held := _told("SELECT pg_try_advisory_lock(%s, %s)", key)) and time.monotonic() < until:
         time.sleep(AGAIN)
     try:
-        yield held
+        yield is_held
     finally:
-        if held:
+        if is_held:
             _told("SELECT pg_advisory_unlock(%s, %s)", key)
 
 

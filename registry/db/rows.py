@@ -1,4 +1,4 @@
-"""One row: there or not, with other values, held by a transaction; and the number that the next one gets."""
+"""Helpers for single rows: require, update, lock, and number them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,37 +14,37 @@ Row = TypeVar("Row", bound=Model)
 
 
 def there(found: Thing | None, message: str, hint: str = "") -> Thing:
-    """What was looked for; raises ``NotFoundError`` with these words when it isn't there."""
+    """Return an object that was looked up; raises ``NotFoundError`` with this message if it is ``None``."""
     if found is None:
         raise NotFoundError(message, hint=hint)
     return found
 
 
 def write(row: Model, **values: object) -> None:
-    """Give a row these values and write them, and no others, to the database."""
+    """Set these values on a row and save only these columns."""
     for name, value in values.items():
         setattr(row, name, value)
     row.save(update_fields=values)
 
 
 def columns(row: object, *names: str) -> dict[str, Any]:
-    """What a row says under some names, by name: for what says it under the same."""
+    """Return the named attributes of a row by name, for another row that has the same names."""
     return {name: getattr(row, name) for name in names}
 
 
 def locked(row: Row) -> Row:
-    """A row as it is now, which nobody else changes until the transaction ends."""
-    # not type(row): who is signed in is a lazy object
+    """Return the current state of a row, locked against changes until the transaction ends."""
+    # Not type(row): the signed-in user is a lazy object.
     return row.__class__._default_manager.select_for_update(no_key=True).get(pk=row.pk)
 
 
 @contextmanager
 def alone_with(row: Row) -> Iterator[Row]:
-    """A transaction in which nobody else changes a row, nor what hangs on its lock; gives it as it is now."""
+    """Open a transaction that locks a row, and whatever its lock protects; yields its current state."""
     with transaction.atomic():
         yield locked(row)
 
 
 def next_number(rows: Manager[Any] | QuerySet[Any]) -> int:
-    """One more than the highest of their numbers; two that ask at once are told the same, unless a lock parts them."""
+    """Return the highest number plus one. Concurrent callers get the same number unless a lock separates them."""
     return int(rows.aggregate(last=Max("number"))["last"] or 0) + 1

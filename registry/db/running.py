@@ -1,4 +1,4 @@
-"""Heartbeats of the workers, and what the steps take: written cheaply, read by the operator's page."""
+"""Worker heartbeats and the time that steps take: cheap to write, shown to the operator."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -12,13 +12,13 @@ from exhibit.clock import now
 from registry.db.claimable import Heartbeat, StepTime
 
 TICK = "tick"
-"""The name under which the tick, which no worker may miss, says that it comes."""
+"""Heartbeat name of the scheduler's tick, which every installation needs."""
 BEAT_SECONDS = 30.0
-"""How often workers are asked whether they live."""
+"""Seconds between two pings of the workers."""
 SILENT = timedelta(seconds=90)
-"""After so long without an answer a worker counts as silent."""
+"""A worker counts as silent after this time without an answer."""
 FORGOTTEN = timedelta(days=1)
-"""After so long a silent worker is forgotten: its machine has been replaced."""
+"""A silent worker is removed after this time: its machine has been replaced."""
 
 _SEEN = "UPDATE registry_heartbeat SET seen_at = %s WHERE name = ANY(%s) RETURNING name"
 _ADD = """
@@ -33,65 +33,70 @@ ON CONFLICT (step, day) DO UPDATE SET
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a step has done and taken."""
+    """Work and time of a step."""
 
-    rows: int  # that it ended
-    seconds: float  # of the clock
-    processor_seconds: float  # of a core
-    last_at: datetime  # when it last ran
+    rows: int  # that the step finished
+    seconds: float  # wall-clock time
+    processor_seconds: float  # time of one core
+    last_at: datetime  # of the last run
 
 
 def beat(name: str, queues: str = "") -> None:
-    """A worker lives."""
+    """Record that a worker is alive."""
     moment = now()
     values = {"queues": queues, "seen_at": moment}
     Heartbeat.objects.update_or_create(name=name, defaults=values, create_defaults={**values, "started_at": moment})
 
 
 def seen(names: Collection[str]) -> set[str]:
-    """These workers live; says which of them have no row."""
+    """Record that these workers are alive; returns the names that have no row."""
     with connection.cursor() as cursor:
         cursor.execute(_SEEN, [now(), list(names)])
         return set(names) - {name for (name,) in cursor.fetchall()}
 
 
 def ends(name: str) -> None:
-    """A worker ends cleanly: nobody waits for its heartbeat any more."""
+    """Remove the heartbeat of a worker that ends cleanly."""
     Heartbeat.objects.filter(name=name).delete()
 
 
 def begins(name: str, queues: str) -> None:
-    """A worker has come up, after an end of whatever kind; those that were forgotten are removed."""
+    """Record that a worker has started, however its last run ended; old heartbeats are removed."""
     Heartbeat.objects.filter(seen_at__lt=now() - FORGOTTEN).delete()
     ends(name)
     beat(name, queues)
 
 
 def heartbeats() -> list[Heartbeat]:
-    """The workers that were heard of lately."""
+    """Return the heartbeats of the last day, by name."""
     return list(Heartbeat.objects.filter(seen_at__gte=now() - FORGOTTEN).order_by("name"))
 
 
 def silent_hosts() -> set[str]:
-    """Machines whose workers were all heard of once, and none of them for long while this process listened."""
-    heard: dict[str, datetime] = {}
+    """Return the hosts whose workers have all been silent for too long while this process was listening."""
+    last_seen: dict[str, datetime] = {}
     for name, seen in Heartbeat.objects.exclude(name=TICK).values_list("name", "seen_at"):
         host = name.rpartition("@")[2]
-        heard[host] = max(seen, heard.get(host, seen))
-    return _listener.silent(heard, time.monotonic())
+        last_seen[host] = max(seen, last_seen.get(host, seen))
+    return _listener.silent(last_seen, time.monotonic())
 
 
 class Listener:
-    """Tells who is silent by the clock of whoever listens: neither other clocks nor a pause of its own mislead it."""
+    """Finds silent hosts by the listener's own clock, so that other clocks and its own pauses do not mislead it."""
 
     def __init__(self) -> None:
         self._heard: dict[str, tuple[datetime, float]] = {}
         self._at = float("-inf")
 
     def silent(self, heard: Mapping[str, datetime], at: float) -> set[str]:
-        """Those of whom nothing new was heard for :data:`SILENT`, at a moment of the listener's monotonic clock.
+        """Return the hosts without news for :data:`SILENT`.
 
-        Nobody as long as nothing is heard of anybody: they can't be asked, as without a broker, and work on.
+        The result is empty if no host has news: then the workers cannot be pinged, for example without a broker, but go
+        on working.
+
+        Args:
+            heard: Time of the last heartbeat, by host.
+            at: The current time of the listener's monotonic clock, in seconds.
         """
         known = self._heard if at - self._at <= 2 * BEAT_SECONDS else {}
         fresh = {name: (last, at) for name, last in heard.items()}
@@ -107,14 +112,14 @@ _listener = Listener()
 
 
 def add_time(step: str, *, rows: int, seconds: float, processor_seconds: float) -> None:
-    """Add one run of a step to what it has taken today."""
+    """Add one run of a step to today's totals."""
     moment = now()
     with connection.cursor() as cursor:
         cursor.execute(_ADD, [step, moment.date(), rows, seconds, processor_seconds, moment])
 
 
 def taken_since(moment: datetime) -> Mapping[str, Taken]:
-    """What each step has done and taken since the day of a moment."""
+    """Return work and time of each step since the day of a moment."""
     rows = StepTime.objects.filter(day__gte=moment.date()).values_list("step")
     sums = rows.annotate(Sum("rows"), Sum("seconds"), Sum("processor_seconds"), Max("last_at"))
     return {step: Taken(*figures) for step, *figures in sums}

@@ -1,4 +1,4 @@
-"""Questions to many tables that are asked again and again: put together once in a process, asked in one statement."""
+"""Repeated queries over many tables: composed once per process, run as one statement."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -11,19 +11,19 @@ from exhibit.clock import now
 from exhibit.types import Untyped
 
 MOMENT = datetime(1000, 1, 1, tzinfo=UTC)
-"""Stands for the moment of asking in what is put together once; what lies near it stands for what lies near that."""
+"""Placeholder for the time of the query in a cached statement; times near it are offsets from that time."""
 _ERA = timedelta(days=3650)
 
 
 class Statement:
-    """Several querysets with the same columns as one statement, whose words are made once."""
+    """A UNION of querysets with the same columns, whose SQL is composed once."""
 
     def __init__(self, queries: Iterable[QuerySet[Any, Any]]) -> None:
-        first, *others = queries
-        self._sql, self._values = first.union(*others, all=True).query.sql_with_params()
+        first, *rest = queries
+        self._sql, self._values = first.union(*rest, all=True).query.sql_with_params()
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """What is found now."""
+        """Run the query and return its rows."""
         moment = now()
         with connection.cursor() as cursor:
             cursor.execute(self._sql, [_at(moment, value) for value in self._values])
@@ -31,7 +31,7 @@ class Statement:
 
 
 def any_of(rows: QuerySet[Any], *name: str) -> QuerySet[Any, Any]:
-    """The name, in one row, when there are such rows."""
+    """Return a query for one row with these words, if any of the rows exist."""
     return rows.order_by().values_list(*(Value(word, CharField()) for word in name))[:1]
 
 

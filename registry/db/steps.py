@@ -1,7 +1,7 @@
-"""Claiming rows for steps: one conditional UPDATE, safe against any number of workers, and safe to repeat.
+"""Claim rows for steps with one conditional UPDATE, safe for any number of workers and safe to repeat.
 
-A row ends as done, or as given up after some tries. What fails for want of the machine is no try: the row is held up,
-and goes on by itself when that is mended.
+A row ends as done, or as failed after some attempts. A failure of the machine does not count as an attempt: the row is
+held up and continues once the fault is fixed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from registry.db.statements import Statement
 Row = TypeVar("Row", bound=Claimable)
 MAX_ATTEMPTS = 5
 SUSPECT_FROM = 2
-"""A row that was claimed so often without an end is claimed alone, so that it takes no other with it."""
+"""A row with this number of unfinished claims is claimed alone, so that it fails no other row."""
 
 ALL: Mapping[str, object] = MappingProxyType({})
 FIRST_PAUSE = timedelta(seconds=5)
@@ -38,10 +38,10 @@ _ended: ContextVar[list[int] | None] = ContextVar("ended", default=None)
 
 
 def due(stale_after: timedelta, moment: datetime | None = None) -> Q:
-    """Rows that a step may take: to do and not put off, or claimed so long ago that the claimer must be dead."""
+    """Return a condition for claimable rows: due, or claimed so long ago that the claimer must be dead."""
     moment = moment or now()
-    waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=moment))
-    return waiting | Q(state=StepState.DOING, claimed_at__lt=moment - stale_after)
+    is_waiting = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=moment))
+    return is_waiting | Q(state=StepState.DOING, claimed_at__lt=moment - stale_after)
 
 
 def due_ids(
@@ -53,10 +53,17 @@ def due_ids(
     *,
     fresh_first: bool = False,
 ) -> list[int]:
-    """The oldest rows that a step may take now, or of these some only; ``owner`` is the way from a row to its owner.
+    """Return primary keys of the oldest rows that a step may claim now.
 
-    Of each owner the first row comes, then of each the second, and so on. With ``fresh_first`` rows that were put off
-    come behind those that weren't, the one put off first before the others.
+    With ``owner``, the first row of each owner comes first, then the second of each, and so on.
+
+    Args:
+        model: Model of the rows.
+        stale_after: Age at which a claim expires.
+        limit: Maximum number of rows.
+        owner: Field lookup that leads from a row to its owner.
+        only: Further filter conditions.
+        fresh_first: Place postponed rows behind the others, in the order in which they become due.
     """
     order = [F("not_before").asc(nulls_first=True), F("pk").asc()] if fresh_first else [F("pk").asc()]
     rows = model._default_manager.filter(due(stale_after), **only).order_by(*order)
@@ -67,9 +74,9 @@ def due_ids(
 
 
 def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) -> list[int]:
-    """Claim those of the rows that are due; one whose claimers died again and again is given up.
+    """Claim those of the rows that are due. A row whose claimers died too often is marked as failed.
 
-    Returns the ids that are now this caller's, ascending. Rows that another transaction holds are left to it.
+    Rows that another transaction has locked are skipped. Returns the claimed primary keys, ascending.
     """
     manager = model._default_manager
     with transaction.atomic():
@@ -81,15 +88,15 @@ def claim(model: type[Claimable], ids: Iterable[int], stale_after: timedelta) ->
             broke_off = isinstance(row.error, Sentence) and row.error.template == BROKE_OFF
             manager.filter(pk=row.pk).update(state=StepState.FAILED, error=row.error if broke_off else died)
         suspect = [pk for pk, count in attempts.items() if SUSPECT_FROM <= count < MAX_ATTEMPTS]
-        taken = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
-        manager.filter(pk__in=taken).update(
+        claimed_ids = [pk for pk, count in attempts.items() if count < SUSPECT_FROM] or suspect[:1]
+        manager.filter(pk__in=claimed_ids).update(
             state=StepState.DOING, claimed_at=now(), claimed_by=this_process(), attempts=F("attempts") + 1
         )
-    return taken
+    return claimed_ids
 
 
 def finish(model: type[Claimable], ids: Iterable[int]) -> None:
-    """Mark rows as done; to be called in the transaction that records their results."""
+    """Mark rows as done; must be called in the transaction that records their results."""
     rows = list(ids)
     model._default_manager.filter(pk__in=rows).update(state=StepState.DONE, not_before=None, held_since=None, error="")
     if (ended := _ended.get()) is not None:
@@ -98,7 +105,7 @@ def finish(model: type[Claimable], ids: Iterable[int]) -> None:
 
 @contextmanager
 def counted() -> Iterator[list[int]]:
-    """Collect the rows that are ended within the block."""
+    """Collect the primary keys of rows that are finished within the block."""
     ended: list[int] = []
     token = _ended.set(ended)
     try:
@@ -108,41 +115,42 @@ def counted() -> Iterator[list[int]]:
 
 
 def wait(model: type[Claimable], pk: int, until: datetime, sentence: str = "") -> None:
-    """Put a claimed row off for a reason that is no failure, told in a sentence: it counts as no attempt."""
+    """Postpone a claimed row for a reason that is not a failure. The attempts are reset."""
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     claimed.update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence)
 
 
 def mine(row: Row) -> QuerySet[Row]:
-    """A claimed row, as long as the claim stands: nobody else has taken over."""
+    """Return the claimed row as a queryset, empty if another process has taken over the claim."""
     return type(row)._default_manager.filter(pk=row.pk, state=StepState.DOING, claimed_at=row.claimed_at)
 
 
 def put_off(row: Claimable, until: datetime | None, sentence: str = "") -> bool:
-    """Put a row off as :func:`wait` does, unless somebody else has taken over; whether it was."""
+    """Postpone a row as :func:`wait` does; returns False if another process has taken over."""
     return bool(mine(row).update(state=StepState.TODO, not_before=until, held_since=None, attempts=0, error=sentence))
 
 
 def hold_up(model: type[Claimable], ids: Iterable[int], sentence: str, *, suspect: bool = False) -> None:
-    """Put claimed rows off because of what is amiss with the machine, or with what all of them need.
+    """Postpone claimed rows because of a fault of the machine or of a shared resource.
 
-    It counts as no attempt, and they are tried again after pauses that grow from seconds to some minutes. When one of
-    them is suspected to ask too much of the machine, they count as tried until each is claimed alone.
+    This does not count as an attempt. Rows are tried again after pauses that grow from five seconds to five minutes.
+    With ``suspect``, one of the rows may overload the machine: all count as tried, so that each is claimed alone.
     """
     moment = now()
     attempts = Least(F("attempts"), SUSPECT_FROM) if suspect else Greatest(F("attempts") - 1, 0)
     claimed = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING)
     for pk, since in claimed.values_list("pk", "held_since"):
         until = moment + min(max(moment - (since or moment), FIRST_PAUSE), MAX_HOLD)
-        held = {"not_before": until, "held_since": Coalesce("held_since", Value(moment))}
-        claimed.filter(pk=pk).update(state=StepState.TODO, attempts=attempts, error=sentence, **held)
+        pause_columns = {"not_before": until, "held_since": Coalesce("held_since", Value(moment))}
+        claimed.filter(pk=pk).update(state=StepState.TODO, attempts=attempts, error=sentence, **pause_columns)
 
 
 @contextmanager
 def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) -> Iterator[None]:
-    """Work at claimed rows; an error that is the machine's holds them up, one of ours ends the try of each.
+    """Work on claimed rows: a fault of the machine holds them up, an error of Exhibit ends the attempt of each row.
 
-    One of ours holds them up as well where it is of what all of them share, such as an index or a network.
+    With ``shared``, an error of Exhibit holds them up as well: the cause is shared by all rows, such as an index or a
+    network.
     """
     try:
         yield
@@ -157,27 +165,27 @@ def ending(model: type[Claimable], ids: Sequence[int], *, shared: bool = False) 
 
 
 def break_off(model: type[Claimable], ids: Iterable[int], error: BaseException) -> None:
-    """Let go of rows of this process after an error that no step expects, such as a lost connection."""
-    mine = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
+    """Release rows of this process after an error that the step does not expect, such as a lost connection."""
+    own_rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     if fault := machine_fault(error):
-        hold_up(model, mine.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
+        hold_up(model, own_rows.values_list("pk", flat=True), fault, suspect=isinstance(error, MemoryError))
     elif isinstance(error, Exception):
-        said = Sentence(BROKE_OFF, what=type(error).__name__)
-        mine.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=said)
-    else:  # somebody ends the process
-        mine.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
+        sentence = Sentence(BROKE_OFF, what=type(error).__name__)
+        own_rows.update(state=StepState.TODO, not_before=now() + FIRST_PAUSE, held_since=None, error=sentence)
+    else:  # the process is being stopped
+        own_rows.update(state=StepState.TODO, not_before=None, attempts=Greatest(F("attempts") - 1, 0))
 
 
 def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], set[str]]) -> int:
-    """Free the rows whose claimers have ended without letting go: killed processes, and those of hosts that are gone.
+    """Release rows whose claimers ended without releasing them: killed processes, and processes of lost hosts.
 
-    The first time at once; a row on which they die again and again waits longer each time. Says how many were freed.
+    The first time a row is released at once; each further time it waits longer. Returns the number of released rows.
     """
     claimers, freed = _claimers(tuple(models)).rows(), 0
-    gone = silent_hosts() - {host_of_process(this_process())} if claimers else set()
-    ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in gone}
-    named = {model for model, name in claimers if name in ended}
-    for model in [model for model in models if model.__name__ in named]:
+    lost_hosts = silent_hosts() - {host_of_process(this_process())} if claimers else set()
+    ended = {name for _, name in claimers if has_ended(name) or host_of_process(name) in lost_hosts}
+    model_names = {model for model, name in claimers if name in ended}
+    for model in [model for model in models if model.__name__ in model_names]:
         rows = _claimed(model).filter(claimed_by__in=ended)
         for attempts in set(rows.order_by().values_list("attempts", flat=True)):
             pause = FIRST_PAUSE * 4 ** min(attempts - 1, MAX_ATTEMPTS) if attempts > 1 else None
@@ -189,7 +197,7 @@ def release_ended(models: Sequence[type[Claimable]], silent_hosts: Callable[[], 
 
 @cache
 def _claimers(models: tuple[type[Claimable], ...]) -> Statement:
-    """Who has claimed rows, with the model of the rows."""
+    """Return the query for the claimers of rows, with the name of each row's model."""
     return Statement(
         _claimed(model).order_by().values_list(Value(model.__name__, CharField()), "claimed_by").distinct()
         for model in models
@@ -201,9 +209,9 @@ def _claimed(model: type[Claimable]) -> QuerySet[Claimable]:
 
 
 def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None:
-    """Record that a step didn't work, in a sentence for the operator: tried again with growing pauses, or given up.
+    """Record that a step failed, with a sentence for the operator: try again after a growing pause, or give up.
 
-    A row that another claimer has ended meanwhile stays as it is.
+    A row that another claimer has finished meanwhile is left unchanged.
     """
     claimed = model._default_manager.filter(pk=pk, state=StepState.DOING)
     attempts = claimed.values_list("attempts", flat=True).first() or 0
@@ -214,9 +222,9 @@ def fail(model: type[Claimable], pk: int, sentence: str, *, retry: bool) -> None
 
 
 def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
-    """Put rows that were given up to work again, as if they hadn't been tried; returns which, ascending.
+    """Queue failed rows again as if they had not been tried; returns their primary keys, ascending.
 
-    Rows that somebody else has put to work meanwhile stay as they are.
+    Rows that have been queued again meanwhile are left unchanged.
     """
     with transaction.atomic():
         given_up = rows.filter(state=StepState.FAILED).select_for_update(skip_locked=True, no_key=True, of=("self",))
@@ -226,12 +234,12 @@ def try_again(model: type[Claimable], rows: QuerySet[Claimable]) -> list[int]:
 
 
 def afresh() -> dict[str, Any]:
-    """The columns of a row that is put to work as if it hadn't been tried."""
-    waiting = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
-    return waiting | {"attempts": 0, "error": ""}
+    """Return column values of a row that is queued as if it had not been tried."""
+    columns = {"state": StepState.TODO, "not_before": None, "held_since": None, "waits_since": now()}
+    return columns | {"attempts": 0, "error": ""}
 
 
 def give_back(model: type[Claimable], ids: Iterable[int]) -> None:
-    """Let go of those of the rows that this process has claimed, for whoever comes next."""
+    """Release rows that this process has claimed, so that another process can claim them."""
     rows = model._default_manager.filter(pk__in=list(ids), state=StepState.DOING, claimed_by=this_process())
     rows.update(state=StepState.TODO, not_before=None)

@@ -1,1 +1,1 @@
-"""Events of owners, and whom they are for: webhooks, members by mail or in browsers, feeds."""
+"""Events of owners and their recipients: webhooks, members (by mail or in browsers) and feeds."""

@@ -1,4 +1,4 @@
-"""What happened to an owner, written down with the deed and put into the queue of each webhook that wants it."""
+"""Record events of an owner in the transaction of the change, and queue them for the webhooks that subscribe."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,32 +14,38 @@ from registry.events.models import Delivery, Event, EventKind, Webhook
 KEPT_FOR = timedelta(days=90)
 
 SETTLING = timedelta(minutes=1)
-"""Younger events aren't told in order of their numbers: one with an earlier number may still be in its transaction."""
+"""Younger events may be out of order: an event with a lower number may still be in an open transaction."""
 
 
 def record(owner: Owner, kind: EventKind, about: Mapping[str, Any], *, name: str = "") -> Event | None:
-    """Write an event down, in the transaction of the deed; it is about JSON values, and nothing of persons.
+    """Record an event in the transaction of the change and queue it for webhooks.
 
-    What happens once only, such as a certain bundle's seal, has a name: ``None`` for one that is written down already.
-    Of a sample owner nothing is.
+    Args:
+        owner: The owner. Nothing is recorded for a sample owner.
+        kind: The kind of event.
+        about: JSON values that identify the subject, without personal data.
+        name: Unique name of an event that happens only once, such as the sealing of a certain bundle.
+
+    Returns:
+        The event, or ``None`` if an event with this name exists or the owner is a sample.
     """
     if owner.sample:
         return None
-    told = {"about": dict(about), "at": now()}
+    values = {"about": dict(about), "at": now()}
     with transaction.atomic(savepoint=False):
-        if name:  # whoever writes the same one down at this moment is waited for
-            event, new = Event.objects.get_or_create(owner=owner, kind=kind, name=name, defaults=told)
+        if name:  # wait for a transaction that writes the same event
+            event, new = Event.objects.get_or_create(owner=owner, kind=kind, name=name, defaults=values)
             if not new:
                 return None
         else:
-            event = Event.objects.create(owner=owner, kind=kind, **told)
-        wanted = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
-        Delivery.objects.bulk_create([Delivery(webhook=webhook, event=event) for webhook in wanted])
+            event = Event.objects.create(owner=owner, kind=kind, **values)
+        subscribers = Webhook.objects.filter(Q(kinds=[]) | Q(kinds__contains=[kind]), owner=owner, removed_at=None)
+        Delivery.objects.bulk_create([Delivery(webhook=webhook, event=event) for webhook in subscribers])
     return event
 
 
 def record_test(webhook: Webhook) -> Delivery:
-    """An event for one webhook alone, to see that it answers."""
+    """Record a test event and queue it for one webhook only."""
     with transaction.atomic():
         about = {"webhook": webhook.number}
         event = Event.objects.create(owner=webhook.owner, kind=EventKind.TEST, about=about, at=now())
@@ -47,26 +53,26 @@ def record_test(webhook: Webhook) -> Delivery:
 
 
 def newest(owner: Owner) -> int:
-    """The number of the owner's last event; 0 without one."""
+    """Return the number of the owner's newest event; 0 if there is none."""
     return Event.objects.filter(owner=owner).order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def after(owner: Owner, number: int, kinds: Sequence[EventKind]) -> list[Event]:
-    """The owner's settled events of these kinds that came after one, oldest first."""
+    """Return the owner's settled events of these kinds after event ``number``, oldest first."""
     return list(settled(owner).filter(pk__gt=number, kind__in=kinds).order_by("pk"))
 
 
 def settled(owner: Owner) -> QuerySet[Event]:
-    """The owner's events that no other will come before."""
+    """Return the owner's settled events: no event with a lower number can still appear."""
     return Event.objects.filter(is_settled(), owner=owner)
 
 
 def is_settled(moment: datetime | None = None) -> Q:
-    """Events before which no other can come any more; one that a clock ahead has dated is as old as it gets."""
+    """Return a condition for settled events; an event dated by a clock that is ahead counts as settled."""
     moment = moment or now()
     return ~Q(at__range=(moment - SETTLING, moment + SLACK))
 
 
 def forget_old() -> int:
-    """Forget old events with their deliveries; returns how many rows."""
+    """Delete old events with their deliveries; returns the number of rows."""
     return Event.objects.filter(at__lt=now() - KEPT_FOR).delete()[0]

@@ -1,4 +1,4 @@
-"""How often members are told by mail, and whose mail is due."""
+"""Mail settings of members: the frequency of their mails, and which mails are due."""
 
 from datetime import datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -24,27 +24,37 @@ TOLD = (
     EventKind.REPORT_READY,
     EventKind.WEBHOOK_PAUSED,
 )
-"""What a mail tells."""
+"""Kinds of events that mails report."""
 
 AT_ONCE = (EventKind.NOTICE_REPLIED,)
-"""What doesn't wait for the day or the week of a member who hasn't chosen that it should."""
+"""Kinds of events that are reported without waiting for the daily or weekly mail, unless the member opted out."""
 
 MORNING = time(7)
 SOONEST, AT_MOST_EVERY = timedelta(minutes=1), timedelta(minutes=15)
-"""Between two mails at once: so long after a quiet half hour, then twice what passed before the last, up to this."""
+"""Pauses between immediate mails.
+
+The minimum applies after half a quiet hour; then each pause is twice the time since the last mail, up to the maximum.
+"""
 HowOften = MailChoice.HowOften
 
 
 def choice(owner: Owner, user: User) -> MailChoice:
-    """A member's choice; once a day, where none was made."""
+    """Return a member's mail settings; the default is a daily mail."""
     usual = {"told_until": events.newest(owner), "not_before": next_mail(user, HowOften.DAILY)}
     return MailChoice.objects.get_or_create(owner=owner, user=user, defaults=usual)[0]
 
 
 def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at_once: bool | None = None) -> None:
-    """Record a member's choice, of answers too where it is given.
+    """Record a member's mail settings.
 
-    What happened before it is told in its time, unless it was ``never``.
+    Events before the change are still reported at the next mail, unless the setting was ``never``.
+
+    Args:
+        owner: The owner whose events are reported.
+        user: The member.
+        how_often: The new frequency.
+        by: Account recorded in the audit log.
+        answers_at_once: Report replies to notices immediately; unchanged if ``None``.
     """
     with alone_with(choice(owner, user)) as row:
         if answers_at_once is not None and row.answers_at_once != answers_at_once:
@@ -53,30 +63,30 @@ def choose(owner: Owner, user: User, how_often: HowOften, *, by: str, answers_at
             audit_log.changed("mail choice", by=by, owner=owner, about=about)
         if row.how_often == how_often:
             return
-        told = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
+        last_reported = events.newest(owner) if row.how_often == HowOften.NEVER else row.told_until
         later = None if how_often == HowOften.AT_ONCE else next_mail(user, how_often)
-        write(row, how_often=how_often, told_until=told, **{**steps.afresh(), "not_before": later})
+        write(row, how_often=how_often, told_until=last_reported, **{**steps.afresh(), "not_before": later})
         about = {"how often": str(how_often), "user": user.get_username()}
         audit_log.changed("mail choice", by=by, owner=owner, about=about)
 
 
 def next_mail(user: User, how_often: str, before: datetime | None = None) -> datetime:
-    """When the next mail may go after one at this moment: in the morning of the member's day, on Mondays when weekly.
+    """Return when the next mail may be sent: at 7:00 in the member's time zone, on Mondays if weekly.
 
-    At once, the pause grows while mail follows mail; ``before`` is when the last one went.
+    Immediate mails are further apart while mail follows mail; ``before`` is when the last mail was sent.
     """
     if how_often == HowOften.AT_ONCE:
         passed = now() - before if before else 2 * AT_MOST_EVERY
         return now() + (SOONEST if passed >= 2 * AT_MOST_EVERY else min(max(2 * passed, SOONEST), AT_MOST_EVERY))
-    here = now().astimezone(zone_of(user))
-    day = here.date() + timedelta(days=0 if here.time() < MORNING else 1)
+    local_time = now().astimezone(zone_of(user))
+    day = local_time.date() + timedelta(days=0 if local_time.time() < MORNING else 1)
     if how_often == HowOften.WEEKLY:
         day += timedelta(days=-day.weekday() % 7)
-    return datetime.combine(day, MORNING, here.tzinfo)
+    return datetime.combine(day, MORNING, local_time.tzinfo)
 
 
 def hasten(owner: Owner) -> None:
-    """Have members told of what is about to be written down as soon as it has settled, unless they chose otherwise."""
+    """Notify members of an event that is about to be recorded as soon as it has settled, unless they opted out."""
     for member in owner.memberships.select_related("user"):
         choice(owner, member.user)
     soon = now() + events.SETTLING
@@ -85,7 +95,10 @@ def hasten(owner: Owner) -> None:
 
 
 def after_mail(row: MailChoice, told_until: int) -> datetime:
-    """When the next mail may go after one that told of events up to this one; soon, while an answer isn't told."""
+    """Return when the next mail may be sent after one that reported events up to ``told_until``.
+
+    This is soon if a reply to a notice has not been reported yet.
+    """
     until = next_mail(row.user, row.how_often, row.sent_at)
     if not row.answers_at_once or row.how_often == HowOften.AT_ONCE:
         return until
@@ -94,18 +107,18 @@ def after_mail(row: MailChoice, told_until: int) -> datetime:
 
 
 def zone_of(user: User) -> tzinfo:
-    """Where a member's day begins: as the browser last said, or as the installation is set."""
+    """Return a member's time zone: the browser's last, or the installation's."""
     return ZoneInfo(user.time_zone) if user.time_zone else timezone.get_default_timezone()
 
 
 def make_missing() -> None:
-    """Give members who have made no choice the usual one."""
-    made = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
-    for member in Membership.objects.filter(~Exists(made)).select_related("owner", "user")[:1000]:
+    """Create the default mail settings for members without any."""
+    choices = MailChoice.objects.filter(user=OuterRef("user"), owner=OuterRef("owner"))
+    for member in Membership.objects.filter(~Exists(choices)).select_related("owner", "user")[:1000]:
         choice(member.owner, member.user)
 
 
 def with_news(moment: datetime | None = None) -> Q:
-    """Choices of members who want mails and haven't been told all that there is to tell."""
+    """Return a condition for mail settings of members with unreported events."""
     new = Event.objects.filter(owner=OuterRef("owner"), pk__gt=OuterRef("told_until"), kind__in=TOLD)
     return ~Q(how_often=HowOften.NEVER) & Q(Exists(new.filter(events.is_settled(moment))))

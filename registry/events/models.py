@@ -1,4 +1,4 @@
-"""What happened to owners, and whom it is told: by mail, in browsers, by webhook, by feed."""
+"""Events of owners and their recipients: mail, browsers, webhooks and feeds."""
 
 import uuid
 
@@ -13,7 +13,7 @@ from registry.db.fields import DigestField, SentenceField
 
 
 class EventKind(models.TextChoices):
-    """What is told. The names are part of the API."""
+    """Kinds of events. The values are part of the API."""
 
     CASE_OPENED = "case.opened", _("a case was opened")
     CASE_DECIDED = "case.decided", _("a case was decided, or opened again")
@@ -30,7 +30,7 @@ class EventKind(models.TextChoices):
 
 
 class Event(models.Model):
-    """Something that happened to an owner, written down in the transaction of the deed; kept for some months."""
+    """An event of an owner, recorded in the transaction of the change; stored for 90 days."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=32, choices=EventKind.choices)
@@ -44,7 +44,7 @@ class Event(models.Model):
 
 
 class Webhook(models.Model):
-    """An address that is told of events, signed as Standard Webhooks says."""
+    """A URL that receives events, signed according to Standard Webhooks."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="webhooks")
     number = models.PositiveIntegerField()
@@ -66,7 +66,7 @@ class Webhook(models.Model):
 
 
 class Delivery(Claimable):
-    """One event for one webhook, tried until it is taken."""
+    """One event for one webhook, tried until it is accepted."""
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="deliveries")
@@ -83,10 +83,10 @@ class Delivery(Claimable):
 
 
 class MailChoice(Claimable):
-    """How often a member is told of an owner's matters by mail. ``not_before`` is when the next mail may go."""
+    """A member's settings for mails about an owner's events. ``not_before`` is when the next mail may be sent."""
 
     class HowOften(models.TextChoices):
-        """When a mail is sent, if there is anything to tell."""
+        """Frequency of mails, if there are events to report."""
 
         AT_ONCE = "at-once", _("at once")
         DAILY = "daily", _("once a day")
@@ -108,7 +108,7 @@ class MailChoice(Claimable):
 
 
 class PushBrowser(Claimable):
-    """A browser in which a member has asked to be told of finds. ``not_before`` is when the next message may go."""
+    """A browser with push notifications for a member. ``not_before`` is when the next message may be sent."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="push_browsers")
     identity = models.UUIDField(default=uuid.uuid4, unique=True, help_text="by which the browser itself is known again")
@@ -126,12 +126,12 @@ class PushBrowser(Claimable):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is sent there any more, after tries in vain; its person can add it anew."""
+        """Return True if sending has stopped after failed attempts; the member can add the browser again."""
         return self.state in (StepState.DONE, StepState.FAILED)
 
 
 class Feed(models.Model):
-    """A member's address of an Atom feed. Only the digest of what stands in it is kept."""
+    """A member's URL of an Atom feed. Only the digest of its secret is stored."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="feeds")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="feeds")

@@ -1,4 +1,4 @@
-"""In which browsers members are told of finds, and whose message is due."""
+"""Browsers in which members are notified of matches, and which notifications are due."""
 
 import base64
 from datetime import datetime
@@ -19,19 +19,31 @@ from registry.log import audit_log
 from registry.services.services import Services
 
 MAX_BROWSERS = 10
-"""Browsers of a member."""
+"""Limit of browsers per member."""
 MAX_ENDPOINT, MAX_KEY = 1_000, 200
-"""Characters that browsers may say."""
+"""Maximum numbers of characters that browsers may send."""
 
 
 def add_browser(
     services: Services, user: User, endpoint: str, public_key: str, auth: str, *, user_agent: str, before: str = ""
 ) -> PushBrowser:
-    """Tell a member of finds in a browser too, by what it gave; the keys are base64url.
+    """Register a browser for push notifications of new matches.
 
-    What was found earlier isn't told. One that is known by its address, or by the identity that it had before, is as
-    new. Raises ``RefusedError`` when the address may not be reached, ``WrongUseError`` where it isn't https or is
-    somebody else's, for keys that are none, and for too many browsers.
+    Earlier matches are not reported. A browser that is known by its endpoint, or by its former identity, is replaced.
+
+    Args:
+        services: Services of the installation.
+        user: The member.
+        endpoint: URL of the browser's push service.
+        public_key: Public key of the browser, base64url.
+        auth: Authentication secret of the browser, base64url.
+        user_agent: User agent, shown to the member.
+        before: Identity that the browser had before.
+
+    Raises:
+        RefusedError: The endpoint may not be reached.
+        WrongUseError: Push is switched off, the endpoint is not https or belongs to another user, the keys are invalid,
+            or the member has too many browsers.
     """
     if not services.config.push:
         raise WrongUseError(_("The operator has switched push notifications off."))
@@ -49,31 +61,31 @@ def add_browser(
         if user.push_browsers.count() >= MAX_BROWSERS:
             sentence = _("You get notifications in %(number)d browsers already.") % {"number": MAX_BROWSERS}
             raise WrongUseError(sentence, hint=_("Remove one under “Your account”."))
-        told = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
+        values = {"user_agent": one_line(user_agent)[:300] or "–", "made_at": now(), "told_until": newest}
         keys = {"public_key": point, "auth": secret}
-        row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **told})
+        row, new = PushBrowser.objects.get_or_create(endpoint=endpoint, defaults={"user": user, **keys, **values})
         if not new:
             sentence = _("Somebody else gets notifications in this browser.")
             raise WrongUseError(sentence, hint=_("Sign out there, then try again."))
-        if not again:  # the log grows by browsers, not by presses
+        if not again:  # the log grows per browser, not per click
             _tell("push browser added", row)
     return row
 
 
 def _forget(user: User, endpoint: str, before: str) -> bool:
-    """Forget what is known of a browser that comes again; returns whether anything was."""
+    """Delete a browser that registers again; returns True if it was known."""
     known = browser_of(user, before)
     others = Q(pk=known.pk) if known is not None else Q()
     return user.push_browsers.filter(Q(endpoint=endpoint) | others).delete()[0] > 0
 
 
 def browsers_of(user: User) -> QuerySet[PushBrowser]:
-    """A member's browsers, oldest first."""
+    """Return a member's browsers, oldest first."""
     return user.push_browsers.order_by("made_at", "pk")
 
 
 def browser_of(user: User, identity: str) -> PushBrowser | None:
-    """The member's browser that says this of itself; none where it is no such thing, or is removed."""
+    """Return the member's browser with this identity; ``None`` if it is invalid or removed."""
     try:
         return user.push_browsers.filter(identity=UUID(identity)).first()
     except ValueError:
@@ -81,7 +93,7 @@ def browser_of(user: User, identity: str) -> PushBrowser | None:
 
 
 def remove_browser(user: User, number: int) -> None:
-    """Tell a member nothing more in one of their browsers, by its primary key; raises ``NotFoundError``."""
+    """Stop notifications in a member's browser, given its primary key; raises ``NotFoundError``."""
     with transaction.atomic():
         row = there(user.push_browsers.filter(pk=number).first(), _("There is no such browser."))
         row.delete()
@@ -89,32 +101,32 @@ def remove_browser(user: User, number: int) -> None:
 
 
 def skip_earlier(user: User, owner: Owner) -> None:
-    """Tell whoever becomes a member of an owner nothing of what was found before.
+    """Skip earlier matches of an owner for a new member's browsers.
 
-    But for what was found since something of another owner that is still to be told: a browser is told in order.
+    A browser receives events in order, so unreported events of the member's other owners limit how many are skipped.
     """
     newest = events.settled(owner).order_by("-pk").values_list("pk", flat=True).first() or 0
     for row in user.push_browsers.filter(told_until__lt=newest):
-        waiting = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
-        until = newest if waiting is None else waiting.pk - 1
+        unreported_event = _openings(row).exclude(owner=owner).filter(pk__lt=newest).first()
+        until = newest if unreported_event is None else unreported_event.pk - 1
         user.push_browsers.filter(pk=row.pk, told_until__lt=until).update(told_until=until)
 
 
 def with_news(moment: datetime | None = None) -> Q:
-    """Browsers of members of an owner for whom a case was opened of which they weren't told."""
-    theirs = Event.objects.filter(owner__memberships__user=OuterRef("user"), kind=EventKind.CASE_OPENED)
-    return Q(Exists(theirs.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
+    """Return a condition for browsers of members with unreported new cases."""
+    openings = Event.objects.filter(owner__memberships__user=OuterRef("user"), kind=EventKind.CASE_OPENED)
+    return Q(Exists(openings.filter(events.is_settled(moment), pk__gt=OuterRef("told_until"))))
 
 
 def news_of(row: PushBrowser) -> list[tuple[int, int, int]]:
-    """The openings of cases of which a browser wasn't told, oldest first: event, owner, and the case's number."""
+    """Return unreported case openings for a browser, oldest first: event, owner, and the case's number."""
     return list(_openings(row).filter(events.is_settled()).values_list("pk", "owner", "about__case"))
 
 
 def _openings(row: PushBrowser) -> QuerySet[Event]:
-    """The openings of cases, oldest first, of which a browser wasn't told, those too that are too young for that."""
-    theirs = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
-    return theirs.filter(pk__gt=row.told_until).order_by("pk")
+    """Return unreported case openings for a browser, oldest first, including events that have not settled."""
+    openings = Event.objects.filter(owner__memberships__user=row.user_id, kind=EventKind.CASE_OPENED)
+    return openings.filter(pk__gt=row.told_until).order_by("pk")
 
 
 def _tell(what: str, row: PushBrowser) -> None:

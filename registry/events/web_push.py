@@ -1,4 +1,4 @@
-"""Web Push: encryption of messages for one browser, and the tokens by which services recognize this installation.
+"""Web Push: encrypt messages for a browser, and sign tokens that identify this installation to push services.
 
 ``http_ece`` encrypts (RFC 8291) and ``py_vapid`` signs (VAPID, RFC 8292). ``pywebpush`` combines both, but also sends,
 follows redirects and reads responses of any length. The push service sees neither the text nor, because all messages
@@ -22,45 +22,46 @@ from exhibit.config.secrets import secret_key
 
 PUBLIC_BYTES, AUTH_BYTES = 65, 16
 LENGTH = 1024
-"""Bytes that every message is filled up to."""
+"""Length in bytes to which every message is padded."""
 VALID_FOR = timedelta(hours=12)
-"""How long a service may take a token for ours; RFC 8292 allows a day."""
+"""Lifetime of a token; RFC 8292 allows a day."""
 
 _CURVE = ec.SECP256R1()
 _PURPOSE = b"exhibit push v1"
 
 
 def application_key(config: Config) -> ec.EllipticCurvePrivateKey:
-    """The key by which push services know this installation; browsers are added for it and take no other's messages.
+    """Return the key that identifies this installation to push services.
 
-    It follows from ``secrets/secret_key``, so every machine has it, and a restored installation keeps it.
+    Browsers register for this key and accept no messages signed with another. It is derived from
+    ``secrets/secret_key``, so every machine has it, and a restored installation keeps it.
     """
-    made = HKDF(hashes.SHA256(), 48, b"", _PURPOSE).derive(bytes.fromhex(secret_key(config)))
-    return ec.derive_private_key(int.from_bytes(made) % (_CURVE.group_order - 1) + 1, _CURVE)
+    key_bytes = HKDF(hashes.SHA256(), 48, b"", _PURPOSE).derive(bytes.fromhex(secret_key(config)))
+    return ec.derive_private_key(int.from_bytes(key_bytes) % (_CURVE.group_order - 1) + 1, _CURVE)
 
 
 def encode_public_key(key: ec.EllipticCurvePrivateKey) -> str:
-    """The public half of a key as Web Push writes it: an uncompressed point in base64url without padding."""
+    """Encode the public half of a key as Web Push does: an uncompressed point in base64url without padding."""
     point = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
 
 
 def check_keys(public_key: bytes, auth: bytes) -> None:
-    """Raise ``ValueError`` unless they are a point of the curve and a secret of the length that browsers make."""
+    """Raise ``ValueError`` unless the key is a point of the curve and the secret has the required length."""
     if len(public_key) != PUBLIC_BYTES or len(auth) != AUTH_BYTES:
         raise ValueError("these keys have another length")
     ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public_key)
 
 
 def encrypt(message: bytes, public_key: bytes, auth: bytes) -> bytes:
-    """Encrypt a message of at most ``LENGTH`` bytes for the browser with these keys; new keys are used each time."""
+    """Encrypt a message of at most ``LENGTH`` bytes for the browser with these keys, with an ephemeral key."""
     key = ec.generate_private_key(_CURVE)
     body: bytes = http_ece.encrypt(message.ljust(LENGTH), private_key=key, dh=public_key, auth_secret=auth)
     return body
 
 
 def authorization(config: Config, endpoint: str) -> str:
-    """The header by which the service of an endpoint knows who sends, and whom its operator may write to (RFC 8292)."""
+    """Return the header that identifies the sender to a push service, with the operator's contact (RFC 8292)."""
     key = application_key(config)
     claims: dict[str, object] = {
         "aud": f"https://{urlsplit(endpoint).netloc}",
@@ -72,6 +73,8 @@ def authorization(config: Config, endpoint: str) -> str:
 
 
 def _subject(config: Config) -> str:
-    """The operator's contact, or where none is set the site itself; neither by plain HTTP, which services refuse."""
+    """Return the operator's contact, or else the site's URL; no plain HTTP, which push services refuse."""
     contact = config.contact if ":" in config.contact or not config.contact else f"mailto:{config.contact}"
-    return next((one for one in (contact, config.public_url) if one.startswith(("mailto:", "https://"))), "")
+    return next(
+        (address for address in (contact, config.public_url) if address.startswith(("mailto:", "https://"))), ""
+    )

@@ -1,1 +1,1 @@
-"""Vectors of pictures, the change list of their indexes, and the networks that describe pictures."""
+"""Picture vectors, the change list of their indexes, and the networks that compute them."""

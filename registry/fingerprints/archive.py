@@ -1,4 +1,4 @@
-"""Which collection in Milvus counts for the pictures seen in a space: a row of the database."""
+"""The Milvus collection in use for the pictures seen in a space, stored as a database row."""
 
 import math
 import re
@@ -19,7 +19,7 @@ SEEN = Collection.PICTURES
 
 
 class Archive:
-    """The standing of the pictures seen in one space. Implements ``indexer.vectors.milvus_index.Ledger``."""
+    """The collection in use for one space. Implements ``indexer.vectors.milvus_index.Ledger``."""
 
     def __init__(self, config: Config, space: Space) -> None:
         name = re.sub(r"\W", "_", f"{SEEN}_{space.name}_{space.version}", flags=re.ASCII)
@@ -27,14 +27,14 @@ class Archive:
         self.server = milvus_of(config, f"exhibit_{installation(config)[:16]}_{name}_")
 
     def read(self) -> Standing:
-        """What counts; nothing of another installation, whose database was restored here."""
+        """Return the collection in use; none if it is another installation's, whose database was restored here."""
         row = MilvusCollection.objects.filter(space_id=space_id(self.space)).first()
         if row is None or not row.name.startswith(self.server.prefix):
             return Standing()
         return Standing(row.name, row.sequence)
 
     def write(self, standing: Standing) -> None:
-        """Let something else count, or nothing if no collection is named."""
+        """Put another collection into use, or none if ``standing`` names no collection."""
         rows = MilvusCollection.objects.filter(space_id=space_id(self.space))
         if not standing.collection:
             rows.delete()
@@ -44,7 +44,7 @@ class Archive:
 
     @contextmanager
     def write_lock(self, *, wait: bool = True) -> Iterator[bool]:
-        """Hold the exclusive right to write, on any machine; it ends with the connection."""
+        """Hold the exclusive right to write, across all machines; it ends with the connection."""
         number = crc32(self.server.prefix.encode()) - 2**31
         with hold_long(Lock.INDEX, number, within=math.inf if wait else 0) as is_held:
             yield is_held

@@ -1,4 +1,4 @@
-"""Networks that describe pictures: which serves, which is being brought into use, and what it hasn't described yet."""
+"""Networks that compute descriptors: which one serves, which is being built, and which pictures they lack."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,29 +25,30 @@ from registry.log import audit_log
 from registry.pictures.models import BytesState, Picture
 
 NOTHING_TO_DESCRIBE = ""
-"""The reason of a gap where nothing is amiss: icons, for one, have no vectors."""
+"""Reason of a gap that is not a fault: icons, for example, have no vectors."""
 
 
 def choice_with(shipped: DescriptorModel | None = None) -> DescriptorChoice | None:
-    """The row that says what serves; made with a network that came with the software, where there is none yet."""
-    found = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
-    if found is None and shipped is not None:
+    """Return the row with the serving network; created with the shipped network if there is none."""
+    choice = DescriptorChoice.objects.select_related("serving__space", "building__space").filter(pk=1).first()
+    if choice is None and shipped is not None:
         DescriptorChoice.objects.get_or_create(pk=1, defaults={"serving": shipped})
         return choice_with()
-    return found
+    return choice
 
 
 def keep_model(model: DescriptorModel, space: Space) -> DescriptorModel:
-    """Keep a network; one of the same name, version and bytes that is there already is returned instead.
+    """Store a network; an existing one with the same name, version and bytes is returned instead.
 
-    Raises ``WrongUseError`` when its name and version have been used with another file or card.
+    Raises:
+        WrongUseError: The name and version are used with another file or card.
     """
     with transaction.atomic():
         model.space, model.state = SpaceRow.objects.select_for_update().get(pk=_space_of(model, space)), StepState.DONE
-        there = DescriptorModel.objects.filter(name=model.name, version=model.version).first()
-        if there is None:
+        existing_model = DescriptorModel.objects.filter(name=model.name, version=model.version).first()
+        if existing_model is None:
             model.save()
-        return there or model
+        return existing_model or model
 
 
 def _space_of(model: DescriptorModel, space: Space) -> int:
@@ -56,22 +57,22 @@ def _space_of(model: DescriptorModel, space: Space) -> int:
     except WrongUseError as error:
         if model.shipped:
             raise
-        told = f"{space.id} is another file, or the same file with another card."
-        raise WrongUseError(told, hint="Give the card another version.") from error
+        message = f"{space.id} is another file, or the same file with another card."
+        raise WrongUseError(message, hint="Give the card another version.") from error
 
 
 def still_serves(model: int) -> bool:
-    """Whether a network serves; it does so until this transaction ends."""
+    """Return True if the network serves; this cannot change until the transaction ends."""
     return _chosen(_CHOSEN + "FOR SHARE")[0] == model
 
 
 def is_built(model: int) -> bool:
-    """Whether a network is being brought into use; it is so until this transaction ends."""
+    """Return True if the network is being built; this cannot change until the transaction ends."""
     return _chosen(_CHOSEN + "FOR SHARE")[1] == model
 
 
 def has_changed(choice: DescriptorChoice) -> bool:
-    """Whether another network serves, or is being brought into use, than a row said when it was read."""
+    """Return True if the serving network, or the one being built, has changed since the row was read."""
     return _chosen(_CHOSEN) != (choice.serving_id, choice.building_id)
 
 
@@ -85,7 +86,7 @@ def _chosen(statement: str) -> tuple[int | None, int | None]:
 
 
 def start_building(model: DescriptorModel) -> None:
-    """Bring a network into use from now on; what was being brought into use instead is left as it is."""
+    """Start to build a network in place of one that may be being built, whose vectors and state are kept."""
     with transaction.atomic():
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
         write(choice, building=model)
@@ -94,15 +95,15 @@ def start_building(model: DescriptorModel) -> None:
 
 
 def stop_building(model: DescriptorModel) -> None:
-    """Don't bring a network into use after all."""
+    """Stop building a network."""
     DescriptorChoice.objects.filter(building=model).update(building=None)
     DescriptorModel.objects.filter(pk=model.pk).update(state=StepState.DONE)
 
 
 def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
-    """Pictures (primary keys) that a network has still to describe: those of works first, then from its cursor on.
+    """Return primary keys of pictures that a network has not described: those of works first, then from its cursor on.
 
-    With them comes where its cursor is to be put once they are described.
+    The second value is the cursor's new position once these pictures are described.
     """
     missing = _missing(model)
     registered = Q(work_pictures__isnull=False, work_pictures__work__removed_at=None)
@@ -115,12 +116,13 @@ def undescribed(model: DescriptorModel, limit: int) -> tuple[list[int], int]:
 
 
 def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, Any]:
-    """How many pictures a network has ``described``, couldn't (``failed``), and, while it is coming, has ``waiting``.
+    """Return numbers of pictures: ``described``, ``failed``, ``waiting`` (while the network is being built).
 
-    Of one that serves or is coming also ``beyond_reach``: measured pictures whose bytes aren't kept any more.
+    For a network that serves or is being built, also ``beyond_reach``: measured pictures whose bytes are no longer
+    stored.
     """
-    gone = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
-    lost = gone.filter(~_described(model), width__isnull=False, refusal="")
+    missing_pictures = Picture.objects.exclude(bytes_state__in=(BytesState.STORED, BytesState.PURGED))
+    lost = missing_pictures.filter(~_described(model), width__isnull=False, refusal="")
     return {
         "described": FingerprintRow.objects.filter(space=model.space_id, part="whole").count(),
         "waiting": _missing(model).count() if coming else 0,
@@ -130,7 +132,7 @@ def counted(model: DescriptorModel, *, coming: bool, serves: bool) -> dict[str, 
 
 
 def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
-    """Those of the pictures that are in a collection, whatever space it is searched in."""
+    """Return those of the pictures that are in a collection, in any space."""
     changes = IndexChange.objects.filter(collection=collection)
     same = {"space": OuterRef("space"), "fingerprint": OuterRef("fingerprint")}
     taken_back = Exists(changes.filter(**same, removes=OuterRef("number")))
@@ -139,15 +141,16 @@ def members(collection: Collection, pictures: Iterable[int]) -> list[int]:
 
 
 def note_gaps(model: DescriptorModel, gaps: Sequence[tuple[int, str]]) -> None:
-    """Note pictures that have no vector of a network, and why."""
+    """Record pictures that have no vector of a network, with the reasons."""
     rows = [DescriptorGap(model=model, picture_id=picture, reason=reason[:300]) for picture, reason in gaps]
     DescriptorGap.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def switch_to(model: DescriptorModel) -> bool:
-    """Let a network serve, if it has described everything; else it starts from the beginning to find what is missing.
+    """Let a network serve if it has described all pictures; otherwise restart it to find the missing ones.
 
-    Who measures pictures holds the choice until their vectors are kept (:func:`still_serves`), so none is overlooked.
+    Measuring holds the choice until the vectors are stored (:func:`still_serves`), so no picture is overlooked. Returns
+    True if the network now serves.
     """
     with transaction.atomic():
         choice = DescriptorChoice.objects.select_for_update().get(pk=1)
@@ -162,18 +165,18 @@ def switch_to(model: DescriptorModel) -> bool:
 
 
 def move_cursor(model: DescriptorModel, picture: int) -> None:
-    """Remember up to which picture a network has come."""
+    """Store the position that a network has reached."""
     model.cursor = picture
     DescriptorModel.objects.filter(pk=model.pk).update(cursor=model.cursor)
 
 
 def remove_model(model: DescriptorModel) -> None:
-    """Remove a network and all its vectors. Its space stays, so that its name and version mean the same for ever.
+    """Delete a network and all its vectors. Its space stays, so that its name and version are never reused.
 
-    All or nothing; a network that serves by now is refused by the database, and keeps its vectors.
+    This is one transaction: if the network serves by now, the database refuses, and the vectors stay.
     """
     with transaction.atomic():
-        stop_building(model)  # the choice before the index, as whoever measures pictures has them
+        stop_building(model)  # lock the choice before the index, as measuring does
         hold(Lock.INDEX)
         hold(Lock.PICTURES)
         IndexChange.objects.filter(space=model.space_id).delete()
@@ -186,7 +189,7 @@ def _described(model: DescriptorModel) -> Exists:
 
 
 def _missing(model: DescriptorModel) -> "QuerySet[Picture]":
-    """Measured pictures whose bytes are there, without a vector of the network, and that it didn't fail on."""
+    """Return measured pictures with stored bytes that lack a vector of the network, except those it failed on."""
     given_up = Exists(DescriptorGap.objects.filter(picture=OuterRef("pk"), model=model))
     measured = Picture.objects.filter(bytes_state=BytesState.STORED, width__isnull=False, refusal="")
     return measured.filter(~_described(model), ~given_up)

@@ -1,4 +1,4 @@
-"""Fingerprints and the numbered change list that every index is a cache of."""
+"""Fingerprints, and the numbered change list that every index is built from."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,52 +18,55 @@ Collection = IndexChange.Collection
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the change list."""
+    """One row of the change list."""
 
     number: int  # ascending in its collection and space (:class:`registry.models.IndexChange`)
     picture: int  # primary key
     vector: bytes | None  # packed bits or float32 components; ``None`` for a removal
-    removes: int | None  # the number of the addition that is taken back, for a removal
+    removes: int | None  # for a removal, the number of the addition that it reverts
 
 
 _IDS: dict[Space, int] = {}
-"""Rows of spaces that are committed: one of a transaction under way is seen by no other, and may never come to be."""
+"""Primary keys of committed spaces; other transactions do not see an uncommitted one, and it may be rolled back."""
 
 
 def space_id(space: Space) -> int:
-    """The row of a space, made on first use.
+    """Return the primary key of a space's row, created on first use.
 
-    Raises ``WrongUseError`` when vectors of this name and version are kept that were measured in another way.
+    Raises:
+        WrongUseError: Stored vectors of this name and version were computed with other parameters.
     """
     if space in _IDS:
         return _IDS[space]
     parameters = [list(pair) for pair in space.parameters]
-    stated = {"metric": Metric(space.metric), "width": space.width, "parameters": parameters}
-    row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=stated)
-    other = [name for name, value in stated.items() if getattr(row, name) != value]
+    properties = {"metric": Metric(space.metric), "width": space.width, "parameters": parameters}
+    row, _ = SpaceRow.objects.get_or_create(name=space.name, version=space.version, defaults=properties)
+    other = [name for name, value in properties.items() if getattr(row, name) != value]
     if other:
         hint = "Go on with the version of Exhibit that made them, or register the works in a new data folder."
-        told = f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}."
-        raise WrongUseError(told, hint=hint)
+        message = f"The vectors of {space.id} in this database were measured with other {' and '.join(other)}."
+        raise WrongUseError(message, hint=hint)
     transaction.on_commit(lambda: _IDS.update({space: row.pk}))
     return row.pk
 
 
 def keep_fingerprints(spaces: Sequence[Space], rows: Iterable[tuple[int, Fingerprint]]) -> None:
-    """Keep fingerprints of pictures by primary key; what is there stays. Must run inside a transaction."""
+    """Store fingerprints by the primary key of their picture; existing ones stay. Must run inside a transaction."""
     ids = {space.id: space_id(space) for space in spaces}
-    made = [
-        FingerprintRow(picture_id=picture, space_id=ids[found.space], part=found.part, vector=found.vector)
-        for picture, found in rows
+    records = [
+        FingerprintRow(
+            picture_id=picture, space_id=ids[fingerprint.space], part=fingerprint.part, vector=fingerprint.vector
+        )
+        for picture, fingerprint in rows
     ]
-    copy_into(made, conflict=("picture_id", "space_id", "part"))
+    copy_into(records, conflict=("picture_id", "space_id", "part"))
 
 
 def add_to(collection: Collection, pictures: Sequence[int], parts: Iterable[str]) -> None:
-    """Append the additions of these parts of these pictures that aren't in the collection already.
+    """Append additions of these parts of these pictures, except those that are in the collection already.
 
-    Must run inside a transaction, as its last statement where many add at once: others who want to know how far the
-    numbers go wait for its end. Whoever adds to the pictures seen holds their rows.
+    Must run inside a transaction, and as its last statement where many processes add at once: readers that need the
+    highest number wait for its end. A caller that adds to the pictures seen holds the locks of their rows.
     """
     if collection == Collection.PICTURES:
         share(Lock.PICTURES)
@@ -104,16 +107,16 @@ _APPEND = """
 
 
 def _append(collection: Collection, changes: str, **values: list[Any]) -> None:
-    """Append what a query names. A row's own number is above all before it, and comes once even of what was removed.
+    """Append the changes that a query returns. Each number is higher than all before, and is never used again.
 
-    So whoever has an index of a network that was removed and added again has what is new, too.
+    An index of a network that was removed and added again therefore also receives the new changes.
     """
     with connection.cursor() as cursor:
         cursor.execute(_APPEND.format(changes=changes), {"collection": str(collection), **values})
 
 
 def changes_after(collection: Collection, space: Space, number: int, limit: int = 100_000) -> list[Change]:
-    """The changes after a number, in order; none comes later that belongs between them."""
+    """Return the changes after a number, in order; no change is inserted between them later."""
     later = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__gt=number)
     if collection == Collection.PICTURES:
         later = later.filter(number__lte=last_change(collection, space))
@@ -125,7 +128,7 @@ def changes_after(collection: Collection, space: Space, number: int, limit: int 
 
 
 def living(collection: Collection, space: Space, upto: int, batch: int = 20_000) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbers and vectors of the additions that weren't taken back, of the changes up to a number, in batches."""
+    """Yield numbers and vectors of additions that no change up to a number has reverted, in batches."""
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space), number__lte=upto)
     taken_back = changes.filter(removes=OuterRef("number"))
     added = changes.filter(~Exists(taken_back), operation=IndexChange.Operation.ADD).order_by("number")
@@ -136,7 +139,7 @@ def living(collection: Collection, space: Space, upto: int, batch: int = 20_000)
 
 
 def count_living(collection: Collection, space: Space, upto: int, by: int | None = None) -> int:
-    """Count the additions up to a number that no removal takes back, or none of those up to ``by``."""
+    """Count the additions up to ``upto`` that no removal reverts, or only no removal up to ``by``."""
     taken_back = IndexChange.objects.filter(collection=collection, space_id=space_id(space), removes__lte=upto)
     if by is not None:
         taken_back = taken_back.filter(number__lte=by)
@@ -144,17 +147,17 @@ def count_living(collection: Collection, space: Space, upto: int, by: int | None
 
 
 def additions(collection: Collection, space: Space) -> QuerySet[IndexChange]:
-    """Every addition to a collection in a space, those that were taken back among them."""
+    """Return all additions to a collection in a space, including reverted ones."""
     return IndexChange.objects.filter(
         collection=collection, space_id=space_id(space), operation=IndexChange.Operation.ADD
     )
 
 
 def last_change(collection: Collection, space: Space) -> int:
-    """The highest number so far, 0 when there is none; no lower one comes any more.
+    """Return the highest change number, 0 if there is none; no lower number is added later.
 
-    Of the pictures seen it waits for those who are adding at this moment, and they for nothing but its answer: outside
-    a transaction, for in one they wait until that ends.
+    For the pictures seen, this waits for the transactions that are adding, and blocks new ones while it reads. Call it
+    outside a transaction: inside one, the others wait until that transaction ends.
     """
     changes = IndexChange.objects.filter(collection=collection, space_id=space_id(space))
     with transaction.atomic():
@@ -164,7 +167,7 @@ def last_change(collection: Collection, space: Space) -> int:
 
 
 def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Collection, str], int]:
-    """How many changes each collection in each space, by its id, has after a number; asks the database once."""
+    """Count the changes after a number for each collection and space, by collection and space id, in one query."""
     ids = {space: space_id(space) for space in {space for _, space in known}}
     keys = {(ids[space], collection): (collection, space.id) for collection, space in known}
     each = [
@@ -174,8 +177,8 @@ def count_later(known: Mapping[tuple[Collection, Space], int]) -> dict[tuple[Col
         .values_list("space_id", "collection", "count")
         for (collection, space), number in known.items()
     ]
-    found = {keys[space, Collection(name)]: count for space, name, count in each[0].union(*each[1:], all=True)}
-    return {key: found.get(key, 0) for key in keys.values()}
+    counts = {keys[space, Collection(name)]: count for space, name, count in each[0].union(*each[1:], all=True)}
+    return {key: counts.get(key, 0) for key in keys.values()}
 
 
 _PICTURES = """
@@ -189,21 +192,21 @@ _PICTURES = """
 
 
 def pictures_of(collection: Collection, space: Space, numbers: Iterable[int]) -> dict[int, int]:
-    """Which picture (primary key) each number added."""
+    """Return the picture (primary key) that each change number added."""
     return {number: picture for (_, number), picture in pictures_of_all(collection, {space: numbers}).items()}
 
 
 def pictures_of_all(collection: Collection, numbers: Mapping[Space, Iterable[int]]) -> dict[tuple[str, int], int]:
-    """The same for several spaces, by the space's id and the number; asks the database once."""
+    """Return the same for several spaces, by space id and change number, in one query."""
     spaces = {(space.name, space.version): space.id for space in numbers}
-    wanted = [(space.name, space.version, number) for space, some in numbers.items() for number in some]
-    if not wanted:
+    keys = [(space.name, space.version, number) for space, some in numbers.items() for number in some]
+    if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_PICTURES, [*map(list, zip(*wanted, strict=True)), str(collection)])
+        cursor.execute(_PICTURES, [*map(list, zip(*keys, strict=True)), str(collection)])
         return {(spaces[name, version], number): picture for name, version, number, picture in cursor.fetchall()}
 
 
 def forget_cached_spaces() -> None:
-    """Forget the rows of spaces, for processes that change their database."""
+    """Clear the cached spaces, for processes that switch to another database."""
     _IDS.clear()

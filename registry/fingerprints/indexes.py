@@ -1,7 +1,7 @@
-"""The indexes of one process: durable entries of its machine or of Milvus, and a tail replayed from the database.
+"""The vector indexes of one process: files on this machine or in Milvus, and a tail replayed from the database.
 
-Each machine makes its own from the database, in ``indexes/`` of its data folder; the pictures seen are in Milvus if the
-setting says so. A process that notices damage empties the index, and it is replayed as on a new machine.
+Each machine builds its own indexes from the database, in ``indexes/`` of its data folder; the pictures seen are in
+Milvus if configured. A process that detects damage empties the index, and it is replayed as on a new machine.
 """
 
 import logging
@@ -34,56 +34,56 @@ from registry.fingerprints.fingerprints import Change, Collection
 
 PAGE = 20_000
 MAX_TAIL = 20_000
-"""Changes that each process keeps in memory of its own before they become a segment that all map."""
+"""Changes that each process holds in its own memory before they become a segment that all processes map."""
 VOTES_PAGE, VOTES_MAX_TAIL = 500, 2_000
-"""The same of local features, of which a work has 25 KB."""
+"""The same for local features, of which a work has 25 KB."""
 MAX_NEAR = 50
 FLUSH_AGAIN_SECONDS = 60.0
-"""Until a disk that did not take a segment is tried again."""
+"""Seconds until a segment that could not be written is tried again."""
 
 LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionVectors:
-    """The vectors of a collection in a space, as the database has them. Implements ``ports.VectorSource``."""
+    """The vectors of a collection in a space, read from the database. Implements ``ports.VectorSource``."""
 
     collection: Collection
     space: Space
 
     @property
     def page(self) -> int:
-        """Changes to read at once."""
+        """Number of changes to read at once."""
         return VOTES_PAGE if self.space.metric is Metric.VOTES else PAGE
 
     @property
     def max_tail(self) -> int:
-        """Changes to replay before they are written down."""
+        """Number of changes to replay before they are written to disk."""
         return VOTES_MAX_TAIL if self.space.metric is Metric.VOTES else MAX_TAIL
 
     def last_change(self) -> int:
-        """The highest change number; no lower one is added later."""
+        """Return the highest change number; no lower number is added later."""
         return vectors.last_change(self.collection, self.space)
 
     def batches(self, upto: int) -> Iterator[tuple[NDArray[np.int64], Any]]:
-        """Numbers, ascending, and vectors of everything that the changes up to a number add and do not remove."""
+        """Yield numbers (ascending) and vectors of the additions that no change up to ``upto`` has reverted."""
         for rows in vectors.living(self.collection, self.space, upto, self.page):
             yield _arrays(self.space, rows)
 
     def count(self, upto: int, by: int | None = None) -> int:
-        """Count what the changes up to ``upto`` add, less what those up to ``by`` remove again (by default all)."""
+        """Count the additions up to ``upto`` minus those that changes up to ``by`` revert (by default all)."""
         return vectors.count_living(self.collection, self.space, upto, by)
 
     def changes_after(self, number: int) -> list[Change]:
-        """The next page of changes."""
+        """Return the next page of changes."""
         return vectors.changes_after(self.collection, self.space, number, self.page)
 
 
 class Indexes:
-    """Every collection in every space, as far as this process has looked.
+    """The indexes of every collection in every space, as of this process's last refresh.
 
-    ``descriptor`` tells the space of the descriptors that serve, and the row of their network: one that was removed and
-    added again has the same space, and changes that are counted anew.
+    ``descriptor`` returns the space of the serving descriptor and the primary key of its network: a network that was
+    removed and added again has the same space, but a new list of changes.
     """
 
     def __init__(self, config: Config, descriptor: Callable[[], tuple[Space, int]]) -> None:
@@ -92,7 +92,7 @@ class Indexes:
         self._network: int | None = None
         self._indexes: dict[tuple[Collection, str], StoredIndex] = {}
         self._applied: dict[tuple[Collection, str], int] = {}
-        self._waiting: dict[tuple[Collection, str], int] = {}  # changes that were replayed and aren't written down
+        self._waiting: dict[tuple[Collection, str], int] = {}  # replayed changes that are not on disk yet
         self._flush_after = 0.0
 
     @property
@@ -102,24 +102,24 @@ class Indexes:
 
     @property
     def spaces(self) -> tuple[Space, Space]:
-        """What is searched at this moment: hashes and descriptors."""
+        """The spaces that are searched: hashes and descriptors."""
         return PHASH, self._descriptor()[0]
 
     def of(self, collection: Collection, space: Space) -> VectorIndex:
-        """The index of a collection in a space, as of the last refresh."""
+        """Return the index of a collection in a space, as of the last refresh."""
         return cast("VectorIndex", self._index(collection, space))
 
     def forget(self, collection: Collection) -> None:
-        """Open the indexes of a collection again when they are next asked for, and look whether they are whole."""
+        """Close the indexes of a collection; the next use opens and checks them again."""
         self._indexes = {key: index for key, index in self._indexes.items() if key[0] != collection}
 
     def refresh(self, collection: Collection) -> None:
-        """Take in everything that has been committed until now; a long tail is written down for all processes.
+        """Apply all committed changes; a long tail is written to disk for all processes.
 
-        What a machine doesn't have yet, it reads from the rows and writes down step by step.
+        A new machine reads the changes from the database and writes them step by step.
         """
         network = self._descriptor()[1]
-        if network != self._network:  # indexes of another one are forgotten
+        if network != self._network:  # drop the indexes of the former network
             lasting = {PHASH.id, ROOTSIFT.id}
             self._indexes = {key: index for key, index in self._indexes.items() if key[1] in lasting}
             self._network = network
@@ -128,7 +128,7 @@ class Indexes:
             self._replay(collection, space)
 
     def refresh_hashes(self, collection: Collection) -> None:
-        """The same of the hashes alone, by which :meth:`near` looks."""
+        """Apply all committed changes of the hashes only, which :meth:`near` searches."""
         self._replay(collection, PHASH)
 
     def _index(self, collection: Collection, space: Space) -> StoredIndex:
@@ -147,7 +147,7 @@ class Indexes:
         with ExitStack() as filling:
             is_alone = False
             while changes := source.changes_after(self._applied[key]):
-                if len(changes) == source.page and not is_alone:  # one process per machine reads much, others wait
+                if len(changes) == source.page and not is_alone:  # one process per machine; the others wait
                     filling.enter_context(self._alone(collection, space))
                     is_alone = True
                     self._reopen(index, collection)
@@ -163,7 +163,7 @@ class Indexes:
                     return
 
     def _reopen(self, index: StoredIndex, collection: Collection) -> None:
-        """Open what other processes have written."""
+        """Load what other processes have written, and repair the index if it is damaged."""
         try:
             reopened = index.reopen()
         except IntegrityError:
@@ -174,14 +174,14 @@ class Indexes:
             self._applied[key], self._waiting[key] = index.sequence, 0
 
     def _alone(self, collection: Collection, space: Space) -> AbstractContextManager[FileLock]:
-        """Wait to be the only process of this machine that reads much from the rows."""
+        """Wait for the lock that lets one process per machine read many rows."""
         folder = index_folder(self._config, collection, space)
         folder.parent.mkdir(exist_ok=True)
         never = ServiceMissingError("An index is being made again.")
         return alone(folder.with_name(f".{folder.name}.lock"), never, within=math.inf)
 
     def _flush(self, index: StoredIndex, sequence: int) -> int:
-        """Write the tail down; when the disk doesn't take it, each process goes on with what it has in memory."""
+        """Write the tail to disk; if the disk is full or faulty, the process continues from memory."""
         try:
             index.flush(sequence)
         except ExhibitError as error:
@@ -193,25 +193,28 @@ class Indexes:
         return index.sequence
 
     def pictures(self, collection: Collection, candidates: Iterable[Candidate]) -> dict[tuple[str, int], int]:
-        """Which picture (primary key) stands behind each candidate's space and number."""
-        wanted = list(candidates)
-        each = {space: [one.number for one in wanted if one.space == space.id] for space in (*self.spaces, ROOTSIFT)}
+        """Return the picture (primary key) of each candidate, by space id and number."""
+        all_candidates = list(candidates)
+        each = {
+            space: [candidate.number for candidate in all_candidates if candidate.space == space.id]
+            for space in (*self.spaces, ROOTSIFT)
+        }
         return vectors.pictures_of_all(collection, {space: numbers for space, numbers in each.items() if numbers})
 
     def near(self, collection: Collection, hashes: NDArray[np.uint8], *, within: int) -> set[int]:
-        """Pictures (primary keys) that have a hash within so many bits of one of these, shape (n, 32)."""
+        """Return pictures (primary keys) with a hash within ``within`` bits of one of these hashes, shape (n, 32)."""
         hits = self.of(collection, PHASH).search(hashes, k=MAX_NEAR, within=within)
         numbers = {hit.number for row in hits for hit in row}
         return set(vectors.pictures_of(collection, PHASH, numbers).values())
 
 
 def index_folder(config: Config, collection: Collection, space: Space) -> Path:
-    """Where this machine has an index."""
+    """Return the folder of an index on this machine."""
     return config.data_dir / "indexes" / f"{collection}-{space.name}-{space.version}"
 
 
 def index_of(config: Config, collection: Collection, space: Space) -> StoredIndex:
-    """The index of a collection in a space: that of this machine, or that in Milvus."""
+    """Return the index of a collection in a space: this machine's, or the one in Milvus."""
     if config.milvus_url and collection == Collection.PICTURES:
         archive = Archive(config, space)
         return MilvusIndex(space, archive.server, archive)
@@ -220,7 +223,7 @@ def index_of(config: Config, collection: Collection, space: Space) -> StoredInde
 
 
 def repair_index(index: StoredIndex, collection: Collection) -> bool:
-    """Empty an index that is damaged, so that the next refresh replays it; returns whether it was damaged."""
+    """Empty a damaged index so that the next refresh replays it; returns True if it was damaged."""
     problems = index.repair(CollectionVectors(collection, index.space))
     if problems:
         LOGGER.warning("The index %s of %s is rebuilt: %s", index.space.id, collection, problems[0])
@@ -228,7 +231,7 @@ def repair_index(index: StoredIndex, collection: Collection) -> bool:
 
 
 def catch_up(index: StoredIndex, collection: Collection) -> Iterator[int]:
-    """Replay all changes and write them down; yields the number of the change after each step.
+    """Replay all changes and write them to disk; yields the change number after each step.
 
     After an interruption it continues from the last step.
     """
@@ -240,7 +243,7 @@ def catch_up(index: StoredIndex, collection: Collection) -> Iterator[int]:
 
 
 def _apply(index: StoredIndex, changes: list[Change]) -> None:
-    """Replay changes in their order: additions first is safe, since a removal names the number that it takes back."""
+    """Apply changes, additions first: safe, since a removal names the number of the addition that it reverts."""
     added = [(change.number, change.vector) for change in changes if change.vector is not None]
     if added:
         index.upsert(*_arrays(index.space, added))
@@ -250,6 +253,6 @@ def _apply(index: StoredIndex, changes: list[Change]) -> None:
 
 
 def _arrays(space: Space, rows: Iterable[tuple[int, bytes]]) -> tuple[NDArray[np.int64], Any]:
-    """Numbers and vectors of the database, as an index takes them."""
+    """Convert numbers and vectors from the database to arrays for an index."""
     numbers, stored = zip(*rows, strict=True)
     return np.array(numbers, np.int64), decode_vectors(space, stored)

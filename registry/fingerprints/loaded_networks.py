@@ -1,4 +1,4 @@
-"""The networks of one process: which serves, which is being brought into use, by the rows as last looked at."""
+"""The networks of one process, according to the database rows: the serving one and the one being built."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,22 +17,22 @@ from registry.fingerprints.models import DescriptorChoice, DescriptorModel
 
 
 class SwitchedError(ExhibitError):
-    """Another network serves than the one that pictures were measured with; measured again they can be kept."""
+    """The serving network has changed since the pictures were measured; they can be measured again."""
 
     def __init__(self) -> None:
         super().__init__("Another descriptor has come into use at this moment.", hint="Try again.", retry=True)
 
 
 class Descriptors:
-    """Networks by their rows, with their files among the blobs."""
+    """Networks by their database rows; their files are among the blobs."""
 
     def __init__(self, blobs: Callable[[], BlobStore]) -> None:
-        self._blobs = blobs  # asked for when they are needed: rows are told of while their place is away
+        self._blobs = blobs  # called only when needed: rows are listed even while the blob store is unavailable
         self._choice: DescriptorChoice | None = None
         self._made: dict[int, Descriptor] = {}
 
     def refresh(self) -> None:
-        """Look at the rows again."""
+        """Read the rows again if they have changed."""
         if self._choice is not None and not descriptors.has_changed(self._choice):
             return
         self._choice = descriptors.choice_with()
@@ -49,25 +49,25 @@ class Descriptors:
 
     @property
     def serving_row(self) -> DescriptorModel:
-        """What pictures are described with."""
+        """The row of the network that describes pictures."""
         return self._chosen.serving
 
     @property
     def building_row(self) -> DescriptorModel | None:
-        """What is being brought into use."""
+        """The row of the network that is being built, if any."""
         return self._chosen.building
 
     @property
     def serving(self) -> Descriptor:
-        """What pictures are described with."""
+        """The network that describes pictures."""
         return self.of(self.serving_row)
 
     def is_present(self, row: DescriptorModel) -> bool:
-        """Whether a network is the one that comes with this version of the software."""
+        """Return True if the network is the one that this version of Exhibit includes."""
         return row.shipped and f"{row.name}@{row.version}" == BUILT_IN.space.id
 
     def serving_file(self, data_dir: Path) -> DescriptorFile | None:
-        """The network that serves, for other processes; ``None`` for the one that comes with this version."""
+        """Return the serving network's file for other processes; ``None`` for the one that this version includes."""
         row = self.serving_row
         if self.is_present(row):
             return None
@@ -75,43 +75,43 @@ class Descriptors:
         return DescriptorFile(card_of(row.card), row.digest, path, guarded=row.shared is not None)
 
     def of(self, row: DescriptorModel) -> Descriptor:
-        """The network of a row, opened on first use."""
+        """Return the network of a row, opened on first use."""
         if row.pk not in self._made:
             self._made[row.pk] = self._make(row)
         return self._made[row.pk]
 
     def spaces(self) -> list[Space]:
-        """The spaces of all networks that there are."""
+        """Return the spaces of all networks."""
         self.refresh()
         return [self.of(row).space for row in DescriptorModel.objects.select_related("space")]
 
     def check_serving(self) -> None:
-        """Make sure, until this transaction ends, that what was measured may be kept; raises ``SwitchedError``."""
+        """Ensure, until this transaction ends, that measurements may be stored; raises ``SwitchedError`` otherwise."""
         if not descriptors.still_serves(self.serving_row.pk):
             self._choice = None
             raise SwitchedError
 
     def _file(self, digest: Digest, folder: Path) -> Path:
-        """Where a network lies on this machine; a copy in a folder where the bytes lie in a bucket."""
+        """Return the path of a network on this machine: the blob itself, or a local copy if blobs are in a bucket."""
         if isinstance(blobs := self._blobs(), FolderBlobStore):
             return blobs.path(digest)
-        here = FolderBlobStore(folder)
-        if not here.is_whole(digest):
-            here.put(blobs.get(digest))
-        return here.path(digest)
+        local_store = FolderBlobStore(folder)
+        if not local_store.is_whole(digest):
+            local_store.put(blobs.get(digest))
+        return local_store.path(digest)
 
     def _make(self, row: DescriptorModel) -> Descriptor:
         if self.is_present(row):
             return BUILT_IN
         card, digest = card_of(row.card), row.digest
-        kind = Descriptor if row.shared is None else GuardedDescriptor  # somebody else's runs in a process of its own
+        kind = Descriptor if row.shared is None else GuardedDescriptor  # another author's runs in its own process
         return kind(card, space_of(card, digest), lambda: self._blobs().get(digest))
 
 
 def start_shipped(blobs: BlobStore) -> None:
-    """Keep the network of this version, once, and let it serve or take the place of an older one that came along.
+    """Store this version's network, once, and let it serve or start to replace an older shipped one.
 
-    Its file is kept for when a later version serves. A second time nothing changes, so that a person's choice stays.
+    Its file is stored for use under later versions. Further calls change nothing, so that a person's choice stays.
     """
     card = BUILT_IN.card
     if DescriptorModel.objects.filter(name=card.name, version=card.version).exists():

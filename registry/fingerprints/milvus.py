@@ -1,4 +1,4 @@
-"""Where Milvus is asked, and with which token; who only asks needs no database."""
+"""Connection to Milvus with its token; searching it needs no database."""
 
 import os
 
@@ -8,7 +8,7 @@ from indexer.vectors.milvus_index import Collections
 
 
 def milvus_of(config: Config, prefix: str = "") -> Collections:
-    """The collections in the Milvus of the setting whose names begin like this."""
+    """Return the collections of the configured Milvus server whose names start with ``prefix``."""
     file = secret_path(config, MILVUS_TOKEN)
     token = os.environ.get("MILVUS_TOKEN") or (file.read_text("utf-8") if file.exists() else "")
     return Collections(config.milvus_url, token.strip(), prefix)

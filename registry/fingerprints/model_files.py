@@ -1,6 +1,6 @@
-"""Files in which networks travel between installations: a ZIP of the network and its card, which its author signed.
+"""Files that carry networks between installations: a ZIP of the network and its card, signed by its author.
 
-docs/protocols.md has the format.
+docs/protocols.md describes the format.
 """
 
 import math
@@ -29,58 +29,61 @@ from indexer.picture.descriptor import MAX_FILE_BYTES
 HEAD = b"exhibit model card v1\n"
 CARD, NETWORK = "card.json", "network.onnx"
 MAX_CARD = 1 << 17
-"""Bytes."""
+"""Maximum size of a card in bytes."""
 MAX_WORDS = 2000
 TOLERANCE, CHANCE = 0.05, 1.645
-"""By so much less than claimed a network may find here, as other pictures are harder; and by what chance takes from one
-in twenty honest ones with so few works (a normal quantile, on the interval of Agresti and Coull, 1998)."""
+"""Allowed shortfall of measured recall against a claim.
+
+``TOLERANCE`` is for other pictures being harder. ``CHANCE`` is the normal quantile that one in twenty honest networks
+exceeds with so few works, applied to the interval of Agresti and Coull (1998).
+"""
 _HINT = "Its author exports one: exhibit api GET /operator/models/NAME/file --output FILE"
 _EDIT = re.compile("[a-z0-9_-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a card says was measured."""
+    """The measurement that a card claims."""
 
     at: datetime
     command: str
-    photographs: Digest  # which: SHA-256 of their sorted SHA-256
-    photos: Count  # photographs that were looked for, each in every edit
-    references: Count  # among so many
-    pairs: Count  # strange pairs
-    milliseconds: float  # a picture
-    by_edit: dict[str, Any]  # shares of the copies that are found, by the edit
+    photographs: Digest  # the test set: SHA-256 of the sorted SHA-256 of the photographs
+    photos: Count  # photographs searched for, each in every edit
+    references: Count  # photographs searched among
+    pairs: Count  # pairs of unrelated pictures
+    milliseconds: float  # per picture
+    by_edit: dict[str, Any]  # share of copies found, by edit
 
     def __post_init__(self) -> None:
         names = {field.name for field in fields(Figures)}
         if not self.by_edit or not all(map(_EDIT.fullmatch, self.by_edit)):
             raise ValueError("by_edit has names of edits")
-        for told in self.by_edit.values():
-            shares: list[Any] = list(told.values()) if isinstance(told, dict) and set(told) == names else [-1]
+        for figures in self.by_edit.values():
+            shares: list[Any] = list(figures.values()) if isinstance(figures, dict) and set(figures) == names else [-1]
             if not all(type(share) in {int, float} and 0 <= share <= 1 for share in shares):
                 raise ValueError("by_edit has shares from 0 to 1: first, few, rare and never")
 
     @property
     def overall(self) -> Figures:
-        """Means over the edits."""
-        return mean([Figures(**told) for told in self.by_edit.values()])
+        """Mean figures over all edits."""
+        return mean([Figures(**figures) for figures in self.by_edit.values()])
 
 
 @dataclass(frozen=True, slots=True)
 class SignedCard:
-    """The card of a network that travels."""
+    """The signed card of a network that is exchanged between installations."""
 
     format: Literal["exhibit-model/1"]
     network: Card
     sha256: Digest  # of the network
     size: Count  # bytes of the network
     author: str  # a name or pseudonym
-    key: Bytes32  # with which the author signs
+    key: Bytes32  # public key of the author
     terms: str
-    price: str  # in words; nothing is paid here
+    price: str  # in words; Exhibit handles no payment
     made_at: datetime
     measured: Claim
-    signature: bytes  # of the key, over HEAD and the canonical JSON of all else
+    signature: bytes  # by the key, over HEAD and the canonical JSON of all other fields
 
     def __post_init__(self) -> None:
         for text in (self.author, self.terms, self.price, self.measured.command):
@@ -91,34 +94,35 @@ class SignedCard:
 
 
 def signed(card: SignedCard, signer: Signer) -> dict[str, Json]:
-    """The card as plain JSON, under a new signature."""
+    """Return the card as plain JSON with a new signature."""
     plain = to_plain(card)
-    told = {name: value for name, value in plain.items() if name != "signature"}
-    return {**told, "signature": signer.sign(HEAD + canonical(told)).hex()}
+    content = {name: value for name, value in plain.items() if name != "signature"}
+    return {**content, "signature": signer.sign(HEAD + canonical(content)).hex()}
 
 
 def card_from(plain: Json) -> SignedCard:
-    """A card whose signature holds; raises ``WrongUseError``."""
+    """Read a card and verify its signature; raises ``WrongUseError``."""
     try:
         card = from_plain(SignedCard, plain, where=CARD)
     except FormatError as error:
         raise WrongUseError(f"This isn't the card of a network: {error}", hint=_HINT) from error
-    told = {name: value for name, value in plain.items() if name != "signature"}
-    if not holds(card.key, card.signature, HEAD + canonical(told)):
+    content = {name: value for name, value in plain.items() if name != "signature"}
+    if not holds(card.key, card.signature, HEAD + canonical(content)):
         raise WrongUseError("The card was changed after it was signed, or signed by another key.", hint=_HINT)
     check(card.network)
     return card
 
 
 def model_file(card: Json, network: bytes) -> Iterator[bytes]:
-    """The one file of a signed card and its network, piece by piece."""
+    """Yield the chunks of a file with a signed card and its network."""
     return zip_chunks([member_of(CARD, canonical(card)), member_of(NETWORK, network)])
 
 
 def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
-    """The card, as it was signed and as read, and the network, which isn't opened.
+    """Read a model file: the card as signed, the parsed card, and the network, which is not loaded.
 
-    Raises ``WrongUseError`` for a file that isn't one, is larger than it may be, or whose signature or digest is wrong.
+    Raises:
+        WrongUseError: The file is not a model file or is too large, or its signature or digest is wrong.
     """
     try:
         if path.stat().st_size > MAX_FILE_BYTES + MAX_CARD + 1024:
@@ -140,30 +144,32 @@ def read_model_file(path: Path) -> tuple[dict[str, Json], SignedCard, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What a card claims beside what was measured here, over the edits that both have."""
+    """A card's claim and a measurement made here, over the edits that both include."""
 
     claimed: Figures
     measured: Figures
     edits: int
-    falls_short: bool  # R@1 or R@10 here is too much less than claimed, or nothing can be compared
+    falls_short: bool  # R@1 or R@10 here is too far below the claim, or there is nothing to compare
 
 
 def compared(claim: Claim, here: Recall) -> Compared:
-    """A claim beside a measurement."""
+    """Compare a claim with a measurement."""
     edits = here.by_edit.keys() & claim.by_edit.keys()
-    told = mean([Figures(**claim.by_edit[edit]) for edit in edits])
-    found = mean([here.by_edit[edit] for edit in edits])
-    pairs = (told.first, found.first), (told.few, found.few)
-    short = not edits or any(share - seen > _leeway(share, here.photos) for share, seen in pairs)
-    return Compared(told, found, len(edits), short)
+    claimed_mean = mean([Figures(**claim.by_edit[edit]) for edit in edits])
+    measured_mean = mean([here.by_edit[edit] for edit in edits])
+    pairs = (claimed_mean.first, measured_mean.first), (claimed_mean.few, measured_mean.few)
+    short = not edits or any(share - measured_share > _leeway(share, here.photos) for share, measured_share in pairs)
+    return Compared(claimed_mean, measured_mean, len(edits), short)
 
 
 def _leeway(claimed: float, works: int) -> float:
-    """By how much a share may be less than claimed; the edits of one work count as one, for they go together."""
+    """Return the allowed shortfall of a share. All edits of a work count as one observation, as they correlate."""
     share = (claimed * works + 2) / (works + 4)
     return TOLERANCE + CHANCE * math.sqrt(share * (1 - share) / (works + 4))
 
 
 def mean(of: Sequence[Figures]) -> Figures:
-    """Of figures over several edits, each counting alike; zeros of none."""
-    return Figures(*(sum(getattr(one, field.name) for one in of) / max(1, len(of)) for field in fields(Figures)))
+    """Return the unweighted mean of figures over several edits; zeros if there are none."""
+    return Figures(
+        *(sum(getattr(figures, field.name) for figures in of) / max(1, len(of)) for field in fields(Figures))
+    )

@@ -1,4 +1,4 @@
-"""Spaces, fingerprints, the change list that every index is a cache of, and networks that describe pictures."""
+"""Spaces, fingerprints, the change list that every index is built from, and networks that describe pictures."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from registry.pictures.models import Picture
 
 
 class SpaceRow(models.Model):
-    """What makes two vectors comparable (:class:`exhibit.types.Space`)."""
+    """Parameters that make two vectors comparable (:class:`exhibit.types.Space`)."""
 
     name = models.CharField(max_length=40)
     version = models.CharField(max_length=40)
@@ -21,7 +21,7 @@ class SpaceRow(models.Model):
 
 
 class FingerprintRow(models.Model):
-    """One vector in one space of one picture, or of a part of it. Keyed by picture only."""
+    """One vector of a picture, or of a part of it, in one space."""
 
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="fingerprints")
     space = models.ForeignKey(SpaceRow, on_delete=models.PROTECT, related_name="+")
@@ -35,23 +35,23 @@ class FingerprintRow(models.Model):
 class IndexChange(models.Model):
     """One addition to, or removal from, a collection of pictures in a space.
 
-    An index holds the changes up to a number; its tail is what came later. Numbers are the rows' own. Those of works
-    and of stated fingerprints are in commit order: one appender at a time holds an advisory lock until it commits.
-    Pictures are added by many at once, who share a lock: of two numbers the later may be committed first. Whoever reads
-    how far they go waits for those who are adding (``registry.fingerprints.fingerprints.last_change``), so that nothing
-    comes below a number that was read up to.
+    An index contains the changes up to a number; later changes are its tail. Numbers are the rows' own primary keys.
+    Changes of works and of stated fingerprints are in commit order: a single writer holds an advisory lock until it
+    commits. Many writers add pictures at once and share a lock, so a higher number may be committed before a lower one.
+    Code that reads the highest number waits for these writers (``registry.fingerprints.fingerprints.last_change``), so
+    that no lower number is added afterwards.
     """
 
     class Collection(models.TextChoices):
-        """The sets of pictures that are searched."""
+        """The collections of pictures that can be searched."""
 
         WORKS = "works"
         PICTURES = "pictures"
         PRINTS = "prints"
-        """Of works, the fingerprints that were only stated: what was measured here is never among them."""
+        """Stated fingerprints of works, never those measured here."""
 
     class Operation(models.TextChoices):
-        """What happened to the vector."""
+        """Kind of change."""
 
         ADD = "add"
         REMOVE = "remove"
@@ -69,7 +69,7 @@ class IndexChange(models.Model):
 
 
 class MilvusCollection(models.Model):
-    """Which collection in Milvus holds the pictures seen in a space (``registry.fingerprints.archive``)."""
+    """The Milvus collection that holds the pictures seen in a space (``registry.fingerprints.archive``)."""
 
     space = models.OneToOneField(SpaceRow, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=255, help_text="empty while none counts")
@@ -77,9 +77,9 @@ class MilvusCollection(models.Model):
 
 
 class DescriptorModel(Claimable):
-    """A network with its card. Its step describes all pictures anew, batch by batch, when it is to come into use.
+    """A network with its card. Its step describes all pictures again, in batches, before the network serves.
 
-    Outside of that the row is ``done``.
+    At any other time the row is ``done``.
     """
 
     name = models.CharField(max_length=40)
@@ -104,7 +104,7 @@ class DescriptorModel(Claimable):
 
 
 class DescriptorChoice(models.Model):
-    """The one row that says which network is in use: changing it is the whole switch."""
+    """The single row that names the networks in use: updating it is the whole switch."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     serving = models.ForeignKey(DescriptorModel, on_delete=models.PROTECT, related_name="+")
@@ -115,7 +115,7 @@ class DescriptorChoice(models.Model):
 
 
 class DescriptorGap(models.Model):
-    """A picture whose bytes are there, without a vector of a network: it failed, or there was nothing to describe."""
+    """A stored picture without a vector of a network: describing it failed, or there was nothing to describe."""
 
     model = models.ForeignKey(DescriptorModel, on_delete=models.CASCADE, related_name="gaps")
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""Bringing networks of one's own or of others: adding, measuring, using and dropping them, and how each stands."""
+"""Add, measure, use and remove networks, of the user's own or from others, and report their state."""
 
 import secrets
 import shutil
@@ -39,7 +39,7 @@ LARGEST_CARD = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """How one network stands; its counts are of pictures."""
+    """State of a network; its counts are numbers of pictures."""
 
     name: str
     version: str
@@ -49,22 +49,22 @@ class ModelState:
     licence: str
     source: str
     described: int
-    waiting: int  # their bytes are there, and it has to describe them before it serves
-    beyond_reach: int  # it can't describe them, because their bytes aren't kept any more
+    waiting: int  # their bytes are stored, and the network must describe them before it serves
+    beyond_reach: int  # it cannot describe them, because their bytes are no longer stored
     failed: int
-    error: str  # why it has come no further
+    error: str  # why it is not making progress
     measured_at: datetime | None
     recall: Recall | None
-    author: str  # of one that came from somebody else: the name on its card
-    key: str  # with which its card is signed, hexadecimal
+    author: str  # if another author's: the name on its card
+    key: str  # public key of the card's signature, hexadecimal
     terms: str
     price: str
-    compared: Compared | None  # what its card claims beside what was measured here
+    compared: Compared | None  # the card's claim and the measurement made here
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A network beside the one that serves, on the same pictures."""
+    """Recall of a network and of the serving one, on the same pictures."""
 
     name: str
     recall: Recall
@@ -73,18 +73,20 @@ class Measured:
 
 
 def add_model(services: Services, file: Path, card: Path, *, by: str = "") -> DescriptorModel:
-    """Add a network that a user has, after trying it; raises ``WrongUseError`` for one that can't be used."""
-    told = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
+    """Add a user's own network after testing that it runs; raises ``WrongUseError`` if it cannot be used."""
+    description = read_card(_read(card, LARGEST_CARD).decode("utf-8", "replace"))
     data = _read(file, MAX_FILE_BYTES)
-    found = examined(told, data)
+    descriptor = examined(description, data)
     get_descriptors(services).refresh()
     digest = services.blobs.put(data)
-    new = DescriptorModel(name=told.name, version=told.version, digest=digest, size=len(data), card=asdict(told))
+    new = DescriptorModel(
+        name=description.name, version=description.version, digest=digest, size=len(data), card=asdict(description)
+    )
     with transaction.atomic():
-        kept = descriptors.keep_model(new, found.space)
-        if kept is new:
-            audit_log.changed("network added", by=by, about={"network": str(kept), "digest": digest.hex})
-    return kept
+        model = descriptors.keep_model(new, descriptor.space)
+        if model is new:
+            audit_log.changed("network added", by=by, about={"network": str(model), "digest": digest.hex})
+    return model
 
 
 def measure_model(
@@ -95,44 +97,64 @@ def measure_model(
     progress: Progress,
     edits: Sequence[str] = tuple(EDITS),
 ) -> Measured:
-    """Measure a network beside the one that serves, and keep what came of it.
+    """Measure a network and the serving one on the same pictures, and store the result.
 
-    It is measured with so many photographs of a folder at most, or of the registered works; raises ``WrongUseError``
-    when there are too few.
+    Args:
+        services: Services of the installation.
+        named: Name of the network, optionally with ``@`` and version.
+        photos: Folder with photographs; the registered works if ``None``.
+        most: Maximum number of photographs to search for.
+        progress: Called with the number of finished queries and their total.
+        edits: Names of the edits to apply.
+
+    Returns:
+        The recall of both networks.
+
+    Raises:
+        WrongUseError: There are too few photographs.
     """
     row = model_named(services, named)
     seed = 0 if row.shared is None else secrets.randbelow(1 << 31)  # nobody can train a network for these edits
     if photos:
         paths = [photos / name for name in files_below(photos) if Path(name).suffix.lower() in SUFFIXES]
-        given: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
+        loaders: Sequence[Callable[[], bytes]] = [path.read_bytes for path in paths]
     else:
         registered = Q(work_pictures__isnull=False, work_pictures__work__removed_at=None, work_pictures__stated=None)
         pictures = Picture.objects.filter(registered).order_by("work_pictures__pk")
         digests = dict.fromkeys(pictures.values_list("digest", flat=True))
-        given = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
-    given = given[:MAX_REFERENCES]
+        loaders = [partial(services.blobs.get, digest) for digest in digests if digest is not None]
+    loaders = loaders[:MAX_REFERENCES]
     serving = get_descriptors(services).serving_row
     rows = [row] if row.pk == serving.pk else [row, serving]
     networks = [get_descriptors(services).of(row) for row in rows]
-    found = measure(networks, given, most, seed, progress=progress, edits=edits)
+    recalls = measure(networks, loaders, most, seed, progress=progress, edits=edits)
     moment = now()
-    kept = {
-        **as_plain(found[0]),
+    measurement = {
+        **as_plain(recalls[0]),
         "measured_at": rfc3339(moment),
         "on": photos.name if photos else "registered works",
-        "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in given))).hex,
+        "set": Digest.of(b"".join(sorted(Digest.of(load()).raw for load in loaders))).hex,
         "command": f"{_id(row)} measured with --works {most}" + (" --photos DIR" if photos else ""),
         "seed": seed,
-        "beside": {"name": str(serving), **as_plain(found[-1])},
+        "beside": {"name": str(serving), **as_plain(recalls[-1])},
     }
-    DescriptorModel.objects.filter(pk=row.pk).update(measurement=kept, measured_at=moment)
-    return Measured(str(row), found[0], str(serving), found[-1])
+    DescriptorModel.objects.filter(pk=row.pk).update(measurement=measurement, measured_at=moment)
+    return Measured(str(row), recalls[0], str(serving), recalls[-1])
 
 
 def use_model(services: Services, named: str, *, anyway: bool = False, by: str = "") -> DescriptorModel:
-    """Begin to use a measured network, which serves once it has described all that it can; raises ``WrongUseError``.
+    """Start to build a measured network; it serves once it has described all pictures that it can.
 
-    One of somebody else that found less here than its card claims is used only where somebody wants it ``anyway``.
+    If the network serves already, the one being built in its place is stopped instead.
+
+    Args:
+        services: Services of the installation.
+        named: Name of the network, optionally with ``@`` and version.
+        anyway: Use another author's network although it found less here than its card claims.
+        by: Account recorded in the audit log.
+
+    Raises:
+        WrongUseError: The network is in use, was not measured, or found less than its card claims.
     """
     row = model_named(services, named)
     if row.pk == get_descriptors(services).serving_row.pk:
@@ -160,7 +182,7 @@ def use_model(services: Services, named: str, *, anyway: bool = False, by: str =
 
 
 def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorModel:
-    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or came with the software."""
+    """Remove a network with all its vectors; raises ``WrongUseError`` for one that serves or is built in."""
     row = model_named(services, named)
     if row.pk == get_descriptors(services).serving_row.pk:
         raise WrongUseError(
@@ -183,23 +205,28 @@ def drop_model(services: Services, named: str, *, by: str = "") -> DescriptorMod
 
 
 def model_states(services: Services) -> list[ModelState]:
-    """Every network that there is."""
+    """Return the state of every network."""
     get_descriptors(services).refresh()
     return [_state(services, row) for row in DescriptorModel.objects.all()]
 
 
 def model_named(services: Services, named: str) -> DescriptorModel:
-    """The network of a name or version as ``sscd@1``; raises ``NotFoundError``, or ``WrongUseError`` for several."""
+    """Return the network with a name, or name and version as in ``sscd@1``.
+
+    Raises:
+        NotFoundError: There is none.
+        WrongUseError: Several versions match.
+    """
     get_descriptors(services).refresh()
     name, _, version = named.partition("@")
     rows = DescriptorModel.objects.select_related("space").filter(name=name)
-    found = list(rows.filter(version=version) if version else rows)
-    if not found:
+    matches = list(rows.filter(version=version) if version else rows)
+    if not matches:
         raise NotFoundError(f"There is no model {named}.", hint="All models: exhibit api GET /operator/models")
-    if len(found) > 1:
-        listed = ", ".join(_id(row) for row in found)
+    if len(matches) > 1:
+        listed = ", ".join(_id(row) for row in matches)
         raise WrongUseError(f"There are several versions of {name}.", hint=f"Name one: {listed}")
-    return found[0]
+    return matches[0]
 
 
 def _state(services: Services, row: DescriptorModel) -> ModelState:
@@ -225,17 +252,17 @@ def _state(services: Services, row: DescriptorModel) -> ModelState:
 
 
 def compared_of(row: DescriptorModel) -> Compared | None:
-    """What the card of somebody else's network claims beside what was measured here; nothing before that."""
+    """Compare the claim of another author's network with the measurement made here; ``None`` if there is none."""
     if row.shared is None or not row.measurement:
         return None
-    claimed = from_plain(SignedCard, row.shared, where=CARD).measured  # its signature was checked when it came
+    claimed = from_plain(SignedCard, row.shared, where=CARD).measured  # its signature was verified on import
     return compared(claimed, kept_recall(row.measurement))
 
 
 def kept_recall(measurement: dict[str, Any]) -> Recall:
-    """What was measured, of the measurement that a row keeps."""
-    told = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
-    return recall_of({key: value for key, value in measurement.items() if key in told})
+    """Return the recall from a row's stored measurement."""
+    names = {"overall", "by_edit", "milliseconds", "photos", "references", "pairs"}
+    return recall_of({key: value for key, value in measurement.items() if key in names})
 
 
 def _id(row: DescriptorModel) -> str:

@@ -1,7 +1,7 @@
-"""What a process has one of to describe, remember and search pictures.
+"""Process-wide objects that describe, cache and search pictures.
 
-OpenCV, ONNX Runtime and FAISS are loaded when they are first needed: after the fork of a worker, and never by a command
-or a page that shows no picture.
+OpenCV, ONNX Runtime and FAISS are loaded on first use: after a worker has forked, and never by a command or page that
+handles no picture.
 """
 
 from typing import TYPE_CHECKING
@@ -22,17 +22,17 @@ def get_descriptors(services: Services) -> "Descriptors":
 
 
 def get_indexes(services: Services) -> "Indexes":
-    """Return the indexes that are searched."""
+    """Return the vector indexes."""
     return services.once(_open_indexes)
 
 
 def get_features(services: Services) -> "FeatureCache":
-    """Return what was measured of registered pictures with the network that serves."""
+    """Return cached features of registered pictures, measured with the serving network."""
     return get_features_of(services, get_descriptors(services).serving)
 
 
 def get_features_of(services: Services, descriptor: "Descriptor") -> "FeatureCache":
-    """Return what was measured of registered pictures with a network."""
+    """Return cached features of registered pictures, measured with ``descriptor``."""
     caches = services.once(_feature_caches)
     if (cache := caches.get(descriptor.space.id)) is None:
         cache = caches[descriptor.space.id] = _make_cache(services, descriptor)

@@ -1,4 +1,4 @@
-"""Networks that travel between installations: exported under their author's signature, looked at and taken in."""
+"""Exchange networks between installations: export them signed by their author, inspect and import them."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -35,20 +35,23 @@ from registry.services.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A network that somebody signed, before it is opened."""
+    """A signed network from a file, before it is loaded."""
 
-    plain: dict[str, Json]  # its card as signed
+    plain: dict[str, Json]  # the card as signed
     card: SignedCard
     network: bytes
-    remarks: tuple[str, ...]  # what the operator should know
+    remarks: tuple[str, ...]  # for the operator
 
 
 def export_model(
     services: Services, named: str, author: str, terms: str, price: str, signer: Signer, *, by: str = ""
 ) -> tuple[DescriptorModel, Iterator[bytes]]:
-    """A measured network as a file, piece by piece, with a card that is signed now; one of others with their card.
+    """Return a measured network and the chunks of its file.
 
-    Raises ``WrongUseError`` for one that wasn't measured, came with the software, or texts that no card has.
+    The user's own network gets a card that is signed now; another author's keeps its card.
+
+    Raises:
+        WrongUseError: The network was not measured or is built in, or a text is not allowed in a card.
     """
     row = model_named(services, named)
     if row.shipped:
@@ -66,15 +69,15 @@ def _signed_now(row: DescriptorModel, author: str, terms: str, price: str, signe
     texts = tuple(map(one_line, (author, terms, price)))
     if max(map(len, texts)) > MAX_WORDS:
         raise WrongUseError(f"Author, terms and price have at most {MAX_WORDS} characters each.")
-    told = row.measurement or {}
-    if "set" not in told:
+    measurement = row.measurement or {}
+    if "set" not in measurement:
         hint = f"Measure it: exhibit api POST /operator/models/{row.name}@{row.version}/measure"
         raise WrongUseError(f"A card says what was measured, and {row} wasn't, or long ago.", hint=hint)
-    recall = kept_recall(told)
+    recall = kept_recall(measurement)
     claim = Claim(
-        parse_rfc3339(told["measured_at"]), told["command"], Digest.from_hex(told["set"]), recall.photos,
-        recall.references, recall.pairs, recall.milliseconds,
-        {edit: asdict(found) for edit, found in recall.by_edit.items()},
+        parse_rfc3339(measurement["measured_at"]), measurement["command"], Digest.from_hex(measurement["set"]),
+        recall.photos, recall.references, recall.pairs, recall.milliseconds,
+        {edit: asdict(figures) for edit, figures in recall.by_edit.items()},
     )  # fmt: skip
     card = SignedCard(
         "exhibit-model/1", card_of(row.card), row.digest, row.size, texts[0], signer.public_key, texts[1], texts[2],
@@ -84,24 +87,34 @@ def _signed_now(row: DescriptorModel, author: str, terms: str, price: str, signe
 
 
 def look_at(path: Path, key: str = "", *, anyway: bool = False) -> Offer:
-    """A network that travels, with its signature checked and nothing opened; ``key`` is how its author's key begins.
+    """Read a model file and verify its signature without loading the network.
 
-    Raises ``WrongUseError`` for another key, and for a card older than one of the same author's network that is here.
+    Args:
+        path: The file.
+        key: First hexadecimal digits that the author's key must have.
+        anyway: Accept an older card than the one of the same author's network that is here.
+
+    Raises:
+        WrongUseError: The file is invalid, another key has signed it, or a newer card is here.
     """
     plain, card, network = read_model_file(path)
     if not card.key.hex().startswith(key.lower()):
         raise WrongUseError(f"The card is signed by another key: {card.key.hex()}.")
-    here = [card_from(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
-    mine = [one for one in here if (one.key, one.network.name) == (card.key, card.network.name)]
-    if not anyway and any(one.made_at > card.made_at for one in mine):
+    cards = [card_from(row.shared) for row in DescriptorModel.objects.exclude(shared=None)]
+    same_network = [other for other in cards if (other.key, other.network.name) == (card.key, card.network.name)]
+    if not anyway and any(other.made_at > card.made_at for other in same_network):
         raise WrongUseError("A newer card of this author's network is here.", hint="To take the older one: --anyway")
-    names = {one.key.hex() for one in here if one.author.casefold() == card.author.casefold() and one.key != card.key}
+    names = {
+        other.key.hex()
+        for other in cards
+        if other.author.casefold() == card.author.casefold() and other.key != card.key
+    }
     remarks = tuple(f"Another key has signed under the name {card.author}, too: {name}" for name in sorted(names))
     return Offer(plain, card, network, remarks)
 
 
 def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorModel:
-    """Keep a network of somebody else once it has shown that it runs as its card says; raises ``WrongUseError``."""
+    """Store another author's network after testing that it runs as its card says; raises ``WrongUseError``."""
     card = offer.card
     space = space_of(card.network, card.sha256)
     GuardedDescriptor(card.network, space, lambda: offer.network).open()
@@ -120,7 +133,7 @@ def take_in(services: Services, offer: Offer, *, by: str = "") -> DescriptorMode
     )  # fmt: skip
     about = {"network": str(new), "digest": digest.hex, "author": card.author, "key": card.key.hex()}
     with transaction.atomic():
-        kept = descriptors.keep_model(new, space)
-        DescriptorModel.objects.filter(pk=kept.pk).update(shared=offer.plain)
+        model = descriptors.keep_model(new, space)
+        DescriptorModel.objects.filter(pk=model.pk).update(shared=offer.plain)
         audit_log.changed("network imported", by=by, about=about | {"card": Digest.of(canonical(offer.plain)).hex})
-    return kept
+    return model

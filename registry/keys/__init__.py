@@ -1,1 +1,1 @@
-"""Owners' keys: sealing and document keys, device keys, and decisions signed with passkeys."""
+"""Owners' keys: sealing, document and device keys, and decisions signed with passkeys."""

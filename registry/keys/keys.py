@@ -1,4 +1,4 @@
-"""Owners' keys as rows: the active ones, selection by digits, retirement and revocation."""
+"""Rows of owners' keys: list them, select one by its digits, retire and revoke."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,11 +18,11 @@ from registry.log.log import submit
 
 AnyKey = SealingKey | DocumentKey | DeviceKey
 MIN_DIGITS = 8
-"""Hexadecimal digits of a public key that may stand for it."""
+"""Minimum number of hexadecimal digits that identify a public key."""
 
 
 class Use(StrEnum):
-    """What a key signs."""
+    """Purpose of a key."""
 
     SEALING = "sealing"
     DOCUMENTS = "documents"
@@ -33,27 +33,29 @@ _MODELS: Mapping[Use, type[AnyKey]] = {Use.SEALING: SealingKey, Use.DOCUMENTS: D
 
 
 def rows_of(use: Use) -> QuerySet[Any]:
-    """The rows of one kind of keys."""
+    """Return the rows of one kind of keys."""
     return _MODELS[use]._default_manager.all()
 
 
 def use_of(key: AnyKey) -> Use:
-    """What a key signs."""
+    """Return the purpose of a key."""
     return next(use for use, model in _MODELS.items() if isinstance(key, model))
 
 
 def keys_of(owner: Owner | None = None) -> list[AnyKey]:
-    """All keys, of one owner or of all, by owner and age."""
-    found: list[AnyKey] = []
+    """Return all keys, of one owner or of all, sorted by owner and age."""
+    all_keys: list[AnyKey] = []
     for rows in map(rows_of, Use):
-        found += rows.select_related("owner").filter(**({} if owner is None else {"owner": owner}))
-    return sorted(found, key=lambda key: (key.owner.slug, key.created_at, use_of(key)))
+        all_keys += rows.select_related("owner").filter(**({} if owner is None else {"owner": owner}))
+    return sorted(all_keys, key=lambda key: (key.owner.slug, key.created_at, use_of(key)))
 
 
 def key_named(owner: Owner, start: str) -> AnyKey:
-    """The owner's key whose public half begins with these hexadecimal digits.
+    """Return the owner's key whose public half starts with these hexadecimal digits.
 
-    Raises ``NotFoundError`` when none does, ``WrongUseError`` for too few digits, or when several keys begin so.
+    Raises:
+        NotFoundError: No key starts with them.
+        WrongUseError: There are too few digits, or several keys start with them.
     """
     hint = "List them: exhibit api GET keys"
     if len(start) < MIN_DIGITS:
@@ -67,16 +69,23 @@ def key_named(owner: Owner, start: str) -> AnyKey:
 
 
 def retire(key: AnyKey, *, by: str, reason: str) -> None:
-    """Use a key no more. What it signed, and what it signs of before, stands. Inside a transaction."""
+    """Stop using a key. Its earlier signatures stay valid. Must run inside a transaction."""
     moment = now()
     write(key, retired_at=moment)
     witness(key, "retired", moment, {"by": by, "reason": reason})
 
 
 def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | None = None) -> datetime:
-    """Take back the trust in a key: nothing that it signs from now on counts. The time stands in the log.
+    """Revoke a key: signatures that it makes from now on are invalid. The time is recorded in the log.
 
-    Returns since when; the earlier time if it was revoked before. ``details`` are more that the log's entry keeps.
+    Args:
+        key: The key.
+        by: Account recorded in the log.
+        reason: Reason recorded in the log.
+        details: Further details for the log's entry.
+
+    Returns:
+        The time of revocation; the earlier time if the key was revoked before.
     """
     with transaction.atomic():
         row: AnyKey = rows_of(use_of(key)).select_for_update().get(pk=key.pk)
@@ -89,7 +98,7 @@ def revoke(key: AnyKey, *, by: str, reason: str, details: Mapping[str, Any] | No
 
 
 def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> DeviceKey:
-    """Note the public half of a key on a device of the owner's own; raises ``WrongUseError`` for a known one."""
+    """Record the public key of a device of the owner; raises ``WrongUseError`` if the key is known."""
     if any(bytes(key.public_key) == public_key for key in keys_of()):
         raise WrongUseError("This key is known already.", hint="List them: exhibit api GET keys")
     with transaction.atomic():
@@ -99,6 +108,6 @@ def add_device_key(owner: Owner, name: str, public_key: bytes, *, by: str) -> De
 
 
 def witness(key: AnyKey, what: str, moment: datetime, details: dict[str, Any] | None = None) -> None:
-    """Put what became of a key into the log. Inside the transaction of the deed."""
+    """Record a change of a key in the log, in the transaction of the change."""
     opening = {"owner": key.owner.slug, "public": bytes(key.public_key).hex(), "use": str(use_of(key)), "what": what}
     submit(EntryType.KEY, opening, key.owner, moment, details)

@@ -1,4 +1,4 @@
-"""Owners' keys, and decisions that members are asked to sign with a passkey."""
+"""Owners' keys, and decisions that members are to sign with a passkey."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from registry.log.models import LogSubmission
 
 
 class OwnerKey(models.Model):
-    """What all keys of owners have: a public half, and when they ceased to be used or trusted."""
+    """Abstract base of owners' keys: the public half, and the times of retirement and revocation."""
 
     public_key = models.BinaryField(unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -21,7 +21,7 @@ class OwnerKey(models.Model):
 
     @property
     def active(self) -> bool:
-        """Whether it is used for what comes."""
+        """Return True if the key is used for new signatures."""
         return self.retired_at is None and self.revoked_at is None
 
 
@@ -41,14 +41,14 @@ class DocumentKey(OwnerKey):
 
 
 class DeviceKey(OwnerKey):
-    """An Ed25519 key on a device of the owner's own; only its public half is known here."""
+    """An Ed25519 key on a device of the owner; Exhibit knows only its public half."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="device_keys")
     name = models.CharField(max_length=100)
 
 
 class PasskeyQuestion(models.Model):
-    """A decision that a person was asked to sign with a passkey; answered once, within minutes."""
+    """A decision that a person is to sign with a passkey; valid for one answer, within minutes."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")

@@ -1,7 +1,8 @@
-"""Grave decisions that an owner has signed with a passkey: what is asked, and the answer that goes into the log.
+"""Serious decisions that an owner requires to be signed with a passkey, and their signatures in the log.
 
-The site or a program asks for one act on one thing; the challenge is kept here and is good once, for minutes. Whoever
-decides hands the answer over, and the deed takes it in its own transaction: it counts with the deed or not at all.
+The site or a program requests a signature for one act on one thing; the challenge is stored and valid once, for
+minutes. The caller passes the answer to the action, which consumes it in its own transaction: it counts only if the
+action succeeds.
 """
 
 import secrets
@@ -29,18 +30,18 @@ _AGAIN = Sentence("Look at it again, and sign it with your passkey anew.")
 
 
 class Act(StrEnum):
-    """What may need a passkey."""
+    """Acts that may need a passkey."""
 
     CONFIRM = "confirm"
     SIGN = "sign"
     PURGE = "purge"
     REVOKE = "revoke"
-    OFF = "off"  # needing one no more
+    OFF = "off"  # switch the requirement off
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a passkey answered to a question, checked, with the log's entry of its key."""
+    """A verified answer of a passkey to a question."""
 
     question: PasskeyQuestion
     assertion: Assertion
@@ -48,26 +49,26 @@ class Answer:
 
 
 def ask(owner: Owner, user: User, act: Act, subject: Mapping[str, Any], site: str) -> PasskeyQuestion:
-    """Keep what a person is to sign, for passkeys of a site; questions of the person that are too old are forgotten."""
+    """Store the statement that a person is to sign with a site's passkey, and delete the person's expired questions."""
     moment = now()
     statement = SignedDecision(
         act, owner.name, dict(subject), user.get_username(), site, moment, secrets.token_bytes(32)
     )
     PasskeyQuestion.objects.filter(user=user, entry=None, answer="", asked_at__lt=moment - FRESH).delete()
-    kept = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
-    return PasskeyQuestion.objects.create(owner=owner, user=user, **kept)
+    columns = {"statement": to_plain(statement), "challenge": Digest(statement.challenge), "asked_at": moment}
+    return PasskeyQuestion.objects.create(owner=owner, user=user, **columns)
 
 
 def question(user: User, challenge: bytes) -> PasskeyQuestion:
-    """What a person was asked, by its challenge; ``WrongUseError`` where it is nobody's, somebody else's or old."""
-    found = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
-    if found is None or now() - found.asked_at > FRESH:
+    """Return a person's question by its challenge; raises ``WrongUseError`` if unknown, another user's or too old."""
+    row = PasskeyQuestion.objects.filter(user=user, answer="", challenge=Digest(challenge)).first()
+    if row is None or now() - row.asked_at > FRESH:
         raise WrongUseError(Sentence("The passkey's answer is too old, was used, or is somebody else's."), hint=_AGAIN)
-    return found
+    return row
 
 
 def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, bytes], key_entry: int) -> Answer:
-    """An answer with the key (SubjectPublicKeyInfo) that signed; ``WrongUseError`` where a verifier would refuse it."""
+    """Verify an answer with its key (SubjectPublicKeyInfo); raises ``WrongUseError`` if a verifier would reject it."""
     statement = from_plain(SignedDecision, asked.statement, where="the statement")
     assertion = Assertion(statement, key, *parts)
     try:
@@ -78,68 +79,70 @@ def answered(asked: PasskeyQuestion, key: bytes, parts: tuple[bytes, bytes, byte
 
 
 def log_key(key: bytes, what: str, user: User, name: str, attested: Mapping[str, str] | None = None) -> LogSubmission:
-    """Put into the log that a passkey was ``created``, ``noted`` at its first use, or ``removed``, with whose it is.
+    """Record in the log that a passkey was ``created``, ``noted`` at its first use, or ``removed``.
 
-    The member stands in the opening, unlike elsewhere: whoever checks a decision sees whose key it was said to be. So
-    does what its maker attested, where that was demanded.
+    Unlike in other entries, the member is part of the opening, so that anyone who verifies a decision sees whose key it
+    was said to be. The opening also includes the maker's attestation, if one was required.
     """
     opening: dict[str, Any] = {"key": Digest.of(key).hex, "member": user.get_username(), "use": "passkey", "what": what}
     opening |= {} if attested is None else {"attested": dict(attested)}
     entry = submit(EntryType.KEY, opening, details={"name": name})
-    assert entry is not None  # it is of no owner
+    assert entry is not None  # only entries of a sample owner are skipped
     return entry
 
 
 def needed(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> bool:
-    """Whether an act needs a passkey; raises ``WrongUseError`` when it does and this answer isn't one to it."""
+    """Return True if an act needs a passkey; raises ``WrongUseError`` if ``given`` is then not a valid answer."""
     if not Owner.objects.filter(pk=owner.pk, passkeys=True).exists():
         return False
     if given is None:
         sentence = Sentence("%(owner)s has this signed with a passkey.", owner=owner.name)
         hint = Sentence("Do it on the site, one at a time: terminals and lists can't ask for a passkey.")
         raise WrongUseError(sentence, hint=hint)
-    asked = given.assertion.statement
-    fits = given.question.owner_id == owner.pk and (asked.act, asked.subject) == (act, dict(subject))
+    statement = given.assertion.statement
+    fits = given.question.owner_id == owner.pk and (statement.act, statement.subject) == (act, dict(subject))
     if not fits or now() - given.question.asked_at > FRESH:
         raise WrongUseError(Sentence("The passkey signed something else, or too long ago."), hint=_AGAIN)
     return True
 
 
 def take(owner: Owner, act: Act, subject: Mapping[str, Any], given: Answer | None) -> Assertion | None:
-    """The answer that an act needs, which is used up by that; none where none is needed. Inside the deed's transaction.
+    """Consume the answer that an act needs, in the act's transaction; returns ``None`` if none is needed.
 
-    Raises ``WrongUseError`` as :func:`needed`, and ``ConflictError`` when it was used meanwhile.
+    Raises:
+        WrongUseError: As in :func:`needed`.
+        ConflictError: The answer was used meanwhile.
     """
     if not needed(owner, act, subject, given) or given is None:
         return None
-    kept = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
-    if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**kept):
+    columns = {"answer": given.assertion.to_json().decode(), "key_entry": given.key_entry}
+    if not PasskeyQuestion.objects.filter(pk=given.question.pk, answer="").update(**columns):
         raise ConflictError(Sentence("The passkey's answer was used already."), hint=_AGAIN)
     return given.assertion
 
 
 def details(assertion: Assertion | None) -> dict[str, Any]:
-    """What the details of a deed's entry say of the passkey."""
+    """Return the passkey's part of the details in an act's log entry."""
     return {} if assertion is None else {"assertion": to_plain(assertion)}
 
 
 def of_picture(digest: Digest) -> dict[str, Any]:
-    """What is signed of a picture that is to be purged."""
+    """Return the signed subject for purging a picture."""
     return {"picture": digest.hex}
 
 
 def of_key(public_key: bytes | memoryview) -> dict[str, Any]:
-    """What is signed of an owner's key that is to be revoked."""
+    """Return the signed subject for revoking an owner's key."""
     return {"key": bytes(public_key).hex()}
 
 
 def of_letter(mark: str, notice: int) -> dict[str, Any]:
-    """What is signed of a notice: its number, and what marks its letter (``read_mark``)."""
+    """Return the signed subject for a notice: its number and its letter's mark (``read_mark``)."""
     return {"letter": mark, "notice": notice}
 
 
 def switch(owner: Owner, *, wanted: bool, by: str, given: Answer | None = None, operator: bool = False) -> None:
-    """Have grave decisions signed with a passkey from now on, or no more: that needs one, unless it is the operator."""
+    """Require passkeys for serious decisions, or not; switching off needs a passkey, except for the operator."""
     with transaction.atomic():
         signed = None if wanted or operator else take(owner, Act.OFF, {}, given)
         ask_for(owner, "passkeys", wanted=wanted, by=by, **details(signed))

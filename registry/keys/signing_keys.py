@@ -1,4 +1,4 @@
-"""Signing keys of owners: creation when first needed, unlocking with the master key, rotation and revocation."""
+"""Owners' signing keys: create when first needed, unlock with the master key, rotate and revoke."""
 
 import contextlib
 from collections.abc import Callable
@@ -24,25 +24,25 @@ from registry.keys.passkeys import Act, Answer
 from registry.services.same_secrets import encrypting_key
 from registry.services.services import Services
 
-HOLDER = "operator"  # who controls the keys made here: the operator holds the master key that unlocks them
+HOLDER = "operator"  # who controls the keys: the operator holds the master key that unlocks them
 
 T = TypeVar("T")
 HeldKey = TypeVar("HeldKey", SealingKey, DocumentKey)
 
 
 def sealing_key(services: Services, owner: Owner) -> SealingKey:
-    """The owner's present sealing key, made at the first seal; an entry of the log names its public half."""
+    """Return the owner's current sealing key, created at the first seal; the log records its public half."""
     with alone_with(owner):
         return _present(owner.sealing_keys.all()) or _new_sealing_key(services, owner)
 
 
 def signer_of(services: Services, key: SealingKey) -> KeySigner:
-    """An unlocked sealing key; raises ``IntegrityError`` when the master key doesn't fit."""
+    """Return an unlocked sealing key; raises ``IntegrityError`` if the master key does not fit."""
     return _with_master_keys(services, key, lambda row, master: unlock(bytes(row.encrypted_private_key), master))
 
 
 def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
-    """The owner's present key for PDF signatures with its certificate, unlocked; made when there is none."""
+    """Return the owner's current key for PDF signatures, unlocked, with its certificate; created if needed."""
     with alone_with(owner):
         key = _present(owner.document_keys.all()) or _new_document_key(services, owner)
 
@@ -53,9 +53,9 @@ def document_key(services: Services, owner: Owner) -> UnlockedDocumentKey:
 
 
 def closed_keys(services: Services) -> str:
-    """Why owners' sealing keys in use can't be opened here; empty when they can. Makes no secret.
+    """Return why active sealing keys cannot be unlocked here; empty if they can. Creates no secret.
 
-    After a loss those that were changed since open, and the others don't: the newest and the oldest are tried.
+    The newest and the oldest key are tried: after a loss of the master key, only newer keys can be unlocked.
     """
     used = SealingKey.objects.filter(revoked_at=None, retired_at=None)
     for key in used.order_by("pk")[:1].union(used.order_by("-pk")[:1]):
@@ -69,18 +69,20 @@ def closed_keys(services: Services) -> str:
 
 
 def still_counts(key: SealingKey) -> None:
-    """Hold a key's row until the transaction ends, so that its revocation comes before the seal or after it.
+    """Lock a key's row until the transaction ends, so that a revocation comes either before or after the seal.
 
-    Raises ``IntegrityError`` if it was revoked since the seal was made.
+    Raises:
+        IntegrityError: The key was revoked after the seal was made.
     """
     if locked(key).revoked_at is not None:
         raise IntegrityError(Sentence("The sealing key was revoked meanwhile; another one seals."), retry=True)
 
 
 def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) -> datetime:
-    """Take back the trust in a key, signed with a passkey where the owner wants it. Returns since when.
+    """Revoke a key, signed with a passkey if the owner requires it. Returns the time of revocation.
 
-    Raises ``WrongUseError`` where it does and this answer isn't one to that.
+    Raises:
+        WrongUseError: The owner requires a passkey and ``passkey`` is not a valid answer.
     """
     with transaction.atomic():
         signed = passkeys.take(key.owner, Act.REVOKE, passkeys.of_key(key.public_key), passkey)
@@ -88,11 +90,11 @@ def revoke(key: AnyKey, *, by: str, reason: str, passkey: Answer | None = None) 
 
 
 def rotate(services: Services, owner: Owner, use: Use, *, by: str, reason: str) -> AnyKey:
-    """Use another sealing key or document key from now on, and return it. What the earlier one signed stands."""
+    """Replace the sealing or document key with a new one and return it. Earlier signatures stay valid."""
     with alone_with(owner):
-        hold(Lock.KEYS)  # before the rows, as whoever changes the master key does
-        held = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
-        for key in held.select_for_update():
+        hold(Lock.KEYS)  # before the rows, in the same order as a change of the master key
+        rows = owner.sealing_keys.all() if use is Use.SEALING else owner.document_keys.all()
+        for key in rows.select_for_update():
             if key.active:
                 retire(key, by=by, reason=reason)
         return (_new_sealing_key if use is Use.SEALING else _new_document_key)(services, owner)
@@ -112,16 +114,19 @@ def _new_sealing_key(services: Services, owner: Owner) -> SealingKey:
 
 def _new_document_key(services: Services, owner: Owner) -> DocumentKey:
     hold(Lock.KEYS)
-    made = generate_document_key(owner.name, HOLDER, encrypting_key(services.config), now())
+    new_key = generate_document_key(owner.name, HOLDER, encrypting_key(services.config), now())
     key = DocumentKey.objects.create(
-        owner=owner, public_key=made.public_key, encrypted_private_key=made.encrypted, certificate=made.certificate
+        owner=owner,
+        public_key=new_key.public_key,
+        encrypted_private_key=new_key.encrypted,
+        certificate=new_key.certificate,
     )
     witness(key, "created", key.created_at)
     return key
 
 
 def _with_master_keys(services: Services, key: HeldKey, open_with: Callable[[HeldKey, bytes], T]) -> T:
-    """Open a key; while the master key is being changed, its row may be older than the file, or the other way round."""
+    """Unlock a key; while the master key is being changed, its row may be older or newer than the key file."""
     for master in master_keys(services.config):
         with contextlib.suppress(IntegrityError):
             return open_with(key, master)

@@ -1,6 +1,6 @@
-"""How often the comparison was wrong: this installation's rate from its own log, and counts that it joins with others'.
+"""Error rates of the comparison: this installation's, from its own log, and counts joined with other installations'.
 
-Of each there is a file from which an outsider computes the same.
+For each there is a file from which outsiders can compute the same result.
 """
 
 import logging
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from indexer.calibration.calibrate import Outcome
 
 CHUNK = 2000
-JOINED = "joined.json"  # in the data folder: joined counts, if the operator has put some there to be shown
+JOINED = "joined.json"  # in the data folder: joined counts, if the operator shows some
 
 
 def present_accuracy() -> Accuracy:
-    """What the decisions that lie in the log until now say."""
+    """Return the accuracy according to all decisions in the log."""
     rows = LogEntry.objects.filter(type=EntryType.DECISION).order_by("sequence")
-    found = rows.values_list("time", "submission__opening__content").iterator(CHUNK)
-    return count(found)
+    decisions = rows.values_list("time", "submission__opening__content").iterator(CHUNK)
+    return count(decisions)
 
 
 def export_accuracy(services: Services, out: BinaryIO) -> int:
-    """Write the log under a checkpoint of now, decisions opened; returns its size or raises ``NotFoundError``."""
+    """Write the log up to a new checkpoint, with decisions opened; returns its size or raises ``NotFoundError``."""
     sequence_log(services)
     checkpoint = sign_checkpoint(services)
     if checkpoint is None:
@@ -43,20 +43,25 @@ def export_accuracy(services: Services, out: BinaryIO) -> int:
 
 
 def sign_counts(services: Services, outcome: "Outcome", *, listed: bool) -> bytes:
-    """The counts of a calibration as a file that others can join with theirs, with a list of its photographs or not."""
-    made = outcome.calibration
+    """Return a calibration's signed counts, a file that others can join with theirs, optionally listing photographs."""
+    calibration = outcome.calibration
     failed = {kind: {alarm.photograph for alarm in outcome.alarms(kind)} for kind in CLASSES}
     pictures = tuple(
         CountedPicture(first.digest, first.hash, tuple(kind for kind in CLASSES if first.group in failed[kind]))
         for first in outcome.photographs
         if listed and first.digest.hex == first.group
     )
-    counted = (made.certain.photographs, made.certain.failed, made.review.failed, pictures)
-    return signed(get_log(services), Counts(made.made, made.pipeline, made.network, made.digest, made.data, *counted))
+    totals = (calibration.certain.photographs, calibration.certain.failed, calibration.review.failed, pictures)
+    return signed(
+        get_log(services),
+        Counts(
+            calibration.made, calibration.pipeline, calibration.network, calibration.digest, calibration.data, *totals
+        ),
+    )
 
 
 def shown_joined(config: Config) -> Joined | None:
-    """The joined counts that the operator shows; ``None`` without any, or where the process's log says why not."""
+    """Return the joined counts that the operator shows; ``None`` if there are none or the file is invalid (logged)."""
     path = config.data_dir / JOINED
     try:
         return read_signed(Joined, path.read_bytes(), what=JOINED)[0] if path.exists() else None

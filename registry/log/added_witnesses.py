@@ -1,4 +1,4 @@
-"""Outside witnesses that an operator adds while the installation runs, out of those that come along."""
+"""Timestamp services and other outside witnesses that an operator adds while the installation runs."""
 
 import re
 import secrets
@@ -26,22 +26,26 @@ from registry.services.anchors import anchor_of, session_for
 from registry.services.services import Services
 
 CHAIN_KEYS = "secrets/chains"
-"""The folder of the data folder in which the keys of chains' accounts and their passwords lie: no page holds them."""
+"""The folder in the data folder with keys and passwords of chain accounts: no page receives them."""
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 
 def offered(services: Services) -> Sequence[Offer]:
-    """The witnesses that come along and aren't used yet."""
+    """Return the built-in witnesses that are not in use yet."""
     used = {anchor.name for anchor in get_anchor_configs(services)}
     return [offer for offer in public_witnesses.OFFERS if offer.name not in used]
 
 
 def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
-    """Add a witness that is offered, once it has answered: it is asked for a stamp of random bytes.
+    """Add a built-in witness after a test: it must answer a request to stamp random bytes.
 
-    Raises ``NotFoundError`` when none of this name is offered, ``WrongUseError`` when one of this name is used already,
-    ``ServiceMissingError`` when it doesn't answer, and ``IntegrityError`` when its answer doesn't hold or its root is
-    another one than is known. Nothing is added then.
+    If an error is raised, nothing is added.
+
+    Raises:
+        NotFoundError: No built-in witness has this name.
+        WrongUseError: The name is in use.
+        ServiceMissingError: The witness does not answer.
+        IntegrityError: Its answer is invalid, or its root certificate is not the known one.
     """
     offer = next((offer for offer in public_witnesses.OFFERS if offer.name == name), None)
     if offer is None:
@@ -51,19 +55,31 @@ def add_witness(services: Services, name: str, *, by: str) -> AddedWitness:
         raise WrongUseError(f"There is a witness {name} already.")
     config = services.config
     row = AddedWitness(name=name, kind=offer.kind, settings=dict(offer.settings), added_by=by, added_at=now())
-    asked = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
-    row.roots = public_witnesses.root_of(offer, session_for(asked, config.allowed_networks, services.user_agent))
+    probe = AnchorConfig(kind=offer.kind, name=name, urls=offer.urls)
+    row.roots = public_witnesses.root_of(offer, session_for(probe, config.allowed_networks, services.user_agent))
     return _add(services, row)
 
 
 def add_own(
     services: Services, kind: str, name: str, settings: Mapping[str, object], *, roots: str = "", by: str
 ) -> AddedWitness:
-    """Add a witness of the operator's choice: its settings as a table of the configuration has them, its roots as PEM.
+    """Add a witness of the operator's choice.
 
-    The key of a chain's account and its password are names of files in :data:`CHAIN_KEYS`. Raises ``WrongUseError`` for
-    settings that can't be used and a name that is used already, ``RefusedError`` for an address in a private network
-    that isn't one of ``allowed_networks``, even as a number, and otherwise as :func:`add_witness`.
+    The key of a chain account and its password are names of files in :data:`CHAIN_KEYS`.
+
+    Args:
+        services: Services of the installation.
+        kind: Kind of witness, a key of ``KINDS``.
+        name: Name of the witness.
+        settings: Settings, as in a table of the configuration.
+        roots: Root certificates, PEM.
+        by: Account recorded in the audit log.
+
+    Raises:
+        WrongUseError: The settings are invalid or the name is in use.
+        RefusedError: An address is in a private network that is not in ``allowed_networks``, even as a number.
+        ServiceMissingError: The witness does not answer.
+        IntegrityError: Its answer is invalid.
     """
     if kind not in KINDS:
         raise WrongUseError(f"There is no kind of witness {kind!r}.")
@@ -76,18 +92,18 @@ def add_own(
         given[key] = f"{CHAIN_KEYS}/{given[key]}"
     row = AddedWitness(name=name, kind=kind, settings=given, roots=roots, added_by=by, added_at=now())
     try:
-        asked = _checked(row, services.config.data_dir).addresses
+        urls = _checked(row, services.config.data_dir).addresses
     except ValueError as error:
         raise WrongUseError(f"It can't be asked so: {error}.") from None
-    ports = frozenset((80, 443, *named_ports(asked)))
+    ports = frozenset((80, 443, *named_ports(urls)))
     guard = Guard(allowed_networks=services.config.allowed_networks, allowed_ports=ports)
-    for url in asked:
+    for url in urls:
         guard.check_url(url)
     return _add(services, row)
 
 
 def _checked(row: AddedWitness, folder: Path) -> AnchorConfig:
-    """The settings of a row; raises ``ValueError`` where they can't be used, before a file is made of it."""
+    """Return the settings of a row; raises ``ValueError`` for invalid ones, before a file is written."""
     short_name(row.name)
     if row.kind == "rfc3161":
         try:
@@ -98,9 +114,9 @@ def _checked(row: AddedWitness, folder: Path) -> AnchorConfig:
 
 
 def _add(services: Services, row: AddedWitness) -> AddedWitness:
-    """Keep a row once its witness has answered: with a stamp of random bytes, or at all where a stamp costs something.
+    """Store a row after testing its witness: with a stamp of random bytes, or without a stamp if stamps cost something.
 
-    Witnesses of the log are shown heads alone, and what a chain takes is paid for.
+    Witnesses of the log accept only checkpoints, and transactions on a chain are paid for.
     """
     config, name = services.config, row.name
     settings = settings_of(row, config.data_dir)
@@ -120,14 +136,14 @@ def _add(services: Services, row: AddedWitness) -> AddedWitness:
 
 
 def shown_urls(settings: AnchorConfig) -> list[str]:
-    """The addresses of a witness as they may be shown: without what a path may hold that a chain's provider gave."""
+    """Return the witness's URLs for display: for chains without the path, which may contain a provider's key."""
     return [origin_of(url) if settings.kind == "evm" else url for url in settings.urls]
 
 
 def remove_witness(name: str, *, by: str) -> None:
-    """Ask a witness that was added no more; its receipts stay. Raises ``NotFoundError``."""
+    """Stop using an added witness; its receipts stay. Raises ``NotFoundError``."""
     with transaction.atomic():
-        gone, _ = AddedWitness.objects.filter(name=name).delete()
-        if not gone:
+        count, _ = AddedWitness.objects.filter(name=name).delete()
+        if not count:
             raise NotFoundError(f"No witness {name} was added.", hint="What exhibit.toml names is removed there.")
         audit_log.changed("witness removed", by=by, about={"name": name})

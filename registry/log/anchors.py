@@ -1,4 +1,4 @@
-"""The outside witnesses that the configuration names, each as its adapter."""
+"""The configured and the added outside witnesses, each as an adapter."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,17 +20,17 @@ from registry.services.services import Services
 
 
 def get_anchor_configs(services: Services) -> tuple[AnchorConfig, ...]:
-    """Return the settings of the outside witnesses: those that are configured, then those that were added."""
+    """Return the settings of the outside witnesses: configured ones first, then added ones."""
     return (*services.config.anchors, *added_witnesses(services.config))
 
 
 def get_anchors(services: Services) -> tuple[Anchor, ...]:
-    """Return the outside witnesses, each ready to be asked."""
+    """Return the adapters of the outside witnesses."""
     return services.once(_Anchors).of(get_anchor_configs(services))
 
 
 class _Anchors:
-    """The adapters of the last settings that were asked for."""
+    """Cache of the adapters for the latest settings."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -44,20 +44,22 @@ class _Anchors:
                 services.user_agent,
                 RowsOfLog(lambda: get_log(services)),
             )
-            self._made = wanted, tuple(anchor_of(one, networks, agent, log) for one in wanted)
+            self._made = wanted, tuple(anchor_of(settings, networks, agent, log) for settings in wanted)
         return self._made[1]
 
 
 class RowsOfLog:
-    """What witnesses are shown of the log (port ``OwnLog``); ``log`` gives it under its present name."""
+    """The part of the log that witnesses see (port ``OwnLog``); ``log`` returns the log under its current name."""
 
     def __init__(self, log: Callable[[], Log]) -> None:
         self._log = log
 
     def note(self, digest: Digest) -> str:
-        """The signed head that witnesses were asked for by this digest.
+        """Return the signed checkpoint with this digest that witnesses were asked to witness.
 
-        Raises ``NotFoundError``, and ``SupersededError`` where the log has got another name since.
+        Raises:
+            NotFoundError: No checkpoint has this digest.
+            SupersededError: The log has a new name, whose checkpoints cover this one.
         """
         note = asked_head(digest)
         if note.partition("\n")[0] != self._log().origin:
@@ -65,32 +67,32 @@ class RowsOfLog:
         return note
 
     def size(self) -> int:
-        """How many entries it has now."""
+        """Return the current number of entries."""
         return self._log().size()
 
     def consistency(self, old: int, new: int) -> list[bytes]:
-        """The proof that the size ``new`` continues ``old``."""
+        """Return the proof that the size ``new`` continues ``old``."""
         return self._log().consistency(old, new)
 
 
 def added_witnesses(config: Config) -> tuple[AnchorConfig, ...]:
-    """The settings of the witnesses that were added, without one whose name the configuration has by now."""
-    taken = {anchor.name for anchor in config.anchors}
-    rows = AddedWitness.objects.exclude(name__in=taken)
+    """Return the settings of the added witnesses, except those whose name is now in the configuration."""
+    configured_names = {anchor.name for anchor in config.anchors}
+    rows = AddedWitness.objects.exclude(name__in=configured_names)
     return tuple(settings_of(row, config.data_dir) for row in rows)
 
 
 def settings_of(row: AddedWitness, folder: Path) -> AnchorConfig:
-    """The settings of a row, read as those of the configuration are; its roots lie in a file of the data folder."""
+    """Return a row's settings, read like those of the configuration; its roots are in a file of the data folder."""
     table = {**row.settings, "kind": row.kind, "name": row.name}
     if row.roots:
         table["roots"] = str(_roots_file(row, folder))
-    (made,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
-    return made
+    (settings,) = read_anchors([table], {name: kind.config for name, kind in KINDS.items()}, folder)
+    return settings
 
 
 def _roots_file(row: AddedWitness, folder: Path) -> Path:
-    """The file of a row's roots on this machine, made of the row where it isn't there; its name is its content's."""
+    """Return the file with a row's roots, written if missing; its name contains the digest of its content."""
     data = row.roots.encode()
     path = folder / "roots" / f"{row.name}-{hashlib.sha256(data).hexdigest()[:16]}.pem"
     if not path.exists():

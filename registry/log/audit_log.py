@@ -1,6 +1,6 @@
-"""What the log witnesses besides deeds with rows of their own: who took or saw evidence, and who changed what is set.
+"""Log entries for access to evidence and for changed settings, which have no rows of their own.
 
-The openings name nobody: who it was stands in the details, apart.
+The openings contain no names: the person is in the details, which are stored separately.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from registry.log.log import submit
 
 
 class Evidence(StrEnum):
-    """What was accessed."""
+    """Kind of evidence that was accessed."""
 
     BUNDLE = "bundle"
     MANIFEST = "manifest"
@@ -29,17 +29,17 @@ class Evidence(StrEnum):
 
 
 class Way(StrEnum):
-    """How."""
+    """Kind of access."""
 
     TAKEN = "taken away"
     SEEN = "looked at"
 
 
 def accessed(what: Evidence, way: Way, owner: Owner, *, by: str, **about: Json) -> None:
-    """Put an access into the log, before what was asked for is handed out."""
+    """Record an access in the log, before the evidence is handed out."""
     submit(EntryType.ACCESS, {"way": str(way), "what": str(what)}, owner, details={"by": by, "of": owner.slug, **about})
 
 
 def changed(what: str, *, by: str, owner: Owner | None = None, about: Mapping[str, Any]) -> None:
-    """Put a change of what is set into the log, in its transaction; ``by`` is empty for the installation itself."""
+    """Record a changed setting in the log, in the same transaction; ``by`` is empty for the installation itself."""
     submit(EntryType.SETTING, {"what": what}, owner, details={"by": by, **about})

@@ -1,4 +1,4 @@
-"""The configuration in the log: an entry whenever an installation starts with another one than it had."""
+"""Log entries for the configuration: one whenever an installation starts with a changed configuration."""
 
 from dataclasses import fields
 from typing import Any
@@ -18,41 +18,41 @@ from registry.services.services import Services
 
 WHAT = "configuration"
 ADDRESSES = {"database_url", "redis_url", "mail_url"}
-"""Settings that may hold a password; of these only the host is told."""
-SECRETS = {"metrics_token"}  # of these, only whether they are set
+"""Settings that may contain a password; only their host is recorded."""
+SECRETS = {"metrics_token"}  # only whether these are set is recorded
 
 
 def witness_configuration(services: Services) -> bool:
-    """Put the configuration into the log if it isn't the one that was put there last; returns whether it was put."""
-    told = plain_configuration(services.config)
-    digest = Digest.of(canonical(told)).hex
+    """Record the configuration in the log if it differs from the last one recorded; returns True if it did."""
+    settings = plain_configuration(services.config)
+    digest = Digest.of(canonical(settings)).hex
     with transaction.atomic():
         hold(Lock.SETTINGS)
         rows = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=WHAT)
         last = rows.order_by("-submission_id").first()
         if last is not None and (last.details or {}).get("digest") == digest:
             return False
-        audit_log.changed(WHAT, by="", about={"digest": digest, "settings": told})
+        audit_log.changed(WHAT, by="", about={"digest": digest, "settings": settings})
     return True
 
 
 def plain_configuration(config: Config) -> dict[str, Any]:
-    """All settings as plain data, without passwords, and without the folder, which another machine names otherwise."""
-    told = {}
+    """Return all settings as plain data, without passwords and the data folder, which differs between machines."""
+    plain = {}
     for field in fields(config):
         value = getattr(config, field.name)
         if field.name in ADDRESSES:
-            told[field.name] = urlsplit(value).hostname or ""
+            plain[field.name] = urlsplit(value).hostname or ""
         elif field.name in SECRETS:
-            told[field.name] = bool(value)
+            plain[field.name] = bool(value)
         elif field.name == "anchors":
-            told[field.name] = [_anchor(anchor) for anchor in value]
+            plain[field.name] = [_anchor(anchor) for anchor in value]
         elif field.name != "data_dir":
-            told[field.name] = to_plain(value)
-    return told
+            plain[field.name] = to_plain(value)
+    return plain
 
 
 def _anchor(anchor: Json) -> dict[str, Any]:
-    """A witness by kind, name and hosts; its addresses may hold a key."""
+    """Return a witness's kind, name and hosts; its URLs may contain a key."""
     hosts = [urlsplit(url).hostname or "" for url in anchor.urls]
     return {"development": anchor.development, "hosts": hosts, "kind": anchor.kind, "name": anchor.name}

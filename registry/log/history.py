@@ -1,8 +1,8 @@
-"""The log after a restore: what outsiders have seen is held against it, and a break is recorded under a new name.
+"""The log after a restore: compare it with checkpoints from outside, and record a break under a new name.
 
-The rule: the log never signs a head at or below one that an outside witness has seen with another root. What it
-compares before it signs is in ``Log.check_history``; what only the operator can bring, such as a
-bundle that was handed out, comes in here.
+The rule: the log never signs a checkpoint at or below the size of one that an outside witness has seen with another
+root. ``Log.check_history`` makes the comparison before each signature; evidence that only the operator has, such as a
+bundle that was handed out, is compared here.
 """
 
 import secrets
@@ -31,7 +31,7 @@ ORIGIN_VERSION = 1  # of the openings of entries about the log's names
 
 
 class Compared(StrEnum):
-    """How a checkpoint from outside stands to the log."""
+    """Relation of an outside checkpoint to the log."""
 
     CONTINUED = "continued"
     EARLIER_NAME = "of an earlier name"
@@ -41,28 +41,28 @@ class Compared(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What came of holding one checkpoint against the log."""
+    """Result of comparing one checkpoint with the log."""
 
-    origin: str  # the name under which it was signed
+    origin: str  # the name of the log that signed it
     size: int  # entries that it covers
     outcome: Compared
     sentence: str
 
 
 def check_against(services: Services, files: Iterable[Path]) -> list[Comparison]:
-    """Hold checkpoints from bundles or files against the log; one that it doesn't continue stops all signing."""
+    """Compare checkpoints from bundles or files with the log; one that the log does not continue stops all signing."""
     notes = dict.fromkeys(note for file in files for note in checkpoints_in(file))
     with transaction.atomic():
-        hold(Lock.LOG)  # whoever signs remembers a head as well
+        hold(Lock.LOG)  # signing updates the remembered checkpoint, too
         return [_compare(get_log(services), note) for note in notes]
 
 
 def _compare(log: Log, text: str) -> Comparison:
     name = text.partition("\n")[0]
-    known = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
+    verifier_keys = {vkey.partition("+")[0]: vkey for vkey in log.vkeys()}
     _, public = parse_verifier_key(log.vkey())
     try:
-        seen = verify_note(text, known.get(name) or verifier_key(name, public))
+        seen = verify_note(text, verifier_keys.get(name) or verifier_key(name, public))
     except (IntegrityError, WrongUseError):
         sentence = "It isn't signed with this log's key, so it says nothing of it."
         return Comparison(name, 0, Compared.OF_ANOTHER, sentence)
@@ -79,10 +79,15 @@ def _compare(log: Log, text: str) -> Comparison:
 
 
 def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint:
-    """State that nothing was signed beyond what is known here, and go on under the same name; an entry says so.
+    """State that nothing was signed beyond the known checkpoints, and continue under the same name; this is logged.
 
-    For a log whose data folder was moved, or put back without loss. Returns the head that is known, one of no entries
-    when nothing was ever signed; raises ``BrokenHistoryError`` when that says otherwise: then only a new name helps.
+    For a log whose data folder was moved, or restored without loss.
+
+    Returns:
+        The newest known checkpoint; one of size 0 if nothing was ever signed.
+
+    Raises:
+        BrokenHistoryError: A known checkpoint contradicts this statement: then only a new name helps.
     """
     with transaction.atomic():
         hold(Lock.LOG)
@@ -90,10 +95,10 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
         head = log.head()
         newest = newest_head(log.origin) or log.empty_head()
         log.check_known(newest)
-        for seen in () if head is None else head.known:
-            log.check_known(seen)
-            if seen.origin == log.origin and seen.size > newest.size:
-                newest = seen
+        for checkpoint in () if head is None else head.known:
+            log.check_known(checkpoint)
+            if checkpoint.origin == log.origin and checkpoint.size > newest.size:
+                newest = checkpoint
         opening = {"origin": log.origin, "version": ORIGIN_VERSION, "what": "kept", **_plain(newest)}
         submit(EntryType.ORIGIN, opening, details={"by": by, "reason": reason})
     _settle(services, newest, before=head)
@@ -101,10 +106,19 @@ def accept_head(services: Services, *, by: str, reason: str) -> SignedCheckpoint
 
 
 def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> str:
-    """Sign under a new name from now on, and record why, what was seen outside, and what both names share.
+    """Sign under a new name from now on; the log records the reason, the outside checkpoint and the common entries.
 
-    The name that is returned is made of the old one and the day if none is given; raises ``WrongUseError`` for one that
-    was used before or can't be one.
+    Args:
+        services: Services of the installation.
+        by: Account recorded in the log.
+        reason: Reason recorded in the log.
+        name: The new name; by default made of the old one, the day and a random suffix.
+
+    Returns:
+        The new name.
+
+    Raises:
+        WrongUseError: The name is invalid or was used before.
     """
     with transaction.atomic():
         hold(Lock.LOG)
@@ -130,7 +144,7 @@ def new_origin(services: Services, *, by: str, reason: str, name: str = "") -> s
 
 
 def _settle(services: Services, checkpoint: SignedCheckpoint, *, before: Head | None) -> None:
-    """Remember a head anew, now that its entry is written down, unless one was signed or shown since."""
+    """Remember a checkpoint after its entry is committed, unless another was signed or shown in between."""
     with transaction.atomic():
         hold(Lock.LOG)
         if get_log(services).head() == before:

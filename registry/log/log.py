@@ -1,4 +1,4 @@
-"""The append-only log in PostgreSQL: submissions in any transaction, sequence numbers from one appender."""
+"""The append-only log in PostgreSQL: any transaction submits entries, a single sequencer numbers them."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,16 +30,16 @@ from registry.log.models import (
 
 WRITTEN_TOGETHER = 1000
 SET_BACK = timedelta(hours=1)
-"""By so much a clock may be set back without the log's times running backwards."""
+"""Tolerance for a clock that was set back, within which the log's times do not decrease."""
 
 
 class Deed(NamedTuple):
-    """What an entry of the log witnesses."""
+    """Content of a log entry."""
 
     type_: EntryType
     opening: Mapping[str, Any]
     owner: Owner | None = None
-    time: datetime | None = None  # of the deed, unless it is now
+    time: datetime | None = None  # of the recorded act; now if ``None``
     details: Mapping[str, Any] | None = None
 
 
@@ -50,25 +50,27 @@ def submit(
     time: datetime | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> LogSubmission | None:
-    """Write an entry down in the transaction of the deed it witnesses; it gets its sequence number later.
+    """Submit a log entry in the transaction of the act that it records; its sequence number is assigned later.
 
-    A trigger of the database notes that it waits (``LogWaiting``), and the tick has it numbered and the head signed
-    (:mod:`registry.log.sequencer`).
+    A database trigger marks the entry as waiting (``LogWaiting``); the tick then has it numbered and a checkpoint
+    signed (:mod:`registry.log.sequencer`).
 
-    Nothing of a sample owner is logged: ``None``, which nothing without an owner ever is.
+    The opening is plain JSON that the entry commits to. It is stored separately, so that it can be erased. It contains
+    a salted digest of the details, so that it can be shown without them.
 
-    The opening, plain JSON that the entry commits to, is kept apart, so that it can be erased. It holds the digest of
-    the details, salted, so that it can be shown to others without them.
+    Returns:
+        The submission; ``None`` for a sample owner, whose acts are not logged. Entries without an owner are always
+        logged.
     """
     return submit_all([Deed(type_, opening, owner, time, details)])[0]
 
 
 def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
-    """Write entries down in this order, as :func:`submit` does each."""
+    """Submit entries in this order, each as :func:`submit` does."""
     logged = [deed.owner is None or not deed.owner.sample for deed in deeds]
     deeds = [deed for deed, is_logged in zip(deeds, logged, strict=True) if is_logged]
-    sealed = [_with_digest(deed.opening, deed.details) for deed in deeds]
-    committed = [commit(content) for _, content in sealed]
+    contents = [_with_digest(deed.opening, deed.details) for deed in deeds]
+    committed = [commit(content) for _, content in contents]
     with transaction.atomic(savepoint=False):
         moment = _not_before_others(now()) if any(deed.time is None for deed in deeds) else now()
         rows = LogSubmission.objects.bulk_create(
@@ -77,16 +79,16 @@ def submit_all(deeds: Sequence[Deed]) -> list[LogSubmission | None]:
         )
         LogOpening.objects.bulk_create(
             LogOpening(submission=row, salt=salt, content=content, details=details)
-            for row, (_, salt), (details, content) in zip(rows, committed, sealed, strict=True)
+            for row, (_, salt), (details, content) in zip(rows, committed, contents, strict=True)
         )
-    left = iter(rows)
-    return [next(left) if is_logged else None for is_logged in logged]
+    submissions = iter(rows)
+    return [next(submissions) if is_logged else None for is_logged in logged]
 
 
 def _not_before_others(moment: datetime) -> datetime:
-    """A moment, or the time of the newest entry if a clock that was set back a little has that after it.
+    """Return ``moment``, or the newest entry's time if a clock that was set back slightly would place it later.
 
-    After a clock that was far ahead the log states the true time: what it stated then is seen to be wrong.
+    After a clock was far ahead, the log records the true time, which makes the earlier wrong times evident.
     """
     newest = LogSubmission.objects.order_by("-pk").values_list("time", flat=True).first()
     return newest if newest is not None and moment < newest <= moment + SET_BACK else moment
@@ -95,17 +97,17 @@ def _not_before_others(moment: datetime) -> datetime:
 def _with_digest(
     opening: Mapping[str, Any], details: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """The details with a salt of their own, and the opening with the digest of both."""
+    """Return the details with their own salt, and the opening with the digest of both."""
     if details is None:
         return None, dict(opening)
-    sealed = {**details, "salt": secrets.token_hex(SALT_BYTES)}
-    return sealed, {**opening, "details": Digest.of(canonical(sealed)).hex}
+    salted_details = {**details, "salt": secrets.token_hex(SALT_BYTES)}
+    return salted_details, {**opening, "details": Digest.of(canonical(salted_details)).hex}
 
 
 def unsequenced(limit: int) -> list[tuple[int, Entry]]:
-    """Submissions without a sequence number, oldest first."""
-    waiting = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
-    return [(row.submission_id, _entry(row.submission)) for row in waiting]
+    """Return submissions without a sequence number, oldest first."""
+    rows = LogWaiting.objects.select_related("submission").order_by("submission_id")[:limit]
+    return [(row.submission_id, _entry(row.submission)) for row in rows]
 
 
 def _entry(row: LogSubmission | LogEntry) -> Entry:
@@ -113,37 +115,41 @@ def _entry(row: LogSubmission | LogEntry) -> Entry:
 
 
 def origins() -> dict[str, bytes | None]:
-    """The names under which the log's heads were signed, the present one last, and the public key of each if known."""
+    """Return the names under which checkpoints were signed, the current one last, with public keys where known."""
     rows = LogOrigin.objects.order_by("pk").values_list("name", "public_key")
     return {name: None if key is None else bytes(key) for name, key in rows}
 
 
 def newest_head(origin: str) -> SignedCheckpoint | None:
-    """The largest head under a name that the rows hold."""
+    """Return the largest stored checkpoint under a name."""
     row = LogCheckpoint.objects.filter(origin=origin).order_by("-size").first()
     return None if row is None else SignedCheckpoint(row.origin, row.size, bytes(row.root), row.note)
 
 
 def begin_origin(name: str, public_key: bytes | None, submission: LogSubmission | None = None) -> None:
-    """Sign the log's heads from now on under this name, never used before; the submission records the break."""
+    """Sign checkpoints under this new name from now on; the submission is the entry that records the break."""
     LogOrigin.objects.create(name=name, began_at=now(), public_key=public_key, submission=submission)
 
 
 def erase_openings(sequences: Iterable[int], *, by: str, reason: str) -> list[int]:
-    """Erase what entries commit to, as a person may ask for. Their leaves stay and tell nothing; one entry says so.
+    """Erase openings of entries, as a person may request. The leaves stay but reveal nothing; one entry records this.
 
-    Returns those where anything was there to erase; where one isn't there (``NotFoundError``) nothing is erased.
+    Returns:
+        Sequence numbers of entries that had an opening to erase.
+
+    Raises:
+        NotFoundError: An entry does not exist; then nothing is erased.
     """
-    wanted = set(sequences)
+    requested_entries = set(sequences)
     with transaction.atomic():
-        entries = dict(LogEntry.objects.filter(sequence__in=wanted).values_list("sequence", "submission"))
-        if missing := sorted(wanted - set(entries)):
+        entries = dict(LogEntry.objects.filter(sequence__in=requested_entries).values_list("sequence", "submission"))
+        if missing := sorted(requested_entries - set(entries)):
             raise NotFoundError(f"The log has no entry {missing[0]}.")
-        kept = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
-        there = set(kept.values_list("submission", flat=True))
-        erased = sorted(sequence for sequence, submission in entries.items() if submission in there)
+        openings = LogOpening.objects.select_for_update().filter(submission__in=entries.values())
+        with_opening = set(openings.values_list("submission", flat=True))
+        erased = sorted(sequence for sequence, submission in entries.items() if submission in with_opening)
         if erased:
-            kept.delete()
+            openings.delete()
             submit(EntryType.PURGE, {"entries": erased, "what": "opening"}, details={"by": by, "reason": reason})
         return erased
 
@@ -153,7 +159,7 @@ class PostgresLogStore:
 
     @contextmanager
     def sequencer(self) -> Iterator["PostgresLogTransaction"]:
-        """Hold the sole right to append, in one database transaction."""
+        """Hold the exclusive right to append, in one database transaction."""
         with transaction.atomic():
             hold(Lock.LOG)
             appended = PostgresLogTransaction(self.size())
@@ -161,31 +167,31 @@ class PostgresLogStore:
             appended.write()
 
     def size(self) -> int:
-        """Number of leaves."""
+        """Return the number of leaves."""
         last = LogEntry.objects.order_by("-sequence").values_list("sequence", flat=True).first()
         return 0 if last is None else last + 1
 
     def nodes(self, wanted: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Hashes of complete subtrees, in the order asked."""
-        found: dict[tuple[int, int], bytes] = {}
+        """Return hashes of complete subtrees, in the requested order."""
+        hashes: dict[tuple[int, int], bytes] = {}
         if wanted:
             query = Q()
             for level in {level for level, _ in wanted}:
                 query |= Q(level=level, index__in={index for at, index in wanted if at == level})
             rows = LogNode.objects.filter(query).values_list("level", "index", "hash")
-            found = {(level, index): bytes(value) for level, index, value in rows}
-        missing = [pair for pair in wanted if pair not in found]
+            hashes = {(level, index): bytes(value) for level, index, value in rows}
+        missing = [pair for pair in wanted if pair not in hashes]
         if missing:
             raise NotFoundError(f"The log has no complete subtree at level {missing[0][0]}, index {missing[0][1]}.")
-        return [found[pair] for pair in wanted]
+        return [hashes[pair] for pair in wanted]
 
     def entry(self, sequence: int) -> Entry:
-        """The entry with this sequence number."""
+        """Return the entry with this sequence number."""
         row = LogEntry.objects.filter(sequence=sequence).first()
         return _entry(there(row, f"The log has no entry {sequence}."))
 
     def add_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
-        """Keep a checkpoint; the same one a second time changes nothing."""
+        """Store a checkpoint; storing the same one again changes nothing."""
         row, _ = LogCheckpoint.objects.get_or_create(
             origin=checkpoint.origin, size=checkpoint.size, defaults={"root": checkpoint.root, "note": checkpoint.note}
         )
@@ -193,7 +199,7 @@ class PostgresLogStore:
             raise IntegrityError(f"The log has already signed another root at size {checkpoint.size}.")
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
-        """The largest checkpoint of the newest origin."""
+        """Return the largest checkpoint of the newest origin."""
         newest = LogCheckpoint.objects.values("origin").annotate(begun=Min("pk")).order_by("-begun").first()
         if newest is None:
             return None
@@ -201,7 +207,7 @@ class PostgresLogStore:
 
 
 class PostgresLogTransaction:
-    """Appends within one database transaction; what was appended is written together at its end."""
+    """Appends within one database transaction, written together at its end."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -210,18 +216,18 @@ class PostgresLogTransaction:
 
     @property
     def size(self) -> int:
-        """Leaves before this transaction and in it so far."""
+        """Number of leaves, including those appended in this transaction."""
         return self._size
 
     def node(self, level: int, index: int) -> bytes:
-        """The hash of a complete subtree."""
+        """Return the hash of a complete subtree."""
         fresh = self._fresh.get((level, index))
         return PostgresLogStore().nodes([(level, index)])[0] if fresh is None else fresh
 
     def append(self, entry: Entry, submission: int | None, nodes: Sequence[tuple[int, int, bytes]]) -> None:
-        """Append one leaf and the nodes it completes."""
-        told = {"type": entry.type, "time": entry.time, "commitment": entry.commitment}
-        self._entries.append(LogEntry(sequence=self._size, submission_id=submission, **told))
+        """Append one leaf and the nodes that it completes."""
+        columns = {"type": entry.type, "time": entry.time, "commitment": entry.commitment}
+        self._entries.append(LogEntry(sequence=self._size, submission_id=submission, **columns))
         self._fresh.update({(level, index): digest for level, index, digest in nodes})
         self._size += 1
 
@@ -233,7 +239,7 @@ class PostgresLogTransaction:
 
 
 def asked_head(digest: Digest) -> str:
-    """The signed head that witnesses were asked for by the digest of its text; raises ``NotFoundError``."""
+    """Return the signed checkpoint whose text has this digest, submitted to witnesses; raises ``NotFoundError``."""
     row = AnchorReceipt.objects.select_related("checkpoint").filter(digest=digest, checkpoint__isnull=False).first()
     if row is None or row.checkpoint is None:
         raise NotFoundError("There is no head of the log with this digest.")

@@ -1,6 +1,6 @@
-"""The append-only log, receipts and states of outside witnesses, and witnesses that were added.
+"""The append-only log, receipts and states of outside witnesses, and added witnesses.
 
-What a leaf commits to lies in openings, which can be erased; the leaves stay.
+The content that a leaf commits to is in openings, which can be erased; the leaves stay.
 """
 
 from django.db import models
@@ -11,7 +11,7 @@ from registry.db.fields import DigestField, SentenceField
 
 
 class LogSubmission(models.Model):
-    """An entry written down in the transaction of the deed it witnesses, waiting for its sequence number."""
+    """A log entry, submitted in the transaction of the act that it records, that waits for its sequence number."""
 
     type = models.CharField(max_length=16)
     time = models.DateTimeField()
@@ -23,13 +23,13 @@ class LogSubmission(models.Model):
 
 
 class LogWaiting(models.Model):
-    """A submission without an entry. Triggers keep these rows: the sequencer needn't look through all submissions."""
+    """A submission without an entry. Triggers maintain these rows, so the sequencer need not search all submissions."""
 
     submission = models.OneToOneField(LogSubmission, primary_key=True, on_delete=models.PROTECT, related_name="+")
 
 
 class LogOpening(models.Model):
-    """What a commitment opens to. Erasing the row leaves the log whole and the leaf mute."""
+    """The opening of a commitment. Deleting the row keeps the log intact and makes the leaf meaningless."""
 
     submission = models.OneToOneField(LogSubmission, on_delete=models.CASCADE, related_name="opening")
     salt = models.BinaryField()
@@ -61,7 +61,7 @@ class LogNode(models.Model):
 
 
 class LogCheckpoint(models.Model):
-    """A signed tree head, as a C2SP signed note."""
+    """A checkpoint: a signed tree head, as a C2SP signed note."""
 
     origin = models.CharField(max_length=200)
     size = models.BigIntegerField()
@@ -74,7 +74,7 @@ class LogCheckpoint(models.Model):
 
 
 class LogOrigin(models.Model):
-    """A name under which the log's heads are signed. A new one begins only after a break, and the last one counts."""
+    """A name under which checkpoints are signed. A new one starts only after a break; the last one is current."""
 
     name = models.CharField(max_length=200, unique=True)
     began_at = models.DateTimeField()
@@ -85,7 +85,7 @@ class LogOrigin(models.Model):
 
 
 class AddedWitness(models.Model):
-    """An outside witness that an operator added on the site or by a command, beside those of the configuration."""
+    """An outside witness that an operator added on the site or by a command, in addition to the configured ones."""
 
     name = models.CharField(max_length=63, primary_key=True)
     kind = models.CharField(max_length=20)
@@ -99,9 +99,9 @@ class AddedWitness(models.Model):
 
 
 class AnchorReceipt(Claimable):
-    """What one outside witness gave back for one checkpoint, or directly for one seal digest.
+    """The receipt of one outside witness for one checkpoint, or directly for one seal digest.
 
-    ``todo`` asks the witness; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
+    In ``todo``, the witness is to be asked; ``doing``/``todo`` with a pending proof asks again; ``done`` is complete.
     """
 
     kind = models.CharField(max_length=16)
@@ -128,10 +128,10 @@ class AnchorReceipt(Claimable):
 
 
 class WitnessState(models.Model):
-    """How an outside witness has answered one question lately. While it is silent, all that waits waits together."""
+    """Recent answers of an outside witness to one question. While it is silent, all its receipts wait together."""
 
     class Question(models.TextChoices):
-        """What it is asked: to take a digest, or whether a receipt is complete."""
+        """Request to the witness: to stamp a digest, or to complete a receipt."""
 
         SUBMIT = "submit"
         UPGRADE = "upgrade"

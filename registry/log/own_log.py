@@ -1,4 +1,4 @@
-"""The log of this installation, and the keys that follow from the log's key."""
+"""The log of this installation, and the keys that are derived from the log's key."""
 
 from evidence.keys.ed25519 import KeySigner, derived, mounted_signer
 from evidence.log.append_only import Log, log_key
@@ -10,12 +10,12 @@ from registry.services.stores import log_head
 
 
 def get_log(services: Services) -> Log:
-    """Return the append-only log under its present name, which another process may have changed."""
+    """Return the append-only log under its current name, which another process may have changed."""
     names = origins() or {services.config.log_origin: None}
-    *left, origin = names
-    known = {name: key for name, key in names.items() if key is not None}
+    *former_names, origin = names
+    public_keys = {name: key for name, key in names.items() if key is not None}
     head = log_head(services.config, services.objects)
-    return Log(PostgresLogStore(), get_log_signer(services), origin, head, left, known)
+    return Log(PostgresLogStore(), get_log_signer(services), origin, head, former_names, public_keys)
 
 
 def get_log_signer(services: Services) -> KeySigner:
@@ -24,23 +24,23 @@ def get_log_signer(services: Services) -> KeySigner:
 
 
 def get_witness_signer(services: Services) -> Signer:
-    """Return the key that cosigns checkpoints of others' logs: the same on all machines, derived from the log's."""
+    """Return the key that cosigns checkpoints of others' logs: derived from the log's key, the same on all machines."""
     return services.once(_witness_signer)
 
 
 def get_author_signer(services: Services) -> Signer:
-    """Return the key that signs cards of models: it doesn't reveal which log it is derived from."""
+    """Return the key that signs cards of models: it does not reveal which log it is derived from."""
     return services.once(_author_signer)
 
 
 def witness_name(services: Services) -> str:
-    """Return the name that stands beside this installation's cosignatures."""
+    """Return the witness name in this installation's cosignatures."""
     return f"{services.config.log_origin}/witness"
 
 
 def _log_signer(services: Services) -> KeySigner:
-    if (given := mounted(services.config, LOG_KEY)) is not None:
-        return mounted_signer(given)
+    if (key := mounted(services.config, LOG_KEY)) is not None:
+        return mounted_signer(key)
     head = log_head(services.config, services.objects)
     return log_key(secret_path(services.config, LOG_KEY), head, services.config.log_origin)
 

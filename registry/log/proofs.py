@@ -1,4 +1,4 @@
-"""Proofs of the log for rows: an entry with its opening, its place in a checkpoint, and the witnesses' receipts."""
+"""Log proofs of rows: an entry with its opening, its inclusion in a checkpoint, and the witnesses' receipts."""
 
 import base64
 from collections.abc import Iterable
@@ -21,17 +21,20 @@ from registry.log.own_log import get_log
 from registry.log.sequencer import sequence_log, sign_checkpoint
 from registry.services.services import Services
 
-NEAREST = 50  # checkpoints that cover a seal, from the first one on, among which the best is looked for
+NEAREST = 50  # number of checkpoints after a seal among which the best is chosen
 RENEWED_AFTER = timedelta(days=30)
-"""Bundles hold a later checkpoint too when it is so much younger than the one that first covered them."""
+"""Bundles include a later checkpoint if it is at least this much younger than the one that first covered them."""
 
 
 def log_proof(
     services: Services, submission: LogSubmission | None, checkpoint: LogCheckpoint | None
 ) -> LogProof | None:
-    """The proof of a submission in a checkpoint; ``None`` without one of them, or when its opening has been erased.
+    """Return the inclusion proof of a submission in a checkpoint.
 
-    Raises ``NotFoundError`` when the checkpoint doesn't cover the entry.
+    The result is ``None`` without a submission or checkpoint, or if the opening has been erased.
+
+    Raises:
+        NotFoundError: The checkpoint does not cover the entry.
     """
     if submission is None or checkpoint is None:
         return None
@@ -54,45 +57,49 @@ def log_proof(
 
 
 def sequence_of(submission: int | None) -> int | None:
-    """The number in the log of a submission (primary key), from 0; ``None`` while it waits for one."""
+    """Return the sequence number, from 0, of a submission (primary key); ``None`` while it waits for one."""
     return LogEntry.objects.filter(submission=submission).values_list("sequence", flat=True).first()
 
 
 def checkpoint_covering(services: Services, submissions: list[LogSubmission]) -> LogCheckpoint:
-    """The earliest checkpoint over all of these, signed now if there is none; raises ``ServiceMissingError``."""
+    """Return the earliest checkpoint that covers all submissions, signed now if there is none.
+
+    Raises:
+        ServiceMissingError: The log is empty.
+    """
     keys = [submission.pk for submission in submissions]
     if LogEntry.objects.filter(submission_id__in=keys).count() < len(set(keys)):
         sequence_log(services)
     last = LogEntry.objects.filter(submission_id__in=keys).order_by("-sequence").first()
     least = 1 if last is None else last.sequence + 1
-    found = LogCheckpoint.objects.filter(size__gte=least, origin=get_log(services).origin).order_by("size").first()
-    found = found or sign_checkpoint(services)
-    if found is None:
+    checkpoint = LogCheckpoint.objects.filter(size__gte=least, origin=get_log(services).origin).order_by("size").first()
+    checkpoint = checkpoint or sign_checkpoint(services)
+    if checkpoint is None:
         raise ServiceMissingError("The log is still empty.")
-    return found
+    return checkpoint
 
 
 def best_covering(submission: int | None) -> LogCheckpoint | None:
-    """Of the checkpoints that cover a submission (primary key), the earliest of those that most witnesses answered for.
+    """Return the checkpoint over a submission (primary key) that most witnesses answered for, the earliest of several.
 
-    Of a seal that has no submission yet there is none.
+    The result is ``None`` for a seal without a submission.
     """
     return LogCheckpoint.objects.filter(pk__in=best_checkpoints(filter(None, [submission])).values()).first()
 
 
 def best_checkpoints(submissions: Iterable[int]) -> dict[int, int]:
-    """The same for many submissions at once; all by primary key."""
+    """Return the same for several submissions, all by primary key."""
     near = LogCheckpoint.objects.filter(size__gt=OuterRef(OuterRef("sequence"))).order_by("size").values("pk")[:NEAREST]
-    answered = Count("receipts", filter=Q(receipts__state=StepState.DONE))
-    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=answered).order_by("-answered", "size")
+    receipt_count = Count("receipts", filter=Q(receipts__state=StepState.DONE))
+    best = LogCheckpoint.objects.filter(pk__in=near).annotate(answered=receipt_count).order_by("-answered", "size")
     rows = LogEntry.objects.filter(submission__in=list(submissions)).annotate(best=Subquery(best.values("pk")[:1]))
     return dict(rows.exclude(best=None).values_list("submission", "best"))
 
 
 def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogCheckpoint, facts: CaseFacts) -> Proofs:
-    """What has grown around a seal's entry in the log: its place in a checkpoint, receipts, and what renews them.
+    """Return the proofs for a seal's log entry: its inclusion in a checkpoint, receipts and renewals.
 
-    The checkpoint covers the entry, and is shown to continue those that stand in the sealed facts.
+    The checkpoint covers the entry, and is proven to be consistent with the checkpoints in the sealed facts.
     """
     later = renewal_of(checkpoint)
     earlier = sorted({proof.size for _, proof in log_proofs(facts) if proof.size < checkpoint.size})
@@ -106,16 +113,16 @@ def grown_proofs(services: Services, submission: LogSubmission, checkpoint: LogC
 
 
 def _heads(checkpoint: LogCheckpoint, facts: CaseFacts, later: LogCheckpoint | None) -> list[LogCheckpoint]:
-    """The checkpoints of a bundle: its own, those in its facts, which these name witnesses of, and the one after."""
+    """Return a bundle's checkpoints: its own, those in its facts if they name witnesses, and the renewing one."""
     notes = {proof.checkpoint: proof.size for _, proof in log_proofs(facts) if proof.checkpoint != checkpoint.note}
     rows = LogCheckpoint.objects.filter(size__in=notes.values(), note__in=notes).order_by("size")
-    named = rows if facts.witnesses else ()
-    return [checkpoint, *named, *([] if later is None else [later])]
+    fact_checkpoints = rows if facts.witnesses else ()
+    return [checkpoint, *fact_checkpoints, *([] if later is None else [later])]
 
 
 def renewal_of(checkpoint: LogCheckpoint) -> LogCheckpoint | None:
-    """The newest checkpoint that renews another one: much younger, with a witness that has answered in full."""
-    young = checkpoint.made_at + RENEWED_AFTER  # under whatever name: a break loses no entry that is still here
+    """Return the newest checkpoint that renews another: much younger, with a complete receipt."""
+    young = checkpoint.made_at + RENEWED_AFTER  # under any name: a break loses no entry that is still here
     rows = LogCheckpoint.objects.filter(size__gt=checkpoint.size, made_at__gte=young)
     return rows.filter(receipts__state=StepState.DONE).order_by("-size").first()
 
@@ -131,19 +138,19 @@ def _receipts(checkpoint: LogCheckpoint) -> list[AnchorProof]:
 
 
 def checkpoint_witnesses(checkpoint: LogCheckpoint | None) -> tuple[WitnessFacts, ...]:
-    """The witnesses of a checkpoint and how far they are; none without one."""
+    """Return the witnesses of a checkpoint with their states; empty without a checkpoint."""
     rows = () if checkpoint is None else checkpoint.receipts.order_by("witness")
     return tuple(witness_facts(row, "checkpoint") for row in rows)
 
 
 def witness_facts(row: AnchorReceipt, subject: str) -> WitnessFacts:
-    """A receipt's row as a witness of the ``manifest`` or of the ``checkpoint``."""
+    """Convert a receipt's row to a witness of the ``manifest`` or of the ``checkpoint``."""
     state = "complete" if row.state == StepState.DONE else "asked" if row.proof is None else "pending"
     return WitnessFacts(row.kind, row.witness, row.development, state, subject, row.time, row.qualified)
 
 
 def receipt_of(row: AnchorReceipt) -> Receipt:
-    """The receipt as the ports know it."""
+    """Convert a row to the receipt type of the ports."""
     return Receipt(
         **columns(row, "kind", "witness", "development", "time"),
         state=ReceiptState.COMPLETE if row.state == "done" else ReceiptState.PENDING,

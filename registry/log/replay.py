@@ -1,4 +1,4 @@
-"""The whole log replayed: leaves, nodes, heads, signatures, and what the entries commit to, as far as it is kept."""
+"""Replay the whole log: leaves, nodes, checkpoints, signatures and stored openings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,60 +19,60 @@ from registry.log.models import AnchorReceipt, LogCheckpoint, LogEntry, LogNode,
 from registry.log.own_log import get_log
 from registry.services.services import Services
 
-CHUNK = 4096  # leaves that are looked at together
-LATE = timedelta(hours=1)  # a head was signed so long after a submission that still has no entry: it was left out
+CHUNK = 4096  # leaves that are read together
+LATE = timedelta(hours=1)  # a submission without an entry this long before a checkpoint was left out
 MAX_NAMED = 1000
 
 
 @dataclass
 class Replayed:
-    """What a replay found."""
+    """Result of a replay."""
 
     entries: int = 0
-    checkpoints: int = 0  # signed heads, all of them checked
-    openings: int = 0  # what entries commit to and that was checked
-    erased: int = 0  # entries whose opening isn't kept
-    waiting: int = 0  # submissions that will get their numbers
+    checkpoints: int = 0  # signed checkpoints, all verified
+    openings: int = 0  # openings that were verified
+    erased: int = 0  # entries without a stored opening
+    waiting: int = 0  # submissions that still wait for their sequence number
     problems: list[str] = field(default_factory=list)
 
     def say(self, problem: str) -> None:
-        """Note a problem; of very many only the first are kept."""
+        """Record a problem; only the first :data:`MAX_NAMED` are kept."""
         if len(self.problems) < MAX_NAMED:
             self.problems.append(problem)
 
 
 def replay(services: Services) -> Replayed:
-    """Read the whole log and hold everything against everything; writes nothing.
+    """Read the whole log and verify all its parts against each other, without writing anything.
 
-    Two hashes and five rows an entry: some seconds for 100,000.
+    Cost per entry: two hashes and five rows, that is, some seconds for 100,000 entries.
     """
-    found = Replayed()
+    result = Replayed()
     with _one_moment():
-        heads = _Heads(services, found)
-        tree = _Tree(found)
+        heads = _Heads(services, result)
+        tree = _Tree(result)
         heads.reach(tree, 0)
         for rows in _chunks():
-            openings = _openings(found, rows)
+            openings = _openings(result, rows)
             submissions = LogSubmission.objects.in_bulk([row.submission_id for row in rows])
             for row in rows:
-                _check_row(found, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
+                _check_row(result, row, submissions.get(row.submission_id or 0), openings.get(row.submission_id or 0))
                 tree.append(row)
                 heads.reach(tree, row.sequence + 1)
             tree.compare(rows[0].sequence)
-        found.entries = tree.size
+        result.entries = tree.size
         tree.end()
         heads.end(tree.size)
-        _check_left_out(found)
+        _check_left_out(result)
     try:
-        get_log(services).check_history()  # afterwards: the head signed last may be younger than what was read
+        get_log(services).check_history()  # last: the newest checkpoint may be younger than the snapshot
     except ExhibitError as error:
-        found.say(error.message)
-    return found
+        result.say(error.message)
+    return result
 
 
 @contextmanager
 def _one_moment() -> Iterator[None]:
-    """Everything is read as it was at one moment, though more is logged meanwhile; in a transaction, as that has it."""
+    """Read from one snapshot while more is logged; an outer transaction's isolation level is kept as it is."""
     if connection.in_atomic_block:
         yield
         return
@@ -82,7 +82,7 @@ def _one_moment() -> Iterator[None]:
 
 
 def _chunks() -> Iterator[list[LogEntry]]:
-    """The entries in their order; each chunk begins at a multiple of its size."""
+    """Yield the entries in order; each chunk starts at a multiple of its size."""
     begin = 0
     while rows := list(LogEntry.objects.filter(sequence__gte=begin, sequence__lt=begin + CHUNK).order_by("sequence")):
         yield rows
@@ -92,7 +92,7 @@ def _chunks() -> Iterator[list[LogEntry]]:
 def _openings(found: Replayed, rows: list[LogEntry]) -> dict[int, LogOpening]:
     try:
         return {opening.submission_id: opening for opening in LogOpening.objects.filter(submission__entry__in=rows)}
-    except ValueError:  # one holds a number that Python doesn't read; which one is that?
+    except ValueError:  # one opening contains a number that Python cannot read: find it
         if len(rows) > 1:
             return {pk: opening for row in rows for pk, opening in _openings(found, [row]).items()}
         _say_unreadable(found, rows[0])
@@ -104,11 +104,11 @@ def _say_unreadable(found: Replayed, row: LogEntry) -> None:
 
 
 def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None, opening: LogOpening | None) -> None:
-    """One entry against what was submitted, and its commitment against its opening."""
+    """Compare one entry with its submission, and its commitment with its opening."""
     commitment = bytes(row.commitment)
     if row.submission_id is not None:
-        stated = (row.type, row.time, commitment)
-        if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != stated:
+        leaf = (row.type, row.time, commitment)
+        if submission is None or (submission.type, submission.time, bytes(submission.commitment)) != leaf:
             found.say(f"Entry {row.sequence} isn't what was submitted.")
     if opening is None:
         found.erased += 1
@@ -120,12 +120,12 @@ def _check_row(found: Replayed, row: LogEntry, submission: LogSubmission | None,
             found.say(f"Entry {row.sequence} commits to something else than its opening.")
         elif details is not None and opening.content.get("details") != Digest.of(canonical(details)).hex:
             found.say(f"The details of entry {row.sequence} aren't those that its opening states.")
-    except (ValueError, TypeError, AttributeError):  # no opening that was ever written
+    except (ValueError, TypeError, AttributeError):  # not an opening that Exhibit could have written
         _say_unreadable(found, row)
 
 
 class _Tree:
-    """The tree grown anew from the leaves; its complete subtrees are held against the kept ones."""
+    """The tree recomputed from the leaves; its complete subtrees are compared with the stored ones."""
 
     def __init__(self, found: Replayed) -> None:
         self.size = 0
@@ -138,7 +138,7 @@ class _Tree:
         if row.sequence != self.size:
             self._found.say(f"Entry {self.size} is missing: entry {row.sequence} follows.")
             self.size = row.sequence
-        # of what the row holds, of a type that there isn't too
+        # The row's values, even if the entry type is unknown.
         fields = {"commitment": bytes(row.commitment).hex(), "time": rfc3339(row.time), "type": row.type}
         leaf = merkle.leaf_hash(canonical(fields))
         for level, index, value in merkle.completed_nodes(row.sequence, leaf, self._node):
@@ -150,21 +150,21 @@ class _Tree:
         return merkle.root(self.size, self._node)
 
     def compare(self, begin: int) -> None:
-        """Hold the subtrees that were completed since against the rows."""
+        """Compare the subtrees completed since the last call with the rows."""
         ranges = Q()
         for _, keys in groupby(sorted(self._fresh), key=lambda key: key[0]):
             (level, first), *_rest = both = list(keys)
             ranges |= Q(level=level, index__gte=first, index__lte=both[-1][1])
-        kept = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
+        stored = {(row.level, row.index): bytes(row.hash) for row in LogNode.objects.filter(ranges)}
         self._nodes += len(self._fresh)
         for key, value in self._fresh.items():
-            if kept.get(key) != value:
-                what = "is missing" if key not in kept else "isn't what its entries give"
+            if stored.get(key) != value:
+                what = "is missing" if key not in stored else "isn't what its entries give"
                 self._found.say(f"The hash of subtree {key[1]} at level {key[0]} {what} (entries from {begin}).")
         self._fresh.clear()
 
     def end(self) -> None:
-        """Make sure that the rows hold no subtree that the entries don't give."""
+        """Check that the rows contain no subtrees beyond those of the entries."""
         if (extra := LogNode.objects.count() - self._nodes) > 0:
             self._found.say(f"{extra} hashes belong to no entry.")
 
@@ -174,7 +174,7 @@ class _Tree:
 
 
 class _Heads:
-    """The signed heads, each checked when the tree has grown to its size."""
+    """The signed checkpoints, each verified when the tree has grown to its size."""
 
     def __init__(self, services: Services, found: Replayed) -> None:
         self._found = found
@@ -211,7 +211,7 @@ class _Heads:
 
 
 def _check_left_out(found: Replayed) -> None:
-    """Submissions without an entry: those of late wait, and earlier ones were left out."""
+    """Check submissions without an entry: recent ones are waiting, earlier ones were left out."""
     newest = LogCheckpoint.objects.order_by("-pk").first()
     for row in LogSubmission.objects.filter(entry=None).order_by("pk"):
         if newest is not None and newest.made_at - row.time > LATE:

@@ -1,4 +1,4 @@
-"""The sequencer: submissions become leaves, and the log's head is signed for the witnesses."""
+"""The sequencer: turns submissions into leaves and signs checkpoints for the witnesses."""
 
 from django.db import transaction
 from django.db.models import Model
@@ -16,21 +16,21 @@ BATCH = 1000
 
 
 def sequence_log(services: Services) -> int:
-    """Give waiting submissions their numbers, oldest first; returns how many there were."""
+    """Assign sequence numbers to waiting submissions, oldest first; returns their number."""
     total = 0
     while True:
         with transaction.atomic():
             hold(Lock.LOG)
-            waiting = unsequenced(BATCH)
-            if waiting:
-                get_log(services).append([entry for _, entry in waiting], [pk for pk, _ in waiting])
-        total += len(waiting)
-        if len(waiting) < BATCH:
+            batch = unsequenced(BATCH)
+            if batch:
+                get_log(services).append([entry for _, entry in batch], [pk for pk, _ in batch])
+        total += len(batch)
+        if len(batch) < BATCH:
             return total
 
 
 def sign_checkpoint(services: Services) -> LogCheckpoint | None:
-    """Sign the log's head if it has grown, and ask every witness for it; ``None`` while the log is empty."""
+    """Sign a checkpoint if the log has grown, and submit it to every witness; ``None`` while the log is empty."""
     with transaction.atomic():
         hold(Lock.LOG)
         if not LogEntry.objects.exists():
@@ -41,12 +41,12 @@ def sign_checkpoint(services: Services) -> LogCheckpoint | None:
             begin_origin(log.origin, log.public_key)
         row = LogCheckpoint.objects.get(origin=signed.origin, size=signed.size)
         digest = Digest.of(row.note.encode())
-        asked = [asked_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
-    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in asked if new])
+        receipts = [asked_receipt(anchor, digest, checkpoint=row) for anchor in get_anchors(services)]
+    services.enqueue(AnchorReceipt, [receipt.pk for receipt, new in receipts if new])
     return row
 
 
 def asked_receipt(anchor: Anchor, digest: Digest, **about: Model) -> tuple[AnchorReceipt, bool]:
-    """What a witness is asked for about a digest, and whether that is new."""
+    """Return the receipt of a witness for a digest, and True if it was created by this call."""
     new = {"development": anchor.development, **about}
     return AnchorReceipt.objects.get_or_create(kind=anchor.kind, witness=anchor.name, digest=digest, defaults=new)

@@ -1,4 +1,4 @@
-"""Settings that an operator changes on the site: they stand in ``exhibit.toml``, and take effect after a restart."""
+"""Settings that an operator changes on the site, stored in ``exhibit.toml`` and effective after a restart."""
 
 from collections.abc import Mapping
 
@@ -12,9 +12,9 @@ from registry.log import audit_log
 
 
 def change(config: Config, given: Mapping[str, str], *, by: str) -> dict[str, str]:
-    """Write what has changed of the settings that can be written, and returns it; the log keeps who did it.
+    """Write the writable settings that have changed and return them; the log records who changed them.
 
-    What the environment sets is passed over. Raises as :func:`exhibit.config.written.write_settings`.
+    Settings from environment variables are skipped. Raises as :func:`exhibit.config.written.write_settings`.
     """
     with transaction.atomic():
         hold(Lock.SETTINGS)
@@ -31,17 +31,17 @@ def change(config: Config, given: Mapping[str, str], *, by: str) -> dict[str, st
 
 
 def waiting(config: Config) -> list[str]:
-    """The settings of which the file says something else than this process runs with: they wait for a restart."""
-    found, by_environment = written(config.data_dir), fixed()
+    """Return the names of settings that differ between the file and this process: they need a restart."""
+    in_file, by_environment = written(config.data_dir), fixed()
     return [
         name
-        for name, value in found.items()
+        for name, value in in_file.items()
         if name not in by_environment and _as_kept(name, value) != getattr(config, name)
     ]
 
 
 def _as_kept(name: str, value: str) -> str:
-    """A value as a restart would read it, or as it stands where a restart would refuse it."""
+    """Return a value as a restart would read it, or unchanged if a restart would reject it."""
     try:
         return checked(name, value) if value else ""
     except WrongUseError:

@@ -1,4 +1,4 @@
-"""How the outside witnesses have answered lately."""
+"""Recent availability of the outside witnesses."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,30 +22,30 @@ Question = WitnessState.Question
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """One witness at this moment."""
+    """Current availability of one witness."""
 
     answered_at: datetime | None
-    silent_since: datetime | None  # since when it hasn't answered, although it was asked; of one question at least
-    ask_after: datetime | None  # when it is asked again, while it is silent
-    error: str  # what was wrong, also when it has answered, but wrongly
-    owed: int  # receipts that it hasn't completed
+    silent_since: datetime | None  # start of its silence, for at least one question
+    ask_after: datetime | None  # time of the next request, while it is silent
+    error: str  # the last error, also of a wrong answer
+    owed: int  # receipts that it has not completed
 
 
 def forgive(ids: Iterable[int]) -> None:
-    """Let none of these receipts be given up; one over which somebody died again and again stays one to claim alone."""
+    """Keep these receipts from being given up; one whose claimers keep dying is still claimed alone."""
     worn = AnchorReceipt.objects.filter(pk__in=list(ids), attempts__gt=SUSPECT_FROM).exclude(state=StepState.DONE)
     worn.update(attempts=SUSPECT_FROM)
 
 
 def silence_of(kind: str, witness: str, question: Question) -> tuple[datetime, str] | None:
-    """Until when a silent witness isn't asked this, and what was wrong; ``None`` when it may be asked."""
-    named = WitnessState.objects.filter(kind=kind, witness=witness, question=question)
-    row = named.filter(ask_after__gt=now()).first()
+    """Return until when a silent witness is not asked this, and the error; ``None`` if it may be asked."""
+    states = WitnessState.objects.filter(kind=kind, witness=witness, question=question)
+    row = states.filter(ask_after__gt=now()).first()
     return None if row is None or row.ask_after is None else (row.ask_after, row.error)
 
 
 def note_answer(kind: str, witness: str, question: Question, error: str = "") -> None:
-    """It has answered, if with something of no use, or its settings are: it may be asked for other receipts."""
+    """Record an answer, even a useless one, or wrong settings: other receipts may be requested."""
     fresh: dict[str, object] = {"silent_since": None, "failures": 0, "ask_after": None, "error": error}
     if not error:
         fresh["answered_at"] = now()
@@ -53,7 +53,7 @@ def note_answer(kind: str, witness: str, question: Question, error: str = "") ->
 
 
 def note_silence(kind: str, witness: str, question: Question, error: str, longest: timedelta = MAX_PAUSE) -> datetime:
-    """It hasn't answered; returns when it is asked again, after pauses that double up to the longest."""
+    """Record that a witness did not answer; returns the next time to ask. Pauses double, up to ``longest``."""
     with transaction.atomic():
         states = WitnessState.objects.select_for_update()
         row, _ = states.get_or_create(kind=kind, witness=witness, question=question)
@@ -66,7 +66,7 @@ def note_silence(kind: str, witness: str, question: Question, error: str, longes
 
 
 def health() -> Mapping[tuple[str, str], Health]:
-    """Every witness that was ever asked, by kind and name."""
+    """Return the availability of every witness that was ever asked, by kind and name."""
     open_rows = AnchorReceipt.objects.exclude(state=StepState.DONE)
     counts = open_rows.values_list("kind", "witness").annotate(count=Count("pk"))
     owed = {(kind, witness): count for kind, witness, count in counts}
@@ -77,13 +77,13 @@ def health() -> Mapping[tuple[str, str], Health]:
 
 
 def stamped_directly_since(moment: datetime) -> int:
-    """How many bundles that were sealed since then have had their seal digest given to a witness itself."""
+    """Count the bundles sealed since then whose seal digest a witness received directly."""
     rows = AnchorReceipt.objects.filter(bundle__sealed_at__range=(moment, now() + SLACK))
     return rows.values("bundle").distinct().count()
 
 
 def _health(rows: Sequence[WitnessState], owed: int) -> Health:
-    """Of both questions together: the better of the answers, the worse of the silences."""
+    """Combine both questions: the newest answer, and the longest silence."""
     silent = [row for row in rows if row.silent_since is not None]
     return Health(
         answered_at=max((row.answered_at for row in rows if row.answered_at), default=None),

@@ -1,1 +1,1 @@
-"""People of owners: members, invitations, known browsers, tokens, and sample owners."""
+"""Members of owners, invitations, known browsers, tokens, and sample owners."""

@@ -1,8 +1,8 @@
-"""Browsers in which a person has signed in, and links in mails that open a page in them, signed in.
+"""Browsers in which a person has signed in, and mail links that open a page there, signed in.
 
-Neither does anything alone: a forwarded mail lets nobody in, nor does a browser by itself. Both end when the person
-gets another password or address, or ends other sessions; a link also with the membership. Ending them also ends
-push notifications.
+A link or a browser alone grants no access, so a forwarded mail is useless. Both expire when the person changes the
+password or address, or ends other sessions; a link also expires with the membership. Ending them also ends push
+notifications.
 """
 
 from dataclasses import dataclass
@@ -26,19 +26,19 @@ _LINK, _DEVICE = "exhibit.mail-link", "exhibit.device"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link in a mail leads to, and whom it may let in: nobody once it has ended."""
+    """The page that a mail link opens, and the membership that it may sign in: none once the link has expired."""
 
     path: str
     membership: Membership | None
 
 
 def link(owner: Owner, user: User, path: str) -> str:
-    """The signed part of a link that opens a page of an owner for a member."""
+    """Return the signed part of a link that opens an owner's page for a member."""
     return signing.dumps([user.pk, owner.pk, path, _state(user)], salt=_LINK, compress=True)
 
 
 def read(signed: str) -> Link | None:
-    """What a link says; ``None`` for one that wasn't made here."""
+    """Return the content of a link; ``None`` if its signature is invalid."""
     try:
         user, owner, path, state = signing.loads(signed, salt=_LINK)
         signing.loads(signed, salt=_LINK, max_age=LINK_FOR)
@@ -46,18 +46,20 @@ def read(signed: str) -> Link | None:
         return Link(path, None)
     except signing.BadSignature:
         return None
-    found = Membership.objects.filter(user=user, owner=owner, user__is_active=True).select_related("user", "owner")
-    row = found.first()
+    memberships = Membership.objects.filter(user=user, owner=owner, user__is_active=True).select_related(
+        "user", "owner"
+    )
+    row = memberships.first()
     return Link(path, row if row is not None and _state(row.user) == state else None)
 
 
 def mark(user: User) -> str:
-    """What a browser keeps in which the person has signed in."""
+    """Return the mark stored in a browser in which the person has signed in."""
     return signing.dumps([user.pk, _state(user)], salt=_DEVICE)
 
 
 def knows(kept: str, user: User) -> bool:
-    """Whether what a browser kept is this person's, and holds still."""
+    """Return True if a browser's mark belongs to this person and is still valid."""
     try:
         return bool(signing.loads(kept, salt=_DEVICE, max_age=DEVICE_FOR) == [user.pk, _state(user)])
     except signing.BadSignature:
@@ -65,7 +67,7 @@ def knows(kept: str, user: User) -> bool:
 
 
 def forget(user: User, *, by: str) -> None:
-    """Let no browser be known any more, nor told of finds; one that is signed in is known again with its next page."""
+    """Forget a person's browsers and end push notifications; signed-in browsers are known again on the next page."""
     with transaction.atomic():
         user.push_browsers.all().delete()
         User.objects.filter(pk=user.pk).update(devices_ended=F("devices_ended") + 1)
@@ -73,13 +75,13 @@ def forget(user: User, *, by: str) -> None:
 
 
 def _state(user: User) -> str:
-    """What changes when links and devices end."""
-    said = f"{user.get_session_auth_hash()} {user.email} {user.devices_ended}"
-    return salted_hmac("exhibit.devices", said).hexdigest()[:32]
+    """Return a hash that changes when links and browsers are to expire."""
+    text = f"{user.get_session_auth_hash()} {user.email} {user.devices_ended}"
+    return salted_hmac("exhibit.devices", text).hexdigest()[:32]
 
 
 def forget_ended() -> int:
-    """Remove sessions whose time is over, and what lists of sessions would say of them; returns how many."""
+    """Delete expired sessions and the records of them for session lists; returns the number of sessions."""
     with transaction.atomic():
         ended, _ = Session.objects.filter(expire_date__lt=now()).delete()
         UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()

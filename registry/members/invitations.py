@@ -1,4 +1,4 @@
-"""Links that let one person in, once: into an owner, or into the installation as its operator."""
+"""Single-use links that admit a person: to an owner, or to the installation as its operator."""
 
 import secrets
 from datetime import timedelta
@@ -20,18 +20,21 @@ from registry.log import audit_log
 
 DAYS = 14
 MAX_OPEN = 100
-"""Open invitations that one owner may have."""
+"""Maximum number of open invitations per owner."""
 OPERATOR_HOURS = 24
 MAX_EMAIL = 150
-"""Characters of an address with which somebody signs in."""
+"""Maximum number of characters of an e-mail address to sign in with."""
 _BYTES = 32
 
 
 def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation, str]:
-    """Invite a person by the e-mail address; an earlier invitation of the same address is of no use any more.
+    """Invite a person by e-mail address; an earlier invitation of the same address becomes invalid.
 
-    Returns the row, and the secret of the link, which nobody can read again. Raises ``WrongUseError`` when the address
-    or the role can't be used, the person is a member already, or too many are open.
+    Returns:
+        The row, and the secret of the link, which is not stored.
+
+    Raises:
+        WrongUseError: The address or role is invalid, the person is a member already, or too many invitations are open.
     """
     email = email.strip().lower()
     check_email(email)
@@ -48,7 +51,7 @@ def invite(owner: Owner, email: str, role: str, *, by: str) -> tuple[Invitation,
 
 
 def check_email(email: str) -> None:
-    """Raise ``WrongUseError`` for what isn't an e-mail address, or is too long for a name to sign in with."""
+    """Raise ``WrongUseError`` for text that is not an e-mail address or is too long for a user name."""
     try:
         validate_email(email)
     except ValidationError:
@@ -58,7 +61,7 @@ def check_email(email: str) -> None:
 
 
 def invite_operator(*, by: str) -> str:
-    """Make the secret of the one link with which somebody becomes the operator; an earlier one is of no use then."""
+    """Return a new secret link for becoming the operator; an earlier one becomes invalid."""
     with transaction.atomic():
         hold(Lock.SETTINGS)
         row, secret = _made(timedelta(hours=OPERATOR_HOURS), by=by)
@@ -67,25 +70,30 @@ def invite_operator(*, by: str) -> str:
 
 
 def has_operator() -> bool:
-    """Whether anybody runs the installation."""
+    """Return True if the installation has an operator."""
     return User.objects.filter(is_staff=True, is_active=True).exists()
 
 
 def open_ones(owner: Owner | None = None) -> QuerySet[Invitation]:
-    """Invitations that can still be accepted, of an owner or of all, newest first."""
-    found = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
-    return (found if owner is None else found.filter(owner=owner)).order_by("-made_at", "-pk")
+    """Return invitations that can still be accepted, of an owner or of all, newest first."""
+    invitations = Invitation.objects.filter(accepted_at=None, revoked_at=None, expires_at__gt=now())
+    return (invitations if owner is None else invitations.filter(owner=owner)).order_by("-made_at", "-pk")
 
 
 def find(secret: str) -> Invitation | None:
-    """The open invitation of a link's secret, with its owner."""
+    """Return the open invitation with this secret, with its owner."""
     return open_ones().filter(digest=Digest.of(secret.encode())).select_related("owner").first()
 
 
 def accept(invitation: Invitation, user: User) -> Membership | None:
-    """Let the person in whose address was invited; ``None`` for the operator's invitation, which is for anybody.
+    """Accept an invitation for the person with the invited address.
 
-    Raises ``NotFoundError`` when it isn't open any more, ``WrongUseError`` when it is for somebody else.
+    The operator's invitation is not bound to an address. Returns the membership; ``None`` for the operator's
+    invitation.
+
+    Raises:
+        NotFoundError: The invitation is no longer open.
+        WrongUseError: The invitation is for another person.
     """
     by = user.get_username()
     if invitation.email and invitation.email.lower() != user.email.lower():
@@ -107,7 +115,7 @@ def accept(invitation: Invitation, user: User) -> Membership | None:
 
 
 def revoke(owner: Owner, number: int, *, by: str) -> None:
-    """Take one of the owner's open invitations back; raises ``NotFoundError`` when there is no such one."""
+    """Revoke one of the owner's open invitations; raises ``NotFoundError`` if there is none with this number."""
     with transaction.atomic():
         row = open_ones(owner).select_for_update().filter(pk=number).first()
         row = there(row, _("There is no such invitation."))
@@ -116,13 +124,13 @@ def revoke(owner: Owner, number: int, *, by: str) -> None:
 
 
 def forget_ended() -> int:
-    """Remove invitations that were accepted, taken back or have expired; the log keeps what became of each."""
+    """Delete invitations that were accepted, revoked or have expired; the log keeps their history."""
     ended = Q(accepted_at__isnull=False) | Q(revoked_at__isnull=False) | Q(expires_at__lte=now())
     return Invitation.objects.filter(ended).delete()[0]
 
 
 def _made(valid: timedelta, **values: object) -> tuple[Invitation, str]:
-    """A new invitation in place of an earlier one; one that has expired would stand in the way too."""
+    """Create an invitation in place of an earlier one; an expired one would violate the constraint, too."""
     secret, moment = secrets.token_urlsafe(_BYTES), now()
     same = Q(owner=values.get("owner"), email=values.get("email", ""), accepted_at=None, revoked_at=None)
     Invitation.objects.filter(same).update(revoked_at=moment)

@@ -1,4 +1,4 @@
-"""Owners and their people: whom they add, in which roles, and how members leave."""
+"""Owners and their members: adding, roles, passwords and removal."""
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
@@ -23,16 +23,17 @@ MAX_NAME = 200
 ASKED = {
     "derived": "derived works asked for", "passkeys": "passkeys asked for", "web_archive": "web archive asked for",
 }  # fmt: skip
-"""What an owner may ask for, and how the log says so."""
+"""Options of an owner, with the name of each in the log."""
 
 member_left = Signal()
-"""Sent with ``owner``, ``user`` and ``by`` in the transaction that ends a membership."""
+"""Signal with ``owner``, ``user`` and ``by``, sent in the transaction that ends a membership."""
 
 
 def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> Owner:
-    """Add a rights holder, whose name and contact documents show; a short name is made of the name if it is empty.
+    """Add an owner. Documents show the name and contact; an empty slug is derived from the name.
 
-    Raises ``WrongUseError`` when the name or the short name is taken, or can't be used.
+    Raises:
+        WrongUseError: The name or slug is taken or invalid.
     """
     name = one_line(name)
     wanted = slug or slugify(name)[:MAX_SLUG].strip("-") or f"owner-{Owner.objects.count() + 1}"
@@ -40,21 +41,24 @@ def add_owner(name: str, *, slug: str = "", contact: str = "", by: str = "") -> 
         hint = "Use small letters a to z, digits and hyphens, 50 at most."
         raise WrongUseError(f"{wanted!r} can't be a short name.", hint=hint)
     with transaction.atomic():
-        hold(Lock.OWNERS)  # of two at the same moment one gets the name
+        hold(Lock.OWNERS)  # so that of two concurrent calls only one gets the name
         _check_name(name, knows=Owner.objects.all())
         return _added(name, wanted, contact=contact, by=by)
 
 
 def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
-    """Add a rights holder with the person in the role of owner.
+    """Add an owner, with ``person`` in the role of owner.
 
-    Bundles and trust lists name the owner by its name: nobody else may have it (``WrongUseError``). Others than the
-    operator aren't told who does.
+    Bundles and trust lists identify the owner by name, so names are unique. Only the operator, and members of the other
+    owner, learn who has the name.
+
+    Raises:
+        WrongUseError: The name is taken or invalid.
     """
     name, by = one_line(name), person.get_username()
     knows = Owner.objects.all() if is_operator(person) else Owner.objects.filter(memberships__user=person)
     with transaction.atomic():
-        hold(Lock.OWNERS)  # of two at the same moment one gets the name, and each a short name of its own
+        hold(Lock.OWNERS)  # so that of two concurrent calls only one gets the name, and each gets its own slug
         _check_name(name, knows=knows)
         owner = _added(name, free_slug(name), contact=contact[:200], by=by)
         Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
@@ -63,16 +67,16 @@ def add_owner_of(person: User, name: str, *, contact: str = "") -> Owner:
 
 
 def language_of(*names: str) -> str:
-    """What the first of some people reads whose language is known, by their names; empty when none is."""
-    known = {person.username: person.reads for person in User.objects.filter(username__in=map(str.lower, names))}
-    return next((language for name in names if (language := known.get(name.lower(), ""))), "")
+    """Return the language of the first of these users whose language is known; empty if none is."""
+    languages = {person.username: person.reads for person in User.objects.filter(username__in=map(str.lower, names))}
+    return next((language for name in names if (language := languages.get(name.lower(), ""))), "")
 
 
 def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object) -> None:
-    """Give an owner something from now on, or no more; what is there by now stays.
+    """Switch an option of an owner on or off; existing data stays.
 
-    What is one of :data:`ASKED`: works derived from the owner's are shown, grave decisions need a passkey, or a web
-    archive is asked to save the pages of confirmed cases.
+    ``what`` is a key of :data:`ASKED`: show works derived from the owner's, require a passkey for serious decisions, or
+    have a web archive save the pages of confirmed cases.
     """
     with transaction.atomic():
         Owner.objects.filter(pk=owner.pk).update(**{what: wanted})
@@ -80,7 +84,7 @@ def ask_for(owner: Owner, what: str, *, wanted: bool, by: str, **details: object
 
 
 def _check_name(name: str, *, knows: QuerySet[Owner]) -> None:
-    """Refuse a name that another owner has: whoever pins a key by a name must not be given a stranger's beside it."""
+    """Refuse a name that another owner has: names identify pinned keys, so two owners must not share one."""
     if not has_visible_letter(name):
         raise WrongUseError(_("An owner needs a name."))
     if len(name) > MAX_NAME:
@@ -102,10 +106,11 @@ def _added(name: str, wanted: str, *, contact: str, by: str) -> Owner:
 
 
 def begin(invitation: Invitation, email: str, password: str, owner: str) -> User:
-    """Make the account of an operator, and an owner if one is named, or nothing at all.
+    """Create the account of an operator and, if named, an owner, in one transaction.
 
-    Raises ``WrongUseError`` when the address, the password or the name can't be used, or somebody has the address
-    already, ``NotFoundError`` when the invitation isn't open any more.
+    Raises:
+        WrongUseError: The address, password or name is invalid, or the address is in use.
+        NotFoundError: The invitation is no longer open.
     """
     with transaction.atomic():
         if is_user(email):
@@ -119,26 +124,28 @@ def begin(invitation: Invitation, email: str, password: str, owner: str) -> User
 
 
 def user(email: str) -> User:
-    """A person by the e-mail address to sign in with."""
-    found = User.objects.filter(email__iexact=email).first()
-    return there(found, f"There is no user {email!r}.", "Members of an owner: exhibit api GET members")
+    """Return the user with this e-mail address."""
+    person = User.objects.filter(email__iexact=email).first()
+    return there(person, f"There is no user {email!r}.", "Members of an owner: exhibit api GET members")
 
 
 def is_user(email: str) -> bool:
-    """Whether somebody signs in with this address."""
+    """Return True if a user has this e-mail address."""
     return User.objects.filter(email__iexact=email).exists()
 
 
 def is_operator(person: User) -> bool:
-    """Whether a person runs the installation: sees its state, not what belongs to owners."""
+    """Return True if a person is an operator, who sees the installation's state but not owners' data."""
     return person.is_active and person.is_staff
 
 
 def add_member(owner: Owner, email: str, role: str, password: str | None, *, by: str = "") -> Membership:
-    """Give a person a role with an owner in place of an earlier one, and make the person known if it is a new one.
+    """Give a person a role with an owner, replacing an earlier one; a new person gets an account.
 
-    One who is known keeps the present password. Raises ``WrongUseError`` when the address or the password can't be
-    used, or nobody would be left in the role of owner.
+    An existing user keeps the present password.
+
+    Raises:
+        WrongUseError: The address or password is invalid, or the owner would have no member in the role of owner.
     """
     with transaction.atomic():
         person = User.objects.filter(email__iexact=email).first()
@@ -154,10 +161,12 @@ def add_member(owner: Owner, email: str, role: str, password: str | None, *, by:
 
 
 def free_slug(name: str) -> str:
-    """A short name that nobody has: made of the name, with a number behind it where that is taken."""
+    """Return an unused slug made from the name, with a number appended if it is taken."""
     start = slugify(name)[: MAX_SLUG - 6].strip("-") or "owner"
-    taken = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
-    return next(name for name in (start, *(f"{start}-{n}" for n in range(2, len(taken) + 3))) if name not in taken)
+    used_slugs = set(Owner.objects.filter(slug__startswith=start).values_list("slug", flat=True))
+    return next(
+        name for name in (start, *(f"{start}-{n}" for n in range(2, len(used_slugs) + 3))) if name not in used_slugs
+    )
 
 
 def _new_user(email: str, password: str) -> User:
@@ -170,7 +179,7 @@ def _new_user(email: str, password: str) -> User:
 
 
 def change_password(person: User, password: str, *, by: str = "") -> None:
-    """Give a person who is known another password; raises ``WrongUseError`` as :func:`set_password` does."""
+    """Change a user's password; raises ``WrongUseError`` as :func:`set_password` does."""
     with transaction.atomic():
         set_password(person, password)
         devices.forget(person, by=by)
@@ -178,7 +187,7 @@ def change_password(person: User, password: str, *, by: str = "") -> None:
 
 
 def set_password(person: User, password: str) -> None:
-    """Give a person a new password; raises ``WrongUseError`` for one that is too short or too common."""
+    """Set a user's password; raises ``WrongUseError`` if it is too short or too common."""
     try:
         validate_password(password, person)
     except ValidationError as error:
@@ -188,14 +197,16 @@ def set_password(person: User, password: str) -> None:
 
 
 def members(owner: Owner) -> QuerySet[Membership]:
-    """The owner's members, by their addresses."""
+    """Return the owner's memberships, by e-mail address."""
     return Membership.objects.filter(owner=owner).select_related("user").order_by("user__email", "pk")
 
 
 def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
-    """Give a member, by the user's primary key, another role.
+    """Change the role of a member, given the user's primary key.
 
-    Raises ``NotFoundError`` for one who is no member, ``WrongUseError`` when nobody would be left in the role of owner.
+    Raises:
+        NotFoundError: The person is not a member.
+        WrongUseError: The owner would have no member in the role of owner.
     """
     if role not in Role.values:
         raise WrongUseError(_("Choose a role."))
@@ -210,11 +221,13 @@ def change_role(owner: Owner, person: int, role: str, *, by: str) -> Membership:
 
 
 def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
-    """Let a person be a member no more; what they decided stays, their tokens end, their cases are nobody's.
+    """Remove a member. Their decisions stay, their tokens are revoked, their cases become unassigned.
 
-    Whoever is a member of no owner any more is told nothing in any browser.
+    If the person is no longer a member of any owner, push notifications end.
 
-    Raises as :func:`change_role`.
+    Raises:
+        NotFoundError: The person is not a member.
+        WrongUseError: The owner would have no member in the role of owner.
     """
     with transaction.atomic():
         row = _held(owner, person)
@@ -229,12 +242,12 @@ def remove_member(owner: Owner, person: int, *, by: str) -> Membership:
 
 
 def _held(owner: Owner, person: int) -> Membership:
-    """The membership, with all changes of this owner's members waiting for the end of the transaction."""
+    """Return the membership, and lock the owner's members against other changes until the transaction ends."""
     Owner.objects.select_for_update(no_key=True).get(pk=owner.pk)
     return there(members(owner).filter(user_id=person).first(), _("This person is no member."))
 
 
 def _keep_one(owner: Owner, row: Membership, role: str) -> None:
-    others = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
-    if row.role == Role.OWNER and role != Role.OWNER and not others.exists():
+    other_owners = Membership.objects.filter(owner=owner, role=Role.OWNER, user__is_active=True).exclude(pk=row.pk)
+    if row.role == Role.OWNER and role != Role.OWNER and not other_owners.exists():
         raise WrongUseError(_("Somebody has to be left in the role of owner. Give it to another member first."))

@@ -1,4 +1,7 @@
-"""Sample owners, examples to look around in: nothing of one is logged, told, visited, sealed or sent, and it can go."""
+"""Sample owners for trying Exhibit.
+
+Nothing of a sample owner is logged, reported, visited, sealed or sent, and it can be deleted.
+"""
 
 from django.utils.translation import gettext as _
 
@@ -9,12 +12,12 @@ from registry.members.people import free_slug
 
 
 def sample_of(person: User) -> Owner | None:
-    """The sample that a person looks around in, if there is one."""
+    """Return a person's sample owner, if there is one."""
     return Owner.objects.filter(sample=True, memberships__user=person).first()
 
 
 def make(person: User) -> Owner:
-    """An empty sample owner for a person, in the role of owner."""
+    """Create an empty sample owner, with the person in the role of owner."""
     name = _("Sample (%(who)s)") % {"who": person.get_username()}
     owner = Owner.objects.create(slug=free_slug("sample"), name=name[:200], sample=True)
     Membership.objects.create(user=person, owner=owner, role=Role.OWNER)
@@ -22,7 +25,7 @@ def make(person: User) -> Owner:
 
 
 def refuse(owner: Owner) -> None:
-    """Raise ``WrongUseError`` for a sample: what is asked for would leave it."""
+    """Raise ``WrongUseError`` for a sample owner: the action would have effects outside Exhibit."""
     if owner.sample:
         sentence = Sentence("This is a sample: nothing of it is real, so nothing of it goes out.")
         raise WrongUseError(sentence, hint=Sentence("Do it with an owner of your own."))

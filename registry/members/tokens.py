@@ -1,6 +1,6 @@
-"""Tokens of the API: made for a member, shown once, found again by their digest, used up by time.
+"""API tokens: created for a member, shown once, looked up by digest, valid for a limited time.
 
-And addresses of feeds: made for a member, shown once, revocable, good as long as the membership.
+Also the URLs of feeds: created for a member, shown once, revocable, and valid as long as the membership.
 """
 
 import secrets
@@ -21,10 +21,10 @@ from registry.events.models import Feed
 from registry.log import audit_log
 
 START = "exh_"
-"""What all tokens begin with, so that scanners of leaked secrets know them."""
+"""Prefix of all tokens, by which scanners for leaked secrets recognise them."""
 MAX_DAYS = 366
 MAX_TOKENS = 50
-"""Tokens that one person may have with an owner."""
+"""Maximum number of valid tokens per person and owner."""
 _BYTES = 32
 _SHOWN = 10
 _MINUTE = timedelta(minutes=1)
@@ -32,10 +32,14 @@ _FEED_BYTES = 24
 
 
 def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: int) -> tuple[ApiToken, str]:
-    """Make a token for a member, valid for 1 to 366 days; it permits no more than the role does at the time of use.
+    """Create a token for a member, valid for 1 to 366 days; at each use, the member's current role limits it.
 
-    Returns its row, and the token itself, which nobody can read again. Raises ``WrongUseError`` for an empty name, for
-    days out of range, and for scopes that are none, unknown or beyond the role.
+    Returns:
+        Its row, and the token itself, which is not stored.
+
+    Raises:
+        WrongUseError: The name is empty, the days are out of range, scopes are missing, unknown or beyond the role, or
+            the member has too many tokens.
     """
     name = one_line(name)[:100]
     if not name:
@@ -48,26 +52,26 @@ def make(owner: Owner, user: User, *, name: str, scopes: Collection[str], days: 
         raise WrongUseError(_("There are %(number)d tokens already. Revoke one first.") % {"number": MAX_TOKENS})
     secret = START + secrets.token_urlsafe(_BYTES)
     ordered = [scope.value for scope in Scope if scope in scopes]
-    told = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
-    begun = now()
+    columns = {"name": name, "begins": secret[:_SHOWN], "digest": Digest.of(secret.encode()), "scopes": ordered}
+    moment = now()
     with transaction.atomic():
-        over = begun + timedelta(days=days)
-        token = ApiToken.objects.create(owner=owner, user=user, made_at=begun, expires_at=over, **told)
+        over = moment + timedelta(days=days)
+        token = ApiToken.objects.create(owner=owner, user=user, made_at=moment, expires_at=over, **columns)
         _tell("token made", token, by=user.get_username())
     return token, secret
 
 
 def permitted(owner: Owner, user: User) -> frozenset[Scope]:
-    """The scopes that a person's role with an owner permits at this moment; none for a stranger."""
+    """Return the scopes that a person's role with an owner permits now; empty if the person is not a member."""
     rows = Membership.objects.filter(owner=owner, user=user, user__is_active=True)
     role = rows.values_list("role", flat=True).first()
     return frozenset() if role is None else SCOPES_OF[Role(role)]
 
 
 def find(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
-    """The valid token that a program shows, with its owner and user, and what it permits at this moment.
+    """Return the valid token with this secret, with its owner and user, and its current scopes.
 
-    None for one that is unknown, expired or revoked, or whose member is none any more.
+    The result is ``None`` if the token is unknown, expired or revoked, or its user is no longer a member.
     """
     if not secret.startswith(START) or len(secret) > len(START) + 2 * _BYTES:
         return None
@@ -79,7 +83,7 @@ def find(secret: str) -> tuple[ApiToken, frozenset[Scope]] | None:
 
 
 def used(token: ApiToken) -> None:
-    """Note that a token was used: the time to the minute, and an entry of the log on the first use of a day."""
+    """Record the use of a token: the time, to the minute, and a log entry on the first use of each day."""
     moment = now()
     before = token.used_at
     with transaction.atomic():
@@ -92,12 +96,12 @@ def used(token: ApiToken) -> None:
 
 
 def tokens_of(owner: Owner) -> QuerySet[ApiToken]:
-    """The owner's tokens that aren't revoked, newest first; expired ones too."""
+    """Return the owner's tokens that are not revoked, including expired ones, newest first."""
     return ApiToken.objects.filter(owner=owner, revoked_at=None).select_related("user").order_by("-made_at", "-pk")
 
 
 def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
-    """Let one of the owner's tokens, by its primary key, be valid no more; raises ``NotFoundError``."""
+    """Revoke one of the owner's tokens, by its primary key; raises ``NotFoundError``."""
     with transaction.atomic():
         token = tokens_of(owner).select_for_update(of=("self",)).filter(pk=number).first()
         token = there(token, _("There is no such token."))
@@ -107,7 +111,7 @@ def revoke(owner: Owner, number: int, *, by: str) -> ApiToken:
 
 
 def revoke_all(owner: Owner, user: User, *, by: str) -> None:
-    """Let all of a person's tokens with an owner be valid no more, in the transaction of what ends them."""
+    """Revoke all of a person's tokens with an owner, in the transaction of the change that requires it."""
     for token in tokens_of(owner).filter(user=user):
         revoke(owner, token.pk, by=by)
 
@@ -122,7 +126,7 @@ def _tell(what: str, token: ApiToken, *, by: str) -> None:
 
 
 def make_feed(owner: Owner, user: User, *, by: str) -> str:
-    """A member's new address; the one before it ends. Returns what stands in it, which nobody can read again."""
+    """Create a member's feed URL, replacing an earlier one. Returns its secret, which is not stored."""
     secret = secrets.token_urlsafe(_FEED_BYTES)
     with transaction.atomic():
         fresh = {"digest": Digest.of(secret.encode()), "made_at": now()}
@@ -132,14 +136,14 @@ def make_feed(owner: Owner, user: User, *, by: str) -> str:
 
 
 def revoke_feed(owner: Owner, user: User, *, by: str) -> None:
-    """Let a member's address lead nowhere."""
+    """Revoke a member's feed URL."""
     with transaction.atomic():
         if Feed.objects.filter(owner=owner, user=user).delete()[0]:
             audit_log.changed("feed revoked", by=by, owner=owner, about={"user": user.get_username()})
 
 
 def feed_of(secret: str) -> Feed | None:
-    """The feed of an address; none when it was revoked, or its person is no member any more."""
+    """Return the feed with this secret; ``None`` if it was revoked, or its user is no longer a member."""
     rows = Feed.objects.filter(digest=Digest.of(secret.encode()), user__is_active=True).select_related("owner", "user")
     row = rows.first()
     return row if row is not None and row.owner.memberships.filter(user=row.user_id).exists() else None

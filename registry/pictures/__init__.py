@@ -1,1 +1,1 @@
-"""Picture contents: rows, blocked and withheld files, small pictures, and what files state of themselves."""
+"""Picture contents: rows, blocked and withheld files, previews, and metadata in files."""

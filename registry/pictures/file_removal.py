@@ -1,4 +1,4 @@
-"""Removal of bytes wherever they are kept, and files that a purge takes out of what is handed out."""
+"""Removal of bytes from all stores, and files that a purge withholds."""
 
 import errno
 import logging
@@ -13,13 +13,13 @@ from registry.services.services import Services
 
 
 def all_kept(services: Services, files: Sequence[KeptFile]) -> bool:
-    """Whether all bytes are here, held until the end of the transaction that records the files."""
+    """Return True if all bytes are stored; they stay until the end of the transaction that records the files."""
     hold(Lock.FILES)
     return all(Digest.from_hex(file["digest"]) in services.blobs for file in files)
 
 
 def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:
-    """Take files out of what is handed out; a second time changes nothing. One that can't be moved is told of."""
+    """Withhold or remove files; repeating this changes nothing. A file that cannot be moved is logged as a warning."""
     for row in sorted(rows, key=lambda row: row.kept):
         try:
             if not row.kept:
@@ -27,18 +27,18 @@ def let_go(services: Services, rows: Iterable[WithheldFile]) -> None:
             elif row.digest in services.blobs:
                 services.blobs.move(row.digest, services.withheld)
         except (OSError, StorageError) as error:
-            told = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
-            logging.getLogger(__name__).warning(told, row.digest, error)
+            message = "%s goes with a purged picture and is still here. It is tried again each hour. %s"
+            logging.getLogger(__name__).warning(message, row.digest, error)
 
 
 def remove_everywhere(services: Services, digest: Digest) -> bool:
-    """Remove bytes, also where they were set aside; false when they weren't here."""
+    """Remove bytes, also withheld ones; returns False if there were none."""
     removed = [store.remove(digest) for store in (services.blobs, services.withheld)]
     return any(removed)
 
 
 def as_they_lie(services: Services, digest: Digest) -> bytes:
-    """Bytes that lie here or aside, not verified; none of what the disk can't read any more, or isn't here."""
+    """Return stored or withheld bytes, unverified; empty if they are missing or the disk cannot read them."""
     for store in (services.blobs, services.withheld):
         try:
             with store.open(digest) as file:

@@ -1,4 +1,4 @@
-"""Image contents, whoever has them."""
+"""Picture contents, independent of owners."""
 
 from django.db import models
 from django.db.models import UniqueConstraint
@@ -9,19 +9,19 @@ from registry.db.fields import DigestField
 
 
 class BytesState(models.TextChoices):
-    """Whether the exact bytes are still in the blob store."""
+    """State of the exact bytes in the blob store."""
 
     STORED = "stored"
     EXPIRED = "expired"
     PURGED = "purged"
     NEVER = "never"
-    """They never were: the row stands for a picture of which an owner stated only fingerprints."""
+    """The bytes were never stored: an owner stated only fingerprints of the picture."""
 
 
 class Picture(Claimable):
-    """One image content. Its step decodes, fingerprints and matches it against all works.
+    """One picture content. Its step decodes, fingerprints and matches it against all works.
 
-    A picture that can't be decoded is ``done`` with a refusal; ``failed`` is for steps that may succeed another time.
+    A picture that cannot be decoded is ``done`` with a refusal; ``failed`` is for steps that may succeed another time.
     """
 
     digest = DigestField(unique=True)
@@ -47,7 +47,7 @@ class Picture(Claimable):
 
 
 class WithheldFile(models.Model):
-    """A file that went with a purged picture: bundles say so, and nobody is handed it. Its own bytes aren't blocked."""
+    """A file withheld with a purged picture: bundles say so, and nobody receives it. Its own bytes are not blocked."""
 
     digest = DigestField(unique=True)
     because = DigestField(help_text="of the picture that was purged")
@@ -57,7 +57,7 @@ class WithheldFile(models.Model):
 
 
 class BlockedDigest(models.Model):
-    """Bytes that may not be stored: asked before anything is kept."""
+    """Bytes that may not be stored, checked before anything is stored."""
 
     digest = DigestField(unique=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -65,7 +65,7 @@ class BlockedDigest(models.Model):
 
 
 class PictureReport(models.Model):
-    """A found picture that a member reported as illegal: its owner sees it no more, and it is to be purged."""
+    """A found picture that a member reported as illegal: hidden from its owner, and to be purged by the operator."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="picture_reports")
     picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="reports")

@@ -1,4 +1,4 @@
-"""Small pictures for looking at: what is shown in a browser, and what stays when exact bytes expire."""
+"""Previews: small JPEGs for browsers, which also remain when the exact bytes expire."""
 
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
 
 SMALL, LARGE = 256, 800
 CACHES = ("drawings", "previews", "features")
-"""Folders of the data folder; what is in the last takes longest to make again."""
+"""Folders in the data folder; the contents of the last take longest to generate again."""
 
 
 def preview(data: bytes, limits: Limits, side: int = SMALL) -> bytes:
-    """A JPEG of at most ``side`` pixels on its longer side, without metadata; raises ``UnreadablePictureError``."""
+    """Return a JPEG of at most ``side`` pixels on its longer side, without metadata.
+
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded.
+    """
     return small_jpeg(Image.fromarray(decode(data, limits, at_least=side).pixels), side)
 
 
 def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> bytes:
-    """A preview that is made once and kept beside the other caches; the folder may be removed at any time.
+    """Return a cached preview, generated on first use; the cache folder may be deleted at any time.
 
-    Raises ``NotFoundError`` or ``UnreadablePictureError``.
+    Raises:
+        NotFoundError: The bytes are not stored.
+        UnreadablePictureError: The picture cannot be decoded.
     """
     path = services.config.data_dir / "previews" / digest.hex[:2] / f"{digest.hex}-{side}.jpg"
     try:
@@ -43,9 +49,11 @@ def kept_preview(services: "Services", digest: Digest, side: int = SMALL) -> byt
 
 
 def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
-    """What may be looked at of a picture: a preview, or the small picture that stays when its bytes have expired.
+    """Return the viewable version of a picture: a preview, or the stored thumbnail if its bytes have expired.
 
-    Raises ``NotFoundError`` or ``UnreadablePictureError``.
+    Raises:
+        NotFoundError: The picture was purged or its bytes are not stored.
+        UnreadablePictureError: The picture cannot be decoded.
     """
     check_kept(picture)
     if picture.bytes_state != "stored" and picture.thumbnail is not None:
@@ -54,25 +62,25 @@ def shown(services: "Services", picture: "Picture", side: int = SMALL) -> bytes:
 
 
 def drawing_path(services: "Services", shown: tuple[Digest, Digest], name: str) -> Path:
-    """Where a drawing of two pictures is kept, beside the other caches."""
+    """Return the path in the cache of a drawing of two pictures."""
     found, registered = (digest.hex for digest in shown)
     return services.config.data_dir / "drawings" / found[:2] / f"{found}-{registered}-{name}.jpg"
 
 
 def check_kept(*pictures: "Picture") -> None:
-    """Raise ``NotFoundError`` for one that was purged, on whichever machine; a cache here may not know of it yet."""
+    """Raise ``NotFoundError`` for a purged picture; caches on this machine may still have it."""
     for picture in pictures:
         if picture.bytes_state == "purged":
             raise NotFoundError(Sentence("The bytes of %(digest)s aren't here.", digest=picture.digest))
 
 
 def drop_kept(services: "Services", digests: AbstractSet[Digest]) -> None:
-    """Remove what this machine keeps of pictures: previews, drawings with whatever else, and measured features."""
-    gone = {digest.hex for digest in digests}
+    """Delete the pictures' previews, drawings (also with other pictures) and features from this machine's caches."""
+    hex_digests = {digest.hex for digest in digests}
     for path in (services.config.data_dir / "drawings").glob("*/*.jpg"):
-        if gone.intersection(path.name.split("-", 2)[:2]):
+        if hex_digests.intersection(path.name.split("-", 2)[:2]):
             path.unlink(missing_ok=True)
-    for name in gone:
+    for name in hex_digests:
         for cache, place in (("previews", f"{name[:2]}/{name}-*.jpg"), ("features", f"*/{name[:2]}/{name}.npz")):
             for path in (services.config.data_dir / cache).glob(place):
                 path.unlink(missing_ok=True)

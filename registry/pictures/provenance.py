@@ -1,4 +1,4 @@
-"""The manifests that seen pictures bring along, as facts and as files of a bundle."""
+"""C2PA manifests and metadata of found pictures, as facts and as files of a bundle."""
 
 from dataclasses import dataclass, replace
 
@@ -12,32 +12,32 @@ ROLE = "c2pa"
 
 
 def with_statements(services: Services, sighting: SightingFacts) -> tuple[SightingFacts, tuple[ContentFile, ...]]:
-    """A sighting with what its picture states of itself, manifest and making, and the file that holds all of the first.
+    """Return a sighting with its picture's statements (provenance and making), and the file with the whole manifest.
 
-    Each is ``None`` when nobody looked: without the optional part, or when the bytes aren't stored any more.
+    Each is ``None`` if it was not examined: the optional component is missing, or the bytes are no longer stored.
     """
     if sighting.picture.digest not in services.blobs:
         return sighting, ()
     data = services.blobs.get(sighting.picture.digest)
     files: tuple[ContentFile, ...] = ()
-    said = read_metadata(data, services.limits)
+    metadata = read_metadata(data, services.limits)
     provenance, manifest = read_provenance(data, sighting.picture.format) or (None, b"")
     if provenance and manifest:
         path = f"{sighting_folder(sighting.number)}/c2pa.json"
         provenance = replace(provenance, file=path)
         files = (ContentFile(path, ROLE, JSON, services.blobs.put(manifest)),)
-    return replace(sighting, provenance=provenance, making=MakingFacts(said.source_type, said.aigc)), files
+    return replace(sighting, provenance=provenance, making=MakingFacts(metadata.source_type, metadata.aigc)), files
 
 
 @dataclass(frozen=True, slots=True)
 class FileStatement:
-    """What a picture's file says of itself: anybody can write there, and nobody has examined it."""
+    """A picture file's statements about itself: anybody can write them, and nobody has verified them."""
 
     metadata: FileMetadata
-    manifest: ProvenanceFacts | None  # C2PA's; ``None`` when nobody looked
+    manifest: ProvenanceFacts | None  # from C2PA; ``None`` if not examined
 
 
 def said_by(services: Services, data: bytes, picture_format: str) -> FileStatement:
-    """What a picture's file says of itself; the format is Pillow's name. What can't be read says nothing."""
-    read = read_provenance(data, picture_format)
-    return FileStatement(read_metadata(data, services.limits), read and read[0])
+    """Return a picture file's statements about itself; the format is Pillow's name. Unreadable parts are empty."""
+    provenance = read_provenance(data, picture_format)
+    return FileStatement(read_metadata(data, services.limits), provenance and provenance[0])

@@ -1,4 +1,4 @@
-"""Which pictures are hidden from an owner's members."""
+"""Pictures that are hidden from an owner's members."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,20 +11,23 @@ from registry.pictures.models import BytesState, Picture, PictureReport
 
 
 def hidden_among(of: Owner, pictures: Iterable[Picture]) -> set[int]:
-    """Those of some pictures (primary keys) that no member sees."""
+    """Return those of the pictures (primary keys) that are hidden from all members."""
     return set(
         Picture.objects.filter(is_hidden(of), pk__in=[picture.pk for picture in pictures]).values_list("pk", flat=True)
     )
 
 
 def is_hidden(of: Owner, path: str = "") -> Q:
-    """Whether no member sees a picture: it is reported as illegal, or purged. The path leads to it, as ``found__``."""
+    """Return a condition for hidden pictures: reported as illegal, or purged.
+
+    ``path`` is the lookup that leads to the picture, such as ``found__``.
+    """
     reported = PictureReport.objects.filter(owner=of, picture=OuterRef(f"{path}pk"))
     return Q(**{f"{path}bytes_state": BytesState.PURGED}) | Q(Exists(reported))
 
 
 def reported(of: Owner, since: datetime | None = None) -> list[Digest]:
-    """Digests of the pictures that a member reported as illegal and that are still here: the operator decides."""
+    """Return digests of pictures that members reported as illegal and that are not purged: the operator decides."""
     rows = PictureReport.objects.filter(owner=of).exclude(picture__bytes_state=BytesState.PURGED).order_by("pk")
     rows = rows if since is None else rows.filter(reported_at__gt=since)
     return list(rows.values_list("picture__digest", flat=True))

@@ -1,1 +1,1 @@
-"""The ports of one process, and the adapters that the configuration picks."""
+"""The ports of one process, and the adapters that the configuration selects."""

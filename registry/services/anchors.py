@@ -1,4 +1,4 @@
-"""Adapters of outside witnesses, made from their settings. Needs no database."""
+"""Adapters of outside witnesses, built from their settings, without a database."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,10 +18,10 @@ from exhibit.ports import Anchor, OwnLog
 def anchor_of(
     given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str, log: OwnLog | None = None
 ) -> Anchor:
-    """The adapter of one witness, which may be reached beside the networks that every request may reach.
+    """Return the adapter of one witness, which may also be in networks that other requests may not reach.
 
-    What is configured and can't be used gives one that says so whenever it is asked, and stops neither others nor
-    sealing.
+    Invalid settings produce an adapter that raises the error whenever it is used, so that neither other witnesses nor
+    sealing stop.
     """
     try:
         return KINDS[given.kind].build(given, session_for(given, allowed_networks, user_agent), log)
@@ -30,7 +30,7 @@ def anchor_of(
 
 
 class BrokenAnchor:
-    """A witness whose configuration can't be used (port ``Anchor``)."""
+    """A witness with an invalid configuration (port ``Anchor``)."""
 
     patience = timedelta(hours=1)
 
@@ -48,7 +48,7 @@ class BrokenAnchor:
 
 
 def session_for(given: AnchorConfig, allowed_networks: Sequence[str], user_agent: str) -> requests.Session:
-    """A guarded session that reaches what the operator wrote, and the public internet."""
+    """Return a guarded session that reaches the operator's addresses for this witness and the public internet."""
     networks = (*allowed_networks, *given.networks, *named_addresses(given.addresses))
     guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports(given.addresses))))
     return guarded_session(guard, user_agent=user_agent)

@@ -1,4 +1,4 @@
-"""How mail leaves, who sends it, how links in it begin, and what a server says that doesn't take one."""
+"""Outgoing mail: Django's settings, sender, Message-IDs, server errors, and mails written to files."""
 
 import os
 import secrets
@@ -27,13 +27,13 @@ REFUSALS = (
     smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError, smtplib.SMTPHeloError,
     smtplib.SMTPNotSupportedError,
 )  # fmt: skip
-"""What a server says of a mail that it doesn't take: after these it surely hasn't left."""
+"""Errors by which a server rejects a mail: it has certainly not been sent."""
 
 _PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
 def django_mail(config: Config) -> dict[str, Any]:
-    """Django's settings of mail. Without a server each mail becomes a file, which only this user may read."""
+    """Return Django's mail settings. Without a server, each mail is written to a file that only this user can read."""
     common = {"DEFAULT_FROM_EMAIL": sender(config), "SERVER_EMAIL": sender(config), "EMAIL_TIMEOUT": _SECONDS}
     if not config.mail_url:
         return {**common, "EMAIL_BACKEND": "registry.services.mail.MailFiles"}
@@ -51,22 +51,22 @@ def django_mail(config: Config) -> dict[str, Any]:
 
 
 def mail_folder(config: Config) -> Path:
-    """Where mail lies that no server takes."""
+    """Return the folder for mails when there is no server."""
     return config.data_dir / "mail"
 
 
 def sender(config: Config) -> str:
-    """Who sends: ``mail_from``, or a name of the host that people know."""
+    """Return the sender: ``mail_from``, or an address at the public host name."""
     return config.mail_from or f"exhibit@{urlsplit(config.public_url).hostname or 'localhost'}"
 
 
 def message_id(config: Config, name: str) -> str:
-    """A Message-ID of the sender's domain, the same each time a mail is tried (RFC 5322, 3.6.4)."""
+    """Return a Message-ID in the sender's domain, the same for each attempt to send a mail (RFC 5322, 3.6.4)."""
     return f"<{name}@{parseaddr(sender(config))[1].rpartition('@')[2]}>"
 
 
 def words_of(error: Exception) -> str:
-    """What a server said, or what happened on the way to it."""
+    """Return a server's error text, or the description of a connection error."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
     if isinstance(error, smtplib.SMTPResponseException):
@@ -76,15 +76,15 @@ def words_of(error: Exception) -> str:
 
 
 def is_final(refusal: Exception) -> bool:
-    """Whether a server refuses for good, not only for now (RFC 5321, 4.2.1: 4yz)."""
+    """Return True if a server's refusal is permanent rather than temporary (RFC 5321, 4.2.1: 4yz)."""
     return not words_of(refusal).startswith("4")
 
 
 class MailFiles(BaseEmailBackend):
-    """Each mail is a file of its own, as mail programs open it."""
+    """Mail backend that writes each mail to an .eml file."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Write the mails; returns how many."""
+        """Write the mails to files; returns their number."""
         folder = mail_folder(settings.CONFIG)
         folder.mkdir(mode=0o700, exist_ok=True)
         for message in email_messages:
@@ -95,14 +95,14 @@ class MailFiles(BaseEmailBackend):
 
 
 def drop_mails(config: Config, digests: Collection[Digest]) -> None:
-    """Remove the mails that carry certain files, or small copies, whose names end with the digest of the original."""
-    named = {digest.hex for digest in digests}
+    """Delete mails with certain attachments or their previews, whose names end with the digest of the original."""
+    names = {digest.hex for digest in digests}
     for path in mail_folder(config).glob("*.eml"):
         try:
             mail = message_from_bytes(path.read_bytes())
         except FileNotFoundError:
             continue
-        if any(_carries(part, named) for part in mail.walk()):
+        if any(_carries(part, names) for part in mail.walk()):
             path.unlink(missing_ok=True)
 
 
@@ -113,5 +113,5 @@ def _carries(part: Message, named: Collection[str]) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Whether a mail can be sent there."""
+    """Return True if the text is a valid e-mail address."""
     return passes(validate_email, text, ValidationError)

@@ -1,10 +1,10 @@
-"""Rows by which machines of one installation recognise each other's secrets."""
+"""Rows by which the machines of one installation check that they use the same secrets."""
 
 from django.db import models
 
 
 class SecretMark(models.Model):
-    """Which secret the installation uses, for machines that share no folder: a fingerprint, from which none follows."""
+    """Fingerprint of a secret that the installation uses, for machines without a shared folder; it reveals nothing."""
 
     name = models.CharField(max_length=40, primary_key=True)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 over name and secret")

@@ -1,7 +1,8 @@
-"""Whether this machine has the secrets that its installation uses: the database keeps a fingerprint of each.
+"""Check that this machine has the installation's secrets, by fingerprints in the database.
 
-With an embedded database there is one machine, and the database isn't asked. With one of your own, other machines may
-use it: a secret that one of them lacks isn't made anew there, and nothing is encrypted under another master key.
+With the embedded database there is only one machine, and nothing is checked. An external database may be shared by
+several machines: a secret that one of them lacks is not generated there, and nothing is encrypted with another master
+key.
 """
 
 from contextlib import suppress
@@ -27,33 +28,34 @@ _HINT = "Take it from a machine that has it, with all of secrets/, or name the f
 
 
 def check_secrets(config: Config) -> None:
-    """Hold the secrets that are here against those that the installation uses; before anything is made or opened.
+    """Compare this machine's secrets with the installation's, before any secret is created or opened.
 
-    Raises ``ConfigError`` for one that is another or isn't here, or where their folder is missing. Without a
-    ``secret_key``, which is asked for at once, nothing is begun while the database can't be asked whether there is one:
-    ``ServiceMissingError``.
+    Raises:
+        ConfigError: A secret differs or is missing, or their folder is missing.
+        ServiceMissingError: There is no ``secret_key`` here, which is needed at once, and the database cannot be
+            queried for its fingerprint.
     """
     check_mount(config)
     if not config.database_url:
         return
-    here = {name: _fingerprint(config, name) for name in NAMES}
+    fingerprints = {name: _fingerprint(config, name) for name in NAMES}
     try:
-        known = _known(config)
+        installation = _known(config)
     except psycopg.OperationalError as error:
-        if here[SECRET_KEY]:
+        if fingerprints[SECRET_KEY]:
             return
         sentence = "There are no secrets here, and the database can't be asked whether the installation has some."
         raise ServiceMissingError(sentence, hint="Start it, or correct DATABASE_URL.") from error
-    for name, fingerprint in known.items():
+    for name, fingerprint in installation.items():
         path = secret_path(config, name)
-        if not here[name]:
+        if not fingerprints[name]:
             raise ConfigError(f"The installation has the secret {name}, and it isn't here ({path}).", hint=_HINT)
-        if fingerprint != here[name] and not (name == MASTER_KEY and fingerprint in _master_marks(config)):
+        if fingerprint != fingerprints[name] and not (name == MASTER_KEY and fingerprint in _master_marks(config)):
             raise ConfigError(f"The secret {path} isn't the one that the installation uses.", hint=_HINT)
 
 
 def keep_marks(config: Config) -> None:
-    """Keep the fingerprints of the secrets, which are here, unless some are kept; then raises as the check does."""
+    """Store the fingerprints of this machine's secrets unless there are some; then raises as :func:`check_secrets`."""
     from registry.services.models import SecretMark  # needs Django, which reads the settings first
 
     if config.database_url:
@@ -63,15 +65,18 @@ def keep_marks(config: Config) -> None:
 
 
 def forget_marks(config: Config) -> None:
-    """Let the secrets of this machine count from now on, for what was lost everywhere else."""
+    """Delete the stored fingerprints so that this machine's secrets apply, after the others were lost."""
     with suppress(psycopg.errors.UndefinedTable), _connected(config) as connection:
         connection.execute("DELETE FROM registry_secretmark")
 
 
 def encrypting_key(config: Config) -> bytes:
-    """The master key, held against the fingerprint; raises ``ConfigError`` where another machine has changed it.
+    """Return the master key after comparing its fingerprint.
 
-    Within the transaction that holds ``Lock.KEYS``, so that nobody changes it meanwhile.
+    Must run inside the transaction that holds ``Lock.KEYS``, so that the key cannot change meanwhile.
+
+    Raises:
+        ConfigError: Another machine has changed the master key.
     """
     from registry.services.models import SecretMark  # as above
 
@@ -82,14 +87,14 @@ def encrypting_key(config: Config) -> bytes:
 
 
 def keep_next_mark(config: Config) -> None:
-    """Keep the fingerprint of the next master key as that of the present one, in the transaction that changes it."""
+    """Replace the master key's stored fingerprint with the next one's, in the transaction that changes it."""
     from registry.services.models import SecretMark  # as above
 
     SecretMark.objects.filter(name=MASTER_KEY).update(fingerprint=_fingerprint(config, NEXT_MASTER_KEY))
 
 
 def _known(config: Config) -> dict[str, str]:
-    """What the database keeps; nothing before its schema is of this version. Raises ``OperationalError``."""
+    """Return the stored fingerprints; empty if the schema is older. Raises ``OperationalError``."""
     with suppress(psycopg.errors.UndefinedTable), _connected(config) as connection:
         return dict(connection.execute("SELECT name, fingerprint FROM registry_secretmark").fetchall())
     return {}
@@ -104,7 +109,7 @@ def _master_marks(config: Config) -> set[str]:
 
 
 def _fingerprint(config: Config, name: str) -> str:
-    """SHA-256 over a secret's name and its file; empty when it isn't here."""
+    """Return the SHA-256 of a secret's name and file; empty if the file is missing."""
     try:
         secret = secret_path(config, name).read_bytes().strip()
     except FileNotFoundError:

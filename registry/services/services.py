@@ -1,4 +1,4 @@
-"""All ports of one process: the one place that picks adapters from the configuration."""
+"""All ports of one process: the only place that selects adapters from the configuration."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 Queued = Callable[[str], int]
-"""How many messages wait in the queue of a task, so that the tick doesn't say again what is still to be heard."""
+"""Returns the number of messages in a task's queue, so that the tick does not send duplicates."""
 
 
 class Enqueue(Protocol):
-    """Asks workers to do the job of some rows soon. Only a hint: the periodic search finds waiting rows anyway."""
+    """Asks workers to process some rows soon. Only a hint: the periodic search finds waiting rows anyway."""
 
     def __call__(self, rows: "type[Model]", ids: Sequence[int], /, *, asked: bool = False) -> None:
-        """Ask for it; ``asked`` where a person waits for them."""
+        """Request the rows' job; ``asked`` if a person waits for them."""
 
 
 def leave_to_the_tick(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
-    """For processes that leave everything to the tick."""
+    """Do nothing: for processes that leave all rows to the tick."""
 
 
 class Services:
-    """All ports of one process, each made when it is first needed.
+    """All ports of one process, each created on first use.
 
     Attributes:
-        features_in_memory: Measured pictures that the process keeps in memory, of up to 1.5 MB each.
+        features_in_memory: Measured pictures that the process keeps in memory, up to 1.5 MB each.
     """
 
     features_in_memory = 256
@@ -50,9 +50,9 @@ class Services:
         self._made: dict[Callable[[Services], Any], Any] = {}
 
     def once(self, make: "Callable[[Services], Made]") -> Made:
-        """Return what ``make`` returns for these services; it is called the first time only.
+        """Return the result of ``make`` for these services, which is called only once.
 
-        A subject keeps what it needs one of in a process this way, without :class:`Services` knowing the subject.
+        Subjects store their process-wide objects this way, so that :class:`Services` need not know them.
         """
         if make not in self._made:
             self._made[make] = make(self)
@@ -61,27 +61,27 @@ class Services:
 
     @property
     def stale_after(self) -> timedelta:
-        """How long a claimed row may stay silent before another worker takes it."""
+        """Time after which another worker may take over a claimed row."""
         return timedelta(seconds=self.config.step_timeout_seconds)
 
     @cached_property
     def blobs(self) -> BlobStore:
-        """Exact bytes."""
+        """Store of exact bytes."""
         return store_at(self.config, self.config.blobs_url)
 
     @cached_property
     def withheld(self) -> BlobStore:
-        """Exact bytes that a purge has set aside: kept, and handed to nobody."""
+        """Store of exact bytes that a purge has withheld: kept, but handed to nobody."""
         return store_at(self.config, self.config.blobs_url, WITHHELD)
 
     @cached_property
     def uploads(self) -> Rooms:
-        """Where files wait that were sent and aren't registered yet, by upload."""
+        """Uploaded files that are not registered yet, by upload."""
         return rooms_of(self.config, "uploads")
 
     @cached_property
     def guard(self) -> Guard:
-        """Which addresses may be reached."""
+        """Guard against requests to forbidden addresses."""
         return Guard(allowed_networks=self.config.allowed_networks)
 
     @cached_property
@@ -93,19 +93,19 @@ class Services:
 
     @cached_property
     def weighings(self) -> Path:
-        """Where the weights of each version of the comparison lie."""
+        """Folder with the weights of each version of the comparison."""
         from indexer.compare.weighing import KEPT  # loads OpenCV, after the fork
 
         return KEPT
 
     @cached_property
     def objects(self) -> "NamedObjects | None":
-        """The bucket of the configuration, if it has one."""
+        """The configured bucket, if there is one."""
         return objects_of(self.config)
 
     @cached_property
     def capturer(self) -> Capturer:
-        """Visits pages and keeps what was served."""
+        """Visitor of pages that captures what is served, in a browser if there is one."""
         from evidence.capture.plain import HttpCapturer
         from exhibit.browser.program import find_browser
 
@@ -118,14 +118,14 @@ class Services:
 
     @property
     def user_agent(self) -> str:
-        """Who visits, with a contact."""
+        """User agent of visits, with a contact."""
         from crawler.formats.job import UserAgent
 
         return UserAgent(**contact_fields(self.config.contact)).header()
 
 
 def contact_fields(contact: str) -> dict[str, str]:
-    """The contact of the configuration as the crawler's user agent takes it: an e-mail address or a page."""
+    """Return the contact as the crawler's user agent takes it: an e-mail address or a URL."""
     if not contact:
         return {}
     return {"url": contact} if contact.startswith(("http://", "https://")) else {"email": contact}

@@ -1,6 +1,6 @@
-"""Where the exact bytes lie: in the data folder, in a folder elsewhere, or in a bucket, as one URL says.
+"""Stores of exact bytes: in the data folder, in another folder, or in a bucket, according to one URL.
 
-Beside them are rooms in which bytes wait, each by a number: folders of the data folder, or prefixes of the bucket.
+Next to them are rooms for waiting bytes, each with a number: folders of the data folder, or prefixes of the bucket.
 """
 
 import time
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from exhibit.files.bucket import Bucket, NamedObjects
 
 BLOBS, WITHHELD = "blobs", "withheld"
-"""What is handed out, and what a purge has set aside: kept, and handed to nobody."""
+"""Names of the stores of available bytes, and of those that a purge has withheld: kept, but handed to nobody."""
 
 
 class Rooms:
-    """Where bytes wait until somebody on any machine takes them: folders of a place, by number."""
+    """Numbered folders in which bytes wait until a process on any machine takes them."""
 
     def __init__(self, place: Place, folder: str = "") -> None:
         self._place, self._folder = place, folder
 
     def room(self, number: int) -> BlobStore:
-        """One of them, which is there while something is in it."""
+        """Return the store of one room, which exists while it is not empty."""
         return BlobStore(self._place, self._named(number))
 
     def idle(self, seconds: float) -> Iterator[int]:
-        """Those into which nothing came for so long."""
+        """Yield the numbers of rooms unchanged for this number of seconds."""
         limit = time.time() - seconds
         for name, moment in self._place.folders(self._folder):
             if name.isdigit() and moment < limit:
                 yield int(name)
 
     def clear(self, number: int) -> None:
-        """Remove one with all that is in it, as far as it can be."""
+        """Delete a room with all its contents, as far as possible."""
         self._place.clear(self._named(number))
 
     def _named(self, number: int) -> str:
@@ -54,7 +54,11 @@ class Rooms:
 
 
 def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
-    """The exact bytes at a URL; raises ``StorageError`` when what a bucket needs isn't installed, or isn't ours."""
+    """Return the store at a URL.
+
+    Raises:
+        StorageError: The bucket's optional component is not installed, or the place is another installation's.
+    """
     if not url:
         return blob_store(config.data_dir) if name == BLOBS else FolderBlobStore(config.data_dir / name)
     if (place := folder_of(url)) is not None:
@@ -64,14 +68,14 @@ def store_at(config: Config, url: str, name: str = BLOBS) -> BlobStore:
 
 
 def bucket_of(config: Config) -> "Bucket | None":
-    """The bucket of the setting, for what all machines share beside the exact bytes; nothing without one."""
+    """Return the configured bucket, which all machines share; ``None`` without one."""
     if not config.blobs_url or folder_of(config.blobs_url) is not None:
         return None
     return _bucket(config, config.blobs_url, installation(config))
 
 
 def rooms_of(config: Config, name: str) -> Rooms:
-    """Where bytes wait that any machine may take: beside the exact bytes, or in the data folder."""
+    """Return the rooms for bytes that any machine may take: next to the exact bytes, or in the data folder."""
     if (bucket := bucket_of(config)) is not None:
         return Rooms(bucket, name)
     if (place := folder_of(config.blobs_url)) is not None:
@@ -81,7 +85,7 @@ def rooms_of(config: Config, name: str) -> Rooms:
 
 
 def objects_of(config: Config, folder: str = "") -> "NamedObjects | None":
-    """What has names of its own in the bucket, below a folder; nothing without a bucket."""
+    """Return access to named objects of the bucket, below a folder; ``None`` without a bucket."""
     if (bucket := bucket_of(config)) is None:
         return None
     from exhibit.files.bucket import NamedObjects
@@ -90,63 +94,63 @@ def objects_of(config: Config, folder: str = "") -> "NamedObjects | None":
 
 
 class SharedObjects:
-    """What machines leave one another in the bucket and can make again (port ``Shared`` of measured features)."""
+    """Data that machines share in the bucket and can generate again (port ``Shared`` of measured features)."""
 
     def __init__(self, objects: "NamedObjects") -> None:
         self._objects = objects
 
     def get(self, name: str) -> bytes | None:
-        """What was left; nothing, too, while the bucket doesn't answer."""
+        """Return the data with this name; ``None`` if there is none or the bucket does not respond."""
         with suppress(StorageError):
             return (self._objects.get(name) or (None, ""))[0]
         return None
 
     def put(self, name: str, data: bytes) -> None:
-        """Leave something, as far as the bucket takes it."""
+        """Store data, if the bucket accepts it."""
         with suppress(StorageError):
             self._objects.put(name, data)
 
     def remove(self, end: str) -> None:
-        """Remove what a purge reaches: raises ``StorageError`` when that can't be."""
+        """Remove what a purge affects; raises ``StorageError`` on failure."""
         for folder in self._objects.folders():
             self._objects.remove(f"{folder}/{end}")
 
     def clear(self, folder: str) -> None:
-        """Remove a folder, as far as it can be."""
+        """Delete a folder, as far as possible."""
         with suppress(StorageError):
             for name, _ in list(self._objects.names(folder)):
                 self._objects.remove(name)
 
 
 def log_head(config: Config, objects: "NamedObjects | None") -> HeadStore:
-    """Where the log remembers the head signed last: in the bucket, or in the data folder."""
+    """Return the store of the log's last signed checkpoint: in the bucket, or in the data folder."""
     path = config.data_dir / NAME
     return FileHead(path) if objects is None else ObjectHead(objects, path)
 
 
 def examine(config: Config) -> None:
-    """Ask the place of the exact bytes, without changing anything; raises ``StorageError`` as it would."""
-    url, known = config.blobs_url, secret_path(config, INSTALLATION).exists()
+    """Check the store of the exact bytes without changing anything; raises ``StorageError`` as using it would."""
+    url, has_identity = config.blobs_url, secret_path(config, INSTALLATION).exists()
     place = folder_of(url)
     if url and place is None:
-        _bucket(config, url, installation(config) if known else "").examine()
+        _bucket(config, url, installation(config) if has_identity else "").examine()
         return
-    made = _made_of(config, url)
-    if place is not None and made.exists() and known:
+    marker = _made_of(config, url)
+    if place is not None and marker.exists() and has_identity:
         _check_folder(config, url, place)
     folder = config.data_dir / BLOBS if place is None else place / BLOBS
-    if has_gone(folder, made):
+    if has_gone(folder, marker):
         raise _gone(folder)
 
 
 def folder_of(url: str) -> Path | None:
-    """The folder that a URL names; nothing for a bucket, or without a URL."""
+    """Return the folder that a URL names; ``None`` for a bucket, or without a URL."""
     parts = urlsplit(url)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def _check_folder(config: Config, url: str, place: Path) -> None:
-    """Raise ``StorageError`` when a folder elsewhere has gone, or is another installation's."""
+    """Raise ``StorageError`` if a separate folder is missing, or belongs to another installation."""
     marker, claimed = place / "installation", _made_of(config, url)
     if not claimed.exists():
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -161,7 +165,7 @@ def _check_folder(config: Config, url: str, place: Path) -> None:
 
 
 def _made_of(config: Config, url: str) -> Path:
-    """The file that tells that the folder of the exact bytes was made, in the data folder or elsewhere."""
+    """Return the file in the data folder that records that the folder of the exact bytes was created."""
     return config.data_dir / (f"{BLOBS}-{_key(url)}.made" if url else f"{BLOBS}.made")
 
 

@@ -1,1 +1,1 @@
-"""Works, licences, ownership: how they are registered, declared, changed and looked up."""
+"""Works, licences and ownership: registration, declarations, changes and look-ups."""

@@ -1,4 +1,4 @@
-"""Changing many works at once: each work gets its line of history, as by hand, and the whole is undone as one.
+"""Bulk edits of works: each work gets its own history entry, as if edited by hand, and the edit is undone as a whole.
 
 A few works are changed before the call returns, many by the step ``bulk``, in portions.
 """
@@ -30,29 +30,38 @@ from registry.works.ownership import note
 FIELDS = (
     "author", "holder", "credit", "rights_statement", "created", "first_publication", "medium", "author_kind",
 )  # fmt: skip
-"""What can be declared of many works at once."""
+"""Fields that can be declared for many works at once."""
 MAX_LENGTHS = {"author": 300, "holder": 300, "credit": 300}
-"""Characters of fields that are shorter than others."""
+"""Maximum number of characters of fields with a lower limit than others."""
 PORTION = 200
-"""Works of one transaction; so many at most are changed before the call returns."""
+"""Works per transaction; up to this number are changed before the call returns."""
 
 
 def numbered(owner: Owner, numbers: Iterable[int]) -> QuerySet[Work]:
-    """The owner's works with these numbers; raises ``NotFoundError`` that names those that aren't there."""
-    wanted = set(numbers)
-    found = scoped.works(owner).filter(number__in=wanted)
-    if missing := sorted(wanted - set(found.values_list("number", flat=True))):
+    """Return the owner's works with these numbers; raises ``NotFoundError`` that names the missing ones."""
+    requested_numbers = set(numbers)
+    works = scoped.works(owner).filter(number__in=requested_numbers)
+    if missing := sorted(requested_numbers - set(works.values_list("number", flat=True))):
         raise NotFoundError(f"{owner.name} has no work {', '.join(map(str, missing))}.")
-    return found
+    return works
 
 
 def edit_many(
     services: Services, owner: Owner, chosen: QuerySet[Work], what: str, value: str, *, by: str, reason: str = ""
 ) -> BulkEdit:
-    """Declare one field of all chosen works, or put them into a collection or take them out.
+    """Declare one field of all chosen works, add them to a collection, or remove them from one.
 
-    Raises ``WrongUseError`` for a value that can't be declared, for a collection that isn't there, or when no work is
-    chosen.
+    Args:
+        services: Services of this process.
+        owner: The owner.
+        chosen: The works.
+        what: One of :data:`FIELDS`, or ``PUT`` or ``TAKE`` for a collection.
+        value: The field's value or the collection's name.
+        by: Account recorded in the history.
+        reason: Reason recorded in the history.
+
+    Raises:
+        WrongUseError: The value is invalid, the collection does not exist, or no work is chosen.
     """
     if what == PUT:
         value = make_collection(owner, value, by=by).name
@@ -61,8 +70,8 @@ def edit_many(
             raise WrongUseError(_("There is no collection “%(name)s”.") % {"name": value})
         value = row.name
     elif what in FIELDS:
-        said: dict[str, Any] = {"title": "–", what: value}
-        value = getattr(checked(DeclaredWork(**said)), what)
+        fields: dict[str, Any] = {"title": "–", what: value}
+        value = getattr(checked(DeclaredWork(**fields)), what)
         if len(value) > MAX_LENGTHS.get(what, 1_000):
             raise WrongUseError(_("That is too long."))
     else:
@@ -71,9 +80,10 @@ def edit_many(
 
 
 def undo(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
-    """Undo a bulk edit as one: each work that it changed, and that says the same still, gets back what it said before.
+    """Undo a bulk edit: each work whose value is still the edit's gets its former value back.
 
-    Raises ``ConflictError`` where it isn't done, was undone already, or undoes another one.
+    Raises:
+        ConflictError: The edit is not finished, was undone already, or is itself an undo.
     """
     if not BulkEdit.objects.get(pk=bulk.pk).may_be_undone:
         hint = _("It is under way, was undone already, or undoes another change.")
@@ -83,7 +93,7 @@ def undo(services: Services, bulk: BulkEdit, *, by: str) -> BulkEdit:
 
 
 def change_portion(pk: int) -> bool:
-    """Change the next works of a bulk edit, in one transaction; returns whether it is over."""
+    """Change the next works of a bulk edit, in one transaction; returns True if it is finished."""
     with transaction.atomic():
         bulk = BulkEdit.objects.select_for_update(no_key=True).get(pk=pk)
         Owner.objects.select_for_update(no_key=True).get(pk=bulk.owner_id)
@@ -102,33 +112,33 @@ def change_portion(pk: int) -> bool:
 def _begun(services: Services, owner: Owner, chosen: QuerySet[Work], **about: object) -> BulkEdit:
     with alone_with(owner):
         number = next_number(owner.bulk_edits)
-        made = BulkEdit.objects.create(owner=owner, number=number, at=now(), state=StepState.DONE, **about)
+        edit = BulkEdit.objects.create(owner=owner, number=number, at=now(), state=StepState.DONE, **about)
         keys = chosen.filter(owner=owner).order_by("number").values("pk")
-        BulkEdit.objects.filter(pk=made.pk).update(works=ArraySubquery(keys))
-        made.refresh_from_db()
-        if not made.works:
+        BulkEdit.objects.filter(pk=edit.pk).update(works=ArraySubquery(keys))
+        edit.refresh_from_db()
+        if not edit.works:
             raise WrongUseError(_("No work is chosen."))
-        if len(made.works) <= PORTION:
-            change_portion(made.pk)
+        if len(edit.works) <= PORTION:
+            change_portion(edit.pk)
         else:
-            BulkEdit.objects.filter(pk=made.pk).update(state=StepState.TODO)
-            services.enqueue(BulkEdit, [made.pk])
-    made.refresh_from_db()
-    return made
+            BulkEdit.objects.filter(pk=edit.pk).update(state=StepState.TODO)
+            services.enqueue(BulkEdit, [edit.pk])
+    edit.refresh_from_db()
+    return edit
 
 
 def _declared(bulk: BulkEdit, rows: list[Work]) -> int:
-    """Declare one field of these works, or what it said before where the edit is undone."""
+    """Declare one field of these works, or restore its former value if the edit is an undo."""
     name, lines, before = bulk.what, _next_lines(rows), _before(bulk, rows)
-    wanted = {row.pk: before.get(row.pk, getattr(row, name)) if bulk.undoes else bulk.value for row in rows}
-    rows = [row for row in rows if getattr(row, name) != wanted[row.pk]]
+    new_values = {row.pk: before.get(row.pk, getattr(row, name)) if bulk.undoes else bulk.value for row in rows}
+    rows = [row for row in rows if getattr(row, name) != new_values[row.pk]]
     works = Work.objects.filter(pk__in=[row.pk for row in rows]).select_related("owner")
     works = works.prefetch_related("remarks", "work_pictures__picture").order_by("number")
     changes, deeds, rows = [], [], list(works)
     for row in rows:
-        said = {name: {"before": getattr(row, name), "after": wanted[row.pk]}}
-        setattr(row, name, wanted[row.pk])
-        changes.append(_line(bulk, row, "edited", said, lines[row.pk]))
+        difference = {name: {"before": getattr(row, name), "after": new_values[row.pk]}}
+        setattr(row, name, new_values[row.pk])
+        changes.append(_line(bulk, row, "edited", difference, lines[row.pk]))
         deeds.append(declaration_of(row, lines[row.pk], by=bulk.by, reason=bulk.reason))
     for row, submission in zip(rows, submit_all(deeds), strict=True):
         row.declaration = submission
@@ -140,45 +150,49 @@ def _declared(bulk: BulkEdit, rows: list[Work]) -> int:
 
 
 def _collected(bulk: BulkEdit, rows: list[Work]) -> int:
-    """Put these works into the collection or take them out; an undone edit does the other to those it changed."""
+    """Add these works to the collection or remove them; an undo does the opposite for the works that were changed."""
     collection = Collection.objects.filter(owner=bulk.owner_id, name=bulk.value).first()
     if collection is None:  # removed or renamed meanwhile
         return 0
-    put, link = (bulk.what == PUT) != (bulk.undoes_id is not None), Collection.works.through
+    is_addition, link = (bulk.what == PUT) != (bulk.undoes_id is not None), Collection.works.through
     within = set(link._default_manager.filter(collection=collection, work__in=rows).values_list("work_id", flat=True))
-    rows = [row for row in rows if (row.pk in within) != put]
+    rows = [row for row in rows if (row.pk in within) != is_addition]
     names: dict[int, list[str]] = defaultdict(list)
     for work, name in link._default_manager.filter(work__in=rows).values_list("work_id", "collection__name"):
         names[work].append(name)
-    if put:
+    if is_addition:
         link._default_manager.bulk_create(link(collection_id=collection.pk, work_id=row.pk) for row in rows)
     else:
         link._default_manager.filter(collection=collection, work__in=rows).delete()
     lines, changes = _next_lines(rows), []
     for row in rows:
         before = sorted(names[row.pk])
-        after = sorted({*before, bulk.value} if put else {*before} - {bulk.value})
-        said = {"collections": {"before": before, "after": after}}
-        changes.append(_line(bulk, row, "collected", said, lines[row.pk]))
+        after = sorted({*before, bulk.value} if is_addition else {*before} - {bulk.value})
+        difference = {"collections": {"before": before, "after": after}}
+        changes.append(_line(bulk, row, "collected", difference, lines[row.pk]))
     WorkChange.objects.bulk_create(changes)
     return len(rows)
 
 
 def _before(bulk: BulkEdit, rows: Iterable[Work]) -> Mapping[int, Json]:
-    """What works said before the edit that is undone, where they say still what it made of them."""
+    """Return the former values of works whose value is still that of the edit being undone."""
     if bulk.undoes is None:
         return {}
-    found = WorkChange.objects.filter(bulk=bulk.undoes_id, work__in=list(rows)).values_list("work", "details")
-    details = {work: said[bulk.what] for work, said in found}
-    there = {row.pk: getattr(row, bulk.what) for row in rows}
-    return {work: said["before"] for work, said in details.items() if there[work] == said["after"]}
+    changes = WorkChange.objects.filter(bulk=bulk.undoes_id, work__in=list(rows)).values_list("work", "details")
+    details = {work: difference[bulk.what] for work, difference in changes}
+    current_values = {row.pk: getattr(row, bulk.what) for row in rows}
+    return {
+        work: difference["before"]
+        for work, difference in details.items()
+        if current_values[work] == difference["after"]
+    }
 
 
 def _next_lines(rows: Iterable[Work]) -> dict[int, int]:
-    """The number of the next line of history of each work."""
+    """Return the number of the next history entry of each work."""
     last = WorkChange.objects.filter(work__in=list(rows)).order_by().values_list("work").annotate(last=Max("number"))
-    found = dict(last)
-    return {row.pk: found.get(row.pk, 0) + 1 for row in rows}
+    numbers = dict(last)
+    return {row.pk: numbers.get(row.pk, 0) + 1 for row in rows}
 
 
 def _line(bulk: BulkEdit, row: Work, kind: str, said: Mapping[str, Any], number: int) -> WorkChange:

@@ -13,19 +13,19 @@ from registry.db.rows import alone_with, next_number
 from registry.log.audit_log import changed
 from registry.works.models import Collection
 
-MAX_COLLECTIONS = 1_000  # of one owner
+MAX_COLLECTIONS = 1_000  # per owner
 MAX_NAME = 200
 PUT, TAKE = "put", "take"
-"""What a bulk edit does with works: into a collection, and out of it."""
+"""Actions of a bulk edit: add works to a collection, and remove them from it."""
 
 
 def collections_of(owner: Owner) -> QuerySet[Collection]:
-    """The owner's collections by name."""
+    """Return the owner's collections by name."""
     return Collection.objects.filter(owner=owner).order_by("name")
 
 
 def counted(rows: QuerySet[Collection]) -> QuerySet[Collection]:
-    """The same, each with its ``count`` of works that aren't removed."""
+    """Annotate the collections with the ``count`` of their works, without removed ones."""
     return rows.annotate(count=Count("works", filter=Q(works__removed_at=None)))
 
 
@@ -33,26 +33,26 @@ collection_of = numbered(lambda owner: counted(collections_of(owner)), "collecti
 
 
 def named(owner: Owner, name: str) -> Collection | None:
-    """The owner's collection with this name, if there is one."""
+    """Return the owner's collection with this name, if there is one."""
     return Collection.objects.filter(owner=owner, name=_checked(name)).first()
 
 
 def make_collection(owner: Owner, name: str, *, by: str) -> Collection:
-    """The owner's collection with this name, made where there is none."""
+    """Return the owner's collection with this name, created if there is none."""
     name = _checked(name)
     with alone_with(owner):
-        if (known := named(owner, name)) is not None:
-            return known
+        if (existing_collection := named(owner, name)) is not None:
+            return existing_collection
         if owner.collections.count() >= MAX_COLLECTIONS:
             raise WrongUseError(_("There may be %(most)d collections.") % {"most": MAX_COLLECTIONS})
         number = next_number(owner.collections)
-        made = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
+        collection = Collection.objects.create(owner=owner, number=number, name=name, made_at=now())
         changed("collection made", by=by, owner=owner, about={"collection": number, "name": name})
-    return made
+    return collection
 
 
 def rename_collection(row: Collection, name: str, *, by: str) -> None:
-    """Give a collection another name; raises ``ConflictError`` where another one has it."""
+    """Rename a collection; raises ``ConflictError`` if another one has the name."""
     name = _checked(name)
     try:
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What the headings of an owner's tables mean: chosen once by a member, remembered for the next ones like it."""
+"""Column mappings: the meanings of headings in an owner's tables, chosen once and remembered for later tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,14 +22,14 @@ _COLUMNS = {ColumnMapping.Kind.WORKS: tables.WORK_COLUMNS, ColumnMapping.Kind.LI
 _ALIASES = {ColumnMapping.Kind.WORKS: tables.WORK_ALIASES, ColumnMapping.Kind.LICENCES: licence_tables.ALIASES}
 _NEEDED = {ColumnMapping.Kind.WORKS: tables.NEEDED, ColumnMapping.Kind.LICENCES: licence_tables.NEEDED}
 MAX_KEPT = 200
-"""Sets of headings that are remembered for an owner; the oldest goes when another comes."""
+"""Sets of headings that are remembered per owner; the oldest is dropped when another is added."""
 
 
 class Columns:
-    """What the headings of one table mean: as chosen now, or for an earlier table; afterwards, which of them it was.
+    """The columns that the headings of one table stand for: chosen now, or for an earlier table.
 
     Attributes:
-        used: the choice by which the table was read, if it wasn't by its headings alone.
+        used: The choice by which the table was read, unless its headings alone sufficed.
     """
 
     used: ColumnMapping | None = None
@@ -37,13 +37,13 @@ class Columns:
     _named: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, owner: Owner, kind: ColumnMapping.Kind, chosen: Sequence[str] = (), of: str = "") -> None:
-        """``chosen`` holds a column for each of the headings whose :func:`mark` is ``of``, or empty words for none."""
-        known = _COLUMNS[kind]
+        """``chosen`` is a column for each of the headings whose :func:`mark` is ``of``, or an empty string for none."""
+        columns = _COLUMNS[kind]
         self._owner, self._kind, self._of = owner, kind, of
-        self._chosen = [column if column in known else "" for column in chosen]
+        self._chosen = [column if column in columns else "" for column in chosen]
 
     def __call__(self, headings: Sequence[str]) -> list[str] | None:
-        """The column of each heading, as :data:`registry.works.spreadsheets.Chosen` has it."""
+        """Return the column of each heading, as :data:`registry.works.spreadsheets.Chosen` requires."""
         if not may_be_chosen(headings):
             return None
         key = _key(headings)
@@ -59,21 +59,21 @@ class Columns:
         return None if self.used is None else [column for _heading, column in self.used.columns]
 
     def choose(self, named: Mapping[str, str]) -> None:
-        """Choose columns by the words of their headings, whatever their order; the other headings say it themselves.
+        """Choose columns by the text of their headings, in any order; other headings are interpreted by themselves.
 
         Raises:
-            WrongUseError: A column isn't known.
+            WrongUseError: A column is unknown.
         """
-        known = _COLUMNS[self._kind]
+        columns = _COLUMNS[self._kind]
         for column in named.values():
-            if column not in known:
-                hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(known)}
+            if column not in columns:
+                hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
                 raise WrongUseError(_("There is no column “%(column)s”.") % {"column": column[:100]}, hint=hint)
         self._named = {heading.strip(): column for heading, column in named.items()}
 
     @contextmanager
     def remembered(self, *, by: str) -> Iterator[None]:
-        """Remember what was chosen once a table's headings are understood, whatever is wrong with its rows."""
+        """Remember the choice once a table's headings are understood, even if its rows have errors."""
         try:
             yield
         except HeadingsError:
@@ -84,19 +84,19 @@ class Columns:
         self.remember(by=by)
 
     def remember(self, *, by: str) -> None:
-        """Keep what was chosen now, for the next table with these headings; call it once the table could be read."""
+        """Store the current choice for the next table with these headings; call it once the table could be read."""
         if self.used is None or not self._is_new:
             return
-        said = {"columns": self.used.columns, "by": by, "at": now()}
+        values = {"columns": self.used.columns, "by": by, "at": now()}
         self.used, _new = ColumnMapping.objects.update_or_create(
-            owner=self._owner, kind=self._kind, key=self.used.key, defaults=said
+            owner=self._owner, kind=self._kind, key=self.used.key, defaults=values
         )
         beyond = kept_by(self._owner).values_list("pk", flat=True)[MAX_KEPT : 2 * MAX_KEPT]
         ColumnMapping.objects.filter(pk__in=list(beyond)).delete()
 
 
 def mark(headings: Sequence[str]) -> str:
-    """What says of a choice for which headings it was made."""
+    """Return a mark of the headings for which a choice is made."""
     return _key(headings).hex
 
 
@@ -105,29 +105,31 @@ def _key(headings: Sequence[str]) -> Digest:
 
 
 def choose(owner: Owner, kind: ColumnMapping.Kind, pairs: Sequence[tuple[str, str]], *, by: str) -> ColumnMapping:
-    """Remember the column of each heading, empty for one that isn't used, before any table with them came.
+    """Remember the column of each heading, empty for unused ones, before a table with them is uploaded.
 
-    Headings are as few and short as :func:`may_be_chosen` says. Raises ``WrongUseError`` where a table couldn't be read
-    so.
+    Headings are limited as in :func:`may_be_chosen`.
+
+    Raises:
+        WrongUseError: A table with these columns could not be read.
     """
     headings, columns = [heading.strip() for heading, _column in pairs], [column for _heading, column in pairs]
-    named, known, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
-    if not known.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
+    named, available, needed = list(filter(None, columns)), _COLUMNS[kind], _NEEDED[kind]
+    if not available.keys() >= set(named) or needed not in named or len(set(named)) < len(named):
         hint = _("Name %(needed)s, and each of the others once at most: %(columns)s.")
-        said = {"needed": needed, "columns": ", ".join(name for name in known if name != needed)}
-        raise WrongUseError(_("A table with these columns couldn't be read."), hint=hint % said)
-    chosen = Columns(owner, kind, columns, mark(headings))
-    chosen(headings)
-    chosen.remember(by=by)
-    assert chosen.used is not None
-    return chosen.used
+        values = {"needed": needed, "columns": ", ".join(name for name in available if name != needed)}
+        raise WrongUseError(_("A table with these columns couldn't be read."), hint=hint % values)
+    mapping = Columns(owner, kind, columns, mark(headings))
+    mapping(headings)
+    mapping.remember(by=by)
+    assert mapping.used is not None
+    return mapping.used
 
 
 def kept_by(owner: Owner) -> QuerySet[ColumnMapping]:
-    """What is remembered for an owner, newest first."""
+    """Return an owner's remembered choices, newest first."""
     return ColumnMapping.objects.filter(owner=owner).order_by("-at", "-pk")
 
 
 def forget(owner: Owner, pk: int) -> None:
-    """Let headings be asked about again; raises ``NotFoundError`` when nothing is remembered of that key."""
+    """Forget a choice, so that its headings are asked about again; raises ``NotFoundError``."""
     there(kept_by(owner).filter(pk=pk).first(), "There is no such choice.").delete()

@@ -1,8 +1,8 @@
-"""Whether a work's protection is over, country by country, on the dates that its owner has entered.
+"""Expiry of a work's copyright, country by country, according to the dates that its owner has entered.
 
-The rules are data with their sources (``terms.toml``), and general ones: what holds for foreigners, wars, joint or
-government works is left out, so nothing here is more than a reason to ask. Wherever a date is missing, or records
-beyond dates decide, the answer is that it can't be told: nothing is concluded from a gap.
+The rules are general and are data with their sources (``terms.toml``). Rules on foreigners, wars, and joint or
+government works are left out, so a result is only a reason to check. If a date is missing, or records other than dates
+decide, the result is unknown: nothing is concluded from a gap.
 """
 
 import tomllib
@@ -15,7 +15,7 @@ RULES = Path(__file__).with_name("terms.toml")
 
 
 class Standing(StrEnum):
-    """What the dates say."""
+    """Result of applying the dates."""
 
     OVER = "over"
     RUNNING = "running"
@@ -24,18 +24,18 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dates:
-    """What is entered of a work, in years; ``None`` where nothing is."""
+    """Dates entered for a work, in years; ``None`` if missing."""
 
     author: str = "person"  # or ``anonymous``, ``organisation``
     died: int | None = None
     created: int | None = None
-    published: int | None = None  # for the first time
+    published: int | None = None  # first publication
     photograph: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One country's rule; see ``terms.toml``. Absent numbers are 0."""
+    """One country's rule; see ``terms.toml``. Missing numbers are 0."""
 
     code: str
     source: str
@@ -51,7 +51,7 @@ class Rule:
 
 
 class By(StrEnum):
-    """Which part of a rule answered."""
+    """Part of a rule that decided."""
 
     DEATH = "death"
     PUBLICATION = "publication"
@@ -64,23 +64,23 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the dates say for one country, and by which part of its rule."""
+    """Result for one country, and the part of its rule that decided."""
 
     country: str
     source: str
     standing: Standing
     by: By
-    number: int  # its years, or the year in which it draws its line; 0 for none
+    number: int  # the term in years, or the rule's cut-off year; 0 for none
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """The rules, one for each country."""
+    """Return the rules, one for each country."""
     return tuple(Rule(**load) for load in tomllib.loads(RULES.read_text())["country"])
 
 
 def screen(dates: Dates, year: int) -> tuple[Finding, ...]:
-    """What the dates say in a year, for each country that has a rule."""
+    """Return the results in a given year, for each country with a rule."""
     return tuple(Finding(rule.code, rule.source, *_answer(rule, dates, year)) for rule in rules())
 
 
@@ -106,7 +106,7 @@ def _answer(rule: Rule, dates: Dates, year: int) -> _Answer:
 
 
 def _without_formalities(rule: Rule, dates: Dates) -> bool:
-    """Whether dates alone decide: it was created under the present law, and published when nothing had to be done."""
+    """Return True if dates alone decide: created under present law, and published when no formalities were needed."""
     since = dates.created or 0
     published = dates.published or dates.created or 0
     return since >= rule.written_since and published >= rule.formalities_before
@@ -116,7 +116,7 @@ def _by_length(rule: Rule, dates: Dates, year: int) -> _Answer:
     if dates.author == "person":
         if dates.died is not None:
             return _ended(year > dates.died + rule.life), By.DEATH, rule.life
-        # whoever created it lived then
+        # the author was alive at the time of creation
         alive = dates.created and year <= dates.created + rule.life
         return (Standing.RUNNING, By.DEATH, rule.life) if alive else _GAP
     length = rule.organisation if dates.author == "organisation" else rule.anonymous

@@ -1,4 +1,4 @@
-"""Changing what is declared of a work, and the documents beside it: each change is in its history and in the log."""
+"""Changes of a work's declaration and documents: each is recorded in the work's history and in the log."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,15 +22,23 @@ from registry.works.ownership import add_change, note
 from registry.works.registration import registration_opening, room_left, take_room
 from registry.works.tables import checked_date
 
-MAX_ATTACHMENTS = 50  # of one work
-MAX_ATTACHMENT = 20 * 1024 * 1024  # bytes of one attachment
+MAX_ATTACHMENTS = 50  # per work
+MAX_ATTACHMENT = 20 * 1024 * 1024  # size in bytes of one attachment
 
 
 def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: int | None = None) -> bool:
-    """Change all that is declared of a work; returns whether anything is different.
+    """Change the whole declaration of a work; returns True if anything is different.
 
-    Raises ``WrongUseError`` for a wrong date, and ``ConflictError`` when the work has more changes by now than the
-    ``version`` that the person had seen.
+    Args:
+        work: The work; refreshed from the database.
+        new: The new declaration.
+        by: Account recorded in the history.
+        reason: Reason recorded in the history.
+        version: Number of changes that the person had seen; not checked if ``None``.
+
+    Raises:
+        WrongUseError: A value such as a date is invalid.
+        ConflictError: The work has been changed since ``version``.
     """
     new = checked(new)
     with alone_with(work.owner):
@@ -54,15 +62,15 @@ def edit(work: Work, new: DeclaredWork, *, by: str, reason: str = "", version: i
 
 
 def declaration_of(row: Work, change: int, *, by: str, reason: str) -> Deed:
-    """What the log witnesses when a work is declared anew, by the line of its history that says so."""
+    """Return the log entry for a changed declaration, with the number of the history entry that records the change."""
     first = min(row.work_pictures.all(), key=lambda picture: picture.pk)
-    held = {} if first.stated is None else {"stated": True}
-    opening = {**registration_opening(row, first.digest), **held, "edited": change}
+    extra = {} if first.stated is None else {"stated": True}
+    opening = {**registration_opening(row, first.digest), **extra, "edited": change}
     return Deed(EntryType.REGISTRATION, opening, row.owner, details={"by": by, "reason": reason})
 
 
 def attach(services: Services, work: Work, name: str, data: bytes, *, about: str, by: str) -> WorkAttachment:
-    """Keep a document beside a work, byte for byte, its digest in the log; raises ``RefusedError``."""
+    """Store a document with a work, byte for byte, with its digest in the log; raises ``RefusedError``."""
     digest = Digest.of(data)
     if not data or len(data) > MAX_ATTACHMENT:
         sentence = _("A document may have %(most)d MiB, and not be empty.") % {"most": MAX_ATTACHMENT // 2**20}
@@ -77,22 +85,22 @@ def attach(services: Services, work: Work, name: str, data: bytes, *, about: str
         if work.attachments.filter(removed_at=None).count() >= MAX_ATTACHMENTS:
             raise RefusedError(_("A work may have %(most)d documents.") % {"most": MAX_ATTACHMENTS}, reason="too-many")
         hold(Lock.FILES)
-        if digest not in services.blobs:  # they were a report's, too, that somebody has removed meanwhile
+        if digest not in services.blobs:  # the bytes may also have belonged to a report that was removed meanwhile
             services.blobs.put(data)
         number = next_number(work.attachments)
-        made = WorkAttachment.objects.create(
+        attachment = WorkAttachment.objects.create(
             work=work, number=number, name=one_line(name)[-200:] or "document",
             about=one_line(about)[:300], digest=digest, size=len(data),
             added_by=by, added_at=now(),
         )  # fmt: skip
-        add_change(work, "attached", {"name": made.name, "digest": digest.hex, "size": made.size}, by=by)
-        told = {"attachment": number, "digest": digest.hex, "size": made.size, "work": work.number}
-        changed("work attachment added", by=by, owner=work.owner, about=told)
-    return made
+        add_change(work, "attached", {"name": attachment.name, "digest": digest.hex, "size": attachment.size}, by=by)
+        about_log = {"attachment": number, "digest": digest.hex, "size": attachment.size, "work": work.number}
+        changed("work attachment added", by=by, owner=work.owner, about=about_log)
+    return attachment
 
 
 def detach(attachment: WorkAttachment, *, by: str) -> None:
-    """Take a document off a work. Its bytes stay, since the log names their digest."""
+    """Remove a document from a work. Its bytes stay, since the log contains their digest."""
     work = attachment.work
     with alone_with(work.owner):
         if WorkAttachment.objects.filter(pk=attachment.pk, removed_at=None).update(removed_at=now()):
@@ -104,7 +112,7 @@ def detach(attachment: WorkAttachment, *, by: str) -> None:
 
 
 def checked(new: DeclaredWork) -> DeclaredWork:
-    """The same with its dates as ISO 8601, and lines that are lines; raises ``WrongUseError`` for what can't be so."""
+    """Normalize a declaration: ISO 8601 dates, single-line texts; raises ``WrongUseError`` for invalid values."""
     lines: dict[str, Any] = {name: one_line(getattr(new, name)) for name in ("title", "author", "holder", "credit")}
     new = replace(new, **lines, rights_statement=plain(new.rights_statement))
     if not new.title:

@@ -1,4 +1,4 @@
-"""Copies of works for publishing, which say whose they are, so that copies of them lead back to the owner."""
+"""Copies of works for publishing, with embedded rights information that leads back to the owner."""
 
 import io
 import json
@@ -31,28 +31,32 @@ from registry.works.models import SignedCopy, Work
 
 MAX_ADDRESS = 1000  # characters
 MAX_STORE = 1 << 20
-"""Bytes of a manifest store that is kept; one that is larger, because of what the file brought along, isn't."""
+"""Maximum size in bytes of a manifest store; a larger one, due to manifests in the original file, is not kept."""
 TDMREP = "tdmrep.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What copies say besides what is declared."""
+    """Options for exported copies, in addition to the declaration."""
 
-    licensor: str = ""  # address at which a licence is to be had
-    no_mining: bool = False  # data mining and training aren't allowed: PLUS, and CAWG where it is signed
-    signed: bool = False  # credentials (C2PA) by the owner's key
-    recipient: str = ""  # for whom the copies are marked invisibly; empty for none
+    licensor: str = ""  # URL for licence requests
+    no_mining: bool = False  # reserve data mining and training: PLUS, and CAWG if signed
+    signed: bool = False  # content credentials (C2PA) signed with the owner's key
+    recipient: str = ""  # recipient for whom the copies are invisibly marked; empty for none
 
 
 def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iterator[tuple[str, bytes]]:
-    """File names and bytes of a work's JPEG and PNG pictures with what is declared of it.
+    """Yield file names and bytes of a work's JPEG and PNG pictures, with the declaration embedded.
 
-    No pixel is changed unless they are marked: then each is encoded anew, without what its file said. Marks, and what
-    the owner's key signs, are entries of the log; the newest credentials are kept for copies that lose them.
+    Pixels stay unchanged unless the copies are marked: then each picture is encoded again, without its file's metadata.
+    Marks and signatures by the owner's key are recorded in the log; the newest credentials are stored for copies that
+    lose them.
 
-    Raises ``WrongUseError`` for an address that isn't of the web, ``NotFoundError`` for bytes that are gone,
-    ``RefusedError`` for other formats, and ``ServiceMissingError`` without the optional part ``c2pa``.
+    Raises:
+        WrongUseError: The licensor's address is not a web URL, or the owner is a sample.
+        NotFoundError: A picture's bytes are no longer stored.
+        RefusedError: A picture has another format.
+        ServiceMissingError: The optional component ``c2pa`` is missing.
     """
     samples.refuse(work.owner)
     licensor = wanted.licensor
@@ -86,21 +90,26 @@ def exported(services: Services, work: Work, wanted: Wanted, *, by: str) -> Iter
             )
             data = copy.file
             with transaction.atomic():
-                told = {"digest": Digest.of(data).hex, "key": copy.key, "manifest": copy.manifest, "work": work.number}
-                changed("copy signed", by=by, owner=work.owner, about=told)
+                record = {
+                    "digest": Digest.of(data).hex,
+                    "key": copy.key,
+                    "manifest": copy.manifest,
+                    "work": work.number,
+                }
+                changed("copy signed", by=by, owner=work.owner, about=record)
                 if len(copy.store) <= MAX_STORE:
-                    kept = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
-                    SignedCopy.objects.update_or_create(work_picture=row, defaults=kept)
+                    values = {"manifest": copy.manifest, "store": copy.store, "signed_at": now(), **iscc.bodies}
+                    SignedCopy.objects.update_or_create(work_picture=row, defaults=values)
         if wanted.recipient:
-            told = {"picture": picture.digest.hex, "seed": seed.hex(), "for": wanted.recipient, "work": work.number}
-            changed("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **told})
+            record = {"picture": picture.digest.hex, "seed": seed.hex(), "for": wanted.recipient, "work": work.number}
+            changed("copy marked", by=by, owner=work.owner, about={"digest": Digest.of(data).hex, **record})
         suffix = ".png" if picture.format == "PNG" else ".jpg"
         stem = PurePosixPath(work.source_name).stem or "work"
         yield f"{work.number:05d}-{place}-{stem[:80]}{suffix}", data
 
 
 def _marked(services: Services, data: bytes, seed: bytes) -> bytes:
-    """A picture with the mark of a seed, in its own format and colours."""
+    """Return a picture with the mark of a seed, in its own format and colours."""
     limits, out = replace(services.limits, profiles=False), io.BytesIO()  # the file keeps its profile
     picture, profile = decode(data, limits), asked("profile", data, limits)[1]
     how = {"quality": 95, "subsampling": 0, "icc_profile": bytes(profile)}
@@ -109,9 +118,9 @@ def _marked(services: Services, data: bytes, seed: bytes) -> bytes:
 
 
 def packed(services: Services, work: Work, wanted: Wanted, *, by: str) -> bytes:
-    """The same as a ZIP, with :func:`tdm_reservation` where mining is reserved; raises likewise."""
+    """Return the copies as a ZIP, with :func:`tdm_reservation` if mining is reserved; raises as :func:`exported`."""
     files, out = dict(exported(services, work, wanted, by=by)), io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:  # pictures don't get smaller
+    with zipfile.ZipFile(out, "w") as archive:  # stored uncompressed: pictures do not get smaller
         for name, data in files.items():
             archive.writestr(name, data)
         if wanted.no_mining:
@@ -120,10 +129,10 @@ def packed(services: Services, work: Work, wanted: Wanted, *, by: str) -> bytes:
 
 
 def packed_name(work: Work) -> str:
-    """What the ZIP of a work's copies is called."""
+    """Return the name of the ZIP with a work's copies."""
     return f"{work.owner.slug}-work-{work.number}-for-publishing.zip"
 
 
 def tdm_reservation(names: Sequence[str]) -> bytes:
-    """The file ``/.well-known/tdmrep.json`` of a site that shows these files (W3C TDMRep, 2024): mining is reserved."""
+    """Return ``/.well-known/tdmrep.json`` for a site that shows these files (W3C TDMRep, 2024): mining is reserved."""
     return json.dumps([{"location": f"/*{quote(name)}", "tdm-reservation": 1} for name in names], indent=2).encode()

@@ -1,4 +1,4 @@
-"""What people head the columns of their tables with: English, German, French and Chinese, for works and licences."""
+"""Common column headings in English, German, French and Chinese, for tables of works and of licences."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -91,16 +91,16 @@ _HEADINGS = {
 HEADINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {column: tuple(dict.fromkeys(words.split())) for column, words in _HEADINGS.items()}
 )
-"""The headings that name each column, in lower case, with underscores for spaces and hyphens."""
+"""The headings of each column, in lower case, with underscores for spaces and hyphens."""
 
 
 def aliases_of(columns: Iterable[str]) -> dict[str, str]:
-    """The column that each heading names in a table with these columns; with and without its marks of vowels."""
-    named = {heading: column for column in columns for heading in HEADINGS[column]}
-    return {without_marks(heading): column for heading, column in named.items()} | named
+    """Return the column of each heading in a table with these columns, with and without diacritics."""
+    by_heading = {heading: column for column in columns for heading in HEADINGS[column]}
+    return {without_marks(heading): column for heading, column in by_heading.items()} | by_heading
 
 
 def without_marks(text: str) -> str:
-    """A text as keyboards without accents write it: ``debut`` for ``début``."""
+    """Remove diacritics, as keyboards without accents write a text: ``debut`` for ``début``."""
     decomposed = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(sign for sign in decomposed if not unicodedata.combining(sign)))

@@ -1,4 +1,4 @@
-"""Background jobs on the rows of works. What they import is loaded after the fork of a worker."""
+"""Background jobs on the rows of works. Their imports are loaded after a worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

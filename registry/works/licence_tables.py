@@ -1,4 +1,4 @@
-"""Licences as people write them, in a table or in fields, made into what the ledger keeps."""
+"""Licences entered in a table or form, converted for the ledger."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,27 +15,27 @@ from registry.works.spreadsheets import Chosen, ReadTable, Understood, as_named,
 from registry.works.tables import day, parts_of, plain_name
 
 MAX_AT_ONCE = 2 * 1024 * 1024
-"""Bytes of a table that is read while somebody waits; larger ones are for the command line."""
+"""Maximum size in bytes of a table that is read during a request; larger ones need the command line."""
 COLUMNS = {
     "works": 10_000, "licensee": 300, "domain": 253, "url_pattern": 1_000, "account": 200, "territories": 1_000,
     "valid_from": 40, "valid_until": 40, "reason": 10_000, "reseller": 200, "invoice": 100,
 }  # fmt: skip
 NEEDED = "licensee"
 MAX_CANDIDATES = 5
-"""Works that an error names for a file name that may mean several."""
+"""Maximum number of works that an error lists for an ambiguous file name."""
 ALIASES = aliases_of(COLUMNS)
-"""Other names of columns, in lower case, as people head them."""
+"""Alternative headings of the columns, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class LicenceTable:
-    """A table of licences as it was read; nothing of it counts yet."""
+    """Licences read from a table, before they are added to the ledger."""
 
     licences: tuple[NewLicence, ...]
     understood: Understood
 
     def __iter__(self) -> Iterator[NewLicence]:
-        """Its licences."""
+        """Iterate over its licences."""
         return iter(self.licences)
 
 
@@ -51,12 +51,23 @@ def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of
     takes_likely: bool = False,
     skips: bool = False,
 ) -> LicenceTable:
-    """The licences of a table, CSV or XLSX; raises ``WrongUseError``, which names the line and what is wrong.
+    """Read the licences in a CSV or XLSX table.
 
-    ``order`` is one of :data:`registry.works.tables.ORDERS`, for days like 01/02/2026; without it such a day is
-    refused. Columns are ``left_out`` where it says so of a heading; those that aren't known are else refused
-    (``HeadingsError``), unless a person has chosen what each heading means. With ``skips`` rows that can't be used are
-    skipped, and named in how the table was understood; else they are all errors (``WrongRowsError``).
+    Args:
+        owner: The owner of the works.
+        name: Name of the file.
+        data: Content of the file.
+        order: Order of days like 01/02/2026, one of :data:`registry.works.tables.ORDERS`; without it they are rejected.
+        left_out: Returns True for the heading of a column to ignore.
+        chosen: Returns the columns that a person has chosen for headings.
+        encoding: Text encoding as Python names it; detected if empty.
+        takes_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
+        skips: Skip invalid rows and list them in ``understood``, instead of raising an error.
+
+    Raises:
+        WrongUseError: The table is invalid; the message contains the line and the problem.
+        HeadingsError: Columns are unknown and nobody has chosen their meaning.
+        WrongRowsError: Rows are invalid and ``skips`` is not set.
     """
 
     def read(_line: int, row: Mapping[str, str]) -> tuple[tuple[str, ...], NewLicence]:
@@ -78,7 +89,7 @@ def licences_in_table(  # noqa: PLR0913 - each is named at the call, and five of
 
 
 def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
-    """The works of numbers or names of files, with ``;``, commas or line breaks between; raises ``WrongUseError``."""
+    """Return works by number or file name, separated by ``;``, commas or line breaks; raises ``WrongUseError``."""
     for sign in ",;；，\n":
         text = text.replace(sign, ";")
     names = parts_of(text)
@@ -86,23 +97,23 @@ def works_named(owner: Owner, text: str) -> tuple[Work, ...]:
 
 
 def _by_name(owner: Owner, names: Iterable[str]) -> Mapping[str, Sequence[Work]]:
-    """The works that some names may mean: numbers, files, or files without the folders that they came in."""
-    wanted = {name: plain_name(name) for name in names}
-    numbers = {int(name) for name in wanted if name.isdecimal() and len(name) < 10}
+    """Return the works that each name may mean: by number, by file name, or by file name without its folders."""
+    plain_names = {name: plain_name(name) for name in names}
+    numbers = {int(name) for name in plain_names if name.isdecimal() and len(name) < 10}
     rows = scoped.works(owner)
-    exact = rows.filter(number__in=numbers) | rows.filter(source_name__in=set(wanted.values()))
+    exact = rows.filter(number__in=numbers) | rows.filter(source_name__in=set(plain_names.values()))
     by_text: dict[str, list[Work]] = {}
-    for work in exact if wanted else ():
+    for work in exact if plain_names else ():
         for text in {str(work.number), work.source_name}:
             by_text.setdefault(text, []).append(work)
-    found = {name: by_text.get(name) or by_text.get(file, []) for name, file in wanted.items()}
-    if bare := {name: file for name, file in wanted.items() if not found[name]}:
-        found |= _in_folders(owner, bare)
-    return found
+    matches = {name: by_text.get(name) or by_text.get(file, []) for name, file in plain_names.items()}
+    if bare := {name: file for name, file in plain_names.items() if not matches[name]}:
+        matches |= _in_folders(owner, bare)
+    return matches
 
 
 def _in_folders(owner: Owner, names: Mapping[str, str]) -> dict[str, list[Work]]:
-    """The works whose files end with these names, below whatever folders."""
+    """Return the works whose file paths end with these names, in any folder."""
     ends = {file.rpartition("/")[2] for file in names.values()}
     paths: dict[str, list[tuple[str, int]]] = {}
     for key, path in scoped.works(owner).filter(source_name__contains="/").values_list("pk", "source_name"):
@@ -130,7 +141,7 @@ def _named(owner: Owner, names: Sequence[str], by_name: Mapping[str, Sequence[Wo
 
 
 def _candidates(works: Sequence[Work]) -> str:
-    """The works that a name may mean, by their files and numbers."""
+    """Return a sentence that lists the works that a name may mean, by file and number."""
     rows = sorted(works, key=lambda work: work.number)
     files = [f"{work.source_name} ({work.number})" for work in rows[:MAX_CANDIDATES]]
     text = _("It may be %(files)s.") % {"files": ", ".join(files)}
@@ -139,7 +150,7 @@ def _candidates(works: Sequence[Work]) -> str:
 
 
 def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLicence]:
-    """The names of files or numbers of its works, none for all, and the licence without them."""
+    """Return the numbers or file names of a row's works (empty for all works), and the licence without them."""
     if not (row["domain"] or row["url_pattern"]):
         text = _("neither a domain nor a url_pattern is given.")
         raise WrongUseError(text, hint=_("A licence names where the use is permitted."))
@@ -147,7 +158,7 @@ def _licence(row: Mapping[str, str], order: str) -> tuple[tuple[str, ...], NewLi
     if first and last and last < first:
         raise WrongUseError(_("valid_until is before valid_from."))
     domain, address = row["domain"], row["url_pattern"]
-    if not domain and not any(sign in address for sign in "/*"):  # a site that stands by its name alone
+    if not domain and not any(sign in address for sign in "/*"):  # a site given only by its name
         domain, address = address, ""
     licence = NewLicence(
         licensee=row["licensee"],

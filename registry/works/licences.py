@@ -1,4 +1,4 @@
-"""The licence ledger: the permitted uses of an owner, how they come, change and end."""
+"""The licence ledger: permitted uses of an owner's works, and how they are added, changed and ended."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -23,12 +23,12 @@ _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0
 _SCHEME = re.compile(r"^[a-z*]+://", re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 Key = tuple[tuple[object, ...], str, str]
-"""All that a licence says and its works; who sold it; its invoice."""
+"""All terms of a licence including its works; its reseller; its invoice."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewLicence:
-    """A permitted use for the ledger; without works it is for all of the owner's, now and later."""
+    """A permitted use to add to the ledger; without works it covers all of the owner's works, now and later."""
 
     licensee: str
     works: tuple[Work, ...] = ()
@@ -43,14 +43,15 @@ class NewLicence:
     invoice: str = ""
 
     def row(self, owner: Owner, number: int) -> Licence:
-        """The licence as a row that isn't kept yet."""
+        """Return the licence as an unsaved row."""
         return Licence(owner=owner, number=number, **_columns(self))
 
 
 def checked(new: NewLicence) -> NewLicence:
-    """The licence with its words in their normal form.
+    """Normalize and validate a licence.
 
-    Raises ``WrongUseError``, and says which, for words that can't be meant, or when nobody or no place is named.
+    Raises:
+        WrongUseError: A value is invalid, or the licensee or the place is missing; the message says which.
     """
     domain = _domain(new.domain)
     if not new.licensee.strip():
@@ -65,28 +66,30 @@ def checked(new: NewLicence) -> NewLicence:
     sold = (new.reseller, 200), (new.invoice, 100)
     for text, most in ((new.licensee, 300), (new.url_pattern, MAX_WORDS), (new.account, 200), *sold):
         if len(text.strip()) > most:
-            said = _("“%(given)s…” has more than %(most)d characters.")
-            raise WrongUseError(said % {"given": text.strip()[:40], "most": most})
+            message = _("“%(given)s…” has more than %(most)d characters.")
+            raise WrongUseError(message % {"given": text.strip()[:40], "most": most})
     words = {name: getattr(new, name).strip() for name in _PLAIN}
     return replace(new, **words, domain=domain, territories=_territories(new.territories))
 
 
 def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") -> tuple[list[Licence], int]:
-    """Add permitted uses to an owner's ledger, all or none; one that stands there word for word stays alone.
+    """Add permitted uses to an owner's ledger, all or none; identical licences are not added again.
 
-    Where a licence of the ledger lacks only who sold it, or the invoice, that is filled in instead. What is new waits
-    for the step that looks for it in the cases (:mod:`registry.cases.ledger`). Returns the licences in the order given,
-    and how many of them are new.
+    If an existing licence lacks only the reseller or the invoice, these are filled in instead. New licences wait for
+    the step that applies them to cases (:mod:`registry.cases.ledger`).
+
+    Returns:
+        The licences in the given order, and the number of new ones.
     """
     with alone_with(owner):
         rows = owner.licences.prefetch_related("works")
-        known = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
-        number = max((row.number for row in known.values()), default=0)
+        rows_by_key = {_key(row, [work.pk for work in row.works.all()]): row for row in rows}
+        number = max((row.number for row in rows_by_key.values()), default=0)
         keys = [_key(new.row(owner, 0), [work.pk for work in new.works]) for new in given]
-        unnamed = {key: known[key] for key in known.keys() - set(keys)}
+        unnamed = {key: rows_by_key[key] for key in rows_by_key.keys() - set(keys)}
         added, filled = list[Licence](), list[Licence]()
         for new, key in zip(given, keys, strict=True):
-            if key in known:
+            if key in rows_by_key:
                 continue
             if (row := _lacking(key, unnamed)) is not None:
                 row.reseller, row.invoice = new.reseller, new.invoice
@@ -96,23 +99,23 @@ def keep_licences(owner: Owner, given: Sequence[NewLicence], *, by: str = "") ->
                 row.save()
                 row.works.set(new.works)
                 added.append(row)
-            known[key] = row
+            rows_by_key[key] = row
         if added:
             _changed(owner, LedgerChange.Kind.ADDED, added, by=by)
         if filled:
             _fill_in(owner, filled, by=by)
-    return [known[key] for key in keys], len(added)
+    return [rows_by_key[key] for key in keys], len(added)
 
 
 def _lacking(key: Key, rows: dict[Key, Licence]) -> Licence | None:
-    """Take out of the rows one that says the same and lacks the reseller, the invoice, or both."""
+    """Remove and return a row with the same terms that lacks the reseller, the invoice, or both."""
     words, reseller, invoice = key
-    lacking = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
-    return next((rows.pop(one) for one in lacking if one in rows), None)
+    candidates = ((words, reseller, ""), (words, "", invoice), (words, "", ""))
+    return next((rows.pop(candidate) for candidate in candidates if candidate in rows), None)
 
 
 def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
-    """Keep the reseller and invoice of licences. They cover what they covered, so no case is looked at."""
+    """Store the reseller and invoice of licences. Their coverage is unchanged, so no case is reviewed."""
     Licence.objects.bulk_update(rows, _SOLD, batch_size=1_000)
     kind, done = LedgerChange.Kind.CHANGED, StepState.DONE
     LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, state=done).licences.set(rows)
@@ -122,9 +125,10 @@ def _fill_in(owner: Owner, rows: Sequence[Licence], *, by: str) -> None:
 
 
 def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -> LedgerChange | None:
-    """Give a licence other words. The cases that it covered, and those that it may cover now, are looked at again.
+    """Change a licence. The cases that it covered, and those that it may cover now, are checked again.
 
-    Returns the change, whose step does that; nothing when the words are the same.
+    Returns:
+        The change, whose step checks the cases; ``None`` if nothing is different.
     """
     with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
@@ -139,17 +143,18 @@ def change_licence(licence: Licence, new: NewLicence, *, by: str, reason: str) -
 
 
 def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> LedgerChange:
-    """Let a licence end with a day. What it covered until then stays covered; later sightings are not.
+    """Set the last day of a licence. Uses until then stay covered; later sightings are not.
 
-    Raises ``WrongUseError`` when it has ended by then already, or no reason is given.
+    Raises:
+        WrongUseError: The licence ends by then already, or the reason is missing.
     """
     if not reason.strip():
         raise WrongUseError(_("No reason is given."), hint=_("Write why the licence ends; it is kept with it."))
     with alone_with(licence.owner):
         row = Licence.objects.get(pk=licence.pk)
         if row.valid_until is not None and row.valid_until <= last_day:
-            said = {"number": row.number, "day": row.valid_until.isoformat()}
-            raise WrongUseError(_("Licence %(number)d ends on %(day)s already.") % said)
+            values = {"number": row.number, "day": row.valid_until.isoformat()}
+            raise WrongUseError(_("Licence %(number)d ends on %(day)s already.") % values)
         before = words_of(row)
         first = row.valid_from
         if first is not None and last_day < first:
@@ -159,14 +164,14 @@ def end_licence(licence: Licence, last_day: date, *, by: str, reason: str) -> Le
 
 
 def words_of(row: Licence) -> dict[str, Any]:
-    """What a licence says, as plain data."""
+    """Return the terms of a licence as plain data."""
     plain = columns(row, *_WORDS)
     plain |= {name: day and day.isoformat() for name, day in plain.items() if name.startswith("valid_")}
     return {**plain, "works": sorted(work.number for work in row.works.all())}
 
 
 def waiting_changes(owner: Owner) -> list[int]:
-    """Changes of an owner's ledger whose step hasn't run."""
+    """Return primary keys of an owner's ledger changes whose step has not run."""
     return list(LedgerChange.objects.filter(owner=owner, state="todo").values_list("pk", flat=True))
 
 
@@ -188,14 +193,14 @@ def _changed(
     reason: str = "",
     before: dict[str, Any] | None = None,
 ) -> LedgerChange:
-    made = LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, reason=reason, before=before or {})
-    made.licences.set(rows)
+    change = LedgerChange.objects.create(owner=owner, kind=kind, at=now(), by=by, reason=reason, before=before or {})
+    change.licences.set(rows)
     about: dict[str, Any] = {"licences": sorted(row.number for row in rows)}
     if before is not None:
         fresh = Licence.objects.get(pk=rows[0].pk)
         about |= {"after": words_of(fresh), "before": before, "reason": reason}
     audit_log.changed(f"licences {kind}", by=by, owner=owner, about=about)
-    return made
+    return change
 
 
 def _key(row: Licence, works: Iterable[int]) -> Key:
@@ -205,31 +210,31 @@ def _key(row: Licence, works: Iterable[int]) -> Key:
 
 
 def _domain(given: str) -> str:
-    """A domain in its normal form; an address counts as its host only where it says nothing else."""
+    """Normalize a domain; a URL is accepted only if it consists of nothing but its host."""
     text = given.strip()
     if not text:
         return ""
     read = read_url(text if _SCHEME.match(text) else f"https://{text}")
     name = "" if read is None else read.hostname.removeprefix("*.").strip("[].")
-    is_number = passes(IPv4Address, name) and name not in text  # browsers take 3 and 12.5 for addresses, too
+    is_number = passes(IPv4Address, name) and name not in text  # browsers accept 3 and 12.5 as addresses, too
     if read is None or is_number or not (_DOMAIN.fullmatch(name) or passes(ip_address, name)):
-        said = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
-        raise WrongUseError(said, hint=_("Write shop.example, without a path."))
+        message = _("“%(given)s” isn't a domain.") % {"given": text[:100]}
+        raise WrongUseError(message, hint=_("Write shop.example, without a path."))
     if read.href != f"{read.protocol}//{read.hostname}/" or read.hostname.startswith("*"):
-        said = _("“%(given)s” says more than a domain.") % {"given": text[:100]}
+        message = _("“%(given)s” says more than a domain.") % {"given": text[:100]}
         pattern = f"{read.host.removeprefix('*.')}{read.pathname.rstrip('/*')}/*"
         hint = _(
             "Write %(name)s for the whole site with the hosts below it. For a part of it leave the domain empty and "
             "write a url_pattern, such as %(pattern)s."
         )
-        raise WrongUseError(said, hint=hint % {"name": name, "pattern": pattern[:200]})
+        raise WrongUseError(message, hint=hint % {"name": name, "pattern": pattern[:200]})
     return name
 
 
 def _territories(given: Sequence[str]) -> tuple[str, ...]:
-    found = sorted({word.strip().upper() for word in given if word.strip()})
-    for country in found:
+    countries = sorted({word.strip().upper() for word in given if word.strip()})
+    for country in countries:
         if not _COUNTRY.fullmatch(country):
-            said = _("“%(given)s” isn't a country.") % {"given": country[:40]}
-            raise WrongUseError(said, hint=_("Write two letters for each, such as DE, AT, CN."))
-    return tuple(found)
+            message = _("“%(given)s” isn't a country.") % {"given": country[:40]}
+            raise WrongUseError(message, hint=_("Write two letters for each, such as DE, AT, CN."))
+    return tuple(countries)

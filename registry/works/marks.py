@@ -1,4 +1,4 @@
-"""Captions and marks of registered pictures: found at registration, kept with the work, laid over what is measured."""
+"""Captions and marks in registered pictures, detected at registration and stored, and masked in comparisons."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -20,12 +20,12 @@ from registry.fingerprints.ports import get_features
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
-MAX_MARKED = 4  # works with marks that a new one is compared with, though others came later
-FIRST = 4  # other works that it is compared with first; where none of all these shares anything, the rest aren't asked
+MAX_MARKED = 4  # earlier marked works that a new one is compared with, in addition to the latest works
+FIRST = 4  # works compared first; if none of them shares anything, the rest is skipped
 DECIMALS = 4
-Edges = list[float]  # left, top, right and bottom, as shares of a picture's width and height
+Edges = list[float]  # left, top, right and bottom, as fractions of a picture's width and height
 
-# asked for each picture that is found: put together by Django it would take ten times as long
+# Runs for each found picture: Django's ORM would take ten times as long.
 _REGISTERED = """
     WITH living AS (
         SELECT r.id, r.picture_id, r.marks, w.registered_at, o.derived
@@ -40,14 +40,14 @@ _REGISTERED = """
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Rectangles that were found of a new work and, by it, of earlier ones."""
+    """Marks detected in a new work and, by comparison with it, in earlier works."""
 
     new: list[Edges]
-    earlier: Mapping[int, list[Edges]]  # had none so far; by the primary key of their :class:`WorkPicture`
+    earlier: Mapping[int, list[Edges]]  # of works without marks so far; by primary key of the :class:`WorkPicture`
 
 
 def captions_of(features: Features) -> list[Edges]:
-    """The caption bars of a picture; of pages that is told otherwise, and plain works are compared as a whole."""
+    """Return the caption bars of a picture; none for pages and plain pictures, which are compared as a whole."""
     if not is_comparable(features) or PAGE in features.low_information:
         return []
     width, height = features.info.width, features.info.height
@@ -55,7 +55,7 @@ def captions_of(features: Features) -> list[Edges]:
 
 
 def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
-    """Compare a new work with the owner's latest ones: what several share that are otherwise unlike is a mark."""
+    """Detect marks by comparing a new work with the owner's latest ones: parts shared by otherwise different works."""
     others = _others(owner, features) if is_comparable(features) else []
     marked, rest = [one for one in others if one.is_marked], [one for one in others if not one.is_marked]
     sharing = _sharing(services, features, [*marked, *rest[:FIRST]])
@@ -75,24 +75,24 @@ def find_marks(services: Services, owner: Owner, features: Features) -> Marks:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredPicture:
-    """What a comparison needs to know of a registered picture: its marks are as its first registration has them."""
+    """Data of a registered picture for comparisons, with the marks of its first registration."""
 
     digest: Digest
     marks: list[Edges]
-    derived: bool  # whether an owner of it asks for derived works
+    derived: bool  # True if one of its owners wants derived works to be shown
 
 
 def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
-    """What is known of registered pictures, by their primary keys, in one query.
+    """Return data of registered pictures, by primary key, in one query.
 
-    The marks of the first registration count, so that nobody who registers the same picture later takes anything from
+    The marks of the first registration apply, so that a later registration of the same picture cannot mask any part of
     it.
     """
-    wanted = list(pictures)
-    if not wanted:
+    keys = list(pictures)
+    if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_REGISTERED, [wanted, wanted])
+        cursor.execute(_REGISTERED, [keys, keys])
         rows = cursor.fetchall()
     return {
         pk: RegisteredPicture(Digest(bytes(digest)), json.loads(marks or "[]"), derived)
@@ -101,7 +101,7 @@ def registered(pictures: Iterable[int]) -> dict[int, RegisteredPicture]:
 
 
 def with_marks(features: Features, marks: Iterable[Edges]) -> Features:
-    """A registered picture's features with its marks."""
+    """Return a registered picture's features with its marks."""
     marks = list(marks)
     if not marks:
         return features
@@ -115,26 +115,26 @@ class _Other:
 
     pk: int  # of its :class:`WorkPicture`
     digest: Digest
-    is_marked: bool  # whether marks of it are known
+    is_marked: bool  # True if its marks are known
 
 
 def _others(owner: Owner, features: Features) -> list[_Other]:
-    """The latest pictures of the owner's works and the latest with marks, newest first."""
+    """Return the latest pictures of the owner's works and the latest with marks, newest first."""
     living = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None).order_by("-pk")
     rows = living.annotate(is_marked=~Q(marks=[])).values_list("pk", "picture__digest", "is_marked")
     some = rows[:MAX_OTHERS].union(rows.exclude(marks=[])[:MAX_MARKED]).order_by("-pk")
-    return [one for row in some if (one := _Other(*row)).digest != features.digest]
+    return [other for row in some if (other := _Other(*row)).digest != features.digest]
 
 
 def _sharing(services: Services, features: Features, others: Iterable[_Other]) -> dict[_Other, tuple[Features, Shared]]:
-    """Those that share something with a new work, what was measured of them, and where; damage in one stops nothing."""
-    found = {}
-    for one in others:
+    """Return the pictures that share parts with a new one, with their features and the parts; errors are skipped."""
+    shared_parts = {}
+    for candidate in others:
         with suppress(ExhibitError):
-            other = get_features(services).get(one.digest, partial(services.blobs.get, one.digest))
+            other = get_features(services).get(candidate.digest, partial(services.blobs.get, candidate.digest))
             if (shared := shared_windows(features, other)) is not None:
-                found[one] = other, shared
-    return found
+                shared_parts[candidate] = other, shared
+    return shared_parts
 
 
 def _plain(boxes: Iterable[Box]) -> list[Edges]:

@@ -1,4 +1,4 @@
-"""What is registered, what is permitted, what stands beside a declaration, and files that people bring."""
+"""Works, licences, documents and remarks on ownership, and uploads."""
 
 from dataclasses import fields
 
@@ -22,14 +22,14 @@ class Work(Numbered):
     """A registered work of one owner, with one or more pictures."""
 
     class AuthorKind(models.TextChoices):
-        """Whose work it is, as far as terms of protection depend on it."""
+        """Kind of author, on which the term of protection depends."""
 
         PERSON = "person"
         ANONYMOUS = "anonymous"
         ORGANISATION = "organisation"
 
     class Medium(models.TextChoices):
-        """What it is, likewise."""
+        """Kind of work, on which the term of protection depends."""
 
         UNSAID = ""
         PHOTOGRAPH = "photograph"
@@ -92,16 +92,16 @@ class Work(Numbered):
 
     @property
     def declared(self) -> DeclaredWork:
-        """What is declared of it now."""
-        said = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
-        return DeclaredWork(**{**said, "registrations": tuple(self.registrations)})
+        """The current declaration."""
+        values = {field.name: getattr(self, field.name) for field in fields(DeclaredWork)}
+        return DeclaredWork(**{**values, "registrations": tuple(self.registrations)})
 
 
 class WorkPicture(Claimable):
     """A picture of a work. Its step searches all pictures already seen."""
 
     class RoleOfPicture(models.TextChoices):
-        """What the picture is to the work."""
+        """Role of the picture in the work."""
 
         MASTER = "master"
         VERSION = "version"
@@ -124,18 +124,18 @@ class WorkPicture(Claimable):
         constraints = [UniqueConstraint(fields=["work", "picture"], name="work_picture_identity")]
         indexes = [
             Index(fields=["state", "id"], name="work_picture_todo"),
-            Index(fields=["id"], name="work_picture_marked", condition=~Q(marks=[])),  # few, and asked for by each new
+            Index(fields=["id"], name="work_picture_marked", condition=~Q(marks=[])),  # few, read at each registration
         ]
 
     @property
     def digest(self) -> Digest:
-        """Of the exact bytes, whether they are held here or only stated."""
+        """Digest of the exact bytes, whether they are stored here or only stated."""
         digest: Digest = self.stated or self.picture.digest
         return digest
 
 
 class SignedCopy(models.Model):
-    """The credentials of the newest copy for publishing of a picture, to which stripped copies lead back."""
+    """Credentials of the newest published copy of a picture, to identify copies that lost theirs."""
 
     work_picture = models.OneToOneField(WorkPicture, on_delete=models.CASCADE, related_name="signed_copy")
     manifest = models.CharField(max_length=200, unique=True, help_text="its identifier")
@@ -147,10 +147,10 @@ class SignedCopy(models.Model):
 
 
 class RegistrationConflict(models.Model):
-    """Another owner registered the same or a near-same picture earlier. Tells that it exists, and its date."""
+    """An earlier registration of the same or a nearly identical picture by another owner; shows only its date."""
 
     class Kind(models.TextChoices):
-        """How alike the two registered pictures are."""
+        """Similarity of the two registered pictures."""
 
         SAME = "same"
         NEAR = "near"
@@ -165,7 +165,7 @@ class RegistrationConflict(models.Model):
 
 
 class WorkRelation(models.Model):
-    """Two works of one owner whose pictures show the same, as their comparison found; a pair is noted once."""
+    """Two works of one owner that show the same, according to their comparison; each pair is stored once."""
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="relations")
     other = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="related_to")
@@ -184,7 +184,7 @@ class WorkRelation(models.Model):
 
 
 class Licence(Numbered):
-    """A permitted use: which works, whom, where, from–until, and why."""
+    """A permitted use: works, licensee, place, period and reason."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="licences")
     licensee = models.CharField(max_length=300)
@@ -209,10 +209,10 @@ class Licence(Numbered):
 
 
 class ColumnMapping(models.Model):
-    """What an owner's member said that the headings of a table mean: taken for the next table with the same ones."""
+    """An owner's mapping of a table's headings to columns, applied to later tables with the same headings."""
 
     class Kind(models.TextChoices):
-        """What such a table holds."""
+        """Content of the table."""
 
         WORKS = "works"
         LICENCES = "licences"
@@ -229,10 +229,10 @@ class ColumnMapping(models.Model):
 
 
 class OwnershipRemark(models.Model):
-    """Something that a person should look at before the work is relied on. It decides nothing."""
+    """A doubt about ownership that a person should review before relying on the work. It has no effect by itself."""
 
     class Kind(models.TextChoices):
-        """What it is about."""
+        """Subject of the remark."""
 
         CREDIT = "credit"
         MANIFEST = "manifest"
@@ -291,7 +291,7 @@ class Collection(Numbered):
 
 
 class BulkEdit(Numbered, Claimable):
-    """One change of many works at once. Its step works it off in portions; it is undone as one, by another."""
+    """One change of many works at once. Its step applies it in portions; a second edit undoes it as a whole."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="bulk_edits")
     at = models.DateTimeField()
@@ -311,13 +311,13 @@ class BulkEdit(Numbered, Claimable):
 
     @property
     def may_be_undone(self) -> bool:
-        """Whether it is over, has changed something, and neither undoes another one nor was undone."""
+        """Return True if the edit is finished, has changed something, is not an undo and was not undone."""
         over = self.state in (StepState.DONE, StepState.FAILED) and self.changed > 0
         return over and self.undoes_id is None and not hasattr(self, "undone_by")
 
 
 class WorkChange(models.Model):
-    """One line of a work's history: who changed what, from what to what."""
+    """One entry of a work's history: the author, the change, and the values before and after."""
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="changes")
     number = models.PositiveIntegerField()
@@ -334,7 +334,7 @@ class WorkChange(models.Model):
 
 
 class Upload(Numbered):
-    """Files that somebody brings in one go, in portions. Their bytes wait in a folder until they are registered."""
+    """Files uploaded together, in portions. Their bytes wait in a folder until they are registered."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="uploads")
     announced = models.PositiveIntegerField(default=0, help_text="files that were to come, as their sender said")
@@ -351,7 +351,7 @@ class Upload(Numbered):
 
 
 class UploadLine(models.Model):
-    """One line of an upload's table: what is declared of a file."""
+    """One line of an upload's table: the declaration for a file."""
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="lines")
     file = models.CharField(max_length=300)
@@ -362,10 +362,10 @@ class UploadLine(models.Model):
 
 
 class UploadFile(Claimable):
-    """One file of an upload. Its step registers it; what can't be registered is done, too, with the reason."""
+    """One file of an upload. Its step registers it; a refused file is done, too, with the reason."""
 
     class Outcome(models.TextChoices):
-        """What came of a file."""
+        """Result for a file."""
 
         REGISTERED = "registered"
         KNOWN = "known"
@@ -391,10 +391,10 @@ class UploadFile(Claimable):
 
 
 class LedgerChange(Claimable):
-    """Licences that were added, changed or ended at once. Its step looks at the cases that this concerns."""
+    """Licences that were added, changed or ended together. Its step checks the affected cases."""
 
     class Kind(models.TextChoices):
-        """What happened to the licences."""
+        """Kind of change."""
 
         ADDED = "added"
         CHANGED = "changed"

@@ -1,4 +1,4 @@
-"""Works that their owners show to everybody: opened and closed by them, each time with an entry of the log."""
+"""Works that owners make public: opened and closed by them, each time with a log entry."""
 
 import secrets
 from contextlib import suppress
@@ -28,17 +28,23 @@ ADDRESS = {"http", "https"}
 
 
 def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
-    """Show a work to everybody, and whom to ask for a licence: a web address, an e-mail address, or nobody.
+    """Make a work public, with a contact for licences: a web address, an e-mail address, or none.
 
-    Opened again it has the address that it had. The ISCC of each registered file is computed now, if it isn't there;
-    a file that is gone or can't be decoded has none. Raises ``RefusedError`` for another contact and a removed work.
+    A work that is opened again keeps its URL. The ISCC of each registered file is computed if missing; a file that is
+    gone or cannot be decoded has none.
+
+    Raises:
+        RefusedError: The contact is invalid, or the work was removed.
+        WrongUseError: The owner is a sample.
     """
     samples.refuse(work.owner)
     contact = checked_contact(contact)
-    for shown in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
+    for work_picture in work.work_pictures.filter(iscc={}, work__removed_at=None).select_related("picture"):
         with suppress(UnreadablePictureError):
-            if shown.picture.digest in services.blobs:
-                write(shown, iscc=asdict(iscc_of(services.blobs.get(shown.picture.digest), services.limits)))
+            if work_picture.picture.digest in services.blobs:
+                write(
+                    work_picture, iscc=asdict(iscc_of(services.blobs.get(work_picture.picture.digest), services.limits))
+                )
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.removed_at is not None:
@@ -52,7 +58,7 @@ def open_work(services: Services, work: Work, *, contact: str, by: str) -> Work:
 
 
 def close_work(work: Work, *, by: str) -> None:
-    """Show a work to nobody any more. Its address answers from now on like one that never was."""
+    """Make a work private. Its URL responds from now on as if it had never existed."""
     with transaction.atomic():
         row = Work.objects.select_for_update(of=("self",), no_key=True).select_related("owner").get(pk=work.pk)
         if row.opened_at is None:
@@ -62,21 +68,21 @@ def close_work(work: Work, *, by: str) -> None:
 
 
 def opened_work(name: str) -> Work | None:
-    """The work with this public name while it is open; ``None`` for closed, removed and unknown ones alike."""
+    """Return the open work with this public name; ``None`` for closed, removed and unknown ones alike."""
     return opened_works().select_related("owner", "registration__entry").filter(public_name=name).first()
 
 
 def public_address(config: Config, work: Work) -> str | None:
-    """The whole address of a work's public page; ``None`` while it isn't open."""
+    """Return the absolute URL of a work's public page; ``None`` if it is not open."""
     open_now = work.opened_at is not None and work.removed_at is None
     return absolute(config, f"/id/{work.public_name}/") if open_now else None
 
 
 def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
-    """All that is told of an opened work, and nothing else: schema.org's ImageObject as JSON-LD, with ours beside it.
+    """Return all public data of an opened work: schema.org's ImageObject as JSON-LD, with an extension.
 
-    ``exhibit`` holds what schema.org has no words for: registrations at offices, the registered files with digests and
-    ISCC, who else claims the picture, and the entry of the log with its salted commitment once it has a number.
+    ``exhibit`` contains data for which schema.org has no terms: registrations at offices, the registered files with
+    digests and ISCC, other claims to the picture, and the log entry with its salted commitment once it has a number.
     """
     page = public_address(config, work)
     address = URLValidator(schemes=list(ADDRESS))
@@ -99,7 +105,7 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
         "acquireLicensePage": work.licence_contact if passes(address, work.licence_contact, ValidationError) else None,
         "identifier": [*(f"sha256:{file['sha256']}" for file in files), *codes],
     }
-    ours = {
+    extension = {
         "digests_only_stated": any(row.stated for row in pictures),
         "registered_at": rfc3339(work.registered_at),
         "registrations": work.registrations,
@@ -121,17 +127,19 @@ def public_facts(config: Config, work: Work) -> dict[str, Untyped]:
             "commitment": bytes(entry.commitment).hex(),
         },
     }
-    return {key: value for key, value in facts.items() if value} | {"exhibit": {k: v for k, v in ours.items() if v}}
+    return {key: value for key, value in facts.items() if value} | {
+        "exhibit": {k: v for k, v in extension.items() if v}
+    }
 
 
 def other_claims(work: Work) -> QuerySet[Work]:
-    """The open works of other owners that show the same picture or nearly the same; those registered first first."""
+    """Return other owners' open works with the same or nearly the same picture, earliest registration first."""
     claims = opened_works().filter(Q(conflicts__earlier=work) | Q(pk__in=work.conflicts.values("earlier")))
     return claims.exclude(owner=work.owner_id).select_related("owner").order_by("registered_at", "pk").distinct()
 
 
 def checked_contact(contact: str) -> str:
-    """A web or e-mail address, or nothing; raises ``RefusedError`` for anything else."""
+    """Return a web or e-mail address, or an empty string; raises ``RefusedError`` for anything else."""
     contact = contact.strip()
     forms = (URLValidator(schemes=list(ADDRESS)), EmailValidator())
     fits = any(passes(form, contact, ValidationError) for form in forms)
@@ -153,5 +161,5 @@ def _log(work: Work, *, opened: bool, by: str) -> None:
 
 
 def opened_works() -> QuerySet[Work]:
-    """The works that everybody may see now. Whatever strangers ask looks at these, and at no others."""
+    """Return the works that are public now. Requests by outsiders see these works only."""
     return Work.objects.filter(removed_at=None).exclude(opened_at=None)

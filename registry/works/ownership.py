@@ -1,6 +1,6 @@
-"""The ownership check: what speaks against a work being its owner's. It is said and recorded; persons decide.
+"""The ownership check: doubts about an owner's claim to a work. They are reported and recorded; persons decide.
 
-An earlier registration by somebody else is a :class:`~registry.models.RegistrationConflict`; the rest are remarks.
+An earlier registration by another owner is a :class:`~registry.models.RegistrationConflict`; the rest are remarks.
 """
 
 import re
@@ -23,10 +23,10 @@ from registry.works.models import OwnershipRemark, Work, WorkChange
 
 Kind = OwnershipRemark.Kind
 Warnings = Mapping[str, Mapping[str, Any]]
-"""What speaks against a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
+"""Doubts about a work, by the kind of remark or :data:`EARLIER`: JSON values, as they are recorded."""
 EARLIER = "earlier"
 PROBLEMS = "problems"
-"""Of a work's ``metadata``: what could not be read of it, as ``MetadataProblem`` has it."""
+"""Key in a work's ``metadata`` for the parts that could not be read, as ``MetadataProblem``."""
 
 _MANIFEST_MARK = b"jumb"
 _NOISE = {
@@ -39,58 +39,58 @@ _NO_OPINION = re.compile(r"not (in )?(the )?public\s*domain", re.IGNORECASE)
 
 
 def stated_by_file(data: bytes, picture_format: str, limits: Limits) -> dict[str, Any]:
-    """Read what a picture's file states of itself, as JSON: metadata, problems with it, whom its manifest names."""
-    read = read_metadata(data, limits)
-    said: dict[str, Any] = dict(read.as_dict())
-    if read.problems:
-        said[PROBLEMS] = [asdict(problem) for problem in read.problems]
+    """Read a picture file's statements about itself, as JSON: metadata, problems with it, authors in its manifest."""
+    metadata = read_metadata(data, limits)
+    statements: dict[str, Any] = dict(metadata.as_dict())
+    if metadata.problems:
+        statements[PROBLEMS] = [asdict(problem) for problem in metadata.problems]
     if _MANIFEST_MARK in data:
-        found = read_provenance(data, picture_format)
-        if found is not None and (named := authors_of(found[1])):
-            said["manifest"] = {"authors": list(named), "standing": found[0].standing}
-    return said
+        provenance = read_provenance(data, picture_format)
+        if provenance is not None and (authors := authors_of(provenance[1])):
+            statements["manifest"] = {"authors": list(authors), "standing": provenance[0].standing}
+    return statements
 
 
 def note(work: Work, *, by: str = "", is_new: bool = False) -> list[OwnershipRemark]:
-    """Note what speaks against the declaration as it is now; in the transaction that registers or changes the work.
+    """Record doubts about the current declaration, in the transaction that registers or changes the work.
 
-    A remark that no longer holds and that nobody has answered goes; an answered one stays, and one that holds for
-    another reason than the answered one is open again.
+    An unanswered remark that no longer applies is deleted; an answered one stays. A remark that applies for another
+    reason than the answered one is open again.
     """
-    found = doubts(work)
+    current_doubts = doubts(work)
     remarks = {} if is_new else {remark.kind: remark for remark in work.remarks.all()}
     for kind, remark in remarks.items():
-        if kind not in found and remark.answered_at is None:
+        if kind not in current_doubts and remark.answered_at is None:
             remark.delete()
-    noted = []
-    for kind, details in found.items():
+    new_remarks = []
+    for kind, details in current_doubts.items():
         old = remarks.get(kind)
         if old is not None and old.details == details:
             continue
         unanswered: dict[str, Any] = {"reason": "", "answered_by": "", "answered_at": None}
-        told = {"details": details, "noted_at": now(), **unanswered}
-        noted.append(OwnershipRemark.objects.update_or_create(work=work, kind=kind, defaults=told)[0])
-    if noted:
-        about = {"found": {remark.kind: remark.details for remark in noted}, "work": work.number}
+        values = {"details": details, "noted_at": now(), **unanswered}
+        new_remarks.append(OwnershipRemark.objects.update_or_create(work=work, kind=kind, defaults=values)[0])
+    if new_remarks:
+        about = {"found": {remark.kind: remark.details for remark in new_remarks}, "work": work.number}
         changed("ownership check", by=by, owner=work.owner, about=about)
-    return noted
+    return new_remarks
 
 
 def answer(remark: OwnershipRemark, *, by: str, reason: str) -> None:
-    """Record why a remark doesn't stand against the work; raises ``WrongUseError`` without a reason."""
+    """Record why a remark does not invalidate the claim; raises ``WrongUseError`` without a reason."""
     if not reason:
         hint = _("Say what you know: a contract, a date, a mix-up of names.")
         raise WrongUseError(_("A reason is needed."), hint=hint)
     with alone_with(remark.work.owner):
-        told = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
-        told.update(reason=reason, answered_by=by, answered_at=now())
+        remarks = OwnershipRemark.objects.filter(pk=remark.pk, details=remark.details)
+        remarks.update(reason=reason, answered_by=by, answered_at=now())
         add_change(remark.work, "answered", {"remark": remark.kind}, by=by, reason=reason)
         about = {"reason": reason, "remark": remark.kind, "work": remark.work.number}
         changed("ownership remark answered", by=by, owner=remark.work.owner, about=about)
 
 
 def terms(work: Work) -> tuple[Finding, ...]:
-    """What the dates that are entered say of the work's protection, country by country."""
+    """Return the results of the copyright term rules for the work's dates, country by country."""
     photograph = {Work.Medium.PHOTOGRAPH: True, Work.Medium.OTHER: False}.get(Work.Medium(work.medium))
     created, published = _year(work.created), _year(work.first_publication)
     dates = Dates(work.author_kind, work.author_died, created, published, photograph)
@@ -98,46 +98,46 @@ def terms(work: Work) -> tuple[Finding, ...]:
 
 
 def doubts(work: Work) -> dict[str, dict[str, Any]]:
-    """What speaks against the declaration, by the kind of remark."""
-    found: dict[str, dict[str, Any]] = {}
-    declared = [work.author, work.holder, work.owner.name, work.credit]
-    stated = {name: work.metadata.get(name, "") for name in ("author", "credit", "rights", "holder")}
-    others = {name: text for name, text in stated.items() if text and not names_one_of(text, declared)}
-    if others:
-        found[Kind.CREDIT] = {"stated": others}
+    """Return doubts about the declaration, by the kind of remark."""
+    remarks: dict[str, dict[str, Any]] = {}
+    own_names = [work.author, work.holder, work.owner.name, work.credit]
+    file_values = {name: work.metadata.get(name, "") for name in ("author", "credit", "rights", "holder")}
+    mismatches = {name: text for name, text in file_values.items() if text and not names_one_of(text, own_names)}
+    if mismatches:
+        remarks[Kind.CREDIT] = {"stated": mismatches}
     manifest: Mapping[str, Any] = work.metadata.get("manifest", {})
-    named = [name for name in manifest.get("authors", []) if not names_one_of(name, declared)]
-    if named:
-        found[Kind.MANIFEST] = {"stated": named, "standing": manifest.get("standing", "")}
+    other_authors = [name for name in manifest.get("authors", []) if not names_one_of(name, own_names)]
+    if other_authors:
+        remarks[Kind.MANIFEST] = {"stated": other_authors, "standing": manifest.get("standing", "")}
     over = [term.country for term in terms(work) if term.standing == Standing.OVER]
     if over:
-        found[Kind.TERM] = {"countries": over}
-    said = {"rights_statement": work.rights_statement}
-    said |= {name: work.metadata.get(name, "") for name in ("rights", "licence")}
-    dedicated = {name: text for name, text in said.items() if _DEDICATED.search(text) and not _NO_OPINION.search(text)}
+        remarks[Kind.TERM] = {"countries": over}
+    texts = {"rights_statement": work.rights_statement}
+    texts |= {name: work.metadata.get(name, "") for name in ("rights", "licence")}
+    dedicated = {name: text for name, text in texts.items() if _DEDICATED.search(text) and not _NO_OPINION.search(text)}
     if dedicated:
-        found[Kind.DEDICATION] = {"stated": dedicated}
-    return found
+        remarks[Kind.DEDICATION] = {"stated": dedicated}
+    return remarks
 
 
 def warnings_of(work: Work) -> Warnings:
-    """What speaks against the declaration today and no person has answered, an earlier registration by another with it.
+    """Return the current unanswered doubts about the declaration, and an earlier registration by another owner.
 
     Writes nothing; needs the work's owner, remarks and conflicts loaded.
     """
     answered = {remark.kind: remark.details for remark in work.remarks.all() if remark.answered_at is not None}
-    found = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
+    warnings = {str(kind): details for kind, details in doubts(work).items() if answered.get(kind) != details}
     first = min(work.conflicts.all(), key=lambda conflict: conflict.earlier_registered_at, default=None)
     if first is not None:
-        found[EARLIER] = {"alike": first.kind, "registered_at": rfc3339(first.earlier_registered_at)}
-    return found
+        warnings[EARLIER] = {"alike": first.kind, "registered_at": rfc3339(first.earlier_registered_at)}
+    return warnings
 
 
 def names_one_of(text: str, names: Iterable[str]) -> bool:
-    """Whether a text may name one of these persons or organisations, or names nobody at all.
+    """Return True if a text may name one of these persons or organisations, or names nobody at all.
 
-    Names are the same if the words of one are among those of the other; a single letter stands for a word that begins
-    with it. Chinese, Japanese and Korean names have no spaces: one has to stand within the other.
+    Names match if the words of one are among those of the other; a single letter stands for a word that starts with it.
+    Chinese, Japanese and Korean names have no spaces: one has to be part of the other.
     """
     words = _words(text)
     return not words or any(_alike(words, other) for name in names if (other := _words(name)))
@@ -163,7 +163,7 @@ def _same(word: str, other: str) -> bool:
 
 
 def add_change(work: Work, kind: str, details: Mapping[str, Any], *, by: str, reason: str = "") -> WorkChange:
-    """Write a line of a work's history, under the lock of its owner."""
+    """Add an entry to a work's history, under the lock of its owner."""
     number = next_number(work.changes)
     return work.changes.create(number=number, at=now(), by=by, kind=kind, details=dict(details), reason=reason)
 

@@ -1,4 +1,4 @@
-"""Measuring many pictures ahead of their registration, in processes beside this one."""
+"""Measure many pictures ahead of their registration, in separate processes."""
 
 import multiprocessing
 import signal
@@ -22,24 +22,24 @@ from registry.services.services import Services
 if TYPE_CHECKING:
     from indexer.picture.descriptor import Descriptor, DescriptorFile
 
-WORTH_IT = 16  # pictures from which on the processes repay their start
+WORTH_IT = 16  # number of pictures from which the processes are worth their start-up time
 AHEAD = 8  # pictures that each process may be ahead
 _MAX_SECONDS = 60.0
 
 
 @contextmanager
 def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[], None]]:
-    """Measure files in their order into the cache of features, some ahead of whoever registers them.
+    """Measure files in order into the feature cache, ahead of their registration.
 
-    Yields what to call before a file is registered: it waits until that one has been measured. What can't be measured
-    is left alone: its registration says why.
+    Yields a function to call before a file is registered: it waits until that file has been measured. Files that cannot
+    be measured are skipped: their registration reports the reason.
     """
     if len(files) < WORTH_IT:
         yield lambda: None
         return
     services = Services(config)
     network = get_descriptors(services).serving_file(config.data_dir)
-    leave = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's matter
+    leave = (signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(config.workers, multiprocessing.get_context("spawn"), signal.signal, leave)
     rest = iter(files)
@@ -59,7 +59,7 @@ def measured_ahead(config: Config, files: Sequence[Path]) -> Iterator[Callable[[
         yield wait
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for child in multiprocessing.active_children():  # nobody waits for what one of them may still be at
+        for child in multiprocessing.active_children():  # do not wait for the pictures that these still measure
             if child not in others:
                 child.kill()
 

@@ -1,4 +1,4 @@
-"""Copies that an owner had made for publishing: which of them a picture is, by its bytes or by its invisible mark."""
+"""Published copies of an owner's works: identify a picture as one, by its bytes or by its invisible mark."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,44 +14,49 @@ from registry.log.models import LogSubmission
 from registry.works.registration_proofs import Registration, logged
 
 SURE = 1e-6
-"""Chance, over all marks that were looked for, below which a picture is said to carry one."""
+"""Probability, over all marks that were looked for, below which a picture is said to carry one."""
 
 
 @dataclass(frozen=True, slots=True)
 class MadeCopy:
-    """A copy that the log says was made for publishing."""
+    """A copy for publishing that the log records."""
 
     work: int
     log: Registration  # its entry
-    key: str = ""  # the owner's that signed its credentials, public half in hex; empty for a marked one
-    revoked: bool = False  # whether the trust in that key was taken back
-    recipient: str = ""  # for whom it was marked; empty for a signed one
-    chance: float = 0.0  # at most, that a picture without any of the marks agrees with one so well
+    key: str = ""  # public half, in hex, of the owner's key that signed its credentials; empty for a marked copy
+    revoked: bool = False  # True if that key was revoked
+    recipient: str = ""  # recipient for whom it was marked; empty for a signed copy
+    chance: float = 0.0  # upper bound on the probability that an unmarked picture agrees so well with a mark
 
 
 def signed_copies(owner: Owner, digest: Digest) -> list[MadeCopy]:
-    """The copy with credentials by the owner's key that a picture is, byte for byte."""
+    """Return the copies with credentials by the owner's key that are identical to a picture."""
     revoked = {bytes(key.public_key).hex() for key in DocumentKey.objects.filter(owner=owner).exclude(revoked_at=None)}
-    made = [(row, about["work"], about.get("key", "")) for row, about in _made(owner, "signed", digest=digest.hex)]
-    return [MadeCopy(work, logged(row), key, key in revoked) for row, work, key in made]
+    copies = [(row, about["work"], about.get("key", "")) for row, about in _made(owner, "signed", digest=digest.hex)]
+    return [MadeCopy(work, logged(row), key, key in revoked) for row, work, key in copies]
 
 
 def marked_copies(owner: Owner, shown: Mapping[str, Callable[[], Pair | None]]) -> tuple[int, list[MadeCopy]]:
-    """How many marks were looked for in a picture, and which it carries, by the digests of the works' it shows."""
-    made = _made(owner, "marked", picture__in=list(shown))
-    pictures = {about["picture"] for _, about in made}
+    """Return the number of marks looked for in a picture, and the copies whose marks it carries.
+
+    ``shown`` maps digests of the works' pictures that the picture shows to functions that return the pair.
+    """
+    marks = _made(owner, "marked", picture__in=list(shown))
+    pictures = {about["picture"] for _, about in marks}
     cells = {digest: cells_of(pair) for digest in pictures if (pair := shown[digest]())}
-    tried = [(row, about, cells[about["picture"]]) for row, about in made if about["picture"] in cells]
-    found = [
+    candidates = [(row, about, cells[about["picture"]]) for row, about in marks if about["picture"] in cells]
+    copies = [
         MadeCopy(about["work"], logged(row), recipient=about["for"], chance=by_chance)
-        for row, about, seen in tried
-        if (by_chance := len(tried) * chance(seen, bytes.fromhex(about["seed"]))) < SURE
+        for row, about, cell in candidates
+        if (by_chance := len(candidates) * chance(cell, bytes.fromhex(about["seed"]))) < SURE
     ]
-    return len(tried), sorted(found, key=lambda copy: copy.chance)
+    return len(candidates), sorted(copies, key=lambda copy: copy.chance)
 
 
 def _made(owner: Owner, how: str, **about: object) -> list[tuple[LogSubmission, dict[str, Any]]]:
-    """Entries about copies that were made so, with what they say of them."""
-    wanted = {f"opening__details__{name}": value for name, value in about.items()}
+    """Return log entries about signed or marked copies, with their details."""
+    conditions = {f"opening__details__{name}": value for name, value in about.items()}
     rows = LogSubmission.objects.filter(type=EntryType.SETTING, opening__content__what=f"copy {how}", owner=owner)
-    return [(row, row.opening.details or {}) for row in rows.filter(**wanted).select_related("opening").order_by("pk")]
+    return [
+        (row, row.opening.details or {}) for row in rows.filter(**conditions).select_related("opening").order_by("pk")
+    ]

@@ -1,4 +1,4 @@
-"""Registering the files of uploads, one after the other; each ends with its own result."""
+"""Registration of uploaded files, one by one; each gets its own result."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from registry.works.tables import declared_in
 
 
 def import_uploads(services: Services, ids: Sequence[int]) -> None:
-    """Register files that wait. What can't be registered ends with its reason; the others aren't held up by it."""
+    """Register waiting files. A file that cannot be registered gets its reason and does not hold up the others."""
     for pk in steps.claim(UploadFile, ids, services.stale_after):
         row = UploadFile.objects.select_related("upload__owner", "line").get(pk=pk)
         with steps.ending(UploadFile, [pk]):
@@ -30,7 +30,7 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
                     raise
                 _end(row, UploadFile.Outcome.REFUSED, reason=error.reason, sentence=error.sentence)
                 propose_again(row.upload)
-            except ServiceMissingError as error:  # such as an index that is being made again
+            except ServiceMissingError as error:  # such as an index that is being rebuilt
                 steps.hold_up(UploadFile, [pk], machine_fault(error) or error.sentence)
                 continue
             _let_go(services, row)
@@ -39,15 +39,15 @@ def import_uploads(services: Services, ids: Sequence[int]) -> None:
 def _take_in(services: Services, row: UploadFile) -> None:
     assert row.digest is not None
     owner = row.upload.owner
-    if (known := work_of(owner, row.digest)) is not None:
-        _end(row, UploadFile.Outcome.KNOWN, known)
+    if (existing_work := work_of(owner, row.digest)) is not None:
+        _end(row, UploadFile.Outcome.KNOWN, existing_work)
         return
     try:
         data = services.uploads.room(row.upload_id).get(row.digest)
     except NotFoundError as error:
-        gone = Sentence("Its bytes aren't here any more.")
-        raise RefusedError(gone, reason="missing", hint=Sentence("Send it again.")) from error
-    # in the transaction that registers: a killed worker leaves both or neither
+        message = Sentence("Its bytes aren't here any more.")
+        raise RefusedError(message, reason="missing", hint=Sentence("Send it again.")) from error
+    # In the registration's transaction: a killed worker leaves both or neither.
     with_it = partial(_end, row, UploadFile.Outcome.REGISTERED)
     registered = register_work(services, owner, data, _new_work(row), with_it)
     if not registered.new:
@@ -55,7 +55,7 @@ def _take_in(services: Services, row: UploadFile) -> None:
 
 
 def _new_work(row: UploadFile) -> NewWork:
-    """What is declared: by the table, else for all files of the upload."""
+    """Return the declaration for a file: from the table, else from the defaults of the upload."""
     upload, declared = row.upload, DeclaredWork() if row.line is None else declared_in(row.line.declared)
     author, rights = declared.author or upload.author, declared.rights_statement or upload.rights_statement
     return NewWork(replace(declared, author=author, rights_statement=rights), row.name, upload.reads_metadata)
@@ -65,14 +65,14 @@ def _end(
     row: UploadFile, outcome: UploadFile.Outcome, work: Work | None = None, *, reason: str = "", sentence: str = ""
 ) -> None:
     with transaction.atomic():
-        told = UploadFile.objects.filter(pk=row.pk, outcome="")  # another claimer may have been first
-        if told.update(outcome=outcome, work=work, reason=reason):
+        unfinished_files = UploadFile.objects.filter(pk=row.pk, outcome="")  # another claimer may have been first
+        if unfinished_files.update(outcome=outcome, work=work, reason=reason):
             steps.finish(UploadFile, [row.pk])
             UploadFile.objects.filter(pk=row.pk).update(error=sentence)
 
 
 def propose_again(upload: Upload) -> None:
-    """Let pictures wait for a decision again whose files an upload refused: no work came of them."""
+    """Reopen proposals for pictures whose files the upload refused: no work was registered for them."""
     if not upload.proposals.exists():
         return
     refused = upload.files.filter(outcome=UploadFile.Outcome.REFUSED).exclude(digest=None).values("digest")
@@ -81,7 +81,7 @@ def propose_again(upload: Upload) -> None:
 
 
 def _let_go(services: Services, row: UploadFile) -> None:
-    """Remove the waiting bytes, unless another file of the upload with the same bytes still waits."""
+    """Delete the waiting bytes, unless another file of the upload with the same bytes still waits."""
     others = UploadFile.objects.filter(upload=row.upload_id, digest=row.digest).exclude(state=StepState.DONE)
     if row.digest is not None and not others.exists():
         services.uploads.room(row.upload_id).remove(row.digest)

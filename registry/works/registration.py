@@ -1,4 +1,4 @@
-"""Registering a work: its picture is read, measured and kept, and an entry of the log witnesses it."""
+"""Registration of works: read, measure and store a picture, with a log entry as a record."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,37 +38,46 @@ from registry.works.ownership import note, stated_by_file
 from registry.works.tables import checked_date
 
 LEAST = 64 << 10
-"""Bytes of the quota that a work takes at least whose picture is only stated: its search costs as much as any."""
-NEAR_SAME = 10  # bits within which two registered pictures count as near-same
-Use = Callable[[Work], None]  # of a new work, in the transaction that makes it
+"""Minimum quota in bytes for a picture of which only fingerprints are stated: its search costs as much as any."""
+NEAR_SAME = 10  # bits within which two registered pictures count as nearly the same
+Use = Callable[[Work], None]  # called with a new work, in the transaction that creates it
 
 
 @dataclass(frozen=True, slots=True)
 class NewWork:
-    """A work that is to be registered; without a declared title it has the name of its file."""
+    """A work to be registered; without a declared title, its title is the name of its file."""
 
     declared: DeclaredWork = field(default_factory=DeclaredWork)
     source_name: str = ""
-    reads_metadata: bool = False  # what the file states is declared, wherever nothing else is said
+    reads_metadata: bool = False  # declare what the file's metadata states, where nothing else is declared
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrationResult:
-    """What came of a registration."""
+    """Result of a registration."""
 
     work: Work
-    new: bool  # false when this owner had registered the very same picture before
-    low_information: tuple[str, ...]  # why no match of it is certain
-    earlier: datetime | None  # when somebody else registered the same or a near-same picture first
+    new: bool  # false if this owner had registered the same picture before
+    low_information: tuple[str, ...]  # reasons why no match of it is certain
+    earlier: datetime | None  # time of the first registration of the same or nearly the same picture by another owner
 
 
 def register_work(
     services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use = lambda _: None
 ) -> RegistrationResult:
-    """Register one picture as a work; ``with_it`` is called in the transaction that makes a new one.
+    """Register one picture as a work.
 
-    Raises ``UnreadablePictureError``, ``RefusedError`` for blocked bytes or a quota that is used up, and
-    ``WrongUseError`` for a date that isn't one.
+    Args:
+        services: Services of this process.
+        owner: The owner.
+        data: The bytes of the picture's file.
+        new: The declaration.
+        with_it: Called in the transaction that creates a new work.
+
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded.
+        RefusedError: The bytes are blocked, or the quota is used up.
+        WrongUseError: A date is invalid.
     """
     created, published = checked_date(new.declared.created), checked_date(new.declared.first_publication)
     new = replace(new, declared=replace(new.declared, created=created, first_publication=published))
@@ -77,115 +86,116 @@ def register_work(
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     if (earlier := work_of(owner, digest)) is not None:
         return known_result(earlier)
-    if len(data) > room_left(services, owner):  # told before anything is measured; what counts is asked again below
+    if len(data) > room_left(services, owner):  # fail early, before measuring; checked again below
         raise no_room(services, owner)
     get_descriptors(services).refresh()
     try:
         return _registered(services, owner, data, new, with_it)
-    except SwitchedError:  # measured again with the network that serves now
+    except SwitchedError:  # measure again with the network that serves now
         return _registered(services, owner, data, new, with_it)
 
 
 def remove_work(work: Work, *, by: str) -> None:
-    """Take a work out of the search for copies. Its cases, its evidence and its place in the log stay."""
+    """Remove a work from the search for copies. Its cases, its evidence and its log entries stay."""
     with alone_with(work.owner) as owner:
         if not Work.objects.filter(pk=work.pk, removed_at=None).update(removed_at=now()):
             return
         rows = work.pictures.values_list("pk", "size", "bytes_state")
         pictures = [pk for pk, _, _ in rows]
         give_room(owner, sum(room_of(size, state) for _, size, state in rows))
-        hold(Lock.INDEX)  # whoever registers the same picture at this moment is seen here, or sees that it is gone
+        hold(Lock.INDEX)  # a concurrent registration of the same picture is either seen here, or sees the removal
         elsewhere = WorkPicture.objects.filter(picture__in=pictures, work__removed_at=None)
         still = set(elsewhere.values_list("picture_id", flat=True))
-        gone = [picture for picture in pictures if picture not in still]
-        vectors.remove_from(vectors.Collection.WORKS, gone)
-        vectors.remove_from(vectors.Collection.PRINTS, gone)
+        unused_pictures = [picture for picture in pictures if picture not in still]
+        vectors.remove_from(vectors.Collection.WORKS, unused_pictures)
+        vectors.remove_from(vectors.Collection.PRINTS, unused_pictures)
         opening = {"owner": owner.slug, "removed": True, "work": work.number}
         submit(EntryType.REGISTRATION, opening, owner, details={"by": by})
 
 
 def work_of(owner: Owner, digest: Digest) -> Work | None:
-    """The owner's own work of this picture, if there is one."""
-    known = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
-    pk = known.values_list("pk", flat=True).first()  # most pictures are new, and a whole row is dear to ask for
+    """Return the owner's work with this picture, if there is one."""
+    works = Work.objects.filter(owner=owner, pictures__digest=digest, removed_at=None).order_by("number")
+    pk = works.values_list("pk", flat=True).first()  # most pictures are new, and reading a whole row is slow
     return None if pk is None else Work.objects.get(pk=pk)
 
 
 def waiting_searches(work: Work) -> list[int]:
-    """Its pictures whose search of the past waits."""
+    """Return primary keys of the work's pictures that wait for the search of pictures seen earlier."""
     return list(work.work_pictures.filter(state=StepState.TODO).values_list("pk", flat=True))
 
 
 def stated_by(owner: Owner, digest: Digest) -> WorkPicture | None:
-    """The owner's own picture of which fingerprints were stated with this digest, if there is one."""
+    """Return the owner's picture of which fingerprints were stated with this digest, if there is one."""
     rows = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None, stated=digest).order_by("pk")
     pk = rows.values_list("pk", flat=True).first()
     return None if pk is None else WorkPicture.objects.select_related("work__owner").get(pk=pk)
 
 
 def known_result(work: Work) -> RegistrationResult:
-    """What a registration says of a work that is there already."""
+    """Return the registration result for a work that exists already."""
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     return RegistrationResult(work, new=False, low_information=tuple(work.low_information), earlier=earlier)
 
 
 def _registered(services: Services, owner: Owner, data: bytes, new: NewWork, with_it: Use) -> RegistrationResult:
     digest = Digest.of(data)
-    given = [data]  # the cache keeps the way to the bytes, and shouldn't keep them
-    features = get_features(services).get(digest, lambda: given[0] if given else services.blobs.get(digest))
-    stated = stated_by_file(data, features.info.format, services.limits)
-    new = replace(new, declared=_completed(new, stated))
+    buffer = [data]  # the cache keeps this function, which must not keep the bytes
+    features = get_features(services).get(digest, lambda: buffer[0] if buffer else services.blobs.get(digest))
+    file_metadata = stated_by_file(data, features.info.format, services.limits)
+    new = replace(new, declared=_completed(new, file_metadata))
     services.blobs.put(data)
-    given.clear()
+    buffer.clear()
     marks = find_marks(services, owner, features)
     with transaction.atomic():
         picture, unseen = _picture(features, len(data))
         get_descriptors(services).check_serving()
         owner = locked(owner)
         row = _own(owner, picture, digest)
-        if row is not None and row.stated is None:  # registered meanwhile, by somebody else of the same owner
+        if row is not None and row.stated is None:  # registered meanwhile by another member
             registered, waiting = known_result(row.work), waiting_searches(row.work)
         else:
-            held = row is not None
+            was_stated = row is not None
             before = 0 if row is None else room_of(row.picture.size, row.picture.bytes_state)
             take_room(services, owner, len(data) - before)
             if row is None:
-                work = new_work(owner, new.declared, list(features.held_back), dict(stated), new.source_name)
+                work = new_work(owner, new.declared, list(features.held_back), dict(file_metadata), new.source_name)
                 submit_registration(work, digest)
                 row = WorkPicture(work=work)
             else:
-                work = _held(row, features, stated)
+                work = _held(row, features, file_metadata)
             near = _keep(services, row, picture, features, marks.new)
             for pk, edges in marks.earlier.items():
                 WorkPicture.objects.filter(pk=pk).update(marks=edges)
             if digest not in services.blobs:  # retention may have removed them before their row was locked
                 services.blobs.put(data)
-            # nobody has registered a picture that nobody has seen
+            # A picture never seen before has not been registered before.
             earliest = None if unseen and not near else note_conflicts(work, picture, near)
-            note(work, is_new=not held)
+            note(work, is_new=not was_stated)
             with_it(work)
-            kept = tuple(work.low_information)
-            registered = RegistrationResult(work, new=not held, low_information=kept, earlier=earliest)
+            low_information = tuple(work.low_information)
+            registered = RegistrationResult(work, new=not was_stated, low_information=low_information, earlier=earliest)
             waiting = [row.pk]
     services.enqueue(WorkPicture, waiting)
     return registered
 
 
 def room_left(services: Services, owner: Owner) -> int:
-    """Bytes that the owner's quota leaves for pictures and documents; below zero when more than that is used."""
+    """Return the bytes left in the owner's quota for pictures and documents; negative if it is exceeded."""
     owner.refresh_from_db(fields=["used_bytes"])
     return (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes
 
 
 def room_of(size: int, state: str) -> int:
-    """Bytes of the quota that a picture of a work takes."""
+    """Return the bytes of the quota that a picture of a work uses."""
     return max(size, LEAST) if state == BytesState.NEVER else size
 
 
 def take_room(services: Services, owner: Owner, size: int) -> None:
-    """Count so many bytes more, of an owner as it is now, which this transaction has locked.
+    """Add bytes to the use of an owner's quota. The row must be current and locked by this transaction.
 
-    Raises ``RefusedError`` where the quota doesn't leave them.
+    Raises:
+        RefusedError: The quota is too small.
     """
     if size > (owner.quota_bytes or services.config.owner_quota_bytes) - owner.used_bytes:
         raise no_room(services, owner)
@@ -193,12 +203,12 @@ def take_room(services: Services, owner: Owner, size: int) -> None:
 
 
 def give_room(owner: Owner, size: int) -> None:
-    """Count so many bytes less, of an owner as it is now, which this transaction has locked."""
+    """Subtract bytes from the use of an owner's quota. The row must be current and locked by this transaction."""
     write(owner, used_bytes=owner.used_bytes - size)
 
 
 def no_room(services: Services, owner: Owner) -> RefusedError:
-    """What is said where the quota is used up."""
+    """Return the error for a used-up quota."""
     quota = owner.quota_bytes or services.config.owner_quota_bytes
     used = {"owner": owner.name, "used": owner.used_bytes, "quota": quota}
     sentence = Sentence("%(owner)s has used %(used)s of %(quota)s bytes.", **used)
@@ -206,35 +216,35 @@ def no_room(services: Services, owner: Owner) -> RefusedError:
 
 
 def _picture(features: Features, size: int) -> tuple[int, bool]:
-    """Keep the row of a picture that is registered; returns its primary key, and whether nobody had seen it before.
+    """Store the row of a registered picture; returns its primary key, and True if the picture was never seen before.
 
     Its row stays locked until the transaction ends.
     """
     info = features.info
-    measured: dict[str, Any] = {
+    columns: dict[str, Any] = {
         "format": info.format, "width": info.width, "height": info.height, "incomplete": info.incomplete,
         "low_information": list(features.low_information), "refusal": "", "bytes_state": BytesState.STORED,
     }  # fmt: skip
-    row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **measured)
+    row = Picture(digest=features.digest, size=size, first_seen=now(), state=StepState.DONE, **columns)
     unseen = copy_into([row], conflict=("digest",)) > 0
     keys = Picture.objects.select_for_update(no_key=True).filter(digest=features.digest).values_list("pk", flat=True)
     (pk,) = keys
     if not unseen:
         seen = Exists(Picture.objects.filter(pk=OuterRef("pk"), sightings__isnull=False))
         state = Case(When(~seen, state=StepState.TODO, then=Value(StepState.DONE)), default=F("state"))
-        Picture.objects.filter(pk=pk).update(**measured, state=state)
+        Picture.objects.filter(pk=pk).update(**columns, state=state)
     return pk, unseen
 
 
 def _own(owner: Owner, picture: int, digest: Digest) -> WorkPicture | None:
-    """The owner's own work of this picture, held here or only stated, if there is one."""
+    """Return the owner's work of this picture, stored here or only stated, if there is one."""
     rows = WorkPicture.objects.filter(Q(picture=picture) | Q(stated=digest), work__owner=owner, work__removed_at=None)
     first = rows.order_by(F("stated").asc(nulls_first=True), "pk").values_list("pk", flat=True).first()
     return None if first is None else WorkPicture.objects.select_related("work__owner", "picture").get(pk=first)
 
 
 def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
-    """What is declared, with what the file states in the gaps if the owner wishes so."""
+    """Return the declaration, with gaps filled from the file's metadata if the owner wishes so."""
     said, declared = stated if new.reads_metadata else {}, new.declared
     name = PurePosixPath(new.source_name)
     return replace(
@@ -251,11 +261,11 @@ def _completed(new: NewWork, stated: Mapping[str, Any]) -> DeclaredWork:
 def new_work(
     owner: Owner, declared: DeclaredWork, low_information: list[str], metadata: dict[str, Any], source_name: str
 ) -> Work:
-    """The owner's next work, not kept yet. Inside a transaction that has locked the owner."""
+    """Return the owner's next work, unsaved. Must run inside a transaction that has locked the owner."""
     return Work(
         owner=owner,
         number=next_number(owner.works),
-        registered_at=now(),  # behind the locks: of two who register the same picture, the first has the earlier time
+        registered_at=now(),  # after locking: of two registrations of a picture, the first has the earlier time
         low_information=low_information,
         metadata=metadata,
         source_name=source_name,
@@ -264,17 +274,17 @@ def new_work(
 
 
 def submit_registration(work: Work, digest: Digest, **further: object) -> None:
-    """Keep a new work with its log entry, which commits to what is declared and to the digest of its picture."""
+    """Save a new work with its log entry, which commits to the declaration and to the digest of its picture."""
     opening = registration_opening(work, digest) | further
     work.registration = work.declaration = submit(EntryType.REGISTRATION, opening, work.owner, work.registered_at)
     work.save()
 
 
 def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> Work:
-    """The picture has come of which only fingerprints were stated: from now on it is compared as any other.
+    """Convert a work with stated fingerprints, now that its picture has arrived, to one that is compared as any other.
 
-    It counts as registered from now on, for so long nobody here could know whether there is such a picture. What was
-    found by the fingerprints stays until the comparison of the pictures takes its place.
+    Its registration time is now, since nobody here could know before whether the picture exists. Matches by the
+    fingerprints stay until the comparison of the pictures replaces them.
     """
     work = row.work
     vectors.remove_from(vectors.Collection.PRINTS, [row.picture_id])
@@ -286,22 +296,22 @@ def _held(row: WorkPicture, features: Features, metadata: Mapping[str, Any]) -> 
 
 
 def _keep(services: Services, row: WorkPicture, picture: int, features: Features, marks: list[Edges]) -> set[int]:
-    """Keep a work's picture, its fingerprints and index changes, in this transaction.
+    """Store a work's picture, its fingerprints and index changes, in this transaction.
 
-    Returns the registered pictures that look the same, as all others had registered them before.
+    Returns the registered pictures that look the same, all of which were registered earlier.
     """
     row.picture_id, row.captions, row.marks = picture, captions_of(features), marks
     row.save()
     stored = [*work_fingerprints(features.digest, features), local_fingerprint(features.digest, features)]
     vectors.keep_fingerprints((*get_indexes(services).spaces, ROOTSIFT), [(picture, vector) for vector in stored])
-    hold(Lock.INDEX)  # before the index looks at the rows: afterwards it would take in what isn't committed
+    hold(Lock.INDEX)  # before the index is refreshed, so that it does not include uncommitted changes
     near = set() if features.low_information else near_same(services, features.hash_variants)
     vectors.add_to(vectors.Collection.WORKS, [picture], WORK_PARTS)
     return near
 
 
 def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
-    """What a registration's log entry commits to: everything that the owner declares of the work."""
+    """Return the content that a registration's log entry commits to: the whole declaration of the work."""
     return {
         **work.declared.columns(),
         "owner": work.owner.slug,
@@ -313,13 +323,13 @@ def registration_opening(work: Work, digest: Digest) -> dict[str, Any]:
 
 
 def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | None:
-    """Note earlier registrations of the same or a near-same picture by somebody else; returns when the first was."""
+    """Record other owners' earlier registrations of the same or nearly the same picture; returns the earliest time."""
     if work.owner.sample:
         return None
     kind = RegistrationConflict.Kind
-    others = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
-    others = others.filter(owner__sample=False)
-    alike = others.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
+    other_works = Work.objects.filter(removed_at=None, registered_at__lte=work.registered_at).exclude(owner=work.owner)
+    other_works = other_works.filter(owner__sample=False)
+    alike = other_works.annotate(same=Q(pictures=picture)).filter(pictures__in={picture, *near}).order_by("same")
     earlier = {pk: about for pk, *about in alike.values_list("pk", "same", "registered_at")}
     for pk, (same, since) in earlier.items():
         work.conflicts.create(earlier_id=pk, kind=kind.SAME if same else kind.NEAR, earlier_registered_at=since)
@@ -327,9 +337,9 @@ def note_conflicts(work: Work, picture: int, near: Iterable[int]) -> datetime | 
 
 
 def near_same(services: Services, hashes: NDArray[np.uint8]) -> set[int]:
-    """Registered pictures that look the same by one of these hashes, shape (n, 32).
+    """Return registered pictures that look the same by one of these hashes, shape (n, 32).
 
-    Plain ones, which all look alike, shouldn't be asked for.
+    Do not call this for plain pictures, which all look alike.
     """
     get_indexes(services).refresh_hashes(vectors.Collection.WORKS)
     return get_indexes(services).near(vectors.Collection.WORKS, hashes, within=NEAR_SAME)

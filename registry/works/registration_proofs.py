@@ -1,4 +1,4 @@
-"""What stands behind a work's registration: its entry in the log, a checkpoint over it, and who has witnessed that."""
+"""Proof of a work's registration: its log entry, a checkpoint that covers it, and the checkpoint's witnesses."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -26,16 +26,16 @@ from registry.works.models import Work
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """How far a work's registration, or whatever else was submitted, is witnessed."""
+    """Log entry of a registration, or of any other submission, and how far it has been witnessed."""
 
     submission: LogSubmission
-    entry: int | None  # its number in the log, from 0; ``None`` while it waits for one
-    checkpoint: LogCheckpoint | None  # of those over the entry the one that most witnesses have answered for
+    entry: int | None  # sequence number in the log, from 0; ``None`` while it waits for one
+    checkpoint: LogCheckpoint | None  # the checkpoint over the entry that most witnesses have answered for
     witnesses: tuple[WitnessFacts, ...]  # of the checkpoint, by name
 
 
 def further_submissions_of(work: Work) -> list[LogSubmission]:
-    """The log's submissions of pictures that were added to a work, each picture's first."""
+    """Return the first log submission of each picture that was added to a work later."""
     rows = work.work_pictures.order_by("pk").values_list("picture__digest", flat=True)
     further = [digest.hex for digest in rows[1:]]
     about = _about(work).filter(opening__content__picture__in=further).select_related("opening").order_by("-pk")
@@ -49,20 +49,20 @@ def _about(work: Work) -> QuerySet[LogSubmission]:
 
 
 def registration_of(work: Work) -> Registration | None:
-    """What is there at this moment."""
+    """Return the current state of a work's registration; ``None`` without one."""
     return None if work.registration is None else logged(work.registration)
 
 
 def logged(submission: LogSubmission) -> Registration:
-    """The same of any submission."""
+    """Return the same for any submission."""
     checkpoint = best_covering(submission.pk)
     return Registration(submission, sequence_of(submission.pk), checkpoint, checkpoint_witnesses(checkpoint))
 
 
 def proof_files(services: Services, work: Work) -> dict[str, bytes]:
-    """The log's files on a work's registration, by name; signs a checkpoint when none covers it yet.
+    """Return the proof of a work's registration as files by name; signs a checkpoint if none covers it yet.
 
-    Empty for a work whose entry's opening has been erased.
+    The result is empty if the opening of the work's entry has been erased.
     """
     submission = work.registration
     if submission is None:
@@ -80,8 +80,8 @@ def proof_files(services: Services, work: Work) -> dict[str, bytes]:
         lines.append(_witnessed(name, receipt))
         checks += [f"  {line.format(name=name)}" for line in KINDS[receipt.kind].how_to_check]
     nobody = "- No outside witness has answered for this checkpoint yet: ask again later."
-    witnessed = [*lines, *checks] if lines else [nobody]
-    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witnessed).encode()}
+    witness_lines = [*lines, *checks] if lines else [nobody]
+    return {**files, "READ-ME.txt": _explained(work, proof.sequence, proof.size, witness_lines).encode()}
 
 
 def _witnessed(name: str, receipt: Receipt) -> str:
@@ -93,7 +93,7 @@ def _witnessed(name: str, receipt: Receipt) -> str:
 
 
 def _explained(work: Work, sequence: int, size: int, witnesses: list[str]) -> str:
-    """What the files are and how they are checked, for whoever opens the folder."""
+    """Return the text that explains the files and how to verify them."""
     lines = (
         f'Registration of work {work.number}, "{work.title}", recorded at {rfc3339(work.registered_at)}.',
         "It is a deposit record. It doesn't examine or create any right.",

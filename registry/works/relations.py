@@ -10,36 +10,36 @@ from exhibit.types import Relation
 from registry.works.models import Work, WorkPicture, WorkRelation
 
 MAX_SIBLINGS = 12
-"""Of a work's series, so many are compared with what was found: those on which it lies best."""
+"""Maximum number of works in a series to compare with a found picture: those that align best."""
 WHOLE = "whole-of"
-"""What a work is to its part."""
+"""Relation of a work to its part."""
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Another work, and what a work is to it."""
+    """Another work, and the relation of a work to it."""
 
     work: Work
     kind: str  # ``duplicate``, ``part-of``, ``whole-of`` or ``series``
-    shown: float  # share of the part that the whole shows; of the work's picture, where neither is a part
+    shown: float  # share of the part that the whole shows; if neither is a part, of the work's picture
 
 
 def living() -> QuerySet[WorkRelation]:
-    """The relations of works that aren't removed."""
+    """Return the relations between works that are not removed."""
     return WorkRelation.objects.filter(work__removed_at=None, other__removed_at=None)
 
 
 def related_to(work: Work) -> list[Related]:
-    """The works that belong to a work, by their numbers."""
+    """Return the works related to a work, by number."""
     rows = living().filter(Q(work=work) | Q(other=work)).select_related("work", "other")
     return sorted((_seen_from(work, row) for row in rows), key=lambda related: related.work.number)
 
 
 def siblings_of(pictures: Iterable[int], known: QuerySet[WorkPicture] | None = None) -> dict[int, list[int]]:
-    """For registered pictures those of the other exposures of their scenes, by primary key; none where there are none.
+    """Return pictures of other exposures of the same scene for each registered picture, by primary key.
 
-    The first registration of a picture counts, so that nobody who registers it later takes anything from it. With
-    ``known`` there are no others.
+    The first registration of a picture applies, so that a later one cannot change its siblings. With ``known``, only
+    these pictures are considered.
     """
     registered = WorkPicture.objects.filter(work__removed_at=None) if known is None else known
     first = registered.filter(picture__in=list(pictures)).order_by("picture", "work__registered_at", "pk")
@@ -51,11 +51,11 @@ def siblings_of(pictures: Iterable[int], known: QuerySet[WorkPicture] | None = N
         others[work].append(other)
         others[other].append(work)
     near = {work: others[work][:MAX_SIBLINGS] for work in works.values()}
-    shown: dict[int, list[int]] = defaultdict(list)
+    pictures_by_work: dict[int, list[int]] = defaultdict(list)
     for work, picture in registered.filter(work__in=set().union(*near.values())).values_list("work", "picture"):
-        shown[work].append(picture)
+        pictures_by_work[work].append(picture)
     return {
-        picture: [sibling for other in near[work] for sibling in shown[other] if sibling != picture]
+        picture: [sibling for other in near[work] for sibling in pictures_by_work[other] if sibling != picture]
         for picture, work in works.items()
     }
 

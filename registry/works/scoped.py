@@ -1,4 +1,4 @@
-"""Find an owner's works, and nothing of another owner."""
+"""Look up an owner's works, and nothing of another owner."""
 
 from django.db.models import F, QuerySet
 
@@ -17,14 +17,16 @@ licences = rows_of_owner(Licence, order="number")
 
 
 def attachment(of: Owner, work_number: int, number: int) -> WorkAttachment:
-    """A document beside one of the owner's works; one that was taken off isn't there."""
-    found = WorkAttachment.objects.filter(work__in=works(of), work__number=work_number, number=number, removed_at=None)
-    found = found.select_related("work__owner")
-    return there(found.first(), f"{of.name} has no such document beside work {work_number}.")
+    """Return a document of one of the owner's works; raises ``NotFoundError`` if there is none or it was removed."""
+    attachments = WorkAttachment.objects.filter(
+        work__in=works(of), work__number=work_number, number=number, removed_at=None
+    )
+    attachments = attachments.select_related("work__owner")
+    return there(attachments.first(), f"{of.name} has no such document beside work {work_number}.")
 
 
 def bulk_edits(of: Owner) -> QuerySet[BulkEdit]:
-    """Changes of many of the owner's works at once, newest first, without the keys of the works."""
+    """Return the owner's bulk edits, newest first, without the primary keys of their works."""
     rows = BulkEdit.objects.filter(owner=of).select_related("owner", "undoes", "undone_by")
     keys = ("works", "undoes__works", "undone_by__works")
     return rows.annotate(count=F("works__len")).defer(*keys).order_by("-number")

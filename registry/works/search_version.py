@@ -1,4 +1,4 @@
-"""What the search that a picture is done with depends on, beside the picture and works that come later."""
+"""Version mark of a picture's search: everything it depends on besides the picture and works registered later."""
 
 import time
 from functools import lru_cache
@@ -15,15 +15,15 @@ from registry.pictures.models import Picture
 from registry.works.models import WorkPicture
 
 COUNTED_EVERY = 300
-"""Seconds for which a process believes a count of works that takes as long as there are works."""
+"""Seconds for which a process caches a count that takes time in proportion to the number of works."""
 
 
 def search_mark() -> str:
-    """The mark of a search that begins now.
+    """Return the mark of a search that starts now.
 
-    It holds the version of the comparison, the network that serves, how many works are found by these two alone because
-    their local features are still to be measured, and which works know nothing of what was seen before them because
-    their search of the past has failed. A picture that is seen again and has another mark is searched for again.
+    It contains the version of the comparison, the serving network, the number of works without local features (found by
+    the network alone until these are measured), and the works whose search of pictures seen earlier has failed. A
+    picture that is seen again under another mark is searched again.
     """
     choice = descriptors.choice_with()
     failed = WorkPicture.objects.filter(state=StepState.FAILED, work__removed_at=None).aggregate(Count("pk"), Max("pk"))
@@ -32,18 +32,18 @@ def search_mark() -> str:
 
 
 def count_anew() -> None:
-    """Count when next asked, because some were measured."""
+    """Discard the cached count because some works were measured."""
     _counted.cache_clear()
 
 
 @lru_cache(maxsize=1)
 def _counted(_period: int) -> int:
-    """Works without local features: they only get fewer, so an old count costs a search too many at most."""
+    """Count works without local features. The count only decreases, so an old one costs at most an extra search."""
     return works_without(ROOTSIFT, LOCAL).count()
 
 
 def works_without(space: Space, part: str) -> QuerySet[Picture]:
-    """Pictures of works that have no such fingerprint, as far as they weren't removed and were ever held."""
-    there = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
+    """Return pictures of works, neither removed nor only stated, that lack this fingerprint."""
+    fingerprints = FingerprintRow.objects.filter(picture=OuterRef("pk"), space_id=space_id(space), part=part)
     living = WorkPicture.objects.filter(picture=OuterRef("pk"), work__removed_at=None, stated=None)
-    return Picture.objects.filter(Exists(living), ~Exists(there)).order_by("pk")
+    return Picture.objects.filter(Exists(living), ~Exists(fingerprints)).order_by("pk")

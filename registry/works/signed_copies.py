@@ -1,4 +1,4 @@
-"""Credentials of copies for publishing, found again by soft bindings: those of works that are open, and no others."""
+"""Credentials of published copies, looked up by soft bindings; only for works that are open."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from registry.works.opened import opened_works
 
 BITS = 256
 MAX_APART = 25
-"""Bits in which Content-Codes may differ: copies that were scaled or saved anew do in fewer, other pictures in more."""
+"""Maximum bit distance of Content-Codes: scaled or re-encoded copies differ in fewer bits, other pictures in more."""
 _APART = "bit_count(('x' || encode(registry_signedcopy.content, 'hex'))::bit(256) # ('x' || %s)::bit(256))"
 
 
@@ -20,29 +20,29 @@ class Found:
     """A manifest that a soft binding leads to."""
 
     manifest: str
-    score: int  # 100 where the bytes are the same, else the share of equal bits of the Content-Code, in hundredths
+    score: int  # 100 if the bytes are the same, else the percentage of equal bits of the Content-Code
 
 
 def found_by(bodies: Mapping[str, bytes], most: int) -> list[Found]:
-    """The manifests that the 256 bits of an ISCC's units lead to, best first; units by their names in ``Iscc``.
+    """Return the manifests for the 256 bits of an ISCC's units, best first; ``bodies`` uses the names in ``Iscc``.
 
-    Of works that show too little to be told from others, only those of the same bytes.
+    For works with too little content to distinguish, only manifests of identical bytes are returned.
     """
     same = Q(pk__in=[])
     for name in {"data", "instance"} & bodies.keys():
         same |= Q(**{name: bodies[name]})
-    found = [Found(name, 100) for name in _shown().filter(same).values_list("manifest", flat=True)[:most]]
+    matches = [Found(name, 100) for name in _shown().filter(same).values_list("manifest", flat=True)[:most]]
     if content := bodies.get("content"):
         rows = _shown().filter(work_picture__picture__low_information=[]).exclude(same)
-        apart = RawSQL(_APART, [content.hex()])  # noqa: S611 - its words are ours
+        apart = RawSQL(_APART, [content.hex()])  # noqa: S611 - contains only constant text
         near = rows.annotate(apart=apart).filter(apart__lte=MAX_APART)
-        nearest = near.order_by("apart", "pk").values_list("manifest", F("apart"))[: most - len(found)]
-        found += [Found(name, (BITS - apart) * 100 // BITS) for name, apart in nearest]
-    return found
+        nearest = near.order_by("apart", "pk").values_list("manifest", F("apart"))[: most - len(matches)]
+        matches += [Found(name, (BITS - apart) * 100 // BITS) for name, apart in nearest]
+    return matches
 
 
 def manifest_store(manifest: str) -> bytes | None:
-    """The manifest store that holds this manifest, while its work is open."""
+    """Return the manifest store that contains this manifest, while its work is open."""
     row = _shown().filter(manifest=manifest).only("store").first()
     return None if row is None else bytes(row.store)
 

@@ -1,7 +1,7 @@
-"""Tables as people have them: CSV in the encodings and with the separators that programs write, and XLSX.
+"""User-supplied tables: CSV in the usual encodings and with the usual separators, and XLSX.
 
-Read within limits: a table is refused by its size before it is unpacked. What can't be told for sure is refused with a
-sentence that says what to save instead; nothing is guessed that could change a name silently.
+Limits apply: a table's size is checked before it is unpacked. Ambiguous input is rejected with a hint on what to save
+instead; nothing is guessed that could silently change a name.
 """
 
 import io
@@ -26,38 +26,38 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading of a table, and how it was understood."""
+    """A heading of a table, and its interpretation."""
 
-    text: str  # as it stands there
-    column: str  # what it names; empty where it isn't known and the column isn't used
-    example: str  # the first field below it that isn't empty
+    text: str  # as written
+    column: str  # the column; empty if unknown and not used
+    example: str  # the first non-empty field below it
 
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """How a table was understood."""
+    """Interpretation of a table."""
 
     encoding: str  # ``utf-8``, ``cp1252`` and such; empty for a workbook
-    separator: str  # what parts the fields; empty for a workbook
+    separator: str  # field separator; empty for a workbook
     headings: tuple[Heading, ...]
-    likely: bool = False  # its encoding is the likeliest one, not a certain one, and nobody chose it
-    sheet: str = ""  # which sheet of a workbook was read
-    unread_sheets: tuple[str, ...] = ()  # those that hold something and were not read
-    skipped: tuple[tuple[int, str], ...] = ()  # lines that can't be used, and why
+    likely: bool = False  # the encoding is likely but not certain, and nobody chose it
+    sheet: str = ""  # the sheet of the workbook that was read
+    unread_sheets: tuple[str, ...] = ()  # non-empty sheets that were not read
+    skipped: tuple[tuple[int, str], ...] = ()  # line numbers of skipped rows, with the reason
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The first lines of a table whose headings aren't all known: a person can say what each column is."""
+    """The first lines of a table with unknown headings, so that a person can assign the columns."""
 
     headings: tuple[str, ...]
-    guesses: tuple[str, ...]  # the column that each heading surely names, or empty
-    columns: tuple[str, ...]  # which there are
+    guesses: tuple[str, ...]  # the column that each heading certainly means, or empty
+    columns: tuple[str, ...]  # all columns that exist
     rows: tuple[tuple[str, ...], ...]  # the fields of the first lines below
 
 
 class HeadingsError(WrongUseError):
-    """A table's headings can't be understood by themselves."""
+    """A table's headings cannot be interpreted without a person's choice."""
 
     def __init__(self, message: str, *, hint: str, beginning: Beginning) -> None:
         super().__init__(message, hint=hint)
@@ -65,7 +65,7 @@ class HeadingsError(WrongUseError):
 
 
 class EncodingError(WrongUseError):
-    """The encoding of a table can't be determined: a person has to choose it."""
+    """The encoding of a table cannot be determined: a person has to choose it."""
 
     def __init__(self, message: str, *, hint: str, candidates: Sequence[Candidate]) -> None:
         super().__init__(message, hint=hint)
@@ -73,7 +73,7 @@ class EncodingError(WrongUseError):
 
 
 class WrongRowsError(WrongUseError):
-    """Rows of a table can't be used; the others can be, if a person wants that."""
+    """Some rows of a table are invalid; the others can be used if a person agrees."""
 
     def __init__(self, name: str, rows: Sequence[tuple[int, WrongUseError]], sound: int) -> None:
         text = _("%(name)s, line %(line)d: %(problem)s")
@@ -89,31 +89,31 @@ class WrongRowsError(WrongUseError):
 
 
 Chosen = Callable[[Sequence[str]], Sequence[str] | None]
-"""Says which columns a person chose for some headings, in their order, empty for none; ``None`` where nobody did."""
+"""Returns the columns that a person chose for headings, in order, empty for none; ``None`` without a choice."""
 
 
 def as_named(_headings: Sequence[str]) -> None:
-    """Nobody chose: each heading names its column."""
+    """Return no choice: each heading names its column."""
 
 
 MAX_BYTES = 32 * 1024 * 1024
-MAX_LINES = 100_000  # lines of a CSV table, without its first one and without empty ones
-MAX_HEADING = 300  # characters of a heading that a person may choose a column for
-SAMPLES, MAX_SAMPLE = 3, 200  # lines that show what a column holds, and characters of each field
+MAX_LINES = 100_000  # lines of a CSV table, except its first and empty ones
+MAX_HEADING = 300  # characters of a heading for which a person may choose a column
+SAMPLES, MAX_SAMPLE = 3, 200  # lines that show a column's content, and characters of each field
 LIKELY = "cp1252"
-"""The encoding that is likely at most: others of one byte a character can give likely words, too."""
-SHOWN = 100  # lines that can't be used of which a sentence says why
-MAX_NUMBERS = 1_000  # further ones that are named by their numbers
+"""The encoding that can only be likely: other single-byte encodings can produce plausible words, too."""
+SHOWN = 100  # invalid lines whose problem is described
+MAX_NUMBERS = 1_000  # further invalid lines whose number is listed
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 _FAILED = re.compile(r"#[A-ZÄÖÜÉ0-9/_]{2,20}[!?]|#N/?[AV]|#GETTING_DATA|Err:\d{3}")
-"""What a cell shows whose formula failed (ECMA-376, part 1, 18.17.2.7), in the languages of programs."""
+"""Text of a cell whose formula failed (ECMA-376, part 1, 18.17.2.7), in the languages of spreadsheet programs."""
 _TEXT_OF_OTHERS = ((b"<!doctype html", "HTML"), (b"<html", "HTML"), (b"<table", "HTML"), (b"<?xml", "XML"),
                    (b"{\\rtf", "RTF"), (b"%pdf-", "PDF"))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class ReadTable(Generic[Row]):
-    """The rows of a table with their numbers, how it was understood, and the rows that can't be used."""
+    """The rows of a table with their numbers, the table's interpretation, and its invalid rows."""
 
     name: str
     rows: list[tuple[int, Row]]
@@ -121,13 +121,13 @@ class ReadTable(Generic[Row]):
     wrong: list[tuple[int, WrongUseError]]
 
     def checked(self, *, skips: bool) -> Understood:
-        """How the table was understood, with the rows that were skipped.
+        """Return the table's interpretation, with the rows that were skipped.
 
         Args:
-            skips: Skip rows that can't be used. Without it they are an error.
+            skips: Skip invalid rows. Otherwise they are an error.
 
         Raises:
-            WrongRowsError: Rows can't be used, and none is to be skipped or none is left.
+            WrongRowsError: Rows are invalid, and ``skips`` is not set or no row is left.
             WrongUseError: The table has no rows.
         """
         wrong = sorted(self.wrong, key=lambda row: row[0])
@@ -149,7 +149,7 @@ def read_lines(
     aliases: Mapping[str, str],
     read: Callable[[int, Mapping[str, str]], Row],
 ) -> list[Row]:
-    """What ``read`` makes of each line of a table, as :func:`read_table` reads it; every line has to be sound."""
+    """Return the result of ``read`` for each line of a table, as :func:`read_table` does; every line must be valid."""
     table = read_table(name, data, columns, needed=needed, aliases=aliases, read=read)
     table.checked(skips=False)
     return [row for _line, row in table.rows]
@@ -168,26 +168,24 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     encoding: str = "",
     takes_likely: bool = False,
 ) -> ReadTable[Row]:
-    """Read a table, CSV or XLSX, and collect the rows that can't be used.
+    """Read a table, CSV or XLSX, and collect its invalid rows.
 
     Args:
         name: The name of the file, for errors.
         data: Its bytes.
-        columns: The columns there are, and how many characters a field of each may have. Those that the table leaves
-            out are empty.
-        needed: The column that must be there and filled.
-        aliases: Other names of columns, in lower case.
-        read: Makes something of a line, given its number in the file; raises ``WrongUseError`` for one that can't be
-            used.
-        left_out: Whether the column below a heading isn't used.
-        chosen: Which columns a person chose where the headings don't say it all by themselves.
+        columns: The maximum number of characters in a field, by column. Columns missing from the table are empty.
+        needed: The column that must exist and be filled.
+        aliases: Alternative names of columns, in lower case.
+        read: Converts a line, given its number in the file; raises ``WrongUseError`` for an invalid one.
+        left_out: Returns True for the heading of a column to ignore.
+        chosen: Returns the columns that a person chose if the headings are not clear by themselves.
         encoding: As Python names it; empty to determine it.
-        takes_likely: Read a table that is likely in Windows-1252 as such: nobody takes its rows before seeing them.
+        takes_likely: Accept Windows-1252 if it is the likely encoding: nobody uses the rows before seeing them.
 
     Raises:
-        EncodingError: The encoding can't be determined.
-        HeadingsError: The headings can't be understood.
-        WrongUseError: It is no table, or is beyond the limits.
+        EncodingError: The encoding cannot be determined.
+        HeadingsError: The headings cannot be interpreted.
+        WrongUseError: The file is not a table, or exceeds the limits.
     """
     if len(data) > MAX_BYTES:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
@@ -203,34 +201,34 @@ def read_table(  # noqa: PLR0913 - each is named at the call, and four of them a
     if isinstance(headings, WrongUseError):
         raise WrongRowsError(name, [(first, headings)], 0)
     try:
-        given = _heads(name, headings, columns, needed, aliases, left_out, chosen)
+        assigned_columns = _heads(name, headings, columns, needed, aliases, left_out, chosen)
     except WrongUseError as error:
         raise _not_understood(error, headings, columns, aliases, lines) from None
     most = MAX_LINES if sheet is None else workbooks.MAX_LINES
     examples: dict[int, str] = {}
-    made: list[tuple[int, Row]] = []
+    valid_rows: list[tuple[int, Row]] = []
     wrong: list[tuple[int, WrongUseError]] = []
     for count, (line, cells) in enumerate(lines):
         if count == most:
             raise _too_long(name) if sheet is None else workbooks.too_long(name)
         try:
-            made.append((line, read(line, _filled(cells, given, columns, needed))))
+            valid_rows.append((line, read(line, _filled(cells, assigned_columns, columns, needed))))
         except WrongUseError as problem:
             wrong.append((line, problem))
         else:
             _add_examples(examples, cells)
-    shown = enumerate(zip(headings, given, strict=True))
-    described = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in shown)
+    numbered_headings = enumerate(zip(headings, assigned_columns, strict=True))
+    described = tuple(Heading(text, column, examples.get(place, "")) for place, (text, column) in numbered_headings)
     if sheet is not None:
         understood = Understood("", "", described, sheet=sheet.title, unread_sheets=sheet.unread)
     else:
         assert csv is not None
         understood = Understood(csv.encoding, csv.separator, described, likely=csv.encoding == LIKELY and not encoding)
-    return ReadTable(name, made, understood, wrong)
+    return ReadTable(name, valid_rows, understood, wrong)
 
 
 def _add_examples(examples: dict[int, str], cells: Cells) -> None:
-    """Keep the first field of each column that isn't empty."""
+    """Add the first non-empty field of each column."""
     if not isinstance(cells, WrongUseError) and len(examples) < len(cells):
         for place, cell in enumerate(cells):
             if cell:
@@ -238,19 +236,19 @@ def _add_examples(examples: dict[int, str], cells: Cells) -> None:
 
 
 def may_be_chosen(headings: Sequence[str]) -> bool:
-    """Whether there are headings, and few and short enough that a person may choose what they mean."""
+    """Return True if there are headings, and few and short enough for a person to choose their meaning."""
     return 0 < len(headings) <= MAX_COLUMNS and max(map(len, headings)) <= MAX_HEADING
 
 
 def column_of(cell: str, aliases: Mapping[str, str]) -> str:
-    """What a heading names by its words: a column, where it or one of the aliases is known."""
+    """Return the column that a heading names, directly or by an alias; else its normalized text."""
     composed = unicodedata.normalize("NFC", cell).replace("’", "'").lower()
     words = re.sub(r"[\s_-]+", "_", composed.strip(" \t\r\n:：*.#\ufeff\u200b"))
     return aliases.get(words) or aliases.get(words.replace(".", "")) or aliases.get(without_marks(words), words)
 
 
 def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], needed: str) -> Mapping[str, str]:
-    """The fields of a line by column; raises ``WrongUseError``."""
+    """Return the fields of a line by column; raises ``WrongUseError``."""
     if isinstance(cells, WrongUseError):
         raise cells
     if len(cells) != len(given):
@@ -261,8 +259,8 @@ def _filled(cells: Cells, given: Sequence[str], columns: Mapping[str, int], need
         raise WrongUseError(_("%(column)s is empty.") % {"column": needed})
     for column, text in filled.items():
         if len(text) > columns[column]:
-            said = {"column": column, "most": columns[column]}
-            raise WrongUseError(_("%(column)s has more than %(most)d characters.") % said)
+            values = {"column": column, "most": columns[column]}
+            raise WrongUseError(_("%(column)s has more than %(most)d characters.") % values)
         filled[column] = plain(text)
         if _UNREADABLE in text:
             sentence = _("%(column)s has characters that an earlier program could not read: “%(given)s”.")
@@ -296,30 +294,30 @@ def _heads(
     left_out: Callable[[str], bool],
     chosen: Chosen,
 ) -> list[str]:
-    """The column of each heading, empty for one that is left out; raises ``WrongUseError``."""
-    named = [column_of(cell, aliases) for cell in cells]
-    is_clear = columns.keys() >= set(named) and needed in named and len(set(named)) == len(named)
+    """Return the column of each heading, empty for an ignored one; raises ``WrongUseError``."""
+    names = [column_of(cell, aliases) for cell in cells]
+    is_clear = columns.keys() >= set(names) and needed in names and len(set(names)) == len(names)
     by_person = None if is_clear else chosen(cells)
-    named = named if by_person is None else list(by_person)
-    given = ["" if left_out(cell) else column for cell, column in zip(cells, named, strict=True)]
+    names = names if by_person is None else list(by_person)
+    assigned_columns = ["" if left_out(cell) else column for cell, column in zip(cells, names, strict=True)]
     hint = _("Its first line may name: %(columns)s") % {"columns": ", ".join(columns)}
     unknown = [
         cell
-        for cell, column in zip(cells, given, strict=True)
+        for cell, column in zip(cells, assigned_columns, strict=True)
         if column not in columns and (by_person is None or column) and not left_out(cell)
     ]
-    given = [column if column in columns else "" for column in given]
+    assigned_columns = [column if column in columns else "" for column in assigned_columns]
     if unknown:
         text = _("%(name)s has a column “%(column)s” that isn't known.")
         raise WrongUseError(text % {"name": name, "column": unknown[0][:100]}, hint=hint)
-    if needed not in given:
+    if needed not in assigned_columns:
         text = _("%(name)s has no column “%(column)s”.")
         raise WrongUseError(text % {"name": name, "column": needed}, hint=hint)
-    twice = next((column for column in given if column and given.count(column) > 1), None)
+    twice = next((column for column in assigned_columns if column and assigned_columns.count(column) > 1), None)
     if twice is not None:
         text = _("%(name)s has the column “%(column)s” twice.")
         raise WrongUseError(text % {"name": name, "column": twice}, hint=hint)
-    return given
+    return assigned_columns
 
 
 def _not_understood(
@@ -329,11 +327,11 @@ def _not_understood(
     aliases: Mapping[str, str],
     lines: Iterator[tuple[int, Cells]],
 ) -> WrongUseError:
-    """The error with the beginning of the table, unless that is no table whose columns a person could choose."""
+    """Return the error with the table's beginning, unless a person could not choose its columns anyway."""
     if not may_be_chosen(headings):
         return error
-    named = [column_of(heading, aliases) for heading in headings]
-    guesses = tuple(column if column in columns and named.count(column) == 1 else "" for column in named)
+    names = [column_of(heading, aliases) for heading in headings]
+    guesses = tuple(column if column in columns and names.count(column) == 1 else "" for column in names)
     rows = []
     for _line, cells in islice(lines, SAMPLES):
         if not isinstance(cells, WrongUseError):
@@ -343,7 +341,7 @@ def _not_understood(
 
 
 def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str, str], encoding: str) -> Delimited:
-    """A table as text; raises ``WrongUseError``."""
+    """Decode a CSV table; raises ``WrongUseError``."""
     _check_format(name, data)
 
     def begins(heads: Sequence[str], cells: Sequence[str]) -> bool:
@@ -365,7 +363,7 @@ def _opened(name: str, data: bytes, known: Collection[str], aliases: Mapping[str
 
 
 def _check_format(name: str, data: bytes) -> None:
-    """Raise ``WrongUseError`` for the formats of other programs."""
+    """Raise ``WrongUseError`` for other programs' file formats."""
     hint = _("Save it as XLSX, or as CSV UTF-8.")
     if data.startswith(workbooks.OLE):
         text = _("%(name)s is a workbook of an old Excel.")
@@ -373,7 +371,7 @@ def _check_format(name: str, data: bytes) -> None:
             text, hint = _("%(name)s is protected by a password."), _("Save it without one.")
         raise WrongUseError(text % {"name": name}, hint=hint)
     begin = data[:1000].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if other := next((said for sign, said in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
+    if other := next((format_name for sign, format_name in _TEXT_OF_OTHERS if begin.startswith(sign)), ""):
         text = _("%(name)s is a file in the format %(format)s, which isn't read.")
         raise WrongUseError(text % {"name": name, "format": other}, hint=hint)
 
@@ -389,7 +387,7 @@ def _of_csv(table: Delimited) -> Iterator[tuple[int, Cells]]:
 
 
 def unknown_encoding(name: str, data: bytes) -> EncodingError:
-    """The error for a table whose encoding can't be determined, with the encodings that it may be in."""
+    """Return the error for a table whose encoding cannot be determined, with the possible encodings."""
     text = _("The encoding of %(name)s can't be told for sure: it is none of UTF-8, UTF-16 and GBK.")
     candidates = candidates_of(data)
     hint = _("Save it as CSV UTF-8, or as XLSX.")

@@ -1,6 +1,6 @@
-"""Registering a work whose picture stays with its owner: by the fingerprints and the digest that the owner states.
+"""Registration of works whose picture stays with the owner: by stated fingerprints and digest.
 
-A row of another name stands for the picture, so that nothing that was only said is ever mixed with what was measured.
+A placeholder row stands for the picture, so that stated data is never mixed with measured data.
 """
 
 import secrets
@@ -44,10 +44,12 @@ from registry.works.tables import line_about
 def register_stated(
     services: Services, owner: Owner, told: StatedPicture, declared: DeclaredWork | None = None
 ) -> RegistrationResult:
-    """Register a work by what was stated of its picture; what is registered with this digest already stays as it is.
+    """Register a work by the stated fingerprints of its picture; an existing work with this digest is returned instead.
 
-    Nobody else's registration is touched or warned by it. Raises ``RefusedError`` for blocked bytes or a quota that is
-    used up.
+    This neither changes other owners' registrations nor warns them.
+
+    Raises:
+        RefusedError: The digest is blocked, or the quota is used up.
     """
     digest, declared = Digest.from_hex(told.digest), declared or DeclaredWork()
     if blocked([digest]):
@@ -78,9 +80,9 @@ def register_stated(
 def register_all(
     services: Services, owner: Owner, told: Iterable[StatedPicture], declared: Mapping[str, DeclaredWork]
 ) -> Iterator[tuple[str, RegistrationResult | RefusedError]]:
-    """Register what a file of fingerprints tells, one after the other, each with its name: who is refused stops nobody.
+    """Register the pictures in a file of fingerprints one by one, and yield each name with its result or refusal.
 
-    What is declared of a file stands under its plain name, with or without folders.
+    ``declared`` contains declarations by plain file name, with or without folders.
     """
     for one in told:
         try:

@@ -1,4 +1,4 @@
-"""Tables that people bring of their works: what they declare of each."""
+"""Tables of works: the declarations in a user's table, one row per file."""
 
 import re
 import unicodedata
@@ -19,28 +19,28 @@ WORK_COLUMNS = {
     "file": 300, "title": 500, "author": 300, "holder": 300, "credit": 300, "created": 40, "first_publication": 40,
     "rights": 10_000, "registrations": 10_000,
 }  # fmt: skip
-"""Columns, and how many characters a field may have."""
+"""Columns, with the maximum number of characters of a field."""
 NEEDED = "file"
 _DECLARED = {**{column: column for column in WORK_COLUMNS if column != "file"}, "rights": "rights_statement"}
-"""The columns, and what each is of a declared work."""
+"""Columns, with the field of the declaration that each one fills."""
 
 WORK_ALIASES = aliases_of(WORK_COLUMNS)
-"""Other names of columns, in lower case."""
+"""Alternative headings of the columns, in lower case."""
 
 _DATES = (
-    re.compile(r"(\d{4})(?:([-/.:])(\d{1,2})(?:\2(\d{1,2}))?)?"),  # with colons as EXIF has it
+    re.compile(r"(\d{4})(?:([-/.:])(\d{1,2})(?:\2(\d{1,2}))?)?"),  # with colons, as in EXIF
     re.compile(r"(\d{4})()(\d{2})(\d{2})"),
     re.compile(r"(\d{4})年(?:()(\d{1,2})月(?:(\d{1,2})日)?)?"),
 )
 _UNKNOWN = re.compile(r"[0 ]*:[0 ]*:[0 :]*")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])\s?(\d{1,2})\2\s?(\d{4})")
 ORDERS = ("day-month", "month-day")
-"""What a person says of days like 01/02/2026: what comes first."""
+"""The orders that a person can choose for days like 01/02/2026."""
 _CLOCK = re.compile(r"(?<=\d)[ T]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([AP]M|Z|[+-]\d{2}:?\d{2})?$", re.IGNORECASE)
 
 
 def table_bytes(path: Path) -> bytes:
-    """The bytes of a table in a file, one more than a table may have at most; raises ``WrongUseError``."""
+    """Read the bytes of a table, up to one more than the maximum; raises ``WrongUseError``."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -50,7 +50,7 @@ def table_bytes(path: Path) -> bytes:
 
 
 class WorksTable(dict[str, DeclaredWork]):
-    """What a table declares of each file, by the file's name, and how the table was understood."""
+    """The declarations in a table, by file name, and the table's interpretation."""
 
     def __init__(self, name: str, works: Iterable[tuple[str, DeclaredWork]], understood: Understood) -> None:
         super().__init__(works)
@@ -69,10 +69,10 @@ def read_works(
     """Read a table of works, CSV or XLSX, by the name of the file.
 
     Raises:
-        EncodingError: The encoding isn't certain, and none was chosen.
-        HeadingsError: The headings can't be understood.
-        WrongRowsError: Rows can't be used, and ``skips`` isn't set or no row is left.
-        WrongUseError: As :func:`registry.works.spreadsheets.read_table` raises it.
+        EncodingError: The encoding is uncertain, and none was chosen.
+        HeadingsError: The headings cannot be interpreted.
+        WrongRowsError: Rows are invalid, and ``skips`` is not set or no row is left.
+        WrongUseError: As raised by :func:`registry.works.spreadsheets.read_table`.
     """
     lines: dict[str, int] = {}
 
@@ -92,36 +92,36 @@ def read_works(
 
 
 def declared_in(line: Mapping[str, Any]) -> DeclaredWork:
-    """What a line declares, by the names of the columns."""
-    said = {name: line[column] for column, name in _DECLARED.items() if column in line}
-    return DeclaredWork(**{**said, "registrations": tuple(line["registrations"])})
+    """Return the declaration in a line, given by column."""
+    fields = {name: line[column] for column, name in _DECLARED.items() if column in line}
+    return DeclaredWork(**{**fields, "registrations": tuple(line["registrations"])})
 
 
 def line_of(file: str, declared: DeclaredWork) -> dict[str, Any]:
-    """The line that declares it of a file, as plain data; :func:`declared_in` reads it."""
-    said = declared.columns()
-    return {"file": file, **{column: said[name] for column, name in _DECLARED.items()}}
+    """Return the line with a file's declaration, as plain data for :func:`declared_in`."""
+    values = declared.columns()
+    return {"file": file, **{column: values[name] for column, name in _DECLARED.items()}}
 
 
 def plain_name(name: str) -> str:
-    """The name of a file as it is compared and kept: composed characters, slashes, no control characters; its end."""
-    composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # file systems of one maker decompose them
+    """Normalize a file name: composed, printable characters, slashes as separators; only the end of a long name."""
+    composed = unicodedata.normalize("NFC", name).replace("\\", "/")  # macOS decomposes them
     printable = "".join(character for character in composed if character.isprintable())
     return printable.strip("/ ")[-WORK_COLUMNS["file"] :] or "?"
 
 
 def lines_without(declared: Iterable[str], names: Iterable[str]) -> list[str]:
-    """Files of a table that aren't among these names, whether it names them with their folders or without."""
-    return sorted(set(declared) - {plain_name(one) for name in names for one in (name, PurePosixPath(name).name)})
+    """Return a table's files that are not among these names, with or without folders."""
+    return sorted(set(declared) - {plain_name(form) for name in names for form in (name, PurePosixPath(name).name)})
 
 
 def line_about(declared: Mapping[str, DeclaredWork], name: str) -> DeclaredWork | None:
-    """What a table declares of a file, by its path below the folder or its own name."""
+    """Return the declaration for a file, by its path below the folder or its own name."""
     return declared.get(plain_name(name)) or declared.get(plain_name(PurePosixPath(name).name))
 
 
 def differing(line: DeclaredWork, declared: DeclaredWork) -> list[str]:
-    """Columns in which a line says something else than what is declared; an empty field says nothing."""
+    """Return the columns in which a line differs from a declaration; empty fields are ignored."""
     said, before = line.columns(), declared.columns()
     pairs = {column: (said[name], before[name]) for column, name in _DECLARED.items() if said[name]}
     pairs = {column: (one_line(a), one_line(b)) if isinstance(a, str) else (a, b) for column, (a, b) in pairs.items()}
@@ -129,7 +129,7 @@ def differing(line: DeclaredWork, declared: DeclaredWork) -> list[str]:
 
 
 def registration(text: str) -> dict[str, str] | None:
-    """An official registration as ``office|number|date``, whose date may be left out; ``None`` when it isn't one."""
+    """Parse an official registration, ``office|number|date`` with an optional date; ``None`` if invalid."""
     fields = [field.strip() for field in text.split("|")]
     if len(fields) not in (2, 3) or not all(fields[:2]):
         return None
@@ -137,27 +137,27 @@ def registration(text: str) -> dict[str, str] | None:
 
 
 def as_date(text: str, order: str = "") -> str:
-    """A date as ISO 8601, or as much of one as is known: a year, a month or a day. Empty when it isn't one.
+    """Convert a date to ISO 8601, as far as it is known: a year, a month or a day. Empty if invalid.
 
-    Read are forms that begin with the year (``2024-05-31``, ``2024/5/31``, ``2024.5.31``, ``2024年5月``) and days that
-    end with it: with points the day comes first (``31.5.2024``); with other signs that is told by a number above 12,
-    or by ``order``, one of :data:`ORDERS`, and 01/02/2026 is no date without it. A time of the day is left out.
+    Dates can start with the year (``2024-05-31``, ``2024/5/31``, ``2024.5.31``, ``2024年5月``), or end with it, as days
+    do. With points, the day comes first (``31.5.2024``). With other separators, a number above 12 or ``order`` (one of
+    :data:`ORDERS`) decides; without either, 01/02/2026 is invalid. The time of day is dropped.
     """
     plain = _CLOCK.sub("", text)
     if (last := _YEAR_LAST.fullmatch(plain)) is not None:
         return _day(last[4], *_in_order(int(last[1]), int(last[3]), last[2], order))
-    found = next((found for pattern in _DATES if (found := pattern.fullmatch(plain))), None)
-    if found is None:
+    match = next((match for pattern in _DATES if (match := pattern.fullmatch(plain))), None)
+    if match is None:
         return ""
-    year, separator, month, day = found.groups()
-    if day is None and (plain != text or separator in {".", ":"}):  # 2024.1 is what spreadsheets make of 2024.10
+    year, separator, month, day = match.groups()
+    if day is None and (plain != text or separator in {".", ":"}):  # spreadsheets turn 2024.10 into 2024.1
         return ""
     iso = "-".join([year, *(part.zfill(2) for part in (month, day) if part)])
     return iso if passes(date.fromisoformat, (iso + "-01-01")[:10]) else ""
 
 
 def _in_order(first: int, second: int, separator: str, order: str) -> tuple[int, int]:
-    """Month and day of the two numbers before a year; zeros where it isn't said which is which."""
+    """Return month and day of the two numbers before a year; zeros if their order is unknown."""
     if separator == "." or order == "day-month":
         return second, first
     if order == "month-day" or second > 12:
@@ -171,46 +171,48 @@ def _day(year: str, month: int, day: int) -> str:
 
 
 def _check_order(text: str) -> None:
-    """Say of what may be two days that it may; raises ``WrongUseError``."""
+    """Raise ``WrongUseError`` for an ambiguous day, with both readings."""
     readings = {as_date(text, order) for order in ORDERS} - {""}
     if len(readings) > 1 and not as_date(text):
         first, second = sorted(readings, reverse=True)
-        said = {"given": text, "first": first, "second": second}
-        sentence = _("“%(given)s” may be %(first)s or %(second)s.") % said
-        raise WrongUseError(sentence, hint=_("Write %(first)s, or say which comes first, the day or the month.") % said)
+        values = {"given": text, "first": first, "second": second}
+        sentence = _("“%(given)s” may be %(first)s or %(second)s.") % values
+        raise WrongUseError(
+            sentence, hint=_("Write %(first)s, or say which comes first, the day or the month.") % values
+        )
 
 
 def checked_date(text: str) -> str:
-    """A date as :func:`as_date` reads it; raises ``WrongUseError`` for what isn't one.
+    """Read a date as :func:`as_date` does; raises ``WrongUseError`` if it is invalid.
 
-    An empty one stays empty, and so does one that EXIF states as unknown, with zeros or blanks between its colons.
+    An empty text stays empty, and so does an unknown EXIF date, with zeros or blanks between its colons.
     """
-    read = as_date(text)
-    if text and not read and not _UNKNOWN.fullmatch(text):
+    iso = as_date(text)
+    if text and not iso and not _UNKNOWN.fullmatch(text):
         _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a date.") % {"given": text}, hint=_("Write 2024-05-31 or 2024."))
-    return read
+    return iso
 
 
 def parts_of(text: str) -> tuple[str, ...]:
-    """The parts of a field that are divided by ``;``."""
+    """Return the parts of a field separated by ``;``."""
     return tuple(filter(None, (part.strip() for part in text.split(";"))))
 
 
 def _registrations(text: str) -> Iterator[dict[str, str]]:
     for part in parts_of(text):
-        found = registration(part)
-        if found is None:
-            said = _("“%(given)s” isn't a registration.") % {"given": part[:100]}
-            raise WrongUseError(said, hint=_("Write office|number|date."))
-        yield found
+        parsed = registration(part)
+        if parsed is None:
+            message = _("“%(given)s” isn't a registration.") % {"given": part[:100]}
+            raise WrongUseError(message, hint=_("Write office|number|date."))
+        yield parsed
 
 
 def day(text: str, order: str = "") -> date | None:
-    """A day as :func:`as_date` reads it; nothing for an empty one; raises ``WrongUseError`` for what isn't one."""
-    read = as_date(text, order)
-    if text and len(read) != len("2024-05-31"):
+    """Read a day as :func:`as_date` does; ``None`` for an empty text; raises ``WrongUseError`` if it is invalid."""
+    iso = as_date(text, order)
+    if text and len(iso) != len("2024-05-31"):
         if not order:
             _check_order(text)
         raise WrongUseError(_("“%(given)s” isn't a day.") % {"given": text[:40]}, hint=_("Write 2024-05-31."))
-    return date.fromisoformat(read) if read else None
+    return date.fromisoformat(iso) if iso else None

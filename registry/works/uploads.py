@@ -1,6 +1,6 @@
-"""Uploads of works: files arrive in portions, wait in a room of the upload, and are registered in the background.
+"""Uploads of works: files arrive in portions, wait in the upload's room, and are registered in the background.
 
-Whatever arrives again is taken once: the same file of the same upload, the same picture of the same owner.
+Duplicates are accepted once: the same file of an upload, the same picture of an owner.
 """
 
 from collections import Counter
@@ -28,10 +28,10 @@ from registry.works.ownership import PROBLEMS
 from registry.works.registration import room_left
 from registry.works.tables import WorksTable, line_of, plain_name
 
-MAX_FILES = 100_000  # files of one upload
+MAX_FILES = 100_000  # per upload
 MAX_NAME = 300
 LEFT_OUT_REASONS = frozenset({"too-many-bytes", "not-a-picture", "hidden", "unreadable"})
-AGAIN = frozenset({"quota", "missing", "unreadable"})  # reasons that may have gone when the same file comes again
+AGAIN = frozenset({"quota", "missing", "unreadable"})  # refusals that may no longer apply when the file is sent again
 IDLE_SECONDS = 3600.0
 MAX_HINTED = 64
 RATE_WINDOW = timedelta(minutes=3)
@@ -42,7 +42,7 @@ _REFUSED = Q(outcome=UploadFile.Outcome.REFUSED) | Q(state=StepState.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What is declared of all files of an upload that neither the table nor, if wished, the file itself names."""
+    """Defaults for the declarations of an upload's files, used where the table and the metadata say nothing."""
 
     author: str = ""
     rights_statement: str = ""
@@ -51,7 +51,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A file as it was sent: its name, its size, and how to read it."""
+    """A file as it was sent: its name, its size in bytes, and a function that reads it."""
 
     name: str
     size: int
@@ -60,7 +60,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file that its sender did not send, and why: one of :data:`LEFT_OUT_REASONS`."""
+    """A file that its sender did not send, and the reason, one of :data:`LEFT_OUT_REASONS`."""
 
     name: str
     size: int
@@ -69,25 +69,25 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an upload is, in files."""
+    """Progress of an upload, in numbers of files."""
 
-    announced: int  # that were to come
-    arrived: int  # refused ones too
+    announced: int  # number of files announced by the sender
+    arrived: int  # including refused ones
     waiting: int
     registered: int
-    known: int  # that were works before
-    refused: int  # or whose step was given up
-    closed: bool  # its sender said that all have been sent
-    seconds_left: int | None = None  # at the pace of the last minutes; None where nothing was registered in them
+    known: int  # works existed already
+    refused: int  # including files whose step has failed
+    closed: bool  # the sender has reported that all files were sent
+    seconds_left: int | None = None  # at the pace of the last minutes; None if nothing was registered in them
 
     @property
     def done(self) -> bool:
-        """Whether nothing more is going to happen."""
+        """Return True if the upload is finished."""
         return self.closed and not self.waiting
 
     @property
     def settled(self) -> int:
-        """Files with a result."""
+        """Number of files with a result."""
         return self.registered + self.known + self.refused
 
     @property
@@ -97,7 +97,7 @@ class Progress:
 
     @property
     def missing(self) -> int:
-        """Files that were announced and didn't come."""
+        """Number of files that were announced but did not arrive."""
         return max(self.announced - self.arrived, 0)
 
 
@@ -109,7 +109,7 @@ def begin(
     table: WorksTable | None,
     announced: int,
 ) -> Upload:
-    """Begin an upload, with what a table declares if there is one; raises ``WrongUseError`` for too many files."""
+    """Start an upload, with a table's declarations if there is one; raises ``WrongUseError`` for too many files."""
     if announced > MAX_FILES:
         raise _too_many()
     with alone_with(owner):
@@ -130,16 +130,19 @@ def begin(
 
 
 def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out: Sequence[LeftOut] = ()) -> None:
-    """Take a portion of files: what may be kept waits for its step, what may not is refused by name.
+    """Accept a portion of files: valid ones wait for their step, others are refused by name.
 
-    What its sender left out is refused with its reason. Raises ``WrongUseError`` when they are too
-    many, and ``RefusedError`` when the disk is full: then nothing was taken, and trying later helps.
+    Files that the sender left out are refused with its reason. If an error is raised, nothing was accepted.
+
+    Raises:
+        WrongUseError: There are too many files.
+        RefusedError: The disk is full; trying again later may help.
     """
     if upload.files.count() + len(files) + len(left_out) > MAX_FILES:
         raise _too_many()
     check_disk(services)
     most = services.limits.max_bytes
-    rows = [_refused(upload, one.name, one.size, None, one.reason) for one in left_out]
+    rows = [_refused(upload, file.name, file.size, None, file.reason) for file in left_out]
     waiting_files = UploadFile.objects.filter(upload__owner=upload.owner).exclude(state__in=_ENDED)
     free = room_left(services, upload.owner) - (waiting_files.aggregate(sum=Sum("size"))["sum"] or 0)
     room = services.uploads.room(upload.pk)
@@ -158,37 +161,37 @@ def receive(services: Services, upload: Upload, files: Sequence[Sent], left_out:
             room.put(data)
             rows.append(UploadFile(upload=upload, name=plain_name(sent.name), digest=digest, size=sent.size))
     waiting = _keep(upload, rows)
-    # the tick hands out the rest: nobody waits behind all files of others
+    # The tick sends the rest, so that nobody waits behind all files of others.
     if services.queued("register") < jobs.MAX_MESSAGES:
         services.enqueue(UploadFile, waiting)
 
 
 def check_disk(services: Services) -> None:
-    """Raise ``RefusedError`` where the disk has no room for what somebody brings; trying later helps."""
+    """Raise ``RefusedError`` if the disk is too full for uploads; trying again later may help."""
     if disk_is_full(services):
         hint = _("Ask the operator, and send the rest later.")
         raise RefusedError(_("There is no room left on the disk."), reason="disk", hint=hint)
 
 
 def close(upload: Upload) -> None:
-    """Note that all files have been sent. More may come nevertheless, after an interruption."""
+    """Record that all files have been sent. More files are accepted nevertheless, after an interruption."""
     Upload.objects.filter(pk=upload.pk, closed_at=None).update(closed_at=now())
 
 
 def try_again(services: Services, upload: Upload) -> int:
-    """Let the step try once more what was given up; returns how many files that are."""
+    """Queue failed files again; returns their number."""
     ids = steps.try_again(UploadFile, upload.files.all())
     services.enqueue(UploadFile, ids[:MAX_HINTED])
     return len(ids)
 
 
 def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
-    """How far uploads are, by primary key, in one query."""
-    given, moment = {upload.pk: upload for upload in uploads}, now()
-    rows = UploadFile.objects.filter(upload__in=given).values_list("upload", "outcome", "state").order_by()
+    """Return the progress of uploads, by primary key, in one query."""
+    by_key, moment = {upload.pk: upload for upload in uploads}, now()
+    rows = UploadFile.objects.filter(upload__in=by_key).values_list("upload", "outcome", "state").order_by()
     lately = Q(claimed_at__gt=moment - RATE_WINDOW) & ~Q(outcome="")
-    counts: dict[int, Counter[str]] = {pk: Counter() for pk in given}
-    starts: dict[int, list[datetime]] = {pk: [] for pk in given}
+    counts: dict[int, Counter[str]] = {pk: Counter() for pk in by_key}
+    starts: dict[int, list[datetime]] = {pk: [] for pk in by_key}
     recently = {"recent": Count("pk", filter=lately), "start": Min("claimed_at", filter=lately)}
     for pk, outcome, state, count, recent, start in rows.annotate(count=Count("pk"), **recently):
         counts[pk]["arrived"] += count
@@ -202,41 +205,41 @@ def progress_of(uploads: Iterable[Upload]) -> dict[int, Progress]:
             closed=upload.closed_at is not None,
             seconds_left=_seconds_left(upload, counts[pk], moment - min(starts[pk], default=moment)),
         )
-        for pk, upload in given.items()
+        for pk, upload in by_key.items()
     }
 
 
 def _seconds_left(upload: Upload, counts: Counter[str], taken: timedelta) -> int | None:
-    """Estimate how long the rest of an upload takes, from the files that were registered within some time."""
+    """Estimate the seconds that the rest of an upload takes, from the files registered within the time ``taken``."""
     unsent = 0 if upload.closed_at else max(upload.announced - counts["arrived"], 0)
-    if not (left := counts["waiting"] + unsent):
+    if not (remaining_files := counts["waiting"] + unsent):
         return 0
-    return ceil(left * taken.total_seconds() / counts["recent"]) if counts["recent"] else None
+    return ceil(remaining_files * taken.total_seconds() / counts["recent"]) if counts["recent"] else None
 
 
 def problems(upload: Upload) -> QuerySet[UploadFile]:
-    """The files that can't be registered, by name."""
+    """Return the files that could not be registered, by name."""
     return upload.files.filter(_REFUSED).order_by("name", "pk")
 
 
 def received(upload: Upload) -> QuerySet[UploadFile]:
-    """The files that are here and needn't be sent again."""
+    """Return the files that have arrived and need not be sent again."""
     return upload.files.exclude(_REFUSED)
 
 
 def lines_without_files(upload: Upload) -> QuerySet[UploadLine]:
-    """Lines of the table that are about no file that came."""
+    """Return lines of the table without a file that arrived."""
     return upload.lines.filter(~Exists(UploadFile.objects.filter(line=OuterRef("pk")))).order_by("file")
 
 
 def known_with_lines(upload: Upload) -> QuerySet[UploadFile]:
-    """Files of works that were registered already and of which the table has a line, by name."""
+    """Return files of existing works that have a line in the table, by name."""
     rows = upload.files.filter(outcome=UploadFile.Outcome.KNOWN).exclude(line=None).exclude(work=None)
     return rows.select_related("work", "line").order_by("name", "pk")
 
 
 def with_metadata_problems(upload: Upload) -> QuerySet[UploadFile]:
-    """Files that became works and whose metadata has problems, by name."""
+    """Return files registered as works whose metadata has problems, by name."""
     rows = upload.files.filter(work__metadata__has_key=PROBLEMS).select_related("work")
     return rows.order_by("name", "pk")
 
@@ -251,13 +254,13 @@ def count_metadata_problems(uploads: Iterable[Upload]) -> dict[int, int]:
 
 
 def lines_of_several(upload: Upload) -> QuerySet[UploadFile, tuple[str, int]]:
-    """File and count of lines that declared several works, since files in different folders have one name."""
+    """Return lines that declared several works, as files in different folders share a name: file and count."""
     rows = upload.files.filter(outcome=UploadFile.Outcome.REGISTERED).exclude(line=None).order_by("line__file")
     return rows.values_list("line__file").annotate(count=Count("pk")).filter(count__gt=1)
 
 
 def sweep(services: Services) -> None:
-    """Remove what waits of uploads of which nothing is unfinished, and into which nothing came lately."""
+    """Delete the waiting bytes of uploads that have no unfinished files and received none lately."""
     idle = set(services.uploads.idle(IDLE_SECONDS))
     unfinished = UploadFile.objects.exclude(state__in=_ENDED).filter(upload__in=idle)
     for pk in idle - set(unfinished.values_list("upload_id", flat=True)):
@@ -265,7 +268,7 @@ def sweep(services: Services) -> None:
 
 
 def forget(services: Services, digest: Digest) -> None:
-    """Remove bytes that wait in any upload, for a purge."""
+    """Delete bytes that wait in any upload, for a purge."""
     for pk in UploadFile.objects.filter(digest=digest).values_list("upload_id", flat=True).distinct():
         services.uploads.room(pk).remove(digest)
 
@@ -278,15 +281,15 @@ def _refused(upload: Upload, name: str, size: int, digest: Digest | None, reason
 
 
 def _keep(upload: Upload, rows: Sequence[UploadFile]) -> list[int]:
-    """Keep rows of files, returns those that wait; one that came before stays, unless its refusal may have gone."""
+    """Store rows of files and return those that wait; earlier rows stay unless their refusal may no longer apply."""
     names = {row.name for row in rows}
     with alone_with(upload):
-        wanted = names | {name.rsplit("/", 1)[-1] for name in names}
-        lines = dict(upload.lines.filter(file__in=wanted).values_list("file", "pk"))
+        file_names = names | {name.rsplit("/", 1)[-1] for name in names}
+        lines = dict(upload.lines.filter(file__in=file_names).values_list("file", "pk"))
         for row in rows:
             row.line_id = lines.get(row.name) or lines.get(row.name.rsplit("/", 1)[-1])
         came = {(row.name, row.digest) for row in rows}
-        for old in upload.files.filter(_REFUSED, name__in=names):  # mended since, or worth another try
+        for old in upload.files.filter(_REFUSED, name__in=names):  # corrected since, or worth another try
             if (old.name, old.digest) not in came or old.reason in AGAIN or old.state == StepState.FAILED:
                 old.delete()
         UploadFile.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)

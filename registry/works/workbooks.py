@@ -1,7 +1,7 @@
-"""The rows of XLSX workbooks, read within limits and without trusting what a file claims about itself.
+"""Rows of XLSX workbooks, read within limits and without trusting the file's claims about itself.
 
 Programs write wrong dimensions, hide the first sheet, or use the strict variant of the format: every row of the first
-visible sheet that holds any is read, and the other sheets are named.
+visible, non-empty sheet is read, and the other non-empty sheets are listed.
 """
 
 import io
@@ -20,15 +20,14 @@ from django.utils.translation import gettext as _
 from exhibit.errors import WrongUseError
 
 MAX_LINES = 20_000
-"""Lines of a workbook, without its first one and without empty ones. It is read in a request, so it may have fewer
-than a CSV table."""
-MAX_ROWS = 1 << 20  # rows of a sheet, empty ones too: as many as programs allow. A sheet may claim any number.
+"""Lines of a workbook, except its first and empty ones. It is read during a request, so fewer than in a CSV table."""
+MAX_ROWS = 1 << 20  # rows of a sheet, including empty ones: the limit of programs. A sheet may claim any number.
 MAX_COLUMNS = 100
-MAX_SECONDS = 20.0  # of the processor's time for one workbook: empty cells cost time too
+MAX_SECONDS = 20.0  # processor time per workbook: empty cells cost time, too
 MAX_UNPACKED = 256 * 1024 * 1024
 PACKED = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0"
-_WIDTH = 256  # cells of a row that are looked at: what lies beyond MAX_COLUMNS is reported
+_WIDTH = 256  # cells of a row that are read; cells beyond MAX_COLUMNS are reported
 _MAX_MERGED = 100_000  # cells that take the value of the first cell of their merged area
 _FORMULA = re.compile(rb"<(?:\w+:)?f[ />]")
 _ROW = re.compile(rb"<(?:\w+:)?row\s([^<>]*)")
@@ -38,7 +37,7 @@ _EMPTY_RESULT = re.compile(  # of a cell whose formula has an empty text as its 
 )
 _CELL_NUMBER = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3}\d{1,7})["']""")
 _MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s+ref=["']([A-Z]{1,3}\d{1,7}:[A-Z]{1,3}\d{1,7})""")
-_HEAD = 1 << 16  # bytes of a part in which a sheet's dimension stands
+_HEAD = 1 << 16  # bytes of a part that contain a sheet's dimension
 _UTF_16 = re.compile(rb"(\xff\xfe|\xfe\xff)|<\0|\0<")
 _DIMENSION = re.compile(rb"(<(?:\w+:)?dimension)\b[^<>]*?(/?>)")
 _RANGE = re.compile(rb"""\sref=["'](?:\$?[A-Za-z]{1,3}\$?\d{1,7}:?){1,2}["']""")
@@ -50,7 +49,7 @@ _TRANSITIONAL = {
     b"officeDocument/extendedProperties": b"http://schemas.openxmlformats.org/officeDocument/2006/extended-properties",
     b"officeDocument/": b"http://schemas.openxmlformats.org/officeDocument/2006/",
 }
-"""The namespaces of ISO/IEC 29500 Strict, and those of the variant that openpyxl reads."""
+"""The namespaces of ISO/IEC 29500 Strict, with those of the variant that openpyxl reads."""
 _OTHERS = {
     "content.xml": "OpenDocument (ODS)",
     "Index/Document.iwa": "Apple Numbers",
@@ -58,11 +57,11 @@ _OTHERS = {
     "xl/workbook.bin": "XLSB",
     "word/document.xml": "Word",
 }
-"""Members by which the formats of other programs are recognised."""
+"""Members that identify the formats of other programs."""
 
 T = TypeVar("T")
 Cells = Sequence[str] | WrongUseError
-"""The fields of a row, or why it can't be used."""
+"""The fields of a row, or the reason why the row is invalid."""
 
 
 class Line(NamedTuple):
@@ -74,7 +73,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSheet:
-    """The sheet that is read, and those that aren't although they hold something."""
+    """The sheet that is read, and the titles of other non-empty sheets."""
 
     title: str
     unread: tuple[str, ...]
@@ -82,10 +81,10 @@ class OpenedSheet:
 
 
 def open_sheet(name: str, data: bytes) -> OpenedSheet:
-    """Open the first visible sheet that holds a row; hidden ones come last.
+    """Open the first visible sheet that has a row; hidden sheets come last.
 
     Raises:
-        WrongUseError: The file is no workbook, is damaged, or is beyond the limits.
+        WrongUseError: The file is not a workbook, is damaged, or exceeds the limits.
     """
     _check_package(name, data)
     data = _guarded(name, lambda: _readable(data))
@@ -98,7 +97,7 @@ def open_sheet(name: str, data: bytes) -> OpenedSheet:
 
 
 def too_long(name: str) -> WrongUseError:
-    """The error for a workbook that has more lines than may be read."""
+    """Return the error for a workbook with too many lines."""
     sentence = _("%(name)s has more than %(most)d lines.") % {"name": name, "most": MAX_LINES}
     return WrongUseError(sentence, hint=_("Save it as CSV UTF-8, which may have %(most)d, or divide it.") % _CSV)
 
@@ -107,13 +106,13 @@ _CSV = {"most": 100_000}
 
 
 def _used(name: str, book: Any, until: float) -> list[Any]:  # noqa: ANN401 - openpyxl has no types
-    """The sheets that hold something, visible ones first."""
+    """Return the non-empty sheets, visible ones first."""
     sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
     return [sheet for sheet in sheets if any(any(v is not None for v in row) for row in _rows(name, sheet, until))]
 
 
 def _rows(name: str, sheet: Any, until: float) -> Iterator[Sequence[Any]]:  # noqa: ANN401 - openpyxl has no types
-    sheet.reset_dimensions()  # what it claims of its size may be wrong
+    sheet.reset_dimensions()  # its claimed dimensions may be wrong
     for count, values in enumerate(sheet.iter_rows(values_only=True, max_col=_WIDTH), 1):
         if count > MAX_ROWS or thread_time() > until:
             raise too_long(name)
@@ -121,9 +120,9 @@ def _rows(name: str, sheet: Any, until: float) -> Iterator[Sequence[Any]]:  # no
 
 
 def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
-    """The rows that hold something, as they were computed when the workbook was saved last.
+    """Yield the non-empty rows, as they were computed when the workbook was last saved.
 
-    A program that computes nothing leaves the results of formulas out: such a row is an error.
+    Programs that do not compute leave out the results of formulas: such a row is an error.
     """
     sheet = _load(name, data, until, computed=True)[title]
     text = _part(data, sheet)
@@ -146,7 +145,7 @@ def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
         if values.count(None) == len(values):
             continue
         cells = [_cell(value) for value in values]
-        if not width:  # a table may begin in any column
+        if not width:  # a table may start in any column
             start = next((place for place, cell in enumerate(cells) if cell), 0)
         if any(cells[:start]):
             yield Line(number, WrongUseError(_("it has a field to the left of the first heading.")))
@@ -162,34 +161,34 @@ def _lines(name: str, data: bytes, title: str, until: float) -> Iterator[Line]:
 
 
 def _empty_results(text: bytes) -> set[tuple[int, int]]:
-    """Row and column of each cell whose formula was computed and has an empty text as its result."""
+    """Return row and column of each cell whose formula was computed and has an empty text as its result."""
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
-    found = (_CELL_NUMBER.search(cell[1]) for cell in _EMPTY_RESULT.finditer(text) if b't="str"' in cell[1])
-    return {coordinate_to_tuple(number[1].decode()) for number in found if number is not None}
+    cells = (_CELL_NUMBER.search(cell[1]) for cell in _EMPTY_RESULT.finditer(text) if b't="str"' in cell[1])
+    return {coordinate_to_tuple(number[1].decode()) for number in cells if number is not None}
 
 
 def _merged(text: bytes) -> dict[int, list[tuple[int, int]]]:
-    """For each row the columns of cells that are merged with one above them, and the row of that one."""
+    """Return, for each row, the columns of cells that are merged with a cell above, and the row of that cell."""
     from openpyxl.utils.cell import coordinate_to_tuple  # noqa: PLC0415 - not every process reads workbooks
 
-    found: dict[int, list[tuple[int, int]]] = {}
-    left = _MAX_MERGED
+    by_row: dict[int, list[tuple[int, int]]] = {}
+    budget = _MAX_MERGED
     for area in _MERGED.findall(text):
         begin, end = (coordinate_to_tuple(corner) for corner in area.decode().split(":"))
         (first, column), (last, _column) = begin, end
-        left -= max(0, last - first)
-        if left < 0:
+        budget -= max(0, last - first)
+        if budget < 0:
             break
         for number in range(first, last + 1) if last > first and 0 < column <= MAX_COLUMNS else ():
-            found.setdefault(number, []).append((column - 1, first))
-    return found
+            by_row.setdefault(number, []).append((column - 1, first))
+    return by_row
 
 
 def _filled(
     number: int, values: Sequence[Any], places: Sequence[tuple[int, int]], above: dict[tuple[int, int], Any]
 ) -> Sequence[Any]:
-    """A row with the values of cells that are merged with one above; an area's first value is kept for its others."""
+    """Return a row with merged cells filled from above; the first value of a merged area is remembered in ``above``."""
     cells = list(values)
     for column, first in places:
         if number == first:
@@ -200,12 +199,12 @@ def _filled(
 
 
 def _check_order(name: str, text: bytes) -> None:
-    """Raise ``WrongUseError`` when rows aren't in their order: openpyxl would leave some out."""
+    """Raise ``WrongUseError`` if rows are not in order: openpyxl would skip some."""
     last = 0
     for row in _ROW.finditer(text):
-        if (found := _ROW_NUMBER.search(row[1])) is None:
+        if (number_match := _ROW_NUMBER.search(row[1])) is None:
             last += 1
-        elif (number := int(found[1][:12])) <= last:
+        elif (number := int(number_match[1][:12])) <= last:
             sentence = _("The rows of %(name)s aren't in their order: row %(number)d comes after row %(last)d.")
             hint = _("Open it in a spreadsheet program and save it again, or save it as CSV UTF-8.")
             raise WrongUseError(sentence % {"name": name, "number": number, "last": last}, hint=hint)
@@ -219,7 +218,7 @@ def _part(data: bytes, sheet: Any) -> bytes:  # noqa: ANN401 - openpyxl has no t
 
 
 def _readable(data: bytes) -> bytes:
-    """A workbook as openpyxl and the patterns above read it, rewritten where parts of it are otherwise."""
+    """Return a workbook as openpyxl and the patterns above expect it, with parts rewritten if necessary."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         parts = [info for info in package.infolist() if info.filename.endswith((".xml", ".rels"))]
@@ -239,13 +238,13 @@ def _head(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _is_odd(head: bytes) -> bool:
-    """Return True for a part in UTF-16, and for a sheet whose dimension is no range of cells."""
+    """Return True for a part in UTF-16, and for a sheet whose dimension is not a range of cells."""
     dimension = _DIMENSION.search(head)
     return _UTF_16.match(head) is not None or (dimension is not None and not _RANGE.search(dimension[0]))
 
 
 def _rewritten(content: bytes) -> bytes:
-    """A part in UTF-8, with the namespaces that openpyxl knows and a dimension that it can read."""
+    """Return a part in UTF-8, with the namespaces that openpyxl knows and a dimension that it can read."""
     if (wide := _UTF_16.match(content)) is not None:
         text = content.decode("utf-16" if wide[1] else "utf-16-le" if content[1] == 0 else "utf-16-be")
         content = re.sub(r"<\?xml[^<>]*\?>", "", text, count=1).encode()
@@ -258,7 +257,7 @@ def _rewritten(content: bytes) -> bytes:
 
 
 class _Timed(io.BytesIO):
-    """Bytes that are given out for a limited time: openpyxl may read all of a sheet before its first row."""
+    """Bytes that can be read for a limited time: openpyxl may read all of a sheet before its first row."""
 
     def __init__(self, data: bytes, name: str, until: float) -> None:
         super().__init__(data)
@@ -280,14 +279,14 @@ def _load(name: str, data: bytes, until: float, *, computed: bool) -> Any:  # no
 
 
 def _guarded(name: str, read: Callable[[], T]) -> T:
-    """What is read of a workbook; whatever openpyxl raises of hostile bytes is a ``WrongUseError``."""
+    """Return the result of ``read``; any error that openpyxl raises for hostile bytes becomes a ``WrongUseError``."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return read()
     except WrongUseError:
         raise
-    except Exception as error:  # a reader that is fed hostile bytes may raise anything
+    except Exception as error:  # a reader of hostile bytes may raise anything
         text = _("%(name)s can't be read as a workbook.")
         raise WrongUseError(text % {"name": name}, hint=_("Save it as XLSX again, or as CSV UTF-8.")) from error
 
@@ -298,7 +297,7 @@ def _guard(name: str, lines: Iterator[Line]) -> Iterator[Line]:
 
 
 def _check_package(name: str, data: bytes) -> None:
-    """Limit what a package unpacks to before anything is unpacked, and name the formats of other programs."""
+    """Limit the unpacked size of a package before unpacking it, and recognise the formats of other programs."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             unpacked = sum(info.file_size for info in package.infolist())
@@ -308,7 +307,7 @@ def _check_package(name: str, data: bytes) -> None:
     if unpacked > MAX_UNPACKED:
         raise WrongUseError(_("%(name)s is too large for a table.") % {"name": name})
     if not any(re.fullmatch(r"xl/workbook\d*\.xml", one, re.IGNORECASE) for one in names):
-        other = next((said for member, said in _OTHERS.items() if member in names), "")
+        other = next((format_name for member, format_name in _OTHERS.items() if member in names), "")
         text = _("%(name)s is neither a CSV table nor an Excel workbook.")
         if other:
             text = _("%(name)s is a file in the format %(format)s, which isn't read.")
@@ -316,7 +315,7 @@ def _check_package(name: str, data: bytes) -> None:
 
 
 def _cell(value: object) -> str:
-    """What a cell shows; days as ISO 8601, whole numbers without a point."""
+    """Return a cell's text; days as ISO 8601, whole numbers without a decimal point."""
     if value is None:
         return ""
     if isinstance(value, datetime):
