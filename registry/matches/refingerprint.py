@@ -1,4 +1,4 @@
-"""Describing all pictures anew with another network, in the background, while the present one serves."""
+"""Background computation of descriptors with a new network, while the current one stays active."""
 
 import time
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 
 BATCH = 16
-SECONDS = 20.0  # how long a step goes on before other work has its turn
+SECONDS = 20.0  # how long a step runs before other work gets its turn
 
 
 def describe_anew(services: Services, ids: Sequence[int]) -> None:
-    """Go on describing pictures with a network that is to come into use: works first, then whatever bytes are there.
+    """Continue to compute descriptors with a network that is being activated: works first, then all stored pictures.
 
-    What is described is kept batch by batch, so a run that breaks off costs one batch. When nothing is missing any
-    more, one row changes, and the network serves.
+    Results are stored in batches, so an interruption costs one batch at most. When all are complete, one row is changed
+    to activate the network.
     """
     for pk in steps.claim(DescriptorModel, ids, services.stale_after):
         with steps.ending(DescriptorModel, [pk]):
@@ -58,7 +58,7 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
 
 
 def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
-    """Describe some pictures; false when the network isn't to come into use any more."""
+    """Compute descriptors of some pictures; return False if the network is no longer to be activated."""
     descriptor = get_descriptors(services).of(row)
     made: list[tuple[int, Fingerprint]] = []
     gaps = []
@@ -77,7 +77,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
             return False
         vectors.keep_fingerprints([descriptor.space], made)
         descriptors.note_gaps(row, gaps)
-        hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
+        hold(Lock.INDEX)  # These locks ensure that the concurrent removal of a work or picture is seen by one side.
         share(Lock.PICTURES)  # and so a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
             vectors.add_to(collection, descriptors.members(collection, batch), parts)
