@@ -1,6 +1,6 @@
-"""Watches as members arrange and change them: where they look and what they ask is checked first.
+"""Creation and change of watches by members, with checks of their sources and search settings.
 
-A site is looked at before it is watched.
+Sites can be examined before they are watched.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ from registry.works import scoped
 from registry.works.models import Work
 
 Place = tuple[str, str]
-"""Kind and address of a source."""
+"""Kind and URL of a source."""
 
 
 class Settings(watching.Subjects, TypedDict):
-    """What else a watch is, as :func:`registry.crawls.watching.add_watch` takes it."""
+    """Further settings of a watch, as accepted by :func:`registry.crawls.watching.add_watch`."""
 
     every: timedelta
     budget: Mapping[str, Any]
@@ -44,12 +44,16 @@ class Settings(watching.Subjects, TypedDict):
 def arrange(
     services: Services, owner: Owner, name: str, sources: Sequence[Place], **settings: Unpack[Settings]
 ) -> Watch:
-    """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
+    """Create a watch.
 
-    Several searches are asked beside one another, for the same, each as often.
+    By default, a run queries a search as often as its mapping says, and a list's pages without links.
 
-    Raises ``NotFoundError`` where there is no such search, ``RefusedError`` for an address that may not be visited,
-    ``WrongUseError`` for what can't be arranged like this.
+    Several searches are queried in parallel for the same subjects, and equally often.
+
+    Raises:
+        NotFoundError: A search service or archive does not exist.
+        RefusedError: A URL may not be visited.
+        WrongUseError: The settings are invalid.
     """
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
@@ -84,7 +88,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     remove: Collection[Place] = (),
     **asked: Unpack[watching.Subjects],
 ) -> None:
-    """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
+    """Change a watch, completely or not at all; values that are not given stay. Raises as :func:`arrange`."""
     _check(services, add)
     with transaction.atomic():
         said: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
@@ -100,7 +104,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
 
 
 def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
-    """Let a watch find a known copy, as :func:`registry.crawls.canaries.plant`; raises ``RefusedError``, too."""
+    """Plant a canary, as :func:`registry.crawls.canaries.plant` does; also raises ``RefusedError``."""
     services.guard.check_url(url)
     return canaries.plant(work, watch, url, by=by)
 
@@ -126,14 +130,15 @@ def _searches(sources: Sequence[Place]) -> list[str]:
 
 
 def look_at_site(services: Services, address: str) -> Look:
-    """Look at a site under the rules of every crawl: guard, operator's list, robots.txt; raises ``RefusedError``."""
+    """Examine a site under the rules of every crawl: guard, deny list, robots.txt; raises ``RefusedError``."""
     return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
 
 
 def check_addresses(services: Services, urls: Iterable[str]) -> None:
-    """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
+    """Reject URLs that are on the deny list, or that the address guard rejects without resolving their hosts.
 
-    Raises ``RefusedError`` with the guard's reasons or ``denied-host``; it names the address.
+    Raises:
+        RefusedError: The reason is the guard's or ``denied-host``; the message contains the URL.
     """
     is_denied = denials()
     for url in urls:
