@@ -1,4 +1,4 @@
-"""Copies that a case found by a work's stated fingerprints, for whoever brings the picture."""
+"""Found pictures of a case whose work is registered by fingerprints only."""
 
 from django.db.models import F
 
@@ -9,13 +9,15 @@ from registry.pictures import scoped
 from registry.services.services import Services
 
 MAX_LOOKED_AT = 20
-"""Found pictures of a case that are handed out to be compared, those seen last."""
+"""Maximum number of found pictures returned for comparison, the most recently seen first."""
 
 
 def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
-    """What a case found by a work's fingerprints, by address, for whoever brings the picture with the stated digest.
+    """Return a case's found pictures by URL, for a caller who has the work's file with the declared digest.
 
-    Raises ``WrongUseError`` for another file, or where the picture is held here, and ``NotFoundError`` for lost bytes.
+    Raises:
+        WrongUseError: The file has another digest, or the work's picture is stored here.
+        NotFoundError: The bytes of a found picture are lost.
     """
     stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
     if digest not in stated:

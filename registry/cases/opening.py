@@ -1,4 +1,4 @@
-"""Open the cases that matches make."""
+"""Opening of cases from matches."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -31,18 +31,20 @@ from registry.works.models import Licence, Work
 def open_cases_of_matches(
     *, services: Services, found: Sequence[int] = (), registered: Sequence[int] = (), **_: object
 ) -> None:
-    """Open the cases of matches that were kept, and have the pages visited once the transaction has ended."""
+    """Open the cases of stored matches, and queue captures of their pages once the transaction has committed."""
     fuse = Fuse(services.config.flood_floor, services.config.flood_factor)
     if captures := open_cases(fuse=fuse, found=found, registered=registered):
         transaction.on_commit(partial(services.enqueue, Capture, captures))
 
 
 def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
-    """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
+    """Open or extend cases for the matches of these pictures, and apply the licence ledger.
 
-    Works that the fuse holds back are left out: what they match stays as it is, and is taken up when a person says so.
-    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows. Returns
-    captures that wait, because a match is likely and nobody has visited the place again.
+    Works that flood protection holds back are skipped: their matches stay until a person opens them. Must run in a
+    transaction that has locked the found pictures. Idempotent.
+
+    Returns:
+        Primary keys of captures to run: places with a likely match that nobody has visited yet.
     """
     matters = sorted(_matters(found, registered))
     owners = {matter.owner for matter in matters}
@@ -57,7 +59,7 @@ def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[in
 
 
 def held_back(work: Work, most: int | None = None) -> list[Matter]:
-    """What has been found of a work and is no case's, though nobody dismissed it; at most so many."""
+    """Return what was found of a work but belongs to no case and was not dismissed, at most ``most`` matters."""
     pictures = list(work.work_pictures.values_list("picture", flat=True))
     return sorted(matter for matter in _matters([], pictures, most=most, work=work.pk) if not matter.known)
 
@@ -65,7 +67,7 @@ def held_back(work: Work, most: int | None = None) -> list[Matter]:
 def _matters(
     found: Sequence[int], registered: Sequence[int], *, most: int | None = None, work: int | None = None
 ) -> list[Matter]:
-    """What these pictures' matches concern, for one work or for all; nothing that lies at an owner's own places."""
+    """Return what these pictures' matches concern, for one work or all, except sightings on the owners' own sites."""
     wanted = most
     while True:
         rows = _rows(found, registered, wanted, work)
@@ -73,14 +75,14 @@ def _matters(
         matters = [matter for matter in rows if (matter.owner, matter.sighting) not in at_home]
         if most is None or wanted is None or len(matters) >= most or len(rows) < wanted:
             return matters[:most]
-        wanted *= 10  # own places may be most of what is found
+        wanted *= 10  # the owner's own sites may account for most of the matches
 
 
 def _rows(found: Sequence[int], registered: Sequence[int], most: int | None, work: int | None) -> list[Matter]:
-    """What these pictures' matches concern, own places too.
+    """Return what these pictures' matches concern, including the owners' own sites.
 
-    Of a pair that several versions of the comparison found alike, the newest match counts. What resembles a work by its
-    structure alone concerns only owners who ask for derived works.
+    If several versions of the comparison matched a pair, the newest match counts. Matches of derived works (by
+    structure alone) concern only owners who have enabled them.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -122,9 +124,9 @@ def _rows(found: Sequence[int], registered: Sequence[int], most: int | None, wor
 def _cases(
     wanted: Mapping[Key, Sequence[Matter]], works: Mapping[int, Work], there: Mapping[Key, int]
 ) -> dict[Key, Case]:
-    """The cases of works with parties, locked; those that aren't there are made, numbered in their order.
+    """Return the cases for work and site keys, locked; missing cases are created and numbered in key order.
 
-    Of what only resembles a work, nobody is told.
+    Cases that only resemble their work are created without a notification.
     """
     kept = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
     kept = kept.filter(pk__in=[there[key] for key in wanted if key in there]).order_by("owner_id", "work_id", "party")
@@ -181,7 +183,7 @@ def _extend(
             record_decision(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
     known = triage.look_after(list(cases.values()), rows)
     for case in aside:
-        if case.waits:  # more than a resemblance came
+        if case.waits:  # the case gained more than a resemblance
             announce(case)
     uses = [
         (key, row, matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner])
@@ -197,7 +199,7 @@ def _extend(
 
 
 def _given(case: Case, sighting: Sighting) -> Licence | None:
-    """The licence by which a person licensed the case, if the sighting lies within its time."""
+    """Return the licence by which a person licensed the case, if it is valid at the sighting's time."""
     row = case.case_sightings.exclude(licence=None).select_related("licence").first() if by_person(case) else None
     if row is None or row.licence is None or out_of_time(row.licence, sighting) is not None:
         return None
@@ -207,10 +209,10 @@ def _given(case: Case, sighting: Sighting) -> Licence | None:
 def _of_earlier_versions(
     cases: Sequence[int], sightings: Iterable[int]
 ) -> dict[tuple[int, int, int | None], CaseSighting]:
-    """The cases' rows of these sightings whose match an earlier version of the comparison found for the same pair.
+    """Return the cases' rows whose match an earlier version of the comparison found for the same sighting and picture.
 
-    By the primary keys of case, sighting and registered picture; by none where fingerprints alone were compared, before
-    the picture itself came.
+    Keys are primary keys of case, sighting and registered picture; the last is ``None`` if only fingerprints had been
+    compared, before the picture itself was added.
     """
     held = DatabaseCase(When(match__registered__bytes_state=BytesState.NEVER, then=None), default="match__registered")
     rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=held)
@@ -218,7 +220,7 @@ def _of_earlier_versions(
 
 
 def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
-    """The captures that visit the places of sightings for cases; those that still wait. Those of a sample aren't."""
+    """Create the first captures of sightings' places, and return those that still wait. Samples are not captured."""
     first = [
         Capture(case=case, page_key=seen.page_key, image_key=seen.image_key, number=1, sighting=seen)
         for case, seen in wanted
