@@ -14,7 +14,7 @@ from registry.works.models import LedgerChange, Licence, Work
 
 
 class Case(models.Model):
-    """One owner's case: the use of one work by one site."""
+    """One owner's case: the use of one work by one site or platform account."""
 
     Decision = CaseDecision
 

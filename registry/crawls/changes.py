@@ -121,7 +121,7 @@ def begin(crawl: Crawl) -> None:
         return
     write(crawl, by_change=True)
     before = _before(crawl)
-    if before is not None and before.opt_outs is None:  # written last: its end was interrupted
+    if before is not None and before.opt_outs is None:  # its end was interrupted
         _carry_over(before)
     half = most // 2
     add_urls(crawl.pk, _lists_before(crawl))
@@ -164,7 +164,7 @@ def conclude(crawl_id: int) -> None:
             f"""
             SELECT {_HOST}, {_SAID}, count(*) FROM registry_knownpage AS known
             WHERE {_IN_REACH} AND NOT {_DUE} GROUP BY 1, 2
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             crawl,
         )
         domains = _domains(crawl)
@@ -274,7 +274,7 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
             f"""
             DELETE FROM registry_knownpage AS known
             WHERE watch_id = %(watch)s AND key = ANY(%(gone)s) AND NOT {_CANARY} AND NOT {_FIND}
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {"watch": watch_id, "gone": gone},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
@@ -292,7 +292,7 @@ def forget_other_sites(watch: Watch) -> None:
         cursor.execute(hosts, [watch.pk])
         others = [name for (name,) in cursor.fetchall() if _domain_of(name) not in domains]
         cursor.execute(
-            f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - nothing of a stranger's is in it
+            f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - it contains no external input
             [watch.pk, others],
         )
 
@@ -317,7 +317,7 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
         SELECT key, etag, last_modified FROM registry_knownpage AS known
         WHERE watch_id = %(watch)s AND key = ANY(%(keys)s) AND (etag <> '' OR last_modified <> '')
         AND NOT {_CANARY} AND NOT {_FIND}
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         keys=list(keys),
     )
@@ -363,7 +363,7 @@ def _due(crawl: Crawl, most: int) -> list[NewUrl]:
         SELECT url, depth, {_CANARY} OR {_FIND} FROM registry_knownpage AS known
         WHERE {_IN_REACH} AND ({_DUE} OR {_CANARY} OR {_FIND})
         ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_WAITED} DESC, id LIMIT %(most)s
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         most=min(most, MAX_ADDED),
     )
@@ -387,7 +387,7 @@ def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
             ceil(pages * least(1, %(interval)s / {MAX_DAYS})),
             CASE WHEN NOT said THEN greatest({MIN_SAMPLE}, ceil(pages / {MAX_RUNS}.0)) END
         ) ORDER BY place, url LIMIT %(most)s
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         most=max(0, most),
     )
@@ -404,7 +404,7 @@ def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
             AND (changes = 0 OR changes = 1 AND unchanged = 0)
             GROUP BY 1 HAVING 4 * count(*) FILTER (WHERE changes = 1) >= count(*)
         ) ORDER BY depth, id LIMIT %(most)s
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         most=min(most, MAX_ADDED),
     )

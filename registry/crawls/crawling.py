@@ -274,7 +274,7 @@ def _waiting_hosts(crawl_id: int, most: int) -> list[str]:
                 ({first} ORDER BY host LIMIT 1) UNION ALL
                 SELECT ({first} AND host > waiting.host ORDER BY host LIMIT 1) FROM waiting WHERE host IS NOT NULL
             ) SELECT host FROM waiting WHERE host IS NOT NULL LIMIT %(most)s
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {"crawl": crawl_id, "most": most},
         )
         return [host for (host,) in cursor.fetchall()]
@@ -318,7 +318,7 @@ def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspe
                     ORDER BY turn, id LIMIT %(most)s
                 ) AS first
             ) AS waiting ORDER BY place, id LIMIT %(most)s
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {
                 "crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "from": SUSPECT_FROM, "suspect": suspect,
                 "most": most,

@@ -145,7 +145,7 @@ def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> d
     job = job_of(services, row, spool, urls, file)
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, services.stale_after.total_seconds() / 4)) as lines:
         counts = store_results(services, row.pk, epoch, lines, spool, file=None if file is None else file.key)
-    reason = str(counts["reason"])  # an unread rest, unless beyond the budget, is continued later
+    reason = str(counts["reason"])  # continued later, unless read to its end or its budget
     was_read = reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
     if file is not None and was_read:
         with transaction.atomic():  # the lines name pictures, not the file itself

@@ -68,7 +68,7 @@ def arrange(
         check_costs(services, owner, _searches(sources), settings["budget"])
         _check_works(owner, works)
         if asked[0].takes == "nothing":
-            settings["words"] = [asked[0].name]  # what is asked for once a run
+            settings["words"] = [asked[0].name]  # queried once per run
     settings["budget"] = {**usual, **settings["budget"]}
     return watching.add_watch(owner, name, sources, **settings)
 

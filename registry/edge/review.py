@@ -32,7 +32,7 @@ from registry.services.services import Services
 RESEMBLES = 0.35
 """Descriptor distance (1 − cosine) up to which a picture is fetched here."""
 HASH_ALONE, AMONG, DECADE = 64, 10_000, 14.5
-"""Hash distance in bits up to which a picture is fetched here; its number of works, and decrease per tenfold works.
+"""Hash limit in bits for fetching a picture, the number of works it holds for, and its decrease per tenfold works.
 
 Among up to ``AMONG`` works, one unrelated picture in 100 is within ``HASH_ALONE`` bits of one: of 6.4 million unrelated
 pairs, six were within 64. For ten times as many works, the limit decreases by ``DECADE`` bits.

@@ -32,8 +32,8 @@ def found_to_show(registered: int) -> set[int]:
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     """Store (registered picture, found picture, verification) with the probability of the active calibration.
 
-    A stored pair is replaced only if a closer comparison matched where an earlier one had not. Call it in a
-    transaction.
+    A stored pair is replaced only if its decision was ``none`` or ``resembles`` and the new one found more. Call it in
+    a transaction.
     """
     active = cache(calibrations.active)
     made = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]

@@ -77,8 +77,8 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
             return False
         vectors.keep_fingerprints([descriptor.space], made)
         descriptors.note_gaps(row, gaps)
-        hold(Lock.INDEX)  # These locks ensure that the concurrent removal of a work or picture is seen by one side.
-        share(Lock.PICTURES)  # and so a picture
+        hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
+        share(Lock.PICTURES)  # as is the removal of a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
             vectors.add_to(collection, descriptors.members(collection, batch), parts)
         descriptors.move_cursor(row, cursor)
