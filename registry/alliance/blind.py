@@ -50,16 +50,16 @@ _RECORD = 1_024
 
 def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
     """Return the tag (16 bytes) and mask (18 bytes) of an element's n-th entry in a page."""
-    made = hmac.digest(output, b"exhibit-blind/1 entry" + salt + number.to_bytes(4, "big"), "sha512")
-    return made[:16], made[16:34]
+    mac = hmac.digest(output, b"exhibit-blind/1 entry" + salt + number.to_bytes(4, "big"), "sha512")
+    return mac[:16], mac[16:34]
 
 
 def answer_points(services: Services, partner: Partner, points: Iterable[str]) -> tuple[Agreement, list[str]]:
     """Multiply a partner's points; raises ``RefusedError`` if no agreement covers them."""
-    given = [bytes.fromhex(point) for point in points]
-    row = partners.spend(partner, len(given), "points")
+    raw_points = [bytes.fromhex(point) for point in points]
+    row = partners.spend(partner, len(raw_points), "points")
     side = _side(services, row)
-    return row, [side.answer(point).hex() for point in given]
+    return row, [side.answer(point).hex() for point in raw_points]
 
 
 def index_page(services: Services, partner: Partner, after: int) -> dict[str, Any]:
@@ -96,11 +96,11 @@ def _hashes(pictures: Iterable[int]) -> dict[int, bytes]:
 
 def _told(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[str, str]:
     first = Sighting.objects.filter(picture=picture, private_to=None).order_by("pk").first()
-    known = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
+    values = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
     if first is not None:  # in a form that the search accepts
-        known |= {"page": first.page_url[:400], "image": first.image_url[:300]}
-        known["seen"] = first.period if first.first_seen is None else rfc3339(first.first_seen)
-    return {name: known[name] for name in fields if name in known}
+        values |= {"page": first.page_url[:400], "image": first.image_url[:300]}
+        values["seen"] = first.period if first.first_seen is None else rfc3339(first.first_seen)
+    return {name: values[name] for name in fields if name in values}
 
 
 def _sealed(key: bytes, salt: bytes, told: Mapping[str, str]) -> bytes:
@@ -175,13 +175,13 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
             raise ValueError
         pairs = zip(some, answered, strict=True)
         outputs += [(having[one.element], one.element, one.output(bytes.fromhex(back))) for one, back in pairs]
-    found: dict[tuple[int, int, int], Found] = {}
+    matches: dict[tuple[int, int, int], Found] = {}
     after: int | None = 0 if outputs else None
     missing = ""
     try:
         while after is not None:
             page = _page(services, partner, after, count, until)
-            _open(page, outputs, found, count["pages"])
+            _open(page, outputs, matches, count["pages"])
             before, after = after, page["next"]
             if after is not None and int(after) <= before:
                 raise ValueError
@@ -189,7 +189,7 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
         if not after:
             raise
         missing = error.message
-    return Search(sorted(found.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
+    return Search(sorted(matches.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
 
 
 def _page(services: Services, partner: Partner, after: int, count: dict[str, int], until: float) -> dict[str, Any]:
@@ -218,15 +218,17 @@ def _open(
             inner = bytes(one ^ other for one, other in zip(covered, cover, strict=True))
             record = records[position] if (position := int.from_bytes(inner[:2], "big")) < len(records) else b""
             try:
-                told = parse_json(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt), what="the record")
+                record_values = parse_json(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt), what="the record")
             except InvalidTag:
                 raise ValueError from None
             exact = element.startswith(b"digest")
-            plain = {name: one_line(str(told[name]))[:500] for name in partners.FIELDS if name in told}
+            plain = {
+                name: one_line(str(record_values[name]))[:500] for name in partners.FIELDS if name in record_values
+            }
             for picture in pictures:
                 place = (picture, number, position)
-                known = found.get(place, Found(picture, exact=exact, bands=0, told={}))
-                found[place] = Found(picture, known.exact or exact, known.bands + (not exact), plain)
+                match = found.get(place, Found(picture, exact=exact, bands=0, told={}))
+                found[place] = Found(picture, match.exact or exact, match.bands + (not exact), plain)
 
 
 def works_of(picture: int) -> list[str]:

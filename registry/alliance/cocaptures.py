@@ -77,27 +77,27 @@ def visit_for(services: Services, partner: Partner, page: str, picture: str, cha
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
     if partners.calls_since(partner, CALL, today) > partner.visits:  # this request has been counted already
         raise RefusedError(f"You may have {partner.visits} visits a day made here.", reason="visits")
-    with hold_long(Lock.COCAPTURE, 0, within=WAIT_SECONDS) as held:
-        if not held:
+    with hold_long(Lock.COCAPTURE, 0, within=WAIT_SECONDS) as is_locked:
+        if not is_locked:
             raise RefusedError("Other visits are still going on.", reason="visits")
-        said = _seen(services, partner, page, picture, challenge)
-    submission = submit(EntryType.COCAPTURE, dict(to_plain(said)))
+        statement = _seen(services, partner, page, picture, challenge)
+    submission = submit(EntryType.COCAPTURE, dict(to_plain(statement)))
     assert submission is not None  # it has no owner
     proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
     assert proof is not None
-    return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+    return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
 def _seen(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
-    started, left = now(), left_until(time.monotonic() + VISIT_SECONDS)
+    started, remaining = now(), left_until(time.monotonic() + VISIT_SECONDS)
     guard = Guard(allowed_networks=services.config.cocapture_networks)  # excludes the operator's own networks
     visitor = Visitor(guard, services.user_agent, denied=denials())
     cookies = RequestsCookieJar()
-    page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, left, cookies=cookies)
+    page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, remaining, cookies=cookies)
     picture = None
     if picture_url:
         headers, most = {"Accept": IMAGE_ACCEPT, **referrer(page_url, picture_url)}, services.config.max_picture_bytes
-        picture = _visited(visitor.visit(picture_url, headers, most, left, cookies=cookies))
+        picture = _visited(visitor.visit(picture_url, headers, most, remaining, cookies=cookies))
     body = page.body if page.served else None
     return Statement(
         asked_by=partner.origin,
@@ -159,13 +159,13 @@ class Asking:
         for _, thread in self.asked:
             thread.join(max(0.0, self.until - time.monotonic()))
         active = {row.pk for row in partners.active()}
-        ours = {file.role: file.data for file in captured.files}
-        network = from_plain(NetworkRecord, parse_json(ours["network"], what="the record"), where="the record")
-        answers = tuple(self._answer(one, captured, active, network, ours.get("page")) for one, _ in self.asked)
+        own_files = {file.role: file.data for file in captured.files}
+        network = from_plain(NetworkRecord, parse_json(own_files["network"], what="the record"), where="the record")
+        answers = tuple(self._answer(one, captured, active, network, own_files.get("page")) for one, _ in self.asked)
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
-        told = following(captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != "")))
-        return replace(captured, sentence=told, files=(*captured.files, file))
+        sentence = following(captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != "")))
+        return replace(captured, sentence=sentence, files=(*captured.files, file))
 
     def _answer(
         self, one: _Asked, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
@@ -181,8 +181,8 @@ class Asking:
                 return replace(missing, missing="nonsense")
             sealed = from_plain(SealedStatement, came, where="the answer")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
-            asked = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
-            expect_statement(sealed, one.partner.log_key, asked)
+            expected = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
+            expect_statement(sealed, one.partner.log_key, expected)
         except (ExhibitError, ValueError):
             return replace(missing, missing="nonsense")
         agrees, differs = compare(sealed.statement, network, page, captured.image)
@@ -203,14 +203,14 @@ def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
     challenge = secrets.token_bytes(32)
     inside = sighting.image_url[:5].lower() == "data:"
     about = {"page": sighting.page_url, "picture": "" if inside else sighting.image_url, "challenge": challenge.hex()}
-    until, asked = time.monotonic() + SECONDS, []
+    until, requests = time.monotonic() + SECONDS, []
     for row in rows:
         one = _Asked(row)
         signed = signed_request(services, row, CALL, about)  # signed here because threads have no database access
         thread = threading.Thread(target=one.send, args=(services, signed), daemon=True)
         thread.start()
-        asked.append((one, thread))
-    return Asking(sighting, get_log(services).origin, challenge, until, asked)
+        requests.append((one, thread))
+    return Asking(sighting, get_log(services).origin, challenge, until, requests)
 
 
 def _told(answer: PartnerAnswer) -> str:

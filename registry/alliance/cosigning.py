@@ -88,8 +88,8 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         known = _held(partner)
         root, refusal = bytes(known.root) or merkle.EMPTY_ROOT, None
         if has_forked(note.origin):
-            said = "This log has signed two histories. Nothing of it is cosigned."
-            refusal = NotCosignedError(said, HTTPStatus.FORBIDDEN)
+            reason = "This log has signed two histories. Nothing of it is cosigned."
+            refusal = NotCosignedError(reason, HTTPStatus.FORBIDDEN)
         elif head.size == known.size and head.root != root:
             if known.note:
                 note_fork(partner, known.note, text, "brought to be cosigned")
@@ -97,11 +97,11 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         elif not _explained(partner, head):
             refusal = NotCosignedError(UNEXPLAINED, HTTPStatus.FORBIDDEN)
         elif old != known.size:
-            said = f"A head of {known.size} entries was cosigned last."
-            refusal = NotCosignedError(said, HTTPStatus.CONFLICT, known.size)
+            reason = f"A head of {known.size} entries was cosigned last."
+            refusal = NotCosignedError(reason, HTTPStatus.CONFLICT, known.size)
         elif not merkle.verify_consistency(known.size, head.size, root, head.root, path):
-            said = "The proof doesn't show that this head continues the one cosigned last."
-            refusal = NotCosignedError(said, HTTPStatus.UNPROCESSABLE_ENTITY)
+            reason = "The proof doesn't show that this head continues the one cosigned last."
+            refusal = NotCosignedError(reason, HTTPStatus.UNPROCESSABLE_ENTITY)
         else:
             at = now()
             write(known, size=head.size, root=head.root, note=head.note, cosigned_at=at)
@@ -190,18 +190,18 @@ def compare_heads(services: Services) -> dict[str, str]:
 
     Stores and returns the problems, by partner. A partner that does not respond does not affect the others.
     """
-    there = list(partners.active())
-    told = {partner.name: _told_by(services, partner) for partner in there}
+    active_partners = list(partners.active())
+    answers = {partner.name: _told_by(services, partner) for partner in active_partners}
     wrong, here = {}, heads_seen()
-    for partner in there:
-        known = [(name, note) for name, said in told.items() for note in _of(partner.origin, said.heads)]
-        known += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
-        own = _of(get_log(services).origin, told[partner.name].heads)
+    for partner in active_partners:
+        notes = [(name, note) for name, answer in answers.items() for note in _of(partner.origin, answer.heads)]
+        notes += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
+        own = _of(get_log(services).origin, answers[partner.name].heads)
         with _faults_of(partner) as faults:
-            theirs, unexplained = _look(services, partner, known)
+            log_fault, unexplained = _look(services, partner, notes)
             _keep_unexplained(partner, unexplained)
-            faults.extend((theirs, _own_fault(services, own)))
-        fault = following(*faults) or told[partner.name].fault  # an unreachable partner is reported once
+            faults.extend((log_fault, _own_fault(services, own)))
+        fault = following(*faults) or answers[partner.name].fault  # an unreachable partner is reported once
         partners.looked_at(partner, fault)
         if fault:
             wrong[partner.name] = fault
@@ -242,12 +242,12 @@ def _told_by(services: Services, partner: Partner) -> Told:
     heads: list[str] = []
     with _faults_of(partner) as faults:
         try:
-            told = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
+            answer = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
         except RefusedError as error:
             if error.reason != "partner":
                 raise
             return Told()  # it does not cosign this installation's log, and need not
-        notes, forks = told.get("heads"), told.get("forks")
+        notes, forks = answer.get("heads"), answer.get("forks")
         heads += [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else []
         for fork in forks[:MAX_FORKS] if isinstance(forks, list) else []:
             _take_fork(fork, partner.name)
@@ -289,20 +289,20 @@ def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]
 
     Contradictory signed checkpoints are stored.
     """
-    seen = _signed(partner, known)
-    if has_forked(partner.origin) or _two_of_a_size(partner, seen):
+    heads = _signed(partner, known)
+    if has_forked(partner.origin) or _two_of_a_size(partner, heads):
         return FORKED, ""
     cosigned = _size_cosigned(partner)
-    largest = max((head for _, head in seen), key=lambda head: head.size, default=None)
+    largest = max((head for _, head in heads), key=lambda head: head.size, default=None)
     unexplained = largest.note if largest and largest.size > cosigned else ""
     try:
         with signed_calls.session_for(services, partner.url, SECONDS) as session:
             fetch = _fetcher(session, partner)
             head = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
-            shown = _Tree(head.size, fetch)
-            if shown.root(head.size) != head.root:
+            tree = _Tree(head.size, fetch)
+            if tree.root(head.size) != head.root:
                 return Sentence("What its log shows isn't what it has signed."), unexplained
-            if any(_contradicts(partner, head, shown, *each) for each in seen if each[1].size <= head.size):
+            if any(_contradicts(partner, head, tree, *each) for each in heads if each[1].size <= head.size):
                 return FORKED, ""
     except ExhibitError as error:
         return error.message, unexplained
@@ -325,11 +325,11 @@ def _two_of_a_size(partner: Partner, seen: Sequence[tuple[str, SignedCheckpoint]
 
 def _signed(partner: Partner, known: Known) -> list[tuple[str, SignedCheckpoint]]:
     """Return those checkpoints that the log's key has signed; others may have been forged by their source."""
-    found = []
+    signed_heads = []
     for source, note in known:
         with suppress(ExhibitError):
-            found.append((source, verify_note(note, partner.log_key)))
-    return found
+            signed_heads.append((source, verify_note(note, partner.log_key)))
+    return signed_heads
 
 
 def _contradicts(partner: Partner, head: SignedCheckpoint, shown: "_Tree", source: str, seen: SignedCheckpoint) -> bool:
@@ -343,11 +343,11 @@ def _own_fault(services: Services, notes: Sequence[str]) -> str:
     """Return a problem with this log's checkpoints cosigned by a partner: a reset, or use of its key elsewhere."""
     for note in notes:
         try:
-            seen = verify_note(note, get_log(services).vkey())
+            head = verify_note(note, get_log(services).vkey())
         except ExhibitError:
             continue
         try:
-            get_log(services).check_continues(seen)
+            get_log(services).check_continues(head)
         except IntegrityError as error:
             return following(OTHER_HEAD, error.message)
     return ""

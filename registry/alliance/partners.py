@@ -65,23 +65,23 @@ def add(name: str, url: str, log_key: str, witness_key: str, *, by: str) -> Part
     except ValueError as error:
         raise WrongUseError(_("A partner's name consists of small letters, digits, dots and hyphens.")) from error
     with transaction.atomic():
-        known = active().select_for_update().filter(name=name).first()
-        row = known or Partner(name=name, made_at=now())
+        existing = active().select_for_update().filter(name=name).first()
+        row = existing or Partner(name=name, made_at=now())
         if row.log_key != log_key:
             row.unexplained = ""
         row.url, row.log_key, row.witness_key, row.fault = url, log_key, witness_key, ""
         other = of_log(row.origin)
         if other is not None and other.pk != row.pk:
             raise ConflictError(_("The log of another partner, %(name)s, has this name.") % {"name": other.name})
-        mine = keys_of(row)
-        if len(mine) < 2:
+        own_keys = keys_of(row)
+        if len(own_keys) < 2:
             raise ConflictError(_("Its log and its witness have the same key: a key has one role."))
         for other in active().exclude(pk=row.pk):
-            if mine & keys_of(other):
+            if own_keys & keys_of(other):
                 raise ConflictError(_("Another partner, %(name)s, has one of these keys.") % {"name": other.name})
         row.save()
         about = {"name": name, "url": url, "log": log_key, "witness": witness_key}
-        audit_log.changed("partner added" if known is None else "partner changed", by=by, about=about)
+        audit_log.changed("partner added" if existing is None else "partner changed", by=by, about=about)
     return row
 
 
@@ -131,8 +131,8 @@ def agree(partner: Partner, fields: Iterable[str], until: datetime, queries: int
         WrongUseError: The terms are invalid.
         ConflictError: An earlier agreement is still in force.
     """
-    told = [name for name in FIELDS if name in set(fields)]
-    if not told or set(fields) - set(FIELDS):
+    disclosed_fields = [name for name in FIELDS if name in set(fields)]
+    if not disclosed_fields or set(fields) - set(FIELDS):
         raise WrongUseError("No such fields.", hint=f"Choose of: {', '.join(FIELDS)}")
     if until <= now() or not 0 < queries <= MAX_QUERIES:
         raise WrongUseError("An agreement ends in the future, and allows from 1 to ten million queries.")
@@ -142,9 +142,9 @@ def agree(partner: Partner, fields: Iterable[str], until: datetime, queries: int
             hint = f"End it first: exhibit api DELETE /operator/agreements/{last.pk}"
             raise ConflictError(f"Agreement {last.pk} with {partner.name} still holds.", hint=hint)
         row = Agreement.objects.create(
-            partner=partner, fields=told, until=until, queries=queries, made_at=now()
+            partner=partner, fields=disclosed_fields, until=until, queries=queries, made_at=now()
         )  # fmt: skip
-        about = {"agreement": row.pk, "partner": partner.name, "log": partner.log_key, "fields": told}
+        about = {"agreement": row.pk, "partner": partner.name, "log": partner.log_key, "fields": disclosed_fields}
         audit_log.changed("agreement made", by=by, about={**about, "until": rfc3339(until), "queries": queries})
     return row
 
@@ -175,8 +175,8 @@ def spend(partner: Partner, queries: int, what: str) -> Agreement:
     fault = _ended(row)
     if fault is None:
         with transaction.atomic():
-            left = Agreement.objects.filter(pk=row.pk, ended_at=None, used__lte=F("queries") - queries)
-            if left.update(used=F("used") + queries):
+            affordable = Agreement.objects.filter(pk=row.pk, ended_at=None, used__lte=F("queries") - queries)
+            if affordable.update(used=F("used") + queries):
                 audit_log.changed("blind search answered", by="", about=about)
                 row.refresh_from_db()
                 return row

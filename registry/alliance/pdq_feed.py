@@ -84,8 +84,8 @@ def publish(services: Services, work: Work, *, by: str) -> None:
             raise RefusedError(sentence, reason="low-information")
         hashed.append((row, f"{code},{quality}"))
     with transaction.atomic():
-        for row, told in hashed:
-            write(row, pdq=told)
+        for row, pdq in hashed:
+            write(row, pdq=pdq)
         _log(work, by, published=True)
 
 
@@ -103,8 +103,8 @@ def feed(services: Services) -> dict[str, str]:
     in the file format of ThreatExchange's library: ``pdq`` and the hash. ``feed.note`` is a C2SP signed note over the
     digests of both, with the log's key.
     """
-    kept = WorkPicture.objects.filter(work__removed_at=None, picture__bytes_state=BytesState.STORED)
-    rows = kept.exclude(pdq="").select_related("work").order_by("pdq", "pk")
+    pictures = WorkPicture.objects.filter(work__removed_at=None, picture__bytes_state=BytesState.STORED)
+    rows = pictures.exclude(pdq="").select_related("work").order_by("pdq", "pk")
     told = [(row.pdq, public_address(services.config, row.work) or "") for row in rows]
     files = {
         "feed.csv": "".join(f"{line}\n" for line in [_HEAD, *(f"{pdq},{page}" for pdq, page in told)]),
@@ -146,10 +146,10 @@ def read_feed(services: Services, partner: Partner) -> Feed:
             )
             body, _separator, tail = note.decode("utf-8", "replace").rpartition("\n\n")
             raw = [strict_base64(line.rpartition(f"— {name} ")[2]) or b"" for line in tail.splitlines()]
-            form, origin, at, *named = [*body.split("\n"), "", ""]
+            form, origin, at, *listed_files = [*body.split("\n"), "", ""]
             if not any(holds(key, one[4:], f"{body}\n".encode()) for one in raw) or (form, origin) != (FORMAT, name):
                 raise IntegrityError(f"The key of {partner.name} hasn't signed its feed.")
-            if f"{Digest.of(data)} feed.csv" in named:
+            if f"{Digest.of(data)} feed.csv" in listed_files:
                 return _parsed(partner, at, data)
     raise IntegrityError(f"What {partner.name} shows as its feed isn't what it has signed.")
 
@@ -158,23 +158,23 @@ def _parsed(partner: Partner, said: str, data: bytes) -> Feed:
     earlier = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=READ)
     last = earlier.filter(details__log=partner.log_key).order_by("-pk").values_list("details__feed", flat=True).first()
     head, *lines = data.decode("utf-8", "replace").split("\n")
-    found = [match.groups() for line in lines[:MAX_HASHES] if (match := _LINE.fullmatch(line))]
+    entries = [match.groups() for line in lines[:MAX_HASHES] if (match := _LINE.fullmatch(line))]
     try:
         at = parse_rfc3339(said)
     except ValueError:
         at = None
-    if at is None or head != _HEAD or lines[len(found) :] != [""]:
+    if at is None or head != _HEAD or lines[len(entries) :] != [""]:
         what = f"has lines that can't be read, or more than {MAX_HASHES:,} hashes"
     elif at > now() + MAX_APART:
         what = "is of the future"
     elif last is not None and at < parse_rfc3339(last):
         what = f"is older than the one that was read before, of {last}"
     else:
-        about = {"partner": partner.name, "log": partner.log_key, "feed": rfc3339(at), "hashes": len(found)}
+        about = {"partner": partner.name, "log": partner.log_key, "feed": rfc3339(at), "hashes": len(entries)}
         with transaction.atomic():
             audit_log.changed(READ, by="", about=about)
-        hashes = np.frombuffer(bytes.fromhex("".join(code for code, _ in found)), np.uint64).reshape(-1, 4)
-        return Feed(at, hashes, [page for _, page in found])
+        hashes = np.frombuffer(bytes.fromhex("".join(code for code, _ in entries)), np.uint64).reshape(-1, 4)
+        return Feed(at, hashes, [page for _, page in entries])
     raise RefusedError(f"The feed of {partner.name} {what}.", reason="partner", hint="Ask its operator.")
 
 
@@ -183,7 +183,7 @@ def near(services: Services, feed: Feed, pictures: Iterable[Picture]) -> tuple[l
 
     The nearest come first. Also returns the number of pictures compared; unreadable and plain pictures are not.
     """
-    found, compared = [], 0
+    results, compared = [], 0
     for picture in pictures:
         try:
             code, quality = pdq_of(services.blobs.get(picture.digest), services.limits)
@@ -195,8 +195,8 @@ def near(services: Services, feed: Feed, pictures: Iterable[Picture]) -> tuple[l
         between = np.bitwise_count(feed.hashes ^ np.frombuffer(bytes.fromhex(code), np.uint64)).sum(axis=1)
         bits, page = min(zip(between.tolist(), feed.pages, strict=True), default=(256, ""))
         if bits <= WITHIN:
-            found.append((bits, page, Sighting.objects.filter(picture=picture, private_to=None).earliest("pk")))
-    return sorted(found, key=lambda one: one[0]), compared
+            results.append((bits, page, Sighting.objects.filter(picture=picture, private_to=None).earliest("pk")))
+    return sorted(results, key=lambda one: one[0]), compared
 
 
 def _log(work: Work, by: str, *, published: bool) -> None:

@@ -91,15 +91,15 @@ def send(
     try:
         with session_for(services, partner.url, seconds) as session:
             answer = session.post(address, body, headers=headers, allow_redirects=False)
-            told = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer")
+            content = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer")
     except (requests.RequestException, FormatError) as error:
         raise ServiceMissingError(f"The partner {partner.name} doesn't answer: {type(error).__name__}.") from error
-    if not isinstance(told, dict) or answer.status_code >= requests.codes.server_error:
+    if not isinstance(content, dict) or answer.status_code >= requests.codes.server_error:
         raise ServiceMissingError(f"The partner {partner.name} can't answer now ({answer.status_code}).")
     if not answer.ok:
-        said = one_line(str(told.get("detail", answer.status_code)))[:300]
+        said = one_line(str(content.get("detail", answer.status_code)))[:300]
         raise RefusedError(f"The partner {partner.name} says: {said}", reason="partner")
-    return told
+    return content
 
 
 def session_for(services: Services, url: str, seconds: float = 30.0) -> requests.Session:
@@ -116,8 +116,8 @@ def fetch(session: requests.Session, address: str, most: int, seconds: float = 3
             answer.raise_for_status()
             return read_limited(answer, most, seconds)
     except requests.RequestException as error:
-        said = Sentence("%(address)s can't be read: %(why)s.", address=address, why=type(error).__name__)
-        raise ServiceMissingError(said) from error
+        sentence = Sentence("%(address)s can't be read: %(why)s.", address=address, why=type(error).__name__)
+        raise ServiceMissingError(sentence) from error
 
 
 def receive(
@@ -141,10 +141,10 @@ def receive(
         ConflictError: The request was received before.
     """
     try:
-        asked = parse_json(body, what="the request")
-        sender, receiver, nonce = (str(asked[name]) for name in ("from", "to", "nonce"))
-        apart = abs(parse_rfc3339(str(asked["at"])) - now())
-        meant = receiver == get_log(services).origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
+        request = parse_json(body, what="the request")
+        sender, receiver, nonce = (str(request[name]) for name in ("from", "to", "nonce"))
+        apart = abs(parse_rfc3339(str(request["at"])) - now())
+        meant = receiver == get_log(services).origin and request["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
     except (FormatError, ValueError, KeyError, TypeError):
         raise RefusedError("This isn't a partner's request.", reason="partner") from None
     partner = partners.of_log(sender)

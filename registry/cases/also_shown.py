@@ -53,8 +53,8 @@ def also_shown(cases: Iterable[Case]) -> dict[int, list[AlsoShown]]:
             [[case.pk for case in cases]],
         )
         rows = cursor.fetchall()
-    found: dict[int, list[AlsoShown]] = defaultdict(list)
+    works_by_case: dict[int, list[AlsoShown]] = defaultdict(list)
     for case, number, title, file, certain in rows:
-        if len(found[case]) < MOST:
-            found[case].append(AlsoShown(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
-    return found
+        if len(works_by_case[case]) < MOST:
+            works_by_case[case].append(AlsoShown(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
+    return works_by_case

@@ -73,11 +73,11 @@ def asked_about(services: Services, case: Case, places: Sequence[Place] | None =
     """
     questions = [*case.archive_questions.all()]
     under_way = {asked_place(row.sighting) for row in questions if row.state in UNFINISHED}
-    known = {asked_place(row.sighting) for row in questions}
+    queried = {asked_place(row.sighting) for row in questions}
     every = places_of(rows_of(case, sealed=False)) if places is None else places
-    left = {asked_place(place.first): place for place in every if _may_be_told(services, place)}
-    open_ones = [place for key, place in left.items() if key not in under_way]
-    return sorted(open_ones, key=lambda place: asked_place(place.first) in known)[:MAX_PLACES]
+    candidates = {asked_place(place.first): place for place in every if _may_be_told(services, place)}
+    open_ones = [place for key, place in candidates.items() if key not in under_way]
+    return sorted(open_ones, key=lambda place: asked_place(place.first) in queried)[:MAX_PLACES]
 
 
 def may_ask(services: Services, case: Case) -> bool:
@@ -117,11 +117,11 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
             for place in places
         ]
         ArchiveQuestion.objects.bulk_create(rows, ignore_conflicts=True)
-        made = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
+        queued = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
         history.record(case, "archive", by, ("archive-asked", {"archive": title_of(archive_of(services))}))
-        log_entries.log_note(case, "archive asked", by=by, archive=archive_of(services), places=len(made))
-        services.enqueue(ArchiveQuestion, [row.pk for row in made])
-    return made
+        log_entries.log_note(case, "archive asked", by=by, archive=archive_of(services), places=len(queued))
+        services.enqueue(ArchiveQuestion, [row.pk for row in queued])
+    return queued
 
 
 def answer_questions(services: Services, ids: Sequence[int]) -> None:
@@ -130,7 +130,7 @@ def answer_questions(services: Services, ids: Sequence[int]) -> None:
         row = ArchiveQuestion.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
         with steps.ending(ArchiveQuestion, [pk]):
             try:
-                told, pictures = _Conversation(services, row).held()
+                answers, pictures = _Conversation(services, row).held()
             except SearchRefusedError as error:
                 if error.reason == "busy":
                     pause = BUSY if error.wait is None else timedelta(seconds=error.wait)
@@ -141,7 +141,7 @@ def answer_questions(services: Services, ids: Sequence[int]) -> None:
             except RefusedError as error:
                 steps.fail(ArchiveQuestion, pk, error.message, retry=error.reason == "too-slow")
                 continue
-            _keep(services, row, told, pictures)
+            _keep(services, row, answers, pictures)
 
 
 @dataclass(slots=True)
@@ -164,9 +164,9 @@ class _Conversation:
             asking = Asking(session, title_of(archive), SECONDS, STATUSES, turn_of(archive))
             for of, address in addresses_of(self.row.sighting):
                 self._ask(asking, of, address, [])
-                seen = self.row.sighting.first_seen
-                if seen is not None and earliest_of(archive, self.answers, of):
-                    near = seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+                first_seen = self.row.sighting.first_seen
+                if first_seen is not None and earliest_of(archive, self.answers, of):
+                    near = first_seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
                     self._ask(asking, of, address, [("closest", near), ("sort", "closest")])
             earliest = earliest_of(archive, self.answers, "picture")
             if earliest is not None:

@@ -57,8 +57,8 @@ def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Chang
     taken = [one for one in changes if now_with.get(one.case, one.after) == one.after]
     with transaction.atomic():
         still = _members(owner, {one.before for one in taken if one.before is not None})
-        wanted = {one.case: one.before if one.before in still else None for one in taken}
-        return _assign(owner, wanted, by=by) if wanted else []
+        assignments = {one.case: one.before if one.before in still else None for one in taken}
+        return _assign(owner, assignments, by=by) if assignments else []
 
 
 @receiver(member_left)
@@ -66,8 +66,8 @@ def release_cases(owner: Owner, user: User, *, by: str, **_: object) -> None:
     """Unassign all cases of a departing member, in the transaction that ends the membership."""
     cases = list(Case.objects.select_for_update().filter(owner=owner, assigned_to=user).order_by("pk"))
     Case.objects.filter(pk__in=[case.pk for case in cases]).update(assigned_to=None)
-    said = [["released", {"who": user.get_username()}]]
-    lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=said) for case in cases)
+    phrases = [["released", {"who": user.get_username()}]]
+    lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=phrases) for case in cases)
     CaseEvent.objects.bulk_create(lines, batch_size=1000)
 
 
@@ -96,8 +96,8 @@ def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Cha
             if case.assigned_to_id != person:
                 changes.append(Change(number, case.assigned_to_id, person))
                 Case.objects.filter(pk=case.pk).update(assigned_to=person)
-                told = ("unassigned", {}) if person is None else ("assigned", {"who": names[person]})
-                history.record(case, "assigned", by, told)
+                phrase = ("unassigned", {}) if person is None else ("assigned", {"who": names[person]})
+                history.record(case, "assigned", by, phrase)
     return changes
 
 

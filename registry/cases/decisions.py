@@ -123,9 +123,9 @@ def request_bundle(case: Case) -> int:
         sentence = Sentence(
             "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
         )
-        found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
+        mismatch = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
         hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
-        raise ConflictError(sentence if waits else found, hint=hint if waits else "")
+        raise ConflictError(sentence if waits else mismatch, hint=hint if waits else "")
     number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     opening.first_captures((case, row.sighting) for row in rows)
@@ -314,15 +314,15 @@ def take_out(case: Case, *, by: str) -> None:
 
 
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
-    wanted = list(dict.fromkeys(numbers))
-    if len(wanted) > MAX_CASES:
+    distinct_numbers = list(dict.fromkeys(numbers))
+    if len(distinct_numbers) > MAX_CASES:
         hint = Sentence("Decide at most %(most)s at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
-    rows = {row.number: row for row in scoped.cases(owner).filter(number__in=wanted)}
-    missing = [number for number in wanted if number not in rows]
+        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(distinct_numbers)), hint=hint)
+    rows = {row.number: row for row in scoped.cases(owner).filter(number__in=distinct_numbers)}
+    missing = [number for number in distinct_numbers if number not in rows]
     if missing:
         raise NotFoundError(f"{owner.name} has no case {missing[0]}.")
-    return [rows[number] for number in wanted]
+    return [rows[number] for number in distinct_numbers]
 
 
 def _outcome(services: Services, case: Case, wish: Wish) -> Outcome:

@@ -39,14 +39,14 @@ def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, rea
             raise ConflictError(Sentence("Work %(number)s isn't held back.", number=work.number))
         if answer is not Answer.OPEN and (answer is Answer.DISMISS) is (flood.decision == Decision.DISMISSED):
             raise ConflictError(Sentence("Somebody else has said so of work %(number)s.", number=work.number))
-        held = opening.held_back(work)
+        matters = opening.held_back(work)
         if answer is Answer.OPEN:  # a multiple of this count becomes the limit, so that the work is not held back again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()
-            flood.released = len({matter.party for matter in held}) + (0 if today is None else today.sites)
+            flood.released = len({matter.party for matter in matters}) + (0 if today is None else today.sites)
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
         elif answer is Answer.DISMISS:
             flood.decision = Decision.DISMISSED
-            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
+            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in matters}, by)
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()

@@ -83,16 +83,16 @@ def admitted(matters: Sequence[Matter], fuse: Fuse, works: Mapping[int, Work], t
     """
     unknown = [matter for matter in matters if not matter.known]
     new = {work: list(some) for work, some in groupby(unknown, attrgetter("work"))}
-    held = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
+    held_works = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
     day = now().date()
-    days = {found.work_id: found for found in FoundDay.objects.filter(work__in=new, day=day)}
+    days = {found_day.work_id: found_day for found_day in FoundDay.objects.filter(work__in=new, day=day)}
     hashes = triage.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
     for pk, some in new.items():
         today = days.get(pk) or FoundDay(work=works[pk], day=day)
         more = [matter for matter in some if matter.decision != Decision.RESEMBLES]
-        if pk not in held and not _counted(works[pk], today, more, there, hashes, fuse):
-            held.add(pk)
-    return [matter for matter in matters if matter.known or matter.work not in held]
+        if pk not in held_works and not _counted(works[pk], today, more, there, hashes, fuse):
+            held_works.add(pk)
+    return [matter for matter in matters if matter.known or matter.work not in held_works]
 
 
 def _counted(
@@ -105,16 +105,16 @@ def _counted(
     looks = [bytes(today.looks)[start : start + BYTES] for start in range(0, len(today.looks), BYTES)]
     own = [hashes[picture] for picture in {matter.registered for matter in new} if picture in hashes]
     came = _unlike([matter for matter in new if matter.party in sites], hashes, [*own, *map(int.from_bytes, looks)])
-    found, different = today.sites + len(sites), today.different + len(came)
-    load = different + (found - different) / ALIKE
+    site_count, different = today.sites + len(sites), today.different + len(came)
+    load = different + (site_count - different) / ALIKE
     limit = _limit(work, today.day, load, fuse)
     if load <= limit:
-        today.sites, today.different = found, different
+        today.sites, today.different = site_count, different
         today.looks = b"".join([*looks, *(code.to_bytes(BYTES) for code in came)])
     today.save()
     if load <= limit:
         return True
-    counts = {"different": different, "limit": limit, "sites": found}
+    counts = {"different": different, "limit": limit, "sites": site_count}
     Flood.objects.create(work=work, at=now(), state=StepState.DONE, **counts)
     audit_log.changed("work held back", by="", owner=work.owner, about={"work": work.number, **counts})
     events.record(work.owner, EventKind.WORK_HELD, {"work": work.number, **counts})
@@ -127,14 +127,14 @@ def unlike(matters: Sequence[Matter]) -> dict[int, Matter]:
 
 
 def _unlike(matters: Sequence[Matter], hashes: Mapping[int, int], known: Iterable[int] = ()) -> dict[int, Matter]:
-    seen = list(known)
+    codes = list(known)
     came: dict[int, Matter] = {}
     sites: set[str] = set()
     for matter in matters:
         code = hashes.get(matter.found, 0)
-        if matter.party not in sites and all((code ^ other).bit_count() > LOOK for other in seen):
+        if matter.party not in sites and all((code ^ other).bit_count() > LOOK for other in codes):
             sites.add(matter.party)
-            seen.append(code)
+            codes.append(code)
             came[code] = matter
     return came
 

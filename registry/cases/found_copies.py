@@ -21,13 +21,15 @@ def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, by
     """
     stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
     if digest not in stated:
-        told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
-        here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
-        raise WrongUseError(told if stated else here)
+        mismatch = (
+            f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
+        )
+        stored_here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
+        raise WrongUseError(mismatch if stated else stored_here)
     rows = case.case_sightings.select_related("sighting__picture").order_by(
         F("sighting__last_seen").desc(nulls_last=True), "pk"
     )
-    found = {row.sighting.picture: row.sighting.image_url for row in rows}
-    hidden = scoped.hidden_among(case.owner, found)
-    shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]
-    return {found[picture]: services.blobs.get(picture.digest) for picture in shown}
+    urls = {row.sighting.picture: row.sighting.image_url for row in rows}
+    hidden = scoped.hidden_among(case.owner, urls)
+    visible = [picture for picture in urls if picture.pk not in hidden][:MAX_LOOKED_AT]
+    return {urls[picture]: services.blobs.get(picture.digest) for picture in visible}

@@ -76,8 +76,8 @@ _FULL_WIDTH = tuple("。，：；！？）”")
 
 def record(case: Case, kind: str, actor: str, *said: Said, words: str = "") -> None:
     """Add a line to a case's history: phrases, then a person's words. ``actor`` is empty for Exhibit itself."""
-    kept = [[name, dict(values)] for name, values in said]
-    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=kept, sentence=words)
+    phrases = [[name, dict(values)] for name, values in said]
+    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=phrases, sentence=words)
 
 
 def in_words(said: Iterable[Said]) -> str:

@@ -64,12 +64,12 @@ def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[
     of = {case.pk: case for case in cases}
     rows = CaseSighting.objects.filter(case__in=list(of)).select_related("sighting")
     rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
-    found = set()
+    affected = set()
     for row in rows:
         covering = ledger.covering(of[row.case_id].work_id, row.sighting)
         if row.licence_id in licences or (covering is not None and covering.pk in licences):
-            found.add(row.case_id)
-    return found
+            affected.add(row.case_id)
+    return affected
 
 
 def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
@@ -78,16 +78,16 @@ def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
         if change.effects.filter(case=case).exists():
             return  # a run recorded this case but was interrupted before it saved its progress
         before = case.decision
-        named = case.case_sightings.filter(licence__in=licences).exists()
+        is_named = case.case_sightings.filter(licence__in=licences).exists()
         if by_person(case):
-            if named and change.kind != LedgerChange.Kind.ADDED:
+            if is_named and change.kind != LedgerChange.Kind.ADDED:
                 _stays(change, case)
             return
         search_again(case)
         apply_ledger(case, taken_back=[_said(change)], words=change.reason)
         if case.decision != before:
             _note(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
-        elif named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
+        elif is_named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
             _stays(change, case)
 
 
@@ -112,11 +112,11 @@ def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, lis
 
     Effects that no case had are left out.
     """
-    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    effects: dict[int, dict[str, list[int]]] = defaultdict(dict)
     rows = LedgerEffect.objects.filter(change__in=[change.pk for change in changes]).order_by("what", "case__number")
     for change, what, number in rows.values_list("change", "what", "case__number"):
-        found[change].setdefault(what, []).append(number)
-    return found
+        effects[change].setdefault(what, []).append(number)
+    return effects
 
 
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:

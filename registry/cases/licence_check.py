@@ -107,8 +107,8 @@ class Fit:
 
 def why_not(licence: Licence, place: Place) -> str:
     """Return in a few English words why a licence does not cover a place; empty if it does."""
-    found = obstacle(licence, place)
-    return "" if found is None else found.words
+    reason = obstacle(licence, place)
+    return "" if reason is None else reason.words
 
 
 def obstacle(licence: Licence, place: Place) -> Obstacle | None:
@@ -156,26 +156,26 @@ class Ledger:
 
     def covering(self, work: int, place: Place) -> Licence | None:
         """Return the licence that covers a work at a place, or ``None``."""
-        found = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
-        return min(found, key=lambda licence: licence.number, default=None)
+        candidates = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
+        return min(candidates, key=lambda licence: licence.number, default=None)
 
     def of_work(self, work: int) -> list[Licence]:
         """Return the licences that name this work or no particular work, by number."""
-        found = (licence for licence, works in self.licences if not works or work in works)
-        return sorted(found, key=lambda licence: licence.number)
+        matching = (licence for licence, works in self.licences if not works or work in works)
+        return sorted(matching, key=lambda licence: licence.number)
 
     def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
         """Return licences for this work and site by number, with the time or territory obstacle of each, if any."""
-        found = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
-        return {number: gap for number, gap in found.items() if gap is None or gap.gap in _RIGHT_PLACE}
+        obstacles = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
+        return {number: gap for number, gap in obstacles.items() if gap is None or gap.gap in _RIGHT_PLACE}
 
     def _named(self, work: int, place: Place) -> list[Licence]:
         """Return the work's licences that may apply to the place, selected by domain and host."""
         labels = place.host.split(".")
-        named = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
+        by_domain = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
         hosts = {place.host, host_of(place.image_url)} if self._by_host else ()
         exact = [self._by_host.get(host, ()) for host in hosts]
-        rows = (row for group in (*named, *exact, self._anywhere) for row in group)
+        rows = (row for group in (*by_domain, *exact, self._anywhere) for row in group)
         return [licence for licence, works in rows if not works or work in works]
 
 
@@ -211,9 +211,9 @@ def fitting(case: Case, most: int = MAX_FITS, ledger: Ledger | None = None) -> l
 
 
 def _fit(licence: Licence, places: list[Sighting]) -> Fit:
-    found = [obstacle(licence, place) for place in places]
-    left = [reason for reason in found if reason is not None]
-    return Fit(licence, len(found) - len(left), len(found), min(left, key=_distance, default=None))
+    obstacles = [obstacle(licence, place) for place in places]
+    remaining = [reason for reason in obstacles if reason is not None]
+    return Fit(licence, len(obstacles) - len(remaining), len(obstacles), min(remaining, key=_distance, default=None))
 
 
 def _distance(reason: Obstacle) -> int:
@@ -290,6 +290,6 @@ def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
     if first > ends:
         return Obstacle(Gap.OVER, ends.isoformat())
     if first < begins or last > ends:
-        told = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
-        return Obstacle(Gap.UNKNOWN_TIME, "–".join(told))
+        dates = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
+        return Obstacle(Gap.UNKNOWN_TIME, "–".join(dates))
     return None

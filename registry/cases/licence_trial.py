@@ -80,34 +80,38 @@ def try_licences(
     over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
     rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner.licences))]
     ledger = Ledger((row, frozenset(work.pk for work in new.works)) for row, new in rows)
-    wanted = _wanted([row for row, _ in rows])
+    coverage_filter = _wanted([row for row, _ in rows])
     others = ledger_of(owner.pk, without=frozenset({instead_of.pk})) if instead_of else None
-    found = so_far
-    while found.after is not None:
-        begun = time.monotonic()
-        numbers = Case.objects.filter(owner=owner, number__gt=found.after).order_by("number")
+    result = so_far
+    while result.after is not None:
+        batch_start = time.monotonic()
+        numbers = Case.objects.filter(owner=owner, number__gt=result.after).order_by("number")
         part = list(numbers.values_list("number", flat=True)[:chunk])
         if not part:
-            return replace(found, after=None)
-        seen = CaseSighting.objects.filter(case__owner=owner, case__number__gt=found.after, case__number__lte=part[-1])
-        gained = Counter(case for case, covered in _held(seen.filter(wanted, licence=None), [ledger]) if covered)
+            return replace(result, after=None)
+        sightings = CaseSighting.objects.filter(
+            case__owner=owner, case__number__gt=result.after, case__number__lte=part[-1]
+        )
+        gained = Counter(
+            case for case, covered in _held(sightings.filter(coverage_filter, licence=None), [ledger]) if covered
+        )
         lost = Counter[int]()
         if others is not None:
-            held = _held(seen.filter(licence=instead_of), [ledger, others])
-            lost = Counter(case for case, covered in held if not covered)
+            coverage = _held(sightings.filter(licence=instead_of), [ledger, others])
+            lost = Counter(case for case, covered in coverage if not covered)
         after = part[-1] if len(part) == chunk else None
-        found = found.joined(_counted(gained, lost, len(part), after))
+        result = result.joined(_counted(gained, lost, len(part), after))
         if time.monotonic() > over:
             break
-        if time.monotonic() - begun < QUICK:
+        if time.monotonic() - batch_start < QUICK:
             chunk *= 2
-    return found
+    return result
 
 
 def cases_of(owner: Owner, trial: Trial) -> list[tuple[Case, str]]:
     """Return the cases that a trial lists, each with its effect."""
-    found = Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
-    rows = {case.number: case for case in found}
+    matching = Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
+    rows = {case.number: case for case in matching}
     return [(rows[number], effect) for number, effect in trial.effects.items() if number in rows]
 
 
@@ -115,32 +119,32 @@ def _wanted(rows: Sequence[Licence]) -> Q:
     """Return a filter for sightings that one of the licences may cover; matches all if there are many licences."""
     if len(rows) > NARROWED:
         return Q()
-    wanted = Q(pk__in=())
+    condition = Q(pk__in=())
     for row in rows:
-        wanted |= _narrow(row)
-    return wanted
+        condition |= _narrow(row)
+    return condition
 
 
 def _narrow(licence: Licence) -> Q:
     """Return a filter for sightings that a licence may cover; the coverage rule itself makes the final decision."""
-    wanted = Q()
+    condition = Q()
     if licence.domain:
         domain = licence.domain
-        wanted &= Q(case__party__startswith=registrable_domain(domain)) | Q(case__party__endswith=f".{domain}")
-        wanted &= Q(sighting__host=domain) | Q(sighting__host__endswith=f".{domain}")
+        condition &= Q(case__party__startswith=registrable_domain(domain)) | Q(case__party__endswith=f".{domain}")
+        condition &= Q(sighting__host=domain) | Q(sighting__host__endswith=f".{domain}")
     longest = max(licence.url_pattern.split("*"), key=len)
     if longest:
-        wanted &= Q(sighting__page_url__contains=longest) | Q(sighting__image_url__contains=longest)
-    return wanted
+        condition &= Q(sighting__page_url__contains=longest) | Q(sighting__image_url__contains=longest)
+    return condition
 
 
 def _held(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
     """Yield each sighting's case and True if one of the ledgers covers the sighting."""
     columns = ("host", "party", "page_url", "image_url", "last_seen", "period")
-    found = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
-    for case, work, *values in found.iterator(chunk_size=5_000):
-        seen = Seen(*values)
-        yield case, any(ledger.covering(work, seen) is not None for ledger in ledgers)
+    values_rows = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
+    for case, work, *values in values_rows.iterator(chunk_size=5_000):
+        place = Seen(*values)
+        yield case, any(ledger.covering(work, place) is not None for ledger in ledgers)
 
 
 def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: int | None) -> Trial:
@@ -149,8 +153,8 @@ def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: in
     uncovered = Count("case_sightings", filter=Q(case_sightings__licence=None))
     rows = Case.objects.filter(pk__in={*gained, *lost}).annotate(left=uncovered).order_by()
     for pk, number, decision, by, open_rows in rows.values_list("pk", "number", "decision", "decided_by", "left"):
-        left = open_rows + lost[pk] - gained[pk]
-        if effect := _effect(decision, by_ledger=by == LEDGER, left=left, gained=gained[pk]):
+        uncovered_count = open_rows + lost[pk] - gained[pk]
+        if effect := _effect(decision, by_ledger=by == LEDGER, left=uncovered_count, gained=gained[pk]):
             effects[number] = effect
     return Trial(dict(Counter(effects.values())), effects, looked_at, after)
 

@@ -17,7 +17,7 @@ def opening_of(case: Case) -> Deed:
 
 def extension_of(case: Case, rows: Iterable[CaseSighting]) -> Deed:
     """Return the log entry for sightings that a case gained, each with its match and the licence that covers it."""
-    told = [
+    sightings = [
         {
             "licence": None if row.licence is None else row.licence.number,
             "match": row.match_id,
@@ -26,13 +26,13 @@ def extension_of(case: Case, rows: Iterable[CaseSighting]) -> Deed:
         }
         for row in rows
     ]
-    return _of_case(case, "extended", {"sightings": told})
+    return _of_case(case, "extended", {"sightings": sightings})
 
 
 def log_capture(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
     """Add a capture to the log with the digests of its files, so that they cannot be replaced before sealing."""
-    kept = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
-    submit_all([_of_case(case, "captured", {"files": kept, "outcome": outcome})])
+    stored = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
+    submit_all([_of_case(case, "captured", {"files": stored, "outcome": outcome})])
 
 
 def log_note(case: Case, what: str, *, by: str, **about: Json) -> None:

@@ -51,11 +51,11 @@ def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[in
     list(Owner.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))
     works = Work.objects.select_related("owner").in_bulk({matter.work for matter in matters})
     rows = Case.objects.filter(owner__in=owners, work__in=works, party__in={matter.party for matter in matters})
-    there = {(work, party): pk for work, party, pk in rows.values_list("work", "party", "pk")}
-    asked = set(rows.filter(resembles=False).values_list("work", "party"))
-    allowed = admitted(matters, fuse, works, asked) if matters else []
+    existing = {(work, party): pk for work, party, pk in rows.values_list("work", "party", "pk")}
+    real_cases = set(rows.filter(resembles=False).values_list("work", "party"))
+    allowed = admitted(matters, fuse, works, real_cases) if matters else []
     concerned = {key: list(some) for key, some in groupby(allowed, lambda matter: (matter.work, matter.party))}
-    return _extend(_cases(concerned, works, there), concerned, there) if concerned else []
+    return _extend(_cases(concerned, works, existing), concerned, existing) if concerned else []
 
 
 def held_back(work: Work, most: int | None = None) -> list[Matter]:
@@ -68,14 +68,14 @@ def _matters(
     found: Sequence[int], registered: Sequence[int], *, most: int | None = None, work: int | None = None
 ) -> list[Matter]:
     """Return what these pictures' matches concern, for one work or all, except sightings on the owners' own sites."""
-    wanted = most
+    limit = most
     while True:
-        rows = _rows(found, registered, wanted, work)
+        rows = _rows(found, registered, limit, work)
         at_home = own_places.seen_there([(matter.owner, matter.sighting) for matter in rows])
         matters = [matter for matter in rows if (matter.owner, matter.sighting) not in at_home]
-        if most is None or wanted is None or len(matters) >= most or len(rows) < wanted:
+        if most is None or limit is None or len(matters) >= most or len(rows) < limit:
             return matters[:most]
-        wanted *= 10  # the owner's own sites may account for most of the matches
+        limit *= 10  # the owner's own sites may account for most of the matches
 
 
 def _rows(found: Sequence[int], registered: Sequence[int], most: int | None, work: int | None) -> list[Matter]:
@@ -128,9 +128,11 @@ def _cases(
 
     Cases that only resemble their work are created without a notification.
     """
-    kept = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
-    kept = kept.filter(pk__in=[there[key] for key in wanted if key in there]).order_by("owner_id", "work_id", "party")
-    cases = {(case.work_id, case.party): case for case in kept}
+    existing = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
+    existing = existing.filter(pk__in=[there[key] for key in wanted if key in there]).order_by(
+        "owner_id", "work_id", "party"
+    )
+    cases = {(case.work_id, case.party): case for case in existing}
     new = [key for key in wanted if key not in there]
     of_owners = Case.objects.filter(owner__in={works[work].owner_id for work, _ in new}).order_by()
     highest = dict(of_owners.values_list("owner").annotate(Max("number")))
@@ -158,12 +160,12 @@ def _extend(
     licences, moment = cache(licences_for), now()
     gained: dict[Key, list[CaseSighting]] = {key: [] for key in concerned}
     for key, matter in matters:
-        case, seen = cases[key], sightings[matter.sighting]
-        row = earlier.get((case.pk, seen.pk, matter.registered)) or earlier.get((case.pk, seen.pk, None))
+        case, sighting = cases[key], sightings[matter.sighting]
+        row = earlier.get((case.pk, sighting.pk, matter.registered)) or earlier.get((case.pk, sighting.pk, None))
         if row is None:
-            licence = covering(licences(case.work), seen) or _given(case, seen)
+            licence = covering(licences(case.work), sighting) or _given(case, sighting)
             row = CaseSighting(licence=licence, licences_searched_at=moment)
-        row.case, row.sighting, row.match_id = case, seen, matter.match
+        row.case, row.sighting, row.match_id = case, sighting, matter.match
         gained[key].append(row)
     rows = [row for some in gained.values() for row in some]
     CaseSighting.objects.bulk_update([row for row in rows if row.pk], ["match"])
@@ -181,12 +183,12 @@ def _extend(
             apply_ledger(case)
         if uncovered and by_person(case):
             record_decision(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
-    known = triage.look_after(list(cases.values()), rows)
+    look_alikes = triage.look_after(list(cases.values()), rows)
     for case in aside:
         if case.waits:  # the case gained more than a resemblance
             announce(case)
     uses = [
-        (key, row, matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner])
+        (key, row, matter.decision == Decision.CERTAIN and matter.match not in look_alikes[matter.owner])
         for (key, matter), row in zip(matters, rows, strict=True)
         if row.licence_id is None and matter.decision != Decision.RESEMBLES
     ]
@@ -214,8 +216,10 @@ def _of_earlier_versions(
     Keys are primary keys of case, sighting and registered picture; the last is ``None`` if only fingerprints had been
     compared, before the picture itself was added.
     """
-    held = DatabaseCase(When(match__registered__bytes_state=BytesState.NEVER, then=None), default="match__registered")
-    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=held)
+    registered = DatabaseCase(
+        When(match__registered__bytes_state=BytesState.NEVER, then=None), default="match__registered"
+    )
+    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=registered)
     return {(row.case_id, row.sighting_id, row.of): row for row in rows.order_by("-pk")}
 
 
@@ -230,5 +234,5 @@ def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
     places = {(row.case_id, bytes(row.page_key), bytes(row.image_key)) for row in first}
     rows = Capture.objects.filter(case__in={case for case, _, _ in places}, number=1, state=StepState.TODO)
     rows = rows.filter(page_key__in={page for _, page, _ in places}).order_by("pk")
-    found = rows.values_list("pk", "case", "page_key", "image_key")
-    return [pk for pk, case, page, image in found if (case, bytes(page), bytes(image)) in places]
+    captures = rows.values_list("pk", "case", "page_key", "image_key")
+    return [pk for pk, case, page, image in captures if (case, bytes(page), bytes(image)) in places]

@@ -29,20 +29,20 @@ def of_watch(watch: Watch) -> list[OptOut]:
     """
     hosts: dict[str, Counter[str]] = defaultdict(Counter)
     runs = watch.crawls.order_by("-number")[:RUNS]
-    kept = [crawl.opt_outs for crawl in runs if crawl.opt_outs is not None]
-    for counted in (*kept, *refused_hosts([crawl.pk for crawl in runs if crawl.opt_outs is None]).values()):
+    stored_counts = [crawl.opt_outs for crawl in runs if crawl.opt_outs is not None]
+    for counted in (*stored_counts, *refused_hosts([crawl.pk for crawl in runs if crawl.opt_outs is None]).values()):
         for host, how in counted.items():
             hosts[host] |= Counter(how)  # for each reason, the highest count of any run
     cases = _cases(watch, hosts)
-    found = [OptOut(host, dict(sorted(how.items())), cases.get(host, [])) for host, how in hosts.items() if host]
-    return sorted(found, key=lambda one: (-len(one.cases), -sum(one.how.values()), one.host))[:MAX_HOSTS]
+    opt_outs = [OptOut(host, dict(sorted(how.items())), cases.get(host, [])) for host, how in hosts.items() if host]
+    return sorted(opt_outs, key=lambda one: (-len(one.cases), -sum(one.how.values()), one.host))[:MAX_HOSTS]
 
 
 def _cases(watch: Watch, hosts: Iterable[str]) -> dict[str, list[int]]:
-    seen = CaseSighting.objects.filter(
+    sightings = CaseSighting.objects.filter(
         case__owner=watch.owner_id, case__resembles=False, sighting__host__in=list(hosts)
     )
-    rows = seen.exclude(case__decision=Case.Decision.CLEARED).order_by("case__number")
+    rows = sightings.exclude(case__decision=Case.Decision.CLEARED).order_by("case__number")
     cases: dict[str, list[int]] = defaultdict(list)
     for host, number in rows.values_list("sighting__host", "case__number").distinct():
         cases[host].append(number)

@@ -42,23 +42,23 @@ def absent(
             checked as well.
     """
     rows = list(visits)
-    wanted = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
+    checked = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
     reports = PictureReport.objects.filter(owner=of).values_list("picture__digest", "reported_at")
     reported = {digest: at for digest, at in reports if digest is not None}
-    found = _reported(services, reported, wanted, rows)
-    left = wanted - found.keys()
-    for row in WithheldFile.objects.filter(digest__in=left):
-        found[row.digest] = _removed(row.because, row.created_at, reported)
+    absences = _reported(services, reported, checked, rows)
+    unexplained = checked - absences.keys()
+    for row in WithheldFile.objects.filter(digest__in=unexplained):
+        absences[row.digest] = _removed(row.because, row.created_at, reported)
     for digest, because in _not_kept(rows):
         why = _removed_or_never(because, reported)
         if why.why is not Absence.NEVER or digest not in services.blobs:
-            found.setdefault(digest, why)
-    gone = {digest for digest in wanted - found.keys() if digest not in services.blobs}
+            absences.setdefault(digest, why)
+    gone = {digest for digest in checked - absences.keys() if digest not in services.blobs}
     blocked = BlockedDigest.objects.filter(digest__in=gone).values_list("digest", "created_at")
-    found |= {digest: _removed(digest, at, reported) for digest, at in blocked}
-    states = Picture.objects.filter(digest__in=gone - found.keys()).values_list("digest", "bytes_state")
-    found |= {digest: Absent(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
-    return found | {digest: Absent(Absence.LOST) for digest in gone - found.keys()}
+    absences |= {digest: _removed(digest, at, reported) for digest, at in blocked}
+    states = Picture.objects.filter(digest__in=gone - absences.keys()).values_list("digest", "bytes_state")
+    absences |= {digest: Absent(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
+    return absences | {digest: Absent(Absence.LOST) for digest in gone - absences.keys()}
 
 
 def _reported(
@@ -66,12 +66,12 @@ def _reported(
 ) -> dict[Digest, Absent]:
     """Return the files among ``wanted`` that contain or show a picture reported by a member."""
     keys = [visit.pk for visit in visits]
-    found: dict[Digest, Absent] = {}
+    absences: dict[Digest, Absent] = {}
     for digest, at in sorted(reported.items(), key=lambda told: told[1]):
         met = visits_with(digest).filter(pk__in=keys).distinct() if keys else ()
         for file in {digest, *captured_files(services, digest, met)} & wanted:
-            found.setdefault(file, Absent(Absence.REPORTED, at))
-    return found
+            absences.setdefault(file, Absent(Absence.REPORTED, at))
+    return absences
 
 
 def _not_kept(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:

@@ -115,9 +115,9 @@ def filled(of: Owner, states: Iterable[State]) -> set[State]:
     """Return those of some states that have at least one case."""
     states = list(states)
     cases = Case.objects.filter(owner=OuterRef("pk"))
-    asked = [Exists(cases.filter(_STATES[state])) for state in states]
-    found = Owner.objects.filter(pk=of.pk).values_list(*asked).get()
-    return {state for state, there in zip(states, found, strict=True) if there}
+    conditions = [Exists(cases.filter(_STATES[state])) for state in states]
+    flags = Owner.objects.filter(pk=of.pk).values_list(*conditions).get()
+    return {state for state, is_filled in zip(states, flags, strict=True) if is_filled}
 
 
 def count_in_other_states(of: Owner, wanted: Wanted) -> int:

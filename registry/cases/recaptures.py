@@ -126,23 +126,27 @@ def visit_again(case: Case, moment: datetime) -> None:
 def look_for_the_newest(ids: Iterable[int]) -> None:
     """Make captures look for the picture that their case last saw at the place; a URL's picture may change."""
     rows = list(Capture.objects.filter(pk__in=ids).select_related("sighting"))
-    there = _seen_last(CaseSighting.objects.filter(sighting__page_key__in={row.page_key for row in rows}), rows)
+    latest_pictures = _seen_last(
+        CaseSighting.objects.filter(sighting__page_key__in={row.page_key for row in rows}), rows
+    )
     for row in rows:
-        picture = there.get((row.case_id, *place_of(row)), row.sighting.picture_id)
+        picture = latest_pictures.get((row.case_id, *place_of(row)), row.sighting.picture_id)
         if picture != row.sighting.picture_id:
-            seen = Sighting.objects.filter(case_sightings__case=row.case_id, picture=picture)
-            seen = seen.filter(page_key=row.page_key, image_key=row.image_key)
-            shown = seen.order_by(F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk")
-            write(row, sighting=shown.first())
+            sightings = Sighting.objects.filter(case_sightings__case=row.case_id, picture=picture)
+            sightings = sightings.filter(page_key=row.page_key, image_key=row.image_key)
+            ordered = sightings.order_by(
+                F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk"
+            )
+            write(row, sighting=ordered.first())
 
 
 def catch_up(case: Case) -> None:
     """Request another visit to each place where a newer picture was seen than the one the last visit looked for."""
     rows = Capture.objects.filter(case=case).select_related("sighting").defer("files", "digests")
     last = rows.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key")
-    there = _seen_last(CaseSighting.objects.all(), last)
+    latest_pictures = _seen_last(CaseSighting.objects.all(), last)
     for row in last:
-        picture = there.get((row.case_id, *place_of(row)), row.sighting.picture_id)
+        picture = latest_pictures.get((row.case_id, *place_of(row)), row.sighting.picture_id)
         if row.state not in UNFINISHED and picture != row.sighting.picture_id:
             follow(row)
 
@@ -181,8 +185,8 @@ def _seen_last(among: QuerySet[CaseSighting], at: Iterable[Capture]) -> dict[tup
     rows = among.filter(case__in={row.case_id for row in at}, licence=None)
     rows = rows.exclude(match__decision=Decision.RESEMBLES).exclude(match__registered__bytes_state=BytesState.NEVER)
     rows = rows.order_by(*place, F("sighting__last_seen").desc(nulls_last=True), "-sighting").distinct(*place)
-    found = rows.values_list(*place, "sighting__picture")
-    return {(case, bytes(page), bytes(image)): picture for case, page, image, picture in found}
+    pictures = rows.values_list(*place, "sighting__picture")
+    return {(case, bytes(page), bytes(image)): picture for case, page, image, picture in pictures}
 
 
 def _due(moment: datetime, days: int) -> Q:
@@ -196,11 +200,11 @@ def _due(moment: datetime, days: int) -> Q:
 
 def seen_online(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], datetime]:
     """Return when a visit last found the picture at each place of a case; such a visit counts as a sighting, too."""
-    found: dict[tuple[bytes, bytes], datetime] = {}
+    times: dict[tuple[bytes, bytes], datetime] = {}
     for row in captures:
         if row.state == StepState.DONE and row.finished_at and standing_of(row.outcome) is Standing.ONLINE:
-            found[place_of(row)] = max(row.finished_at, found.get(place_of(row), row.finished_at))
-    return found
+            times[place_of(row)] = max(row.finished_at, times.get(place_of(row), row.finished_at))
+    return times
 
 
 def last_online(**places: object) -> Subquery:
@@ -249,8 +253,8 @@ def visited(cases: Iterable[Case]) -> dict[int, Visited]:
 
 def look_after(case: Case) -> None:
     """Update the overall state of a case's places, in a transaction that has locked the case."""
-    found = visited([case]).get(case.pk)
-    write(case, standing="" if found is None else next(one for one in Standing if found.places[one]))
+    summary = visited([case]).get(case.pk)
+    write(case, standing="" if summary is None else next(one for one in Standing if summary.places[one]))
 
 
 def place_of(row: Capture | Sighting) -> tuple[bytes, bytes]:

@@ -90,16 +90,16 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
         "version": DECISION_VERSION,
         "who": str(who),
     }
-    named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
-    told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_DECIDED, told)
-    return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
+    identity = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
+    event = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_DECIDED, event)
+    return submit(EntryType.DECISION, opening, case.owner, moment, {**identity, "by": by, "reason": whole})
 
 
 def _only_resembles(case: Case) -> bool:
     """Return True if a case consists of resemblances only, and no person has made it a case."""
-    made, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
-    return not made.exists() and not more.exists()
+    manual, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    return not manual.exists() and not more.exists()
 
 
 def _said_by_machine(case: Case) -> dict[str, Any] | None:

@@ -47,14 +47,14 @@ def add_sample(services: Services, person: User) -> Owner:
     Raises:
         ServiceMissingError: The demonstration's pictures are not installed.
     """
-    if there := samples.sample_of(person):
-        return there
+    if existing := samples.sample_of(person):
+        return existing
     if not (ASSETS / "works").is_dir():
         hint = Sentence("They are in demo/ of the source.")
         raise ServiceMissingError(Sentence("The pictures of the sample aren't here."), hint=hint)
     with alone_with(person):  # of two concurrent clicks, only one creates it
-        if there := samples.sample_of(person):
-            return there
+        if existing := samples.sample_of(person):
+            return existing
         owner = samples.make(person)
         _register(services, owner, person.get_username())
         waiting = _crawled(services, owner)
@@ -79,17 +79,17 @@ def _register(services: Services, owner: Owner, by: str) -> None:
 def _crawled(services: Services, owner: Owner) -> list[int]:
     """Create a watch with one finished run, and return the pictures that wait for comparison."""
     moment, sources = now(), [{"kind": "site", "url": f"https://{host}/"} for host in (SHOP, BLOG)]
-    made = {"name": _("Sample sites"), "sources": sources, "budget": {}, "politeness": {}}
-    watch = Watch.objects.create(owner=owner, number=1, paused=True, private=True, **made)
+    watch_columns = {"name": _("Sample sites"), "sources": sources, "budget": {}, "politeness": {}}
+    watch = Watch.objects.create(owner=owner, number=1, paused=True, private=True, **watch_columns)
     ended = {"state": StepState.DONE, "started_at": moment, "finished_at": moment}
-    shown = [(host, _copy(name, edit)) for name, edit, host in FINDS]
-    shown += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in OTHERS]
-    told = {"pages": len(shown), "pictures": len(shown), "reason": "finished", "sources": sources}
-    crawl = Crawl.objects.create(watch=watch, number=1, **ended, **told)
+    copies = [(host, _copy(name, edit)) for name, edit, host in FINDS]
+    copies += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in OTHERS]
+    crawl_columns = {"pages": len(copies), "pictures": len(copies), "reason": "finished", "sources": sources}
+    crawl = Crawl.objects.create(watch=watch, number=1, **ended, **crawl_columns)
     piece = CrawlSlice.objects.create(crawl=crawl, number=1, **ended)
     title = _("Sample page")
-    seen = [(_seen(services, host, number, data), title) for number, (host, data) in enumerate(shown, 1)]
-    return keep_sightings(piece, seen, search_mark())
+    titled_sightings = [(_seen(services, host, number, data), title) for number, (host, data) in enumerate(copies, 1)]
+    return keep_sightings(piece, titled_sightings, search_mark())
 
 
 def _copy(name: str, edit: str) -> bytes:

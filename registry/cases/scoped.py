@@ -19,19 +19,19 @@ cases = rows_of_owner(Case, "work", "owner", order="number")
 
 def found_by(of: Iterable[Watch]) -> dict[int, tuple[int, int]]:
     """Count the owner's cases that each watch has found, and those still waiting, by the watch's primary key."""
-    theirs = {"case__owner": F("sighting__crawl__watch__owner"), "case__resembles": False}
-    seen = CaseSighting.objects.filter(sighting__crawl__watch__in=[row.pk for row in of], **theirs)
+    own_cases = {"case__owner": F("sighting__crawl__watch__owner"), "case__resembles": False}
+    sightings = CaseSighting.objects.filter(sighting__crawl__watch__in=[row.pk for row in of], **own_cases)
     waiting = Count("case", filter=Q(case__waits=True), distinct=True)
-    found = seen.values("sighting__crawl__watch").annotate(cases=Count("case", distinct=True), waiting=waiting)
-    return {row["sighting__crawl__watch"]: (row["cases"], row["waiting"]) for row in found.order_by()}
+    counts = sightings.values("sighting__crawl__watch").annotate(cases=Count("case", distinct=True), waiting=waiting)
+    return {row["sighting__crawl__watch"]: (row["cases"], row["waiting"]) for row in counts.order_by()}
 
 
 def picture(of: Owner, digest: Digest) -> Picture:
     """Return a picture that the owner may see; raises ``NotFoundError`` for others."""
-    found = Picture.objects.filter(digest=digest).first()
-    if found is None or not may_see_picture(of, found):
+    row = Picture.objects.filter(digest=digest).first()
+    if row is None or not may_see_picture(of, row):
         raise NotFoundError(Sentence("There is no such picture."))
-    return found
+    return row
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:
@@ -50,8 +50,8 @@ def may_see_picture(of: Owner, picture: Picture) -> bool:
 
 def _in_held_works(of: Owner, picture: Picture) -> bool:
     """Return True if a picture matches a held work, so that members can see what they decide about."""
-    held = Flood.in_force().filter(work__owner=of).values("work")
-    matched = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held)
+    held_works = Flood.in_force().filter(work__owner=of).values("work")
+    matched = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held_works)
     return matched.exists() and picture.sightings.filter(Q(private_to=None) | Q(private_to=of)).exists()
 
 

@@ -30,21 +30,21 @@ def filter_by_words(owner: Owner, words: str) -> Q:
     number = _NUMBER.fullmatch(words)
     if number is not None and number[1]:
         return Q(number=int(number[2]))
-    found = Q(party__icontains=words) | Q(work__title__icontains=words)
+    condition = Q(party__icontains=words) | Q(work__title__icontains=words)
     if number is not None:
-        return found | Q(number=int(number[2]))
+        return condition | Q(number=int(number[2]))
     in_urls = Q()
     for part in url_parts(words):
-        found |= Q(party__icontains=part)
+        condition |= Q(party__icontains=part)
         in_urls |= Q(urls__icontains=part)
     if in_urls:
         # The case's key in the expression makes PostgreSQL search only the URLs of cases, not of all sightings. URL
         # parts contain no spaces and are not just digits, so they can match only inside a URL.
         key = Cast("case_id", TextField())
         urls = Concat("sighting__page_url", _SPACE, "sighting__image_url", _SPACE, key, output_field=TextField())
-        seen = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
-        found |= Q(pk__in=seen.filter(in_urls).values("case"))
-    return found
+        sightings = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
+        condition |= Q(pk__in=sightings.filter(in_urls).values("case"))
+    return condition
 
 
 def url_parts(words: str) -> list[str]:

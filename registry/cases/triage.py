@@ -43,29 +43,29 @@ def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Ma
         matches=ArrayAgg("match", distinct=True),
         unlicensed=ArrayAgg("match", distinct=True, filter=Q(licence=None)),
     )
-    told = rows.values_list("case", "places", "matches", "unlicensed")
-    figures = {case: (places, some, unlicensed or ()) for case, places, some, unlicensed in told}
+    aggregates = rows.values_list("case", "places", "matches", "unlicensed")
+    figures = {case: (places, some, unlicensed or ()) for case, places, some, unlicensed in aggregates}
     matches = Match.objects.in_bulk({match for _, some, _ in figures.values() for match in some})
     best = {case: max((matches[match] for match in some), key=strength).pk for case, (_, some, _) in figures.items()}
     of_best = CaseSighting.objects.filter(case__in=cases, match__in=best.values())
     newest = of_best.order_by("case_id", "match_id", F("sighting__last_seen").desc(nulls_last=True), "-pk").distinct(
         "case_id", "match_id"
     )
-    shown = {row.case_id: row for row in newest if row.match_id == best[row.case_id]}
-    known: dict[int, set[int]] = {}
+    shown_rows = {row.case_id: row for row in newest if row.match_id == best[row.case_id]}
+    look_alikes: dict[int, set[int]] = {}
     for owner in {case.owner_id for case in cases}:
         concerned = {match for case in cases if case.owner_id == owner for match in figures[case.pk][1]}
-        known[owner] = known_among(owner, [matches[match] for match in concerned])
+        look_alikes[owner] = known_among(owner, [matches[match] for match in concerned])
     for case in cases:
         case.places, some, unlicensed = figures[case.pk]
-        case.shown = shown[case.pk]
+        case.shown = shown_rows[case.pk]
         case.likelihood = max(likelihood(matches[match]) for match in some)
         resembling = {match for match in some if matches[match].decision == Decision.RESEMBLES}
-        case.waits = _waits(case, set(unlicensed), resembling, gained, known[case.owner_id])
+        case.waits = _waits(case, set(unlicensed), resembling, gained, look_alikes[case.owner_id])
         aside = case.decision == Case.Decision.OPEN and not case.waits
-        case.resembles = aside and (not unlicensed or bool(set(unlicensed) - known[case.owner_id]))
+        case.resembles = aside and (not unlicensed or bool(set(unlicensed) - look_alikes[case.owner_id]))
     Case.objects.bulk_update(cases, ["shown", "likelihood", "places", "waits", "resembles"], batch_size=100)
-    return known
+    return look_alikes
 
 
 def likelihood(match: Match) -> float:
@@ -121,13 +121,15 @@ def _waits(
     if case.decision == decision.CONFIRMED:
         return False
     if case.decision == decision.OPEN:
-        left = unlicensed - known
-        return bool(left - resembling) or (case.waits and (bool(left) or not unlicensed))
+        unknown = unlicensed - known
+        return bool(unknown - resembling) or (case.waits and (bool(unknown) or not unlicensed))
     own = [row for row in gained if row.case_id == case.pk]
     new = [row for row in own if row.licence_id is None and row.match_id not in resembling]
     if case.decision == decision.CLEARED:
-        seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in own]).values_list("match_id", flat=True))
-        new = [row for row in new if row.match_id not in seen | known]
+        earlier_matches = set(
+            case.case_sightings.exclude(pk__in=[row.pk for row in own]).values_list("match_id", flat=True)
+        )
+        new = [row for row in new if row.match_id not in earlier_matches | known]
     return bool(new) or case.waits
 
 
@@ -173,13 +175,13 @@ def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]
         return set()
     cleared = set().union(*(learned[match.registered_id] for match in concerned))
     hashes = hashes_of({*cleared, *(match.found_id for match in concerned)})
-    found = set()
+    near_matches = set()
     for match in concerned:
         code = hashes.get(match.found_id)
         others = [hashes[other] for other in learned[match.registered_id] if other in hashes]
         if code is not None and any((code ^ other).bit_count() <= min(NEAR, match.hamming - 1) for other in others):
-            found.add(match.pk)
-    return found
+            near_matches.add(match.pk)
+    return near_matches
 
 
 def hashes_of(pictures: Iterable[int]) -> dict[int, int]:

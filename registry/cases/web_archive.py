@@ -67,13 +67,13 @@ def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Capture
 
     def join(captured: Captured) -> Captured:
         thread.join(max(0.0, until - time.monotonic()))
-        told = came[-1]
+        answer = came[-1]
         try:
-            expect_web_archive(told)
+            expect_web_archive(answer)
         except FormatError:
-            told = replace(told, missing="nonsense", address="")
-        file = CapturedFile("web-archive", "web-archive.json", "application/json", told.to_json())
-        return replace(captured, sentence=following(captured.sentence, _said(told)), files=(*captured.files, file))
+            answer = replace(answer, missing="nonsense", address="")
+        file = CapturedFile("web-archive", "web-archive.json", "application/json", answer.to_json())
+        return replace(captured, sentence=following(captured.sentence, _said(answer)), files=(*captured.files, file))
 
     return join
 

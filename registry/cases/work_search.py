@@ -92,22 +92,22 @@ def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None
             beyond = Q(**{f"key__{way}e": at[0]}) & (Q(**{f"key__{way}": at[0]}) | beyond)
         rows = rows.filter(beyond)
     order = ["number"] if key is None else ["key", "number"]
-    found = list(rows.order_by(*(f"-{name}" if back != down else name for name in order))[: size + 1])
-    more, found = len(found) > size, found[:size]
-    found = found[::-1] if back else found
-    if not found:
-        return Piece(found, None, None)
-    first, last = found[0].number, found[-1].number
-    return Piece(found, first if (more if back else at) else None, last if back or more else None)
+    works = list(rows.order_by(*(f"-{name}" if back != down else name for name in order))[: size + 1])
+    more, works = len(works) > size, works[:size]
+    works = works[::-1] if back else works
+    if not works:
+        return Piece(works, None, None)
+    first, last = works[0].number, works[-1].number
+    return Piece(works, first if (more if back else at) else None, last if back or more else None)
 
 
 def counts(of: Owner) -> dict[str, int]:
     """Count the owner's works by :class:`Only` value; the empty string stands for all."""
     rows = scoped.works(of).order_by()
-    found = {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only if only != Only.SEEN}
+    totals = {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only if only != Only.SEEN}
     removed = Work.objects.filter(owner=of).exclude(removed_at=None)  # few rows, so works with cases need no join
     cases = Case.objects.filter(owner=of, resembles=False).exclude(work__in=removed)
-    return found | cases.aggregate(seen=Count("work", distinct=True))
+    return totals | cases.aggregate(seen=Count("work", distinct=True))
 
 
 def _which(of: Owner, only: Only) -> Q:
@@ -137,14 +137,14 @@ def case_counts(works: Iterable[Work]) -> dict[int, int]:
 
 def thumbnail(works: QuerySet[WorkPicture]) -> Subquery:
     """Return a subquery for the digest of the first stored picture among the works' pictures."""
-    held = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
-    return Subquery(held.order_by("pk").values("picture__digest")[:1])
+    stored = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
+    return Subquery(stored.order_by("pk").values("picture__digest")[:1])
 
 
 def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
     """Return cases, newest first, annotated with the times of the first and last sighting of their pictures."""
-    seen = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
-    first = Subquery(seen.order_by("first_seen").values("first_seen")[:1])
-    last = Subquery(seen.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
+    sightings = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
+    first = Subquery(sightings.order_by("first_seen").values("first_seen")[:1])
+    last = Subquery(sightings.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
     last_seen = Greatest(last, last_online(case=OuterRef("pk")))
     return cases.annotate(first_seen=first, last_seen=last_seen).order_by("-number")

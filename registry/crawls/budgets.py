@@ -54,8 +54,8 @@ class Left:
 def left(crawl: Crawl) -> Left:
     """Return a crawl's remaining budget; pages leased to slices count as spent, so that the limit is never exceeded."""
     budget: Mapping[str, float] = crawl.watch.budget
-    begun = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
-    leased = begun.filter(state=FrontierUrl.State.LEASED).count()
+    started = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
+    leased = started.filter(state=FrontierUrl.State.LEASED).count()
     ended: list[Mapping[str, Any]] = []  # a long crawl has many
     if {"images", "bytes", "render"} & budget.keys():
         ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
@@ -67,8 +67,8 @@ def left(crawl: Crawl) -> Left:
     }
     # The rest may be too small for anything more; a slice that ended for that reason counts as proof. Slices have their
     # own time limit, so theirs does not count.
-    held = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
-    spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in held)]
+    reasons = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
+    spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in reasons)]
     rendered = sum(int(counts.get("rendered", 0)) for counts in ended)
     render_seconds = sum(float(counts.get("render_seconds", 0)) for counts in ended)
     return Left(
@@ -76,7 +76,7 @@ def left(crawl: Crawl) -> Left:
         images=int(rest["images"]),
         bytes=int(rest["bytes"]),
         seconds=rest["seconds"],
-        hosts=max(0, int(budget["hosts"]) - begun.values("host").distinct().count()) if "hosts" in budget else _MUCH,
+        hosts=max(0, int(budget["hosts"]) - started.values("host").distinct().count()) if "hosts" in budget else _MUCH,
         render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered),
         render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
         spent=next(iter(spent), ""),
@@ -93,23 +93,23 @@ def rendered(crawl: Crawl) -> dict[str, Rendered]:
     own, before = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     slices = CrawlSlice.objects.filter(crawl__watch=crawl.watch_id, counts__has_key="rendered_of").order_by("-pk")
     for run, counts in slices.values_list("crawl", "counts")[:MAX_SLICES]:
-        for host, told in counts["rendered_of"].items():
-            (own if run == crawl.pk else before).update({(host, what): int(n) for what, n in told.items()})
-    found = {}
+        for host, gains in counts["rendered_of"].items():
+            (own if run == crawl.pk else before).update({(host, what): int(n) for what, n in gains.items()})
+    results = {}
     for host in {host for host, _what in own | before}:
         pages, gained = before[host, "pages"], before[host, "gained"]
         if not gained or gained < WORTH * pages:
             pages, gained = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, FEWER), 0
-        found[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
-    return found
+        results[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
+    return results
 
 
 def unrendered(crawl: Crawl) -> dict[str, int]:
     """Count pages that should have been rendered but were not, by reason, such as ``budget``."""
-    told: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     for counts in crawl.slices.filter(counts__has_key="unrendered").values_list("counts", flat=True):
-        told.update(counts["unrendered"])
-    return dict(sorted(told.items()))
+        reasons.update(counts["unrendered"])
+    return dict(sorted(reasons.items()))
 
 
 class OverBudgetError(RefusedError):
@@ -144,8 +144,8 @@ def charge(row: Inquiry, price: Price | None) -> None:
             raise OverBudgetError(UNPRICED, {})
         if price is None:
             return
-        asked = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
-        is_free = price.free and asked.filter(at__gte=month_begin()).count() < price.free
+        charges = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
+        is_free = price.free and charges.filter(at__gte=month_begin()).count() < price.free
         cost = 0 if is_free else price.each.millionths
         currency = price.each.currency
         for name, limit in may.items():
@@ -160,10 +160,10 @@ def take_visit(payer: Watch | Owner) -> datetime | None:
     """Count an automatic evidence visit; if today's (UTC) are used up, return when the next one is allowed."""
     with transaction.atomic():
         row = type(payer)._default_manager.select_for_update(no_key=True).get(pk=payer.pk)
-        made, most = visits_today(row)
-        if made >= most:
+        visit_count, most = visits_today(row)
+        if visit_count >= most:
             return _midnight() + timedelta(days=1)
-        write(row, visits_on=_midnight().date(), visits_made=made + 1)
+        write(row, visits_on=_midnight().date(), visits_made=visit_count + 1)
     return None
 
 
@@ -172,8 +172,8 @@ def visits_today(payer: Watch | Owner) -> tuple[int, int]:
 
     A watch pays for visits to its own owner's finds; an owner pays for finds by other owners' watches.
     """
-    made = payer.visits_made if payer.visits_on == _midnight().date() else 0
-    return made, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY
+    visit_count = payer.visits_made if payer.visits_on == _midnight().date() else 0
+    return visit_count, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY
 
 
 def _midnight() -> datetime:

@@ -79,8 +79,8 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     with alone_with(owner):
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
             raise NotFoundError(Sentence("This watch was deleted meanwhile."))
-        if known := active(owner).filter(work=work, watch=watch, key=key).first():
-            return known
+        if existing := active(owner).filter(work=work, watch=watch, key=key).first():
+            return existing
         number = next_number(owner.canaries)
         keep_licences(owner, [_licence(work, normal)], by=by)
         if not KnownPage.objects.filter(watch=watch, key=key).exists():
@@ -144,8 +144,8 @@ def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
     planted: dict[int, list[Canary]] = defaultdict(list)
     for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch__owner").order_by("number"):
         planted[canary.watch_id].append(canary)
-    there = ((crawl, [one for one in planted[crawl.watch_id] if _was_there(one, crawl)]) for crawl in crawls)
-    if not (expected := {crawl: canaries for crawl, canaries in there if canaries}):
+    planted_by_crawl = ((crawl, [one for one in planted[crawl.watch_id] if _was_there(one, crawl)]) for crawl in crawls)
+    if not (expected := {crawl: canaries for crawl, canaries in planted_by_crawl if canaries}):
         return {}
     facts = _facts(expected)
     return {crawl.pk: [_result(crawl, canary, facts) for canary in canaries] for crawl, canaries in expected.items()}
@@ -163,8 +163,8 @@ def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
     crawls = {crawl.pk: crawl for crawl in Crawl.objects.filter(pk__in=last).select_related("watch__owner")}
     return [
         (crawls[key], result)
-        for key, found in results(list(crawls.values())).items()
-        for result in found
+        for key, crawl_results in results(list(crawls.values())).items()
+        for result in crawl_results
         if result.outcome.is_missed and result.canary.removed_at is None
     ]
 
@@ -175,8 +175,8 @@ def tell_missed() -> None:
         if crawl.finished_at is not None and crawl.finished_at >= now() - LATELY:
             watch, canary = crawl.watch, missed.canary
             about = {"canary": canary.number, "page": canary.url, "watch": watch.number, "name": watch.name}
-            told = {**about, "reason": missed.reason, "crawl": crawl.number}
-            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{canary.number}")
+            event = {**about, "reason": missed.reason, "crawl": crawl.number}
+            events.record(watch.owner, EventKind.CANARY_MISSED, event, name=f"{crawl.pk}/{canary.number}")
 
 
 def _was_there(canary: Canary, crawl: Crawl) -> bool:
@@ -196,21 +196,21 @@ def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:
     crawls = [crawl.pk for crawl in expected]
     planted = [canary for canaries in expected.values() for canary in canaries]
     keys = {key for canary in planted for key in _keys(canary)}
-    seen: dict[tuple[int, bytes], dict[int, bool]] = defaultdict(dict)
+    pictures_by_page: dict[tuple[int, bytes], dict[int, bool]] = defaultdict(dict)
     rows = Sighting.objects.filter(crawl__in=crawls, page_key__in=keys)
     for crawl, key, picture, state in rows.values_list("crawl", "page_key", "picture", "picture__state"):
-        seen[crawl, bytes(key)][picture] = state not in UNFINISHED
-    found = {picture for pictures in seen.values() for picture in pictures}
+        pictures_by_page[crawl, bytes(key)][picture] = state not in UNFINISHED
+    seen_pictures = {picture for pictures in pictures_by_page.values() for picture in pictures}
     own = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
     match = "picture__matches_as_registered"
-    matching = own.filter(**{f"{match}__found__in": found, f"{match}__decision__in": MATCHED})
+    matching = own.filter(**{f"{match}__found__in": seen_pictures, f"{match}__decision__in": MATCHED})
     showing: dict[int, set[int]] = defaultdict(set)
     copies = matching.values_list("work", f"{match}__found")
     for work, picture in [*own.values_list("work", "picture"), *copies]:
         showing[work].add(picture)
     refusals = Refusal.objects.filter(crawl__in=crawls, key__in=keys).order_by("-pk")
     refused = {(crawl, bytes(key)): reason for crawl, key, reason in refusals.values_list("crawl", "key", "reason")}
-    return _Facts(seen, showing, refused)
+    return _Facts(pictures_by_page, showing, refused)
 
 
 def _keys(canary: Canary) -> list[bytes]:

@@ -72,8 +72,8 @@ def archive_of(services: Services, name: str) -> Archive:
     config = services.config
     urls = offered(config)
     if name not in urls:
-        named = ", ".join(urls)
-        hint = Sentence("There are: %(names)s", names=named) if named else Sentence("Ask the operator.")
+        names = ", ".join(urls)
+        hint = Sentence("There are: %(names)s", names=names) if names else Sentence("Ask the operator.")
         raise NotFoundError(Sentence("There is no archive %(name)s.", name=f"{name!r}"), hint=hint)
     session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
     if name == wayback.NAME:
@@ -89,18 +89,18 @@ def domain_of(text: str) -> str:
     given = text.strip()
     host = host_of(given if "://" in given else f"http://{given}/") if given and not re.search(r"\s", given) else ""
     if not host or literal_address(host) is not None or is_public_suffix(host, private=True):
-        said = Sentence("“%(given)s” is no domain of a site.", given=given[:80])
-        raise WrongUseError(said, hint=Sentence("Write it like this: example.com"))
+        sentence = Sentence("“%(given)s” is no domain of a site.", given=given[:80])
+        raise WrongUseError(sentence, hint=Sentence("Write it like this: example.com"))
     return host
 
 
 def moment_of(text: str) -> str:
     """Return a year, month or day in ISO 8601, such as ``2019-03``; raises ``WrongUseError`` for anything else."""
-    given = text.strip()
-    if given and (not _DIGITS.fullmatch(given) or stated_time(given) == (None, "")):
-        said = Sentence("“%(given)s” is no year, month or day until now.", given=given[:40])
-        raise WrongUseError(said, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
-    digits = given.replace("-", "")
+    stripped = text.strip()
+    if stripped and (not _DIGITS.fullmatch(stripped) or stated_time(stripped) == (None, "")):
+        sentence = Sentence("“%(given)s” is no year, month or day until now.", given=stripped[:40])
+        raise WrongUseError(sentence, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
+    digits = stripped.replace("-", "")
     return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
@@ -109,10 +109,10 @@ def subjects(domains: Sequence[str], since: str | None, until: str | None) -> Su
     first, last = moment_of(since or ""), moment_of(until or "")
     if first and last and first > last.ljust(len(first), "~"):
         raise WrongUseError(Sentence("The time ends before it begins."))
-    named = list(dict.fromkeys(map(domain_of, domains)))
-    if len(named) > MAX_DOMAINS:
+    domain_names = list(dict.fromkeys(map(domain_of, domains)))
+    if len(domain_names) > MAX_DOMAINS:
         raise WrongUseError(Sentence("A watch takes at most %(most)d domains.", most=MAX_DOMAINS))
-    return {"domains": named, "since": first, "until": last}
+    return {"domains": domain_names, "since": first, "until": last}
 
 
 def _asked(domain: str, source: Mapping[str, Any]) -> Asked:
@@ -149,17 +149,17 @@ def estimate(services: Services, names: Collection[str], budget: Mapping[str, An
         RefusedError: An archive does not answer.
     """
     most = int(budget.get("pages", 1_000))
-    found = []
+    estimates = []
     for name in dict.fromkeys(names):
         archive = archive_of(services, name)
         for domain in (asked["domains"] or ())[:ESTIMATED]:
-            wanted = _asked(domain, asked)
-            indexes, page = archive.indexes(wanted), archive.captures(wanted)
+            query = _asked(domain, asked)
+            indexes, page = archive.indexes(query), archive.captures(query)
             if not page.captures and page.next_page:
-                page = archive.captures(wanted, page.next_page)
+                page = archive.captures(query, page.next_page)
             count, more = len(earliest(page.captures)), bool(page.next_page)
-            found.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, most))
-    return found
+            estimates.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, most))
+    return estimates
 
 
 def ask_on(services: Services, row: Inquiry) -> None:
@@ -169,8 +169,8 @@ def ask_on(services: Services, row: Inquiry) -> None:
     except NotFoundError:
         inquiries.end(row.pk, "no-service")
         return
-    with hold_long(Lock.ARCHIVE, NAMES.index(row.service), within=0) as mine:
-        if mine:
+    with hold_long(Lock.ARCHIVE, NAMES.index(row.service), within=0) as is_locked:
+        if is_locked:
             _ask_in_turn(archive, row)
         else:
             steps.wait(Inquiry, row.pk, now() + TURN)
@@ -234,12 +234,12 @@ def _keep(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
         if is_denied(host := host_of(one.url)):
             denied.add(host)
         elif len(one.url) <= MAX_ADDRESS:
-            told = (_stated(row.service, one),)
-            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated), elsewhere=told)
+            statements = (_stated(row.service, one),)
+            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated), elsewhere=statements)
             urls[new.key] = new
     with transaction.atomic():
-        known = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
-        for before in known.exclude(state=FrontierUrl.State.REFUSED):
+        existing = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
+        for before in existing.exclude(state=FrontierUrl.State.REFUSED):
             new = urls.pop(bytes(before.key))
             _take_earlier(before, new)
         rows = [
@@ -253,20 +253,20 @@ def _keep(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
 
 def _take_earlier(before: FrontierUrl, new: NewUrl) -> None:
     """Replace a waiting capture by an earlier capture of the same picture."""
-    known, stated = Stated.read(before.position), Stated.read(new.position)
-    if known is None or stated is None or stated.at >= known.at:
+    current, stated = Stated.read(before.position), Stated.read(new.position)
+    if current is None or stated is None or stated.at >= current.at:
         return
     rows = FrontierUrl.objects.filter(pk=before.pk, state=FrontierUrl.State.PENDING)
-    told = kept(new.elsewhere)
+    statements = kept(new.elsewhere)
     url, page_url = storable(new.url), storable(new.page_url)
-    rows.update(url=url, host=host_of(new.url), page_url=page_url, position=new.position, elsewhere=told)
+    rows.update(url=url, host=host_of(new.url), page_url=page_url, position=new.position, elsewhere=statements)
 
 
 def _stated(archive: str, one: Capture) -> SeenElsewhere:
     """Return the archive's statement of when it saw the picture, with a public URL if there is one."""
-    shown = one.record.replace("id_/", "/", 1) if archive == wayback.NAME else ""
+    public_url = one.record.replace("id_/", "/", 1) if archive == wayback.NAME else ""
     at = one.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return SeenElsewhere(kind=SeenKind.SEARCH_SAW, by=TITLES[archive], stated=at, where=shown)
+    return SeenElsewhere(kind=SeenKind.SEARCH_SAW, by=TITLES[archive], stated=at, where=public_url)
 
 
 def _refused(row: Inquiry, domain: inquiries.Subject, error: SearchRefusedError) -> bool:

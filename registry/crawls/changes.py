@@ -116,8 +116,8 @@ def begin(crawl: Crawl) -> None:
     """
     pages = crawl.watch.budget.get("pages")
     most = 2 * MAX_ADDED if pages is None else int(pages)
-    known = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
-    if not known or (crawl.everything and (pages is None or known < most)):
+    known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
+    if not known_count or (crawl.everything and (pages is None or known_count < most)):
         return
     write(crawl, by_change=True)
     before = _before(crawl)
@@ -126,7 +126,7 @@ def begin(crawl: Crawl) -> None:
     half = most // 2
     add_urls(crawl.pk, _lists_before(crawl))
     due = _add_all_due(crawl, half)
-    if known >= most:  # the budget cannot cover everything, so the sample does not wait for new pages
+    if known_count >= most:  # the budget cannot cover everything, so the sample does not wait for new pages
         sample = _sample(crawl, half - due)
         write(crawl, sampled=len(sample) < half - due)
         add_urls(crawl.pk, sample)
@@ -203,18 +203,20 @@ def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) ->
     pages today. A date without a time counts as the end of that day, so it may be up to a day in the future. Other
     known pages dated before their last visit are recorded as unchanged. Call it in a transaction.
     """
-    told, moment = {new.key: (new, modified) for new, modified in links}, now()
-    rows = KnownPage.objects.filter(watch=crawl.watch_id, key__in=list(told)).values_list("key", "visited_at")
-    known = {bytes(key): visited for key, visited in rows}
-    dated = {key: date for key in known if (date := told[key][1])}
-    changed = {key for key, date in dated.items() if known[key] < date <= moment + _DAY}
-    if 2 * len(changed) > len(known):
+    links_by_key, moment = {new.key: (new, modified) for new, modified in links}, now()
+    rows = KnownPage.objects.filter(watch=crawl.watch_id, key__in=list(links_by_key)).values_list("key", "visited_at")
+    visited_at = {bytes(key): visited for key, visited in rows}
+    dated = {key: date for key in visited_at if (date := links_by_key[key][1])}
+    changed = {key for key, date in dated.items() if visited_at[key] < date <= moment + _DAY}
+    if 2 * len(changed) > len(visited_at):
         changed = set()
     else:
-        unchanged = [key for key, date in dated.items() if date <= known[key]]
+        unchanged = [key for key, date in dated.items() if date <= visited_at[key]]
         KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged).update(dated=crawl.number)
-    of_no_pattern = {key: replace(told[key][0], pattern="") for key in changed}  # known pages aren't endless
-    return [of_no_pattern.get(key, new) for key, (new, _) in told.items() if key not in known or key in changed]
+    of_no_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed}  # known pages aren't endless
+    return [
+        of_no_pattern.get(key, new) for key, (new, _) in links_by_key.items() if key not in visited_at or key in changed
+    ]
 
 
 def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
@@ -326,10 +328,10 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
 
 def changed_weekly(watch_id: int) -> tuple[int, int]:
     """Return the number of a watch's pages that changed at least weekly, and of those known for at least a week."""
-    known = KnownPage.objects.filter(watch=watch_id, days__gte=7)
+    pages = KnownPage.objects.filter(watch=watch_id, days__gte=7)
     often = Q(changes__gt=0, changes__gte=F("days") / 7)
-    told = known.aggregate(often=Count("pk", filter=often), known=Count("pk"))
-    return told["often"], told["known"]
+    counts = pages.aggregate(often=Count("pk", filter=often), known=Count("pk"))
+    return counts["often"], counts["known"]
 
 
 def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
@@ -341,8 +343,8 @@ def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, values | more)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _add_all_due(crawl: Crawl, most: int) -> int:

@@ -185,8 +185,8 @@ def _waiting(crawl: Crawl, may: Left) -> QuerySet[FrontierUrl]:
     if not may.pages:
         return waiting.filter(kind="image")
     if not may.hosts:
-        known = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
-        return waiting.filter(Q(kind="image") | Q(host__in=known))
+        known_hosts = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
+        return waiting.filter(Q(kind="image") | Q(host__in=known_hosts))
     return waiting
 
 
@@ -223,16 +223,16 @@ def scripts_not_run(crawls: Sequence[Crawl]) -> dict[int, int | None]:
 
     The count is ``None`` if slices visited pages without counting them.
     """
-    told = KeyTextTransform("scripts_not_run", "counts")
+    stored_count = KeyTextTransform("scripts_not_run", "counts")
     slices = CrawlSlice.objects.filter(crawl__in=crawls).order_by().values("crawl")
     sums = slices.annotate(
-        count=Sum(Cast(told, IntegerField()), default=0),
+        count=Sum(Cast(stored_count, IntegerField()), default=0),
         uncounted=Count("pk", filter=Q(counts__pages__gt=0) & ~Q(counts__has_key="scripts_not_run")),
     )
-    found = {
+    totals = {
         pk: None if uncounted else count for pk, count, uncounted in sums.values_list("crawl", "count", "uncounted")
     }
-    return {crawl.pk: found.get(crawl.pk, 0) for crawl in crawls}
+    return {crawl.pk: totals.get(crawl.pk, 0) for crawl in crawls}
 
 
 def lacked_browser(crawl: Crawl) -> bool:
@@ -449,8 +449,8 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
 
 def refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: str = "") -> Refusal:
     """Build an unsaved row for a URL that a crawl did not fetch or keep."""
-    kept = storable(sentence)
-    why = {"reason": reason[:40], "sentence": sentence if sentence == kept else kept}
+    stored_sentence = storable(sentence)
+    why = {"reason": reason[:40], "sentence": sentence if sentence == stored_sentence else stored_sentence}
     return Refusal(crawl_id=crawl_id, key=url_key(url), url=storable(url), page_url=storable(page_url), at=now(), **why)
 
 

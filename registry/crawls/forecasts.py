@@ -39,9 +39,9 @@ class Hosts:
         """Count URLs."""
         self.counts.update(map(host_of, urls))
         if len(self.counts) > MOST_HOSTS:
-            kept = Counter(dict(self.counts.most_common(MOST_HOSTS // 2)))
-            self.rest += self.counts.total() - kept.total()
-            self.counts, self.has_more = kept, True
+            largest = Counter(dict(self.counts.most_common(MOST_HOSTS // 2)))
+            self.rest += self.counts.total() - largest.total()
+            self.counts, self.has_more = largest, True
 
     @property
     def addresses(self) -> int:

@@ -42,8 +42,8 @@ class Read:
     def tell(self, share: float, seconds: float) -> None:
         """Record the share of the file read after a number of seconds."""
         self.share, self.seconds = share, seconds
-        first, begun = self._first = self._first or (share, seconds)
-        self.left = (seconds - begun) * (1 - share) / (share - first) if share > first else None
+        first, first_seconds = self._first = self._first or (share, seconds)
+        self.left = (seconds - first_seconds) * (1 - share) / (share - first) if share > first else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,13 @@ def _begun(path: Path, order: Order) -> Read:
     stamp = f"{found.st_size} {found.st_mtime_ns}"
     if order.watch is None:
         return Read(path, AddressList(path=str(path), stamp=stamp), 0)
-    wanted = f"{order.wanted} {order.column} {order.kind}"
-    row, changed = lists.begin(order.watch, os.fspath(path), wanted, stamp)
+    filter_key = f"{order.wanted} {order.column} {order.kind}"
+    row, changed = lists.begin(order.watch, os.fspath(path), filter_key, stamp)
     return Read(path, row, row.lines, changed)
 
 
 def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
-    file, begun = ListFile(read.path, order.column, order.kind), time.monotonic()
+    file, start = ListFile(read.path, order.column, order.kind), time.monotonic()
     batches = _batches(file.lines(read.row.lines), order)
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(next, batches, None)
@@ -104,7 +104,7 @@ def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
                 order.hosts.add(url.url for url in batch.urls.values())
             else:
                 batch.out = lists.keep(read.row, batch.urls, batch.out, batch.lines)
-            read.tell(share, time.monotonic() - begun)
+            read.tell(share, time.monotonic() - start)
             yield read, batch.out
             if order.stopped():
                 return

@@ -71,13 +71,13 @@ def _ask_on(services: Services, row: Inquiry) -> None:
 
 def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
     """Request one page of results for a subject; return True to continue."""
-    asked = _asked(services, row, service, subject)
-    if asked is None:
+    query = _asked(services, row, service, subject)
+    if query is None:
         inquiries.refuse(row, subject, "The picture can't be sent.")
         return True
     price = price_of(row.crawl.watch.owner, row.service, service)
     try:
-        found = ask(service, key, asked, services.guard, lambda: budgets.charge(row, price))
+        result = ask(service, key, query, services.guard, lambda: budgets.charge(row, price))
     except budgets.OverBudgetError as error:
         inquiries.run_out(row, subject, error.reason, error.figures)
         return False
@@ -86,7 +86,7 @@ def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subje
     except RefusedError as error:
         steps.fail(Inquiry, row.pk, f"{service.name}: {error.message}", retry=error.reason in PASSING)
         return False
-    return _kept(row, service, subject, found)
+    return _kept(row, service, subject, result)
 
 
 def _asked(services: Services, row: Inquiry, service: Service, subject: Subject) -> Asked | None:

@@ -42,10 +42,10 @@ def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
             continue
         of_watch = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
         last = of_watch.order_by("-pk").values_list("cursor", flat=True).first()
-        left = int(crawl.watch.budget.get("searches", USUAL))
+        allowance = int(crawl.watch.budget.get("searches", USUAL))
         words = source.get("words", [])
-        begun = {"cursor": 0 if source.get("newest") else last or 0, "left": left, "allowed": left}
-        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **begun)
+        position = {"cursor": 0 if source.get("newest") else last or 0, "left": allowance, "allowed": allowance}
+        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **position)
 
 
 def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
@@ -54,11 +54,11 @@ def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
     waiting.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
     domains = source["domains"]
     last = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
-    begun = {} if last is None else {"cursor": last.cursor, "page": last.page}
+    position = {} if last is None else {"cursor": last.cursor, "page": last.page}
     if last is not None and last.state == StepState.FAILED:  # a failed domain may fail again, so the others come first
-        begun = {"cursor": last.cursor + 1, "page": ""}
-    left = {"left": len(domains), "allowed": len(domains)}
-    Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **begun, **left)
+        position = {"cursor": last.cursor + 1, "page": ""}
+    allowance = {"left": len(domains), "allowed": len(domains)}
+    Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **position, **allowance)
 
 
 def next_subject(row: Inquiry) -> Subject | None:
@@ -69,10 +69,10 @@ def next_subject(row: Inquiry) -> Subject | None:
         place = row.cursor % len(row.words)
         return Subject(row.cursor + 1, str(row.words[place]), None)
     newest = _source(row).get("newest", False)
-    mine = _pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
-    following = mine.filter(pk__lt=row.cursor) if newest else mine.filter(pk__gt=row.cursor)
-    found = following.first() or mine.first()
-    return None if found is None else Subject(found.pk, "", found)
+    pictures = _pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
+    following = pictures.filter(pk__lt=row.cursor) if newest else pictures.filter(pk__gt=row.cursor)
+    picture = following.first() or pictures.first()
+    return None if picture is None else Subject(picture.pk, "", picture)
 
 
 def subjects(row: Inquiry) -> int:
@@ -109,12 +109,12 @@ def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends:
     """
     new = list(urls)
     with transaction.atomic():
-        held = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
-        row = held.select_related(None).first()
+        claimed = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
+        row = claimed.select_related(None).first()
         if row is None:
             return False
-        found = row.found + add_urls(row.crawl_id, new)
-        write(row, found=found, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
+        found_count = row.found + add_urls(row.crawl_id, new)
+        write(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
         if ends is not None:
             done_with(pk, ends)
     return True
@@ -130,9 +130,9 @@ def refuse(row: Inquiry, subject: Subject, sentence: str, reason: str = Reason.U
     """Record that a subject cannot be searched for, and move on to the next one."""
     what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
     url = f"search:{row.service}?{what}"
-    made = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
+    identity = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
     with transaction.atomic():
-        Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **made)], ignore_conflicts=True)
+        Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **identity)], ignore_conflicts=True)
         done_with(row.pk, subject)
 
 

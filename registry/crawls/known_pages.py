@@ -42,8 +42,8 @@ def _validators(page: PageLine) -> tuple[str, str]:
 
 def _shown(page: PageLine) -> bytes:
     """Return a digest of the page's pictures and words; empty if the server answered that nothing has changed."""
-    shown = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
-    return b"" if page.not_modified else hashlib.blake2b("\n".join(shown).encode(), digest_size=16).digest()
+    contents = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
+    return b"" if page.not_modified else hashlib.blake2b("\n".join(contents).encode(), digest_size=16).digest()
 
 
 def leave_out(slice_id: int, epoch: int) -> None:

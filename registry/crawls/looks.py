@@ -47,14 +47,14 @@ def look(services: Services, owner: Owner, url: str, *, by: str, image: str = ""
         ServiceMissingError: The disk is nearly full.
     """
     samples.refuse(owner)
-    named = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
-    if not named or max(map(len, named)) > MAX_ADDRESS:
+    urls = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
+    if not urls or max(map(len, urls)) > MAX_ADDRESS:
         raise RefusedError(Sentence("This isn't the address of a page."), reason=Reason.BAD_URL)
-    check_addresses(services, named)
+    check_addresses(services, urls)
     if disk_is_full(services):
         sentence = Sentence("The disk is nearly full, and crawling has stopped.")
         raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
-    page, *images = named
+    page, *images = urls
     with alone_with(owner):
         crawl = _crawl(owner, by=by)
         add_urls(crawl.pk, [NewUrl(page, "page", 0), *(NewUrl(one, "image", 0, page) for one in images)])

@@ -28,7 +28,7 @@ def refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]
     refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
     grouped = refused.annotate(authority=authority).values("crawl", "authority", "reason")
     rows = grouped.annotate(addresses=Count("key", distinct=True))
-    found: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    counts: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for crawl, authority_of, reason, addresses in rows.values_list("crawl", "authority", "reason", "addresses"):
-        found[crawl][host_of(f"http://{authority_of}/")][reason] += addresses
-    return found
+        counts[crawl][host_of(f"http://{authority_of}/")][reason] += addresses
+    return counts

@@ -121,10 +121,10 @@ def places_of(watch: Watch) -> list[Place]:
 
 def of_owners(owners: Iterable[int]) -> dict[int, Places]:
     """Return the declared places of owners (primary keys); owners without any are left out."""
-    found: dict[int, list[Place]] = defaultdict(list)
+    places_by_owner: dict[int, list[Place]] = defaultdict(list)
     for watch in Watch.objects.filter(owner__in=owners, own=True, removed_at=None):
-        found[watch.owner_id] += places_of(watch)
-    return {owner: Places(places) for owner, places in found.items()}
+        places_by_owner[watch.owner_id] += places_of(watch)
+    return {owner: Places(places) for owner, places in places_by_owner.items()}
 
 
 def seen_there(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:

@@ -30,13 +30,13 @@ def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[byte
     keys = {pattern: url_key(pattern) for pattern in {pattern for pattern, _kind in urls.values()} if pattern}
     of = {key: keys[pattern] for key, (pattern, _kind) in urls.items() if pattern}
     rows = FrontierUrl.objects.filter(crawl=crawl_id, key__in=list(of)).values_list("key", flat=True)
-    known, last = set(map(bytes, rows)), _last(crawl_id, list(keys.values())) if of else {}
+    known_keys, last = set(map(bytes, rows)), _last(crawl_id, list(keys.values())) if of else {}
     places = {}
     for key, (_, kind) in urls.items():
         pattern = of.get(key)
         if pattern is None:
             places[key] = Place(None, int(kind != "image"), State.PENDING)
-        elif key not in known:
+        elif key not in known_keys:
             turn, state = last.get(pattern, (0, State.PENDING))
             last[pattern] = turn + 1, state
             places[key] = Place(pattern, turn + 1, state)
@@ -98,6 +98,6 @@ def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
 def left_out(crawl_id: int, reason: str) -> dict[str, int]:
     """Count the omitted pages of each pattern that a refusal with this reason names as its URL."""
     refusals = Refusal.objects.filter(crawl=crawl_id, reason=reason).values_list("key", "url")
-    said = {bytes(key): url for key, url in refusals}
-    out = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(said), state=State.LEFT_OUT)
-    return {said[bytes(key or b"")]: pages for key, pages in out.values_list("pattern").annotate(Count("pk"))}
+    urls_by_key = {bytes(key): url for key, url in refusals}
+    out = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(urls_by_key), state=State.LEFT_OUT)
+    return {urls_by_key[bytes(key or b"")]: pages for key, pages in out.values_list("pattern").annotate(Count("pk"))}

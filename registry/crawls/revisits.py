@@ -65,8 +65,8 @@ def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> N
 
     Earlier requests are kept and not repeated.
     """
-    asked = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
-    new = [request for request in wanted if request.found not in asked]
+    requested = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
+    new = [request for request in wanted if request.found not in requested]
     if not new:
         return
     crawl = visit(owner_id, [place for request in new for place in places(request.found, owner_id)])
@@ -90,9 +90,9 @@ def visit(owner_id: int, addresses: Iterable[tuple[str, str]]) -> Crawl:
 
 def places(found: int, owner_id: int) -> list[tuple[str, str]]:
     """Return the latest (page, image) URLs of a picture that this owner may know of."""
-    seen = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by(_NEWEST)
+    sightings = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by(_NEWEST)
     newest: dict[str, str] = {}
-    for page, image in seen.values_list("page_url", "image_url")[:50]:
+    for page, image in sightings.values_list("page_url", "image_url")[:50]:
         if image not in newest and len(newest) < MAX_PLACES and not denied(host_of(image)):
             newest[image] = page
     return [(page, image) for image, page in newest.items()]
@@ -143,8 +143,8 @@ def conclude_ended(limit: int = 200) -> int:
 
 
 def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
-    seen = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
-    last = seen.order_by(_NEWEST).first()
+    sightings = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
+    last = sightings.order_by(_NEWEST).first()
     if last is None:
         return Outcome.UNREACHED, _NO_ADDRESS
     day = last.period or "—" if last.last_seen is None else last.last_seen.date().isoformat()

@@ -69,18 +69,18 @@ def chosen(
         try:
             when = replace(when, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - of no day
         except ValueError:
-            told = f"{at!r} is no time of day."
-            raise WrongUseError(told, hint="Write it like this: 02:30.") from None
+            message = f"{at!r} is no time of day."
+            raise WrongUseError(message, hint="Write it like this: 02:30.") from None
     if zone is not None:
         try:
             when = replace(when, zone=ZoneInfo(zone))
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            told = f"{zone!r} is no time zone."
-            raise WrongUseError(told, hint="Write it like this: Europe/Berlin.") from None
+            message = f"{zone!r} is no time zone."
+            raise WrongUseError(message, hint="Write it like this: Europe/Berlin.") from None
     if weekday is not None:
         if weekday not in WEEKDAYS:
-            told = f"{weekday!r} is no weekday."
-            raise WrongUseError(told, hint="Write it like this: monday.")
+            message = f"{weekday!r} is no weekday."
+            raise WrongUseError(message, hint="Write it like this: monday.")
         if every % WEEK:
             raise WrongUseError(f"Only a watch that runs each week has a {weekday}.", hint="Let it run every 7 days.")
         when = replace(when, weekday=WEEKDAYS.index(weekday))
@@ -129,9 +129,9 @@ def following(last: datetime, every: timedelta, moment: datetime, when: TimeOfDa
     With a time of day, the schedule counts days and keeps that local time through clock changes.
     """
     rounds = (moment - last) // every
-    while (found := _turn(last, rounds * every, when)) <= moment:
+    while (run_at := _turn(last, rounds * every, when)) <= moment:
         rounds += 1
-    return found
+    return run_at
 
 
 def _turn(last: datetime, passed: timedelta, when: TimeOfDay | None) -> datetime:
@@ -207,8 +207,8 @@ def _has_crawl_under_way(watch: Watch) -> bool:
 def begin(watch: Watch, moment: datetime, *, everything: bool = False) -> Crawl:
     """Create the next crawl of a watch that is locked by this transaction and has no running crawl."""
     number = next_number(watch.crawls)
-    made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
-    crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **made)
+    columns = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
+    crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **columns)
     if watch.everything:
         write(watch, everything=False)
     inquiries.begin(crawl, watch.sources)

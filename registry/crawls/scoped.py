@@ -15,18 +15,18 @@ watches = rows_of_owner(Watch, order="number", removed_at=None)
 
 def watch(of: Owner, name: str) -> Watch:
     """Return one of the owner's watches, by name or number."""
-    found = watches(of).filter(name=name)
-    if not found.exists() and name.isdecimal():
-        found = watches(of).filter(number=int(name))
-    return there(found.first(), f"{of.name} has no watch {name!r}.")
+    matching = watches(of).filter(name=name)
+    if not matching.exists() and name.isdecimal():
+        matching = watches(of).filter(number=int(name))
+    return there(matching.first(), f"{of.name} has no watch {name!r}.")
 
 
 def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
     """Return the newest crawl of each watch that has one, by the watch's primary key; uses an index for each."""
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
-    found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
-    return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(found).values()}
+    crawl_keys = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
+    return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(crawl_keys).values()}
 
 
 def crawls(of: Owner) -> QuerySet[Crawl]:
@@ -36,8 +36,8 @@ def crawls(of: Owner) -> QuerySet[Crawl]:
 
 def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
     """Return one crawl of one of the owner's watches."""
-    found = crawls(of).filter(watch__number=watch_number, number=number)
-    return there(found.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
+    matching = crawls(of).filter(watch__number=watch_number, number=number)
+    return there(matching.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
 
 
 def refusal_counts(of: Crawl) -> dict[str, int]:

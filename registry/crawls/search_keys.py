@@ -90,12 +90,12 @@ def price_of(owner: Owner, name: str, service: Service) -> Price | None:
 def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
     """Set an owner's price as of today, or reset it to the mapping's; raises ``WrongUseError`` without a key."""
     service = service_of(services.config, name)
-    kept = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
+    stored = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
     with transaction.atomic():
-        if not owner.search_keys.filter(service=name).update(price=kept):
+        if not owner.search_keys.filter(service=name).update(price=stored):
             hint = Sentence("A price belongs to a key.")
             raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
-        changed("search price set", by=by, owner=owner, about={"service": name, "price": kept})
+        changed("search price set", by=by, owner=owner, about={"service": name, "price": stored})
 
 
 def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
@@ -119,9 +119,9 @@ def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
 
 def _removed(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
     with transaction.atomic():
-        if there := rows.delete()[0] > 0:
+        if existed := rows.delete()[0] > 0:
             changed(what, by=by, owner=owner, about={"service": service})
-    return there
+    return existed
 
 
 def _bound_to(owner: Owner, service: str) -> bytes:
@@ -152,14 +152,16 @@ def estimate(
 ) -> list[Estimate]:
     """Estimate the cost of each search service; raises as :func:`registry.crawls.watches.arrange`."""
     names, words, works = list(dict.fromkeys(names)), asked.get("words") or (), asked.get("works") or ()
-    found = services_for(services.config, names, words, works)
+    search_services = services_for(services.config, names, words, works)
     check_costs(services, owner, names, budget)
-    usual = min((service.pace.searches for service in found), default=0)
-    pictures = inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in found) else 1
+    usual = min((service.pace.searches for service in search_services), default=0)
+    pictures = (
+        inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in search_services) else 1
+    )
     searches = min(int(budget.get("searches", usual)), len(words) or pictures)
     return [
         Estimate(name, one.name, searches, one.pace.pages, price_of(owner, name, one))
-        for name, one in zip(names, found, strict=True)
+        for name, one in zip(names, search_services, strict=True)
     ]
 
 
@@ -173,9 +175,9 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
         service = service_of(services.config, name)
         price = price_of(owner, name, service)
         if price is None:
-            said = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
+            sentence = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
         elif price.each.currency != limit.currency:
-            said = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
+            sentence = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
         else:
             continue
         hint = Sentence(
@@ -183,4 +185,4 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
             """ '{"amount": "3.50USD", "requests": 1000}'""",
             search=name,
         )
-        raise WrongUseError(said, hint=hint)
+        raise WrongUseError(sentence, hint=hint)

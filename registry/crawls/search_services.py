@@ -30,16 +30,16 @@ def broken(config: Config) -> dict[str, str]:
 
 def service_of(config: Config, name: str) -> Service:
     """Return a search service; raises ``NotFoundError`` if it does not exist or its mapping cannot be read."""
-    found = services(config).get(name)
-    if found is None and (why := broken(config).get(f"{name}.toml")):
+    service = services(config).get(name)
+    if service is None and (why := broken(config).get(f"{name}.toml")):
         sentence = Sentence("The mapping of the search %(name)s can't be read: %(why)s", name=name, why=why)
         raise NotFoundError(sentence, hint=Sentence("Your operator can mend its file."))
-    if found is None:
+    if service is None:
         raise NotFoundError(
             Sentence("There is no search %(name)s.", name=f"{name!r}"),
             hint=Sentence("Your operator says which there are."),
         )
-    return found
+    return service
 
 
 def own_mappings(config: Config) -> list[Path]:
@@ -86,8 +86,8 @@ def services_for(
         NotFoundError: A service does not exist.
         WrongUseError: A service needs other subjects, or the services need different ones.
     """
-    found = [service_of(config, name) for name in names]
-    for service in found:
+    matching = [service_of(config, name) for name in names]
+    for service in matching:
         if service.takes != "words" and words:
             what = "your works" if service.takes_pictures else "all that it has"
             raise WrongUseError(f"{service.name} is asked for {what}, not for words.")
@@ -95,6 +95,6 @@ def services_for(
             raise WrongUseError(f"{service.name} needs words to search for.")
         if works and not service.takes_pictures:
             raise WrongUseError(Sentence("%(name)s isn't asked for works.", name=service.name))
-    if len({service.takes for service in found}) > 1:
+    if len({service.takes for service in matching}) > 1:
         raise WrongUseError(Sentence("Searches that are asked for different things need a watch each."))
-    return found
+    return matching

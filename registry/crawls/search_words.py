@@ -48,8 +48,8 @@ def _said(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _each_once(lines: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
+    folded: set[str] = set()
     for line in lines:
-        if line.casefold() not in seen:
-            seen.add(line.casefold())
+        if line.casefold() not in folded:
+            folded.add(line.casefold())
             yield line

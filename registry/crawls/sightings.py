@@ -45,9 +45,9 @@ def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Dige
 
     Must run in a transaction: the rows stay locked, in the order of their digests.
     """
-    given = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
-    copy_into(given.values(), conflict=("digest",))
-    locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(given)).order_by("digest")
+    rows = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
+    copy_into(rows.values(), conflict=("digest",))
+    locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(rows)).order_by("digest")
     return {digest: pk for digest, pk in locked.values_list("digest", "pk") if digest is not None}
 
 
@@ -158,7 +158,7 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
     keys = [url_key(page) for page in pages]
     stored = SightingRow.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
     rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
-    known: dict[str, Validator] = {}
+    validators_by_url: dict[str, Validator] = {}
     latest = (
         rows.filter(bytes_came=True).order_by("image_key", F("last_seen").desc(nulls_last=True)).distinct("image_key")
     )
@@ -166,8 +166,8 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
         headers = {name.lower(): value for name, value in row.response_headers}
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
         if etag or modified:
-            known[row.image_url] = (etag, modified, row.picture.digest)
-    return known
+            validators_by_url[row.image_url] = (etag, modified, row.picture.digest)
+    return validators_by_url
 
 
 def record_of(sighting: SightingRow) -> SightingRecord:

@@ -149,9 +149,9 @@ def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> d
     was_read = reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
     if file is not None and was_read:
         with transaction.atomic():  # the lines name pictures, not the file itself
-            held = crawling.hold_slice(row.pk, epoch)
-            if held is not None:
-                crawling.mark_urls(held, [file.key], FrontierUrl.State.DONE)
+            locked = crawling.hold_slice(row.pk, epoch)
+            if locked is not None:
+                crawling.mark_urls(locked, [file.key], FrontierUrl.State.DONE)
     return counts
 
 
@@ -217,10 +217,10 @@ def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
 def _known(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Known]:
     """Return validators and digests from earlier crawls, for the slice's pages and the images on them."""
     pages = [target.url for target in targets if target.kind is Kind.PAGE]
-    asked = changes.validators(crawl, pages)
-    known = {url: Known(etag=tag, last_modified=since) for url, (tag, since) in asked.items()}
-    shown = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
-    for url, (tag, since, digest) in sightings.validators(crawl.watch_id, shown).items():
+    page_validators = changes.validators(crawl, pages)
+    known = {url: Known(etag=tag, last_modified=since) for url, (tag, since) in page_validators.items()}
+    pages_with_images = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
+    for url, (tag, since, digest) in sightings.validators(crawl.watch_id, pages_with_images).items():
         known[url] = Known(etag=tag, last_modified=since, digest=digest)
     return known
 
@@ -251,7 +251,7 @@ def store_results(
     batch = Batch(file)
     counts = _store(services, slice_id, epoch, lines, spool, batch)
     seconds = counts.get("waiting", {})
-    waiting = {host: replace(told, seconds=seconds.get(host, 0.0)) for host, told in batch.waiting.items()}
+    waiting = {host: replace(reason, seconds=seconds.get(host, 0.0)) for host, reason in batch.waiting.items()}
     return counts | {"waiting": waiting}
 
 
@@ -259,7 +259,7 @@ def _store(
     services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, batch: Batch
 ) -> dict[str, Any]:
     counted: dict[str, Any] = {"pages": 0, "images": 0, "bytes": 0, "scripts_not_run": 0, "left_out": {}}
-    since = kept = time.monotonic()
+    since = last_stored = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
         if isinstance(line, EndLine):
@@ -271,16 +271,16 @@ def _store(
         if line is not None:
             batch.add(line)
             _count(line, counted)
-        if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
+        if len(batch) < BATCH_PAGES and time.monotonic() - last_stored < BATCH_SECONDS and line is not None:
             continue
-        kept = time.monotonic()
+        last_stored = time.monotonic()
         if not keep_batch(services, slice_id, epoch, batch, spool):
             return {**counted, "reason": "taken over"}
         if disk_is_full(services):
             return {**counted, "reason": "disk-full"}
         if crawling.is_stopped(slice_id):
             return {**counted, "reason": crawling.STOPPED}
-        if kept - since > SLICE_SECONDS + SECONDS_OVER:
+        if last_stored - since > SLICE_SECONDS + SECONDS_OVER:
             return {**counted, "reason": "child hung"}
     keep_batch(services, slice_id, epoch, batch, spool)
     return {**counted, "reason": "child died"}
@@ -306,19 +306,22 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         services.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
-    seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
-    blocked = blocks.blocked({sighting.digest for _, sighting in seen})
-    came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
+    page_sightings = [(page, sighting) for page in batch.pages for sighting in page.sightings]
+    blocked = blocks.blocked({sighting.digest for _, sighting in page_sightings})
+    came = {sighting.digest for _, sighting in page_sightings if not sighting.not_modified} - blocked
     blobs, files = services.blobs, {digest: spool / "bytes" / digest.hex for digest in came}
     blobs.put_all(list(files.values()))
-    new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
-    refused = [*_refusals(batch), *(_blocked(page, sighting) for page, sighting in seen if sighting.digest in blocked)]
+    new = [(sighting, page.title) for page, sighting in page_sightings if sighting.digest not in blocked]
+    refused = [
+        *_refusals(batch),
+        *(_blocked(page, sighting) for page, sighting in page_sightings if sighting.digest in blocked),
+    ]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
             return False
         added = crawling.add_keyed(row.crawl_id, {url.key: url for url in _links(row.crawl, batch.pages)})
-        before = sightings.seen_before(row.crawl, {sighting.digest for _, sighting in seen}) | blocked
+        before = sightings.seen_before(row.crawl, {sighting.digest for _, sighting in page_sightings}) | blocked
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
         # retention may have removed these files before their rows were locked
@@ -384,8 +387,10 @@ def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]
     for page in pages:
         links = [_new(link) for link in page.links]
         if crawl.by_change:
-            named = {link.url for link in links}  # earlier lines may have contained others, without dates
-            dated = [Link(url=url, kind=Kind.PAGE, depth=page.depth + 1) for url in page.modified if url not in named]
+            linked_urls = {link.url for link in links}  # earlier lines may have contained others, without dates
+            dated = [
+                Link(url=url, kind=Kind.PAGE, depth=page.depth + 1) for url in page.modified if url not in linked_urls
+            ]
             links += [_new(link) for link in dated]
             links = changes.due_or_new(crawl, [(link, page.modified.get(link.url)) for link in links])
         yield from links

@@ -30,10 +30,10 @@ def watch_sites(
 
     A URL is added to an existing watch of its domain, if there is one.
     """
-    given = list(dict.fromkeys(address.strip() for address in addresses if address.strip()))
-    begun: dict[int, Crawl] = {}
+    entries = list(dict.fromkeys(address.strip() for address in addresses if address.strip()))
+    crawls: dict[int, Crawl] = {}
     refused: list[tuple[str, ExhibitError]] = []
-    for address in given[:MAX_SITES]:
+    for address in entries[:MAX_SITES]:
         try:
             url = with_scheme(address)
             check_address(url, services.guard)
@@ -42,9 +42,9 @@ def watch_sites(
         except ExhibitError as error:
             refused.append((address, error))
         else:
-            begun[crawl.pk] = crawl
+            crawls[crawl.pk] = crawl
     over = WrongUseError(Sentence("At most %(most)s sites are taken at a time.", most=MAX_SITES))
-    return list(begun.values()), refused + [(address, over) for address in given[MAX_SITES:]]
+    return list(crawls.values()), refused + [(address, over) for address in entries[MAX_SITES:]]
 
 
 def _watch_of_site(services: Services, owner: Owner, url: str, *, when: TimeOfDay, by: str) -> Watch:
@@ -97,16 +97,16 @@ def watch_archives(
     places = [(ARCHIVE, one) for one in dict.fromkeys(names)]
     if not places:
         raise WrongUseError(Sentence("Choose at least one place to look at."))
-    said = captures.subjects([line for line in text.splitlines() if line.strip()], since, None)
-    if not said["domains"]:
+    query = captures.subjects([line for line in text.splitlines() if line.strip()], since, None)
+    if not query["domains"]:
         raise WrongUseError(Sentence("Say of which domain."), hint=Sentence("Write it like this: example.com"))
-    wanted = [
-        {"kind": kind, "url": url, **{key: value for key, value in said.items() if value}} for kind, url in places
+    sources = [
+        {"kind": kind, "url": url, **{key: value for key, value in query.items() if value}} for kind, url in places
     ]
-    watch = next((one for one in scoped.watches(owner) if one.sources == wanted), None)
+    watch = next((one for one in scoped.watches(owner) if one.sources == sources), None)
     if watch is None:
         settings: dict[str, Any] = {"every": 4 * WEEK, "budget": {}, "politeness": {}}
-        watch = arrange(services, owner, watching.free_name(owner, name), places, by=by, **said, **settings)
+        watch = arrange(services, owner, watching.free_name(owner, name), places, by=by, **query, **settings)
     return plan.start_now(services, watch)
 
 

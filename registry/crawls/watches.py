@@ -60,15 +60,15 @@ def arrange(
     words, works = settings.get("words") or (), settings.get("works") or ()
     if archives := [address for kind, address in sources if kind == ARCHIVE]:
         _check_archives(services, archives)
-        said = captures.subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
-        check_addresses(services, [f"http://{domain}/" for domain in said["domains"] or ()])
-        settings["domains"], settings["since"], settings["until"] = said["domains"], said["since"], said["until"]
-    if asked := services_for(services.config, _searches(sources), words, works):
-        usual["searches"] = min(service.pace.searches for service in asked)
+        query = captures.subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
+        check_addresses(services, [f"http://{domain}/" for domain in query["domains"] or ()])
+        settings["domains"], settings["since"], settings["until"] = query["domains"], query["since"], query["until"]
+    if search_services := services_for(services.config, _searches(sources), words, works):
+        usual["searches"] = min(service.pace.searches for service in search_services)
         check_costs(services, owner, _searches(sources), settings["budget"])
         _check_works(owner, works)
-        if asked[0].takes == "nothing":
-            settings["words"] = [asked[0].name]  # queried once per run
+        if search_services[0].takes == "nothing":
+            settings["words"] = [search_services[0].name]  # queried once per run
     settings["budget"] = {**usual, **settings["budget"]}
     return watching.add_watch(owner, name, sources, **settings)
 
@@ -91,8 +91,8 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     """Change a watch, completely or not at all; values that are not given stay. Raises as :func:`arrange`."""
     _check(services, add)
     with transaction.atomic():
-        said: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
-        watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **said)
+        settings: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
+        watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **settings)
         watching.change_sources(watch, add=add, remove=remove, by=by)
         if searches := _searches(watching.places(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})
@@ -120,8 +120,8 @@ def _check_archives(services: Services, names: Sequence[str]) -> None:
 
 
 def _check_works(owner: Owner, works: Sequence[int]) -> None:
-    known = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
-    for number in sorted({*works} - {*known})[:1]:
+    existing = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
+    for number in sorted({*works} - {*existing})[:1]:
         raise WrongUseError(Sentence("There is no work %(number)s.", number=number))
 
 

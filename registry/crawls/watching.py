@@ -90,10 +90,10 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     group = _one_group(kind for kind, _url in sources)
     _check(name, every)
     budget = _checked_budget(group, {**USUAL[group], **budget})
-    said = {name: value for name, value in asked.items() if value}
-    if said.keys() - _DOMAINS and group != SEARCHES:
+    subjects = {name: value for name, value in asked.items() if value}
+    if subjects.keys() - _DOMAINS and group != SEARCHES:
         raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
-    if (group == ARCHIVES) != ("domains" in said) or (said.keys() & _DOMAINS and group != ARCHIVES):
+    if (group == ARCHIVES) != ("domains" in subjects) or (subjects.keys() & _DOMAINS and group != ARCHIVES):
         raise WrongUseError(
             Sentence("A watch over an archive names the domains whose pictures it takes, and no other does."),
             hint=Sentence("Name the archive and the domain: --archive wayback --domain example.com"),
@@ -108,7 +108,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             owner=owner,
             number=number,
             name=name,
-            sources=[{"kind": kind, "url": url, **said} for kind, url in dict.fromkeys(sources)],
+            sources=[{"kind": kind, "url": url, **subjects} for kind, url in dict.fromkeys(sources)],
             budget=budget,
             politeness=dict(politeness),
             **_times(every, first, when),
@@ -194,23 +194,23 @@ def change_sources(
 
 def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None:
     """Change the words or works that a watch searches for, from the next crawl on; raises as :func:`change_watch`."""
-    said = {name: value for name, value in asked.items() if value is not None}
-    if not said:
+    subjects = {name: value for name, value in asked.items() if value is not None}
+    if not subjects:
         return
     with transaction.atomic():
         row = _held(watch)
         if not searches(row):
             raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
         asks_words = bool(searched_words(row))
-        if "words" in said and not (said["words"] and asks_words):
+        if "words" in subjects and not (subjects["words"] and asks_words):
             raise WrongUseError(Sentence("Say what to search for."))
-        if asks_words and (said.get("works") or said.get("newest")):
+        if asks_words and (subjects.get("works") or subjects.get("newest")):
             raise WrongUseError(Sentence("It asks for words, not for works."))
-        sources = [{name: value for name, value in {**source, **said}.items() if value} for source in row.sources]
+        sources = [{name: value for name, value in {**source, **subjects}.items() if value} for source in row.sources]
         if sources == row.sources:
             return
         write(row, sources=sources)
-        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **said})
+        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **subjects})
 
 
 def places(watch: Watch) -> list[tuple[str, str]]:
@@ -301,8 +301,8 @@ def _times(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> 
 
 
 def _settings(watch: Watch) -> dict[str, Any]:
-    told = {"watch": watch.name, "seconds": watch.interval_seconds}
-    return told | {"budget": watch.budget, "politeness": watch.politeness} | ({"own": True} if watch.own else {})
+    settings = {"watch": watch.name, "seconds": watch.interval_seconds}
+    return settings | {"budget": watch.budget, "politeness": watch.politeness} | ({"own": True} if watch.own else {})
 
 
 def _check(name: str, every: timedelta) -> None:
@@ -317,15 +317,15 @@ def _check(name: str, every: timedelta) -> None:
 
 def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
     """Return a budget in its stored form; an empty money amount means no limit."""
-    kept = {name: value for name, value in budget.items() if value != ""}
-    if group != SEARCHES and kept.keys() & {"searches", budgets.RUN, budgets.MONTH}:
+    limited = {name: value for name, value in budget.items() if value != ""}
+    if group != SEARCHES and limited.keys() & {"searches", budgets.RUN, budgets.MONTH}:
         raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches or costs money."))
-    if group in (SEARCHES, FILES, ARCHIVES) and kept.keys() & budgets.RENDERING.keys():
+    if group in (SEARCHES, FILES, ARCHIVES) and limited.keys() & budgets.RENDERING.keys():
         raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
-    may = budgets.limits(kept)
+    may = budgets.limits(limited)
     if len({limit.currency for limit in may.values()}) > 1:
         raise WrongUseError(Sentence("Say the money of a run and of a month in one currency."))
-    return kept | {name: str(limit) for name, limit in may.items()}
+    return limited | {name: str(limit) for name, limit in may.items()}
 
 
 def _refuse_known(owner: Owner, name: str) -> None:

@@ -46,12 +46,12 @@ def find(secret: str) -> Contributor | None:
 def enrol(row: Contributor, public_key: bytes) -> None:
     """Record a contributor's key (Ed25519, 32 bytes) permanently; raises ``ConflictError`` for a different one."""
     with transaction.atomic():
-        known = hold(row).public_key
-        if known is None and not Contributor.objects.filter(public_key=public_key).exists():
+        known_key = hold(row).public_key
+        if known_key is None and not Contributor.objects.filter(public_key=public_key).exists():
             Contributor.objects.filter(pk=row.pk).update(public_key=public_key)
             about = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
             audit_log.changed("contributor joined", by="", about=about)
-        elif bytes(known or b"") != public_key:
+        elif bytes(known_key or b"") != public_key:
             raise ConflictError("Another key belongs to this token, or this key to another.", hint="Ask for a token.")
 
 
@@ -74,8 +74,8 @@ def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> Non
     """
     with transaction.atomic():
         Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
-        held = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
-        held.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
+        leases = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
+        leases.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
         dropped = _drop(row) if drop else 0
         about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped}
         audit_log.changed("contributor thrown out", by=by, about=about)
@@ -96,12 +96,12 @@ def visit_here(results: QuerySet[EdgeResult]) -> set[int]:
     """
     back = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
     crawls = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch")
-    asked = set()
+    crawl_keys = set()
     for crawl in crawls.filter(pk__in=back.values("crawl"), watch__removed_at=None).order_by("pk"):
         of_it = back.filter(crawl=crawl)
         if crawl.state == StepState.DOING and not crawl.reason:
             of_it.update(state=FrontierUrl.State.PENDING, slice=None)
-            asked.add(crawl.pk)
+            crawl_keys.add(crawl.pk)
         else:
-            asked.add(revisits.visit(crawl.watch.owner_id, of_it.values_list("page_url", "url")).pk)
-    return asked
+            crawl_keys.add(revisits.visit(crawl.watch.owner_id, of_it.values_list("page_url", "url")).pk)
+    return crawl_keys

@@ -48,9 +48,9 @@ def helping(config: Config, url: str, token: str) -> Iterator[int]:
     session.headers["Authorization"] = f"Bearer {token}"
     for adapter in session.adapters.values():
         adapter.max_retries = AGAIN  # type: ignore[attr-defined] # of an HTTPAdapter
-    place, asked = url.rstrip("/") + "/api/v1/edge/", {"public_key": signer.public_key.hex(), "pipeline": MEASURED_WITH}
+    place, body = url.rstrip("/") + "/api/v1/edge/", {"public_key": signer.public_key.hex(), "pipeline": MEASURED_WITH}
     while True:
-        lease = _post(session, place + "leases", asked, signer)
+        lease = _post(session, place + "leases", body, signer)
         if not lease["targets"]:
             time.sleep(lease["seconds"])
             continue
@@ -59,8 +59,8 @@ def helping(config: Config, url: str, token: str) -> Iterator[int]:
 
 
 def _results(config: Config, lease: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    said = lease["targets"]
-    targets = {one["target"]: Target(url=one["url"], kind=Kind.IMAGE, page_url=one["page_url"]) for one in said}
+    leased = lease["targets"]
+    targets = {one["target"]: Target(url=one["url"], kind=Kind.IMAGE, page_url=one["page_url"]) for one in leased}
     seconds = max(1.0, SHARE_FOR_FETCHING * lease["seconds"])
     for number, digest, measured in visit(config, lease["contact"], targets, delay=lease["delay"], seconds=seconds):
         hashes, vectors = measured.packed if measured else (b"", b"")
@@ -74,12 +74,12 @@ def _post(session: requests.Session, address: str, body: Mapping[str, Any], sign
     headers = {"Content-Type": "application/json", SIGNATURE: signer.sign(HEAD + data).hex()}
     try:
         answer = session.post(address, data, headers=headers, allow_redirects=False)
-        told: dict[str, Any] = dict(parse_json(read_limited(answer, MAX_ANSWER), what="the answer"))
+        content: dict[str, Any] = dict(parse_json(read_limited(answer, MAX_ANSWER), what="the answer"))
     except (requests.RequestException, FormatError, ValueError, TypeError) as error:
         hint = "The same command goes on where this ended."
         raise ServiceMissingError(f"{address} doesn't answer: {type(error).__name__}.", hint=hint) from error
     if answer.status_code == requests.codes.not_found:
         return {}
     if not answer.ok:
-        raise RefusedError(str(told.get("detail", answer.status_code)), reason="edge")
-    return told
+        raise RefusedError(str(content.get("detail", answer.status_code)), reason="edge")
+    return content

@@ -47,15 +47,15 @@ def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | No
     """Return the contributor's current lease or lease a waiting slice; ``None`` if it has to wait."""
     with transaction.atomic():
         fresh = hold(contributor)
-        mine = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
-        row = mine.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
+        own_leases = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
+        row = own_leases.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
         if row is None:
             row = _waiting_slice() if may_go_on(fresh) else None
             if row is None:
                 return None
             moment, epoch = now(), F("epoch") + 1
-            begun = {"state": StepState.DOING, "claimed_by": "", "claimed_at": moment, "started_at": moment}
-            CrawlSlice.objects.filter(pk=row.pk).update(contributor=contributor, epoch=epoch, **begun)
+            columns = {"state": StepState.DOING, "claimed_by": "", "claimed_at": moment, "started_at": moment}
+            CrawlSlice.objects.filter(pk=row.pk).update(contributor=contributor, epoch=epoch, **columns)
             HostLease.objects.filter(slice=row).update(expires_at=moment + crawling.LEASE)
             row.refresh_from_db(fields=["epoch", "claimed_at"])
         leased = row.urls.filter(state=FrontierUrl.State.LEASED)
@@ -115,12 +115,12 @@ def deliver(
         came = [one.pk for one in EdgeResult.objects.bulk_create(said) if one.digest is not None]
         EdgeResult.objects.filter(pk__in=draw(fresh, came, share)).update(drawn=True)
         seconds = (now() - (row.started_at or now())).total_seconds()
-        mine = Contributor.objects.filter(pk=contributor.pk)
-        mine.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
+        account = Contributor.objects.filter(pk=contributor.pk)
+        account.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
         row.urls.filter(edge_result__in=came).update(state=FrontierUrl.State.DONE)
         counts = {"reason": "contributed", "pages": 0, "images": len(came), "bytes": 0, "seconds": seconds}
-        seen = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
-        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: seen)
+        facts = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
+        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: facts)
     return row.crawl_id, came
 
 

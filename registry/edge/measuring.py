@@ -61,11 +61,11 @@ class Measured:
         described, odd_too = divmod(len(vectors), 4 * SPACE.width)
         if odd or odd_too or not 1 <= parts <= len(HASHES) or described > len(DESCRIPTORS):
             raise WrongUseError("Hashes or descriptors have another length than what they are measured with.")
-        found = np.frombuffer(vectors, "<f4").reshape(described, SPACE.width)
-        lengths = np.linalg.norm(found.astype(np.float64), axis=1)
+        descriptors = np.frombuffer(vectors, "<f4").reshape(described, SPACE.width)
+        lengths = np.linalg.norm(descriptors.astype(np.float64), axis=1)
         if not ((np.abs(lengths - 1) <= UNIT) | (lengths == 0)).all():  # NaN fails, too
             raise WrongUseError("A descriptor isn't of unit length, or holds what is no number.")
-        return cls(np.frombuffer(hashes, np.uint8).reshape(-1, PHASH.width // 8), found)
+        return cls(np.frombuffer(hashes, np.uint8).reshape(-1, PHASH.width // 8), descriptors)
 
     @property
     def packed(self) -> tuple[bytes, bytes]:
@@ -117,13 +117,17 @@ def visit(
             for line in map(from_json, filter(None, lines)):
                 if isinstance(line, EndLine):
                     return
-                seen = line.sightings[0] if isinstance(line, PageLine) and line.sightings else None
-                page = seen.page_url if seen else line.page_url if isinstance(line, RefusalLine) else ""
+                sighting = line.sightings[0] if isinstance(line, PageLine) and line.sightings else None
+                page = sighting.page_url if sighting else line.page_url if isinstance(line, RefusalLine) else ""
                 number = numbers.pop((line.url, "" if page == line.url else page), None)
                 if number is None or (isinstance(line, RefusalLine) and line.reason in PASSING):
                     continue
                 try:
-                    data = (job.bytes_dir / seen.digest.hex).read_bytes() if seen else b""
-                    yield number, seen.digest if seen else None, Measured.of(extract(data, limits)) if seen else None
+                    data = (job.bytes_dir / sighting.digest.hex).read_bytes() if sighting else b""
+                    yield (
+                        number,
+                        sighting.digest if sighting else None,
+                        Measured.of(extract(data, limits)) if sighting else None,
+                    )
                 except UnreadablePictureError:
                     yield number, None, None

@@ -64,41 +64,41 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
     for number in sorted({row.contributor_id for row in rows}):
         with transaction.atomic():
             contributor = Contributor.objects.select_for_update(no_key=True).get(pk=number)
-            theirs = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
-            found = [verdicts[row.pk] for row in theirs if row.pk in verdicts]
-            right = found.count(RIGHT)
-            if leases.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
+            own_results = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
+            own_verdicts = [verdicts[row.pk] for row in own_results if row.pk in verdicts]
+            right = own_verdicts.count(RIGHT)
+            if leases.judge(contributor, right=right, wrong=len(own_verdicts) - right, false=FALSE in own_verdicts):
                 continue
-            again = EdgeResult.objects.filter(pk__in=[row.pk for row in theirs if row.pk in here])
+            again = EdgeResult.objects.filter(pk__in=[row.pk for row in own_results if row.pk in here])
             crawls |= visit_here(again)
             again.update(outcome=Outcome.HERE)
-            _keep(services, [row for row in theirs if row.pk not in here], said)
-            steps.finish(EdgeResult, [row.pk for row in theirs])
+            _keep(services, [row for row in own_results if row.pk not in here], said)
+            steps.finish(EdgeResult, [row.pk for row in own_results])
     services.enqueue(Crawl, sorted(crawls))
 
 
 def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
     """Fetch drawn URLs again and return the verdicts; URLs without a picture get none."""
-    told, asked = {}, {row.pk: row.target for row in rows if row.target and not denied(row.target.host)}
-    if not asked:
+    verdicts, urls = {}, {row.pk: row.target for row in rows if row.target and not denied(row.target.host)}
+    if not urls:
         return {}
-    theirs = {row.pk: row.digest for row in rows}
-    targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in asked.items()}
-    delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in asked.values())
+    claimed_digests = {row.pk: row.digest for row in rows}
+    targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in urls.items()}
+    delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in urls.values())
     contact = services.config.contact
-    for pk, digest, ours in visit(services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS):
-        if ours is not None:
-            other = FALSE if digest == theirs[pk] else WRONG
-            told[pk] = RIGHT if said[pk].agrees_with(ours) else other
-    return told
+    for pk, digest, measured in visit(services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS):
+        if measured is not None:
+            other = FALSE if digest == claimed_digests[pk] else WRONG
+            verdicts[pk] = RIGHT if said[pk].agrees_with(measured) else other
+    return verdicts
 
 
 def _known_otherwise(rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
     """Return a false verdict for results whose bytes have different measurements here."""
-    known = FingerprintRow.objects.filter(space_id=vectors.space_id(PHASH), part=WHOLE)
-    known = known.filter(picture__digest__in=[row.digest for row in rows])
-    ours = {digest: bytes(vector) for digest, vector in known.values_list("picture__digest", "vector")}
-    hashes = {row.pk: np.frombuffer(ours[row.digest], np.uint8) for row in rows if row.digest in ours}
+    stored = FingerprintRow.objects.filter(space_id=vectors.space_id(PHASH), part=WHOLE)
+    stored = stored.filter(picture__digest__in=[row.digest for row in rows])
+    stored_hashes = {digest: bytes(vector) for digest, vector in stored.values_list("picture__digest", "vector")}
+    hashes = {row.pk: np.frombuffer(stored_hashes[row.digest], np.uint8) for row in rows if row.digest in stored_hashes}
     apart = {pk: np.bitwise_count(said[pk].hashes[0] ^ vector).sum() for pk, vector in hashes.items()}
     return {pk: FALSE for pk, bits in apart.items() if bits > HASH_APART}
 
@@ -122,12 +122,12 @@ def _keep(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Mea
     get_descriptors(services).check_serving()
     names = [Digest.of(HEAD + str(row.pk).encode()) for row in rows]
     gone = {"size": 0, "first_seen": now(), "state": StepState.DONE, "bytes_state": BytesState.EXPIRED}
-    made = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)
-    for row, picture in zip(rows, made, strict=True):
+    pictures = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)
+    for row, picture in zip(rows, pictures, strict=True):
         row.picture, row.outcome = picture, Outcome.KEPT
-    found = [
+    stored_fingerprints = [
         (row.picture_id, one) for row, name in zip(rows, names, strict=True) for one in said[row.pk].fingerprints(name)
     ]
-    vectors.keep_fingerprints((PHASH, SPACE), [(picture, one) for picture, one in found if picture])
-    vectors.add_to(Collection.PICTURES, [picture.pk for picture in made], PICTURE_PARTS)
+    vectors.keep_fingerprints((PHASH, SPACE), [(picture, one) for picture, one in stored_fingerprints if picture])
+    vectors.add_to(Collection.PICTURES, [picture.pk for picture in pictures], PICTURE_PARTS)
     EdgeResult.objects.bulk_update(rows, ["picture", "outcome"])

@@ -46,10 +46,10 @@ def hand_out(
     if not is_sound_point(public_key):
         raise WrongUseError("This is no Ed25519 public key.")
     contributors.enrol(contributor, public_key)
-    found = None if disk_is_full(services) else leases.lease(contributor)
-    if found is None:
+    leased = None if disk_is_full(services) else leases.lease(contributor)
+    if leased is None:
         return None
-    row, targets = found
+    row, targets = leased
     until = (row.claimed_at or now()) + services.stale_after
     return row, targets, max(1, int((until - now()).total_seconds()))
 
@@ -93,8 +93,8 @@ def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) ->
     For each contributor, the number of completed slices is added; 0 if its results were dropped.
     """
     log = get_log(services)
-    told = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
-    account = {"format": FORMAT, "contributors": told, "at": rfc3339(now()), "key": log.vkey()}
+    rows = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
+    account = {"format": FORMAT, "contributors": rows, "at": rfc3339(now()), "key": log.vkey()}
     return account | {"signature": log.sign(canonical(account)).hex()}
 
 

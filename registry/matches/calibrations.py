@@ -44,8 +44,8 @@ def active(pipeline: str) -> Calibration | None:
     choice = choice_with()
     network = SHIPPED_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
     rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
-    found = (_read(content) for content in rows.values_list("content", flat=True))
-    return next((calibration for calibration in found if calibration.network == network), None)
+    candidates = (_read(content) for content in rows.values_list("content", flat=True))
+    return next((calibration for calibration in candidates if calibration.network == network), None)
 
 
 def every() -> list[CalibrationRow]:
@@ -66,5 +66,5 @@ def _read(content: str) -> Calibration:
 
 
 def _columns(calibration: Calibration, *, shipped: bool) -> dict[str, object]:
-    named = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
-    return named | {"content": calibration.to_json().decode(), "used_from": now()}
+    columns = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
+    return columns | {"content": calibration.to_json().decode(), "used_from": now()}

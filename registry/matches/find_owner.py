@@ -105,41 +105,45 @@ def whose(services: Services, data: bytes) -> Whose:
     """
     get_descriptors(services).refresh()
     limits = brought_limits(services)
-    found = extract(data, limits, descriptor=get_descriptors(services).serving)
+    features = extract(data, limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
     opened = WorkPicture.objects.filter(work__in=opened_works()).select_related("work__owner", "picture")
     claims = {
         row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)
-        for row in opened.filter(picture__digest=found.digest)
+        for row in opened.filter(picture__digest=features.digest)
     }
-    until, left, complete = time.monotonic() + MAX_SECONDS, opened, False
+    until, remaining, complete = time.monotonic() + MAX_SECONDS, opened, False
     for _ in range(MAX_ROUNDS):  # works that were found hide others, so the search is repeated without them
-        search = SomeWorks(services, left, beside=opened)
+        search = SomeWorks(services, remaining, beside=opened)
         search.until = until
         try:
-            compared = dict(search.find(found, lambda: data))
+            compared = dict(search.find(features, lambda: data))
         except ServiceMissingError:
             if not claims:
                 raise
             break
-        known = {pk: said for pk, said in compared.items() if said.decision in (Decision.CERTAIN, Decision.REVIEW)}
-        rows = list(left.filter(picture__in=known))
+        matches = {
+            pk: verification
+            for pk, verification in compared.items()
+            if verification.decision in (Decision.CERTAIN, Decision.REVIEW)
+        }
+        rows = list(remaining.filter(picture__in=matches))
         for row in rows:
-            said = known[row.picture_id]
-            claim = Claim(row.work, row.picture, _verdict(said), said)
+            verification = matches[row.picture_id]
+            claim = Claim(row.work, row.picture, _verdict(verification), verification)
             earlier = claims.get(row.work_id, claim)
             claims[row.work_id] = min(earlier, claim, key=lambda one: list(Verdict).index(one.verdict))  # the surest
         if not rows:
             complete = not search.damaged
             break
-        left = left.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
-    named = _in_turns(claims.values())
+        remaining = remaining.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
+    ordered_claims = _in_turns(claims.values())
     owners = len({claim.work.owner_id for claim in claims.values()})
-    further = claims.keys() | (_alike(services, opened, found) if claims and not found.too_plain else set())
-    more = len(further - {claim.work.pk for claim in named[:MAX_NAMED]})
-    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, found.flat)
-    told = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
-    details = {"digest": found.digest.hex, **told}
+    further = claims.keys() | (_alike(services, opened, features) if claims and not features.too_plain else set())
+    more = len(further - {claim.work.pk for claim in ordered_claims[:MAX_NAMED]})
+    answer = Whose(features.digest, tuple(ordered_claims[:MAX_NAMED]), more, owners, complete, features.flat)
+    facts = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
+    details = {"digest": features.digest.hex, **facts}
     submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
     return answer
 

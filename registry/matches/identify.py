@@ -74,24 +74,28 @@ def identify(services: Services, owner: Owner, data: bytes) -> Answer:
         ServiceMissingError: The search takes too long.
     """
     get_descriptors(services).refresh()
-    found = extract(data, services.limits, descriptor=get_descriptors(services).serving)
+    features = extract(data, services.limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
     own = SomeWorks(services, pictures_of(owner))
-    compared = own.find(found, lambda: data)
+    compared = own.find(features, lambda: data)
     for damage in own.damaged.values():
         raise damage
-    shown = {picture: measured for picture, measured in compared if _is_told(owner, measured)}
-    rows = pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
+    verifications = {picture: measured for picture, measured in compared if _is_told(owner, measured)}
+    rows = pictures_of(owner).filter(picture__in=verifications).select_related("work", "picture")
     works = []
     for row in rows:
-        calibration = active(shown[row.picture_id].pipeline)
-        measured = calibrated(shown[row.picture_id], calibration)
+        calibration = active(verifications[row.picture_id].pipeline)
+        measured = calibrated(verifications[row.picture_id], calibration)
         works.append(FoundWork(row.work, row.picture, measured, calibration))
-    said = said_by(services, data, found.info.format)
+    statement = said_by(services, data, features.info.format)
     pairs = {one.picture.digest.hex: partial(pair_of, services, one, data) for one in works}
     marks, carried = marked_copies(owner, pairs)
     return Answer(
-        found, tuple(sorted(works, key=_promise)), said, (*signed_copies(owner, found.digest), *carried), marks
+        features,
+        tuple(sorted(works, key=_promise)),
+        statement,
+        (*signed_copies(owner, features.digest), *carried),
+        marks,
     )
 
 
@@ -186,13 +190,13 @@ class _Part:
         return len(self.numbers)
 
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        asked = k
+        limit = k
         while True:
-            found = self.index.search(queries, k=asked, within=within)
-            ours = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in found]
-            if all(len(some) == k or len(hits) < asked for some, hits in zip(ours, found, strict=True)):
-                return ours
-            asked *= FURTHER
+            hit_lists = self.index.search(queries, k=limit, within=within)
+            own_hits = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in hit_lists]
+            if all(len(some) == k or len(hits) < limit for some, hits in zip(own_hits, hit_lists, strict=True)):
+                return own_hits
+            limit *= FURTHER
 
 
 def pictures_of(owner: Owner) -> QuerySet[WorkPicture]:

@@ -134,15 +134,15 @@ def _each(services: Services) -> Iterator[tuple[Collection, StoredIndex]]:
 
 
 def _states(services: Services, *, is_checked: bool) -> list[IndexState]:
-    states, known = [], {}
+    states, sequences = [], {}
     for collection, index in _each(services):
         problems = index.check(CollectionVectors(collection, index.space)) if is_checked else []
         try:
             stats = index.stats()
         except IntegrityError as error:
             stats, problems = IndexStats(), problems or [error.message]
-        known[collection, index.space] = stats.sequence
+        sequences[collection, index.space] = stats.sequence
         each = round(stats.size / max(1, stats.count))
         states.append(IndexState(str(collection), index.space.id, stats.count, 0, stats.size, each, tuple(problems)))
-    later = vectors.count_later(known)
+    later = vectors.count_later(sequences)
     return [replace(state, behind=later[Collection(state.collection), state.space]) for state in states]

@@ -36,10 +36,10 @@ def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
     a transaction.
     """
     active = cache(calibrations.active)
-    made = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
+    matches = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
     closer = "registry_match.decision IN ('none', 'resembles')"
     closer += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
-    copy_into(made, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
+    copy_into(matches, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
 
 
 def lock_pictures(pictures: Iterable[int]) -> None:

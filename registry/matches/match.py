@@ -59,11 +59,11 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
 def _match(services: Services, claimed: Sequence[int]) -> None:
     get_descriptors(services).refresh()
     mark = search_mark()
-    known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
-    if known:
-        _finish(services, sorted(known), [], mark)
+    already_searched = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
+    if already_searched:
+        _finish(services, sorted(already_searched), [], mark)
     get_descriptors(services).serving.open()
-    measured = _measure(services, [pk for pk in claimed if pk not in known])
+    measured = _measure(services, [pk for pk in claimed if pk not in already_searched])
     _keep_fingerprints(services, measured)
     get_indexes(services).refresh(Collection.WORKS)
     compared, partly, rows = _compared(services, measured)

@@ -63,7 +63,7 @@ class Match(models.Model):
     @property
     def verification(self) -> Verification:
         """The stored verification."""
-        kept = {name: getattr(self, name) for name in _MEASURED}
+        values = {name: getattr(self, name) for name in _MEASURED}
         read = {
             "decision": Decision(self.decision),
             "transform": None if self.transform is None else _matrix(self.transform),
@@ -72,7 +72,7 @@ class Match(models.Model):
             "pieces": tuple(_piece(**piece) for piece in self.pieces),
             "survival": tuple(self.survival),
         }
-        return Verification(**kept | read)
+        return Verification(**values | read)
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:

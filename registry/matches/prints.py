@@ -48,10 +48,10 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
     pairs: Pairs = []
     for (row, features), near, like in zip(some, alike, likened, strict=True):
         if any((*near, *like)) and not features.too_plain:
-            named = _named(services, Collection.PRINTS, near, like)
-            stated = WorkPicture.objects.filter(picture__in={*named[0], *named[1]}, stated=row.digest)
+            hit_pictures = _named(services, Collection.PRINTS, near, like)
+            stated = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
             same = stated.values_list("picture", flat=True).first()
-            pairs += [(work, row.pk, said) for work, said in resembling(*named, same).items()]
+            pairs += [(work, row.pk, verification) for work, verification in resembling(*hit_pictures, same).items()]
     return _few(pairs)
 
 
@@ -69,13 +69,13 @@ def search_past(services: Services, row: WorkPicture) -> None:
     vector = np.array([np.frombuffer(bytes(look), "<f4") for look in looks], np.float32).reshape(-1, serving.width)
     like = described.search(vector, k=MAX_FOUND + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
     same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
-    said = resembling(*_named(services, Collection.PICTURES, near, like), same)
+    verifications = resembling(*_named(services, Collection.PICTURES, near, like), same)
     with transaction.atomic():
-        keep_matches.lock_pictures(said)
-        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
+        keep_matches.lock_pictures(verifications)
+        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in verifications.items()]))
         keep_matches.matches_kept.send(None, services=services, registered=[row.picture_id])
         row.refresh_from_db(fields=["progress"])
-        row.progress = {**row.progress, "alike": len(said), "compared": len(said)}
+        row.progress = {**row.progress, "alike": len(verifications), "compared": len(verifications)}
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
 

@@ -101,11 +101,11 @@ def propose(services: Services, pictures: Sequence[int], measured: Mapping[int, 
     ordered = sorted(_seen_at_home(pictures, measured), key=lambda one: (one.owner, -_size(one.picture)))
     for pk, some in groupby(ordered, key=lambda one: one.owner):
         # sites show smaller sizes in each run; this avoids reading their files again
-        wanted = _wanted(pk, list(some))
-        if wanted:
-            told = [replace(one, stated=_stated(services, one.picture)) for one in wanted]
+        proposable = _wanted(pk, list(some))
+        if proposable:
+            described = [replace(one, stated=_stated(services, one.picture)) for one in proposable]
             with alone_with(Owner(pk=pk)) as owner:
-                _propose(owner, told)
+                _propose(owner, described)
 
 
 def _seen_at_home(pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
@@ -119,24 +119,24 @@ def _seen_at_home(pictures: Sequence[int], measured: Mapping[int, Features]) -> 
         registered__work_pictures__work__owner=its["owner"],
         registered__work_pictures__work__removed_at=None,
     )
-    known = Proposal.objects.filter(**its, picture=OuterRef("picture"))
-    rows = rows.filter(~Exists(known), ~Exists(own), ~Exists(shows))
+    proposed = Proposal.objects.filter(**its, picture=OuterRef("picture"))
+    rows = rows.filter(~Exists(proposed), ~Exists(own), ~Exists(shows))
     rows = rows.filter(picture__refusal="", picture__bytes_state=BytesState.STORED)
     rows = rows.exclude(picture__incomplete=True)  # incomplete files will be seen again once complete
     once = rows.order_by("picture", "crawl__watch", "page_key", "pk").distinct("picture", "crawl__watch", "page_key")
-    found: dict[tuple[int, int], int] = {}
+    sightings: dict[tuple[int, int], int] = {}
     watches: dict[int, tuple[int, own_places.Places]] = {}
     for pk, picture, watch, page in once.values_list("pk", "picture", "crawl__watch", "page_url").iterator():
         if watch not in watches:
             row = Watch.objects.get(pk=watch)
             watches[watch] = (row.owner_id, own_places.Places(own_places.places_of(row)))
         owner, places = watches[watch]
-        if found.get((owner, picture), pk + 1) > pk and places.hold(page):
-            found[owner, picture] = pk
-    rows_of = Picture.objects.in_bulk({picture for _owner, picture in found})
+        if sightings.get((owner, picture), pk + 1) > pk and places.hold(page):
+            sightings[owner, picture] = pk
+    rows_of = Picture.objects.in_bulk({picture for _owner, picture in sightings})
     return [
         Seen(owner, sighting, rows_of[picture], _is_plain(rows_of[picture], measured.get(picture)))
-        for (owner, picture), sighting in found.items()
+        for (owner, picture), sighting in sightings.items()
     ]
 
 
@@ -199,8 +199,11 @@ def _room(owner: Owner) -> int:
 def _showing_works(owner: Owner, pictures: Sequence[int]) -> set[int]:
     """Return pictures that are the owner's works or match one."""
     own = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
-    found = Match.objects.filter(found__in=pictures, decision__in=MATCHED, registered__work_pictures__in=own)
-    return {*own.filter(picture__in=pictures).values_list("picture", flat=True), *found.values_list("found", flat=True)}
+    matches = Match.objects.filter(found__in=pictures, decision__in=MATCHED, registered__work_pictures__in=own)
+    return {
+        *own.filter(picture__in=pictures).values_list("picture", flat=True),
+        *matches.values_list("found", flat=True),
+    }
 
 
 def _size(picture: Picture) -> int:
@@ -210,9 +213,9 @@ def _size(picture: Picture) -> int:
 def waiting(of: Owner) -> QuerySet[Proposal]:
     """Return the owner's undecided proposals that match no work now, the newest first."""
     own = WorkPicture.objects.filter(work__owner=of, work__removed_at=None)
-    found = Match.objects.filter(found=OuterRef("picture"), decision__in=MATCHED, registered__work_pictures__in=own)
+    matches = Match.objects.filter(found=OuterRef("picture"), decision__in=MATCHED, registered__work_pictures__in=own)
     rows = Proposal.objects.filter(
-        ~is_hidden(of, "picture__"), ~Exists(own.filter(picture=OuterRef("picture"))), ~Exists(found),
+        ~is_hidden(of, "picture__"), ~Exists(own.filter(picture=OuterRef("picture"))), ~Exists(matches),
         owner=of, state=Proposal.State.OPEN, picture__bytes_state=BytesState.STORED,
     )  # fmt: skip
     return rows.select_related("picture", "sighting__crawl__watch").order_by("-pk")
@@ -226,9 +229,11 @@ def at_home(work: Work, most: int = 5) -> list[Sighting]:
     rows = rows.filter(crawl__watch__own=True, crawl__watch__removed_at=None)
     newest = F("last_seen").desc(nulls_last=True)
     once = rows.order_by("page_key", newest).distinct("page_key").values("pk")
-    found = Sighting.objects.filter(pk__in=once).order_by(newest, "-pk").select_related("crawl__watch")[:LOOKED_AT]
-    seen = [row for row in found if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)]
-    return sorted(seen, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
+    sightings = Sighting.objects.filter(pk__in=once).order_by(newest, "-pk").select_related("crawl__watch")[:LOOKED_AT]
+    own_sightings = [
+        row for row in sightings if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)
+    ]
+    return sorted(own_sightings, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
 
 
 def of_watch(watch: Watch) -> QuerySet[Proposal]:
@@ -259,8 +264,8 @@ def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: s
     files = [Sent(name_of(row), row.picture.size, partial(services.blobs.get, row.picture.digest)) for row in rows]
     uploads.receive(services, upload, files)
     uploads.close(upload)
-    held = set(uploads.received(upload).values_list("digest", flat=True))
-    if taken := [row for row in rows if row.picture.digest in held]:
+    received = set(uploads.received(upload).values_list("digest", flat=True))
+    if taken := [row for row in rows if row.picture.digest in received]:
         _decide(of, taken, Proposal.State.REGISTERED, by=by, upload=upload)
         propose_again(upload)  # the upload may already have been processed
     return upload
@@ -286,8 +291,8 @@ def _decide(
     of: Owner, rows: Sequence[Proposal], state: Proposal.State, *, by: str, upload: Upload | None = None
 ) -> None:
     with alone_with(of):
-        told = Proposal.objects.filter(pk__in=[row.pk for row in rows], state=Proposal.State.OPEN)
-        told.update(state=state, decided_at=now(), decided_by=by, upload=upload)
+        undecided = Proposal.objects.filter(pk__in=[row.pk for row in rows], state=Proposal.State.OPEN)
+        undecided.update(state=state, decided_at=now(), decided_by=by, upload=upload)
         about: dict[str, Any] = {"pictures": [_seen(row) for row in rows]}
         if upload is not None:
             about["upload"] = upload.number
@@ -296,9 +301,9 @@ def _decide(
 
 def _seen(row: Proposal) -> dict[str, Any]:
     """Describe where a picture was seen, for the log."""
-    seen = row.sighting
-    at = None if seen.last_seen is None else rfc3339(seen.last_seen)
-    return {"digest": row.picture.digest.hex, "image": seen.image_url, "page": seen.page_url, "seen": at}
+    sighting = row.sighting
+    at = None if sighting.last_seen is None else rfc3339(sighting.last_seen)
+    return {"digest": row.picture.digest.hex, "image": sighting.image_url, "page": sighting.page_url, "seen": at}
 
 
 def origin(work: Work) -> Proposal | None:

@@ -60,13 +60,13 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
 def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
     """Compute descriptors of some pictures; return False if the network is no longer to be activated."""
     descriptor = get_descriptors(services).of(row)
-    made: list[tuple[int, Fingerprint]] = []
+    new_fingerprints: list[tuple[int, Fingerprint]] = []
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
-            found = _vectors(services, picture, descriptor)
-            made += [(picture.pk, row) for row in found]
-            gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
+            picture_vectors = _vectors(services, picture, descriptor)
+            new_fingerprints += [(picture.pk, row) for row in picture_vectors]
+            gaps += [] if picture_vectors else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
             if error.retry or machine_fault(error):
                 raise
@@ -75,7 +75,7 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
         keep_matches.lock_pictures(batch)
         if not descriptors.is_built(row.pk):
             return False
-        vectors.keep_fingerprints([descriptor.space], made)
+        vectors.keep_fingerprints([descriptor.space], new_fingerprints)
         descriptors.note_gaps(row, gaps)
         hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
         share(Lock.PICTURES)  # as is the removal of a picture
@@ -91,5 +91,5 @@ def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> li
         features = get_features_of(services, descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
-    found = fingerprints(picture.digest, features)
-    return [fingerprint for fingerprint in found if fingerprint.space == descriptor.space.id]
+    all_fingerprints = fingerprints(picture.digest, features)
+    return [fingerprint for fingerprint in all_fingerprints if fingerprint.space == descriptor.space.id]

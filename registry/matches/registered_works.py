@@ -67,8 +67,8 @@ class RegisteredWorks:
         """Return the picture of each candidate's vector, by space and number."""
         owners = get_indexes(self._services).pictures(Collection.WORKS, candidates)
         if self._among is not None:
-            kept = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
-            owners = {key: picture for key, picture in owners.items() if picture in kept}
+            among = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
+            owners = {key: picture for key, picture in owners.items() if picture in among}
         self._know(owners.values())
         return owners
 
@@ -95,9 +95,9 @@ class RegisteredWorks:
         def load() -> bytes:
             return self._services.blobs.get(found.digest)
 
-        said = compare_alone(found, load, features, self._services.limits)
+        verification = compare_alone(found, load, features, self._services.limits)
         self._know([work])
-        return self._graded(found, self.told_apart(found, load, {work: said}))[work]
+        return self._graded(found, self.told_apart(found, load, {work: verification}))[work]
 
     def told_apart(
         self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
@@ -114,9 +114,9 @@ class RegisteredWorks:
 
     def _graded(self, found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
         """Add a grading of surviving parts, for works whose owners enabled derived works."""
-        for work, said in compared.items():
+        for work, verification in compared.items():
             if self._known[work].derived and not found.is_icon and (features := self.features(work)) is not None:
-                compared[work] = graded(found, features, said)
+                compared[work] = graded(found, features, verification)
         return compared
 
     def _know(self, works: Iterable[int]) -> None:
@@ -125,8 +125,8 @@ class RegisteredWorks:
 
 def registered_features(services: Services, digest: Digest) -> Features:
     """Return the features of a registered picture, from the cache or computed from its bytes, with its marks."""
-    (known,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
-    return _features_of(services, known)
+    (picture,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
+    return _features_of(services, picture)
 
 
 def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
@@ -155,7 +155,11 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
     works = RegisteredWorks(services, others)
     features = replace(features, later_quick=features.later_local)
     compared = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
-    related = {picture: (kind, said) for picture, said in compared if (kind := relation_of(said)) is not None}
+    related = {
+        picture: (kind, verification)
+        for picture, verification in compared
+        if (kind := relation_of(verification)) is not None
+    }
     owned = dict(others.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
     rows = [_row(row.work_id, work, *related[picture]) for picture, work in owned.items()]
     WorkRelation.objects.bulk_create(rows, ignore_conflicts=True)
@@ -163,9 +167,9 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
 
 
 def _row(work: int, other: int, kind: Relation, said: Verification) -> WorkRelation:
-    shown = said.overlap_picture, said.overlap_work
-    if kind is Relation.PART and shown[0] < shown[1]:
-        work, other, shown = other, work, (shown[1], shown[0])
+    shares_shown = said.overlap_picture, said.overlap_work
+    if kind is Relation.PART and shares_shown[0] < shares_shown[1]:
+        work, other, shares_shown = other, work, (shares_shown[1], shares_shown[0])
     measured = {"dense": said.dense, "in_place": said.in_place, "drift": said.drift}
-    shares = {"work_shown": shown[0], "other_shown": shown[1]}
+    shares = {"work_shown": shares_shown[0], "other_shown": shares_shown[1]}
     return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measured)

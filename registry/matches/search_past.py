@@ -84,9 +84,9 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             get_indexes(services).refresh(Collection.PICTURES)
             get_indexes(services).refresh(Collection.WORKS)
             _by_prints(services, claimed)
-            found = list(_sought(services, claimed))
-            _resembling(services, found)
-            sought = found
+            searches = list(_sought(services, claimed))
+            _resembling(services, searches)
+            sought = searches
         except ExhibitError:
             get_indexes(services).forget(Collection.PICTURES)
             raise
@@ -101,11 +101,11 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
 def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
     """Yield each registered picture's search; damage in one does not affect the others."""
     rows = list(WorkPicture.objects.select_related("work").filter(pk__in=list(ids)).order_by("pk"))
-    known = registered(row.picture_id for row in rows)
+    pictures = registered(row.picture_id for row in rows)
     for row in rows:
         with steps.ending(WorkPicture, [row.pk]):
-            queries, features = queries_of(services, known[row.picture_id])
-            yield Sought(row, known[row.picture_id], features, queries)
+            queries, features = queries_of(services, pictures[row.picture_id])
+            yield Sought(row, pictures[row.picture_id], features, queries)
 
 
 def _by_prints(services: Services, ids: list[int]) -> None:
@@ -120,38 +120,38 @@ def _resembling(services: Services, sought: Sequence[Sought]) -> None:
     """Set the candidates of each registered picture, in one shared pass over the indexes."""
     hashes = get_indexes(services).of(Collection.PICTURES, PHASH)
     descriptors = get_indexes(services).of(Collection.PICTURES, get_descriptors(services).serving.space)
-    vectors, found = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
-    for work, candidates in zip(sought, found, strict=True):
+    vectors, candidate_lists = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
+    for work, candidates in zip(sought, candidate_lists, strict=True):
         _note(services, work, candidates, vectors)
 
 
 def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vectors: int) -> None:
     pictures = get_indexes(services).pictures(Collection.PICTURES, candidates)
-    named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
-    bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
-    nearest = distinct(candidates, named.get, MAX_PICTURES)
+    pictures_by_hit = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
+    bits = {pictures_by_hit[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
+    nearest = distinct(candidates, pictures_by_hit.get, MAX_PICTURES)
     work.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
-    resembles_much = {named[hit] for hit in candidates if is_promising(hit)}
+    resembles_much = {pictures_by_hit[hit] for hit in candidates if is_promising(hit)}
     work.promising = {picture for picture in work.distances if picture in resembles_much}
-    work.left_out = {picture for picture in named.values() if picture is not None} - work.distances.keys()
+    work.left_out = {picture for picture in pictures_by_hit.values() if picture is not None} - work.distances.keys()
     _tell(work, vectors=vectors, alike=len(work.distances))
 
 
 def _search(services: Services, work: Sought, until: float) -> None:
     if "related" not in work.row.progress:
         _tell(work, related=note_relations(services, work.row, work.features))
-    known = keep_matches.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
-    wanted = [picture for picture in work.distances if picture not in known]
+    compared = keep_matches.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
+    uncompared = [picture for picture in work.distances if picture not in compared]
     states = [BytesState.STORED, BytesState.EXPIRED]
-    rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
-    stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
+    rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(uncompared)
+    stored = [rows[pk] for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     is_first = "at_once" not in work.row.progress and len(stored) > MAX_AT_ONCE
     promising = [picture for picture in stored if picture.pk in work.promising]
     chosen = promising[:MAX_AT_ONCE] if is_first else stored
     for start in range(0, len(chosen), KEPT_TOGETHER):
         some = chosen[start : start + KEPT_TOGETHER]
         _compare(services, work, some)
-        _tell(work, compared=len(known) + start + len(some))
+        _tell(work, compared=len(compared) + start + len(some))
         if time.monotonic() > until:
             steps.wait(WorkPicture, work.row.pk, now())
             return
@@ -161,11 +161,11 @@ def _search(services: Services, work: Sought, until: float) -> None:
             _tell(work, at_once=len(chosen))
             steps.wait(WorkPicture, work.row.pk, now())
         return
-    gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
-    seen = revisits.seen_by(work.row.work.owner_id, gone)
-    expired = [rows[pk] for pk in gone if pk in seen]
+    gone = [pk for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    visible = revisits.seen_by(work.row.work.owner_id, gone)
+    expired = [rows[pk] for pk in gone if pk in visible]
     again = list(_worth_asking(services, work, expired))
-    contributed = _contributed([pk for pk in gone if pk not in seen][:MAX_AGAIN])
+    contributed = _contributed([pk for pk in gone if pk not in visible][:MAX_AGAIN])
     with transaction.atomic():
         _announce(services, work)
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
@@ -177,16 +177,18 @@ def _search(services: Services, work: Sought, until: float) -> None:
 
 def _contributed(pictures: Iterable[int]) -> list[tuple[str, str]]:
     """Return the (page, image) URLs at which contributors saw pictures whose bytes were never stored here."""
-    seen = Picture.objects.filter(pk__in=list(pictures), edgeresult__outcome="kept", edgeresult__target__isnull=False)
-    return list(seen.values_list("edgeresult__target__page_url", "edgeresult__target__url"))
+    pictures_seen = Picture.objects.filter(
+        pk__in=list(pictures), edgeresult__outcome="kept", edgeresult__target__isnull=False
+    )
+    return list(pictures_seen.values_list("edgeresult__target__page_url", "edgeresult__target__url"))
 
 
 def _announce(services: Services, work: Sought) -> None:
     """Send the signal for stored matches, and mark omitted candidates for another search. Call it in a transaction."""
-    shown = keep_matches.found_to_show(work.row.picture_id)
-    keep_matches.lock_pictures({*shown, *work.left_out})
+    matching = keep_matches.found_to_show(work.row.picture_id)
+    keep_matches.lock_pictures({*matching, *work.left_out})
     Picture.objects.filter(pk__in=work.left_out).update(searched="")
-    if shown:
+    if matching:
         keep_matches.matches_kept.send(None, services=services, registered=[work.row.picture_id])
 
 
@@ -195,8 +197,10 @@ def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> N
     rows, works = [], RegisteredWorks(services, known={work.row.picture_id: work.known})
     for found in pictures:
         try:
-            seen = extract(services.blobs.get(found.digest), services.limits)
-            rows.append((work.row.picture_id, found.pk, works.compare_alone(seen, work.row.picture_id, work.features)))
+            features = extract(services.blobs.get(found.digest), services.limits)
+            rows.append(
+                (work.row.picture_id, found.pk, works.compare_alone(features, work.row.picture_id, work.features))
+            )
         except ExhibitError as error:  # just expired, or damaged since it was measured
             if machine_fault(error):
                 raise
@@ -207,16 +211,16 @@ def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> N
 
 def _worth_asking(services: Services, work: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
     """Yield pictures whose small copy also resembles the work, or that have none; the most promising first."""
-    asked = 0
+    count = 0
     for place, picture in enumerate(expired[:MAX_SMALL]):
-        if asked == MAX_AGAIN:
+        if count == MAX_AGAIN:
             return
         if place % KEPT_TOGETHER == 0:
             _tell(work)
         small = _small_copy(services, work, picture)
         if small is not None and small.decision is Decision.NONE:
             continue
-        asked += 1
+        count += 1
         figures = (None, None) if small is None else (small.inliers, small.dense)
         yield Resembling(picture.pk, work.distances[picture.pk], *figures)
 

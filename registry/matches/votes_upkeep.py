@@ -67,17 +67,19 @@ def try_unreadable_again() -> None:
 
 
 def _measure(services: Services, pictures: list[int]) -> int:
-    made = []
+    new_fingerprints = []
     for picture in Picture.objects.filter(pk__in=pictures).order_by("pk"):
         try:
-            made.append((picture.pk, local_fingerprint(picture.digest, registered_features(services, picture.digest))))
+            new_fingerprints.append(
+                (picture.pk, local_fingerprint(picture.digest, registered_features(services, picture.digest)))
+            )
         except ExhibitError as error:
             if not error.retry:
                 Picture.objects.filter(pk=picture.pk).update(refusal=getattr(error, "reason", DAMAGED))
     with transaction.atomic():
-        vectors.keep_fingerprints([ROOTSIFT], made)
+        vectors.keep_fingerprints([ROOTSIFT], new_fingerprints)
         hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
-        living = members(Collection.WORKS, [picture for picture, _ in made])
+        living = members(Collection.WORKS, [picture for picture, _ in new_fingerprints])
         vectors.add_to(Collection.WORKS, living, WORK_PARTS)
     count_anew()
-    return len(made)
+    return len(new_fingerprints)

@@ -40,8 +40,8 @@ def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
 
 def numbers_of(work: Work, explanation: Explanation[int]) -> list[int]:
     """Return the numbers of the works that ranked before the requested one."""
-    found = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
-    return sorted(set(found.values_list("number", flat=True)))
+    works = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
+    return sorted(set(works.values_list("number", flat=True)))
 
 
 def keep(
