@@ -1,4 +1,4 @@
-"""Hosts that keep a watch's crawler out, their reasons, and the cases with finds there."""
+"""Hosts that keep a watch's crawler out, their reasons, and the cases with matches there."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ class OptOut:
 
     host: str
     how: dict[str, int]  # number of URLs by reason of the refusal
-    cases: list[int]  # numbers of the owner's cases with finds there that are not cleared
+    cases: list[int]  # numbers of the owner's cases with matches there that are not cleared
 
 
 def of_watch(watch: Watch) -> list[OptOut]:
-    """Return the hosts that refused URLs to the newest runs of a watch, those with finds first.
+    """Return the hosts that refused URLs to the newest runs of a watch, those with matches first.
 
     Exhibit does not fetch such URLs in any other way. A person may open a page and check its picture manually.
     """

@@ -31,7 +31,7 @@ FEWER, FRESH_EVERY = 2, 8
 _MUCH = 2**31 - 1
 _MANY_BYTES = 2**62
 VISITS, VISITS_A_DAY = "visits", 1_000
-"""Budget key for the daily number of automatic evidence visits for a watch's finds, and its default."""
+"""Budget key for the daily number of automatic evidence visits for a watch's matches, and its default."""
 RUN, MONTH = "money", "money_month"
 """Budget keys for the maximum cost of a run and of a calendar month (UTC), with values such as `4.99 USD`."""
 UNPRICED = "no-price"
@@ -170,7 +170,7 @@ def take_visit(payer: Watch | Owner) -> datetime | None:
 def visits_today(payer: Watch | Owner) -> tuple[int, int]:
     """Return today's (UTC) number of automatic evidence visits and its limit.
 
-    A watch pays for visits to its own owner's finds; an owner pays for finds by other owners' watches.
+    A watch pays for visits to its own owner's matches; an owner pays for those found by other owners' watches.
     """
     visit_count = payer.visits_made if payer.visits_on == _midnight().date() else 0
     return visit_count, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY

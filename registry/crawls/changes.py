@@ -4,7 +4,7 @@ From its second run on, a watch requests
 
 1. its sources, and the sitemaps and feeds that the previous run knew;
 2. pages it has never visited, and pages that a sitemap dates later than the last visit;
-3. pages with canaries and pages with finds, in each run: a find can be proven only while it is online;
+3. pages with canaries and pages with matches, in each run: a use can be proven only while it is online;
 4. pages that have changed before: a page found unchanged *n* times since is requested again after 2^*n* runs, 16 at
    most, as Nutch's ``AdaptiveFetchSchedule`` lengthens its interval;
 5. a sample of the other pages of each host, those requested longest ago first: a sixteenth, at least 20, and enough to
@@ -222,7 +222,7 @@ def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) ->
 def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
     """Record a run's visits and refusals of pages; pages that no longer exist are deleted.
 
-    Pages with canaries and finds are kept, because each run requests them. Call it in the transaction that ends the
+    Pages with canaries and matches are kept, because each run requests them. Call it in the transaction that ends the
     visits, so that each visit counts once.
 
     Args:
@@ -308,7 +308,7 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
     """Return the ``ETag`` and ``Last-Modified`` validators of pages by URL.
 
     Pages to be requested unconditionally, so that their pictures are requested too, are left out: pages with a canary
-    or a find, and pages that the server declared unchanged at the last visit (:func:`keep` then drops their
+    or a match, and pages that the server declared unchanged at the last visit (:func:`keep` then drops their
     validators).
     """
     if crawl.everything:
@@ -359,7 +359,7 @@ def _add_all_due(crawl: Crawl, most: int) -> int:
 
 
 def _due(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Return due pages that are not in the crawl's frontier: with canaries or finds, or with earlier changes."""
+    """Return due pages that are not in the crawl's frontier: with canaries or matches, or with earlier changes."""
     rows = _rows(
         f"""
         SELECT url, depth, {_CANARY} OR {_FIND} FROM registry_knownpage AS known

@@ -285,7 +285,7 @@ def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> 
 
     Only a host's URLs nearest to the source are returned, because otherwise the depth of a page would depend on timing.
     Among those, pictures come first, then the first pages of each URL pattern. Pages flagged as first count as the
-    nearest, so that a new sitemap cannot delay pages with finds.
+    nearest, so that a new sitemap cannot delay pages with matches.
     """
     rows = _nearest(crawl_id, hosts, may, most, suspect=False)
     if not rows:

@@ -48,7 +48,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to read, and which of its lines to accept."""
+    """The settings of a reading run: the watch, and which lines to accept."""
 
     watch: Watch | None  # without a watch, lines are only counted
     wanted: Wanted
