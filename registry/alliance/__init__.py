@@ -1,1 +1,1 @@
-"""Other installations: partners, their requests and ours, and cosigned heads of logs."""
+"""Other installations: partners, signed requests to and from them, and cosigned checkpoints of logs."""

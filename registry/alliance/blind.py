@@ -1,7 +1,7 @@
-"""Blind search: whether a partner has seen one's pictures, without either showing the other what it has.
+"""Blind search: find out if a partner has seen one's pictures, without either side revealing its pictures.
 
-Who asks sends points that hide digests and parts of hashes; who answers multiplies them by a key of the agreement. An
-index of the partner's pictures opens with the outputs alone (docs/protocols.md).
+The searching side sends points that hide digests and parts of hashes; the other side multiplies them by a key of the
+agreement. The results are the only means to open an index of the partner's pictures (docs/protocols.md).
 """
 
 import hmac
@@ -38,32 +38,32 @@ from registry.services.services import Services
 from registry.works.models import WorkPicture
 
 PAGE = 100
-"""Pictures in a page of the index; a page counts as one query."""
+"""Number of pictures per page of the index; a page counts as one query."""
 MAX_POINTS = 1_000
-"""Points in one request."""
+"""Maximum number of points per request."""
 MAX_PAGES = 10_000
 SEARCH_SECONDS = 3_600.0
-"""A search that takes longer ends with what was found."""
+"""Maximum duration in seconds; a search that takes longer ends with its results so far."""
 _RECORD = 1_024
-"""Every record is as long as this, so that its length says nothing."""
+"""Length of every record in bytes, so that the length reveals nothing."""
 
 
 def _masks(output: bytes, salt: bytes, number: int) -> tuple[bytes, bytes]:
-    """By what an element's entry is found, 16 bytes, and what covers it, 18 bytes, for its n-th entry in a page."""
-    made = hmac.digest(output, b"exhibit-blind/1 entry" + salt + number.to_bytes(4, "big"), "sha512")
-    return made[:16], made[16:34]
+    """Return the tag (16 bytes) and mask (18 bytes) of an element's n-th entry in a page."""
+    mac = hmac.digest(output, b"exhibit-blind/1 entry" + salt + number.to_bytes(4, "big"), "sha512")
+    return mac[:16], mac[16:34]
 
 
 def answer_points(services: Services, partner: Partner, points: Iterable[str]) -> tuple[Agreement, list[str]]:
-    """Multiply a partner's points; raises ``RefusedError`` where no agreement covers them."""
-    given = [bytes.fromhex(point) for point in points]
-    row = partners.spend(partner, len(given), "points")
+    """Multiply a partner's points; raises ``RefusedError`` if no agreement covers them."""
+    raw_points = [bytes.fromhex(point) for point in points]
+    row = partners.spend(partner, len(raw_points), "points")
     side = _side(services, row)
-    return row, [side.answer(point).hex() for point in given]
+    return row, [side.answer(point).hex() for point in raw_points]
 
 
 def index_page(services: Services, partner: Partner, after: int) -> dict[str, Any]:
-    """A page of the index of the pictures seen here, of those after a number; raises ``RefusedError``."""
+    """Return a page of the index of publicly seen pictures, starting after a number; raises ``RefusedError``."""
     row = partners.spend(partner, 1, "index")
     side = _side(services, row)
     pictures = list(seen_publicly().filter(pk__gt=after).order_by("pk")[:PAGE])
@@ -84,7 +84,7 @@ def index_page(services: Services, partner: Partner, after: int) -> dict[str, An
 
 
 def _side(services: Services, row: Agreement) -> Answering:
-    """The agreement's key: it follows from the log's, and no other agreement has it."""
+    """Return the agreement's key, which is derived from the log's key and unique to the agreement."""
     about = f"exhibit-blind/1 key\n{row.pk}\n{rfc3339(row.made_at)}\n{row.partner.log_key}"
     return Answering(get_log(services).sign(about.encode()))
 
@@ -96,16 +96,16 @@ def _hashes(pictures: Iterable[int]) -> dict[int, bytes]:
 
 def _told(picture: Picture, phash: bytes | None, fields: Iterable[str]) -> dict[str, str]:
     first = Sighting.objects.filter(picture=picture, private_to=None).order_by("pk").first()
-    known = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
-    if first is not None:  # as the search wanted it
-        known |= {"page": first.page_url[:400], "image": first.image_url[:300]}
-        known["seen"] = first.period if first.first_seen is None else rfc3339(first.first_seen)
-    return {name: known[name] for name in fields if name in known}
+    values = {"digest": picture.digest.hex, "hash": phash.hex() if phash else ""}
+    if first is not None:  # in a form that the search accepts
+        values |= {"page": first.page_url[:400], "image": first.image_url[:300]}
+        values["seen"] = first.period if first.first_seen is None else rfc3339(first.first_seen)
+    return {name: values[name] for name in fields if name in values}
 
 
 def _sealed(key: bytes, salt: bytes, told: Mapping[str, str]) -> bytes:
     plain = json.dumps(told).encode()
-    while len(plain) > _RECORD:  # the longest text gives way, so that what is left can be read
+    while len(plain) > _RECORD:  # shorten the longest text, so that the record stays readable
         longest = max(told, key=lambda name: len(told[name]))
         told = {**told, longest: told[longest][:-20]}
         plain = json.dumps(told).encode()
@@ -116,27 +116,30 @@ def _sealed(key: bytes, salt: bytes, told: Mapping[str, str]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A picture of a partner that a registered one matches, as the partner tells of it."""
+    """A partner's picture that matches a registered one, as the partner describes it."""
 
-    picture: int  # of a work, primary key
-    exact: bool  # the same bytes
-    bands: int  # of its hash that agree
+    picture: int  # primary key of a work's picture
+    exact: bool  # True if the bytes are the same
+    bands: int  # number of matching parts of its hash
     told: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What was found at a partner's, and why not all of its pictures were looked at; empty when they were."""
+    """The matches at a partner, and why not all of its pictures were searched; empty if they were."""
 
     found: list[Found]
     missing: str
 
 
 def search(services: Services, partner: Partner) -> Search:
-    """Look in a partner's pictures for those of all works here, as far as it answers within an hour.
+    """Search a partner's pictures for those of all works here, for up to one hour.
 
-    Raises ``ServiceMissingError`` when it doesn't answer at first, or answers nonsense; ``RefusedError`` with what it
-    says against it. What was asked is in the log in each case.
+    The log records the search, even if it fails.
+
+    Raises:
+        ServiceMissingError: The partner does not respond at first, or its response is invalid.
+        RefusedError: The partner refuses, with its explanation.
     """
     count = {"points": 0, "pages": 0, "found": 0}
     try:
@@ -157,7 +160,7 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
     rows = Picture.objects.filter(Exists(living)).annotate(named=Coalesce(Subquery(stated), "digest"))
     pictures = dict(rows.values_list("pk", "named"))
     hashes = _hashes(pictures)
-    having = defaultdict[bytes, list[int]](list)  # pictures by element: what several have is asked once
+    having = defaultdict[bytes, list[int]](list)  # pictures by element, so that shared elements are queried once
     for picture, digest in pictures.items():
         for element in elements(digest.raw, hashes.get(picture)):
             having[element].append(picture)
@@ -172,13 +175,13 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
             raise ValueError
         pairs = zip(some, answered, strict=True)
         outputs += [(having[one.element], one.element, one.output(bytes.fromhex(back))) for one, back in pairs]
-    found: dict[tuple[int, int, int], Found] = {}
+    matches: dict[tuple[int, int, int], Found] = {}
     after: int | None = 0 if outputs else None
     missing = ""
     try:
         while after is not None:
             page = _page(services, partner, after, count, until)
-            _open(page, outputs, found, count["pages"])
+            _open(page, outputs, matches, count["pages"])
             before, after = after, page["next"]
             if after is not None and int(after) <= before:
                 raise ValueError
@@ -186,7 +189,7 @@ def _search(services: Services, partner: Partner, count: dict[str, int]) -> Sear
         if not after:
             raise
         missing = error.message
-    return Search(sorted(found.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
+    return Search(sorted(matches.values(), key=lambda one: (one.picture, not one.exact, -one.bands)), missing)
 
 
 def _page(services: Services, partner: Partner, after: int, count: dict[str, int], until: float) -> dict[str, Any]:
@@ -202,7 +205,7 @@ def _open(
     found: dict[tuple[int, int, int], Found],
     number: int,
 ) -> None:
-    """Open the records of a page for which there is an output."""
+    """Open the records of a page that match an output."""
     salt, records = bytes.fromhex(page["salt"]), [bytes.fromhex(record) for record in page["records"]]
     entries = {entry[:16]: entry[16:] for entry in map(bytes.fromhex, page["entries"])}
     if len(records) > PAGE or len(page["entries"]) > PAGE * (1 + BANDS):
@@ -215,18 +218,20 @@ def _open(
             inner = bytes(one ^ other for one, other in zip(covered, cover, strict=True))
             record = records[position] if (position := int.from_bytes(inner[:2], "big")) < len(records) else b""
             try:
-                told = parse_json(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt), what="the record")
+                record_values = parse_json(AESGCM(inner[2:]).decrypt(record[:12], record[12:], salt), what="the record")
             except InvalidTag:
                 raise ValueError from None
             exact = element.startswith(b"digest")
-            plain = {name: one_line(str(told[name]))[:500] for name in partners.FIELDS if name in told}
+            plain = {
+                name: one_line(str(record_values[name]))[:500] for name in partners.FIELDS if name in record_values
+            }
             for picture in pictures:
                 place = (picture, number, position)
-                known = found.get(place, Found(picture, exact=exact, bands=0, told={}))
-                found[place] = Found(picture, known.exact or exact, known.bands + (not exact), plain)
+                match = found.get(place, Found(picture, exact=exact, bands=0, told={}))
+                found[place] = Found(picture, match.exact or exact, match.bands + (not exact), plain)
 
 
 def works_of(picture: int) -> list[str]:
-    """The works that have a picture, each as owner and number."""
+    """Return the works that contain a picture, each as owner and number."""
     rows = WorkPicture.objects.filter(picture=picture, work__removed_at=None).order_by("pk")
     return [f"{slug}/{number}" for slug, number in rows.values_list("work__owner__slug", "work__number")]

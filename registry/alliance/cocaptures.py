@@ -1,7 +1,7 @@
-"""Captures seen by two: partners are asked to visit a page with us, and pages are visited for partners.
+"""Co-captures: partners visit a page at the same time as this installation, and it visits pages for partners.
 
-Who visits goes by its own network, under its own guard, and seals what it saw into its own log. Whoever asked learns
-of a page that it names itself nothing but digests and where they came from (docs/protocols.md).
+The visiting side uses its own network and address guard, and seals its observations into its own log. The requesting
+side names the page, and learns nothing about it but digests and their origin (docs/protocols.md).
 """
 
 import secrets
@@ -50,11 +50,11 @@ from registry.services.services import Services
 
 CALL = "capture"
 SECONDS = 55.0
-"""After so long nobody waits for a partner any more."""
+"""Maximum time to wait for a partner, in seconds."""
 VISIT_SECONDS = 30.0
-"""For page and picture together, when they are visited for a partner."""
+"""Maximum duration of a visit for a partner, in seconds, for page and picture together."""
 WAIT_SECONDS = 15.0
-"""So long a visit for a partner waits for another one to end."""
+"""Maximum time in seconds that a visit for a partner waits for another one to end."""
 PAGE_BYTES = 8 * MIB
 MAX_STATEMENT = 128 << 10
 MISSING = {
@@ -65,38 +65,39 @@ MISSING = {
     "revoked": Sentence("the partner was revoked"),
 }
 _TOLD = frozenset({"certificate", "no-answer", "too-many-redirects", "too-slow", "too-many-bytes"})
-"""Reasons that are told to who asked; others could tell of the network of who visits."""
+"""Reasons that are reported to the requesting side; others could reveal details of the visitor's network."""
 
 
 def visit_for(services: Services, partner: Partner, page: str, picture: str, challenge: bytes) -> SealedStatement:
-    """Visit a page and a picture for a partner, and seal what was seen; the picture is empty where it lies inside.
+    """Visit a page and a picture for a partner, and seal the observations; ``picture`` is empty for embedded pictures.
 
-    Raises ``RefusedError`` when the partner has had its visits of the day (UTC), or others take too long.
+    Raises:
+        RefusedError: The partner has used up its visits of the day (UTC), or other visits take too long.
     """
     today = now().replace(hour=0, minute=0, second=0, microsecond=0)
-    if partners.calls_since(partner, CALL, today) > partner.visits:  # this one is counted already
+    if partners.calls_since(partner, CALL, today) > partner.visits:  # this request has been counted already
         raise RefusedError(f"You may have {partner.visits} visits a day made here.", reason="visits")
-    with hold_long(Lock.COCAPTURE, 0, within=WAIT_SECONDS) as held:
-        if not held:
+    with hold_long(Lock.COCAPTURE, 0, within=WAIT_SECONDS) as is_locked:
+        if not is_locked:
             raise RefusedError("Other visits are still going on.", reason="visits")
-        said = _seen(services, partner, page, picture, challenge)
-    submission = submit(EntryType.COCAPTURE, dict(to_plain(said)))
-    assert submission is not None  # it is of no owner
+        statement = _seen(services, partner, page, picture, challenge)
+    submission = submit(EntryType.COCAPTURE, dict(to_plain(statement)))
+    assert submission is not None  # it has no owner
     proof = log_proof(services, submission, checkpoint_covering(services, [submission]))
     assert proof is not None
-    return SealedStatement(said, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
+    return SealedStatement(statement, proof.sequence, proof.time, proof.salt, proof.size, proof.path, proof.checkpoint)
 
 
 def _seen(services: Services, partner: Partner, page_url: str, picture_url: str, challenge: bytes) -> Statement:
-    started, left = now(), left_until(time.monotonic() + VISIT_SECONDS)
-    guard = Guard(allowed_networks=services.config.cocapture_networks)  # not the operator's own networks
+    started, remaining = now(), left_until(time.monotonic() + VISIT_SECONDS)
+    guard = Guard(allowed_networks=services.config.cocapture_networks)  # excludes the operator's own networks
     visitor = Visitor(guard, services.user_agent, denied=denials())
     cookies = RequestsCookieJar()
-    page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, left, cookies=cookies)
+    page = visitor.visit(page_url, {"Accept": PAGE_ACCEPT}, PAGE_BYTES, remaining, cookies=cookies)
     picture = None
     if picture_url:
         headers, most = {"Accept": IMAGE_ACCEPT, **referrer(page_url, picture_url)}, services.config.max_picture_bytes
-        picture = _visited(visitor.visit(picture_url, headers, most, left, cookies=cookies))
+        picture = _visited(visitor.visit(picture_url, headers, most, remaining, cookies=cookies))
     body = page.body if page.served else None
     return Statement(
         asked_by=partner.origin,
@@ -129,7 +130,7 @@ def _visited(visit: Visit) -> Visited:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A partner that is being asked, and what came: an answer, or a word for why none."""
+    """A request to a partner, and its answer, or a code for why there is none."""
 
     partner: Partner
     came: list[dict[str, Any] | str] = field(default_factory=list)
@@ -137,7 +138,7 @@ class _Asked:
     def send(self, services: Services, signed: tuple[bytes, str]) -> None:
         try:
             self.came.append(send(services, self.partner, CALL, signed, seconds=SECONDS))
-        except RefusedError as error:  # by the partner, or by limits and the guard of this side
+        except RefusedError as error:  # refused by the partner, or by this side's limits or guard
             self.came.append("refused" if error.reason == "partner" else "no-answer")
         except ExhibitError:
             self.came.append("no-answer")
@@ -145,26 +146,26 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Partners that visit a page while it is visited here."""
+    """Requests to partners that visit a page while this installation does."""
 
     sighting: Sighting
-    own: str  # the name of the log of this installation
+    own: str  # name of this installation's log
     challenge: bytes
-    until: float  # of the monotonic clock
+    until: float  # on the monotonic clock
     asked: Sequence[tuple[_Asked, threading.Thread]]
 
     def join(self, captured: Captured) -> Captured:
-        """The capture with what partners saw; waits for them until :data:`SECONDS` after they were asked."""
+        """Add partners' observations to a capture; waits for up to :data:`SECONDS` after the requests were sent."""
         for _, thread in self.asked:
             thread.join(max(0.0, self.until - time.monotonic()))
         active = {row.pk for row in partners.active()}
-        ours = {file.role: file.data for file in captured.files}
-        network = from_plain(NetworkRecord, parse_json(ours["network"], what="the record"), where="the record")
-        answers = tuple(self._answer(one, captured, active, network, ours.get("page")) for one, _ in self.asked)
+        own_files = {file.role: file.data for file in captured.files}
+        network = from_plain(NetworkRecord, parse_json(own_files["network"], what="the record"), where="the record")
+        answers = tuple(self._answer(one, captured, active, network, own_files.get("page")) for one, _ in self.asked)
         data = Cocapture(self.challenge, answers).to_json()
         file = CapturedFile("cocapture", "cocapture.json", "application/json", data)
-        told = following(captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != "")))
-        return replace(captured, sentence=told, files=(*captured.files, file))
+        sentence = following(captured.sentence, *map(_told, sorted(answers, key=lambda one: one.missing != "")))
+        return replace(captured, sentence=sentence, files=(*captured.files, file))
 
     def _answer(
         self, one: _Asked, captured: Captured, active: set[int], network: NetworkRecord, page: bytes | None
@@ -180,8 +181,8 @@ class Asking:
                 return replace(missing, missing="nonsense")
             sealed = from_plain(SealedStatement, came, where="the answer")
             page_url, picture = self.sighting.page_url, self.sighting.image_url
-            asked = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
-            expect_statement(sealed, one.partner.log_key, asked)
+            expected = Asked(frozenset({self.own}), page_url, picture, self.challenge, captured.started)
+            expect_statement(sealed, one.partner.log_key, expected)
         except (ExhibitError, ValueError):
             return replace(missing, missing="nonsense")
         agrees, differs = compare(sealed.statement, network, page, captured.image)
@@ -189,12 +190,12 @@ class Asking:
 
 
 def asks_partners() -> bool:
-    """Whether there are partners who are asked to visit pages."""
+    """Return True if there are partners that are requested to visit pages."""
     return partners.active().filter(captures=True).exists()
 
 
 def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
-    """Ask partners to visit a sighting's page now; ``None`` where none is asked, or the page isn't public."""
+    """Request partners to visit a sighting's page now; return ``None`` if there are none or the page is not public."""
     rows = list(partners.active().filter(captures=True)[:MAX_PARTNERS])
     public = sighting.private_to_id is None and sighting.page_url.startswith(("http://", "https://"))
     if not rows or not public:
@@ -202,14 +203,14 @@ def ask_partners(services: Services, sighting: Sighting) -> Asking | None:
     challenge = secrets.token_bytes(32)
     inside = sighting.image_url[:5].lower() == "data:"
     about = {"page": sighting.page_url, "picture": "" if inside else sighting.image_url, "challenge": challenge.hex()}
-    until, asked = time.monotonic() + SECONDS, []
+    until, requests = time.monotonic() + SECONDS, []
     for row in rows:
         one = _Asked(row)
-        signed = signed_request(services, row, CALL, about)  # here: threads have no database
+        signed = signed_request(services, row, CALL, about)  # signed here because threads have no database access
         thread = threading.Thread(target=one.send, args=(services, signed), daemon=True)
         thread.start()
-        asked.append((one, thread))
-    return Asking(sighting, get_log(services).origin, challenge, until, asked)
+        requests.append((one, thread))
+    return Asking(sighting, get_log(services).origin, challenge, until, requests)
 
 
 def _told(answer: PartnerAnswer) -> str:

@@ -1,9 +1,9 @@
-"""Cosigning heads of partners' logs (C2SP tlog-witness), and comparing what the logs show here and elsewhere.
+"""Cosigning of checkpoints of partners' logs (C2SP tlog-witness), and detection of forked logs.
 
-A head has to continue the one that was cosigned last. A log that tells two stories is found: the heads
-that were cosigned here and by other partners are compared with each other, and of each log its present head is fetched
-with those tiles that show whether it continues all of them. A log that has signed a larger head than it shows isn't
-cosigned until it shows that one too. Proofs of forks travel: who has one hands it on with the heads.
+A checkpoint must be consistent with the one cosigned last. To detect a log that presents different histories,
+checkpoints cosigned here and by other partners are compared, and each log's current checkpoint is fetched with the
+tiles that prove its consistency with all of them. A log that has signed a larger checkpoint than it shows is not
+cosigned until it shows that one, too. Proofs of forks are passed on to partners together with checkpoints.
 """
 
 import logging
@@ -35,7 +35,7 @@ from registry.log.own_log import get_log, get_witness_signer, witness_name
 from registry.services.services import Services
 
 MAX_PATH = 63
-"""Hashes of a consistency proof, as the protocol allows."""
+"""Maximum number of hashes in a consistency proof, as the protocol allows."""
 MAX_BODY = MAX_NOTE + 64 * MAX_PATH
 _OLD = re.compile("old (0|[1-9][0-9]{0,18})")
 UNEXPLAINED = "The log has signed a larger head elsewhere, and doesn't show what stands under it."
@@ -43,24 +43,24 @@ FORKED = Sentence("Its log has signed two histories.")
 OTHER_HEAD = Sentence("It has cosigned a head that this installation's log doesn't hold.")
 SILENT = Sentence("It doesn't tell which heads it has cosigned.")
 SECONDS, ALL_SECONDS = 10.0, 60.0
-"""For one answer of a partner's site, and for all that is asked of it at once."""
+"""Timeouts in seconds for one answer of a partner's site, and for all requests to it together."""
 MAX_HEADS = 1000
 MAX_FORKS = 100
 Known = Sequence[tuple[str, str]]
-"""Heads of one log, each with the name of who has cosigned it."""
+"""Checkpoints of one log, each with the name of the installation that has cosigned it."""
 LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a partner says of logs: the heads that it cosigned last; or why that can't be read, in a sentence."""
+    """A partner's statement about logs: the checkpoints it cosigned last, or why they cannot be read, in a sentence."""
 
     heads: Sequence[str] = ()
     fault: str = ""
 
 
 class NotCosignedError(ExhibitError):
-    """Why a head isn't cosigned: with the status that the protocol gives it, and the size cosigned last if it asks."""
+    """A checkpoint was not cosigned; has the protocol's status and, if needed, the size that was cosigned last."""
 
     def __init__(self, message: str, status: HTTPStatus, size: int | None = None) -> None:
         super().__init__(message)
@@ -68,9 +68,12 @@ class NotCosignedError(ExhibitError):
 
 
 def add_checkpoint(services: Services, body: bytes) -> str:
-    """Cosign the head of a request to ``add-checkpoint`` and return the line, or raise :class:`NotCosignedError`.
+    """Cosign the checkpoint of an ``add-checkpoint`` request and return the signature line.
 
-    A head that is signed by the log and contradicts the one known here is kept with it, as proof.
+    A signed checkpoint that contradicts the known one is stored together with it, as proof of a fork.
+
+    Raises:
+        NotCosignedError: The request is invalid, or the checkpoint must not be cosigned.
     """
     old, path, text = _read(body)
     note = parse_note(text)
@@ -85,8 +88,8 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         known = _held(partner)
         root, refusal = bytes(known.root) or merkle.EMPTY_ROOT, None
         if has_forked(note.origin):
-            said = "This log has signed two histories. Nothing of it is cosigned."
-            refusal = NotCosignedError(said, HTTPStatus.FORBIDDEN)
+            reason = "This log has signed two histories. Nothing of it is cosigned."
+            refusal = NotCosignedError(reason, HTTPStatus.FORBIDDEN)
         elif head.size == known.size and head.root != root:
             if known.note:
                 note_fork(partner, known.note, text, "brought to be cosigned")
@@ -94,22 +97,25 @@ def add_checkpoint(services: Services, body: bytes) -> str:
         elif not _explained(partner, head):
             refusal = NotCosignedError(UNEXPLAINED, HTTPStatus.FORBIDDEN)
         elif old != known.size:
-            said = f"A head of {known.size} entries was cosigned last."
-            refusal = NotCosignedError(said, HTTPStatus.CONFLICT, known.size)
+            reason = f"A head of {known.size} entries was cosigned last."
+            refusal = NotCosignedError(reason, HTTPStatus.CONFLICT, known.size)
         elif not merkle.verify_consistency(known.size, head.size, root, head.root, path):
-            said = "The proof doesn't show that this head continues the one cosigned last."
-            refusal = NotCosignedError(said, HTTPStatus.UNPROCESSABLE_ENTITY)
+            reason = "The proof doesn't show that this head continues the one cosigned last."
+            refusal = NotCosignedError(reason, HTTPStatus.UNPROCESSABLE_ENTITY)
         else:
             at = now()
             write(known, size=head.size, root=head.root, note=head.note, cosigned_at=at)
             write(partner, unexplained="")
-    if refusal is not None:  # after the transaction: what was found out stays
+    if refusal is not None:  # outside the transaction, so that stored proofs are committed
         raise refusal
     return cosign(note.body, witness_name(services), get_witness_signer(services), at)
 
 
 def _explained(partner: Partner, head: SignedCheckpoint) -> bool:
-    """Whether no larger head of the log is unexplained, or this is the one; another of its size is kept as a fork."""
+    """Return True if no larger checkpoint of the log is unexplained, or this is the one.
+
+    A different checkpoint of the same size is stored as a fork.
+    """
     if not partner.unexplained:
         return True
     larger = verify_note(partner.unexplained, partner.log_key)
@@ -119,19 +125,19 @@ def _explained(partner: Partner, head: SignedCheckpoint) -> bool:
 
 
 def heads_seen() -> list[str]:
-    """The notes that were cosigned last, one of each log."""
+    """Return the notes that were cosigned last, one for each log."""
     rows = WitnessedHead.objects.filter(size__gt=0).order_by("origin")
     return list(rows.values_list("note", flat=True))
 
 
 def forks_known() -> list[dict[str, Any]]:
-    """The proofs that logs have signed two histories, as :func:`note_fork` keeps them."""
+    """Return proofs that logs have signed two histories, as stored by :func:`note_fork`."""
     rows = LogFork.objects.select_related("partner").order_by("pk")[:MAX_FORKS]
     return [{"log": row.partner.log_key, "known": row.known, "other": row.other, "path": row.path} for row in rows]
 
 
 def _read(body: bytes) -> tuple[int, list[bytes], str]:
-    """The old size, the proof and the note of a request; raises :class:`NotCosignedError`."""
+    """Parse a request into the old size, the proof and the note; raises :class:`NotCosignedError`."""
     broken = NotCosignedError("This isn't a request to cosign a head.", HTTPStatus.BAD_REQUEST)
     try:
         proof, separator, text = body.decode("utf-8").partition("\n\n")
@@ -149,21 +155,22 @@ def _read(body: bytes) -> tuple[int, list[bytes], str]:
 
 
 def _held(partner: Partner) -> WitnessedHead:
-    """The last head cosigned of a partner's log, locked for this transaction; of none yet, that of no entries."""
+    """Lock and return the last cosigned checkpoint of a partner's log; initially that of the empty log."""
     row = WitnessedHead(partner=partner, origin=partner.origin, size=0, root=b"", note="", cosigned_at=now())
     WitnessedHead.objects.bulk_create([row], ignore_conflicts=True)
     return WitnessedHead.objects.select_for_update().get(origin=partner.origin)
 
 
 def has_forked(origin: str) -> bool:
-    """Whether a log has signed two heads that can't both be true."""
+    """Return True if a log has signed two contradictory checkpoints."""
     return LogFork.objects.filter(origin=origin).exists()
 
 
 def note_fork(partner: Partner, known: str, other: str, source: str, path: tuple[bytes, ...] = ()) -> None:
-    """Keep two signed heads that contradict each other, the first two of a log; an entry of the log says so.
+    """Store two contradictory signed checkpoints, the first pair for each log, and record it in the audit log.
 
-    Where their sizes differ, ``path`` is a consistency proof that leads to the larger and not from the smaller one.
+    If their sizes differ, ``path`` is a consistency proof that leads to the larger checkpoint but not from the smaller
+    one.
     """
     with transaction.atomic():
         proof = [step.hex() for step in path]
@@ -179,22 +186,22 @@ def note_fork(partner: Partner, known: str, other: str, source: str, path: tuple
 
 
 def compare_heads(services: Services) -> dict[str, str]:
-    """Compare the heads of every partner's log, and what partners have cosigned of this installation's.
+    """Compare the checkpoints of every partner's log, and those of this installation's log that partners cosigned.
 
-    Returns what is wrong, by partner, and keeps it with each. A silent partner hides no other.
+    Stores and returns the problems, by partner. A partner that does not respond does not affect the others.
     """
-    there = list(partners.active())
-    told = {partner.name: _told_by(services, partner) for partner in there}
+    active_partners = list(partners.active())
+    answers = {partner.name: _told_by(services, partner) for partner in active_partners}
     wrong, here = {}, heads_seen()
-    for partner in there:
-        known = [(name, note) for name, said in told.items() for note in _of(partner.origin, said.heads)]
-        known += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
-        own = _of(get_log(services).origin, told[partner.name].heads)
+    for partner in active_partners:
+        notes = [(name, note) for name, answer in answers.items() for note in _of(partner.origin, answer.heads)]
+        notes += [("this installation", note) for note in _of(partner.origin, [*here, partner.unexplained])]
+        own = _of(get_log(services).origin, answers[partner.name].heads)
         with _faults_of(partner) as faults:
-            theirs, unexplained = _look(services, partner, known)
+            log_fault, unexplained = _look(services, partner, notes)
             _keep_unexplained(partner, unexplained)
-            faults.extend((theirs, _own_fault(services, own)))
-        fault = following(*faults) or told[partner.name].fault  # one that is away is told to be so once
+            faults.extend((log_fault, _own_fault(services, own)))
+        fault = following(*faults) or answers[partner.name].fault  # an unreachable partner is reported once
         partners.looked_at(partner, fault)
         if fault:
             wrong[partner.name] = fault
@@ -207,19 +214,19 @@ def _of(origin: str, notes: Sequence[str]) -> list[str]:
 
 @contextmanager
 def _faults_of(partner: Partner) -> Iterator[list[str]]:
-    """Where to put what is wrong with a partner; what breaks off within is put there, and stops nothing else."""
+    """Collect a partner's problems in a list; an exception in the block is added to it and suppressed."""
     faults: list[str] = []
     try:
         yield faults
     except ExhibitError as error:
         faults.append(error.message)
-    except Exception as error:  # whatever it has told: others are looked at, and it is known whom it comes from
+    except Exception as error:  # malformed answers of one partner must not stop the comparison
         LOGGER.exception("Comparing heads with the partner %s broke off", partner.name)
         faults.append(Sentence("Comparing heads with it broke off: %(why)s.", why=type(error).__name__))
 
 
 def _keep_unexplained(partner: Partner, note: str) -> None:
-    """Keep the largest head that isn't explained, unless that or the key changed while the log was looked at."""
+    """Store the largest unexplained checkpoint, unless it or the key has changed during the comparison."""
     with alone_with(partner) as row:
         as_read = (row.log_key, row.unexplained) == (partner.log_key, partner.unexplained)
         if as_read and (not note or parse_note(note).size > _size_cosigned(row)):
@@ -231,16 +238,16 @@ def _size_cosigned(partner: Partner) -> int:
 
 
 def _told_by(services: Services, partner: Partner) -> Told:
-    """Which heads a partner has cosigned; the proofs of forks that it hands on are kept."""
+    """Request a partner's cosigned checkpoints, and store the proofs of forks that it passes on."""
     heads: list[str] = []
     with _faults_of(partner) as faults:
         try:
-            told = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
+            answer = signed_calls.ask(services, partner, "heads", {}, seconds=SECONDS)
         except RefusedError as error:
             if error.reason != "partner":
                 raise
-            return Told()  # it witnesses nothing of this installation, and needn't
-        notes, forks = told.get("heads"), told.get("forks")
+            return Told()  # it does not cosign this installation's log, and need not
+        notes, forks = answer.get("heads"), answer.get("forks")
         heads += [str(note)[:MAX_NOTE] for note in notes[:MAX_HEADS]] if isinstance(notes, list) else []
         for fork in forks[:MAX_FORKS] if isinstance(forks, list) else []:
             _take_fork(fork, partner.name)
@@ -248,7 +255,7 @@ def _told_by(services: Services, partner: Partner) -> Told:
 
 
 def _take_fork(fork: object, source: str) -> None:
-    """Keep a proof that a partner hands on, once it is known to be one: nobody has to be believed for that."""
+    """Store a proof passed on by a partner after verifying it, so that the partner need not be trusted."""
     if not isinstance(fork, dict):
         return
     known, other, steps = (fork.get(name) for name in ("known", "other", "path"))
@@ -269,7 +276,7 @@ def _take_fork(fork: object, source: str) -> None:
 
 
 def contradict(known: SignedCheckpoint, other: SignedCheckpoint, path: tuple[bytes, ...]) -> bool:
-    """Whether two heads of one log can't both be true, by the proof in the form of :func:`note_fork`."""
+    """Return True if two checkpoints of one log are contradictory, given a proof in the form of :func:`note_fork`."""
     if known.size == other.size:
         return known.root != other.root
     first, rest = (path[0] if path else b"", path[1:]) if not known.size & (known.size - 1) else (b"", path)
@@ -278,24 +285,24 @@ def contradict(known: SignedCheckpoint, other: SignedCheckpoint, path: tuple[byt
 
 
 def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]:
-    """What is wrong with a partner's log, in a sentence, and the largest head of it that isn't explained.
+    """Return the problem of a partner's log, in a sentence, and its largest unexplained checkpoint.
 
-    Two signed heads that contradict each other are kept.
+    Contradictory signed checkpoints are stored.
     """
-    seen = _signed(partner, known)
-    if has_forked(partner.origin) or _two_of_a_size(partner, seen):
+    heads = _signed(partner, known)
+    if has_forked(partner.origin) or _two_of_a_size(partner, heads):
         return FORKED, ""
     cosigned = _size_cosigned(partner)
-    largest = max((head for _, head in seen), key=lambda head: head.size, default=None)
+    largest = max((head for _, head in heads), key=lambda head: head.size, default=None)
     unexplained = largest.note if largest and largest.size > cosigned else ""
     try:
         with signed_calls.session_for(services, partner.url, SECONDS) as session:
             fetch = _fetcher(session, partner)
             head = verify_note(fetch("checkpoint", MAX_NOTE).decode("utf-8", "replace"), partner.log_key)
-            shown = _Tree(head.size, fetch)
-            if shown.root(head.size) != head.root:
+            tree = _Tree(head.size, fetch)
+            if tree.root(head.size) != head.root:
                 return Sentence("What its log shows isn't what it has signed."), unexplained
-            if any(_contradicts(partner, head, shown, *each) for each in seen if each[1].size <= head.size):
+            if any(_contradicts(partner, head, tree, *each) for each in heads if each[1].size <= head.size):
                 return FORKED, ""
     except ExhibitError as error:
         return error.message, unexplained
@@ -306,7 +313,7 @@ def _look(services: Services, partner: Partner, known: Known) -> tuple[str, str]
 
 
 def _two_of_a_size(partner: Partner, seen: Sequence[tuple[str, SignedCheckpoint]]) -> bool:
-    """Whether two signed heads of one size have two roots, whatever the log shows, and to whom."""
+    """Return True if two signed checkpoints of the same size have different roots, and store them."""
     first: dict[int, SignedCheckpoint] = {}
     for source, head in seen:
         same = first.setdefault(head.size, head)
@@ -317,12 +324,12 @@ def _two_of_a_size(partner: Partner, seen: Sequence[tuple[str, SignedCheckpoint]
 
 
 def _signed(partner: Partner, known: Known) -> list[tuple[str, SignedCheckpoint]]:
-    """Those of the heads that the log's key has signed: others were made up by who told them."""
-    found = []
+    """Return those checkpoints that the log's key has signed; others may have been forged by their source."""
+    signed_heads = []
     for source, note in known:
         with suppress(ExhibitError):
-            found.append((source, verify_note(note, partner.log_key)))
-    return found
+            signed_heads.append((source, verify_note(note, partner.log_key)))
+    return signed_heads
 
 
 def _contradicts(partner: Partner, head: SignedCheckpoint, shown: "_Tree", source: str, seen: SignedCheckpoint) -> bool:
@@ -333,14 +340,14 @@ def _contradicts(partner: Partner, head: SignedCheckpoint, shown: "_Tree", sourc
 
 
 def _own_fault(services: Services, notes: Sequence[str]) -> str:
-    """What a partner has cosigned of this log that it doesn't hold: it was set back, or its key signs elsewhere."""
+    """Return a problem with this log's checkpoints cosigned by a partner: a reset, or use of its key elsewhere."""
     for note in notes:
         try:
-            seen = verify_note(note, get_log(services).vkey())
+            head = verify_note(note, get_log(services).vkey())
         except ExhibitError:
             continue
         try:
-            get_log(services).check_continues(seen)
+            get_log(services).check_continues(head)
         except IntegrityError as error:
             return following(OTHER_HEAD, error.message)
     return ""
@@ -358,28 +365,28 @@ def _fetcher(session: requests.Session, partner: Partner) -> Callable[[str, int]
 
 
 class _Tree:
-    """A log of so many entries, read from its tiles (C2SP tlog-tiles)."""
+    """A log of a given size, read from its tiles (C2SP tlog-tiles)."""
 
     def __init__(self, size: int, fetch: Callable[[str, int], bytes]) -> None:
         self._size, self._fetch = size, fetch
         self._tile = cache(self._fetched)
 
     def root(self, size: int) -> bytes:
-        """The root over the first entries."""
+        """Return the root over the first entries."""
         return merkle.root(size, self._node)
 
     def consistency(self, old: int) -> tuple[bytes, ...]:
-        """The proof from an earlier size to this one, as the tiles give it.
+        """Return the consistency proof from an earlier size to this one, as computed from the tiles.
 
-        RFC 9162 leaves out the earlier root where that size is a power of two, since who checks has it. Who checks
-        another root hasn't: it goes first then.
+        RFC 9162 omits the earlier root if that size is a power of two, because the verifier knows it. A verifier with a
+        different root does not, so the root comes first in that case.
         """
         path = merkle.consistency(old, self._size, self._node)
         left_out = 0 < old < self._size and not old & (old - 1)
         return (self.root(old), *path) if left_out else tuple(path)
 
     def _node(self, level: int, index: int) -> bytes:
-        """A complete subtree: a hash of a tile, or made of two below it."""
+        """Return the hash of a complete subtree, from a tile or computed from the two below it."""
         if level % HEIGHT:
             return merkle.node_hash(self._node(level - 1, 2 * index), self._node(level - 1, 2 * index + 1))
         number, offset = divmod(index, WIDTH)

@@ -1,4 +1,4 @@
-"""Other installations, what they asked, and heads of their logs that were seen."""
+"""Models for partners, their requests, agreements, and checkpoints of their logs."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from registry.db.fields import SentenceField
 
 
 class Partner(models.Model):
-    """Another installation, whose keys the operator has compared with what its operator says."""
+    """Another installation, whose keys the operator has verified with its operator."""
 
     name = models.CharField(max_length=63)
     url = models.CharField(max_length=300, help_text="of its site")
@@ -30,12 +30,12 @@ class Partner(models.Model):
 
     @property
     def origin(self) -> str:
-        """The name of its log."""
+        """The name of the partner's log."""
         return self.log_key.partition("+")[0]
 
 
 class PartnerCall(models.Model):
-    """A request of a partner that was let in, by its nonce: no request counts twice."""
+    """A request of a partner that was accepted, with its nonce, so that it cannot be replayed."""
 
     partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="calls")
     nonce = models.CharField(max_length=32)
@@ -48,7 +48,7 @@ class PartnerCall(models.Model):
 
 
 class Agreement(models.Model):
-    """What a partner may search here without seeing it, and how much: the software holds it to that."""
+    """The terms under which a partner may search here blindly, which the software enforces."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="agreements")
     fields = models.JSONField(default=list, help_text="what is told of a picture that matches")
@@ -61,7 +61,7 @@ class Agreement(models.Model):
 
 
 class WitnessedHead(models.Model):
-    """The last head of another's log that was cosigned here. A later one has to continue it."""
+    """The last cosigned checkpoint of a partner's log; later ones must be consistent with it."""
 
     origin = models.CharField(max_length=200, unique=True)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="heads")
@@ -72,7 +72,7 @@ class WitnessedHead(models.Model):
 
 
 class LogFork(models.Model):
-    """Two heads that one log has signed and that can't both be true: kept for good as the proof of it."""
+    """Two contradictory checkpoints signed by one log, stored permanently as proof."""
 
     origin = models.CharField(max_length=200, unique=True)
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="forks")

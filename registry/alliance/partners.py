@@ -1,6 +1,6 @@
-"""Partners: added with their keys, asked for by the name of their log, counted, and revoked.
+"""Partners: their keys, log names, counted requests, and revocation.
 
-And agreements: which partner may search here without seeing anything, what it is told, until when, and how much.
+Also agreements: which partner may search here blindly, what it learns about matches, until when, and how often.
 """
 
 from collections.abc import Iterable
@@ -19,20 +19,20 @@ from registry.db.rows import there, write
 from registry.log import audit_log
 
 KEPT_FOR = timedelta(days=32)
-"""For so long calls are kept: a month of them can be counted."""
+"""Retention of requests, long enough to count a month."""
 FIELDS = ("page", "image", "seen", "digest", "hash")
-"""What may be told of a picture that matches."""
+"""Fields that may be disclosed about a matching picture."""
 MAX_QUERIES = 10_000_000
 _TOLD_EVERY = timedelta(hours=1)
 
 
 def active() -> QuerySet[Partner]:
-    """All that aren't revoked."""
+    """Return all partners that have not been revoked."""
     return Partner.objects.filter(revoked_at=None).order_by("name")
 
 
 def named(name: str) -> Partner:
-    """The partner of this name; raises ``NotFoundError``."""
+    """Return the partner of this name; raises ``NotFoundError``."""
     return there(
         active().filter(name=name).first(),
         f"There is no partner {name!r}.",
@@ -41,57 +41,59 @@ def named(name: str) -> Partner:
 
 
 def of_log(origin: str) -> Partner | None:
-    """The partner whose log has this name, if there is one; whatever a stranger gives may be asked for."""
+    """Return the partner whose log has this name, or ``None``; ``origin`` need not be trusted."""
     if not passes(check_name, origin, WrongUseError):
         return None
     return next((row for row in active().filter(log_key__startswith=f"{origin}+") if row.origin == origin), None)
 
 
 def keys_of(row: Partner) -> set[bytes]:
-    """The public keys of a partner's log and of its witness."""
+    """Return the public keys of a partner's log and cosigner."""
     return {parse_verifier_key(row.log_key)[1], parse_cosigner_key(row.witness_key)[1]}
 
 
 def add(name: str, url: str, log_key: str, witness_key: str, *, by: str) -> Partner:
-    """Work with another installation; one of the same name gets this address and these keys from now on.
+    """Add another installation as a partner, or update the URL and keys of the partner with this name.
 
-    Raises ``WrongUseError`` for a name that is none, ``ConflictError`` where another partner's log has the same name
-    or another partner one of the keys, and where log and witness have one key: a key has one role and one name.
+    Raises:
+        WrongUseError: The name is invalid.
+        ConflictError: Another partner's log has the same name, another partner has one of the keys, or log and cosigner
+            have the same key: each key must have a single role and name.
     """
     try:
         short_name(name)
     except ValueError as error:
         raise WrongUseError(_("A partner's name consists of small letters, digits, dots and hyphens.")) from error
     with transaction.atomic():
-        known = active().select_for_update().filter(name=name).first()
-        row = known or Partner(name=name, made_at=now())
+        existing = active().select_for_update().filter(name=name).first()
+        row = existing or Partner(name=name, made_at=now())
         if row.log_key != log_key:
             row.unexplained = ""
         row.url, row.log_key, row.witness_key, row.fault = url, log_key, witness_key, ""
         other = of_log(row.origin)
         if other is not None and other.pk != row.pk:
             raise ConflictError(_("The log of another partner, %(name)s, has this name.") % {"name": other.name})
-        mine = keys_of(row)
-        if len(mine) < 2:
+        own_keys = keys_of(row)
+        if len(own_keys) < 2:
             raise ConflictError(_("Its log and its witness have the same key: a key has one role."))
         for other in active().exclude(pk=row.pk):
-            if mine & keys_of(other):
+            if own_keys & keys_of(other):
                 raise ConflictError(_("Another partner, %(name)s, has one of these keys.") % {"name": other.name})
         row.save()
         about = {"name": name, "url": url, "log": log_key, "witness": witness_key}
-        audit_log.changed("partner added" if known is None else "partner changed", by=by, about=about)
+        audit_log.changed("partner added" if existing is None else "partner changed", by=by, about=about)
     return row
 
 
 def revoke(row: Partner, *, by: str, reason: str) -> None:
-    """Take nothing more from a partner, and ask it nothing more. What it has signed stays."""
+    """Revoke a partner: accept nothing from it, and send it no requests. Its signatures stay."""
     with transaction.atomic():
         Partner.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
         audit_log.changed("partner revoked", by=by, about={"name": row.name, "log": row.log_key, "reason": reason})
 
 
 def set_captures(row: Partner, *, ask: bool | None = None, visits: int | None = None, by: str) -> None:
-    """Whether a partner is asked to visit with us at each capture, and how many visits a day it may have made here."""
+    """Set if a partner is requested to visit pages at each capture, and how many visits it may request per day."""
     with transaction.atomic():
         write(row, captures=row.captures if ask is None else ask, visits=row.visits if visits is None else visits)
         about = {"name": row.name, "log": row.log_key, "asked": row.captures, "visits": row.visits}
@@ -99,7 +101,7 @@ def set_captures(row: Partner, *, ask: bool | None = None, visits: int | None = 
 
 
 def note_call(row: Partner, nonce: str, call: str) -> None:
-    """Let a request in, once; raises ``ConflictError`` for one that came before."""
+    """Record a request, once; raises ``ConflictError`` if it was received before."""
     try:
         with transaction.atomic():
             PartnerCall.objects.create(partner=row, nonce=nonce, call=call, at=now())
@@ -108,24 +110,29 @@ def note_call(row: Partner, nonce: str, call: str) -> None:
 
 
 def calls_since(row: Partner, call: str, since: datetime) -> int:
-    """How often a partner has asked for this since a moment, a month at most."""
+    """Count a partner's requests of a kind since a moment, at most a month ago."""
     return PartnerCall.objects.filter(partner=row, call=call, at__gte=since).count()
 
 
 def forget_calls() -> None:
-    """Forget calls that nothing counts any more."""
+    """Delete requests that are too old to be counted."""
     PartnerCall.objects.filter(at__lt=now() - KEPT_FOR).delete()
 
 
 def looked_at(row: Partner, fault: str) -> None:
-    """Note how a partner's log was when it was compared, unless it has another key by now."""
+    """Record the result of comparing a partner's log, unless its key has changed meanwhile."""
     Partner.objects.filter(pk=row.pk, log_key=row.log_key).update(looked_at=now(), fault=fault)
 
 
 def agree(partner: Partner, fields: Iterable[str], until: datetime, queries: int, *, by: str) -> Agreement:
-    """Let a partner search here. Raises ``WrongUseError`` for terms that can't be, ``ConflictError`` beside another."""
-    told = [name for name in FIELDS if name in set(fields)]
-    if not told or set(fields) - set(FIELDS):
+    """Allow a partner to search here.
+
+    Raises:
+        WrongUseError: The terms are invalid.
+        ConflictError: An earlier agreement is still in force.
+    """
+    disclosed_fields = [name for name in FIELDS if name in set(fields)]
+    if not disclosed_fields or set(fields) - set(FIELDS):
         raise WrongUseError("No such fields.", hint=f"Choose of: {', '.join(FIELDS)}")
     if until <= now() or not 0 < queries <= MAX_QUERIES:
         raise WrongUseError("An agreement ends in the future, and allows from 1 to ten million queries.")
@@ -135,15 +142,15 @@ def agree(partner: Partner, fields: Iterable[str], until: datetime, queries: int
             hint = f"End it first: exhibit api DELETE /operator/agreements/{last.pk}"
             raise ConflictError(f"Agreement {last.pk} with {partner.name} still holds.", hint=hint)
         row = Agreement.objects.create(
-            partner=partner, fields=told, until=until, queries=queries, made_at=now()
+            partner=partner, fields=disclosed_fields, until=until, queries=queries, made_at=now()
         )  # fmt: skip
-        about = {"agreement": row.pk, "partner": partner.name, "log": partner.log_key, "fields": told}
+        about = {"agreement": row.pk, "partner": partner.name, "log": partner.log_key, "fields": disclosed_fields}
         audit_log.changed("agreement made", by=by, about={**about, "until": rfc3339(until), "queries": queries})
     return row
 
 
 def end_agreement(number: int, *, by: str) -> None:
-    """Answer nothing under this agreement any more; raises ``NotFoundError`` where none of this number holds."""
+    """End an agreement; raises ``NotFoundError`` if none with this number is in force."""
     with transaction.atomic():
         if not Agreement.objects.filter(pk=number, ended_at=None).update(ended_at=now()):
             raise NotFoundError(f"No agreement {number} holds.", hint="List them: exhibit api GET /operator/agreements")
@@ -151,14 +158,15 @@ def end_agreement(number: int, *, by: str) -> None:
 
 
 def agreement_with(partner: Partner) -> Agreement | None:
-    """The newest agreement with a partner."""
+    """Return the newest agreement with a partner."""
     return Agreement.objects.filter(partner=partner).order_by("-pk").first()
 
 
 def spend(partner: Partner, queries: int, what: str) -> Agreement:
-    """Count so many queries of a partner and log them, before anything is answered.
+    """Count and log a partner's queries, before they are answered.
 
-    Raises ``RefusedError`` where no agreement covers them; the log tells that once an hour at most.
+    Raises:
+        RefusedError: No agreement covers the queries. The log records such refusals at most once an hour.
     """
     row = agreement_with(partner)
     if row is None:
@@ -167,8 +175,8 @@ def spend(partner: Partner, queries: int, what: str) -> Agreement:
     fault = _ended(row)
     if fault is None:
         with transaction.atomic():
-            left = Agreement.objects.filter(pk=row.pk, ended_at=None, used__lte=F("queries") - queries)
-            if left.update(used=F("used") + queries):
+            affordable = Agreement.objects.filter(pk=row.pk, ended_at=None, used__lte=F("queries") - queries)
+            if affordable.update(used=F("used") + queries):
                 audit_log.changed("blind search answered", by="", about=about)
                 row.refresh_from_db()
                 return row
@@ -181,7 +189,7 @@ def spend(partner: Partner, queries: int, what: str) -> Agreement:
 
 
 def note_asked(partner: Partner, about: dict[str, int]) -> None:
-    """Put a search at a partner's into this installation's log: how much was asked, and how much found."""
+    """Log a search at a partner, with the numbers of queries and matches."""
     with transaction.atomic():
         audit_log.changed("blind search asked", by="", about={"partner": partner.name, **about})
 

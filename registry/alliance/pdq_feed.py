@@ -1,7 +1,7 @@
-"""Feeds of PDQ hashes in the format of ThreatExchange, signed by a log's key: published here, and read of partners.
+"""Feeds of PDQ hashes in ThreatExchange's format, signed with a log's key: the own feed, and those of partners.
 
-A hash gives away the coarse shape of a picture, so each work is in the feed only while its owner wants it there. What
-is near a partner's hash may be a copy, and proves nothing.
+A hash reveals the coarse shape of a picture, so a work is in the feed only while its owner wants it. A picture near a
+partner's hash may be a copy; it proves nothing.
 """
 
 import re
@@ -36,29 +36,31 @@ from registry.works.opened import public_address
 
 FORMAT = "exhibit-pdq-feed/1"
 MIN_QUALITY = 50
-"""Of 100; ThreatExchange discards hashes below it, since pictures that differ share them."""
+"""Minimum quality, of 100; ThreatExchange discards hashes below it, because different pictures share them."""
 HASHED_SIDE = 512
-"""Pixels to which a picture is reduced before it is hashed, as the reference does."""
+"""Size in pixels to which a picture is reduced before hashing, as in the reference implementation."""
 MAX_FEED, MAX_HASHES = 16 << 20, 100_000
-"""Bytes and hashes of a partner's feed."""
+"""Maximum size of a partner's feed, in bytes and in hashes."""
 WITHIN = 31
-"""Bits of 256: ThreatExchange's limit of a match. docs/accuracy.md has what it finds and how often it is wrong."""
+"""Maximum distance in bits of 256: ThreatExchange's limit for a match. See docs/accuracy.md for its error rates."""
 READ = "feed of a partner read"
 _HEAD = "hash,quality,page"
 _LINE = re.compile(r"([0-9a-f]{64}),(?:[5-9][0-9]|100),((?:https?://[!-~]{1,400})?)")
 
 
 def pdq_of(data: bytes, limits: Limits) -> tuple[str, int]:
-    """PDQ hash, 64 hexadecimal digits, and quality, 0 to 100.
+    """Return the PDQ hash (64 hexadecimal digits) and quality (0 to 100) of a picture.
 
-    Raises ``ServiceMissingError`` without the optional part ``pdq``, and ``UnreadablePictureError``.
+    Raises:
+        ServiceMissingError: The optional part ``pdq`` is not installed.
+        UnreadablePictureError: The picture cannot be decoded.
     """
     try:
         import pdqhash  # noqa: PLC0415 - an optional part
     except ImportError as error:
         hint = "Install the optional part: python3 tools/bootstrap.py runtime pdq"
         raise ServiceMissingError("PDQ hashes need the optional part “pdq”.", hint=hint, retry=False) from error
-    stored = replace(limits, profiles=False)  # as the reference hashes it
+    stored = replace(limits, profiles=False)  # as in the reference implementation
     picture = Image.fromarray(decode(data, stored, at_least=HASHED_SIDE).pixels)
     picture.thumbnail((HASHED_SIDE, HASHED_SIDE))
     bits, quality = pdqhash.compute(np.asarray(picture.convert("RGB")))
@@ -66,9 +68,11 @@ def pdq_of(data: bytes, limits: Limits) -> tuple[str, int]:
 
 
 def publish(services: Services, work: Work, *, by: str) -> None:
-    """Put a work's pictures into the feed, and an entry into the log.
+    """Add a work's pictures to the feed, and log it.
 
-    Raises ``RefusedError`` where a picture isn't held or too plain to be told by its hash, and ``ServiceMissingError``.
+    Raises:
+        RefusedError: A picture is not stored, or too plain for its hash to be distinctive.
+        ServiceMissingError: The optional part ``pdq`` is not installed.
     """
     hashed = []
     for row in work.work_pictures.select_related("picture").order_by("pk"):
@@ -80,27 +84,27 @@ def publish(services: Services, work: Work, *, by: str) -> None:
             raise RefusedError(sentence, reason="low-information")
         hashed.append((row, f"{code},{quality}"))
     with transaction.atomic():
-        for row, told in hashed:
-            write(row, pdq=told)
+        for row, pdq in hashed:
+            write(row, pdq=pdq)
         _log(work, by, published=True)
 
 
 def withdraw(work: Work, *, by: str) -> None:
-    """Take a work out of the feed; whoever has fetched it keeps what it has."""
+    """Remove a work from the feed; copies fetched earlier are not affected."""
     with transaction.atomic():
         if work.work_pictures.exclude(pdq="").update(pdq=""):
             _log(work, by, published=False)
 
 
 def feed(services: Services) -> dict[str, str]:
-    """The feed's files by name, as of now.
+    """Return the feed's current files by name.
 
-    ``feed.csv``: hash, quality and the page of the work where it is open, a line each. ``feed.txt``: the same hashes as
-    ThreatExchange's library reads them from a file, ``pdq`` and the hash. ``feed.note``: a C2SP signed note by the key
-    of the log over the digests of both.
+    ``feed.csv`` has the hash, quality and public page (if any) of a work in each line. ``feed.txt`` has the same hashes
+    in the file format of ThreatExchange's library: ``pdq`` and the hash. ``feed.note`` is a C2SP signed note over the
+    digests of both, with the log's key.
     """
-    kept = WorkPicture.objects.filter(work__removed_at=None, picture__bytes_state=BytesState.STORED)
-    rows = kept.exclude(pdq="").select_related("work").order_by("pdq", "pk")
+    pictures = WorkPicture.objects.filter(work__removed_at=None, picture__bytes_state=BytesState.STORED)
+    rows = pictures.exclude(pdq="").select_related("work").order_by("pdq", "pk")
     told = [(row.pdq, public_address(services.config, row.work) or "") for row in rows]
     files = {
         "feed.csv": "".join(f"{line}\n" for line in [_HEAD, *(f"{pdq},{page}" for pdq, page in told)]),
@@ -118,32 +122,34 @@ def feed(services: Services) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """A partner's feed as its log's key has signed it."""
+    """A partner's feed, verified against its log's key."""
 
     at: datetime
-    hashes: NDArray[np.uint64]  # (n, 4), 256 bits each
-    pages: list[str]  # beside the hashes: of the works at the partner's, or empty
+    hashes: NDArray[np.uint64]  # shape (n, 4), 256 bits each
+    pages: list[str]  # for each hash, the URL of the work's page at the partner's, or empty
 
 
 def read_feed(services: Services, partner: Partner) -> Feed:
-    """Fetch a partner's feed and check it; raises ``ServiceMissingError`` when the partner doesn't answer.
+    """Fetch and verify a partner's feed; the log records it.
 
-    Raises ``IntegrityError`` when its log's key hasn't signed it, and ``RefusedError`` when it is too long, can't be
-    read, is of the future, or older than one that was read before. The log keeps what was read.
+    Raises:
+        ServiceMissingError: The partner does not respond.
+        IntegrityError: The feed is not signed with the partner's log key.
+        RefusedError: The feed is too long, cannot be read, is dated in the future, or is older than one read before.
     """
     name, key = parse_verifier_key(partner.log_key)
     with session_for(services, partner.url) as session:
-        for _ in range(2):  # the feed may change between the two answers
+        for _ in range(2):  # the feed may change between the two requests
             note, data = (
                 fetch(session, f"{partner.url.rstrip('/')}/pdq/feed.{kind}", most)
                 for kind, most in (("note", MAX_NOTE), ("csv", MAX_FEED))
             )
             body, _separator, tail = note.decode("utf-8", "replace").rpartition("\n\n")
             raw = [strict_base64(line.rpartition(f"— {name} ")[2]) or b"" for line in tail.splitlines()]
-            form, origin, at, *named = [*body.split("\n"), "", ""]
+            form, origin, at, *listed_files = [*body.split("\n"), "", ""]
             if not any(holds(key, one[4:], f"{body}\n".encode()) for one in raw) or (form, origin) != (FORMAT, name):
                 raise IntegrityError(f"The key of {partner.name} hasn't signed its feed.")
-            if f"{Digest.of(data)} feed.csv" in named:
+            if f"{Digest.of(data)} feed.csv" in listed_files:
                 return _parsed(partner, at, data)
     raise IntegrityError(f"What {partner.name} shows as its feed isn't what it has signed.")
 
@@ -152,36 +158,36 @@ def _parsed(partner: Partner, said: str, data: bytes) -> Feed:
     earlier = LogOpening.objects.filter(submission__type=EntryType.SETTING, content__what=READ)
     last = earlier.filter(details__log=partner.log_key).order_by("-pk").values_list("details__feed", flat=True).first()
     head, *lines = data.decode("utf-8", "replace").split("\n")
-    found = [match.groups() for line in lines[:MAX_HASHES] if (match := _LINE.fullmatch(line))]
+    entries = [match.groups() for line in lines[:MAX_HASHES] if (match := _LINE.fullmatch(line))]
     try:
         at = parse_rfc3339(said)
     except ValueError:
         at = None
-    if at is None or head != _HEAD or lines[len(found) :] != [""]:
+    if at is None or head != _HEAD or lines[len(entries) :] != [""]:
         what = f"has lines that can't be read, or more than {MAX_HASHES:,} hashes"
     elif at > now() + MAX_APART:
         what = "is of the future"
     elif last is not None and at < parse_rfc3339(last):
         what = f"is older than the one that was read before, of {last}"
     else:
-        about = {"partner": partner.name, "log": partner.log_key, "feed": rfc3339(at), "hashes": len(found)}
+        about = {"partner": partner.name, "log": partner.log_key, "feed": rfc3339(at), "hashes": len(entries)}
         with transaction.atomic():
             audit_log.changed(READ, by="", about=about)
-        hashes = np.frombuffer(bytes.fromhex("".join(code for code, _ in found)), np.uint64).reshape(-1, 4)
-        return Feed(at, hashes, [page for _, page in found])
+        hashes = np.frombuffer(bytes.fromhex("".join(code for code, _ in entries)), np.uint64).reshape(-1, 4)
+        return Feed(at, hashes, [page for _, page in entries])
     raise RefusedError(f"The feed of {partner.name} {what}.", reason="partner", hint="Ask its operator.")
 
 
 def near(services: Services, feed: Feed, pictures: Iterable[Picture]) -> tuple[list[tuple[int, str, Sighting]], int]:
-    """Pictures whose hash is near one of a feed's: bits that differ, the partner's page, where it was seen first.
+    """Return pictures with a hash near one of a feed's: distance in bits, the partner's page, and the first sighting.
 
-    Nearest first, and how many were compared: unreadable ones aren't, nor those too plain.
+    The nearest come first. Also returns the number of pictures compared; unreadable and plain pictures are not.
     """
-    found, compared = [], 0
+    results, compared = [], 0
     for picture in pictures:
         try:
             code, quality = pdq_of(services.blobs.get(picture.digest), services.limits)
-        except (UnreadablePictureError, NotFoundError):  # or gone in the meantime
+        except (UnreadablePictureError, NotFoundError):  # or removed meanwhile
             continue
         if quality < MIN_QUALITY:
             continue
@@ -189,8 +195,8 @@ def near(services: Services, feed: Feed, pictures: Iterable[Picture]) -> tuple[l
         between = np.bitwise_count(feed.hashes ^ np.frombuffer(bytes.fromhex(code), np.uint64)).sum(axis=1)
         bits, page = min(zip(between.tolist(), feed.pages, strict=True), default=(256, ""))
         if bits <= WITHIN:
-            found.append((bits, page, Sighting.objects.filter(picture=picture, private_to=None).earliest("pk")))
-    return sorted(found, key=lambda one: one[0]), compared
+            results.append((bits, page, Sighting.objects.filter(picture=picture, private_to=None).earliest("pk")))
+    return sorted(results, key=lambda one: one[0]), compared
 
 
 def _log(work: Work, by: str, *, published: bool) -> None:

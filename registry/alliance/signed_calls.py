@@ -1,8 +1,8 @@
-"""Requests between partners: JSON that the asking installation signs with its log's key, for one receiver, once.
+"""Requests between partners: JSON, signed with the requesting installation's log key, for one receiver and one use.
 
-A request states who asks whom for what, when, and a nonce. The header ``Exhibit-Signature`` holds the signature
-(Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/protocols.md). Cards tell two installations the
-address and the keys by which they know each other.
+A request contains its sender, receiver, subject, time and nonce. The ``Exhibit-Signature`` header contains the
+signature (Ed25519, hexadecimal) of :data:`HEAD` and the bytes of the body (docs/protocols.md). Cards contain the URL
+and keys by which installations know each other.
 """
 
 import json
@@ -33,33 +33,44 @@ from registry.services.addresses import absolute
 from registry.services.services import Services
 
 HEAD = b"exhibit partner call v1\n"
-"""What is signed before the body: no head of a log begins like this."""
+"""Prefix of signed request bodies; no log checkpoint starts like this."""
 SIGNATURE = "Exhibit-Signature"
 PLACE = "/api/v1/alliance/"
 MAX_ANSWER = 8_000_000
-"""Bytes of an answer."""
+"""Maximum size of an answer, in bytes."""
 MAX_APART = timedelta(minutes=5)
-"""By so much the clocks of two installations may differ, the way included."""
+"""Maximum difference between the clocks of two installations, including transmission."""
 _SIGNED = re.compile("[0-9a-f]{128}")
 FORMAT = "exhibit-partner/1"
 MAX_CARD = 10_000
-"""Bytes of a card."""
+"""Maximum size of a card, in bytes."""
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def ask(
     services: Services, partner: Partner, call: str, about: Mapping[str, Any], *, seconds: float = 30.0
 ) -> dict[str, Any]:
-    """Ask a partner for something and return its answer; ``about`` is plain JSON.
+    """Send a request to a partner and return its answer.
 
-    Raises ``ServiceMissingError`` when it doesn't answer in so many seconds, ``RefusedError`` with what it says against
-    it, or when the guard doesn't let the request out.
+    Args:
+        services: The services.
+        partner: The partner.
+        call: Name of the request.
+        about: Contents of the request, plain JSON.
+        seconds: Timeout.
+
+    Returns:
+        The answer, a JSON object.
+
+    Raises:
+        ServiceMissingError: The partner does not respond in time.
+        RefusedError: The partner refuses, with its explanation, or the address guard blocks the request.
     """
     return send(services, partner, call, signed_request(services, partner, call, about), seconds=seconds)
 
 
 def signed_request(services: Services, partner: Partner, call: str, about: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The body of a request and its signature: for once, and as of now."""
+    """Return the body and signature of a request, with the current time and a new nonce."""
     envelope = {
         "from": get_log(services).origin,
         "to": partner.origin,
@@ -73,55 +84,67 @@ def signed_request(services: Services, partner: Partner, call: str, about: Mappi
 def send(
     services: Services, partner: Partner, call: str, signed: tuple[bytes, str], *, seconds: float
 ) -> dict[str, Any]:
-    """Send a signed request and return the answer, or raise, as `ask` does. Needs no database."""
+    """Send a signed request and return the answer; raises as :func:`ask`. Uses no database."""
     body, signature = signed
     headers = {"Content-Type": "application/json", SIGNATURE: signature}
     address = partner.url.rstrip("/") + PLACE + call
     try:
         with session_for(services, partner.url, seconds) as session:
             answer = session.post(address, body, headers=headers, allow_redirects=False)
-            told = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer")
+            content = parse_json(read_limited(answer, MAX_ANSWER, seconds), what="the answer")
     except (requests.RequestException, FormatError) as error:
         raise ServiceMissingError(f"The partner {partner.name} doesn't answer: {type(error).__name__}.") from error
-    if not isinstance(told, dict) or answer.status_code >= requests.codes.server_error:
+    if not isinstance(content, dict) or answer.status_code >= requests.codes.server_error:
         raise ServiceMissingError(f"The partner {partner.name} can't answer now ({answer.status_code}).")
     if not answer.ok:
-        said = one_line(str(told.get("detail", answer.status_code)))[:300]
+        said = one_line(str(content.get("detail", answer.status_code)))[:300]
         raise RefusedError(f"The partner {partner.name} says: {said}", reason="partner")
-    return told
+    return content
 
 
 def session_for(services: Services, url: str, seconds: float = 30.0) -> requests.Session:
-    """A guarded session that reaches a site at the address that the operator has agreed to, and the public internet."""
+    """Return a guarded session that reaches a site at the address approved by the operator, and the public internet."""
     networks = (*services.config.allowed_networks, *named_addresses([url]))
     guard = Guard(allowed_networks=networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
     return guarded_session(guard, timeout=seconds, user_agent=services.user_agent)
 
 
 def fetch(session: requests.Session, address: str, most: int, seconds: float = 30.0) -> bytes:
-    """What a partner's site shows to everybody; raises ``ServiceMissingError``, ``RefusedError`` for more bytes."""
+    """Fetch a public file of a site; raises ``ServiceMissingError``, or ``RefusedError`` if it is too large."""
     try:
         with session.get(address, allow_redirects=False) as answer:
             answer.raise_for_status()
             return read_limited(answer, most, seconds)
     except requests.RequestException as error:
-        said = Sentence("%(address)s can't be read: %(why)s.", address=address, why=type(error).__name__)
-        raise ServiceMissingError(said) from error
+        sentence = Sentence("%(address)s can't be read: %(why)s.", address=address, why=type(error).__name__)
+        raise ServiceMissingError(sentence) from error
 
 
 def receive(
     services: Services, body: bytes, signature: str, call: str, limit: Callable[[str], None] = lambda _ident: None
 ) -> Partner:
-    """Let a request in: who asks, once it is known that it is theirs, meant for this log and this call, and new.
+    """Accept a request and return its sender, after verifying signature, receiver, call, time and nonce.
 
-    ``limit`` raises for one that asks too often, and its request isn't noted: it may come again.
-    Raises ``RefusedError`` for whatever it can't be, and ``ConflictError`` for one that came before.
+    Args:
+        services: The services.
+        body: The signed body.
+        signature: The signature, hexadecimal.
+        call: The expected call.
+        limit: Raises an exception if the sender makes too many requests. The request is then not recorded and may be
+            repeated.
+
+    Returns:
+        The partner that sent the request.
+
+    Raises:
+        RefusedError: The request is invalid.
+        ConflictError: The request was received before.
     """
     try:
-        asked = parse_json(body, what="the request")
-        sender, receiver, nonce = (str(asked[name]) for name in ("from", "to", "nonce"))
-        apart = abs(parse_rfc3339(str(asked["at"])) - now())
-        meant = receiver == get_log(services).origin and asked["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
+        request = parse_json(body, what="the request")
+        sender, receiver, nonce = (str(request[name]) for name in ("from", "to", "nonce"))
+        apart = abs(parse_rfc3339(str(request["at"])) - now())
+        meant = receiver == get_log(services).origin and request["call"] == call and re.fullmatch("[0-9a-f]{32}", nonce)
     except (FormatError, ValueError, KeyError, TypeError):
         raise RefusedError("This isn't a partner's request.", reason="partner") from None
     partner = partners.of_log(sender)
@@ -139,11 +162,11 @@ def receive(
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An installation as it states itself."""
+    """An installation's own statement of its URL and keys."""
 
-    url: str  # of its site
-    log: str  # the key of its log (C2SP signed-note)
-    witness: str  # the key with which it cosigns (C2SP tlog-cosignature)
+    url: str  # URL of its site
+    log: str  # its log's key (C2SP signed-note)
+    witness: str  # its key for cosignatures (C2SP tlog-cosignature)
     format: str = FORMAT
 
     def __post_init__(self) -> None:
@@ -157,7 +180,7 @@ class Card:
 
 
 def own_card(services: Services) -> dict[str, str]:
-    """This installation's card, as plain JSON."""
+    """Return this installation's card as plain JSON."""
     witness = cosigner_key(witness_name(services), get_witness_signer(services).public_key)
     return {
         "format": FORMAT,
@@ -168,7 +191,7 @@ def own_card(services: Services) -> dict[str, str]:
 
 
 def read_card(services: Services, data: bytes) -> Card:
-    """Another's card; raises ``WrongUseError`` for what isn't one, or for this installation's own."""
+    """Parse another installation's card; raises ``WrongUseError`` if it is invalid, or this installation's own."""
     try:
         plain = parse_json(data, what="the card", limit=MAX_CARD)
         card = Card(**{name: str(value) for name, value in plain.items()})
@@ -188,6 +211,6 @@ def read_card(services: Services, data: bytes) -> Card:
 
 
 def fetch_card(services: Services, url: str) -> bytes:
-    """What a site tells as its card; raises ``ServiceMissingError``."""
+    """Fetch a site's card; raises ``ServiceMissingError``."""
     with session_for(services, url) as session:
         return fetch(session, f"{url.rstrip('/')}/witness/card", MAX_CARD)

@@ -1,1 +1,1 @@
-"""Cases: how matches open them, which licences cover them, who decides them, and what is asked about them."""
+"""Cases: opening them from matches, licence coverage, decisions, and queries about them."""

@@ -1,4 +1,4 @@
-"""What else the found pictures of a case were found to show: other works of the same owner."""
+"""Other works of the same owner that also match the found pictures of a case."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,24 +10,24 @@ from exhibit.types import Decision
 from registry.cases.models import Case
 
 MOST = 8
-"""Works that are told of a case, the surest first: many may carry one mark."""
+"""Maximum number of works listed for a case, the most certain first; one logo may match many works."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlsoShown:
-    """Another work that a found picture of a case was found to show, too."""
+    """Another work that also matches a found picture of a case."""
 
     number: int
     title: str
-    file: str  # the name of its file, as it was given
-    decision: Decision  # ``certain``, or ``review``: of the surest of the pictures
+    file: str  # the original file name
+    decision: Decision  # ``certain`` or ``review``: the decision of the most certain match
 
 
 def also_shown(cases: Iterable[Case]) -> dict[int, list[AlsoShown]]:
-    """For cases, by primary key, the other works of their owners; one question to the database for all of them.
+    """Return the other works of the same owner that match each case's pictures, by primary key, with one query.
 
-    Of a pair that several versions of the comparison found alike, the newest match counts. What only resembles a work
-    isn't found to show it.
+    If several versions of the comparison matched a pair, the newest match counts. Matches that only resemble a work are
+    ignored.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -53,8 +53,8 @@ def also_shown(cases: Iterable[Case]) -> dict[int, list[AlsoShown]]:
             [[case.pk for case in cases]],
         )
         rows = cursor.fetchall()
-    found: dict[int, list[AlsoShown]] = defaultdict(list)
+    works_by_case: dict[int, list[AlsoShown]] = defaultdict(list)
     for case, number, title, file, certain in rows:
-        if len(found[case]) < MOST:
-            found[case].append(AlsoShown(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
-    return found
+        if len(works_by_case[case]) < MOST:
+            works_by_case[case].append(AlsoShown(number, title, file, Decision.CERTAIN if certain else Decision.REVIEW))
+    return works_by_case

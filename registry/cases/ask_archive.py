@@ -1,7 +1,8 @@
-"""Asking a web archive since when it has captures of a case's places: what it states is its word, and kept as it came.
+"""Queries to a web archive about its captures of a case's pages and pictures.
 
-Nothing is asked by itself. A member asks about a case that a person has confirmed, and the archive learns the addresses
-of its pages and pictures, from this server's address.
+The archive's answers are its own statements and are stored unchanged. Exhibit never queries the archive on its own
+initiative: a member requests it for a case that a person has confirmed. The archive learns the URLs of the case's pages
+and pictures, and this server's IP address.
 """
 
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ from registry.pictures.blocks import blocked
 from registry.services.services import Services
 
 MAX_PLACES = 5
-"""Places of a case that are asked about at once; those that nobody has asked about come first."""
+"""Maximum number of places of a case per request; places that were never queried come first."""
 BUSY = timedelta(minutes=5)
 _PICTURE_SECONDS = 60.0
 _MAX_ANSWER = 20_000  # characters
@@ -61,32 +62,40 @@ _FIELDS = "timestamp,original,mimetype,statuscode,digest"
 
 
 def archive_of(services: Services) -> str:
-    """The address of the archive that can be asked; empty where the operator names none."""
+    """Return the base URL of the web archive, or an empty string if the operator has configured none."""
     return services.config.wayback_url.rstrip("/")
 
 
 def asked_about(services: Services, case: Case, places: Sequence[Place] | None = None) -> list[Place]:
-    """The places of a case, or those of these, that a press has asked about: on the public web, and not under way."""
+    """Return the places of a case (or of ``places``) that a new request would cover.
+
+    Only places on the public web that have no unfinished query are included.
+    """
     questions = [*case.archive_questions.all()]
     under_way = {asked_place(row.sighting) for row in questions if row.state in UNFINISHED}
-    known = {asked_place(row.sighting) for row in questions}
+    queried = {asked_place(row.sighting) for row in questions}
     every = places_of(rows_of(case, sealed=False)) if places is None else places
-    left = {asked_place(place.first): place for place in every if _may_be_told(services, place)}
-    open_ones = [place for key, place in left.items() if key not in under_way]
-    return sorted(open_ones, key=lambda place: asked_place(place.first) in known)[:MAX_PLACES]
+    candidates = {asked_place(place.first): place for place in every if _may_be_told(services, place)}
+    open_ones = [place for key, place in candidates.items() if key not in under_way]
+    return sorted(open_ones, key=lambda place: asked_place(place.first) in queried)[:MAX_PLACES]
 
 
 def may_ask(services: Services, case: Case) -> bool:
-    """Whether a member can have an archive asked about a case: the operator names one, and a person has confirmed."""
+    """Return True if members can query an archive about a case.
+
+    The operator must have configured an archive, and a person must have confirmed the case.
+    """
     confirmed = case.decision == Case.Decision.CONFIRMED and not (case.waits or case.demonstration)
     return bool(archive_of(services)) and confirmed
 
 
 def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
-    """Have the archive asked about a confirmed case's places, soon; returns the questions.
+    """Request archive queries for a confirmed case's places and return the queued questions.
 
-    Raises ``ConflictError`` for a case that no person has confirmed, ``WrongUseError`` where the operator names no
-    archive, and ``NotFoundError`` where there is no address that an archive could know.
+    Raises:
+        ConflictError: No person has confirmed the case.
+        WrongUseError: The operator has configured no archive.
+        NotFoundError: The case has no public URL that an archive could have captured.
     """
     samples.refuse(case.owner)
     if not archive_of(services):
@@ -108,20 +117,20 @@ def ask(services: Services, case: Case, *, by: str) -> list[ArchiveQuestion]:
             for place in places
         ]
         ArchiveQuestion.objects.bulk_create(rows, ignore_conflicts=True)
-        made = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
+        queued = list(case.archive_questions.filter(state=StepState.TODO).order_by("pk"))
         history.record(case, "archive", by, ("archive-asked", {"archive": title_of(archive_of(services))}))
-        log_entries.log_note(case, "archive asked", by=by, archive=archive_of(services), places=len(made))
-        services.enqueue(ArchiveQuestion, [row.pk for row in made])
-    return made
+        log_entries.log_note(case, "archive asked", by=by, archive=archive_of(services), places=len(queued))
+        services.enqueue(ArchiveQuestion, [row.pk for row in queued])
+    return queued
 
 
 def answer_questions(services: Services, ids: Sequence[int]) -> None:
-    """Ask the archive, question after question, at its pace."""
+    """Query the archive for each question in turn, at the rate that the archive allows."""
     for pk in steps.claim(ArchiveQuestion, ids, services.stale_after):
         row = ArchiveQuestion.objects.select_related("sighting__picture", "case__owner").get(pk=pk)
         with steps.ending(ArchiveQuestion, [pk]):
             try:
-                told, pictures = _Conversation(services, row).held()
+                answers, pictures = _Conversation(services, row).held()
             except SearchRefusedError as error:
                 if error.reason == "busy":
                     pause = BUSY if error.wait is None else timedelta(seconds=error.wait)
@@ -132,19 +141,22 @@ def answer_questions(services: Services, ids: Sequence[int]) -> None:
             except RefusedError as error:
                 steps.fail(ArchiveQuestion, pk, error.message, retry=error.reason == "too-slow")
                 continue
-            _keep(services, row, told, pictures)
+            _keep(services, row, answers, pictures)
 
 
 @dataclass(slots=True)
 class _Conversation:
-    """What the archive is asked about one place, one request after the other."""
+    """The requests to the archive about one place, sent one after the other."""
 
     services: Services
     row: ArchiveQuestion
     answers: list[ArchiveAnswer] = field(default_factory=list)
 
     def held(self) -> tuple[ArchiveAnswers, list[bytes]]:
-        """All that it answers, and the picture that it serves as its earliest capture, unless that is too large."""
+        """Send all requests, and return the answers and the picture from the earliest capture.
+
+        The picture is left out if it exceeds the size limit.
+        """
         archive = archive_of(self.services)
         pictures: list[bytes] = []
         copies: list[ArchivedCopy] = []
@@ -152,9 +164,9 @@ class _Conversation:
             asking = Asking(session, title_of(archive), SECONDS, STATUSES, turn_of(archive))
             for of, address in addresses_of(self.row.sighting):
                 self._ask(asking, of, address, [])
-                seen = self.row.sighting.first_seen
-                if seen is not None and earliest_of(archive, self.answers, of):
-                    near = seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
+                first_seen = self.row.sighting.first_seen
+                if first_seen is not None and earliest_of(archive, self.answers, of):
+                    near = first_seen.astimezone(UTC).strftime("%Y%m%d%H%M%S")
                     self._ask(asking, of, address, [("closest", near), ("sort", "closest")])
             earliest = earliest_of(archive, self.answers, "picture")
             if earliest is not None:
@@ -180,7 +192,7 @@ class _Conversation:
 
 
 def _served(session: requests.Session, address: str, most: int) -> bytes:
-    """The bytes that the archive serves as a capture; none where it doesn't."""
+    """Return the bytes of a capture from the archive, or ``b""`` if it cannot be downloaded."""
     try:
         with session.get(address, allow_redirects=False) as answer:
             return read_limited(answer, most, _PICTURE_SECONDS) if answer.status_code == requests.codes.ok else b""
@@ -189,7 +201,7 @@ def _served(session: requests.Session, address: str, most: int) -> bytes:
 
 
 def _keep(services: Services, row: ArchiveQuestion, told: ArchiveAnswers, pictures: list[bytes]) -> None:
-    """Keep what the archive answered, with its bytes, and put their digests into the log."""
+    """Store the archive's answers and pictures, and add their digests to the log."""
     picture = row.sighting.picture
     assert picture.digest is not None
     data = services.blobs.get(picture.digest) if picture.digest in services.blobs else None
@@ -200,7 +212,7 @@ def _keep(services: Services, row: ArchiveQuestion, told: ArchiveAnswers, pictur
     stated = statements_in(told, picture.digest, data)
     with transaction.atomic():
         if not ArchiveQuestion.objects.select_for_update(no_key=True).filter(pk=row.pk, state=StepState.DOING).exists():
-            return  # another claimer was faster
+            return  # another worker has already stored the answers
         ArchiveQuestion.objects.filter(pk=row.pk).update(elsewhere=kept(stated), files=files, answered_at=now())
         history.record(row.case, "archive", "", ("archive-answered", {"archive": title_of(told.archive)}))
         log_entries.log_capture(row.case, "archive answered", files)
@@ -213,13 +225,16 @@ def _kept(services: Services, role: str, name: str, media_type: str, data: bytes
 
 
 def addresses_of(sighting: Sighting) -> list[tuple[str, str]]:
-    """What an archive can be asked about a sighting, each as what it is and its address."""
+    """Return the URLs of a sighting that an archive can be queried for, as (``page`` or ``picture``, URL) pairs."""
     both = [("page", sighting.page_url), ("picture", sighting.image_url)]
     return [(of, url) for of, url in both if url.startswith(_WEB)]
 
 
 def _may_be_told(services: Services, place: Place) -> bool:
-    """Whether an archive may learn a place's addresses, as far as they tell: none of a private network or owner."""
+    """Return True if a place's URLs may be disclosed to an archive.
+
+    Sightings that are private to an owner and URLs in private networks may not. Host names are not resolved here.
+    """
     if place.first.private_to_id is not None or not addresses_of(place.first):
         return False
     guard = Guard(allowed_networks=services.config.cocapture_networks)
@@ -232,7 +247,7 @@ def _may_be_told(services: Services, place: Place) -> bool:
 
 
 def _is_public(services: Services, place: Place) -> bool:
-    """Whether no host of a place lies in a private network now; one that has gone meanwhile may be asked about."""
+    """Return True if no host of a place resolves to a private network; hosts that no longer resolve are allowed."""
     guard = Guard(allowed_networks=services.config.cocapture_networks)
     for _of, url in addresses_of(place.first):
         try:

@@ -1,4 +1,7 @@
-"""Who looks after a case: a member of its owner, or nobody. It decides nothing, and whoever may decide still may."""
+"""Assignment of cases to members.
+
+An assignment decides nothing: every member with the right to decide a case may still decide it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,26 +24,32 @@ from registry.members.people import member_left
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Who had a case before, and who has it now: primary keys of users, ``None`` for nobody."""
+    """The previous and new assignee of a case: primary keys of users, ``None`` for nobody."""
 
-    case: int  # its number
+    case: int  # the case number
     before: int | None
     after: int | None
 
 
 def assign(owner: Owner, numbers: Sequence[int], person: int | None, *, by: str) -> list[Change]:
-    """Assign cases of an owner, at most :data:`~registry.cases.queue.MAX_CASES`, to a member, or to nobody.
+    """Assign an owner's cases, at most :data:`~registry.cases.queue.MAX_CASES`, to a member or to nobody.
 
-    Returns what changed. Raises ``NotFoundError`` before any is assigned when there is no such case or the person, by
-    the user's primary key, is no member of this owner; ``WrongUseError`` for none or too many.
+    Returns:
+        The changes made.
+
+    Raises:
+        NotFoundError: A case does not exist, or ``person`` (the user's primary key) is not a member of the owner. No
+            case is assigned then.
+        WrongUseError: There are no cases, or too many.
     """
     return _assign(owner, dict.fromkeys(numbers, person), by=by)
 
 
 def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Change]:
-    """Give cases back to whom they were assigned before, unless somebody has assigned them otherwise since.
+    """Restore the previous assignments, except for cases that have been reassigned since.
 
-    Of whoever is no member any more they become nobody's. Returns what changed; raises as :func:`assign`.
+    Cases whose previous assignee is no longer a member become unassigned. Returns the changes made; raises as
+    :func:`assign`.
     """
     now_with = dict(
         scoped.cases(owner).filter(number__in=[one.case for one in changes]).values_list("number", "assigned_to")
@@ -48,22 +57,22 @@ def take_back(owner: Owner, changes: Sequence[Change], *, by: str) -> list[Chang
     taken = [one for one in changes if now_with.get(one.case, one.after) == one.after]
     with transaction.atomic():
         still = _members(owner, {one.before for one in taken if one.before is not None})
-        wanted = {one.case: one.before if one.before in still else None for one in taken}
-        return _assign(owner, wanted, by=by) if wanted else []
+        assignments = {one.case: one.before if one.before in still else None for one in taken}
+        return _assign(owner, assignments, by=by) if assignments else []
 
 
 @receiver(member_left)
 def release_cases(owner: Owner, user: User, *, by: str, **_: object) -> None:
-    """Let all cases of a member who leaves be nobody's, in the transaction of that."""
+    """Unassign all cases of a departing member, in the transaction that ends the membership."""
     cases = list(Case.objects.select_for_update().filter(owner=owner, assigned_to=user).order_by("pk"))
     Case.objects.filter(pk__in=[case.pk for case in cases]).update(assigned_to=None)
-    said = [["released", {"who": user.get_username()}]]
-    lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=said) for case in cases)
+    phrases = [["released", {"who": user.get_username()}]]
+    lines = (CaseEvent(case=case, at=now(), kind="assigned", actor=by, said=phrases) for case in cases)
     CaseEvent.objects.bulk_create(lines, batch_size=1000)
 
 
 def counts(owner: Owner, state: State) -> dict[int | None, int]:
-    """How many cases of a state each member has, by the user's primary key; ``None`` for nobody."""
+    """Count each member's cases in a state, by the user's primary key; ``None`` for unassigned cases."""
     rows = chosen(owner, Wanted(state)).values_list("assigned_to").annotate(count=Count("pk"))
     return dict(rows)
 
@@ -87,12 +96,12 @@ def _assign(owner: Owner, wanted: dict[int, int | None], *, by: str) -> list[Cha
             if case.assigned_to_id != person:
                 changes.append(Change(number, case.assigned_to_id, person))
                 Case.objects.filter(pk=case.pk).update(assigned_to=person)
-                told = ("unassigned", {}) if person is None else ("assigned", {"who": names[person]})
-                history.record(case, "assigned", by, told)
+                phrase = ("unassigned", {}) if person is None else ("assigned", {"who": names[person]})
+                history.record(case, "assigned", by, phrase)
     return changes
 
 
 def _members(owner: Owner, people: set[int]) -> dict[int, str]:
-    """The names of those people who are members, and stay such until the end of the transaction."""
+    """Return the user names of those people who are members, and lock their memberships for the transaction."""
     rows = Membership.objects.select_for_update(of=("self",)).filter(owner=owner, user__in=people)
     return {row.user_id: row.user.get_username() for row in rows.select_related("user").order_by("pk")}

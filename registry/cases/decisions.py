@@ -1,7 +1,7 @@
-"""What members do with cases, one or many at once: decide, undo, dispute, and write notes to each other.
+"""Actions of members on cases, one or many at once: decide, undo, dispute, and write notes to each other.
 
-Each case is decided in a transaction of its own. Whoever comes second is told what the first one decided; nothing that
-was decided is written over unseen.
+Each case is decided in its own transaction. If two members decide the same case, the second one gets an error with the
+first one's decision, so no decision is overwritten unnoticed.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,9 +44,9 @@ from registry.pictures.models import BytesState
 from registry.services.services import Services
 from registry.works.models import Licence
 
-DEMONSTRATION = "demonstration switch"  # stands where a person's name would stand; shown in every document
+DEMONSTRATION = "demonstration switch"  # replaces a person's name; shown in every document
 UNDO_FOR, AT_ONCE = timedelta(seconds=20), timedelta(0)
-"""So long after a case is confirmed nothing is sealed; nothing is waited for."""
+"""Delay before a confirmed case is sealed, by default and for callers that seal without a delay."""
 
 _DECIDED = {
     Case.Decision.CONFIRMED: Sentence("not licensed"),
@@ -56,7 +56,7 @@ _DECIDED = {
 
 
 class Choice(StrEnum):
-    """What a member may decide; ``UNDO`` takes back what the same member decided."""
+    """A decision that a member can make; ``UNDO`` reverses the same member's decision."""
 
     CONFIRM = CaseDecision.CONFIRMED.value
     CLEAR = CaseDecision.CLEARED.value
@@ -68,34 +68,40 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A decision as a member asks for it."""
+    """A decision as requested by a member."""
 
     choice: Choice
-    by: str  # :data:`DEMONSTRATION` where nobody looked
+    by: str  # :data:`DEMONSTRATION` if no person has looked at the case
     reason: str = ""
     licence: Licence | None = None  # for ``LICENSE``
-    undo_for: timedelta = UNDO_FOR  # for ``CONFIRM``: so long nothing is sealed, for a hand that slipped
-    passkey: Answer | None = None  # for ``CONFIRM``, where the owner has that signed
+    undo_for: timedelta = UNDO_FOR  # for ``CONFIRM``: delay before sealing, so that a mistake can be undone
+    passkey: Answer | None = None  # for ``CONFIRM``, if the owner requires a passkey signature
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it for one case: done, or left as somebody else had decided it, with the sentence that says so."""
+    """The result of a requested decision for one case.
+
+    ``refusal`` explains why the case was left as somebody else decided it; ``None`` if the request succeeded.
+    """
 
     case: Case
     refusal: ConflictError | None
 
     @property
     def done(self) -> bool:
-        """Whether it was decided as wished."""
+        """True if the case was decided as requested."""
         return self.refusal is None
 
 
 def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: Wish) -> list[Outcome]:
-    """Decide cases of an owner, at most :data:`MAX_CASES`, each by itself; those that aren't open stay as they are.
+    """Decide an owner's cases, at most :data:`MAX_CASES`, independently of each other; decided cases stay as they are.
 
-    A case that gained something after its decision is opened again first. What somebody else decided isn't undone.
-    Raises ``NotFoundError`` before any is decided, and ``WrongUseError`` for too many, or when no licence is named.
+    A case that has gained sightings since its decision is reopened first. Decisions of other people are not undone.
+
+    Raises:
+        NotFoundError: A case does not exist. No case is decided then.
+        WrongUseError: There are too many cases, or the licence is missing.
     """
     if wish.choice is Choice.LICENSE and wish.licence is None:
         raise WrongUseError(Sentence("No licence is named."), hint=Sentence("Choose the licence that permits the use."))
@@ -103,9 +109,13 @@ def decide_each(services: Services, owner: Owner, numbers: Sequence[int], wish: 
 
 
 def request_bundle(case: Case) -> int:
-    """Ask for a case's next bundle and the captures it lacks, in the transaction that confirms the case; its number.
+    """Request a case's next bundle and its missing captures, and return the bundle's number.
 
-    Raises ``ConflictError`` where no picture of the work has been compared: whoever checks a bundle compares it again.
+    Call it in the transaction that confirms the case.
+
+    Raises:
+        ConflictError: No picture of the work has been compared. Verifiers of a bundle repeat the comparison, so they
+            need the picture.
     """
     samples.refuse(case.owner)
     if not case.case_sightings.exclude(match__registered__bytes_state=BytesState.NEVER).exists():
@@ -113,14 +123,14 @@ def request_bundle(case: Case) -> int:
         sentence = Sentence(
             "The picture of work %(work)s was never here, and evidence needs it.", work=case.work.number
         )
-        found = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
+        mismatch = Sentence("The picture of work %(work)s was compared, and isn't found there.", work=case.work.number)
         hint = Sentence("Register the file itself: the work keeps its number, and is compared again.")
-        raise ConflictError(sentence if waits else found, hint=hint if waits else "")
+        raise ConflictError(sentence if waits else mismatch, hint=hint if waits else "")
     number = next_number(case.bundles)
     rows = case.case_sightings.filter(licence=None).select_related("sighting").order_by("pk")
     opening.first_captures((case, row.sighting) for row in rows)
     recaptures.catch_up(case)
-    case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget holds back what a person asks for
+    case.captures.filter(state=StepState.TODO).update(not_before=None)  # no budget delays captures requested by people
     case.bundles.create(number=number)
     return number
 
@@ -134,16 +144,19 @@ def confirm(
     undo_for: timedelta = AT_ONCE,
     passkey: Answer | None = None,
 ) -> None:
-    """Confirm an open case and ask for its first bundle, which isn't sealed for a while.
+    """Confirm an open case and request its first bundle, which is not sealed before ``undo_for`` has passed.
 
-    Where the owner has a web archive asked, its places are visited once more before that.
-    Raises ``WrongUseError`` when the owner has it signed with a passkey, and this answer isn't one to that.
-    This, :func:`clear` and :func:`license_use` raise ``ConflictError`` for a decided case: it has to be reopened first.
+    If the owner has a web archive queried automatically, the case's places are visited once more before sealing.
+
+    Raises:
+        ConflictError: The case is already decided and has to be reopened first (also raised by :func:`clear` and
+            :func:`license_use`).
+        WrongUseError: The owner requires a passkey signature, and ``passkey`` is not an answer to that request.
     """
     with transaction.atomic():
         case = _open(case)
         who = Decider.DEMONSTRATION if by == DEMONSTRATION else Decider.PERSON
-        if case.owner.sample:  # there is nothing to seal
+        if case.owner.sample:  # samples are never sealed
             record_decision(case, Case.Decision.CONFIRMED, by=by, reason=reason, who=who)
             return
         bundle = request_bundle(case)
@@ -162,10 +175,10 @@ def confirm(
 
 
 def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: GroupDecision | None = None) -> None:
-    """Record that the found pictures aren't copies or, with ``copies``, that they are and nothing is wrong with it.
+    """Record that the found pictures are not copies or, with ``copies``, that they are copies and the use is fine.
 
-    Pictures that aren't copies are learned: the owner's other cases that hold nothing else are put aside, of a group's
-    once for all of it.
+    Pictures that are not copies are remembered as look-alikes: the owner's other cases that contain nothing else are
+    set aside. For a group this happens once, after all of its cases.
     """
     with transaction.atomic():
         case = _open(case)
@@ -177,9 +190,12 @@ def clear(case: Case, *, by: str, reason: str, copies: bool = False, group: Grou
 
 
 def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, reason: str) -> GroupDecision:
-    """Put aside all cases that wait by now and are asked for, as no copies; a step does it, one after the other.
+    """Queue the clearing, as not copies, of all waiting cases that match ``wanted``.
 
-    Raises ``ConflictError`` when there is none.
+    A background step clears them one by one.
+
+    Raises:
+        ConflictError: No case matches.
     """
     wanted, at = replace(wanted, state=State.WAITING), now()
     if not (total := chosen(owner, wanted).filter(opened_at__lte=at).count()):
@@ -191,22 +207,23 @@ def clear_group(services: Services, owner: Owner, wanted: Wanted, *, by: str, re
 
 
 def undo_group(services: Services, group: GroupDecision, *, by: str) -> None:
-    """Take back what this person put aside at once, as far as nobody has decided it otherwise; a step does it.
+    """Queue the reversal of a person's group decision, except for cases that have been decided otherwise since.
 
-    Raises ``ConflictError`` when it is taken back already, or was somebody else's.
+    Raises:
+        ConflictError: The decision has already been reversed, or was made by somebody else.
     """
     with alone_with(group) as row:
         if row.undone_at is not None or row.by != by:
             raise ConflictError(Sentence("This is taken back already, or was decided by somebody else."))
         row.undone_at, row.looked_until, row.taught_until = now(), 0, 0
-        if row.state not in UNFINISHED:  # else it goes over to that by itself
+        if row.state not in UNFINISHED:  # an unfinished step notices the change by itself
             write(row, **steps.afresh())
         row.save()
     services.enqueue(GroupDecision, [row.pk])
 
 
 def decide_in_group(services: Services, group: GroupDecision, case: Case) -> None:
-    """Clear one case of a group, or open it again once the group is taken back; what others decided stays."""
+    """Clear one case of a group, or reopen it if the group decision was reversed; other people's decisions stay."""
     if group.undone_at is None:
         with suppress(ConflictError):
             _decide(services, case, Wish(Choice.CLEAR, group.by, group.reason), group)
@@ -216,7 +233,7 @@ def decide_in_group(services: Services, group: GroupDecision, case: Case) -> Non
 
 
 def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
-    """Record that a licence permits the use, at every sighting of the case."""
+    """Record that a licence permits the use at every sighting of the case."""
     with transaction.atomic():
         case = _open(case)
         case.case_sightings.update(licence=licence)
@@ -225,24 +242,33 @@ def license_use(case: Case, licence: Licence, *, by: str, reason: str) -> None:
 
 
 def reopen(case: Case, *, by: str, reason: str) -> None:
-    """Open a decided case again; its history and its bundles stay. Raises ``ConflictError`` for an open one.
+    """Reopen a decided case; its history and bundles stay.
 
-    Taken back are a licence that a person gave to it, and look-alikes that were learned from it.
+    A licence that a person assigned is removed from the case, and look-alikes learned from the case are forgotten.
+
+    Raises:
+        ConflictError: The case is open.
     """
     if not _open_again(case, lambda _case: True, by=by, reason=reason):
         raise ConflictError(Sentence("Case %(number)s is open.", number=case.number))
 
 
 def undo(case: Case, *, by: str) -> None:
-    """Take back what this person decided, as :func:`reopen`; ``ConflictError`` also for what somebody else has."""
+    """Undo this person's decision, as :func:`reopen` does.
+
+    Raises:
+        ConflictError: The case is open, or was decided by somebody else.
+    """
     if not _open_again(case, lambda present: present.decided_by == by, by=by, why=[("undone", {})]):
         raise ConflictError(f"Case {case.number} is open, or was decided by somebody else.")
 
 
 def dispute(case: Case, *, by: str, reason: str) -> None:
-    """Say that a case was decided wrongly, without deciding anything; it stays as it is until somebody does.
+    """Dispute a decision without changing it; the case stays as it is until a member decides it again.
 
-    Raises ``ConflictError`` for an open case, and ``WrongUseError`` without a reason.
+    Raises:
+        ConflictError: The case is open.
+        WrongUseError: The reason is empty.
     """
     reason = _written(reason, Sentence("Say what is wrong with the decision."))
     with alone_with(case) as row:
@@ -254,7 +280,7 @@ def dispute(case: Case, *, by: str, reason: str) -> None:
 
 
 def settle(case: Case, *, by: str, reason: str) -> None:
-    """Let a disputed decision stand, with a reason; raises ``ConflictError`` or ``WrongUseError``."""
+    """Confirm a disputed decision, with a reason; raises ``ConflictError`` or ``WrongUseError``."""
     reason = _written(reason, Sentence("Say why the decision stands."))
     with alone_with(case) as row:
         if row.disputed_at is None:
@@ -265,7 +291,7 @@ def settle(case: Case, *, by: str, reason: str) -> None:
 
 
 def note(case: Case, *, by: str, words: str) -> None:
-    """Write a note on a case, for the other members; raises ``WrongUseError`` when it is empty."""
+    """Add a note to a case for the other members; raises ``WrongUseError`` if it is empty."""
     words = _written(words, Sentence("Write something."))
     with transaction.atomic():
         history.record(case, "note", by, words=words)
@@ -273,9 +299,9 @@ def note(case: Case, *, by: str, words: str) -> None:
 
 
 def take_out(case: Case, *, by: str) -> None:
-    """Take a case out of the drawer where it lies: it waits for a person. Any other stays.
+    """Return a set-aside case to the queue; cases that are not set aside are left unchanged.
 
-    What only resembled a work is a case from then on, and whoever wants to know of cases is told.
+    A case that only resembled its work becomes a regular case, and subscribers to new cases are notified.
     """
     with transaction.atomic():
         case = locked(case)
@@ -288,15 +314,15 @@ def take_out(case: Case, *, by: str) -> None:
 
 
 def _chosen(owner: Owner, numbers: Sequence[int]) -> list[Case]:
-    wanted = list(dict.fromkeys(numbers))
-    if len(wanted) > MAX_CASES:
+    distinct_numbers = list(dict.fromkeys(numbers))
+    if len(distinct_numbers) > MAX_CASES:
         hint = Sentence("Decide at most %(most)s at once.", most=MAX_CASES)
-        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(wanted)), hint=hint)
-    rows = {row.number: row for row in scoped.cases(owner).filter(number__in=wanted)}
-    missing = [number for number in wanted if number not in rows]
+        raise WrongUseError(Sentence("These are %(count)s cases.", count=len(distinct_numbers)), hint=hint)
+    rows = {row.number: row for row in scoped.cases(owner).filter(number__in=distinct_numbers)}
+    missing = [number for number in distinct_numbers if number not in rows]
     if missing:
         raise NotFoundError(f"{owner.name} has no case {missing[0]}.")
-    return [rows[number] for number in wanted]
+    return [rows[number] for number in distinct_numbers]
 
 
 def _outcome(services: Services, case: Case, wish: Wish) -> Outcome:
@@ -334,7 +360,7 @@ def _open_again(
     why: Sequence[Said] = (),
     group: GroupDecision | None = None,
 ) -> bool:
-    """Open a decided case again, if it may be as it is once nobody else can change it; returns whether it was."""
+    """Reopen a decided case if ``may`` allows it, checked after the case is locked; return True if it was reopened."""
     with transaction.atomic():
         case = locked(case)
         if case.decision == Case.Decision.OPEN or not may(case):
@@ -354,7 +380,7 @@ def _written(words: str, hint: str) -> str:
 
 
 def _open(case: Case) -> Case:
-    """The case, locked for this transaction; raises ``ConflictError`` where it is decided."""
+    """Lock a case for this transaction and return it; raises ``ConflictError`` if it is decided."""
     case = locked(case)
     if case.decision != Case.Decision.OPEN:
         decided = _DECIDED[Case.Decision(case.decision)]

@@ -1,4 +1,4 @@
-"""What members decide of a work that is held back: open the cases, or say that the pictures aren't of it."""
+"""Decisions of members about a held work: open its cases, or dismiss the matches."""
 
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ Decision = Flood.Decision
 
 
 class Answer(StrEnum):
-    """What a member may say; ``UNDO`` takes back that the pictures aren't of the work."""
+    """An answer of a member; ``UNDO`` reverses a dismissal."""
 
     OPEN = "open"
     DISMISS = "dismiss"
@@ -26,25 +26,27 @@ class Answer(StrEnum):
 
 
 def answer_flood(services: Services, work: Work, answer: Answer, *, by: str, reason: str = "") -> None:
-    """Open the cases of a held work, or dismiss what it matches, after which it stays held; or take that back.
+    """Open the cases of a held work, dismiss its matches (the work stays held), or undo the dismissal.
 
-    What was dismissed opens no case, then or later; what is opened counts as the work's past from then on. Raises
-    ``ConflictError`` when the work isn't held back, or somebody else has said the same meanwhile.
+    Dismissed matches never open a case. Opened ones count towards the work's history from then on.
+
+    Raises:
+        ConflictError: The work is not held back, or somebody else has given the same answer meanwhile.
     """
-    with alone_with(work.owner) as owner:  # whoever counts comes later
+    with alone_with(work.owner) as owner:  # lock out the counting of new matches
         flood = Flood.in_force().filter(work=work).first()
         if flood is None:
             raise ConflictError(Sentence("Work %(number)s isn't held back.", number=work.number))
         if answer is not Answer.OPEN and (answer is Answer.DISMISS) is (flood.decision == Decision.DISMISSED):
             raise ConflictError(Sentence("Somebody else has said so of work %(number)s.", number=work.number))
-        held = opening.held_back(work)
-        if answer is Answer.OPEN:  # a multiple of it is the limit from now on, so that it isn't held back again
+        matters = opening.held_back(work)
+        if answer is Answer.OPEN:  # a multiple of this count becomes the limit, so that the work is not held back again
             today = FoundDay.objects.filter(work=work, day=now().date()).first()
-            flood.released = len({matter.party for matter in held}) + (0 if today is None else today.sites)
+            flood.released = len({matter.party for matter in matters}) + (0 if today is None else today.sites)
             flood.decision, flood.state = Decision.OPENED, StepState.TODO
         elif answer is Answer.DISMISS:
             flood.decision = Decision.DISMISSED
-            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in held}, by)
+            triage.learn_flood(flood, {(matter.registered, matter.found) for matter in matters}, by)
         else:
             flood.decision = Decision.NONE
             flood.look_alikes.all().delete()

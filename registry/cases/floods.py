@@ -1,11 +1,11 @@
-"""The fuse before cases are opened: a work that is found far more widely than ever, all at once, is held back.
+"""Flood protection: a work that suddenly matches on far more sites than ever before is held back.
 
-Its matches are kept and no case is opened until a person decides. Counted are the sites on which a work is found newly
-on a day (UTC). Copies of a work resemble the work or one another, however widely they go; strangers that agree with a
-crafted work, a logo or a stock texture don't, and what only resembles a work counts for nothing. So a site counts in
-full where its picture looks like none before it, and :data:`ALIKE` such sites count as one where it does. The limit is
-a floor, or a multiple of the best day before: crawls bring what they find in bursts, which a mean and its spread
-misjudge.
+Its matches are stored, but no case is opened until a person decides. The measure is the number of sites on which a work
+is newly found on a day (UTC). Real copies resemble the work or each other, however widely they spread; unrelated
+pictures that match a crafted work, a logo or a stock texture do not. Matches that only resemble a work are not counted.
+A site whose picture looks like none before counts in full; :data:`ALIKE` sites with similar pictures count as one. The
+limit is a floor or a multiple of the best previous day, because crawls deliver matches in bursts, for which a mean and
+standard deviation are misleading.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -29,28 +29,28 @@ from registry.log import audit_log
 from registry.works.models import Work
 
 LOOK = 60
-"""Bits of 256 within which two pictures look alike.
+"""Hamming distance, in bits of 256, up to which two pictures look alike.
 
-Strangers can't hide there: of hashes that lie 100 bits or more from one another, no more than 12 lie so near to a
-work's own (Johnson's bound for constant weight: 50·256 / (60² − 60·256 + 50·256)).
+Unrelated pictures cannot exploit this: of hashes that are at least 100 bits apart from each other, at most 12 can be
+this close to a work's own hash (Johnson's bound for constant weight: 50·256 / (60² − 60·256 + 50·256)).
 """
 ALIKE = 10
-"""So many sites whose pictures look alike count as one with a picture of its own."""
-BYTES = 32  # of a hash
+"""Number of sites with similar pictures that count as one site with a distinct picture."""
+BYTES = 32  # length of a hash
 Key = tuple[int, str]
-"""Which case: the primary key of its work, and its party."""
+"""A case's key: the primary key of its work, and its site."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fuse:
-    """How much is too much in a day: more than ``floor``, and more than ``factor`` times the best day before."""
+    """The limit for a day: more than ``floor``, and more than ``factor`` times the best previous day."""
 
     floor: int
     factor: int
 
 
 class Matter(NamedTuple):
-    """A sighting whose match concerns a work, new to its case; the first three are what makes the case."""
+    """A sighting with a match of a work that is not in its case yet; the first three fields identify the case."""
 
     owner: int
     work: int
@@ -60,54 +60,61 @@ class Matter(NamedTuple):
     decision: str
     registered: int
     found: int
-    known: bool  # the case has this picture already, seen at another time or place
+    known: bool  # the case already contains this picture from another time or place
 
 
 def undecided() -> QuerySet[Flood]:
-    """The floods that nobody has decided."""
+    """Return the floods that nobody has decided."""
     return Flood.in_force().filter(decision=Flood.Decision.NONE).select_related("work__owner").order_by("pk")
 
 
 def admitted(matters: Sequence[Matter], fuse: Fuse, works: Mapping[int, Work], there: Container[Key]) -> list[Matter]:
-    """Those of the matters, in order, that may open or extend cases: of each work all, or what its cases have already.
+    """Return the matters that may open or extend cases, in order.
 
-    ``there`` are cases that somebody is asked about. What only resembles a work is held back with the rest of it.
-    Inside a transaction that has locked the works' owners: whoever counts for the same ones waits until it ends.
+    For a work that is not held back these are all; for a held work, only those with pictures that its cases already
+    contain. Matches that only resemble a held work are held back as well. Call it in a transaction that has locked the
+    works' owners, so that concurrent counts for the same owners wait.
+
+    Args:
+        matters: New sightings, sorted by work.
+        fuse: The limits.
+        works: The works of the matters, by primary key.
+        there: Keys of existing cases that are more than resemblances.
     """
     unknown = [matter for matter in matters if not matter.known]
     new = {work: list(some) for work, some in groupby(unknown, attrgetter("work"))}
-    held = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
+    held_works = set(Flood.in_force().filter(work__in=new).values_list("work_id", flat=True))
     day = now().date()
-    days = {found.work_id: found for found in FoundDay.objects.filter(work__in=new, day=day)}
+    days = {found_day.work_id: found_day for found_day in FoundDay.objects.filter(work__in=new, day=day)}
     hashes = triage.hashes_of({picture for matter in unknown for picture in (matter.registered, matter.found)})
     for pk, some in new.items():
         today = days.get(pk) or FoundDay(work=works[pk], day=day)
         more = [matter for matter in some if matter.decision != Decision.RESEMBLES]
-        if pk not in held and not _counted(works[pk], today, more, there, hashes, fuse):
-            held.add(pk)
-    return [matter for matter in matters if matter.known or matter.work not in held]
+        if pk not in held_works and not _counted(works[pk], today, more, there, hashes, fuse):
+            held_works.add(pk)
+    return [matter for matter in matters if matter.known or matter.work not in held_works]
 
 
 def _counted(
     work: Work, today: FoundDay, new: Sequence[Matter], there: Container[Key], hashes: Mapping[int, int], fuse: Fuse
 ) -> bool:
-    """Count the sites that are new today, unless they are too many: then the work is held back."""
+    """Count today's new sites and return True, or hold the work back and return False if they are too many."""
     sites = {matter.party for matter in new if (work.pk, matter.party) not in there}
     if not sites:
         return True
     looks = [bytes(today.looks)[start : start + BYTES] for start in range(0, len(today.looks), BYTES)]
     own = [hashes[picture] for picture in {matter.registered for matter in new} if picture in hashes]
     came = _unlike([matter for matter in new if matter.party in sites], hashes, [*own, *map(int.from_bytes, looks)])
-    found, different = today.sites + len(sites), today.different + len(came)
-    load = different + (found - different) / ALIKE
+    site_count, different = today.sites + len(sites), today.different + len(came)
+    load = different + (site_count - different) / ALIKE
     limit = _limit(work, today.day, load, fuse)
     if load <= limit:
-        today.sites, today.different = found, different
+        today.sites, today.different = site_count, different
         today.looks = b"".join([*looks, *(code.to_bytes(BYTES) for code in came)])
     today.save()
     if load <= limit:
         return True
-    counts = {"different": different, "limit": limit, "sites": found}
+    counts = {"different": different, "limit": limit, "sites": site_count}
     Flood.objects.create(work=work, at=now(), state=StepState.DONE, **counts)
     audit_log.changed("work held back", by="", owner=work.owner, about={"work": work.number, **counts})
     events.record(work.owner, EventKind.WORK_HELD, {"work": work.number, **counts})
@@ -115,25 +122,25 @@ def _counted(
 
 
 def unlike(matters: Sequence[Matter]) -> dict[int, Matter]:
-    """Of each site one matter whose picture looks like none before it, by the hash of that."""
+    """Return one matter for each site whose picture's hash differs from all previous ones, by that hash."""
     return _unlike(matters, triage.hashes_of({matter.found for matter in matters}))
 
 
 def _unlike(matters: Sequence[Matter], hashes: Mapping[int, int], known: Iterable[int] = ()) -> dict[int, Matter]:
-    seen = list(known)
+    codes = list(known)
     came: dict[int, Matter] = {}
     sites: set[str] = set()
     for matter in matters:
         code = hashes.get(matter.found, 0)
-        if matter.party not in sites and all((code ^ other).bit_count() > LOOK for other in seen):
+        if matter.party not in sites and all((code ^ other).bit_count() > LOOK for other in codes):
             sites.add(matter.party)
-            seen.append(code)
+            codes.append(code)
             came[code] = matter
     return came
 
 
 def _limit(work: Work, day: date, load: float, fuse: Fuse) -> int:
-    """How much may be found of a work on a day; what takes longer to ask is only asked where it matters."""
+    """Return the limit for a work on a day; slow queries run only if the load exceeds the cheaper limits."""
     if load <= fuse.floor:
         return fuse.floor
     load_of_day = F("different") + (F("sites") - F("different")) / float(ALIKE)

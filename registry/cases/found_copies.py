@@ -1,4 +1,4 @@
-"""Copies that a case found by a work's stated fingerprints, for whoever brings the picture."""
+"""Found pictures of a case whose work is registered by fingerprints only."""
 
 from django.db.models import F
 
@@ -9,23 +9,27 @@ from registry.pictures import scoped
 from registry.services.services import Services
 
 MAX_LOOKED_AT = 20
-"""Found pictures of a case that are handed out to be compared, those seen last."""
+"""Maximum number of found pictures returned for comparison, the most recently seen first."""
 
 
 def found_beside(services: Services, case: Case, digest: Digest) -> dict[str, bytes]:
-    """What a case found by a work's fingerprints, by address, for whoever brings the picture with the stated digest.
+    """Return a case's found pictures by URL, for a caller who has the work's file with the declared digest.
 
-    Raises ``WrongUseError`` for another file, or where the picture is held here, and ``NotFoundError`` for lost bytes.
+    Raises:
+        WrongUseError: The file has another digest, or the work's picture is stored here.
+        NotFoundError: The bytes of a found picture are lost.
     """
     stated = list(case.work.work_pictures.exclude(stated=None).values_list("stated", flat=True))
     if digest not in stated:
-        told = f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
-        here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
-        raise WrongUseError(told if stated else here)
+        mismatch = (
+            f"The file has the digest {digest}; {', '.join(map(str, stated))} was stated of work {case.work.number}."
+        )
+        stored_here = f"The picture of work {case.work.number} is here: case {case.number} shows the pair."
+        raise WrongUseError(mismatch if stated else stored_here)
     rows = case.case_sightings.select_related("sighting__picture").order_by(
         F("sighting__last_seen").desc(nulls_last=True), "pk"
     )
-    found = {row.sighting.picture: row.sighting.image_url for row in rows}
-    hidden = scoped.hidden_among(case.owner, found)
-    shown = [picture for picture in found if picture.pk not in hidden][:MAX_LOOKED_AT]
-    return {found[picture]: services.blobs.get(picture.digest) for picture in shown}
+    urls = {row.sighting.picture: row.sighting.image_url for row in rows}
+    hidden = scoped.hidden_among(case.owner, urls)
+    visible = [picture for picture in urls if picture.pk not in hidden][:MAX_LOOKED_AT]
+    return {urls[picture]: services.blobs.get(picture.digest) for picture in visible}

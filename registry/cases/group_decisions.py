@@ -1,4 +1,4 @@
-"""Decide groups of cases, or take a decision back, case by case."""
+"""Background step that decides groups of cases, or reverses a group decision, case by case."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ CASES_AT_ONCE = 50
 
 
 def decide_groups(services: Services, ids: Sequence[int]) -> None:
-    """Put aside the cases that a person decided at once, or open them again, one by one."""
+    """Clear the cases of group decisions, or reopen them, one by one."""
     in_portions(services, GroupDecision, ids, lambda pk: _decided(services, pk))
 
 
 def _decided(services: Services, pk: int) -> bool:
-    """Decide some of a group's cases, then look after others that learn of it; returns whether nothing was left.
+    """Process some of a group's cases, then other cases affected by the learned look-alikes; return True when finished.
 
-    A person may take the group back at any time: what was just done to it is noted only if nobody has.
+    A person may reverse the group decision at any time, so progress is saved only if nobody has.
     """
     with transaction.atomic():
         group = GroupDecision.objects.select_for_update(no_key=True, of=("self",)).select_related("owner").get(pk=pk)
@@ -43,7 +43,7 @@ def _decided(services: Services, pk: int) -> bool:
 
 
 def _own(group: GroupDecision) -> QuerySet[Case]:
-    """The group's cases that are still to be decided, or to be opened again."""
+    """Return the group's cases that remain to be cleared or, after a reversal, to be reopened."""
     if group.undone_at is None:
         rows = chosen(group.owner, Wanted(**group.wanted)).filter(opened_at__lte=group.at)
     else:
@@ -52,6 +52,6 @@ def _own(group: GroupDecision) -> QuerySet[Case]:
 
 
 def _others(group: GroupDecision) -> QuerySet[Case, int]:
-    """Cases (primary keys) that hold what the group's taught, or no longer teach."""
+    """Return the primary keys of other cases that contain look-alikes which the group's cases added or removed."""
     rows = triage.concerned_by(group.owner_id, Case.objects.filter(decided_in=group))
     return rows.filter(pk__gt=group.taught_until).order_by("pk").values_list("pk", flat=True)

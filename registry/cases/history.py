@@ -1,4 +1,7 @@
-"""A case's history: each line keeps phrases with their values, and a person's own words, to be said in any language."""
+"""The history of a case.
+
+Each line stores phrase names with their values and a person's own words, so that it can be shown in any language.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -63,7 +66,7 @@ PHRASES: Mapping[str, str] = {
     ),
     "notice-resolved": Sentence("Notice %(number)s: resolved."),
 }
-"""What can happen, by the name that rows keep: a name stays, its words may change."""
+"""Phrases by the name that rows store: names are stable, wording may change."""
 
 Said = tuple[str, Mapping[str, object]]
 """The name of a phrase, and its values."""
@@ -72,23 +75,23 @@ _FULL_WIDTH = tuple("。，：；！？）”")
 
 
 def record(case: Case, kind: str, actor: str, *said: Said, words: str = "") -> None:
-    """Add a line to a case's history: phrases, then what a person wrote; the installation itself is no actor."""
-    kept = [[name, dict(values)] for name, values in said]
-    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=kept, sentence=words)
+    """Add a line to a case's history: phrases, then a person's words. ``actor`` is empty for Exhibit itself."""
+    phrases = [[name, dict(values)] for name, values in said]
+    CaseEvent.objects.create(case=case, at=now(), kind=kind, actor=actor, said=phrases, sentence=words)
 
 
 def in_words(said: Iterable[Said]) -> str:
-    """Phrases in the language of the moment."""
+    """Return phrases in the active language."""
     return joined(pgettext(CONTEXT, PHRASES[name]) % values for name, values in said)
 
 
 def in_english(said: Iterable[Said], words: str = "") -> str:
-    """Phrases, and a person's words behind them, for the record."""
+    """Return phrases in English, followed by a person's words, for the record."""
     return following(*(Sentence(PHRASES[name], **values) for name, values in said), words)
 
 
 def joined(sentences: Iterable[str]) -> str:
-    """Sentences one after the other: with a space between them, unless the punctuation has its own."""
+    """Join sentences with spaces, except after full-width punctuation."""
     text = ""
     for sentence in filter(None, sentences):
         text += sentence if not text or text.endswith(_FULL_WIDTH) else f" {sentence}"

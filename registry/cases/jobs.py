@@ -1,4 +1,4 @@
-"""Background jobs on the rows of cases. What they import is loaded after the fork of a worker."""
+"""Background jobs for cases. Their imports are loaded after a worker forks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("questions to a web archive"), VISITS, ArchiveQuestion, owner="case__owner")
 def ask_archive(services: "Services", ids: Sequence[int]) -> None:
-    """Ask a web archive since when it has captures."""
+    """Query a web archive for its captures."""
     from registry.cases.ask_archive import answer_questions
 
     answer_questions(services, ids)
@@ -22,7 +22,7 @@ def ask_archive(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("changes of licences, to be applied"), ASKED, LedgerChange, owner="owner")
 def ledger(services: "Services", ids: Sequence[int]) -> None:
-    """Look at the cases that a change of licences concerns."""
+    """Re-examine the cases that a licence change affects."""
     from registry.cases.ledger import look_at_cases
     from registry.services.portions import in_portions
 
@@ -47,7 +47,7 @@ def release(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("captured pages, to be read"), DEFAULT, PageReading, owner="capture__case__owner", batch=8)
 def read_page(services: "Services", ids: Sequence[int]) -> None:
-    """Read pages that visits kept, for the claim check and for mail addresses."""
+    """Extract statements and email addresses from captured pages, for the claim check."""
     from registry.cases.page_readings import read_pages
 
     read_pages(services, ids)

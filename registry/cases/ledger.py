@@ -1,4 +1,7 @@
-"""What the licence ledger decides of cases; what a change of it does: one by one, written down, and gone on with."""
+"""Decisions by the licence ledger, and the effects of licence changes on cases.
+
+Changes are applied case by case. Each effect is recorded, so that an interrupted change can be continued.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,12 +27,12 @@ What = LedgerEffect.What
 
 
 def look_at_cases(pk: int) -> bool:
-    """Look at the next cases that a claimed change of the ledger concerns; without any, finish it and return true.
+    """Apply a claimed licence change to the next affected cases; if none are left, finish it and return True.
 
-    Open cases are licensed when the ledger covers every sighting. Of the cases that the changed licences covered, those
-    that the ledger had decided are open again where it covers them no more; what a person decided stays, and the case's
-    history says that the licence has changed. Each case is one transaction together with what is written down of it, so
-    that a look that dies is gone on with and nothing is told twice.
+    Open cases become licensed if the ledger covers every sighting. Cases that the ledger had licensed by a changed
+    licence are reopened if it no longer covers them. A person's decision stays, and the case's history records the
+    licence change. Each case and its recorded effect share one transaction, so an interrupted run can be continued and
+    nothing is reported twice.
     """
     change = LedgerChange.objects.get(pk=pk)
     licences = list(change.licences.values_list("pk", flat=True))
@@ -46,49 +49,50 @@ def look_at_cases(pk: int) -> bool:
 
 
 def _concerned(change: LedgerChange, licences: list[int]) -> QuerySet[Case]:
-    """Cases after the last that was looked at: those that a changed licence covered, and the open ones."""
+    """Return cases after the last one processed that a changed licence covered or that are open."""
     covered = Exists(CaseSighting.objects.filter(case=OuterRef("pk"), licence__in=licences))
     concerns = Q(covered) if change.kind == LedgerChange.Kind.ENDED else Q(covered) | Q(decision=Case.Decision.OPEN)
     return Case.objects.filter(concerns, owner=change.owner_id, pk__gt=change.looked_until).order_by("pk")
 
 
 def _touched(cases: Sequence[Case], ledger: Ledger, licences: list[int]) -> set[int]:
-    """Of these cases, those of which the changed licences would change something: one query for all.
+    """Return the primary keys of cases whose coverage the changed licences affect, with one query for all.
 
-    What other licences cover is left to the changes that brought them, so that each tells what it did.
+    Sightings covered by other licences belong to the changes that added those, so that each change reports its own
+    effects.
     """
     of = {case.pk: case for case in cases}
     rows = CaseSighting.objects.filter(case__in=list(of)).select_related("sighting")
     rows = rows.filter(Q(licence=None) | Q(licence__in=licences))
-    found = set()
+    affected = set()
     for row in rows:
         covering = ledger.covering(of[row.case_id].work_id, row.sighting)
         if row.licence_id in licences or (covering is not None and covering.pk in licences):
-            found.add(row.case_id)
-    return found
+            affected.add(row.case_id)
+    return affected
 
 
 def _look(change: LedgerChange, pk: int, licences: list[int]) -> None:
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).select_related("work", "owner").get(pk=pk)
         if change.effects.filter(case=case).exists():
-            return  # by a look that died before it could note how far it was
+            return  # a run recorded this case but was interrupted before it saved its progress
         before = case.decision
-        named = case.case_sightings.filter(licence__in=licences).exists()
+        is_named = case.case_sightings.filter(licence__in=licences).exists()
         if by_person(case):
-            if named and change.kind != LedgerChange.Kind.ADDED:
+            if is_named and change.kind != LedgerChange.Kind.ADDED:
                 _stays(change, case)
             return
         search_again(case)
         apply_ledger(case, taken_back=[_said(change)], words=change.reason)
         if case.decision != before:
             _note(change, case, What.LICENSED if case.decision == Case.Decision.LICENSED else What.REOPENED)
-        elif named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
+        elif is_named and before in (Case.Decision.CONFIRMED, Case.Decision.CLEARED):
             _stays(change, case)
 
 
 def _stays(change: LedgerChange, case: Case) -> None:
-    """What a person decided isn't taken back; the history says what has become of the licence."""
+    """Keep a person's decision, and record the licence change in the history."""
     history.record(case, "ledger", change.by, _said(change), ("stays", {}), words=change.reason)
     _note(change, case, What.STAYED)
 
@@ -99,27 +103,31 @@ def _said(change: LedgerChange) -> Said:
 
 
 def _note(change: LedgerChange, case: Case, what: LedgerEffect.What) -> None:
-    """Write down what became of a case, in its transaction."""
+    """Record a change's effect on a case, in the case's transaction."""
     LedgerEffect.objects.create(change=change, case=case, what=what)
 
 
 def effects_of(changes: Iterable[LedgerChange]) -> Mapping[int, Mapping[str, list[int]]]:
-    """What changes did to cases, by primary key: the numbers of those licensed, reopened and stayed, if there are any.
+    """Return the numbers of licensed, reopened and unchanged cases for each change, by primary key; uses one query.
 
-    Asks the database once.
+    Effects that no case had are left out.
     """
-    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    effects: dict[int, dict[str, list[int]]] = defaultdict(dict)
     rows = LedgerEffect.objects.filter(change__in=[change.pk for change in changes]).order_by("what", "case__number")
     for change, what, number in rows.values_list("change", "what", "case__number"):
-        found[change].setdefault(what, []).append(number)
-    return found
+        effects[change].setdefault(what, []).append(number)
+    return effects
 
 
 def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: str = "") -> None:
-    """Let the licence ledger decide an open case whose every sighting it covers, and take that back when one isn't.
+    """License an open case if the ledger covers every sighting, and reopen a licensed one if it no longer does.
 
-    Sightings of what only resembles the work count where there are no others and a person has made it a case. The
-    history says then why it is taken back, and what a person wrote about that.
+    Sightings that only resemble the work count only if there are no others and a person has made it a case.
+
+    Args:
+        case: The case.
+        taken_back: Reasons recorded in the history if the case is reopened.
+        words: A person's reason for the change, recorded with them.
     """
     rows = case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
     if not rows.exists():
@@ -134,9 +142,9 @@ def apply_ledger(case: Case, *, taken_back: Sequence[Said] = UNCOVERED, words: s
 
 
 def search_again(case: Case) -> None:
-    """Search the ledger for every sighting of a case anew, whatever was found before. Inside a transaction.
+    """Match every sighting of a case against the ledger again, ignoring earlier results. Call it in a transaction.
 
-    What changes by that is an entry of the log.
+    Changes are recorded in the log.
     """
     changed = []
     for row in case.case_sightings.select_related("sighting__picture").order_by("pk"):

@@ -1,4 +1,4 @@
-"""Does a permitted use cover what was seen? One rule for the crawl, for a trial, and for a person who asks."""
+"""Licence coverage: the rule that crawls, trials and manual checks share."""
 
 import fnmatch
 import re
@@ -24,25 +24,25 @@ SEEN = Prefetch(
         F("sighting__last_seen").desc(nulls_last=True), "-sighting"
     ),
 )
-"""Where cases were seen, the latest first: loaded once for all that look at a case."""
+"""Prefetch of a case's sightings, the latest first; loaded once for every consumer of a case."""
 
 MAX_FITS = 20
-"""Licences that are proposed for one case."""
+"""Maximum number of licences proposed for one case."""
 
 _PATTERN_HOST = re.compile(r"(?:[a-z]+://)?([a-z0-9.-]+)(?::\d+)?/", re.IGNORECASE)
 
 ACCOUNT_DEPTH = 2
-"""An account's name stands among so many first parts of an address's path: /NAME, /shop/NAME, /@NAME."""
+"""Number of leading URL path segments that may contain an account name: /NAME, /shop/NAME, /@NAME."""
 
 OPEN_TO_ALL = frozenset(
     re.findall(r"\w+", "ac ag ai am as bz cc cd co eu fm gg gl io is la li ly me ms mu nu sc sh st su tk to tv vc ws")
 )
-"""Endings of two letters that say nothing of a country: they are sold to everybody, or are no country's."""
+"""Two-letter top-level domains that do not indicate a country: they are sold worldwide, or belong to no country."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Where and when something was seen: what a licence is held against, without the rest of a sighting."""
+    """Place and time of a sighting: the fields of a sighting that licences are checked against."""
 
     host: str
     party: str
@@ -56,7 +56,7 @@ Place: TypeAlias = Sighting | Seen
 
 
 class Gap(StrEnum):
-    """What keeps a licence from covering a place."""
+    """A reason why a licence does not cover a place."""
 
     NO_PLACE = "no place"
     DOMAIN = "domain"
@@ -71,14 +71,14 @@ class Gap(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a licence doesn't cover a place: what kind of reason, and the licence's own word for it."""
+    """A reason why a licence does not cover a place, with the licence's value that caused it."""
 
     gap: Gap
     value: str = ""
 
     @property
     def words(self) -> str:
-        """In English, for the record."""
+        """The reason in English, for the record."""
         return _WORDS[self.gap].format(self.value)
 
 
@@ -97,26 +97,26 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How one licence fits a case."""
+    """The coverage of a case by one licence."""
 
     licence: Licence
-    covered: int  # sightings of the case that it covers by its own words
+    covered: int  # sightings of the case that the licence covers by its own terms
     of: int  # sightings of the case
-    obstacle: Obstacle | None  # why it doesn't cover the first of the others; nothing when it covers them all
+    obstacle: Obstacle | None  # why it does not cover the others; ``None`` if it covers all
 
 
 def why_not(licence: Licence, place: Place) -> str:
-    """Why a licence doesn't cover a place, in a few English words; empty when it does."""
-    found = obstacle(licence, place)
-    return "" if found is None else found.words
+    """Return in a few English words why a licence does not cover a place; empty if it does."""
+    reason = obstacle(licence, place)
+    return "" if reason is None else reason.words
 
 
 def obstacle(licence: Licence, place: Place) -> Obstacle | None:
-    """What keeps a licence from covering a place, or nothing.
+    """Return the reason why a licence does not cover a place, or ``None`` if it does.
 
-    A licence without a domain, a URL pattern or an account covers nothing: a permission for everybody is no licence.
-    The territory of a place is known only where its host ends in a country's letters; where it isn't known, a licence
-    for certain territories covers nothing by itself, and a person decides.
+    A licence without a domain, URL pattern or account covers nothing: Exhibit does not accept permissions for everybody
+    as licences. The territory of a place is known only if its host has a country's top-level domain; otherwise a
+    licence for certain territories does not apply automatically, and a person decides.
     """
     if not (licence.domain or licence.url_pattern or licence.account):
         return Obstacle(Gap.NO_PLACE)
@@ -130,7 +130,7 @@ def obstacle(licence: Licence, place: Place) -> Obstacle | None:
 
 
 def country_of(host: str) -> str:
-    """The country that a host's ending names (ISO 3166-1, two letters); empty where it names none."""
+    """Return the country of a host's top-level domain (ISO 3166-1 alpha-2); empty if there is none."""
     ending = host.rsplit(".", 1)[-1].lower()
     if len(ending) != 2 or not ending.isalpha() or ending in OPEN_TO_ALL:
         return ""
@@ -138,10 +138,10 @@ def country_of(host: str) -> str:
 
 
 class Ledger:
-    """An owner's licences, loaded once and asked for many places; the first by number that covers is the answer."""
+    """An owner's licences, loaded once to check many places. If several cover a place, the lowest number wins."""
 
     def __init__(self, licences: Iterable[tuple[Licence, frozenset[int]]]) -> None:
-        """Take licences with the works that each names, none for all works."""
+        """Index licences, each with the works that it names (an empty set means all works)."""
         self._by_domain: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
         self._by_host: dict[str, list[tuple[Licence, frozenset[int]]]] = defaultdict(list)
         self._anywhere: list[tuple[Licence, frozenset[int]]] = []
@@ -155,53 +155,54 @@ class Ledger:
                 self._anywhere.append((licence, works))
 
     def covering(self, work: int, place: Place) -> Licence | None:
-        """The licence that covers this work at this place."""
-        found = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
-        return min(found, key=lambda licence: licence.number, default=None)
+        """Return the licence that covers a work at a place, or ``None``."""
+        candidates = [licence for licence in self._named(work, place) if obstacle(licence, place) is None]
+        return min(candidates, key=lambda licence: licence.number, default=None)
 
     def of_work(self, work: int) -> list[Licence]:
-        """Those that name this work, or no work in particular, by number."""
-        found = (licence for licence, works in self.licences if not works or work in works)
-        return sorted(found, key=lambda licence: licence.number)
+        """Return the licences that name this work or no particular work, by number."""
+        matching = (licence for licence, works in self.licences if not works or work in works)
+        return sorted(matching, key=lambda licence: licence.number)
 
     def near(self, work: int, place: Place) -> dict[int, Obstacle | None]:
-        """The licences that name this work and place, by number, with what of time or territory keeps each off it."""
-        found = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
-        return {number: gap for number, gap in found.items() if gap is None or gap.gap in _RIGHT_PLACE}
+        """Return licences for this work and site by number, with the time or territory obstacle of each, if any."""
+        obstacles = {licence.number: obstacle(licence, place) for licence in self._named(work, place)}
+        return {number: gap for number, gap in obstacles.items() if gap is None or gap.gap in _RIGHT_PLACE}
 
     def _named(self, work: int, place: Place) -> list[Licence]:
-        """Those of the work that may be for the place."""
+        """Return the work's licences that may apply to the place, selected by domain and host."""
         labels = place.host.split(".")
-        named = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
+        by_domain = [self._by_domain.get(".".join(labels[start:]), ()) for start in range(len(labels))]
         hosts = {place.host, host_of(place.image_url)} if self._by_host else ()
         exact = [self._by_host.get(host, ()) for host in hosts]
-        rows = (row for group in (*named, *exact, self._anywhere) for row in group)
+        rows = (row for group in (*by_domain, *exact, self._anywhere) for row in group)
         return [licence for licence, works in rows if not works or work in works]
 
 
 def ledger_of(owner: int, *, without: frozenset[int] = frozenset()) -> Ledger:
-    """All licences of an owner, by primary key, without some of them."""
+    """Load all licences of an owner (a primary key), except some."""
     named = ArrayAgg("works", filter=Q(works__isnull=False), default=Value([]))
     rows = Licence.objects.filter(owner=owner).exclude(pk__in=without).annotate(named=named)
     return Ledger((row, frozenset(row.named)) for row in rows)
 
 
 def covering(licences: Iterable[Licence], sighting: Sighting) -> Licence | None:
-    """The first of these licences that covers this place on the day it was seen."""
+    """Return the first of these licences that covers this place on the day of the sighting, or ``None``."""
     return next((licence for licence in licences if obstacle(licence, sighting) is None), None)
 
 
 def licences_for(work: Work) -> list[Licence]:
-    """The owner's licences that name this work, or no work in particular."""
+    """Return the owner's licences that name this work or no particular work."""
     rows = Licence.objects.filter(Q(works=work) | Q(works=None), owner=work.owner_id)
     return list(rows.distinct().order_by("number"))
 
 
 def fitting(case: Case, most: int = MAX_FITS, ledger: Ledger | None = None) -> list[Fit]:
-    """The licences that may permit what a case holds, the likeliest first: what to propose when a person licenses it.
+    """Return the licences that may permit a case's use, the likeliest first, as proposals for the person who decides.
 
-    First those that cover every sighting, then some, then those that name the right place but not the right time or
-    territory, then the rest by number. Two queries, or fewer where the owner's ledger and the case's places are known.
+    Licences that cover every sighting come first, then those that cover some, then those for the right place but the
+    wrong time or territory, then the rest by number. Runs two queries, or fewer if the ledger and the case's sightings
+    are loaded.
     """
     prefetch_related_objects([case], SEEN)
     places = list({row.sighting_id: row.sighting for row in case.case_sightings.all()}.values())
@@ -210,9 +211,9 @@ def fitting(case: Case, most: int = MAX_FITS, ledger: Ledger | None = None) -> l
 
 
 def _fit(licence: Licence, places: list[Sighting]) -> Fit:
-    found = [obstacle(licence, place) for place in places]
-    left = [reason for reason in found if reason is not None]
-    return Fit(licence, len(found) - len(left), len(found), min(left, key=_distance, default=None))
+    obstacles = [obstacle(licence, place) for place in places]
+    remaining = [reason for reason in obstacles if reason is not None]
+    return Fit(licence, len(obstacles) - len(remaining), len(obstacles), min(remaining, key=_distance, default=None))
 
 
 def _distance(reason: Obstacle) -> int:
@@ -231,7 +232,7 @@ def _rank(fit: Fit) -> tuple[int, int, int]:
 
 
 def _pattern_host(pattern: str) -> str:
-    """The host that a pattern names in full, or nothing: only pages and images there can be like it."""
+    """Return the host of a URL pattern if it is complete, else an empty string; only URLs on that host can match."""
     host = _PATTERN_HOST.match(pattern)
     return "" if host is None else host[1].lower()
 
@@ -246,7 +247,7 @@ def _within(host: str, domain: str) -> bool:
 
 
 def _matches(place: Place, pattern: str) -> bool:
-    """Whether the page or the image lies at such an address: ``*`` is any run of characters."""
+    """Return True if the page or image URL matches the pattern; ``*`` matches any run of characters."""
     literal = pattern.replace("[", "[[]").replace("?", "[?]")
     return any(
         fnmatch.fnmatchcase(url, literal) or fnmatch.fnmatchcase(without_scheme(url), literal)
@@ -255,7 +256,10 @@ def _matches(place: Place, pattern: str) -> bool:
 
 
 def _is_account(place: Place, licence: Licence) -> bool:
-    """Whether the place is this account's: the party itself, or a name at the beginning of the path on its platform."""
+    """Return True if the place belongs to the licence's account.
+
+    The account is the site itself, or a name in the first path segments on the licence's domain.
+    """
     account = licence.account.lower().removeprefix("@")
     if place.party.lower() == licence.account.lower():
         return True
@@ -275,7 +279,7 @@ def _territory(licence: Licence, place: Place) -> Obstacle | None:
 
 
 def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
-    """Whether a place was seen before a licence begins or after it has ended, or may have been."""
+    """Return an obstacle if a place was, or may have been, seen before a licence starts or after it ends."""
     if place.last_seen is not None:
         first = last = place.last_seen.date()
     else:
@@ -286,6 +290,6 @@ def out_of_time(licence: Licence, place: Place) -> Obstacle | None:
     if first > ends:
         return Obstacle(Gap.OVER, ends.isoformat())
     if first < begins or last > ends:
-        told = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
-        return Obstacle(Gap.UNKNOWN_TIME, "–".join(told))
+        dates = (day.isoformat() if day else "…" for day in (licence.valid_from, licence.valid_until))
+        return Obstacle(Gap.UNKNOWN_TIME, "–".join(dates))
     return None

@@ -1,4 +1,4 @@
-"""Licences tried against the cases that are there, before anything is saved."""
+"""Trials of licences against existing cases, before anything is saved."""
 
 import math
 import time
@@ -18,37 +18,37 @@ from registry.works.licences import NewLicence
 from registry.works.models import Licence
 
 SHOWN = 50
-"""Cases that a trial lists by name; all are counted."""
+"""Maximum number of cases that a trial lists; all affected cases are counted."""
 
 CASES_AT_ONCE = 1_000
-"""To begin with; twice as many after each look that was quick."""
+"""Initial batch size; it doubles after each batch that was quick."""
 
 QUICK = 0.05
-"""Seconds."""
+"""Duration below which a batch counts as quick, in seconds."""
 
 NARROWED = 20
-"""Up to so many licences, places are looked for licence by licence; beyond, all of the owner's are looked at."""
+"""Maximum number of licences for which sightings are preselected; for more, all of the owner's are checked."""
 
 ORDER = ("reopened", "licensed", "decided", "partly")
-"""What may become of a case, what matters most first."""
+"""Possible effects on a case, the most important first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What licences would do to the cases of now, or to the first of them.
+    """The effects that licences would have on the existing cases, or on the first of them.
 
-    Cases would be ``reopened`` (the ledger licensed them, and they would be open again), ``licensed`` (open ones),
-    ``decided`` (covered in whole, but confirmed or cleared: they stay as a person decided them) or ``partly`` covered
-    (open ones, of which some sightings would be covered, not all).
+    Cases would be ``reopened`` (licensed by the ledger, and no longer covered), ``licensed`` (open now), ``decided``
+    (fully covered, but confirmed or cleared: a person's decision stays) or ``partly`` covered (open, with only some
+    sightings covered).
     """
 
-    counts: dict[str, int]  # by what would become of them
-    effects: dict[int, str]  # of the first of these cases, by number
-    looked_at: int  # at how many cases
-    after: int | None  # the number of the last case that was looked at; nothing when that was the last one
+    counts: dict[str, int]  # by effect
+    effects: dict[int, str]  # effects of the first affected cases, by case number
+    looked_at: int  # number of cases checked
+    after: int | None  # number of the last case checked; ``None`` when no cases are left
 
     def joined(self, later: "Trial") -> "Trial":
-        """Both together, of which the other goes on where this one ended."""
+        """Merge this trial with one that continues it."""
         counts = {effect: self.counts.get(effect, 0) + later.counts.get(effect, 0) for effect in ORDER}
         both = {**self.effects, **later.effects}
         first = sorted(both, key=lambda number: (ORDER.index(both[number]), number))[:SHOWN]
@@ -57,7 +57,7 @@ class Trial:
 
 
 NOTHING = Trial({}, {}, 0, 0)
-"""Before the first case."""
+"""The empty trial, from which a trial starts."""
 
 
 def try_licences(
@@ -68,84 +68,93 @@ def try_licences(
     so_far: Trial = NOTHING,
     seconds: float = math.inf,
 ) -> Trial:
-    """Try licences against the owner's cases, perhaps in place of another's words; nothing is changed.
+    """Try licences against the owner's cases, optionally in place of an existing one; nothing is changed.
 
-    After so many seconds it ends where it is; it goes on where an earlier call has ended (``so_far``).
+    Args:
+        owner: The owner.
+        given: The licences to try.
+        instead_of: An existing licence that they would replace.
+        so_far: The result of an earlier call, to continue it.
+        seconds: Time limit, after which the partial result is returned.
     """
     over, chunk = time.monotonic() + seconds, CASES_AT_ONCE
     rows = [(new.row(owner, number), new) for number, new in enumerate(given, next_number(owner.licences))]
     ledger = Ledger((row, frozenset(work.pk for work in new.works)) for row, new in rows)
-    wanted = _wanted([row for row, _ in rows])
+    coverage_filter = _wanted([row for row, _ in rows])
     others = ledger_of(owner.pk, without=frozenset({instead_of.pk})) if instead_of else None
-    found = so_far
-    while found.after is not None:
-        begun = time.monotonic()
-        numbers = Case.objects.filter(owner=owner, number__gt=found.after).order_by("number")
+    result = so_far
+    while result.after is not None:
+        batch_start = time.monotonic()
+        numbers = Case.objects.filter(owner=owner, number__gt=result.after).order_by("number")
         part = list(numbers.values_list("number", flat=True)[:chunk])
         if not part:
-            return replace(found, after=None)
-        seen = CaseSighting.objects.filter(case__owner=owner, case__number__gt=found.after, case__number__lte=part[-1])
-        gained = Counter(case for case, covered in _held(seen.filter(wanted, licence=None), [ledger]) if covered)
+            return replace(result, after=None)
+        sightings = CaseSighting.objects.filter(
+            case__owner=owner, case__number__gt=result.after, case__number__lte=part[-1]
+        )
+        gained = Counter(
+            case for case, covered in _held(sightings.filter(coverage_filter, licence=None), [ledger]) if covered
+        )
         lost = Counter[int]()
         if others is not None:
-            held = _held(seen.filter(licence=instead_of), [ledger, others])
-            lost = Counter(case for case, covered in held if not covered)
+            coverage = _held(sightings.filter(licence=instead_of), [ledger, others])
+            lost = Counter(case for case, covered in coverage if not covered)
         after = part[-1] if len(part) == chunk else None
-        found = found.joined(_counted(gained, lost, len(part), after))
+        result = result.joined(_counted(gained, lost, len(part), after))
         if time.monotonic() > over:
             break
-        if time.monotonic() - begun < QUICK:
+        if time.monotonic() - batch_start < QUICK:
             chunk *= 2
-    return found
+    return result
 
 
 def cases_of(owner: Owner, trial: Trial) -> list[tuple[Case, str]]:
-    """The cases that a trial names, with what would become of each."""
-    found = Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
-    rows = {case.number: case for case in found}
+    """Return the cases that a trial lists, each with its effect."""
+    matching = Case.objects.filter(owner=owner, number__in=trial.effects).select_related("work")
+    rows = {case.number: case for case in matching}
     return [(rows[number], effect) for number, effect in trial.effects.items() if number in rows]
 
 
 def _wanted(rows: Sequence[Licence]) -> Q:
-    """Sightings that one of the licences may cover; all, where there are too many licences to look for each."""
+    """Return a filter for sightings that one of the licences may cover; matches all if there are many licences."""
     if len(rows) > NARROWED:
         return Q()
-    wanted = Q(pk__in=())
+    condition = Q(pk__in=())
     for row in rows:
-        wanted |= _narrow(row)
-    return wanted
+        condition |= _narrow(row)
+    return condition
 
 
 def _narrow(licence: Licence) -> Q:
-    """Sightings that a licence may cover, as the database can tell; the rule itself has the last word."""
-    wanted = Q()
+    """Return a filter for sightings that a licence may cover; the coverage rule itself makes the final decision."""
+    condition = Q()
     if licence.domain:
         domain = licence.domain
-        wanted &= Q(case__party__startswith=registrable_domain(domain)) | Q(case__party__endswith=f".{domain}")
-        wanted &= Q(sighting__host=domain) | Q(sighting__host__endswith=f".{domain}")
+        condition &= Q(case__party__startswith=registrable_domain(domain)) | Q(case__party__endswith=f".{domain}")
+        condition &= Q(sighting__host=domain) | Q(sighting__host__endswith=f".{domain}")
     longest = max(licence.url_pattern.split("*"), key=len)
     if longest:
-        wanted &= Q(sighting__page_url__contains=longest) | Q(sighting__image_url__contains=longest)
-    return wanted
+        condition &= Q(sighting__page_url__contains=longest) | Q(sighting__image_url__contains=longest)
+    return condition
 
 
 def _held(rows: QuerySet[CaseSighting], ledgers: Sequence[Ledger]) -> Iterable[tuple[int, bool]]:
-    """The case of each sighting, and whether one of the ledgers covers it."""
+    """Yield each sighting's case and True if one of the ledgers covers the sighting."""
     columns = ("host", "party", "page_url", "image_url", "last_seen", "period")
-    found = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
-    for case, work, *values in found.iterator(chunk_size=5_000):
-        seen = Seen(*values)
-        yield case, any(ledger.covering(work, seen) is not None for ledger in ledgers)
+    values_rows = rows.values_list("case_id", "case__work_id", *(f"sighting__{name}" for name in columns))
+    for case, work, *values in values_rows.iterator(chunk_size=5_000):
+        place = Seen(*values)
+        yield case, any(ledger.covering(work, place) is not None for ledger in ledgers)
 
 
 def _counted(gained: Counter[int], lost: Counter[int], looked_at: int, after: int | None) -> Trial:
-    """What becomes of each case that gains or loses sightings."""
+    """Determine the effect on each case that gains or loses covered sightings."""
     effects: dict[int, str] = {}
     uncovered = Count("case_sightings", filter=Q(case_sightings__licence=None))
     rows = Case.objects.filter(pk__in={*gained, *lost}).annotate(left=uncovered).order_by()
     for pk, number, decision, by, open_rows in rows.values_list("pk", "number", "decision", "decided_by", "left"):
-        left = open_rows + lost[pk] - gained[pk]
-        if effect := _effect(decision, by_ledger=by == LEDGER, left=left, gained=gained[pk]):
+        uncovered_count = open_rows + lost[pk] - gained[pk]
+        if effect := _effect(decision, by_ledger=by == LEDGER, left=uncovered_count, gained=gained[pk]):
             effects[number] = effect
     return Trial(dict(Counter(effects.values())), effects, looked_at, after)
 

@@ -1,4 +1,4 @@
-"""What the log keeps of cases: that they were opened and extended, visits, and what members did with them."""
+"""Log entries for cases: openings, extensions, captures, and actions of members."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,13 +11,13 @@ from registry.log.log import Deed, submit_all
 
 
 def opening_of(case: Case) -> Deed:
-    """The opening of a case, for the log."""
+    """Return the log entry for the opening of a case."""
     return _of_case(case, "opened", {"party": case.party, "work": case.work.number})
 
 
 def extension_of(case: Case, rows: Iterable[CaseSighting]) -> Deed:
-    """Which sightings a case gained, with which match, and which licence covers each from now on, for the log."""
-    told = [
+    """Return the log entry for sightings that a case gained, each with its match and the licence that covers it."""
+    sightings = [
         {
             "licence": None if row.licence is None else row.licence.number,
             "match": row.match_id,
@@ -26,17 +26,17 @@ def extension_of(case: Case, rows: Iterable[CaseSighting]) -> Deed:
         }
         for row in rows
     ]
-    return _of_case(case, "extended", {"sightings": told})
+    return _of_case(case, "extended", {"sightings": sightings})
 
 
 def log_capture(case: Case, outcome: str, files: Iterable[KeptFile]) -> None:
-    """Put a visit for a case into the log, with the digests of what it kept: nobody exchanges it before the seal."""
-    kept = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
-    submit_all([_of_case(case, "captured", {"files": kept, "outcome": outcome})])
+    """Add a capture to the log with the digests of its files, so that they cannot be replaced before sealing."""
+    stored = [{"digest": file["digest"], "role": file["role"]} for file in files if "because" not in file]
+    submit_all([_of_case(case, "captured", {"files": stored, "outcome": outcome})])
 
 
 def log_note(case: Case, what: str, *, by: str, **about: Json) -> None:
-    """Put into the log what a member did with a case that decides nothing: a note, a dispute, a view, a notice."""
+    """Log a member's action on a case that decides nothing: a note, a dispute, a view or a notice."""
     submit_all([_of_case(case, what, {"by": by, **about})])
 
 

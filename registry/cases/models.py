@@ -1,4 +1,4 @@
-"""One owner's matter about one work and one party; what keeps it from being opened, and what licences did to it."""
+"""Models for cases, flood protection, captures, and the effects of licence changes."""
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
@@ -14,7 +14,7 @@ from registry.works.models import LedgerChange, Licence, Work
 
 
 class Case(models.Model):
-    """One owner's matter about one work and one party."""
+    """One owner's case: the use of one work by one site or platform account."""
 
     Decision = CaseDecision
 
@@ -75,9 +75,9 @@ class Case(models.Model):
 
 
 class GroupDecision(Claimable):
-    """Cases that a person put aside at once: all that waited and were alike. Its step clears one after the other.
+    """A decision to clear all waiting cases that matched a filter; its step clears them one by one.
 
-    Once the person takes it back, its step opens those again that nobody has decided otherwise since.
+    If the person reverses it, the step reopens the cases that nobody has decided otherwise since.
     """
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="group_decisions")
@@ -95,7 +95,7 @@ class GroupDecision(Claimable):
 
 
 class CaseSighting(models.Model):
-    """A match at a sighting, within a case; covered by a licence or not."""
+    """A match at a sighting that belongs to a case, with the licence that covers it, if any."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="case_sightings")
     match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="case_sightings")
@@ -108,7 +108,7 @@ class CaseSighting(models.Model):
 
 
 class FoundDay(models.Model):
-    """On how many new sites a work was found on one day (UTC), and how many of their pictures didn't look alike."""
+    """The number of sites on which a work was newly found on a day (UTC), and of their distinct pictures."""
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="found_days")
     day = models.DateField()
@@ -121,13 +121,13 @@ class FoundDay(models.Model):
 
 
 class Flood(Claimable):
-    """A work that was found far more widely than ever, all at once: while this lasts, no case is opened for it.
+    """A hold on a work that suddenly matched on far more sites than ever; no case is opened for it meanwhile.
 
-    Its step takes up what was held back, once a person has said so; outside of that the row is ``done``.
+    Once a person has opened it, its step opens the withheld cases; otherwise the row's state is ``done``.
     """
 
     class Decision(models.TextChoices):
-        """What a person said; a flood lasts until it is opened."""
+        """A person's decision; a flood stays in force until it is opened."""
 
         NONE = ""
         DISMISSED = "dismissed"
@@ -151,14 +151,14 @@ class Flood(Claimable):
 
     @classmethod
     def in_force(cls) -> "models.QuerySet[Flood]":
-        """The floods whose works are held back."""
+        """Return the floods whose works are held back."""
         return cls.objects.exclude(decision=cls.Decision.OPENED).filter(work__removed_at=None)
 
 
 class LookAlike(models.Model):
-    """A found picture that a person said is no copy of a registered one, for one owner; learned from a case or a flood.
+    """A found picture that a person declared not a copy of a registered one, for one owner.
 
-    Pairs of a flood open no case at all.
+    Pairs are learned from a case or a flood. Pairs learned from a flood open no case at all.
     """
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="look_alikes")
@@ -189,7 +189,7 @@ class CaseEvent(models.Model):
 
 
 class Capture(Claimable):
-    """One visit to the page and the image of a sighting, at once when a match is likely and again later."""
+    """One visit to the page and image of a sighting: immediately if a match is likely, and again later."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="captures")
     page_key = models.BinaryField()
@@ -216,12 +216,12 @@ class Capture(Claimable):
 
     @property
     def kept(self) -> list[KeptFile]:
-        """The files whose bytes were stored; of the others only the digests are here."""
+        """The files whose bytes were stored; for other files only the digests are known."""
         return [file for file in self.files if "because" not in file]
 
 
 class ArchiveQuestion(Claimable):
-    """A member had a web archive asked since when it has captures of the page and the picture of a place."""
+    """A member's request to query a web archive for captures of a place's page and picture."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="archive_questions")
     sighting = models.ForeignKey(Sighting, on_delete=models.PROTECT, related_name="+")
@@ -247,10 +247,10 @@ class ArchiveQuestion(Claimable):
 
 
 class LedgerEffect(models.Model):
-    """What a change of the ledger did to a case."""
+    """The effect of a licence change on a case."""
 
     class What(models.TextChoices):
-        """What became of the case."""
+        """The effect on the case."""
 
         LICENSED = "licensed"
         REOPENED = "reopened"
@@ -265,7 +265,7 @@ class LedgerEffect(models.Model):
 
 
 class PageReading(Claimable):
-    """What the helper read, once, of the page that a visit kept: pages of strangers are parsed nowhere else."""
+    """The helper's result of reading a captured page; pages from third parties are parsed nowhere else."""
 
     capture = models.OneToOneField(Capture, on_delete=models.CASCADE, related_name="reading")
     statements = models.JSONField(default=list, blank=True, help_text="list of {what, name, words, near}")
@@ -278,5 +278,5 @@ class PageReading(Claimable):
 
     @property
     def is_read(self) -> bool:
-        """Whether the page was read, whatever it states."""
+        """True if the page was read, even if it states nothing."""
         return self.state == StepState.DONE and not self.refusal

@@ -1,4 +1,4 @@
-"""Open the cases that matches make."""
+"""Opening of cases from matches."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
@@ -31,33 +31,35 @@ from registry.works.models import Licence, Work
 def open_cases_of_matches(
     *, services: Services, found: Sequence[int] = (), registered: Sequence[int] = (), **_: object
 ) -> None:
-    """Open the cases of matches that were kept, and have the pages visited once the transaction has ended."""
+    """Open the cases of stored matches, and queue captures of their pages once the transaction has committed."""
     fuse = Fuse(services.config.flood_floor, services.config.flood_factor)
     if captures := open_cases(fuse=fuse, found=found, registered=registered):
         transaction.on_commit(partial(services.enqueue, Capture, captures))
 
 
 def open_cases(*, fuse: Fuse, found: Sequence[int] = (), registered: Sequence[int] = ()) -> list[int]:
-    """Open or extend the cases that matches of these pictures make, and apply the licence ledger.
+    """Open or extend cases for the matches of these pictures, and apply the licence ledger.
 
-    Works that the fuse holds back are left out: what they match stays as it is, and is taken up when a person says so.
-    Must run inside a transaction that has locked the found pictures. Running it twice gives the same rows. Returns
-    captures that wait, because a match is likely and nobody has visited the place again.
+    Works that flood protection holds back are skipped: their matches stay until a person opens them. Must run in a
+    transaction that has locked the found pictures. Idempotent.
+
+    Returns:
+        Primary keys of captures to run: places with a likely match that nobody has visited yet.
     """
     matters = sorted(_matters(found, registered))
     owners = {matter.owner for matter in matters}
     list(Owner.objects.select_for_update(no_key=True).filter(pk__in=owners).order_by("pk"))
     works = Work.objects.select_related("owner").in_bulk({matter.work for matter in matters})
     rows = Case.objects.filter(owner__in=owners, work__in=works, party__in={matter.party for matter in matters})
-    there = {(work, party): pk for work, party, pk in rows.values_list("work", "party", "pk")}
-    asked = set(rows.filter(resembles=False).values_list("work", "party"))
-    allowed = admitted(matters, fuse, works, asked) if matters else []
+    existing = {(work, party): pk for work, party, pk in rows.values_list("work", "party", "pk")}
+    real_cases = set(rows.filter(resembles=False).values_list("work", "party"))
+    allowed = admitted(matters, fuse, works, real_cases) if matters else []
     concerned = {key: list(some) for key, some in groupby(allowed, lambda matter: (matter.work, matter.party))}
-    return _extend(_cases(concerned, works, there), concerned, there) if concerned else []
+    return _extend(_cases(concerned, works, existing), concerned, existing) if concerned else []
 
 
 def held_back(work: Work, most: int | None = None) -> list[Matter]:
-    """What has been found of a work and is no case's, though nobody dismissed it; at most so many."""
+    """Return what was found of a work but belongs to no case and was not dismissed, at most ``most`` matters."""
     pictures = list(work.work_pictures.values_list("picture", flat=True))
     return sorted(matter for matter in _matters([], pictures, most=most, work=work.pk) if not matter.known)
 
@@ -65,22 +67,22 @@ def held_back(work: Work, most: int | None = None) -> list[Matter]:
 def _matters(
     found: Sequence[int], registered: Sequence[int], *, most: int | None = None, work: int | None = None
 ) -> list[Matter]:
-    """What these pictures' matches concern, for one work or for all; nothing that lies at an owner's own places."""
-    wanted = most
+    """Return what these pictures' matches concern, for one work or all, except sightings on the owners' own sites."""
+    limit = most
     while True:
-        rows = _rows(found, registered, wanted, work)
+        rows = _rows(found, registered, limit, work)
         at_home = own_places.seen_there([(matter.owner, matter.sighting) for matter in rows])
         matters = [matter for matter in rows if (matter.owner, matter.sighting) not in at_home]
-        if most is None or wanted is None or len(matters) >= most or len(rows) < wanted:
+        if most is None or limit is None or len(matters) >= most or len(rows) < limit:
             return matters[:most]
-        wanted *= 10  # own places may be most of what is found
+        limit *= 10  # the owner's own sites may account for most of the matches
 
 
 def _rows(found: Sequence[int], registered: Sequence[int], most: int | None, work: int | None) -> list[Matter]:
-    """What these pictures' matches concern, own places too.
+    """Return what these pictures' matches concern, including the owners' own sites.
 
-    Of a pair that several versions of the comparison found alike, the newest match counts. What resembles a work by its
-    structure alone concerns only owners who ask for derived works.
+    If several versions of the comparison matched a pair, the newest match counts. Matches of derived works (by
+    structure alone) concern only owners who have enabled them.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -122,13 +124,15 @@ def _rows(found: Sequence[int], registered: Sequence[int], most: int | None, wor
 def _cases(
     wanted: Mapping[Key, Sequence[Matter]], works: Mapping[int, Work], there: Mapping[Key, int]
 ) -> dict[Key, Case]:
-    """The cases of works with parties, locked; those that aren't there are made, numbered in their order.
+    """Return the cases for work and site keys, locked; missing cases are created and numbered in key order.
 
-    Of what only resembles a work, nobody is told.
+    Cases that only resemble their work are created without a notification.
     """
-    kept = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
-    kept = kept.filter(pk__in=[there[key] for key in wanted if key in there]).order_by("owner_id", "work_id", "party")
-    cases = {(case.work_id, case.party): case for case in kept}
+    existing = Case.objects.select_for_update(no_key=True, of=("self",)).select_related("work", "owner")
+    existing = existing.filter(pk__in=[there[key] for key in wanted if key in there]).order_by(
+        "owner_id", "work_id", "party"
+    )
+    cases = {(case.work_id, case.party): case for case in existing}
     new = [key for key in wanted if key not in there]
     of_owners = Case.objects.filter(owner__in={works[work].owner_id for work, _ in new}).order_by()
     highest = dict(of_owners.values_list("owner").annotate(Max("number")))
@@ -156,12 +160,12 @@ def _extend(
     licences, moment = cache(licences_for), now()
     gained: dict[Key, list[CaseSighting]] = {key: [] for key in concerned}
     for key, matter in matters:
-        case, seen = cases[key], sightings[matter.sighting]
-        row = earlier.get((case.pk, seen.pk, matter.registered)) or earlier.get((case.pk, seen.pk, None))
+        case, sighting = cases[key], sightings[matter.sighting]
+        row = earlier.get((case.pk, sighting.pk, matter.registered)) or earlier.get((case.pk, sighting.pk, None))
         if row is None:
-            licence = covering(licences(case.work), seen) or _given(case, seen)
+            licence = covering(licences(case.work), sighting) or _given(case, sighting)
             row = CaseSighting(licence=licence, licences_searched_at=moment)
-        row.case, row.sighting, row.match_id = case, seen, matter.match
+        row.case, row.sighting, row.match_id = case, sighting, matter.match
         gained[key].append(row)
     rows = [row for some in gained.values() for row in some]
     CaseSighting.objects.bulk_update([row for row in rows if row.pk], ["match"])
@@ -179,12 +183,12 @@ def _extend(
             apply_ledger(case)
         if uncovered and by_person(case):
             record_decision(case, Case.Decision.OPEN, by=LEDGER, why=[("after-licence", {})], who=Decider.LEDGER)
-    known = triage.look_after(list(cases.values()), rows)
+    look_alikes = triage.look_after(list(cases.values()), rows)
     for case in aside:
-        if case.waits:  # more than a resemblance came
+        if case.waits:  # the case gained more than a resemblance
             announce(case)
     uses = [
-        (key, row, matter.decision == Decision.CERTAIN and matter.match not in known[matter.owner])
+        (key, row, matter.decision == Decision.CERTAIN and matter.match not in look_alikes[matter.owner])
         for (key, matter), row in zip(matters, rows, strict=True)
         if row.licence_id is None and matter.decision != Decision.RESEMBLES
     ]
@@ -197,7 +201,7 @@ def _extend(
 
 
 def _given(case: Case, sighting: Sighting) -> Licence | None:
-    """The licence by which a person licensed the case, if the sighting lies within its time."""
+    """Return the licence by which a person licensed the case, if it is valid at the sighting's time."""
     row = case.case_sightings.exclude(licence=None).select_related("licence").first() if by_person(case) else None
     if row is None or row.licence is None or out_of_time(row.licence, sighting) is not None:
         return None
@@ -207,18 +211,20 @@ def _given(case: Case, sighting: Sighting) -> Licence | None:
 def _of_earlier_versions(
     cases: Sequence[int], sightings: Iterable[int]
 ) -> dict[tuple[int, int, int | None], CaseSighting]:
-    """The cases' rows of these sightings whose match an earlier version of the comparison found for the same pair.
+    """Return the cases' rows whose match an earlier version of the comparison found for the same sighting and picture.
 
-    By the primary keys of case, sighting and registered picture; by none where fingerprints alone were compared, before
-    the picture itself came.
+    Keys are primary keys of case, sighting and registered picture; the last is ``None`` if only fingerprints had been
+    compared, before the picture itself was added.
     """
-    held = DatabaseCase(When(match__registered__bytes_state=BytesState.NEVER, then=None), default="match__registered")
-    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=held)
+    registered = DatabaseCase(
+        When(match__registered__bytes_state=BytesState.NEVER, then=None), default="match__registered"
+    )
+    rows = CaseSighting.objects.filter(case__in=cases, sighting__in=sightings).annotate(of=registered)
     return {(row.case_id, row.sighting_id, row.of): row for row in rows.order_by("-pk")}
 
 
 def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
-    """The captures that visit the places of sightings for cases; those that still wait. Those of a sample aren't."""
+    """Create the first captures of sightings' places, and return those that still wait. Samples are not captured."""
     first = [
         Capture(case=case, page_key=seen.page_key, image_key=seen.image_key, number=1, sighting=seen)
         for case, seen in wanted
@@ -228,5 +234,5 @@ def first_captures(wanted: Iterable[tuple[Case, Sighting]]) -> list[int]:
     places = {(row.case_id, bytes(row.page_key), bytes(row.image_key)) for row in first}
     rows = Capture.objects.filter(case__in={case for case, _, _ in places}, number=1, state=StepState.TODO)
     rows = rows.filter(page_key__in={page for _, page, _ in places}).order_by("pk")
-    found = rows.values_list("pk", "case", "page_key", "image_key")
-    return [pk for pk, case, page, image in found if (case, bytes(page), bytes(image)) in places]
+    captures = rows.values_list("pk", "case", "page_key", "image_key")
+    return [pk for pk, case, page, image in captures if (case, bytes(page), bytes(image)) in places]

@@ -1,4 +1,4 @@
-"""Reading the pages that visits kept, once each and in the helper: requests only look at what was read."""
+"""Reading of captured pages, once each and in the helper process; web requests use only the stored results."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -16,28 +16,28 @@ from registry.services.mail import is_address
 from registry.services.services import Services
 
 MAX_BYTES = 1024 * 1024
-"""Of a page that are handed to the helper."""
+"""Maximum number of bytes of a page passed to the helper."""
 MAX_ADDRESSES = 40
-"""Mail addresses of a page that are kept."""
+"""Maximum number of email addresses stored per page."""
 _FILES = (".png", ".jpg", ".gif", ".webp", ".svg", ".js", ".css")
 NOT_STORED = Sentence("The page is no longer stored.")
 
 
 def page_of(visit: Capture) -> str:
-    """The digest of the page that a visit kept, as a browser left it or as it was served; empty without one."""
+    """Return the digest of a visit's page, as rendered by a browser or else as served; empty if there is none."""
     roles = {file["role"]: file["digest"] for file in visit.kept}
     return roles.get("dom") or roles.get("page") or ""
 
 
 def request_reading(services: Services, visit: Capture) -> None:
-    """Have the page that a visit kept read, soon; a visit that kept none needs no reading."""
+    """Queue the reading of a visit's page, if the visit captured one."""
     if page_of(visit):
         row, _created = PageReading.objects.get_or_create(capture=visit)
         services.enqueue(PageReading, [row.pk])
 
 
 def read_pages(services: Services, ids: Sequence[int]) -> None:
-    """Read pages that visits kept. One that can't be read within the limits says why, and isn't tried again."""
+    """Read captured pages. A page that cannot be read within the limits gets a refusal and is not tried again."""
     for pk in steps.claim(PageReading, ids, services.stale_after):
         row = PageReading.objects.select_related("capture__sighting").get(pk=pk)
         with steps.ending(PageReading, [pk]):

@@ -1,4 +1,4 @@
-"""Cases and visits that have to do with a picture, and which captured files carry or show it."""
+"""Cases and visits that involve a picture, and the captured files that contain or show it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,34 +17,34 @@ from registry.services.services import Services
 ARCHIVED = "archived-picture"
 """Role of a picture that a web archive served."""
 SHOWING = {"captured-image", "wacz", "screenshot", "screenshot-boxed", "page-pdf", "mhtml"}
-"""Roles of captured files that carry or show the image; the page's own HTML does when the image is inside it."""
+"""Roles of captured files that contain or show the image; HTML does only if the image is embedded in it."""
 INSIDE = {"exchange", "page", "dom"}
-"""Roles of captured files that hold an image only where it was served in them, or is written inside of them."""
+"""Roles of captured files that contain an image only if it was served in them or is embedded in them."""
 CARRYING = {"wacz", "mhtml", *INSIDE}
-"""Roles of captured files that hold the bytes of what the visit met, if they have to do with it at all."""
+"""Roles of captured files that contain the bytes of everything a visit received."""
 
 
 def cases_showing(digest: Digest) -> QuerySet[Case]:
-    """The cases that are about the picture: a match with it, or a work that it belongs to."""
+    """Return the cases about a picture: those with a match of it, or whose work contains it."""
     matched = Match.objects.filter(Q(found__digest=digest) | Q(registered__digest=digest))
     about = Q(case_sightings__match__in=matched) | Q(work__work_pictures__picture__digest=digest)
     return Case.objects.filter(about).distinct()
 
 
 def cases_with(digest: Digest) -> QuerySet[Case]:
-    """The cases that have to do with the picture: a match with it, a visit that met it, a work that it belongs to."""
+    """Return the cases that involve a picture: by a match, a visit that received it, or a work that contains it."""
     met = Q(pk__in=cases_showing(digest).values("pk")) | Q(captures__in=visits_with(digest))
     return Case.objects.filter(met).distinct()
 
 
 def visits_with(digest: Digest) -> QuerySet[Capture]:
-    """The visits that met the picture, also where it was something else on the page."""
+    """Return the visits that received the picture, even as an unrelated part of the page."""
     met = Q(files__contains=[{"digest": digest.hex}]) | Q(digests__contains=[digest.hex])
     return Capture.objects.filter(met | Q(sighting__picture__digest=digest))
 
 
 def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
-    """What archives served as captures of the picture, whatever its bytes: each with the case they were asked about."""
+    """Yield the digests of archived captures of the picture, whatever their bytes, and the case that requested each."""
     rows = ArchiveQuestion.objects.filter(
         Q(sighting__picture__digest=digest) | Q(files__contains=[{"digest": digest.hex}])
     )
@@ -55,7 +55,7 @@ def archived_pictures(digest: Digest) -> Iterator[tuple[Digest, Case]]:
 
 
 def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]) -> Iterator[Digest]:
-    """The files that carry or show the picture, of visits that met it."""
+    """Yield the files that contain or show the picture, from visits that received it."""
     for row in visits:
         for role, file in ((file["role"], Digest.from_hex(file["digest"])) for file in row.files):
             here = role in INSIDE and file in services.blobs
@@ -64,9 +64,9 @@ def captured_files(services: Services, digest: Digest, visits: Iterable[Capture]
 
 
 def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
-    """Whether a captured file of this role carries or shows an image, of a visit that met it.
+    """Return True if a captured file of a visit that received an image contains or shows it.
 
-    The bytes are looked at only where the role is one of :data:`INSIDE`.
+    The bytes are examined only if the role is one of :data:`INSIDE`.
     """
     if role == "captured-image":
         return file == digest
@@ -74,8 +74,8 @@ def is_shown(digest: Digest, role: str, file: Digest, data: bytes) -> bool:
 
 
 def _holds(role: str, data: bytes, digest: Digest) -> bool:
-    """Whether the image was served in the recorded exchanges, or is written inside a page."""
-    if not data:  # not here any more
+    """Return True if the image was served in the recorded exchanges or is embedded in a page."""
+    if not data:  # no longer stored
         return False
     texts = [data]
     if role == "exchange":
@@ -85,12 +85,12 @@ def _holds(role: str, data: bytes, digest: Digest) -> bool:
                 return True
             texts = [answer.body() for answer in answers if answer is not None]
         except FormatError:
-            return True  # who can't tell takes it along
+            return True  # unreadable, so assume that it contains the image
     return any(Digest.of(body) == digest for text in texts for body in (text, *(raw for _, raw in inline_bodies(text))))
 
 
 def is_hidden(of: Owner, visit: Capture) -> bool:
-    """Whether the files of a visit are handed to no member: it met a picture that was reported as illegal or purged."""
+    """Return True if a visit's files are withheld: it received a picture that was reported as illegal or purged."""
     if scoped.hidden_among(of, [visit.sighting.picture]):
         return True
     return any(visits_with(digest).filter(pk=visit.pk).exists() for digest in scoped.reported(of))

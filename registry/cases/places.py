@@ -1,4 +1,4 @@
-"""Places of a case: one picture at one image URL on one page, over all crawls."""
+"""Places of a case: one picture at one image URL on one page, across all crawls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,35 +12,36 @@ from registry.pictures.models import BytesState
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The sightings of one picture at one image URL on one page, over all crawls, oldest first."""
+    """The sightings of one picture at one image URL on one page, across all crawls, oldest first."""
 
     rows: tuple[Sighting, ...]
 
     @property
     def first(self) -> Sighting:
-        """The first of them."""
+        """The oldest sighting."""
         return self.rows[0]
 
     @property
     def first_seen(self) -> datetime | None:
-        """When it was seen there first; ``None`` where no moment is known."""
+        """Time of the first sighting; ``None`` if no time is known."""
         return earliest(row.first_seen for row in self.rows)
 
     @property
     def last_seen(self) -> datetime | None:
-        """When it was seen there last; ``None`` where no moment is known."""
+        """Time of the last sighting; ``None`` if no time is known."""
         return latest(row.last_seen for row in self.rows)
 
     @property
     def period(self) -> str:
-        """The period that an archive states in place of a moment, or empty."""
+        """The period that an archive states instead of a time, or an empty string."""
         return self.first.period
 
 
 def rows_of(case: Case, *, sealed: bool) -> list[CaseSighting]:
-    """What the case is about: its sightings without a licence, or all when each has one.
+    """Return the sightings that a case is about: those without a licence, or all if each has one.
 
-    What only fingerprints name isn't sealed: whoever checks a bundle compares the pictures again.
+    With ``sealed``, sightings matched by fingerprints only are left out, because verifiers of a bundle repeat the
+    comparison.
     """
     every = case.case_sightings.select_related(
         "match__registered",
@@ -56,15 +57,15 @@ def rows_of(case: Case, *, sealed: bool) -> list[CaseSighting]:
 
 
 def place_key(sighting: Sighting) -> tuple[bytes, bytes, int, str | None]:
-    """What the sightings of one place have in common: page, image, picture, and the period where no moment is known."""
+    """Return the key that groups sightings into places: page, image, picture, and the period if no time is known."""
     without = None if sighting.last_seen is not None else sighting.period
     return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id, without
 
 
 def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
-    """The different places of a case, in the order of the rows: page, image and picture, over all crawls.
+    """Group a case's sightings into places by page, image and picture, across all crawls, in the order of the rows.
 
-    What an archive states without a moment stands apart: it is neither the first nor the last sighting.
+    Sightings for which an archive states no time form their own places: they are neither the first nor the last.
     """
     grouped: dict[tuple[object, ...], dict[int, Sighting]] = {}
     for sighting in (row.sighting for row in rows):
@@ -76,5 +77,5 @@ def places_of(rows: Sequence[CaseSighting]) -> list[Place]:
 
 
 def asked_place(sighting: Sighting) -> tuple[bytes, bytes, int]:
-    """What an archive is asked about once: an address may show another picture later, and the answer is about one."""
+    """Return the key of an archive query: page, image and picture, because a URL may show another picture later."""
     return bytes(sighting.page_key), bytes(sighting.image_key), sighting.picture_id

@@ -1,4 +1,4 @@
-"""Which files of a case are here and may be shown, and why others aren't: one answer for all who hand them out."""
+"""Availability of a case's files: which ones are stored and may be shown, and why others are not."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _BY_STATE = {
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Why a file isn't handed out, and since when, where that is known."""
+    """The reason why a file is unavailable, and since when, if known."""
 
     why: Absence
     since: datetime | None = None
@@ -30,46 +30,52 @@ class Absent:
 def absent(
     services: Services, of: Owner, digests: Iterable[Digest], visits: Iterable[Capture] = ()
 ) -> dict[Digest, Absent]:
-    """Those of some files that no member of the owner is handed, each with the reason; all others are here.
+    """Return the files that may not be shown to members of the owner, each with the reason; all others are available.
 
-    ``visits`` are the captures to which some of the files belong: what they met tells what their files show. What a
-    member reported as illegal counts as absent though the operator hasn't removed it yet.
+    A picture that a member reported as illegal counts as absent even before the operator has removed it.
+
+    Args:
+        services: The services.
+        of: The owner.
+        digests: The files to check.
+        visits: Captures that some of the files belong to; their contents determine what the files show. Their files are
+            checked as well.
     """
     rows = list(visits)
-    wanted = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
+    checked = {*digests, *(Digest.from_hex(file["digest"]) for row in rows for file in row.files)}
     reports = PictureReport.objects.filter(owner=of).values_list("picture__digest", "reported_at")
     reported = {digest: at for digest, at in reports if digest is not None}
-    found = _reported(services, reported, wanted, rows)
-    left = wanted - found.keys()
-    for row in WithheldFile.objects.filter(digest__in=left):
-        found[row.digest] = _removed(row.because, row.created_at, reported)
+    absences = _reported(services, reported, checked, rows)
+    unexplained = checked - absences.keys()
+    for row in WithheldFile.objects.filter(digest__in=unexplained):
+        absences[row.digest] = _removed(row.because, row.created_at, reported)
     for digest, because in _not_kept(rows):
         why = _removed_or_never(because, reported)
         if why.why is not Absence.NEVER or digest not in services.blobs:
-            found.setdefault(digest, why)
-    gone = {digest for digest in wanted - found.keys() if digest not in services.blobs}
+            absences.setdefault(digest, why)
+    gone = {digest for digest in checked - absences.keys() if digest not in services.blobs}
     blocked = BlockedDigest.objects.filter(digest__in=gone).values_list("digest", "created_at")
-    found |= {digest: _removed(digest, at, reported) for digest, at in blocked}
-    states = Picture.objects.filter(digest__in=gone - found.keys()).values_list("digest", "bytes_state")
-    found |= {digest: Absent(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
-    return found | {digest: Absent(Absence.LOST) for digest in gone - found.keys()}
+    absences |= {digest: _removed(digest, at, reported) for digest, at in blocked}
+    states = Picture.objects.filter(digest__in=gone - absences.keys()).values_list("digest", "bytes_state")
+    absences |= {digest: Absent(_BY_STATE[BytesState(state)]) for digest, state in states if state in _BY_STATE}
+    return absences | {digest: Absent(Absence.LOST) for digest in gone - absences.keys()}
 
 
 def _reported(
     services: Services, reported: Mapping[Digest, datetime], wanted: set[Digest], visits: Iterable[Capture]
 ) -> dict[Digest, Absent]:
-    """What carries or shows a picture that a member reported, among these files."""
+    """Return the files among ``wanted`` that contain or show a picture reported by a member."""
     keys = [visit.pk for visit in visits]
-    found: dict[Digest, Absent] = {}
+    absences: dict[Digest, Absent] = {}
     for digest, at in sorted(reported.items(), key=lambda told: told[1]):
         met = visits_with(digest).filter(pk__in=keys).distinct() if keys else ()
         for file in {digest, *captured_files(services, digest, met)} & wanted:
-            found.setdefault(file, Absent(Absence.REPORTED, at))
-    return found
+            absences.setdefault(file, Absent(Absence.REPORTED, at))
+    return absences
 
 
 def _not_kept(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:
-    """The files that a visit brought and that weren't stored, each with the picture because of which they weren't."""
+    """Yield files of visits that were not stored, each with the picture that was the reason."""
     for visit in visits:
         for file in visit.files:
             if because := file.get("because"):
@@ -77,7 +83,7 @@ def _not_kept(visits: Iterable[Capture]) -> Iterable[tuple[Digest, Digest]]:
 
 
 def _removed_or_never(because: Digest, reported: Mapping[Digest, datetime]) -> Absent:
-    """Why something wasn't stored; it never was, once nobody objects to the picture any more."""
+    """Return why a file was not stored; ``NEVER`` if the picture is neither blocked nor reported any more."""
     row = BlockedDigest.objects.filter(digest=because).first()
     if row is None and because not in reported:
         return Absent(Absence.NEVER)
@@ -85,7 +91,7 @@ def _removed_or_never(because: Digest, reported: Mapping[Digest, datetime]) -> A
 
 
 def _removed(because: Digest, at: datetime | None, reported: Mapping[Digest, datetime]) -> Absent:
-    """Why something went with a picture: a member of this owner reported it, or it is the operator's word."""
+    """Return why a file was removed with a picture: by a report of this owner's member, or else by the operator."""
     if because in reported:
         return Absent(Absence.REPORTED, reported[because])
     return Absent(Absence.PURGED, at)

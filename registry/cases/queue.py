@@ -1,4 +1,4 @@
-"""The queue of cases: which of an owner's cases are asked for, and in which order, group by group."""
+"""The queue of cases: filters, sorting and grouping of an owner's cases."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ from registry.cases.models import Case, CaseSighting
 from registry.cases.recaptures import Standing, last_online
 from registry.cases.search import filter_by_words
 
-MAX_CASES = 200  # that are decided or assigned in one go
+MAX_CASES = 200  # maximum number of cases decided or assigned at once
 
 
 class State(StrEnum):
-    """Which cases."""
+    """A filter by state."""
 
     WAITING = "waiting"
     CONFIRMED = "confirmed"
@@ -34,7 +34,7 @@ class State(StrEnum):
 
 
 class Sort(StrEnum):
-    """Which groups come first."""
+    """The order of groups."""
 
     LIKELY = "likely"
     REACH = "reach"
@@ -43,14 +43,14 @@ class Sort(StrEnum):
 
 
 class Group(StrEnum):
-    """What makes a group."""
+    """The property by which cases are grouped."""
 
     PARTY = "party"
     WORK = "work"
 
 
 class Sure(StrEnum):
-    """How sure the comparison is."""
+    """A filter by the certainty of the comparison."""
 
     ANY = ""
     CERTAIN = "certain"
@@ -59,22 +59,22 @@ class Sure(StrEnum):
 
 
 NOBODY = "nobody"
-"""Stands for the cases that are assigned to no member, where a member's key would stand."""
+"""Value of :attr:`Wanted.assigned` for cases that are assigned to no member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked for; ``None`` for all."""
+    """A filter, sort order and grouping of cases; ``None`` and empty values match all."""
 
     state: State = State.WAITING
-    words: str = ""  # in the party's name, the work's title or a URL, or the case's number
+    words: str = ""  # part of the site's name, the work's title or a URL, or the case number
     sure: Sure = Sure.ANY
-    work: int | None = None  # its number
-    party: str = ""  # its whole name
-    standing: Standing | None = None  # how its places stood at the last visits
-    sort: Sort = Sort.LIKELY  # which groups come first
+    work: int | None = None  # the work's number
+    party: str = ""  # the site's full name
+    standing: Standing | None = None  # state of its places at the last visits
+    sort: Sort = Sort.LIKELY  # the order of groups
     group: Group = Group.PARTY
-    assigned: str = ""  # the primary key of the user who looks after it, or NOBODY
+    assigned: str = ""  # the primary key of the assigned user, or NOBODY
 
 
 _STATES = {
@@ -89,44 +89,44 @@ _STATES = {
     State.ALL: Q(),
 }
 _LIKELIEST = ("-likelihood", "-places")
-"""Which of a group's cases come first."""
+"""Order of cases within a group."""
 SHOWN = ("shown__match__registered", "shown__match__found", "shown__sighting", "assigned_to")
-"""What lists show of a case, fetched with it."""
+"""Relations that lists of cases show, fetched with each case."""
 _RANKS = {
     Sort.LIKELY: Sum("likelihood"),
     Sort.REACH: Sum("places"),
     Sort.NEWEST: Max("opened_at"),
     Sort.OLDEST: Min("opened_at"),
 }
-"""By what groups are sorted."""
+"""Aggregates by which groups are sorted."""
 
 
 def left(of: Owner, assigned: str = "") -> int:
-    """How many cases wait for a person: for anybody, or those assigned as :attr:`Wanted.assigned` says."""
+    """Count the waiting cases, either all or those assigned as :attr:`Wanted.assigned` says."""
     return chosen(of, Wanted(assigned=assigned)).count()
 
 
 def resembling(of: Owner) -> int:
-    """How many cases only resemble a work, and ask nobody."""
+    """Count the cases that only resemble a work and need no decision."""
     return Case.objects.filter(owner=of, resembles=True).count()
 
 
 def filled(of: Owner, states: Iterable[State]) -> set[State]:
-    """Those of some states in which there is a case."""
+    """Return those of some states that have at least one case."""
     states = list(states)
     cases = Case.objects.filter(owner=OuterRef("pk"))
-    asked = [Exists(cases.filter(_STATES[state])) for state in states]
-    found = Owner.objects.filter(pk=of.pk).values_list(*asked).get()
-    return {state for state, there in zip(states, found, strict=True) if there}
+    conditions = [Exists(cases.filter(_STATES[state])) for state in states]
+    flags = Owner.objects.filter(pk=of.pk).values_list(*conditions).get()
+    return {state for state, is_filled in zip(states, flags, strict=True) if is_filled}
 
 
 def count_in_other_states(of: Owner, wanted: Wanted) -> int:
-    """Count the cases for which everything but the state holds, if none in that state does."""
+    """Count the cases in any state that match all other criteria; 0 if ``wanted`` already covers all states."""
     return 0 if wanted.state == State.ALL else chosen(of, replace(wanted, state=State.ALL)).count()
 
 
 def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
-    """The cases that are asked for, in no order; a row may keep what is asked for as plain words."""
+    """Return the cases that match a filter, unordered. Enum fields may be plain strings, as stored in JSON."""
     rows = scoped.cases(of).filter(_STATES[wanted.state]).order_by()
     if wanted.words:
         rows = rows.filter(filter_by_words(of, wanted.words))
@@ -148,19 +148,19 @@ def chosen(of: Owner, wanted: Wanted) -> QuerySet[Case]:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A case as the queue lists it: with all that is shown of it, and the size of its group."""
+    """A case in a list, with the related objects that are shown and the size of its group."""
 
     case: Case
     group_size: int
 
 
 def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
-    """Some of the cases that are asked for, group by group: ``most`` at most, after the first ``skip``.
+    """Return a page of the cases that match a filter, group by group: ``most`` at most, after the first ``skip``.
 
-    The groups in which the most copies are to be expected come first (the sum of likelihoods), or those at the most
-    places, or with the newest or oldest case; within a group the likeliest, then those at the most places. The order is
-    found without what the list shows: that is fetched for the few that are listed. Each case has ``answered``, whether
-    an answer to a notice about it waits to be read.
+    Groups are sorted by the expected number of copies (the sum of likelihoods), by the number of places, or by the
+    newest or oldest case. Within a group, the likeliest cases come first, then those with the most places. The order is
+    computed without the related objects, which are fetched only for the listed cases. Each case gets an ``answered``
+    annotation: True if an answer to one of its notices is unread.
     """
     ordered = _in_order(of, wanted).values_list("pk", "group_size")
     sizes = dict(ordered[skip : skip + most])
@@ -172,9 +172,9 @@ def in_groups(of: Owner, wanted: Wanted, skip: int, most: int) -> list[Listed]:
 
 
 def following(case: Case) -> int | None:
-    """The number of the case that stands after this one in its owner's queue as that begins, if one does.
+    """Return the number of the case after this one in the owner's queue in its default order, or ``None``.
 
-    After one that doesn't wait, as when it was just decided, that is the first.
+    For a case that is not waiting, for example because it was just decided, this is the first case.
     """
     waiting = chosen(case.owner, Wanted())
     if case.waits:
@@ -185,7 +185,7 @@ def following(case: Case) -> int | None:
             return number
     likely = waiting.values("party").annotate(group_rank=Sum("likelihood")).order_by("-group_rank", "party")
     parties = list(likely.values_list("party", flat=True))
-    # it may have been decided since it was read
+    # the case may have been decided since it was loaded
     place = parties.index(case.party) + 1 if case.waits and case.party in parties else 0
     return _first(waiting.filter(party=parties[place])) if place < len(parties) else None
 
@@ -195,11 +195,11 @@ def _first(rows: QuerySet[Case]) -> int | None:
 
 
 def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
-    """The cases that are asked for, group by group, each with the size of its group."""
+    """Return the cases that match a filter in the order of their groups, each annotated with its group's size."""
     name = "party" if wanted.group is Group.PARTY else "work_id"
     by = _RANKS[wanted.sort]
     if wanted.state is State.RESEMBLES and wanted.sort is Sort.LIKELY:
-        by = Max("likelihood")  # the highest odds first, however many a group has
+        by = Max("likelihood")  # the highest likelihood first, however large the group is
     rank, size = (Window(measure, partition_by=F(name)) for measure in (by, Count("pk")))
     rows = chosen(of, wanted).annotate(group_rank=rank, group_size=size)
     if wanted.sort is Sort.OLDEST:
@@ -208,7 +208,7 @@ def _in_order(of: Owner, wanted: Wanted) -> QuerySet[Any, Any]:
 
 
 def seen_between(cases: list[Case]) -> dict[int, tuple[datetime | None, datetime | None]]:
-    """When what each case holds was seen first and last, by primary key; ``None`` where no moment is known."""
+    """Return the times of the first and last sighting of each case, by primary key; ``None`` if no time is known."""
     rows = CaseSighting.objects.filter(case__in=cases).values("case").order_by()
     times = rows.annotate(first=Min("sighting__first_seen"), last=Max("sighting__last_seen"))
     times = times.annotate(online=last_online(case=OuterRef("case")))

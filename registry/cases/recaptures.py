@@ -1,7 +1,7 @@
-"""Visiting the places of a case again: is the picture removed, changed, still online?
+"""Recaptures: repeated visits to a case's places to see if the picture was removed, has changed or is still online.
 
-The pauses between visits grow while nothing changes, and are short again when something has. A place from which the
-picture has been gone for some visits, or which can't be seen for many, isn't visited any more.
+The interval between visits grows while nothing changes, and is reset after a change. A place is no longer visited after
+several visits that found the picture removed, or many that could not see the place.
 """
 
 from collections import Counter, defaultdict
@@ -22,19 +22,20 @@ from registry.db.rows import write
 from registry.pictures.models import BytesState
 
 MAX_PAUSE = 8
-"""How many times the first pause the longest is."""
+"""The longest interval between visits, as a multiple of the first."""
 
 ENOUGH = {"removed": 3, "unseen": 5}
-"""After so many visits with the same result a place is left alone."""
+"""Number of consecutive visits with the same result after which a place is no longer visited."""
 
 FOLLOWED = (Case.Decision.OPEN, Case.Decision.CONFIRMED)
-"""Decisions whose places are visited again."""
+"""Decisions for which places are visited again."""
 
 
 class Standing(StrEnum):
-    """How a place stands, as the last visit found it; hidden: the file is still there, the page doesn't show it.
+    """The state of a place at its last visit. ``HIDDEN``: the file exists, but the page does not show it.
 
-    Several places stand as that of them does which is named first here: a case is removed when all of its places are.
+    The state of a case is the first one here that any of its places has: a case counts as removed only if all places
+    do.
     """
 
     ONLINE = "online"
@@ -54,14 +55,17 @@ _STANDINGS = {
 
 
 def standing_of(outcome: str) -> Standing:
-    """What the outcome of a visit says of the place."""
+    """Return the state of a place after a visit with this outcome."""
     return _STANDINGS.get(outcome, Standing.UNSEEN)
 
 
 def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> datetime | None:
-    """When a place is to be visited again, by the outcomes of its visits, the last one first; ``None`` for never.
+    """Return the time of the next visit to a place, or ``None`` if there is none.
 
-    ``days`` is the first pause; 0 for no further visits.
+    Args:
+        outcomes: Outcomes of the place's visits, the latest first.
+        finished: End of the last visit.
+        days: Interval before the second visit; 0 for no further visits.
     """
     standings = [standing_of(outcome) for outcome in outcomes]
     alike = sum(1 for _ in takewhile(lambda standing: standing == standings[0], standings))
@@ -71,10 +75,9 @@ def next_visit(outcomes: Iterable[str], finished: datetime, days: int) -> dateti
 
 
 def outcomes_before(capture: Capture, finished: datetime, days: int) -> list[str]:
-    """The outcomes of the earlier visits that looked for a capture's picture at its place, the last one first.
+    """Return the outcomes of earlier visits for a capture's picture at its place, the latest first.
 
-    Of those less than so many days apart the last counts: however often somebody asks for a look, a place isn't given
-    up sooner.
+    Of visits less than ``days`` apart only the last counts, so that manual visits do not end the recaptures sooner.
     """
     place = {"case_id": capture.case_id, "page_key": capture.page_key, "image_key": capture.image_key}
     earlier = Capture.objects.filter(**place, number__lt=capture.number, state=StepState.DONE)
@@ -88,10 +91,10 @@ def outcomes_before(capture: Capture, finished: datetime, days: int) -> list[str
 
 
 def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
-    """Ask for the visits whose time has come; a place is asked for once, whoever calls. Returns captures that wait now.
+    """Queue the visits that are due, once per place even if called concurrently, and return the waiting captures.
 
-    Places of cases that aren't followed keep their time, and are visited when the case is opened again. A visit that
-    failed is made again after the first pause of so many days; not at all after 0.
+    Places of cases that are not followed keep their due time and are visited when the case is reopened. A failed visit
+    is repeated after ``days`` days, or never if that is 0.
     """
     with transaction.atomic():
         rows = Capture.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
@@ -100,7 +103,7 @@ def start_due(moment: datetime, days: int, most: int = 100) -> list[int]:
 
 
 def follow(last: Capture, not_before: datetime | None = None) -> int:
-    """Ask for the visit that follows the last one to a place, once, whoever asks; returns its primary key."""
+    """Request the visit after the last one to a place, once however often it is called; return its primary key."""
     Capture.objects.filter(pk=last.pk).update(next_at=None)
     place = {"case_id": last.case_id, "page_key": last.page_key, "image_key": last.image_key}
     fresh = {"sighting_id": last.sighting_id, "not_before": not_before}
@@ -109,9 +112,9 @@ def follow(last: Capture, not_before: datetime | None = None) -> int:
 
 
 def visit_again(case: Case, moment: datetime) -> None:
-    """Ask for one more visit, not before a moment, to each place not found removed.
+    """Request one more visit, not before ``moment``, to each place that was not found removed.
 
-    One that waits already counts; one that is under way doesn't, for the page may have been loaded before.
+    A visit that already waits counts; one in progress does not, because it may have loaded the page earlier.
     """
     rows = Capture.objects.filter(case=case).order_by("page_key", "image_key", "-number")
     for last in rows.distinct("page_key", "image_key"):
@@ -121,33 +124,37 @@ def visit_again(case: Case, moment: datetime) -> None:
 
 
 def look_for_the_newest(ids: Iterable[int]) -> None:
-    """Have visits look for the picture that their case saw at the place last: an address serves other ones in time."""
+    """Make captures look for the picture that their case last saw at the place; a URL's picture may change."""
     rows = list(Capture.objects.filter(pk__in=ids).select_related("sighting"))
-    there = _seen_last(CaseSighting.objects.filter(sighting__page_key__in={row.page_key for row in rows}), rows)
+    latest_pictures = _seen_last(
+        CaseSighting.objects.filter(sighting__page_key__in={row.page_key for row in rows}), rows
+    )
     for row in rows:
-        picture = there.get((row.case_id, *place_of(row)), row.sighting.picture_id)
+        picture = latest_pictures.get((row.case_id, *place_of(row)), row.sighting.picture_id)
         if picture != row.sighting.picture_id:
-            seen = Sighting.objects.filter(case_sightings__case=row.case_id, picture=picture)
-            seen = seen.filter(page_key=row.page_key, image_key=row.image_key)
-            shown = seen.order_by(F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk")
-            write(row, sighting=shown.first())
+            sightings = Sighting.objects.filter(case_sightings__case=row.case_id, picture=picture)
+            sightings = sightings.filter(page_key=row.page_key, image_key=row.image_key)
+            ordered = sightings.order_by(
+                F("private_to").desc(nulls_first=True), F("last_seen").desc(nulls_last=True), "-pk"
+            )
+            write(row, sighting=ordered.first())
 
 
 def catch_up(case: Case) -> None:
-    """Ask for one more visit to each place where a later picture was seen than the last visit looked for."""
+    """Request another visit to each place where a newer picture was seen than the one the last visit looked for."""
     rows = Capture.objects.filter(case=case).select_related("sighting").defer("files", "digests")
     last = rows.order_by("page_key", "image_key", "-number").distinct("page_key", "image_key")
-    there = _seen_last(CaseSighting.objects.all(), last)
+    latest_pictures = _seen_last(CaseSighting.objects.all(), last)
     for row in last:
-        picture = there.get((row.case_id, *place_of(row)), row.sighting.picture_id)
+        picture = latest_pictures.get((row.case_id, *place_of(row)), row.sighting.picture_id)
         if row.state not in UNFINISHED and picture != row.sighting.picture_id:
             follow(row)
 
 
 def visit_where_seen_again(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
-    """Ask for a visit to each place from which the picture had gone at the last one, and where a crawl saw one since.
+    """Request a visit to each place where the picture was removed at the last visit and a crawl has seen one since.
 
-    Returns captures that wait now.
+    Returns the waiting captures.
     """
     latest: dict[tuple[int, bytes, bytes], datetime] = {}
     for case, sighting in seen:
@@ -170,16 +177,16 @@ def visit_where_seen_again(seen: Iterable[tuple[Case, Sighting]]) -> list[int]:
 
 
 def _seen_last(among: QuerySet[CaseSighting], at: Iterable[Capture]) -> dict[tuple[int, bytes, bytes], int]:
-    """The picture that each case saw last at each place, by the primary keys of both.
+    """Return the picture that each case saw last at each place, by primary keys and place keys.
 
-    But for what merely resembles the work, has a licence, or was compared by its fingerprints alone.
+    Sightings that only resemble the work, have a licence, or were compared by fingerprints alone are ignored.
     """
     place = ("case_id", "sighting__page_key", "sighting__image_key")
     rows = among.filter(case__in={row.case_id for row in at}, licence=None)
     rows = rows.exclude(match__decision=Decision.RESEMBLES).exclude(match__registered__bytes_state=BytesState.NEVER)
     rows = rows.order_by(*place, F("sighting__last_seen").desc(nulls_last=True), "-sighting").distinct(*place)
-    found = rows.values_list(*place, "sighting__picture")
-    return {(case, bytes(page), bytes(image)): picture for case, page, image, picture in found}
+    pictures = rows.values_list(*place, "sighting__picture")
+    return {(case, bytes(page), bytes(image)): picture for case, page, image, picture in pictures}
 
 
 def _due(moment: datetime, days: int) -> Q:
@@ -192,31 +199,31 @@ def _due(moment: datetime, days: int) -> Q:
 
 
 def seen_online(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], datetime]:
-    """When a visit found the picture at each place of a case last, by all its captures: it was seen there then, too."""
-    found: dict[tuple[bytes, bytes], datetime] = {}
+    """Return when a visit last found the picture at each place of a case; such a visit counts as a sighting, too."""
+    times: dict[tuple[bytes, bytes], datetime] = {}
     for row in captures:
         if row.state == StepState.DONE and row.finished_at and standing_of(row.outcome) is Standing.ONLINE:
-            found[place_of(row)] = max(row.finished_at, found.get(place_of(row), row.finished_at))
-    return found
+            times[place_of(row)] = max(row.finished_at, times.get(place_of(row), row.finished_at))
+    return times
 
 
 def last_online(**places: object) -> Subquery:
-    """The same in a query: when a visit to these places found the picture last."""
+    """Return a subquery for the time when a visit to these places last found the picture."""
     online = [outcome for outcome, standing in _STANDINGS.items() if standing is Standing.ONLINE]
     visits = Capture.objects.filter(**places, state=StepState.DONE, outcome__in=online).order_by("-finished_at")
     return Subquery(visits.values("finished_at")[:1])
 
 
 def standings(captures: Iterable[Capture]) -> dict[tuple[bytes, bytes], tuple[Standing, Capture]]:
-    """How each place of a case stands that has been visited, with the last visit to it, by all its captures."""
+    """Return the state and last visit of each visited place of a case, from all of its captures."""
     done = sorted((row for row in captures if row.state == StepState.DONE), key=lambda row: row.number)
     return {place_of(row): (standing_of(row.outcome), row) for row in done}
 
 
 def visits_for(captures: Iterable[tuple[Capture, int]]) -> dict[tuple[bytes, bytes, int], tuple[Standing, Capture]]:
-    """By place and picture the last visit that looked for it, and its result.
+    """Return the state and last visit by place and picture, from captures paired with the picture each looked for.
 
-    Captures are given with the primary key of the picture that each looked for, and so are pictures.
+    Pictures are given by primary key, in the argument and in the result's keys.
     """
     done = [(row, picture) for row, picture in captures if row.state == StepState.DONE]
     done.sort(key=lambda pair: pair[0].number)
@@ -225,14 +232,14 @@ def visits_for(captures: Iterable[tuple[Capture, int]]) -> dict[tuple[bytes, byt
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """How the visited places of a case stand: how many so and so, and when the last of the visits ended."""
+    """The states of a case's visited places (number of places by state), and the end of the last visit."""
 
     places: Mapping[Standing, int]
     at: datetime
 
 
 def visited(cases: Iterable[Case]) -> dict[int, Visited]:
-    """How the places of each case stand that have been visited, by primary key of the case."""
+    """Return the states of each case's visited places, by the case's primary key."""
     places: dict[int, Counter[Standing]] = defaultdict(Counter)
     ended: dict[int, datetime] = {}
     rows = Capture.objects.filter(case__in=cases, state=StepState.DONE, finished_at__isnull=False)
@@ -245,11 +252,11 @@ def visited(cases: Iterable[Case]) -> dict[int, Visited]:
 
 
 def look_after(case: Case) -> None:
-    """Bring up to date how the places of a case stand altogether; inside a transaction that has locked it."""
-    found = visited([case]).get(case.pk)
-    write(case, standing="" if found is None else next(one for one in Standing if found.places[one]))
+    """Update the overall state of a case's places, in a transaction that has locked the case."""
+    summary = visited([case]).get(case.pk)
+    write(case, standing="" if summary is None else next(one for one in Standing if summary.places[one]))
 
 
 def place_of(row: Capture | Sighting) -> tuple[bytes, bytes]:
-    """What tells places apart: the keys of page and image."""
+    """Return the key of a place: the keys of its page and image."""
     return bytes(row.page_key), bytes(row.image_key)

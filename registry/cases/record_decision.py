@@ -1,4 +1,4 @@
-"""Records what is decided of a case, whoever decides: the row, a line of its history, and an entry of the log."""
+"""Recording of decisions: the case's row, a line of its history, and a log entry."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -19,14 +19,14 @@ from registry.log.log import submit
 from registry.log.models import LogSubmission
 
 OVER = (Case.Decision.LICENSED, Case.Decision.CLEARED)
-"""Decisions after which nothing is asked of anybody."""
+"""Decisions after which nobody has to act."""
 
 LEDGER = "licence ledger"
-"""Stands where a person's name would stand."""
+"""The name recorded for decisions by the licence ledger."""
 
 
 class Decider(StrEnum):
-    """What kind of decision it is."""
+    """The kind of decision-maker."""
 
     PERSON = "person"
     LEDGER = "ledger"
@@ -45,13 +45,25 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
     assertion: Digest | None = None,
     group: GroupDecision | None = None,
 ) -> LogSubmission | None:
-    """Record a decision with its reason: the row, a line of history and a log entry. Inside a transaction.
+    """Record a decision with its reason: the row, a history line and a log entry. Call it in a transaction.
 
-    The log's entry says what the machine had said of the case and whether the person found it to be right: from those
-    entries the error rate of this installation follows (``accuracy.error_rates``). Names and reasons stand in it as a
-    digest only, so that it can be shown without them. ``why`` stands before a person's words, the reason; ``copies``
-    says of a cleared case that the pictures are copies and nothing is wrong with them. ``assertion`` is the digest of
-    a passkey's answer that signed it, and ``group`` the decision about many of which this is one. Returns the entry.
+    The log entry states the machine's assessment and whether the person agreed; the installation's error rate is
+    computed from these entries (``accuracy.error_rates``). It contains names and reasons only as a digest, so that it
+    can be published without them.
+
+    Args:
+        case: The case.
+        decision: The decision.
+        by: Name of the person, or :data:`LEDGER`.
+        reason: The person's own words.
+        why: Phrases recorded before the reason.
+        who: Kind of decision-maker.
+        copies: For a cleared case: the pictures are copies, and the use is fine.
+        assertion: Digest of the passkey answer that signed the decision.
+        group: The group decision that this one is part of.
+
+    Returns:
+        The log entry.
     """
     moment, whole = now(), history.in_english(why, reason)
     decided = {"decision": decision, "decided_at": moment, "decided_by": by, "decided_in": group, "reason": whole}
@@ -61,7 +73,7 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
         announce(case)
     write(case, **decided, disputed_at=None, waits=waits, resembles=back, demonstration=demonstration)
     if decision == Case.Decision.OPEN:
-        case.captures.filter(state=StepState.TODO).update(not_before=None)  # what waited while it was put aside
+        case.captures.filter(state=StepState.TODO).update(not_before=None)  # these waited while the case was set aside
     phrase = f"{decision}-demonstration" if case.demonstration else str(decision)
     history.record(case, str(decision), by, (phrase, {}), *why, words=reason)
     if case.asked_at is not None and decision in OVER:
@@ -78,20 +90,20 @@ def record_decision(  # noqa: PLR0913 - each is named at the call, and a decisio
         "version": DECISION_VERSION,
         "who": str(who),
     }
-    named = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
-    told = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
-    events.record(case.owner, EventKind.CASE_DECIDED, told)
-    return submit(EntryType.DECISION, opening, case.owner, moment, {**named, "by": by, "reason": whole})
+    identity = {"case": case.number, "owner": case.owner.slug, "party": case.party, "work": case.work.number}
+    event = {"case": case.number, "decision": str(decision), "party": case.party, "work": case.work.number}
+    events.record(case.owner, EventKind.CASE_DECIDED, event)
+    return submit(EntryType.DECISION, opening, case.owner, moment, {**identity, "by": by, "reason": whole})
 
 
 def _only_resembles(case: Case) -> bool:
-    """Whether all of a case only resembles its work, and nobody has ever made it a case."""
-    made, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
-    return not made.exists() and not more.exists()
+    """Return True if a case consists of resemblances only, and no person has made it a case."""
+    manual, more = case.events.filter(kind="taken-out"), case.case_sightings.exclude(match__decision=Decision.RESEMBLES)
+    return not manual.exists() and not more.exists()
 
 
 def _said_by_machine(case: Case) -> dict[str, Any] | None:
-    """The strongest of a case's matches, as the log states it with a decision."""
+    """Return the strongest of a case's matches, as the log entry of a decision states it."""
     matches = {row.match_id: row.match for row in case.case_sightings.select_related("match")}.values()
     best = max(matches, key=triage.strength, default=None)
     if best is None:
@@ -106,11 +118,11 @@ def _said_by_machine(case: Case) -> dict[str, Any] | None:
 
 
 def by_person(case: Case) -> bool:
-    """Whether a person, and not the ledger, licensed the case."""
+    """Return True if a person, not the ledger, licensed the case."""
     return case.decision == Case.Decision.LICENSED and case.decided_by != LEDGER
 
 
 def announce(case: Case) -> None:
-    """Tell whoever wants to know that there is a case."""
+    """Notify subscribers of a new case."""
     about = {"party": case.party, "work": case.work.number}
     events.record(case.owner, EventKind.CASE_OPENED, {"case": case.number, **about})

@@ -1,4 +1,4 @@
-"""Taking up what a flood held back, once a person has said so: its pictures go through their step again."""
+"""Release of a flood's matches after a person has opened it: its pictures are processed again."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ from registry.services.services import Services
 
 
 def release(services: Services, ids: Sequence[int]) -> None:
-    """Put the pictures that floods held back to work again; their step opens the cases, as it would have done.
+    """Queue the pictures that floods held back again; their step opens the cases as usual.
 
-    The flood is over by now, so that whatever comes meanwhile isn't held back any more.
+    The floods are over at this point, so that new matches are no longer held back.
     """
     for pk in steps.claim(Flood, ids, services.stale_after):
         with steps.ending(Flood, [pk]):

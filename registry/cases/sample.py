@@ -1,6 +1,6 @@
-"""A sample owner to look around in: works of the demonstration, and finds as a crawl of two sites would bring them.
+"""A sample owner for exploration: demonstration works, and matches as a crawl of two sites would produce them.
 
-The sites don't exist, and nothing is fetched. Workers register and compare as always.
+The sites do not exist and nothing is fetched. Workers register and compare the pictures as usual.
 """
 
 import csv
@@ -37,23 +37,24 @@ FINDS = (
     ("works/parrots.jpg", "mirror", BLOG),
     ("works/great-wave.jpg", "text", BLOG),
 )
-"""Works, how a site has changed the copy, and the site."""
-OTHERS = ("unrelated", "lookalikes")  # of each folder one picture stands on the blog, which is no copy
+"""Works, the edit of the copy, and the site that shows it."""
+OTHERS = ("unrelated", "lookalikes")  # the blog shows one picture of each folder; none of them is a copy
 
 
 def add_sample(services: Services, person: User) -> Owner:
-    """Make the sample of a person, or return the one there is; workers go through it within a minute.
+    """Create a person's sample, or return the existing one; workers process it within a minute.
 
-    Raises ``ServiceMissingError`` where this installation came without the pictures of the demonstration.
+    Raises:
+        ServiceMissingError: The demonstration's pictures are not installed.
     """
-    if there := samples.sample_of(person):
-        return there
+    if existing := samples.sample_of(person):
+        return existing
     if not (ASSETS / "works").is_dir():
         hint = Sentence("They are in demo/ of the source.")
         raise ServiceMissingError(Sentence("The pictures of the sample aren't here."), hint=hint)
-    with alone_with(person):  # of two clicks one makes it
-        if there := samples.sample_of(person):
-            return there
+    with alone_with(person):  # of two concurrent clicks, only one creates it
+        if existing := samples.sample_of(person):
+            return existing
         owner = samples.make(person)
         _register(services, owner, person.get_username())
         waiting = _crawled(services, owner)
@@ -62,7 +63,7 @@ def add_sample(services: Services, person: User) -> Owner:
 
 
 def _register(services: Services, owner: Owner, by: str) -> None:
-    """Bring the works as a member does."""
+    """Upload the works as a member would."""
     paths = [ASSETS / name for name, _edit, _host in FINDS]
     rows = [row for row in records(ASSETS / "works" / "works.csv") if row["file"] in {path.name for path in paths}]
     out = io.StringIO()
@@ -76,19 +77,19 @@ def _register(services: Services, owner: Owner, by: str) -> None:
 
 
 def _crawled(services: Services, owner: Owner) -> list[int]:
-    """A watch whose one run is over; returns the pictures that wait to be compared."""
+    """Create a watch with one finished run, and return the pictures that wait for comparison."""
     moment, sources = now(), [{"kind": "site", "url": f"https://{host}/"} for host in (SHOP, BLOG)]
-    made = {"name": _("Sample sites"), "sources": sources, "budget": {}, "politeness": {}}
-    watch = Watch.objects.create(owner=owner, number=1, paused=True, private=True, **made)
+    watch_columns = {"name": _("Sample sites"), "sources": sources, "budget": {}, "politeness": {}}
+    watch = Watch.objects.create(owner=owner, number=1, paused=True, private=True, **watch_columns)
     ended = {"state": StepState.DONE, "started_at": moment, "finished_at": moment}
-    shown = [(host, _copy(name, edit)) for name, edit, host in FINDS]
-    shown += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in OTHERS]
-    told = {"pages": len(shown), "pictures": len(shown), "reason": "finished", "sources": sources}
-    crawl = Crawl.objects.create(watch=watch, number=1, **ended, **told)
+    copies = [(host, _copy(name, edit)) for name, edit, host in FINDS]
+    copies += [(BLOG, min((ASSETS / folder).iterdir()).read_bytes()) for folder in OTHERS]
+    crawl_columns = {"pages": len(copies), "pictures": len(copies), "reason": "finished", "sources": sources}
+    crawl = Crawl.objects.create(watch=watch, number=1, **ended, **crawl_columns)
     piece = CrawlSlice.objects.create(crawl=crawl, number=1, **ended)
     title = _("Sample page")
-    seen = [(_seen(services, host, number, data), title) for number, (host, data) in enumerate(shown, 1)]
-    return keep_sightings(piece, seen, search_mark())
+    titled_sightings = [(_seen(services, host, number, data), title) for number, (host, data) in enumerate(copies, 1)]
+    return keep_sightings(piece, titled_sightings, search_mark())
 
 
 def _copy(name: str, edit: str) -> bytes:
@@ -97,7 +98,7 @@ def _copy(name: str, edit: str) -> bytes:
 
 
 def _seen(services: Services, host: str, number: int, data: bytes) -> Sighting:
-    """As a crawler would have seen it."""
+    """Return a sighting as a crawler would report it."""
     page, image = f"https://{host}/page-{number}", f"https://{host}/pictures/{number}.jpg"
     return Sighting(
         page_url=page,

@@ -1,4 +1,4 @@
-"""Find an owner's cases, and nothing of another owner."""
+"""Queries for cases and pictures that are limited to one owner."""
 
 from collections.abc import Iterable
 
@@ -18,26 +18,27 @@ cases = rows_of_owner(Case, "work", "owner", order="number")
 
 
 def found_by(of: Iterable[Watch]) -> dict[int, tuple[int, int]]:
-    """How many of their owner's cases watches have seen, and how many of those wait; by the key."""
-    theirs = {"case__owner": F("sighting__crawl__watch__owner"), "case__resembles": False}
-    seen = CaseSighting.objects.filter(sighting__crawl__watch__in=[row.pk for row in of], **theirs)
+    """Count the owner's cases that each watch has found, and those still waiting, by the watch's primary key."""
+    own_cases = {"case__owner": F("sighting__crawl__watch__owner"), "case__resembles": False}
+    sightings = CaseSighting.objects.filter(sighting__crawl__watch__in=[row.pk for row in of], **own_cases)
     waiting = Count("case", filter=Q(case__waits=True), distinct=True)
-    found = seen.values("sighting__crawl__watch").annotate(cases=Count("case", distinct=True), waiting=waiting)
-    return {row["sighting__crawl__watch"]: (row["cases"], row["waiting"]) for row in found.order_by()}
+    counts = sightings.values("sighting__crawl__watch").annotate(cases=Count("case", distinct=True), waiting=waiting)
+    return {row["sighting__crawl__watch"]: (row["cases"], row["waiting"]) for row in counts.order_by()}
 
 
 def picture(of: Owner, digest: Digest) -> Picture:
-    """A picture that the owner may see."""
-    found = Picture.objects.filter(digest=digest).first()
-    if found is None or not may_see_picture(of, found):
+    """Return a picture that the owner may see; raises ``NotFoundError`` for others."""
+    row = Picture.objects.filter(digest=digest).first()
+    if row is None or not may_see_picture(of, row):
         raise NotFoundError(Sentence("There is no such picture."))
-    return found
+    return row
 
 
 def may_see_picture(of: Owner, picture: Picture) -> bool:
-    """Whether a picture concerns the owner: it belongs to a work, to a sighting in one of its cases, or to a held work.
+    """Return True if the owner may see a picture.
 
-    So does one that was proposed as a work. One that a member reported as illegal is shown to none of them any more.
+    It must belong to one of the owner's works, cases or held works, or have been proposed as a work. A picture that a
+    member reported as illegal is hidden from all members.
     """
     if hidden_among(of, [picture]):
         return False
@@ -48,9 +49,9 @@ def may_see_picture(of: Owner, picture: Picture) -> bool:
 
 
 def _in_held_works(of: Owner, picture: Picture) -> bool:
-    """Whether a picture was found of a work that is held back: a person has to see what it is about."""
-    held = Flood.in_force().filter(work__owner=of).values("work")
-    matched = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held)
+    """Return True if a picture matches a held work, so that members can see what they decide about."""
+    held_works = Flood.in_force().filter(work__owner=of).values("work")
+    matched = picture.matches_as_found.exclude(decision="none").filter(registered__work_pictures__work__in=held_works)
     return matched.exists() and picture.sightings.filter(Q(private_to=None) | Q(private_to=of)).exists()
 
 

@@ -1,4 +1,4 @@
-"""Finding cases by words: the party, the title of the work, the number of the case, or a part of a URL."""
+"""Search for cases by site, work title, case number, or part of a URL."""
 
 import re
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from registry.accounts.models import Owner
 from registry.cases.models import CaseSighting
 
 SHORTEST_URL_PART = 3
-"""Characters from which words are looked for in URLs: fewer are in nearly all of them."""
+"""Minimum length of a search term for URLs, in characters; shorter terms occur in nearly all URLs."""
 _NUMBER = re.compile(r"(#?)\s*([0-9]{1,9})")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _SPACE = Value(" ", TextField())
@@ -19,36 +19,36 @@ _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def filter_by_words(owner: Owner, words: str) -> Q:
-    """Build the condition for the owner's cases that the words name.
+    """Build the condition for the owner's cases that match the words.
 
     Args:
         owner: Owner of the cases.
-        words: A case number (``12``, or ``#12`` for the case of this number alone), or a part of the party's name, of
-            the work's title, or of the URL of a page or an image where the work was seen.
+        words: A case number (``12``, or ``#12`` for this case only), or a part of the site's name, of the work's title,
+            or of the URL of a page or an image where the work was seen.
     """
     words = words.strip()
     number = _NUMBER.fullmatch(words)
     if number is not None and number[1]:
         return Q(number=int(number[2]))
-    found = Q(party__icontains=words) | Q(work__title__icontains=words)
+    condition = Q(party__icontains=words) | Q(work__title__icontains=words)
     if number is not None:
-        return found | Q(number=int(number[2]))
+        return condition | Q(number=int(number[2]))
     in_urls = Q()
     for part in url_parts(words):
-        found |= Q(party__icontains=part)
+        condition |= Q(party__icontains=part)
         in_urls |= Q(urls__icontains=part)
     if in_urls:
-        # the case's key in the expression has PostgreSQL look at the URLs of cases alone, and not of all sightings; no
-        # part has a space, and none is a number alone, so that it is found in a URL or not at all
+        # The case's key in the expression makes PostgreSQL search only the URLs of cases, not of all sightings. URL
+        # parts contain no spaces and are not just digits, so they can match only inside a URL.
         key = Cast("case_id", TextField())
         urls = Concat("sighting__page_url", _SPACE, "sighting__image_url", _SPACE, key, output_field=TextField())
-        seen = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
-        found |= Q(pk__in=seen.filter(in_urls).values("case"))
-    return found
+        sightings = CaseSighting.objects.filter(case__owner=owner).alias(urls=urls)
+        condition |= Q(pk__in=sightings.filter(in_urls).values("case"))
+    return condition
 
 
 def url_parts(words: str) -> list[str]:
-    """Return the spellings of the words in stored URLs, without scheme and fragment; none if no URL has them."""
+    """Return the spellings of the words in stored URLs, without scheme and fragment; empty if no URL can match."""
     if len(words) < SHORTEST_URL_PART or any(map(str.isspace, words)):
         return []
     if _SCHEME.match(words):

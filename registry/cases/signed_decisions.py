@@ -1,4 +1,4 @@
-"""Decisions of cases that are signed with a passkey: what is signed, and which signature a decision has."""
+"""Decisions signed with a passkey: the signed statement, and the signature of a decision."""
 
 from datetime import datetime
 from typing import Any
@@ -7,13 +7,13 @@ from registry.cases.models import Case
 from registry.keys.models import PasskeyQuestion
 from registry.keys.passkeys import Act
 
-MAX_PICTURES = 200  # that a statement about a case names
+MAX_PICTURES = 200  # maximum number in the statement about a case
 
 
 def subject_of(case: Case, bundle: int) -> dict[str, Any]:
-    """What is signed of a case that is to be confirmed: it, the number of its next bundle, and the pictures seen.
+    """Return the statement to sign when confirming a case: the case, its next bundle's number, and the found pictures.
 
-    Of more than :data:`MAX_PICTURES` pictures only the first by digest are signed.
+    If there are more than :data:`MAX_PICTURES` pictures, only the first by digest are included.
     """
     rows = case.case_sightings.values_list("sighting__picture__digest", flat=True).order_by().distinct()
     unlicensed = rows.filter(licence=None)
@@ -23,7 +23,7 @@ def subject_of(case: Case, bundle: int) -> dict[str, Any]:
 
 
 def signature_of(case: Case, moment: datetime | None) -> PasskeyQuestion | None:
-    """The answer by which a case was confirmed at a moment, or ``None``."""
+    """Return the passkey answer that confirmed a case at this time, or ``None``."""
     if moment is None:
         return None
     rows = PasskeyQuestion.objects.filter(owner=case.owner, entry__time=moment, statement__act=Act.CONFIRM)

@@ -1,4 +1,4 @@
-"""Which cases wait for a person, and what their queue sorts by: kept beside each case, so that lists stay quick."""
+"""Queue state of cases: which ones wait for a person, and their sort keys, stored with each case for fast lists."""
 
 import math
 from collections import defaultdict
@@ -16,19 +16,25 @@ from registry.fingerprints.models import FingerprintRow
 from registry.matches.models import Match
 
 LIKELIHOODS = {Decision.CERTAIN: 0.9, Decision.REVIEW: 0.3, Decision.RESEMBLES: 0.1}
-"""Where nothing is calibrated: how likely a match stands in the queue, by what was decided."""
+"""Likelihood of an uncalibrated match, for sorting only, by the comparison's decision."""
 HASH, PART = "phash256", "whole"
 NEAR = 10
-"""Bits of 256 in which the hashes of near-same found pictures differ at most."""
+"""Maximum Hamming distance, in bits of 256, between the hashes of nearly identical found pictures."""
 
 
 def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Mapping[int, set[int]]:
-    """Bring up to date what the queue knows of cases with their new rows; inside a transaction that has locked them.
+    """Update the queue state of cases with their new rows, in a transaction that has locked the cases.
 
-    An open case waits, unless each of its matches is licensed or a look-alike that was learned: those lie in a drawer.
-    What only resembles the work keeps no case waiting that a person hasn't opened: it lies in a drawer of its own.
-    A case that was cleared or licensed waits again when it gains what its decision didn't see, and that is more.
-    Returns by owner which matches of these cases (primary keys) are look-alikes that were learned.
+    An open case waits for a person unless each of its matches is licensed or a known look-alike. Matches that only
+    resemble the work do not make a case wait, unless a person has made it a case. A cleared or licensed case waits
+    again when it gains sightings that its decision did not cover and that are more than a resemblance.
+
+    Args:
+        cases: The cases to update.
+        gained: Their new rows.
+
+    Returns:
+        The cases' matches that are known look-alikes, as primary keys by owner.
     """
     place = Func("sighting__page_key", "sighting__image_key", function="ROW", output_field=BinaryField())
     rows = CaseSighting.objects.filter(case__in=cases).order_by().values("case")
@@ -37,33 +43,33 @@ def look_after(cases: Sequence[Case], gained: Sequence[CaseSighting] = ()) -> Ma
         matches=ArrayAgg("match", distinct=True),
         unlicensed=ArrayAgg("match", distinct=True, filter=Q(licence=None)),
     )
-    told = rows.values_list("case", "places", "matches", "unlicensed")
-    figures = {case: (places, some, unlicensed or ()) for case, places, some, unlicensed in told}
+    aggregates = rows.values_list("case", "places", "matches", "unlicensed")
+    figures = {case: (places, some, unlicensed or ()) for case, places, some, unlicensed in aggregates}
     matches = Match.objects.in_bulk({match for _, some, _ in figures.values() for match in some})
     best = {case: max((matches[match] for match in some), key=strength).pk for case, (_, some, _) in figures.items()}
     of_best = CaseSighting.objects.filter(case__in=cases, match__in=best.values())
     newest = of_best.order_by("case_id", "match_id", F("sighting__last_seen").desc(nulls_last=True), "-pk").distinct(
         "case_id", "match_id"
     )
-    shown = {row.case_id: row for row in newest if row.match_id == best[row.case_id]}
-    known: dict[int, set[int]] = {}
+    shown_rows = {row.case_id: row for row in newest if row.match_id == best[row.case_id]}
+    look_alikes: dict[int, set[int]] = {}
     for owner in {case.owner_id for case in cases}:
         concerned = {match for case in cases if case.owner_id == owner for match in figures[case.pk][1]}
-        known[owner] = known_among(owner, [matches[match] for match in concerned])
+        look_alikes[owner] = known_among(owner, [matches[match] for match in concerned])
     for case in cases:
         case.places, some, unlicensed = figures[case.pk]
-        case.shown = shown[case.pk]
+        case.shown = shown_rows[case.pk]
         case.likelihood = max(likelihood(matches[match]) for match in some)
         resembling = {match for match in some if matches[match].decision == Decision.RESEMBLES}
-        case.waits = _waits(case, set(unlicensed), resembling, gained, known[case.owner_id])
+        case.waits = _waits(case, set(unlicensed), resembling, gained, look_alikes[case.owner_id])
         aside = case.decision == Case.Decision.OPEN and not case.waits
-        case.resembles = aside and (not unlicensed or bool(set(unlicensed) - known[case.owner_id]))
+        case.resembles = aside and (not unlicensed or bool(set(unlicensed) - look_alikes[case.owner_id]))
     Case.objects.bulk_update(cases, ["shown", "likelihood", "places", "waits", "resembles"], batch_size=100)
-    return known
+    return look_alikes
 
 
 def likelihood(match: Match) -> float:
-    """How likely a match is a copy, for sorting only; what only resembles a work, by the odds that it does."""
+    """Return how likely a match is a copy, for sorting only; for resemblances, based on the odds."""
     if match.decision == Decision.RESEMBLES:
         odds = -math.inf if match.related is None else match.related
         return LIKELIHOODS[Decision.RESEMBLES] * (0.5 + math.atan(odds / 10) / math.pi)
@@ -73,22 +79,22 @@ def likelihood(match: Match) -> float:
 
 
 def strength(match: Match) -> tuple[float, float, float, int]:
-    """By which the strongest of several matches is found."""
+    """Return the sort key by which the strongest of several matches is selected."""
     by = likelihood(match) if match.decision == Decision.RESEMBLES else match.probability or 0.0
     return LIKELIHOODS[Decision(match.decision)], by, match.dense, -match.pk
 
 
 def set_aside(case: Case) -> None:
-    """Look again after the owner's other open cases that what a case taught concerns, or no longer teaches.
+    """Update the owner's other open cases affected by the look-alikes that a case added or removed.
 
-    Each in a transaction of its own.
+    Each case is updated in its own transaction.
     """
     for pk in concerned_by(case.owner_id, Case.objects.filter(pk=case.pk)).values_list("pk", flat=True):
         look_again(pk)
 
 
 def concerned_by(owner: int, taught: QuerySet[Case]) -> QuerySet[Case]:
-    """The owner's other open cases that hold registered pictures of some cases; each once, in no order."""
+    """Return the owner's other open cases that share registered pictures with the given ones; distinct, unordered."""
     registered = Match.objects.filter(case_sightings__case__in=taught.values("pk")).values("registered_id")
     others = Case.objects.filter(
         owner=owner, decision=Case.Decision.OPEN, case_sightings__match__registered__in=registered
@@ -97,13 +103,13 @@ def concerned_by(owner: int, taught: QuerySet[Case]) -> QuerySet[Case]:
 
 
 def look_again(pk: int) -> None:
-    """Bring up to date what the queue knows of one case, in a transaction."""
+    """Update the queue state of one case, in its own transaction."""
     with transaction.atomic():
         look_after([Case.objects.select_for_update(no_key=True).get(pk=pk)])
 
 
 def take_out(case: Case) -> bool:
-    """Take a case out of its drawer: it waits for a person, whatever was learned; returns whether it lay there."""
+    """Make a set-aside case wait for a person, whatever look-alikes are known; return True if it was set aside."""
     aside = Case.objects.filter(pk=case.pk, decision=Case.Decision.OPEN, waits=False)
     return aside.update(waits=True, resembles=False) == 1
 
@@ -115,18 +121,20 @@ def _waits(
     if case.decision == decision.CONFIRMED:
         return False
     if case.decision == decision.OPEN:
-        left = unlicensed - known
-        return bool(left - resembling) or (case.waits and (bool(left) or not unlicensed))
+        unknown = unlicensed - known
+        return bool(unknown - resembling) or (case.waits and (bool(unknown) or not unlicensed))
     own = [row for row in gained if row.case_id == case.pk]
     new = [row for row in own if row.licence_id is None and row.match_id not in resembling]
     if case.decision == decision.CLEARED:
-        seen = set(case.case_sightings.exclude(pk__in=[row.pk for row in own]).values_list("match_id", flat=True))
-        new = [row for row in new if row.match_id not in seen | known]
+        earlier_matches = set(
+            case.case_sightings.exclude(pk__in=[row.pk for row in own]).values_list("match_id", flat=True)
+        )
+        new = [row for row in new if row.match_id not in earlier_matches | known]
     return bool(new) or case.waits
 
 
 def learn(case: Case, by: str) -> None:
-    """Learn the pairs of a case that a person cleared, for its owner; inside the transaction of that decision."""
+    """Store the pairs of a cleared case as the owner's look-alikes, in the transaction of the decision."""
     pairs = Match.objects.filter(case_sightings__case=case).values_list("registered_id", "found_id").distinct()
     cleared = {"owner_id": case.owner_id, "case": case, "cleared_by": by, "cleared_at": now()}
     rows = [LookAlike(registered_id=registered, found_id=found, **cleared) for registered, found in pairs]
@@ -134,19 +142,22 @@ def learn(case: Case, by: str) -> None:
 
 
 def learn_flood(flood: Flood, pairs: Iterable[tuple[int, int]], by: str) -> None:
-    """Learn the pairs that a flood held back, as a person dismisses them; inside a transaction."""
+    """Store the pairs that a flood held back as look-alikes, because a person dismisses them.
+
+    Call it in a transaction.
+    """
     cleared = {"owner_id": flood.work.owner_id, "flood": flood, "cleared_by": by, "cleared_at": now()}
     rows = [LookAlike(registered_id=registered, found_id=found, **cleared) for registered, found in pairs]
     copy_into(rows, conflict=("owner_id", "registered_id", "found_id"))
 
 
 def forget(case: Case) -> int:
-    """Forget what a case taught, because it was opened again; returns how many pairs that were."""
+    """Delete the look-alikes learned from a reopened case; return their number."""
     return LookAlike.objects.filter(case=case).delete()[0]
 
 
 def known_among(owner: int, matches: Sequence[Match]) -> set[int]:
-    """Those of the matches (primary keys) whose pairs the owner's people cleared before, or nearly so."""
+    """Return the matches (primary keys) whose pairs, or nearly identical ones, the owner's members cleared before."""
     learned: dict[int, set[int]] = defaultdict(set)
     registered = {match.registered_id for match in matches}
     rows = LookAlike.objects.filter(owner=owner, registered__in=registered).values_list("registered_id", "found_id")
@@ -164,16 +175,16 @@ def _near(matches: Sequence[Match], learned: Mapping[int, set[int]]) -> set[int]
         return set()
     cleared = set().union(*(learned[match.registered_id] for match in concerned))
     hashes = hashes_of({*cleared, *(match.found_id for match in concerned)})
-    found = set()
+    near_matches = set()
     for match in concerned:
         code = hashes.get(match.found_id)
         others = [hashes[other] for other in learned[match.registered_id] if other in hashes]
         if code is not None and any((code ^ other).bit_count() <= min(NEAR, match.hamming - 1) for other in others):
-            found.add(match.pk)
-    return found
+            near_matches.add(match.pk)
+    return near_matches
 
 
 def hashes_of(pictures: Iterable[int]) -> dict[int, int]:
-    """The hashes of whole pictures, by primary key; those that have none are left out."""
+    """Return the hashes of whole pictures by primary key; pictures without a hash are left out."""
     rows = FingerprintRow.objects.filter(picture__in=list(pictures), space__name=HASH, part=PART)
     return {picture: int.from_bytes(bytes(vector), "big") for picture, vector in rows.values_list("picture", "vector")}

@@ -1,8 +1,8 @@
-"""A web archive as a third eye: where an owner wants it, it is asked to save the pages of confirmed cases.
+"""Independent copies in a web archive: if an owner enables it, pages of confirmed cases are saved there.
 
-It speaks the Internet Archive's Save Page Now (SPN2). What it tells is sealed as its own word; nobody here looks at the
-saved page. Asking makes a page public there and tells its address: so it is done for no page that a person hasn't
-decided about, and for none that isn't on the public internet.
+Uses the Internet Archive's Save Page Now API (SPN2). The archive's answer is sealed as its own statement; Exhibit does
+not examine the saved page. A request publishes the page in the archive and discloses its URL, so it is sent only for
+pages whose case a person has confirmed, and only for pages on the public internet.
 """
 
 import os
@@ -31,11 +31,11 @@ from registry.crawls.models import Sighting
 from registry.services.services import Services
 
 SECONDS = 55.0
-"""After so long nobody waits for the archive any more."""
+"""Maximum time to wait for the archive, in seconds."""
 PAUSE = 5.0
-"""Seconds before it is asked how far it is, and asked again."""
+"""Interval between status requests, in seconds."""
 MAX_ANSWER = 4 << 20
-"""Bytes of an answer: it lists whatever the page loaded."""
+"""Maximum size of an answer, in bytes; it lists every resource that the page loaded."""
 NOT_SAVED = Sentence("it couldn't save the page")
 _REFUSALS = frozenset({401, 403, 429})
 _WORD = re.compile(r"[A-Za-z0-9_:.-]{1,100}")
@@ -44,15 +44,19 @@ _SAFE = "%/:=&?~#+!$,;'@()*[]"
 
 
 def wanted(services: Services, case: Case) -> bool:
-    """Whether an archive is to be asked: the operator has set one, the owner wants it, and a person has confirmed."""
+    """Return True if the archive should save the case's pages.
+
+    The operator must have configured an archive, the owner must have enabled it, and a person must have confirmed the
+    case.
+    """
     confirmed = case.decision == Case.Decision.CONFIRMED and not (case.waits or case.demonstration)
     return bool(services.config.web_archive_url) and case.owner.web_archive and confirmed
 
 
 def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Captured], Captured] | None:
-    """Ask for a sighting's page to be saved now; ``None`` where nobody is asked.
+    """Start saving a sighting's page; return ``None`` if the archive is not to be used.
 
-    What is returned adds what the archive told to the capture that was made meanwhile, after :data:`SECONDS` at most.
+    The returned function adds the archive's answer to a capture made meanwhile, after :data:`SECONDS` at most.
     """
     page, until = sighting.page_url, time.monotonic() + SECONDS
     if not wanted(services, case) or sighting.private_to_id is not None or not _is_public(services, page):
@@ -63,19 +67,19 @@ def ask(services: Services, case: Case, sighting: Sighting) -> Callable[[Capture
 
     def join(captured: Captured) -> Captured:
         thread.join(max(0.0, until - time.monotonic()))
-        told = came[-1]
+        answer = came[-1]
         try:
-            expect_web_archive(told)
+            expect_web_archive(answer)
         except FormatError:
-            told = replace(told, missing="nonsense", address="")
-        file = CapturedFile("web-archive", "web-archive.json", "application/json", told.to_json())
-        return replace(captured, sentence=following(captured.sentence, _said(told)), files=(*captured.files, file))
+            answer = replace(answer, missing="nonsense", address="")
+        file = CapturedFile("web-archive", "web-archive.json", "application/json", answer.to_json())
+        return replace(captured, sentence=following(captured.sentence, _said(answer)), files=(*captured.files, file))
 
     return join
 
 
 def _is_public(services: Services, page: str) -> bool:
-    """Whether a page is on the public internet: those of the operator's own networks are told to nobody."""
+    """Return True if a page is on the public internet; pages in the operator's own networks are not disclosed."""
     guard = Guard(allowed_networks=services.config.cocapture_networks)
     try:
         guard.check_url(page)
@@ -85,14 +89,14 @@ def _is_public(services: Services, page: str) -> bool:
 
 
 def _save(services: Services, page: str, came: list[WebArchive], until: float) -> None:
-    """Ask, and ask how far it is, until it is at an end, and append what is known. Runs without a database."""
+    """Request the capture and its status until it has finished, appending each result to ``came``. Uses no database."""
     form = {"url": page, "capture_all": "1", "skip_first_archive": "1"}
     try:
         told = _call(services, until, "POST", "/save", form)
         while told.get("status", "pending") == "pending":
             came.append(replace(came[0], job=_word(told.get("job_id", came[-1].job))))
             if time.monotonic() + PAUSE > until:
-                return  # nobody waits any more: it stays too slow
+                return  # nobody waits any longer, so the result remains "too-slow"
             time.sleep(PAUSE)
             told = _call(services, until, "GET", f"/save/status/{came[-1].job}")
         if told["status"] == "success":
@@ -100,7 +104,7 @@ def _save(services: Services, page: str, came: list[WebArchive], until: float) -
             came.append(replace(came[-1], missing="", address=address))
         else:
             came.append(replace(came[-1], missing=_word(told["status_ext"])))
-    except (ExhibitError, OSError, LookupError, TypeError, ValueError) as error:  # what `requests` raises is among them
+    except (ExhibitError, OSError, LookupError, TypeError, ValueError) as error:  # includes exceptions of `requests`
         usual = "nonsense" if isinstance(error, (FormatError, LookupError, TypeError)) else "no-answer"
         came.append(replace(came[-1], missing=_WRONG.get(getattr(error, "reason", ""), usual)))
 

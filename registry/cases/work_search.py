@@ -1,4 +1,4 @@
-"""Search of an owner's works, and the counts and dates that a list of works shows."""
+"""Search of an owner's works, and the counts and dates shown in lists of works."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from registry.works.relations import living
 
 
 class Only(StrEnum):
-    """Which works are asked for."""
+    """A filter for works."""
 
     DOUBTFUL = "doubtful"
     UNSAFE = "unsafe"
@@ -29,7 +29,7 @@ class Only(StrEnum):
 
 
 class Sort(StrEnum):
-    """In which order."""
+    """The order of works."""
 
     NEWEST = "newest"
     OLDEST = "oldest"
@@ -38,25 +38,31 @@ class Sort(StrEnum):
 
 
 _KEYS = {Sort.TITLE: Lower("title"), Sort.AUTHOR: F("author")}
-"""By what is sorted before the number; so do indexes."""
+"""Sort expressions that precede the work number; the database has indexes for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some works of a long list, and where it goes on."""
+    """A page of a list of works, with the numbers from which neighbouring pages are requested."""
 
     works: list[Work]
-    before: int | None  # the number before which there are others, in the order of the list
+    before: int | None  # request works before this number, in list order; ``None`` on the first page
     after: int | None
 
 
 def search(
     of: Owner, words: str = "", only: str = "", upload: int | None = None, collection: int | None = None
 ) -> QuerySet[Work]:
-    """The owner's works, newest first, in which all of these words stand: title, author, holder, file or number.
+    """Return the owner's works, newest first, that match all words in their title, author, holder, file name or number.
 
-    Parts of words count. ``only`` is an :class:`Only`, or nothing; ``upload`` the number of the one that brought them,
-    ``collection`` of one that they are in.
+    Parts of words match.
+
+    Args:
+        of: The owner.
+        words: Search words.
+        only: An :class:`Only` value, or empty.
+        upload: Number of the upload that added the works.
+        collection: Number of a collection that contains them.
     """
     rows = scoped.works(of).order_by("-number")
     for word in words.lower().split()[:10]:
@@ -74,7 +80,7 @@ def search(
 
 
 def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None, size: int) -> Piece:
-    """So many of these works in an order, from before or after the one with a number; the first ones without."""
+    """Return a page of works in an order, before or after the work with a number, or the first page without one."""
     key, down = _KEYS.get(Sort(sort)), sort == Sort.NEWEST
     rows, back = rows.annotate(key=key) if key is not None else rows, before is not None
     edge = Work.objects.filter(owner__in=rows.values("owner")[:1], number=before if back else after)
@@ -82,30 +88,30 @@ def piece(rows: QuerySet[Work], sort: str, before: int | None, after: int | None
     if at is not None:
         way = "lt" if back != down else "gt"
         beyond = Q(**{f"number__{way}": at[1]})
-        if key is not None:  # the first part alone says where an index begins
+        if key is not None:  # the first key alone determines where the index scan starts
             beyond = Q(**{f"key__{way}e": at[0]}) & (Q(**{f"key__{way}": at[0]}) | beyond)
         rows = rows.filter(beyond)
     order = ["number"] if key is None else ["key", "number"]
-    found = list(rows.order_by(*(f"-{name}" if back != down else name for name in order))[: size + 1])
-    more, found = len(found) > size, found[:size]
-    found = found[::-1] if back else found
-    if not found:
-        return Piece(found, None, None)
-    first, last = found[0].number, found[-1].number
-    return Piece(found, first if (more if back else at) else None, last if back or more else None)
+    works = list(rows.order_by(*(f"-{name}" if back != down else name for name in order))[: size + 1])
+    more, works = len(works) > size, works[:size]
+    works = works[::-1] if back else works
+    if not works:
+        return Piece(works, None, None)
+    first, last = works[0].number, works[-1].number
+    return Piece(works, first if (more if back else at) else None, last if back or more else None)
 
 
 def counts(of: Owner) -> dict[str, int]:
-    """How many works the owner has, and how many of each :class:`Only`; by its value, empty for all."""
+    """Count the owner's works by :class:`Only` value; the empty string stands for all."""
     rows = scoped.works(of).order_by()
-    found = {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only if only != Only.SEEN}
-    removed = Work.objects.filter(owner=of).exclude(removed_at=None)  # few; the works with cases aren't looked up
+    totals = {"": rows.count()} | {only: rows.filter(_which(of, only)).count() for only in Only if only != Only.SEEN}
+    removed = Work.objects.filter(owner=of).exclude(removed_at=None)  # few rows, so works with cases need no join
     cases = Case.objects.filter(owner=of, resembles=False).exclude(work__in=removed)
-    return found | cases.aggregate(seen=Count("work", distinct=True))
+    return totals | cases.aggregate(seen=Count("work", distinct=True))
 
 
 def _which(of: Owner, only: Only) -> Q:
-    """Which works these are. Few rows say so of some, and are looked at first."""
+    """Return the condition of a filter. Filters that match few rows are subqueries, which are evaluated first."""
     related = living().filter(work__owner=of)
     match only:
         case Only.DOUBTFUL:
@@ -124,21 +130,21 @@ def _which(of: Owner, only: Only) -> Q:
 
 
 def case_counts(works: Iterable[Work]) -> dict[int, int]:
-    """How many cases each of these works has, by primary key; those without any are left out."""
+    """Count the cases of each work, by primary key; works without cases are left out."""
     rows = Case.objects.filter(work__in=[work.pk for work in works], resembles=False).order_by().values_list("work")
     return dict(rows.annotate(count=Count("pk")))
 
 
 def thumbnail(works: QuerySet[WorkPicture]) -> Subquery:
-    """The digest of the first picture that is held here, of pictures of works that the rows of a query choose."""
-    held = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
-    return Subquery(held.order_by("pk").values("picture__digest")[:1])
+    """Return a subquery for the digest of the first stored picture among the works' pictures."""
+    stored = works.exclude(picture__bytes_state__in=(BytesState.NEVER, BytesState.PURGED))
+    return Subquery(stored.order_by("pk").values("picture__digest")[:1])
 
 
 def seen_in(cases: QuerySet[Case]) -> QuerySet[Case]:
-    """Cases, newest first, each with when one of its pictures was seen first and last."""
-    seen = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
-    first = Subquery(seen.order_by("first_seen").values("first_seen")[:1])
-    last = Subquery(seen.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
+    """Return cases, newest first, annotated with the times of the first and last sighting of their pictures."""
+    sightings = Sighting.objects.filter(case_sightings__case=OuterRef("pk"))
+    first = Subquery(sightings.order_by("first_seen").values("first_seen")[:1])
+    last = Subquery(sightings.order_by(F("last_seen").desc(nulls_last=True)).values("last_seen")[:1])
     last_seen = Greatest(last, last_online(case=OuterRef("pk")))
     return cases.annotate(first_seen=first, last_seen=last_seen).order_by("-number")

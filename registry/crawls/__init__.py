@@ -1,1 +1,1 @@
-"""Watches and crawls: schedules, slices, sightings, searches, and the jobs that do them."""
+"""Watches and crawls: schedules, slices, sightings, searches, and their background jobs."""

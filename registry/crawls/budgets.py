@@ -1,6 +1,6 @@
-"""What a crawl may still spend of its watch's budget: over all of its slices, and what it asks searches.
+"""Remaining budget of a crawl across all of its slices, including its requests to search services.
 
-Each request to a search is recorded before it is sent, so that none is paid for uncounted.
+Each request to a search service is recorded before it is sent, so that every paid request is counted.
 """
 
 from collections import Counter
@@ -22,41 +22,41 @@ from registry.db.rows import write
 
 RENDER_PAGES, RENDER_SECONDS = 200, 1_800
 RENDERING: Mapping[str, int | str] = {"render": "auto", "render_pages": RENDER_PAGES, "render_seconds": RENDER_SECONDS}
-"""Which pages a browser renders (:class:`crawler.formats.job.Render`), and what it may take in a run."""
+"""Default rendering mode (:class:`crawler.formats.job.Render`) and limits per run."""
 
 MAX_SLICES = 500
-"""So far back the slices of a watch say what rendering has brought."""
+"""Maximum number of a watch's latest slices that are used to measure the benefit of rendering."""
 FEWER, FRESH_EVERY = 2, 8
 
 _MUCH = 2**31 - 1
 _MANY_BYTES = 2**62
 VISITS, VISITS_A_DAY = "visits", 1_000
-"""What a watch's budget may say, and what it is else: visits for evidence that its finds cause by themselves a day."""
+"""Budget key for the daily number of automatic evidence visits for a watch's matches, and its default."""
 RUN, MONTH = "money", "money_month"
-"""What a watch's budget may say: how much a run and a calendar month (UTC) cost at most, such as `4.99 USD`."""
+"""Budget keys for the maximum cost of a run and of a calendar month (UTC), with values such as `4.99 USD`."""
 UNPRICED = "no-price"
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left."""
+    """The remaining budget of a crawl."""
 
-    pages: int  # sitemaps and feeds among them; without any left, single images are still visited
-    images: int  # addresses
-    bytes: int  # kept and read
-    seconds: float  # since the crawl began
-    hosts: int  # more hosts whose pages are visited
+    pages: int  # including sitemaps and feeds; single images are visited even at 0
+    images: int  # number of image URLs
+    bytes: int  # stored and read
+    seconds: float  # until the crawl's time limit
+    hosts: int  # additional hosts whose pages may be visited
     render_pages: int  # pages that a browser may render
-    render_seconds: float  # that it may take for them
-    spent: str  # what ends the crawl, such as ``budget-bytes``; empty while it may go on
+    render_seconds: float  # rendering time
+    spent: str  # why the crawl must end, such as ``budget-bytes``; empty otherwise
 
 
 def left(crawl: Crawl) -> Left:
-    """What a crawl may still spend; pages that a slice is about to visit count as spent, so that none is too many."""
+    """Return a crawl's remaining budget; pages leased to slices count as spent, so that the limit is never exceeded."""
     budget: Mapping[str, float] = crawl.watch.budget
-    begun = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
-    leased = begun.filter(state=FrontierUrl.State.LEASED).count()
-    ended: list[Mapping[str, Any]] = []  # of a long crawl they are many
+    started = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING)
+    leased = started.filter(state=FrontierUrl.State.LEASED).count()
+    ended: list[Mapping[str, Any]] = []  # a long crawl has many
     if {"images", "bytes", "render"} & budget.keys():
         ended = [counts for counts in crawl.slices.values_list("counts", flat=True) if counts]
     until = min(crawl.started_at, now()) + timedelta(seconds=float(budget.get("seconds", _MUCH)))
@@ -65,9 +65,10 @@ def left(crawl: Crawl) -> Left:
         "bytes": int(budget.get("bytes", _MANY_BYTES)) - sum(int(counts.get("bytes", 0)) for counts in ended),
         "seconds": (until - now()).total_seconds(),
     }
-    # what is left may be too little for anything more: then a slice has ended for that reason; a slice has its own time
-    held = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
-    spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in held)]
+    # The rest may be too small for anything more; a slice that ended for that reason counts as proof. Slices have their
+    # own time limit, so theirs does not count.
+    reasons = {str(counts.get("reason", "")) for counts in ended} - {"budget-seconds"}
+    spent = [f"budget-{name}" for name in rest if name in budget and (rest[name] <= 0 or f"budget-{name}" in reasons)]
     rendered = sum(int(counts.get("rendered", 0)) for counts in ended)
     render_seconds = sum(float(counts.get("render_seconds", 0)) for counts in ended)
     return Left(
@@ -75,7 +76,7 @@ def left(crawl: Crawl) -> Left:
         images=int(rest["images"]),
         bytes=int(rest["bytes"]),
         seconds=rest["seconds"],
-        hosts=max(0, int(budget["hosts"]) - begun.values("host").distinct().count()) if "hosts" in budget else _MUCH,
+        hosts=max(0, int(budget["hosts"]) - started.values("host").distinct().count()) if "hosts" in budget else _MUCH,
         render_pages=max(0, int(budget.get("render_pages", RENDER_PAGES)) - rendered),
         render_seconds=max(0.0, float(budget.get("render_seconds", RENDER_SECONDS)) - render_seconds),
         spent=next(iter(spent), ""),
@@ -83,37 +84,38 @@ def left(crawl: Crawl) -> Left:
 
 
 def rendered(crawl: Crawl) -> dict[str, Rendered]:
-    """What rendering has brought at each host, by the slices of a crawl and of the last runs before it.
+    """Return the benefit of rendering at each host, from the slices of a crawl and of the watch's last runs.
 
-    Where it brought too little in earlier runs, fewer pages of a host count than decide (``TRIED``): one is tried again
-    in each run; and none in every eighth, so that pages are tried of which nothing but their looks speaks for it.
+    If earlier runs gained too little, fewer of a host's pages count than are needed for a decision (``TRIED``), so that
+    each run tries another one. In every eighth run none count, so that pages are tried again even without other
+    evidence.
     """
     own, before = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     slices = CrawlSlice.objects.filter(crawl__watch=crawl.watch_id, counts__has_key="rendered_of").order_by("-pk")
     for run, counts in slices.values_list("crawl", "counts")[:MAX_SLICES]:
-        for host, told in counts["rendered_of"].items():
-            (own if run == crawl.pk else before).update({(host, what): int(n) for what, n in told.items()})
-    found = {}
+        for host, gains in counts["rendered_of"].items():
+            (own if run == crawl.pk else before).update({(host, what): int(n) for what, n in gains.items()})
+    results = {}
     for host in {host for host, _what in own | before}:
         pages, gained = before[host, "pages"], before[host, "gained"]
         if not gained or gained < WORTH * pages:
             pages, gained = 0 if crawl.number % FRESH_EVERY == 0 else min(pages, FEWER), 0
-        found[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
-    return found
+        results[host] = Rendered(pages=pages + own[host, "pages"], gained=gained + own[host, "gained"])
+    return results
 
 
 def unrendered(crawl: Crawl) -> dict[str, int]:
-    """Pages that were to be rendered and weren't, by the reason, as ``budget``."""
-    told: Counter[str] = Counter()
+    """Count pages that should have been rendered but were not, by reason, such as ``budget``."""
+    reasons: Counter[str] = Counter()
     for counts in crawl.slices.filter(counts__has_key="unrendered").values_list("counts", flat=True):
-        told.update(counts["unrendered"])
-    return dict(sorted(told.items()))
+        reasons.update(counts["unrendered"])
+    return dict(sorted(reasons.items()))
 
 
 class OverBudgetError(RefusedError):
-    """A request isn't sent, for it would cost more than the watch allows, or nobody knows how much.
+    """A request was not sent because it would exceed the watch's money limit, or its price is unknown.
 
-    The reason is :data:`RUN`, :data:`MONTH` or :data:`UNPRICED`; ``figures`` has what was spent, and of how much.
+    The reason is :data:`RUN`, :data:`MONTH` or :data:`UNPRICED`; ``figures`` contains the amount spent and the limit.
     """
 
     def __init__(self, reason: str, figures: Mapping[str, str]) -> None:
@@ -122,25 +124,28 @@ class OverBudgetError(RefusedError):
 
 
 def limits(budget: Mapping[str, str]) -> dict[str, Money]:
-    """What a watch may cost, by :data:`RUN` and :data:`MONTH`; raises ``WrongUseError``."""
+    """Return a watch's money limits by :data:`RUN` and :data:`MONTH`; raises ``WrongUseError`` for invalid amounts."""
     return {name: parse_money(budget[name]) for name in (RUN, MONTH) if budget.get(name)}
 
 
 def charge(row: Inquiry, price: Price | None) -> None:
-    """Record a request that is about to be sent. One that the price leaves free costs nothing.
+    """Record a request that is about to be sent; requests within the free quota cost nothing.
 
-    Without a price nothing is recorded. Raises :class:`OverBudgetError`, and nothing is recorded either.
+    Without a price nothing is recorded.
+
+    Raises:
+        OverBudgetError: The request exceeds a limit. Nothing is recorded.
     """
     crawl, owner = row.crawl, row.crawl.watch.owner_id
     with transaction.atomic():
-        Owner.objects.select_for_update(no_key=True).get(pk=owner)  # they share what is left, and what is free
+        Owner.objects.select_for_update(no_key=True).get(pk=owner)  # the owner's watches share the free quota
         may = limits(Watch.objects.values_list("budget", flat=True).get(pk=crawl.watch_id))
         if may and (price is None or {limit.currency for limit in may.values()} != {price.each.currency}):
             raise OverBudgetError(UNPRICED, {})
         if price is None:
             return
-        asked = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
-        is_free = price.free and asked.filter(at__gte=month_begin()).count() < price.free
+        charges = SearchCharge.objects.filter(inquiry__service=row.service, inquiry__crawl__watch__owner=owner)
+        is_free = price.free and charges.filter(at__gte=month_begin()).count() < price.free
         cost = 0 if is_free else price.each.millionths
         currency = price.each.currency
         for name, limit in may.items():
@@ -152,23 +157,23 @@ def charge(row: Inquiry, price: Price | None) -> None:
 
 
 def take_visit(payer: Watch | Owner) -> datetime | None:
-    """Count a visit for evidence that nobody asked for; where today's (UTC) are used up, when the next may be made."""
+    """Count an automatic evidence visit; if today's (UTC) are used up, return when the next one is allowed."""
     with transaction.atomic():
         row = type(payer)._default_manager.select_for_update(no_key=True).get(pk=payer.pk)
-        made, most = visits_today(row)
-        if made >= most:
+        visit_count, most = visits_today(row)
+        if visit_count >= most:
             return _midnight() + timedelta(days=1)
-        write(row, visits_on=_midnight().date(), visits_made=made + 1)
+        write(row, visits_on=_midnight().date(), visits_made=visit_count + 1)
     return None
 
 
 def visits_today(payer: Watch | Owner) -> tuple[int, int]:
-    """How many visits for evidence were made today (UTC) that nobody asked for, and how many may be.
+    """Return today's (UTC) number of automatic evidence visits and its limit.
 
-    Of what a watch found for its own owner; of an owner's, of what watches of others found.
+    A watch pays for visits to its own owner's matches; an owner pays for those found by other owners' watches.
     """
-    made = payer.visits_made if payer.visits_on == _midnight().date() else 0
-    return made, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY
+    visit_count = payer.visits_made if payer.visits_on == _midnight().date() else 0
+    return visit_count, int(payer.budget.get(VISITS, VISITS_A_DAY)) if isinstance(payer, Watch) else VISITS_A_DAY
 
 
 def _midnight() -> datetime:
@@ -176,21 +181,21 @@ def _midnight() -> datetime:
 
 
 def month_begin() -> datetime:
-    """When this calendar month began (UTC)."""
+    """Return the start of the current calendar month (UTC)."""
     return _midnight().replace(day=1)
 
 
 def of_run(crawl_id: int) -> QuerySet[SearchCharge]:
-    """What a run has asked."""
+    """Return the search charges of a run."""
     return SearchCharge.objects.filter(inquiry__crawl=crawl_id)
 
 
 def of_month(*watch_ids: int) -> QuerySet[SearchCharge]:
-    """What watches have asked this month."""
+    """Return the search charges of watches in the current month."""
     return SearchCharge.objects.filter(inquiry__crawl__watch__in=watch_ids, at__gte=month_begin())
 
 
 def spent_of(charges: QuerySet[SearchCharge]) -> list[Money]:
-    """What requests cost, of each currency."""
+    """Sum up charges by currency."""
     sums: Iterable[tuple[str, int]] = charges.order_by("currency").values_list("currency").annotate(Sum("millionths"))
     return [Money(millionths, currency) for currency, millionths in sums]

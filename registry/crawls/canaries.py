@@ -1,6 +1,6 @@
-"""Known copies that a watch has to find: planted, withdrawn, and what each crawl made of them.
+"""Canaries: known copies that a watch has to find, and the result of each crawl for them.
 
-What a crawl made of a canary is read from its sightings and refusals whenever it is asked, so it is never out of date.
+Results are computed from the crawl's sightings and refusals on each request, so they are never out of date.
 """
 
 from collections import defaultdict
@@ -30,13 +30,13 @@ from registry.works.models import Work, WorkPicture
 
 LICENSEE, REASON = "canary", "A known copy on the owner's own page, for a watch to find."
 LATELY = timedelta(days=30)
-"""After so long it is too late to tell of a miss: shorter than events are kept, or it would be told twice."""
+"""Age after which a miss is no longer reported; shorter than the retention of events, which prevents duplicates."""
 
 MATCHED = (Decision.CERTAIN, Decision.REVIEW)
 
 
 class Outcome(StrEnum):
-    """What a crawl made of a canary."""
+    """A crawl's result for a canary."""
 
     FOUND = "found"
     WAITING = "waiting"
@@ -45,13 +45,13 @@ class Outcome(StrEnum):
 
     @property
     def is_missed(self) -> bool:
-        """Whether a watch that works would have found it."""
+        """True if a working watch would have found the canary."""
         return self in (Outcome.NOT_FOUND, Outcome.NOT_VISITED)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one crawl made of one canary, and why the page wasn't visited, as the refusal says."""
+    """The result of one crawl for one canary; ``reason`` is the refusal's if the page was not visited."""
 
     canary: Canary
     outcome: Outcome
@@ -59,10 +59,14 @@ class Result:
 
 
 def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
-    """Say that a page shows a known copy of a work, which a watch has to find from its next crawl on.
+    """Register a page that shows a known copy of a work, which the watch has to find from its next crawl on.
 
-    A licence for exactly this page is added too, so that no case comes of it. Raises ``NotFoundError`` when somebody
-    has removed the watch meanwhile, ``WrongUseError`` for what isn't a page's address, or a watch that visits no pages.
+    A licence for exactly this page is added as well, so that it opens no case. Planting the same canary again returns
+    the existing one.
+
+    Raises:
+        NotFoundError: The watch has been removed meanwhile.
+        WrongUseError: ``url`` is not a web page's URL, or the watch visits no pages.
     """
     normal = normalise(url)
     if not normal.startswith(("http://", "https://")):
@@ -75,12 +79,12 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
     with alone_with(owner):
         if Watch.objects.filter(pk=watch.pk).exclude(removed_at=None).exists():
             raise NotFoundError(Sentence("This watch was deleted meanwhile."))
-        if known := active(owner).filter(work=work, watch=watch, key=key).first():
-            return known
+        if existing := active(owner).filter(work=work, watch=watch, key=key).first():
+            return existing
         number = next_number(owner.canaries)
         keep_licences(owner, [_licence(work, normal)], by=by)
         if not KnownPage.objects.filter(watch=watch, key=key).exists():
-            Watch.objects.filter(pk=watch.pk).update(everything=True)  # what hasn't changed for long may lead there
+            Watch.objects.filter(pk=watch.pk).update(everything=True)  # unchanged pages may lead to it
         about = {"canary": number, "url": normal, "work": work.number}
         audit_log.changed("canary planted", by=by, owner=owner, about=about)
         return Canary.objects.create(
@@ -89,15 +93,18 @@ def plant(work: Work, watch: Watch, url: str, *, by: str) -> Canary:
 
 
 def is_in_reach(canary: Canary) -> bool:
-    """Whether its watch looks at any place on the site of a canary's page; else no run can find it."""
+    """Return True if the watch covers the canary's site; otherwise no run can find the canary."""
     return any(same_domain(canary.url, source["url"]) for source in canary.watch.sources)
 
 
 def note_redirects(watch: Watch, pages: Iterable[tuple[str, str]]) -> None:
-    """Record where the pages of canaries lead: what is seen there counts, and a licence for there is added as well.
+    """Record the redirects of canary pages: sightings at the target count, and a licence for the target is added.
 
-    Pages are pairs: the address that was visited, and the one that answered. Only one below the domain of the page
-    itself counts: what another party shows is no copy that the owner has put there.
+    A target counts only on the canary page's own domain, because the owner did not place copies on other sites.
+
+    Args:
+        watch: The watch.
+        pages: Pairs of the requested URL and the URL that answered.
     """
     led = {url_key(url): normalise(final) for url, final in pages if url_key(url) != url_key(final)}
     if not led:
@@ -117,37 +124,37 @@ def _licence(work: Work, url: str) -> NewLicence:
 
 
 def withdraw(canary: Canary, *, by: str) -> None:
-    """Expect it no longer; earlier crawls keep what they made of it. Its licence stays."""
+    """Stop expecting a canary. Results of earlier crawls stay, and so does its licence."""
     with transaction.atomic():
         if Canary.objects.filter(pk=canary.pk, removed_at=None).update(removed_at=now()):
             audit_log.changed("canary withdrawn", by=by, owner=canary.owner, about={"canary": canary.number})
 
 
 def active(owner: Owner) -> QuerySet[Canary]:
-    """The canaries that are expected now."""
+    """Return the owner's canaries that are currently expected."""
     return Canary.objects.filter(owner=owner, removed_at=None).select_related("work", "watch").order_by("number")
 
 
 def results(crawls: Sequence[Crawl]) -> dict[int, list[Result]]:
-    """What each crawl made of the canaries that were planted when it began, by its key; others are left out.
+    """Return each crawl's results for the canaries planted when it started, by primary key; other crawls are left out.
 
-    Asks the database as often for one as for thousands.
+    The number of queries does not depend on the number of crawls.
     """
     watches = {crawl.watch_id for crawl in crawls}
     planted: dict[int, list[Canary]] = defaultdict(list)
     for canary in Canary.objects.filter(watch__in=watches).select_related("work", "watch__owner").order_by("number"):
         planted[canary.watch_id].append(canary)
-    there = ((crawl, [one for one in planted[crawl.watch_id] if _was_there(one, crawl)]) for crawl in crawls)
-    if not (expected := {crawl: canaries for crawl, canaries in there if canaries}):
+    planted_by_crawl = ((crawl, [one for one in planted[crawl.watch_id] if _was_there(one, crawl)]) for crawl in crawls)
+    if not (expected := {crawl: canaries for crawl, canaries in planted_by_crawl if canaries}):
         return {}
     facts = _facts(expected)
     return {crawl.pk: [_result(crawl, canary, facts) for canary in canaries] for crawl, canaries in expected.items()}
 
 
 def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
-    """Of each watch, or of each of an owner's, the canaries that its last crawl missed.
+    """Return the canaries that each watch (or each of an owner's) missed in its last crawl.
 
-    That is the last one that has ended by itself: one that a person stopped didn't get to see everything.
+    Crawls that a person stopped do not count, because they may not have visited everything.
     """
     expected = Canary.objects.filter(removed_at=None) if owner is None else active(owner)
     ended = Crawl.objects.filter(watch=OuterRef("pk")).exclude(finished_at=None).exclude(reason=STOPPED)
@@ -156,20 +163,20 @@ def missed_lately(owner: Owner | None = None) -> list[tuple[Crawl, Result]]:
     crawls = {crawl.pk: crawl for crawl in Crawl.objects.filter(pk__in=last).select_related("watch__owner")}
     return [
         (crawls[key], result)
-        for key, found in results(list(crawls.values())).items()
-        for result in found
+        for key, crawl_results in results(list(crawls.values())).items()
+        for result in crawl_results
         if result.outcome.is_missed and result.canary.removed_at is None
     ]
 
 
 def tell_missed() -> None:
-    """Write down, once each, which canaries the last crawls have missed; however late their pictures were compared."""
+    """Record an event, once each, for canaries missed by the last crawls, however late the pictures were compared."""
     for crawl, missed in missed_lately():
         if crawl.finished_at is not None and crawl.finished_at >= now() - LATELY:
             watch, canary = crawl.watch, missed.canary
             about = {"canary": canary.number, "page": canary.url, "watch": watch.number, "name": watch.name}
-            told = {**about, "reason": missed.reason, "crawl": crawl.number}
-            events.record(watch.owner, EventKind.CANARY_MISSED, told, name=f"{crawl.pk}/{canary.number}")
+            event = {**about, "reason": missed.reason, "crawl": crawl.number}
+            events.record(watch.owner, EventKind.CANARY_MISSED, event, name=f"{crawl.pk}/{canary.number}")
 
 
 def _was_there(canary: Canary, crawl: Crawl) -> bool:
@@ -178,36 +185,36 @@ def _was_there(canary: Canary, crawl: Crawl) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What crawls saw and refused where canaries are."""
+    """Sightings and refusals of crawls on canary pages."""
 
-    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]  # by crawl and page, pictures: compared or not
-    showing: Mapping[int, set[int]]  # by work, the pictures that are its own or match one of them
-    refused: Mapping[tuple[int, bytes], str]  # by crawl and page, why it wasn't visited
+    seen: Mapping[tuple[int, bytes], Mapping[int, bool]]  # by crawl and page: pictures, and True if they were compared
+    showing: Mapping[int, set[int]]  # by work: its own pictures and those that match them
+    refused: Mapping[tuple[int, bytes], str]  # by crawl and page: the reason why it was not visited
 
 
 def _facts(expected: Mapping[Crawl, Sequence[Canary]]) -> _Facts:
     crawls = [crawl.pk for crawl in expected]
     planted = [canary for canaries in expected.values() for canary in canaries]
     keys = {key for canary in planted for key in _keys(canary)}
-    seen: dict[tuple[int, bytes], dict[int, bool]] = defaultdict(dict)
+    pictures_by_page: dict[tuple[int, bytes], dict[int, bool]] = defaultdict(dict)
     rows = Sighting.objects.filter(crawl__in=crawls, page_key__in=keys)
     for crawl, key, picture, state in rows.values_list("crawl", "page_key", "picture", "picture__state"):
-        seen[crawl, bytes(key)][picture] = state not in UNFINISHED
-    found = {picture for pictures in seen.values() for picture in pictures}
+        pictures_by_page[crawl, bytes(key)][picture] = state not in UNFINISHED
+    seen_pictures = {picture for pictures in pictures_by_page.values() for picture in pictures}
     own = WorkPicture.objects.filter(work__in={canary.work_id for canary in planted})
     match = "picture__matches_as_registered"
-    matching = own.filter(**{f"{match}__found__in": found, f"{match}__decision__in": MATCHED})
+    matching = own.filter(**{f"{match}__found__in": seen_pictures, f"{match}__decision__in": MATCHED})
     showing: dict[int, set[int]] = defaultdict(set)
     copies = matching.values_list("work", f"{match}__found")
     for work, picture in [*own.values_list("work", "picture"), *copies]:
         showing[work].add(picture)
     refusals = Refusal.objects.filter(crawl__in=crawls, key__in=keys).order_by("-pk")
     refused = {(crawl, bytes(key)): reason for crawl, key, reason in refusals.values_list("crawl", "key", "reason")}
-    return _Facts(seen, showing, refused)
+    return _Facts(pictures_by_page, showing, refused)
 
 
 def _keys(canary: Canary) -> list[bytes]:
-    """Of the page as it was planted, and of where it led when it was last visited."""
+    """Return the keys of a canary's page and of the page it redirected to at the last visit."""
     return [bytes(canary.key), *([url_key(canary.leads_to)] if canary.leads_to else [])]
 
 

@@ -1,6 +1,6 @@
-"""What web archives hold of domains: which captures a watch takes, each picture once, its earliest capture first.
+"""Pictures of domains from web archives: the selection of captures for a watch, with the earliest for each picture.
 
-Only the archive is asked, never the domain: its index for what it has, then :mod:`registry.crawls.slice` for the bytes.
+Only the archive is queried, never the domain: first its index, then :mod:`registry.crawls.slice` downloads the bytes.
 """
 
 import re
@@ -41,39 +41,39 @@ from registry.services.services import Services
 NAMES: Final = (wayback.NAME, common_crawl.NAME)
 TITLES: Mapping[str, str] = {wayback.NAME: wayback.TITLE, common_crawl.NAME: common_crawl.TITLE}
 WORK_SECONDS = 120.0
-"""After so long an inquiry is put off after the request at hand, well before the time limit of its task."""
+"""Seconds after which an inquiry is paused after its current request, well before its task's time limit."""
 BUSY = timedelta(minutes=1)
 PAGE = 5_000
-"""Captures that an index is asked for at a time."""
+"""Number of captures per index request."""
 ESTIMATED, MAX_DOMAINS = 3, 100
-"""Domains for which an estimate asks, and those of a watch."""
+"""Maximum number of domains for an estimate, and for a watch."""
 MAX_REQUESTS = 400
-"""Requests that a run makes to an index; the next run goes on behind them."""
+"""Maximum number of index requests per run; the next run continues from there."""
 CONNECT_SECONDS = 60.0
 PASSING = frozenset({"too-slow", "unresolvable"})
-"""Refusals of an answer that may be another one next time."""
+"""Refusal reasons that may be temporary."""
 FETCH_SECONDS = 1.0
-"""Seconds between two captures, where a watch says no other pace."""
+"""Default interval between two capture downloads, in seconds."""
 TURN = timedelta(seconds=20)
-"""After so long an inquiry looks again whether another one asks its archive."""
+"""Interval after which a waiting inquiry checks again if its archive is free."""
 MORE, NOTHING = "more", "nothing"
-"""Outcomes of asking: the index names more than a run takes, or no picture at all."""
+"""Outcomes of an inquiry: the index lists more than a run accepts, or no picture at all."""
 _DIGITS = re.compile(r"\d{4}(?:-?\d\d(?:-?\d\d)?)?", re.ASCII)
 
 
 def offered(config: Config) -> dict[str, str]:
-    """The archives that can be asked, and where."""
+    """Return the configured archives and their URLs by name."""
     urls = {wayback.NAME: config.wayback_url, common_crawl.NAME: config.common_crawl_url}
     return {name: url for name, url in urls.items() if url}
 
 
 def archive_of(services: Services, name: str) -> Archive:
-    """An archive that can be asked; raises ``NotFoundError``."""
+    """Return a client for a configured archive; raises ``NotFoundError`` for others."""
     config = services.config
     urls = offered(config)
     if name not in urls:
-        named = ", ".join(urls)
-        hint = Sentence("There are: %(names)s", names=named) if named else Sentence("Ask the operator.")
+        names = ", ".join(urls)
+        hint = Sentence("There are: %(names)s", names=names) if names else Sentence("Ask the operator.")
         raise NotFoundError(Sentence("There is no archive %(name)s.", name=f"{name!r}"), hint=hint)
     session = guarded_session(services.guard, timeout=CONNECT_SECONDS, user_agent=services.user_agent)
     if name == wayback.NAME:
@@ -82,37 +82,37 @@ def archive_of(services: Services, name: str) -> Archive:
 
 
 def domain_of(text: str) -> str:
-    """The domain that somebody names, also by an address there; raises ``WrongUseError`` for what is none.
+    """Return the domain in a user's input, which may be a URL; raises ``WrongUseError`` if there is none.
 
-    What others have their own names below, such as ``co.uk`` and ``github.io``, isn't one that belongs to a site.
+    Public suffixes such as ``co.uk`` and ``github.io`` are rejected, because they belong to no single site.
     """
     given = text.strip()
     host = host_of(given if "://" in given else f"http://{given}/") if given and not re.search(r"\s", given) else ""
     if not host or literal_address(host) is not None or is_public_suffix(host, private=True):
-        said = Sentence("“%(given)s” is no domain of a site.", given=given[:80])
-        raise WrongUseError(said, hint=Sentence("Write it like this: example.com"))
+        sentence = Sentence("“%(given)s” is no domain of a site.", given=given[:80])
+        raise WrongUseError(sentence, hint=Sentence("Write it like this: example.com"))
     return host
 
 
 def moment_of(text: str) -> str:
-    """A year, a month or a day as ISO 8601 has it, such as ``2019-03``; raises ``WrongUseError`` for what is none."""
-    given = text.strip()
-    if given and (not _DIGITS.fullmatch(given) or stated_time(given) == (None, "")):
-        said = Sentence("“%(given)s” is no year, month or day until now.", given=given[:40])
-        raise WrongUseError(said, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
-    digits = given.replace("-", "")
+    """Return a year, month or day in ISO 8601, such as ``2019-03``; raises ``WrongUseError`` for anything else."""
+    stripped = text.strip()
+    if stripped and (not _DIGITS.fullmatch(stripped) or stated_time(stripped) == (None, "")):
+        sentence = Sentence("“%(given)s” is no year, month or day until now.", given=stripped[:40])
+        raise WrongUseError(sentence, hint=Sentence("Write it like this: 2019, 2019-03 or 2019-03-31"))
+    digits = stripped.replace("-", "")
     return "-".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
 def subjects(domains: Sequence[str], since: str | None, until: str | None) -> Subjects:
-    """What an archive is asked for, as a watch keeps it; raises ``WrongUseError``."""
+    """Return a watch's archive query in the form that is stored; raises ``WrongUseError`` for invalid input."""
     first, last = moment_of(since or ""), moment_of(until or "")
     if first and last and first > last.ljust(len(first), "~"):
         raise WrongUseError(Sentence("The time ends before it begins."))
-    named = list(dict.fromkeys(map(domain_of, domains)))
-    if len(named) > MAX_DOMAINS:
+    domain_names = list(dict.fromkeys(map(domain_of, domains)))
+    if len(domain_names) > MAX_DOMAINS:
         raise WrongUseError(Sentence("A watch takes at most %(most)d domains.", most=MAX_DOMAINS))
-    return {"domains": named, "since": first, "until": last}
+    return {"domains": domain_names, "since": first, "until": last}
 
 
 def _asked(domain: str, source: Mapping[str, Any]) -> Asked:
@@ -122,52 +122,55 @@ def _asked(domain: str, source: Mapping[str, Any]) -> Asked:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What asking an archive for a domain comes to, as far as a few requests tell."""
+    """An estimate of a run's work at an archive for a domain, from a few requests."""
 
     archive: str
-    title: str  # what people call it
+    title: str  # display name
     domain: str
-    pictures: int  # different ones among those named so far
-    more: bool  # whether the index goes on
-    indexes: int  # that are asked one after the other; 1 where there is one
-    requests: float  # seconds between two requests to the index
-    most: int  # pictures that a run takes
+    pictures: int  # distinct pictures listed so far
+    more: bool  # True if the index has more
+    indexes: int  # number of indexes, which are queried one after the other
+    requests: float  # interval between two index requests, in seconds
+    most: int  # maximum number of pictures per run
 
     @property
     def seconds(self) -> int:
-        """How long a run takes at least, at the archive's pace."""
+        """Minimum duration of a run at the archive's rate."""
         taken = self.most if self.more else min(self.pictures, self.most)
         return round(taken * FETCH_SECONDS + self.indexes * self.requests)
 
 
 def estimate(services: Services, names: Collection[str], budget: Mapping[str, Any], asked: Subjects) -> list[Estimate]:
-    """What a run would ask of whom, for the first domains: the first page that names pictures is asked for.
+    """Estimate a run for the first domains, from the first index page of each that lists pictures.
 
-    Raises ``WrongUseError``, ``NotFoundError``, and ``RefusedError`` where an archive doesn't answer.
+    Raises:
+        WrongUseError: The query is invalid.
+        NotFoundError: An archive is not configured.
+        RefusedError: An archive does not answer.
     """
     most = int(budget.get("pages", 1_000))
-    found = []
+    estimates = []
     for name in dict.fromkeys(names):
         archive = archive_of(services, name)
         for domain in (asked["domains"] or ())[:ESTIMATED]:
-            wanted = _asked(domain, asked)
-            indexes, page = archive.indexes(wanted), archive.captures(wanted)
+            query = _asked(domain, asked)
+            indexes, page = archive.indexes(query), archive.captures(query)
             if not page.captures and page.next_page:
-                page = archive.captures(wanted, page.next_page)
+                page = archive.captures(query, page.next_page)
             count, more = len(earliest(page.captures)), bool(page.next_page)
-            found.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, most))
-    return found
+            estimates.append(Estimate(name, archive.title, domain, count, more, indexes, archive.seconds, most))
+    return estimates
 
 
 def ask_on(services: Services, row: Inquiry) -> None:
-    """Ask an archive's index for one page after the other until the run has enough, it ends, or time is over."""
+    """Query an archive's index page by page until the run has enough captures, the index ends, or the time is up."""
     try:
         archive = archive_of(services, row.service)
     except NotFoundError:
         inquiries.end(row.pk, "no-service")
         return
-    with hold_long(Lock.ARCHIVE, NAMES.index(row.service), within=0) as mine:
-        if mine:
+    with hold_long(Lock.ARCHIVE, NAMES.index(row.service), within=0) as is_locked:
+        if is_locked:
             _ask_in_turn(archive, row)
         else:
             steps.wait(Inquiry, row.pk, now() + TURN)
@@ -184,7 +187,7 @@ def _ask_in_turn(archive: Archive, row: Inquiry) -> None:
 
 
 def _next(row: Inquiry) -> inquiries.Subject | None:
-    """The domain that is asked for next; ``None`` when asking is over, which is recorded then."""
+    """Return the domain to query next, or ``None`` after recording that the inquiry has ended."""
     row.refresh_from_db()
     row.crawl.refresh_from_db()
     domain = inquiries.next_subject(row) if inquiries.rest(row) > 0 and not row.crawl.reason else None
@@ -197,7 +200,7 @@ def _next(row: Inquiry) -> inquiries.Subject | None:
 
 
 def _ask_for(archive: Archive, row: Inquiry, domain: inquiries.Subject) -> bool:
-    """Ask for one page of what an archive has of a domain; says whether to go on."""
+    """Request one index page for a domain; return True to continue."""
     try:
         page = archive.captures(_asked(domain.words, _source(row)), row.page)
     except SearchRefusedError as error:
@@ -218,25 +221,25 @@ def _has_any(row: Inquiry) -> bool:
 
 
 def _is_enough(row: Inquiry) -> bool:
-    """Whether a run has as many captures as it may take, or has asked as often as it may."""
+    """Return True if a run has reached its maximum number of captures or index requests."""
     most = int(row.crawl.watch.budget.get("pages", 1_000))
     return row.asked >= MAX_REQUESTS or row.crawl.frontier.filter(kind=CAPTURE)[:most].count() >= most
 
 
 def _keep(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
-    """Keep what a page names that the watch doesn't know, with where to go on; says whether the claim still stands."""
+    """Store the captures on an index page that are new to the watch; return True if the inquiry is still claimed."""
     is_denied = crawling.denials()
     urls, denied = {}, set()
     for one in earliest(page.captures).values():
         if is_denied(host := host_of(one.url)):
             denied.add(host)
         elif len(one.url) <= MAX_ADDRESS:
-            told = (_stated(row.service, one),)
-            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated), elsewhere=told)
+            statements = (_stated(row.service, one),)
+            new = NewUrl(one.record, CAPTURE, 1, one.url, position=str(one.stated), elsewhere=statements)
             urls[new.key] = new
     with transaction.atomic():
-        known = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
-        for before in known.exclude(state=FrontierUrl.State.REFUSED):
+        existing = FrontierUrl.objects.filter(crawl__watch=row.crawl.watch_id, key__in=list(urls), kind=CAPTURE)
+        for before in existing.exclude(state=FrontierUrl.State.REFUSED):
             new = urls.pop(bytes(before.key))
             _take_earlier(before, new)
         rows = [
@@ -249,25 +252,25 @@ def _keep(row: Inquiry, domain: inquiries.Subject, page: Page) -> bool:
 
 
 def _take_earlier(before: FrontierUrl, new: NewUrl) -> None:
-    """Let a capture that waits be the earlier one of the same picture."""
-    known, stated = Stated.read(before.position), Stated.read(new.position)
-    if known is None or stated is None or stated.at >= known.at:
+    """Replace a waiting capture by an earlier capture of the same picture."""
+    current, stated = Stated.read(before.position), Stated.read(new.position)
+    if current is None or stated is None or stated.at >= current.at:
         return
     rows = FrontierUrl.objects.filter(pk=before.pk, state=FrontierUrl.State.PENDING)
-    told = kept(new.elsewhere)
+    statements = kept(new.elsewhere)
     url, page_url = storable(new.url), storable(new.page_url)
-    rows.update(url=url, host=host_of(new.url), page_url=page_url, position=new.position, elsewhere=told)
+    rows.update(url=url, host=host_of(new.url), page_url=page_url, position=new.position, elsewhere=statements)
 
 
 def _stated(archive: str, one: Capture) -> SeenElsewhere:
-    """When the archive states that it saw the picture, and where it shows it to people, if it does."""
-    shown = one.record.replace("id_/", "/", 1) if archive == wayback.NAME else ""
+    """Return the archive's statement of when it saw the picture, with a public URL if there is one."""
+    public_url = one.record.replace("id_/", "/", 1) if archive == wayback.NAME else ""
     at = one.at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return SeenElsewhere(kind=SeenKind.SEARCH_SAW, by=TITLES[archive], stated=at, where=shown)
+    return SeenElsewhere(kind=SeenKind.SEARCH_SAW, by=TITLES[archive], stated=at, where=public_url)
 
 
 def _refused(row: Inquiry, domain: inquiries.Subject, error: SearchRefusedError) -> bool:
-    """Record why an archive gave no answer; says whether to go on with the next domain."""
+    """Record why an archive gave no answer; return True to continue with the next domain."""
     if error.reason == "unsearchable":
         inquiries.refuse(row, domain, error.message, reason=Reason.EXCLUDED)
         return True

@@ -1,25 +1,25 @@
-"""Pages come back when they have probably changed: what the visits of a watch saw of each page, and which are due.
+"""Revisits of pages that have probably changed, based on what earlier visits of a watch saw.
 
-From its second run on a watch asks for
+From its second run on, a watch requests
 
-1. its sources, and the sitemaps and feeds that the run before knew;
-2. what it has never visited, and pages that a sitemap or a feed dates later than the last visit;
-3. pages with known copies and pages with finds, in each run: a find is evidence only while it stands;
-4. pages that have changed before: one that was found unchanged *n* times since is asked again after 2^*n* runs, 16 at
+1. its sources, and the sitemaps and feeds that the previous run knew;
+2. pages it has never visited, and pages that a sitemap dates later than the last visit;
+3. pages with canaries and pages with matches, in each run: a use can be proven only while it is online;
+4. pages that have changed before: a page found unchanged *n* times since is requested again after 2^*n* runs, 16 at
    most, as Nutch's ``AdaptiveFetchSchedule`` lengthens its interval;
-5. a sample of the others, of each host those that were asked longest ago: a sixteenth, at least 20, and so many that
-   each is asked once in 30 days. Where a quarter of a host's sample has changed, the rest of that host is asked in the
-   same run (Cho and Ntoulas, "Effective change detection using sampling", VLDB 2002).
+5. a sample of the other pages of each host, those requested longest ago first: a sixteenth, at least 20, and enough to
+   request each page once in 30 days. If a quarter of a host's sample has changed, the rest of that host is requested in
+   the same run (Cho and Ntoulas, "Effective change detection using sampling", VLDB 2002).
 
-So a page that changes is seen again within 16 runs and within 30 days, as far as the budget goes; one that its site
-says is unchanged, by a sitemap or by ``Cache-Control``, within 30 days. A picture that was replaced behind its address,
-on a page of which the server says that it hasn't changed, is seen one visit later: each second visit asks for the page
-whole. Half of a run's pages at most are those known.
+So, budget permitting, a page that changes is visited again within 16 runs and 30 days, and a page that its site
+declares unchanged, by a sitemap or by ``Cache-Control``, within 30 days. A picture replaced under the same URL, on a
+page that the server declares unchanged, is noticed one visit later, because every second visit is unconditional. At
+most half of a run's pages are known pages.
 
-Where that is more than may be asked, those come first that have most probably changed. The changes of a page are taken
-for a Poisson process. Its rate comes from the share of its visits that found it changed, by its logarithm (Cho and
-Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003); Jeffreys' prior for that share lets a page that was
-never seen to change come back, too.
+If more pages are due than allowed, those most likely to have changed come first. A page's changes are modelled as a
+Poisson process, whose rate is estimated from the logarithm of the share of visits that found a change (Cho and
+Garcia-Molina, "Estimating frequency of change", ACM TOIT 3, 2003). Jeffreys' prior for that share ensures that pages
+never seen to change return, too.
 """
 
 import re
@@ -44,13 +44,13 @@ from registry.db.claimable import StepState
 from registry.db.rows import write
 
 MAX_ADDED = 10_000
-"""Known pages that are added to a frontier at a time."""
+"""Number of known pages added to a frontier at a time."""
 
 MAX_RUNS, MAX_DAYS = 16, 30
-"""A page is asked again after so many runs at most, and after so many days."""
+"""Maximum number of runs, and of days, after which a page is requested again."""
 
 MIN_SAMPLE = 20
-"""Pages of a host that are asked in each run although they have never changed."""
+"""Minimum number of a host's unchanged pages requested in each run."""
 
 GONE = frozenset({"http-404", "http-410"})
 _MAY_END = (
@@ -59,24 +59,24 @@ _MAY_END = (
     Reason.DENIED_HOST, Reason.WALL,
 )  # fmt: skip
 LATER = re.compile("|".join(_MAY_END) + r"|http-4(03|08|29)|http-5\d\d")
-"""Refusals of pages that the next run tries again although nothing names them anew."""
+"""Refusal reasons after which the next run tries a page again even if nothing links to it."""
 
 _DAY = timedelta(days=1)
 _RATE = """
     CASE WHEN visits = 0 THEN ln(2) / greatest(%(interval)s, 1e-3)
     ELSE -ln(1 - (changes + 0.5) / (visits + 1)) / greatest(days / visits, 1e-3) END
 """
-"""Changes a day. A page that was visited once is taken to change as likely as not from one run to the next."""
+"""SQL for changes per day. A page visited once is assumed to change between runs with probability 1/2."""
 _AGE = "abs(EXTRACT(epoch FROM %(now)s - visited_at))"
 _WAITED = f"least({_AGE}, (%(run)s - run) * %(interval)s * 86400)"
-"""Seconds since a page was asked last, as far as runs and days tell: one that didn't answer has its turn as others."""
+"""SQL for seconds since a page's last request, by runs and days; pages that failed to answer also take their turn."""
 _SAID = f"(known.dated = %(run)s OR known.fresh_seconds > {_AGE})"
-"""Whether its site says that a page hasn't changed since its last visit."""
+"""SQL condition: the site states that a page has not changed since its last visit."""
 _DUE = f"""(
     {_AGE} >= {MAX_DAYS} * 86400 OR NOT {_SAID} AND %(run)s - run >=
     CASE WHEN changes = 0 THEN {MAX_RUNS} + 1 ELSE least(2 ^ least(unchanged, {MAX_RUNS}), {MAX_RUNS}) END
 )"""
-"""Whether a page is asked by what its own visits saw. What has never changed waits to be sampled."""
+"""SQL condition: a page is due by its own history. Pages that have never changed are left to the sample."""
 _CANARY = """EXISTS (
     SELECT FROM registry_canary AS canary
     WHERE canary.watch_id = known.watch_id AND canary.key = known.key AND canary.removed_at IS NULL
@@ -97,36 +97,36 @@ _HOST = "split_part(known.url, '/', 3)"
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """What a visit saw of a page."""
+    """The result of a visit to a page."""
 
     url: str
     depth: int
-    shown: bytes  # digest of the pictures and words that it showed; empty when the server said that nothing has changed
+    shown: bytes  # digest of the page's pictures and words; empty if the server answered that nothing has changed
     at: datetime
-    final_url: str = ""  # the address that answered, if another
-    fresh_seconds: int = 0  # for which the server says that it stays as it is
-    etag: str = ""  # for the next conditional request, as is the next one
+    final_url: str = ""  # the URL that answered, if different
+    fresh_seconds: int = 0  # how long the server declares the page fresh
+    etag: str = ""  # validator for conditional requests, like ``last_modified``
     last_modified: str = ""
 
 
 def begin(crawl: Crawl) -> None:
-    """Choose the first pages of a crawl that has just begun, if its watch knows any.
+    """Select the first pages of a crawl that has just started, if its watch knows any.
 
-    One that is to ask for everything follows links as a first one does; where there is no time for all, it can't.
+    A crawl with ``everything`` set follows links as a first one does, unless its budget cannot cover all known pages.
     """
     pages = crawl.watch.budget.get("pages")
     most = 2 * MAX_ADDED if pages is None else int(pages)
-    known = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
-    if not known or (crawl.everything and (pages is None or known < most)):
+    known_count = KnownPage.objects.filter(watch=crawl.watch_id)[:most].count()
+    if not known_count or (crawl.everything and (pages is None or known_count < most)):
         return
     write(crawl, by_change=True)
     before = _before(crawl)
-    if before is not None and before.opt_outs is None:  # which is written last: its end broke off
+    if before is not None and before.opt_outs is None:  # its end was interrupted
         _carry_over(before)
     half = most // 2
     add_urls(crawl.pk, _lists_before(crawl))
     due = _add_all_due(crawl, half)
-    if known >= most:  # there is no time for all: the sample doesn't wait for what is new
+    if known_count >= most:  # the budget cannot cover everything, so the sample does not wait for new pages
         sample = _sample(crawl, half - due)
         write(crawl, sampled=len(sample) < half - due)
         add_urls(crawl.pk, sample)
@@ -136,7 +136,7 @@ def begin(crawl: Crawl) -> None:
 
 
 def add_due(crawl_id: int) -> None:
-    """Add known pages where nothing else waits and pages are left: the sample, then what it says is to be asked."""
+    """Add known pages when nothing waits and budget is left: first the sample, then the hosts it shows as changed."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
         if not crawl.by_change or crawl.reason or crawl.state != StepState.DOING:
@@ -155,7 +155,7 @@ def add_due(crawl_id: int) -> None:
 
 
 def conclude(crawl_id: int) -> None:
-    """Count the pages that a crawl which has ended has left alone; what it never came to waits for the next one."""
+    """Count the known pages that a finished crawl skipped; pages it did not reach wait for the next one."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch").get(pk=crawl_id)
         if not crawl.by_change:
@@ -164,7 +164,7 @@ def conclude(crawl_id: int) -> None:
             f"""
             SELECT {_HOST}, {_SAID}, count(*) FROM registry_knownpage AS known
             WHERE {_IN_REACH} AND NOT {_DUE} GROUP BY 1, 2
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             crawl,
         )
         domains = _domains(crawl)
@@ -177,10 +177,10 @@ def conclude(crawl_id: int) -> None:
 
 
 def _carry_over(crawl: Crawl) -> None:
-    """Let everything wait for the next run to which the run before never came either, some thousands at a time.
+    """Move pages that the previous run never reached to the crawl that follows, in batches.
 
-    What waits is moved, so that it doesn't grow by each run; only what was refused for a while is there twice. What
-    breaks off is done by the next call.
+    Waiting pages are moved, so that their number does not grow with each run; only temporarily refused ones are
+    duplicated. An interrupted call is completed by the next one.
     """
     if not crawl.by_change or crawl.reason == "finished":
         return
@@ -197,31 +197,39 @@ def _carry_over(crawl: Crawl) -> None:
 
 
 def due_or_new(crawl: Crawl, links: Iterable[tuple[NewUrl, datetime | None]]) -> list[NewUrl]:
-    """Of what one document names, what isn't a page visited before, and the pages changed since by its own dates.
+    """Filter a document's links: pages never visited before, and known pages that it dates after their last visit.
 
-    Dates that call more than half of the known pages changed say nothing: some servers write today's on all of them.
-    A bare day stands as its end, so that a date may lie a day ahead. Other known pages with a date before their last
-    visit are noted as unchanged. Inside a transaction.
+    If the dates declare more than half of the known pages changed, they are ignored, because some servers date all
+    pages today. A date without a time counts as the end of that day, so it may be up to a day in the future. Other
+    known pages dated before their last visit are recorded as unchanged. Call it in a transaction.
     """
-    told, moment = {new.key: (new, modified) for new, modified in links}, now()
-    rows = KnownPage.objects.filter(watch=crawl.watch_id, key__in=list(told)).values_list("key", "visited_at")
-    known = {bytes(key): visited for key, visited in rows}
-    dated = {key: date for key in known if (date := told[key][1])}
-    changed = {key for key, date in dated.items() if known[key] < date <= moment + _DAY}
-    if 2 * len(changed) > len(known):
+    links_by_key, moment = {new.key: (new, modified) for new, modified in links}, now()
+    rows = KnownPage.objects.filter(watch=crawl.watch_id, key__in=list(links_by_key)).values_list("key", "visited_at")
+    visited_at = {bytes(key): visited for key, visited in rows}
+    dated = {key: date for key in visited_at if (date := links_by_key[key][1])}
+    changed = {key for key, date in dated.items() if visited_at[key] < date <= moment + _DAY}
+    if 2 * len(changed) > len(visited_at):
         changed = set()
     else:
-        unchanged = [key for key, date in dated.items() if date <= known[key]]
+        unchanged = [key for key, date in dated.items() if date <= visited_at[key]]
         KnownPage.objects.filter(watch=crawl.watch_id, key__in=unchanged).update(dated=crawl.number)
-    of_no_pattern = {key: replace(told[key][0], pattern="") for key in changed}  # what is known isn't endless
-    return [of_no_pattern.get(key, new) for key, (new, _) in told.items() if key not in known or key in changed]
+    of_no_pattern = {key: replace(links_by_key[key][0], pattern="") for key in changed}  # known pages aren't endless
+    return [
+        of_no_pattern.get(key, new) for key, (new, _) in links_by_key.items() if key not in visited_at or key in changed
+    ]
 
 
 def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[str, str]) -> None:
-    """Record what visits of a run saw, and which pages refused, by address: one that has gone is forgotten.
+    """Record a run's visits and refusals of pages; pages that no longer exist are deleted.
 
-    But for pages of known copies and finds, which each run asks for. Refusals have their reasons. Inside the
-    transaction that ends the visits, so that each counts once.
+    Pages with canaries and matches are kept, because each run requests them. Call it in the transaction that ends the
+    visits, so that each visit counts once.
+
+    Args:
+        watch_id: The watch's primary key.
+        run: The crawl's number.
+        visits: The visits.
+        refused: Refusal reasons by URL.
     """
     by_key = {url_key(visit.url): visit for visit in visits}
     columns: dict[str, Any] = {
@@ -268,25 +276,25 @@ def keep(watch_id: int, run: int, visits: Sequence[Visited], refused: Mapping[st
             f"""
             DELETE FROM registry_knownpage AS known
             WHERE watch_id = %(watch)s AND key = ANY(%(gone)s) AND NOT {_CANARY} AND NOT {_FIND}
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {"watch": watch_id, "gone": gone},
         )
     pages = KnownPage.objects.filter(watch=watch_id)
     unseen = [url_key(url) for url, reason in refused.items() if LATER.fullmatch(reason)]
-    pages.filter(key__in=unseen).update(run=run)  # its site's dates count from the last visit that saw something
+    pages.filter(key__in=unseen).update(run=run)  # dates stated by the site still refer to the last successful visit
     answered = [url_key(url) for url, reason in refused.items() if not LATER.fullmatch(reason)]
     pages.filter(key__in=answered).update(visited_at=now(), run=run)
 
 
 def forget_other_sites(watch: Watch) -> None:
-    """Forget pages outside the sites at which a watch looks: no run asks them, and they would take others' places."""
+    """Delete known pages outside the watch's sites: no run requests them, and they would count against the budget."""
     domains = _domains(watch)
     with connection.cursor() as cursor:
         hosts = f"SELECT DISTINCT {_HOST} FROM registry_knownpage AS known WHERE watch_id = %s"  # noqa: S608 - as below
         cursor.execute(hosts, [watch.pk])
         others = [name for (name,) in cursor.fetchall() if _domain_of(name) not in domains]
         cursor.execute(
-            f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - nothing of a stranger's is in it
+            f"DELETE FROM registry_knownpage AS known WHERE watch_id = %s AND {_HOST} = ANY(%s)",  # noqa: S608 - it contains no external input
             [watch.pk, others],
         )
 
@@ -297,10 +305,11 @@ def _leads_to(visit: Visited) -> bytes | None:
 
 
 def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """What servers said of the versions of pages, as ``ETag`` and ``Last-Modified``, by address.
+    """Return the ``ETag`` and ``Last-Modified`` validators of pages by URL.
 
-    Without pages that are asked for whole, so that their pictures are asked for, too: where a known copy or a find
-    stands, and what was unchanged by its server's word at the last visit (:func:`keep` drops what asks for that).
+    Pages to be requested unconditionally, so that their pictures are requested too, are left out: pages with a canary
+    or a match, and pages that the server declared unchanged at the last visit (:func:`keep` then drops their
+    validators).
     """
     if crawl.everything:
         return {}
@@ -310,7 +319,7 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
         SELECT key, etag, last_modified FROM registry_knownpage AS known
         WHERE watch_id = %(watch)s AND key = ANY(%(keys)s) AND (etag <> '' OR last_modified <> '')
         AND NOT {_CANARY} AND NOT {_FIND}
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         keys=list(keys),
     )
@@ -318,15 +327,15 @@ def validators(crawl: Crawl, pages: Iterable[str]) -> dict[str, tuple[str, str]]
 
 
 def changed_weekly(watch_id: int) -> tuple[int, int]:
-    """How many pages of a watch were seen to change weekly at least, of how many that it has visited for a week."""
-    known = KnownPage.objects.filter(watch=watch_id, days__gte=7)
+    """Return the number of a watch's pages that changed at least weekly, and of those known for at least a week."""
+    pages = KnownPage.objects.filter(watch=watch_id, days__gte=7)
     often = Q(changes__gt=0, changes__gte=F("days") / 7)
-    told = known.aggregate(often=Count("pk", filter=often), known=Count("pk"))
-    return told["often"], told["known"]
+    counts = pages.aggregate(often=Count("pk", filter=often), known=Count("pk"))
+    return counts["often"], counts["known"]
 
 
 def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
-    """Ask for rows of the pages that a crawl's watch knows; nothing of a stranger's is in the text."""
+    """Run a query on the known pages of a crawl's watch; ``sql`` must not contain external input."""
     watch = crawl.watch
     values: dict[str, Any] = {
         "watch": watch.pk, "crawl": crawl.pk, "run": crawl.number, "depth": watch.budget.get("depth", 2**15 - 1),
@@ -334,12 +343,12 @@ def _rows(sql: str, crawl: Crawl, **more: object) -> list[tuple[Any, ...]]:
     }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, values | more)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _add_all_due(crawl: Crawl, most: int) -> int:
-    """Add what is due, so many pages at most, and some thousands at a time; returns how many were added."""
+    """Add due pages in batches, at most ``most``; return the number added."""
     added = 0
     while added < most:
         due = _due(crawl, most - added)
@@ -350,13 +359,13 @@ def _add_all_due(crawl: Crawl, most: int) -> int:
 
 
 def _due(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Known pages that aren't in a crawl's frontier: those of canaries and finds, and what has changed before."""
+    """Return due pages that are not in the crawl's frontier: with canaries or matches, or with earlier changes."""
     rows = _rows(
         f"""
         SELECT url, depth, {_CANARY} OR {_FIND} FROM registry_knownpage AS known
         WHERE {_IN_REACH} AND ({_DUE} OR {_CANARY} OR {_FIND})
         ORDER BY {_CANARY} DESC, {_FIND} DESC, ({_RATE}) * {_WAITED} DESC, id LIMIT %(most)s
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         most=min(most, MAX_ADDED),
     )
@@ -364,7 +373,7 @@ def _due(crawl: Crawl, most: int) -> list[NewUrl]:
 
 
 def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Of each host those pages that were asked longest ago, of those that have never changed."""
+    """Return for each host those never-changed pages that were requested longest ago."""
     rows = _rows(
         f"""
         SELECT url, depth FROM (
@@ -380,7 +389,7 @@ def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
             ceil(pages * least(1, %(interval)s / {MAX_DAYS})),
             CASE WHEN NOT said THEN greatest({MIN_SAMPLE}, ceil(pages / {MAX_RUNS}.0)) END
         ) ORDER BY place, url LIMIT %(most)s
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         most=max(0, most),
     )
@@ -388,7 +397,7 @@ def _sample(crawl: Crawl, most: int) -> list[NewUrl]:
 
 
 def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
-    """All other known pages of hosts of which a quarter of the pages that had never changed has changed this time."""
+    """Return all other known pages of hosts for which a quarter of the sampled pages has changed in this run."""
     rows = _rows(
         f"""
         SELECT url, depth FROM registry_knownpage AS known WHERE {_IN_REACH} AND {_HOST} IN (
@@ -397,7 +406,7 @@ def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
             AND (changes = 0 OR changes = 1 AND unchanged = 0)
             GROUP BY 1 HAVING 4 * count(*) FILTER (WHERE changes = 1) >= count(*)
         ) ORDER BY depth, id LIMIT %(most)s
-        """,  # noqa: S608 - nothing of a stranger's is in it
+        """,  # noqa: S608 - it contains no external input
         crawl,
         most=min(most, MAX_ADDED),
     )
@@ -405,7 +414,7 @@ def _of_changed_hosts(crawl: Crawl, most: int) -> list[NewUrl]:
 
 
 def _lists_before(crawl: Crawl) -> list[NewUrl]:
-    """Sitemaps and feeds that the run before knew: the pages that name them may not be asked this time."""
+    """Return the previous run's sitemaps and feeds, because the pages that link to them may be skipped this time."""
     if (before := _before(crawl)) is None:
         return []
     lists = before.frontier.filter(kind__in=("sitemap", "feed"))
@@ -417,13 +426,13 @@ def _lists_before(crawl: Crawl) -> list[NewUrl]:
 
 
 def _never_visited(crawl: Crawl, most: int) -> list[NewUrl]:
-    """Pages for which the run before had no time, or no answer, patterns of addresses in turns as it would have."""
+    """Return pages that the previous run did not reach or could not load, in turns by URL pattern."""
     waiting = _missed(crawl).order_by("state", "depth", "turn", "id")
     return _in_patterns(crawl, waiting.values_list("url", "depth")[: min(most, MAX_ADDED)])
 
 
 def _missed(crawl: Crawl) -> QuerySet[FrontierUrl]:
-    """Those pages, as rows of the run before."""
+    """Return the previous run's frontier rows of such pages."""
     if (before := _before(crawl)) is None:
         return FrontierUrl.objects.none()
     waiting = before.frontier.filter(kind="page").filter(
@@ -433,7 +442,7 @@ def _missed(crawl: Crawl) -> QuerySet[FrontierUrl]:
 
 
 def _failed(crawl: Crawl) -> QuerySet[Refusal, Any]:
-    """Keys of addresses that a crawl was refused for a reason that may have ended by the next one."""
+    """Return the keys of URLs refused in a crawl for a reason that may be temporary."""
     failed = Refusal.objects.filter(crawl=crawl, reason__regex=f"^({LATER.pattern})$", page_url="")
     return failed.values_list("key", flat=True)
 
@@ -458,9 +467,9 @@ def _domains(of: Crawl | Watch) -> Collection[str]:
 
 
 def _inside(crawl: Crawl, pages: Iterable[Sequence[Any]]) -> list[NewUrl]:
-    """What lies on a site that the watch still looks at: its places may have changed since. As pages.
+    """Convert known pages on sites that the watch still covers; its sources may have changed since.
 
-    Each is given with its depth, and may be with whether it goes before all others.
+    Each row has the URL, the depth and, optionally, a flag that puts the page first.
     """
     domains = _domains(crawl)
     return [

@@ -1,4 +1,4 @@
-"""The crawler as a child process that may die at any moment: started with a job, read line by line."""
+"""The crawler as a child process that may die at any time: started with a job, its output read line by line."""
 
 import selectors
 import subprocess
@@ -18,13 +18,13 @@ _CHECKOUT = Path(crawler.__file__).parents[1]
 
 @contextmanager
 def crawl_child(job: Job, spool: Path, *, pause: float) -> Iterator[Iterator[bytes | None]]:
-    """Run the crawler for the length of the block; at its end it is killed if it hasn't ended.
+    """Run the crawler for the duration of the block; at its end the process is killed.
 
-    Yields the child's lines as they are written, each with its newline, and ``None`` after so many seconds of silence.
-    A last line that was cut off is left out. Asking for more raises ``ServiceMissingError`` when the child has ended
-    because it can't write. Its file and messages lie in the spool, a folder made when absent.
+    Yields an iterator over the child's output: complete lines with their newline, and ``None`` after ``pause`` seconds
+    without output. An incomplete last line is dropped. The iterator raises ``ServiceMissingError`` if the child ended
+    because it cannot write. The job file and the child's messages are stored in ``spool``, which is created if needed.
     """
-    for folder in (spool.parent, spool, job.bytes_dir):  # never the data folder, which may have been moved
+    for folder in (spool.parent, spool, job.bytes_dir):  # never creates the data folder, which may have been moved
         folder.mkdir(mode=0o700, exist_ok=True)
     job_file = spool / "job.json"
     job_file.write_text(job.to_json(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Crawls in rows: schedule, frontier, host leases, and what slices bring home."""
+"""Database operations of crawls: frontier, slices, host leases, and their results."""
 
 import json
 from collections import Counter
@@ -34,46 +34,46 @@ from registry.log.log import submit
 LEASE = timedelta(minutes=30)
 MAX_HOST = 253
 SUSPECT_FROM = 2
-"""A URL that was begun so often without an end is visited alone, so that it harms no other."""
+"""Number of interrupted attempts after which a URL is visited alone, so that it cannot harm others."""
 
 MAX_COUNTED = 200_000
-"""So far the URLs of a crawl are counted out while somebody looks on."""
+"""Maximum number of a crawl's URLs that are counted for a page view."""
 
 STOPPED = "stopped"
-"""Why a crawl ends that somebody has stopped."""
+"""The reason of a crawl that a person stopped."""
 
 PAST = "past"
-"""Kind of the source of a watch under which pictures seen before are asked for again (``crawls.revisits``)."""
+"""Kind of a watch's source for requesting previously seen pictures again (``crawls.revisits``)."""
 
 BULK = "bulk"
-"""Kind of the source of a watch whose addresses come from lists in bulk (:mod:`registry.crawls.lists`)."""
+"""Kind of a watch's source for URLs from bulk lists (:mod:`registry.crawls.lists`)."""
 
 HAND = "hand"
-"""Kind of the source of a watch whose addresses a person names, one at a time (:mod:`registry.crawls.looks`)."""
+"""Kind of a watch's source for URLs that a person enters one at a time (:mod:`registry.crawls.looks`)."""
 
 SEARCH = "search"
-"""Kind of the source of a watch that asks an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
+"""Kind of a watch's source for an image search or a marketplace (:mod:`registry.crawls.inquiries`)."""
 
 ARCHIVE = "archive"
-"""Kind of the source of a watch that takes a domain's pictures from a web archive (:mod:`registry.crawls.captures`)."""
+"""Kind of a watch's source for a domain's pictures from a web archive (:mod:`registry.crawls.captures`)."""
 
 CAPTURE = "capture"
 """Kind of a URL that is an archive's own record of a picture."""
 
 MAX_ATTEMPTS = 4
-"""Begun so often without an end, a URL is given up."""
+"""Number of interrupted attempts after which a URL is refused."""
 
 FIRST_REST = timedelta(minutes=1)
-"""How long a host rests that didn't say how long; doubled each time that it has shown nothing since."""
+"""Pause for a host that states none; doubled for each consecutive pause without a successful visit."""
 
 LONGEST_REST = timedelta(hours=1)
-"""A host that asks to be left alone for longer is left to the next crawl."""
+"""A host that requests a longer pause is left to the next crawl."""
 
 MAX_RESTS = 3
-"""So often a crawl waits for a host that shows nothing in between."""
+"""Maximum number of consecutive pauses for a host without a successful visit."""
 
 _A_TIME = 5_000
-"""Rows that are written at a time."""
+"""Number of rows written at a time."""
 
 Counts = Mapping[str, object]
 Opening = Callable[[CrawlSlice], Mapping[str, object]]
@@ -85,29 +85,29 @@ class NewUrl:
 
     url: str  # absolute; a path for a folder or a WARC file
     kind: str  # page, sitemap, feed, image, folder, warc or capture
-    depth: int  # links followed since the source
-    page_url: str = ""  # for an image of a sitemap or a feed, the page that shows it
-    context: str = ""  # the words that stood beside it there
-    position: str = ""  # how far a folder or a WARC file has been read; what an archive states of a capture
-    pattern: str = ""  # what it shares with addresses of its kind; empty when there are none or it is visited anyway
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # what was stated there of when the image was seen or published
-    first: bool = False  # a page that goes before all others of its host, however deep it lies
+    depth: int  # number of links followed from the source
+    page_url: str = ""  # for an image from a sitemap or feed, the page that shows it
+    context: str = ""  # the text beside the image there
+    position: str = ""  # how far a folder or WARC file has been read; an archive's statement about a capture
+    pattern: str = ""  # shared by URLs of the same kind; empty if there are none, or the URL is visited anyway
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # statements from there about when the image was seen or published
+    first: bool = False  # a page that precedes all others of its host, at any depth
 
     @property
     def key(self) -> bytes:
-        """What makes it one and the same in a frontier, 16 bytes; of captures, the bytes that an archive states."""
+        """The URL's identity in a frontier, 16 bytes; for captures, derived from the archive's content hash."""
         if stated := Stated.read(self.position):
             return url_key(f"sha1:{stated.digest}")
         return url_key(f"{self.url} {self.page_url}") if self.page_url else url_key(self.url)
 
 
 def denied(host: str) -> bool:
-    """Whether a host isn't visited, by its own name or by one above it."""
+    """Return True if a host, or a domain above it, is on the operator's deny list."""
     return HostDenial.objects.filter(host__in=names_of(host)).exists()
 
 
 def denials() -> Callable[[str], bool]:
-    """What says of each host whether it isn't visited, by the list of now; needs no database."""
+    """Return a predicate for denied hosts, based on the current deny list; it needs no database access."""
     names = frozenset(HostDenial.objects.values_list("host", flat=True))
     return lambda host: not names.isdisjoint(names_of(host))
 
@@ -119,15 +119,15 @@ _COLUMNS = (
 
 
 def add_urls(crawl_id: int, urls: Iterable[NewUrl]) -> int:
-    """Add URLs to the frontier; those it knows stay as they are. Returns how many are new. Inside a transaction.
+    """Add URLs to the frontier and return the number of new ones; known URLs stay unchanged. Call it in a transaction.
 
-    What names a host longer than any name may be (RFC 1035, 2.3.4) is left out: nobody could visit it.
+    URLs whose host exceeds the maximum length of a name (RFC 1035, 2.3.4) are left out, because they cannot be visited.
     """
     return len(add_keyed(crawl_id, {new.key: new for new in urls}))
 
 
 def add_keyed(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
-    """As :func:`add_urls`, of URLs by their keys; returns the keys that are new and wait."""
+    """Add URLs by key, as :func:`add_urls` does; return the keys that are new and waiting."""
     places = patterns.places_of(crawl_id, {key: (new.pattern, new.kind) for key, new in urls.items()})
     if not places:
         return []
@@ -145,7 +145,7 @@ def add_keyed(crawl_id: int, urls: Mapping[bytes, NewUrl]) -> list[bytes]:
 
 
 def addresses(crawl_id: int) -> tuple[int, int]:
-    """How many URLs of a crawl were visited, and how many wait; counted to :data:`MAX_COUNTED`, by their indexes."""
+    """Return the numbers of a crawl's visited and waiting URLs, each capped at :data:`MAX_COUNTED`, using indexes."""
     of, state = FrontierUrl.objects.filter(crawl=crawl_id), FrontierUrl.State
     visited = of.filter(state__in=[state.DONE, state.REFUSED])[:MAX_COUNTED].count()
     leased = of.filter(state=state.LEASED, slice__isnull=False).count()
@@ -155,7 +155,8 @@ def addresses(crawl_id: int) -> tuple[int, int]:
 def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice | None:
     """Lease free hosts with waiting URLs to a new slice.
 
-    ``None`` when no host is free, nothing waits or the budget is spent. What a contributor had comes by itself.
+    Returns ``None`` if no host is free, nothing waits, or the budget is spent. URLs that a contributor had are not
+    mixed with others.
     """
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
@@ -179,18 +180,18 @@ def plan_slice(crawl_id: int, *, most_urls: int, most_hosts: int) -> CrawlSlice 
 
 
 def _waiting(crawl: Crawl, may: Left) -> QuerySet[FrontierUrl]:
-    """The URLs that may still be visited: without pages left, single images only; without hosts left, no new host."""
+    """Return the URLs that may still be visited: only images if no pages are left, no new host if no hosts are left."""
     waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING)
     if not may.pages:
         return waiting.filter(kind="image")
     if not may.hosts:
-        known = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
-        return waiting.filter(Q(kind="image") | Q(host__in=known))
+        known_hosts = crawl.frontier.exclude(kind="image").exclude(state=FrontierUrl.State.PENDING).values("host")
+        return waiting.filter(Q(kind="image") | Q(host__in=known_hosts))
     return waiting
 
 
 def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
-    """Hosts with waiting URLs that no open slice holds, now locked by this transaction."""
+    """Return hosts with waiting URLs that no open slice has leased, locked by this transaction."""
     if may.pages and may.hosts:
         hosts = _waiting_hosts(crawl.pk, most * 4)
     else:
@@ -204,12 +205,12 @@ def _lease_hosts(crawl: Crawl, may: Left, most: int) -> list[str]:
 
 
 def _is_resting() -> Q:
-    """Leases of hosts that rest: nobody's, and not over yet."""
+    """Return the condition for leases of resting hosts: without a slice, and not expired."""
     return Q(slice=None, expires_at__gt=now())
 
 
 def resting(crawl: Crawl) -> dict[str, datetime]:
-    """Hosts that a crawl waits for, and until when: they asked for it, or their robots.txt can't be had."""
+    """Return the hosts a crawl waits for, and until when; they requested it, or their robots.txt is unavailable."""
     if crawl.state != StepState.DOING:
         return {}
     waiting = crawl.frontier.filter(state=FrontierUrl.State.PENDING, host=OuterRef("host"))
@@ -218,32 +219,32 @@ def resting(crawl: Crawl) -> dict[str, datetime]:
 
 
 def scripts_not_run(crawls: Sequence[Crawl]) -> dict[int, int | None]:
-    """How many pages of crawls have scripts that no browser ran, by the crawl's key.
+    """Count pages of crawls with scripts that were not run in a browser, by the crawl's primary key.
 
-    ``None`` where slices have visited pages without counting them.
+    The count is ``None`` if slices visited pages without counting them.
     """
-    told = KeyTextTransform("scripts_not_run", "counts")
+    stored_count = KeyTextTransform("scripts_not_run", "counts")
     slices = CrawlSlice.objects.filter(crawl__in=crawls).order_by().values("crawl")
     sums = slices.annotate(
-        count=Sum(Cast(told, IntegerField()), default=0),
+        count=Sum(Cast(stored_count, IntegerField()), default=0),
         uncounted=Count("pk", filter=Q(counts__pages__gt=0) & ~Q(counts__has_key="scripts_not_run")),
     )
-    found = {
+    totals = {
         pk: None if uncounted else count for pk, count, uncounted in sums.values_list("crawl", "count", "uncounted")
     }
-    return {crawl.pk: found.get(crawl.pk, 0) for crawl in crawls}
+    return {crawl.pk: totals.get(crawl.pk, 0) for crawl in crawls}
 
 
 def lacked_browser(crawl: Crawl) -> bool:
-    """Whether pages of a crawl weren't rendered because there was no browser."""
+    """Return True if pages of a crawl were not rendered because there was no browser."""
     return crawl.slices.filter(counts__unrendered__has_key="no-browser").exists()
 
 
 def is_whole(crawl: Crawl, *, depth: int) -> bool:
-    """Whether a crawl that refused nothing has fetched all that its pages name and show, as far as is known.
+    """Return True if a crawl without refusals has, as far as is known, fetched everything its pages link to and show.
 
-    Nothing waits or was left for a later run, no page has scripts that weren't run, and none lies so deep that its
-    links weren't followed.
+    Nothing may be waiting or left for a later run, no page may have scripts that were not run, and no page may be so
+    deep that its links were not followed.
     """
     if crawl.not_asked:
         return False
@@ -253,7 +254,7 @@ def is_whole(crawl: Crawl, *, depth: int) -> bool:
 
 
 def left_out(crawl: Crawl) -> dict[str, int]:
-    """Count what the crawler's limits left out of a crawl's pages and lists, by ``crawler.reading.limits.LeftOut``."""
+    """Count what the crawler's limits omitted from pages and lists, by ``crawler.reading.limits.LeftOut``."""
     counted = Counter[str]()
     for counts in crawl.slices.filter(counts__has_key="left_out").values_list("counts", flat=True):
         counted.update(counts["left_out"])
@@ -261,9 +262,9 @@ def left_out(crawl: Crawl) -> dict[str, int]:
 
 
 def _waiting_hosts(crawl_id: int, most: int) -> list[str]:
-    """The first hosts with waiting URLs by name, each found from the one before: a host may have millions of rows.
+    """Return the first hosts with waiting URLs, by name, using a loose index scan: a host may have millions of rows.
 
-    https://wiki.postgresql.org/wiki/Loose_indexscan.
+    See https://wiki.postgresql.org/wiki/Loose_indexscan.
     """
     first = "SELECT host FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending'"
     with connection.cursor() as cursor:
@@ -273,18 +274,18 @@ def _waiting_hosts(crawl_id: int, most: int) -> list[str]:
                 ({first} ORDER BY host LIMIT 1) UNION ALL
                 SELECT ({first} AND host > waiting.host ORDER BY host LIMIT 1) FROM waiting WHERE host IS NOT NULL
             ) SELECT host FROM waiting WHERE host IS NOT NULL LIMIT %(most)s
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {"crawl": crawl_id, "most": most},
         )
         return [host for (host,) in cursor.fetchall()]
 
 
 def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> list[int]:
-    """The oldest waiting URLs of the hosts, in turn host by host; or one that is suspect, when no other waits.
+    """Return the oldest waiting URLs, alternating between hosts; or a single suspect one if no others wait.
 
-    Of each host only what is nearest to the source, else how deep a page lies would depend on who was first; of that
-    the pictures first, then the first pages of each pattern of addresses. Pages that go before all others are the
-    nearest, so that no new sitemap keeps a run from its finds.
+    Only a host's URLs nearest to the source are returned, because otherwise the depth of a page would depend on timing.
+    Among those, pictures come first, then the first pages of each URL pattern. Pages flagged as first count as the
+    nearest, so that a new sitemap cannot delay pages with matches.
     """
     rows = _nearest(crawl_id, hosts, may, most, suspect=False)
     if not rows:
@@ -298,7 +299,7 @@ def _waiting_urls(crawl_id: int, hosts: Sequence[str], may: Left, most: int) -> 
 
 
 def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspect: bool) -> list[tuple[int, bool]]:
-    """So many waiting URLs of the hosts at most, and whether each is a page; reads no more rows of a host than that."""
+    """Return waiting URLs with a page flag, at most ``most``; reads no more than that number of rows per host."""
     waiting = """
         FROM registry_frontierurl WHERE crawl_id = %(crawl)s AND state = 'pending' AND host = leased.host
         AND (kind = 'image' OR %(pages)s > 0)
@@ -317,7 +318,7 @@ def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspe
                     ORDER BY turn, id LIMIT %(most)s
                 ) AS first
             ) AS waiting ORDER BY place, id LIMIT %(most)s
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {
                 "crawl": crawl_id, "hosts": list(hosts), "pages": may.pages, "from": SUSPECT_FROM, "suspect": suspect,
                 "most": most,
@@ -327,9 +328,9 @@ def _nearest(crawl_id: int, hosts: Sequence[str], may: Left, most: int, *, suspe
 
 
 def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
-    """Claim a slice and fence an earlier claimer off.
+    """Claim a slice, and lock out any earlier claimant.
 
-    Returns the epoch that this claimer writes under, 1 for the first; ``None`` when the slice isn't to be had.
+    Returns the epoch under which this claimant writes, starting at 1; ``None`` if the slice is not available.
     """
     with transaction.atomic():
         rows = CrawlSlice.objects.select_for_update(skip_locked=True, no_key=True)
@@ -343,7 +344,7 @@ def claim_slice(slice_id: int, stale_after: timedelta) -> int | None:
 
 
 def hold_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
-    """Lock the slice for this transaction if the epoch is still the claimer's, else ``None``."""
+    """Lock the slice for this transaction if the claimant's epoch is still current, else return ``None``."""
     rows = CrawlSlice.objects.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch__owner")
     row = rows.filter(pk=slice_id).first()
     if row is None or row.epoch != epoch or row.state != StepState.DOING:
@@ -353,18 +354,18 @@ def hold_slice(slice_id: int, epoch: int) -> CrawlSlice | None:
 
 
 def still_holds(slice_id: int, epoch: int) -> bool:
-    """Say that the claimer is alive; returns whether the slice is still its own."""
+    """Renew the claim on a slice; return False if it has been lost."""
     rows = CrawlSlice.objects.filter(pk=slice_id, epoch=epoch, state=StepState.DOING)
     return rows.update(claimed_at=now()) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a host wasn't visited for now."""
+    """The reason why a host is not visited for now."""
 
-    reason: str  # as of a refusal
+    reason: str  # the reason of the refusal
     sentence: str
-    seconds: float = 0.0  # that it asks to be left alone; 0 when it doesn't say
+    seconds: float = 0.0  # requested pause in seconds; 0 if none was stated
 
 
 def finish_slice(
@@ -376,11 +377,20 @@ def finish_slice(
     opening: Opening,
     waiting: Mapping[str, Waiting] = MappingProxyType({}),
 ) -> bool:
-    """End a slice: one log entry, its leases free, its unfinished URLs back in the frontier. Says whether it did.
+    """End a slice: write its log entry, release its leases and return unfinished URLs to the frontier.
 
-    ``counts`` is kept as it is; ``suspect`` says that an unfinished URL may be why the slice ended; ``opening``, what
-    the log entry commits to, is asked for when no more sightings can come. Hosts that are ``waiting`` rest, or are
-    given up; the counts say then how often in a row.
+    Hosts in ``waiting`` rest or, after several rests, are given up; the counts then include their consecutive rests.
+
+    Args:
+        slice_id: The slice's primary key.
+        epoch: The claimant's epoch.
+        counts: Counts to store.
+        suspect: True if an unfinished URL may have caused the slice to end.
+        opening: Returns the data that the log entry commits to; called when no more sightings can be added.
+        waiting: Hosts that were not visited for now.
+
+    Returns:
+        True if the slice was ended, False if the claim was lost.
     """
     with transaction.atomic():
         row = hold_slice(slice_id, epoch)
@@ -397,7 +407,7 @@ def finish_slice(
 
 
 def _rest(row: CrawlSlice, host: str, told: Waiting) -> int:
-    """Let a host rest whose URLs wait again, or give them up; returns how often in a row it has rested by then."""
+    """Let a host with waiting URLs rest, or give the URLs up; return its number of consecutive rests."""
     visited = row.urls.filter(host=host, state=FrontierUrl.State.DONE).exists()
     before = row.crawl.slices.filter(counts__waiting__has_key=host).order_by("-number").first()
     rests = 1 if visited or before is None else int(before.counts["waiting"][host]) + 1
@@ -411,7 +421,7 @@ def _rest(row: CrawlSlice, host: str, told: Waiting) -> int:
 
 
 def _give_up(crawl_id: int, host: str, told: Waiting) -> None:
-    """Refuse all that waits at a host, for the reason that it told last."""
+    """Refuse all waiting URLs of a host, with its latest reason."""
     rows = FrontierUrl.objects.filter(crawl=crawl_id, host=host, state=FrontierUrl.State.PENDING)
     refused = (
         refusal(crawl_id, url, told.reason, told.sentence, page)
@@ -423,7 +433,7 @@ def _give_up(crawl_id: int, host: str, told: Waiting) -> None:
 
 
 def _give_back(row: CrawlSlice, *, breaks: int) -> None:
-    """Let a later slice visit what is unfinished; what was there at every break is given up, and that is recorded."""
+    """Return unfinished URLs to the frontier; those involved in too many interruptions are refused."""
     leased = FrontierUrl.objects.filter(slice=row, state=FrontierUrl.State.LEASED)
     leased.update(attempts=F("attempts") + breaks)
     given_up = list(leased.filter(attempts__gte=MAX_ATTEMPTS))
@@ -438,14 +448,14 @@ def _give_back(row: CrawlSlice, *, breaks: int) -> None:
 
 
 def refusal(crawl_id: int, url: str, reason: str, sentence: str, page_url: str = "") -> Refusal:
-    """A row of a URL that a crawl didn't fetch or keep, which isn't kept yet."""
-    kept = storable(sentence)
-    why = {"reason": reason[:40], "sentence": sentence if sentence == kept else kept}
+    """Build an unsaved row for a URL that a crawl did not fetch or keep."""
+    stored_sentence = storable(sentence)
+    why = {"reason": reason[:40], "sentence": sentence if sentence == stored_sentence else stored_sentence}
     return Refusal(crawl_id=crawl_id, key=url_key(url), url=storable(url), page_url=storable(page_url), at=now(), **why)
 
 
 def end_crawl_if_worked_off(crawl_id: int) -> bool:
-    """Mark a crawl as done when no URL waits (or its budget is spent) and no slice is under way."""
+    """Mark a crawl as done if no URL waits (or the budget is spent) and no slice is open; return True if marked."""
     with transaction.atomic():
         crawl = Crawl.objects.select_for_update(no_key=True).get(pk=crawl_id)
         if crawl.state != StepState.DOING:
@@ -464,44 +474,44 @@ def end_crawl_if_worked_off(crawl_id: int) -> bool:
 
 
 def _end_of(crawl: Crawl, may: Left) -> str:
-    """Why a crawl ends: ``finished``, or what of its budget held something back."""
+    """Return why a crawl ends: ``finished``, or the budget limit that held URLs back."""
     if not crawl.frontier.filter(state=FrontierUrl.State.PENDING).exists():
         return "finished"
     return may.spent or ("budget-hosts" if may.pages else "budget-pages")
 
 
 def stop(crawl_id: int) -> bool:
-    """Let a crawl end with what it has; slices that are under way end within some seconds. Says whether it goes on."""
+    """Request a crawl's end; open slices finish within seconds. Return True if the crawl was running."""
     return Crawl.objects.filter(pk=crawl_id, state=StepState.DOING, reason="").update(reason=STOPPED) == 1
 
 
 def is_stopped(slice_id: int) -> bool:
-    """Whether somebody has stopped the crawl of a slice."""
+    """Return True if a person has stopped a slice's crawl."""
     return CrawlSlice.objects.filter(pk=slice_id, crawl__reason=STOPPED).exists()
 
 
 def running_crawls() -> list[int]:
-    """Crawls that are under way, oldest first."""
+    """Return the primary keys of running crawls, oldest first."""
     return list(Crawl.objects.filter(state=StepState.DOING).order_by("started_at").values_list("pk", flat=True))
 
 
 def leased_urls(slice_id: int) -> list[NewUrl]:
-    """The URLs that a slice still has to work off."""
+    """Return the URLs that a slice has yet to process."""
     rows = FrontierUrl.objects.filter(slice_id=slice_id, state=FrontierUrl.State.LEASED).order_by("depth", "turn", "id")
     names = ("url", "kind", "depth", "page_url", "context", "position")
     return [NewUrl(**columns(row, *names), elsewhere=stated(row.elsewhere)) for row in rows]
 
 
 def keep_position(of: CrawlSlice, key: bytes, position: str) -> None:
-    """Record how far a slice, held by this transaction, has read a folder or a WARC file: a later one goes on there."""
+    """Record how far a slice, locked by this transaction, has read a folder or WARC file, for continuation."""
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key=key)
     leased.update(position=position, attempts=0)
 
 
 def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State, *, new: bool | None = None) -> None:
-    """Record that a slice, held by this transaction, has worked off URLs, by :attr:`NewUrl.key`.
+    """Record that a slice, locked by this transaction, has processed URLs, by :attr:`NewUrl.key`.
 
-    ``new`` says of pages whether they showed or led to anything new.
+    ``new`` states for pages if they showed or linked to anything new.
     """
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
     pages = leased.exclude(kind="image").count() if state == FrontierUrl.State.DONE else 0
@@ -510,15 +520,15 @@ def mark_urls(of: CrawlSlice, keys: Iterable[bytes], state: FrontierUrl.State, *
 
 
 def leave_waiting(of: CrawlSlice, keys: Iterable[bytes]) -> None:
-    """Give URLs of a slice, held by this transaction, back to the frontier: their hosts weren't visited for now."""
+    """Return URLs of a slice, locked by this transaction, to the frontier: their hosts are not visited for now."""
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
     leased.update(state=FrontierUrl.State.PENDING, slice=None)
 
 
 def put_off(of: CrawlSlice, keys: Iterable[bytes]) -> set[bytes]:
-    """Record that URLs of a slice, held by this transaction, had no answer yet: a later slice tries again.
+    """Return URLs of a slice, locked by this transaction, that had no answer to the frontier for another attempt.
 
-    Returns the keys of those that have been tried often enough, and count as refused now.
+    URLs that have been tried often enough are refused instead. Returns the keys of those.
     """
     leased = FrontierUrl.objects.filter(slice=of, state=FrontierUrl.State.LEASED, key__in=list(keys))
     given_up = leased.filter(attempts__gte=MAX_ATTEMPTS - 1)

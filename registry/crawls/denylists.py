@@ -1,4 +1,4 @@
-"""The operator's rules: hosts that aren't visited, bytes that aren't stored. Each change is an entry of the log."""
+"""The operator's rules: hosts that are not visited, and bytes that are not stored. Changes are recorded in the log."""
 
 from django.db import transaction
 
@@ -10,14 +10,14 @@ from registry.pictures.models import BlockedDigest
 
 
 def deny(host: str, *, by: str, reason: str) -> None:
-    """Visit a host and those below it no more."""
+    """Stop visiting a host and its subdomains."""
     with transaction.atomic():
         HostDenial.objects.update_or_create(host=host, defaults={"reason": reason})
         audit_log.changed("host denied", by=by, about={"host": host, "reason": reason})
 
 
 def allow(host: str, *, by: str) -> None:
-    """Take a denial back; raises ``NotFoundError`` when there is none."""
+    """Remove a host from the deny list; raises ``NotFoundError`` if it is not listed."""
     with transaction.atomic():
         gone, _ = HostDenial.objects.filter(host=host).delete()
         if not gone:
@@ -26,7 +26,7 @@ def allow(host: str, *, by: str) -> None:
 
 
 def block(digest: Digest, *, by: str, reason: str) -> bool:
-    """Never store these bytes from now on; returns whether they weren't blocked before."""
+    """Block bytes from being stored; return True if they were not blocked before."""
     with transaction.atomic():
         _, new = BlockedDigest.objects.get_or_create(digest=digest, defaults={"reason": reason})
         if new:

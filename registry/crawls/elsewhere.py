@@ -1,4 +1,4 @@
-"""What others state of when a picture was at a place: as rows keep it."""
+"""Storage format of third-party statements about when a picture was at a place."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -9,12 +9,12 @@ from registry.db.bulk import storable
 
 
 def kept(told: Iterable[SeenElsewhere]) -> list[dict[str, Any]]:
-    """The statements as the JSON of a row; what they leave open isn't written."""
+    """Convert statements to JSON values for a row; empty fields are left out."""
     return [{name: _plain(value) for name, value in asdict(one).items() if value not in ("", None)} for one in told]
 
 
 def stated(rows: Sequence[Mapping[str, Any]]) -> tuple[SeenElsewhere, ...]:
-    """The inverse of :func:`kept`."""
+    """Convert JSON values from :func:`kept` back to statements."""
     return tuple(SeenElsewhere(**{**row, "kind": SeenKind(row["kind"])}) for row in rows)
 
 

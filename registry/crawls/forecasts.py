@@ -1,4 +1,7 @@
-"""What a watch over lists would ask of whom, and how long that takes at the hosts' pace; nothing is asked."""
+"""Forecasts for watches over lists: requests per host and their duration at the configured rate.
+
+Nothing is requested.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,51 +12,52 @@ from crawler.formats.job import Politeness
 from exhibit.network.addresses import host_of
 
 LARGEST = 10
-"""Hosts that are told by name."""
+"""Number of hosts listed by name."""
 MOST_HOSTS = 100_000
-"""Hosts that are counted at one time: of more, those with the fewest addresses are put together."""
+"""Maximum number of hosts counted at a time; beyond it, the hosts with the fewest URLs are merged."""
 
 
 @dataclass(slots=True)
 class Hosts:
-    """How many addresses would be asked for at each host.
+    """The number of URLs per host.
 
-    Of more than :data:`MOST_HOSTS` the largest are counted well, and the number of all is a lower bound.
+    With more than :data:`MOST_HOSTS` hosts, the counts of the largest are accurate, and the number of hosts is a lower
+    bound.
     """
 
-    delay: float = Politeness().delay  # seconds between two requests to one host, at the least
+    delay: float = Politeness().delay  # minimum interval between two requests to a host, in seconds
     counts: Counter[str] = field(default_factory=Counter)
-    rest: int = 0  # addresses at hosts that aren't counted by themselves any more
+    rest: int = 0  # URLs at hosts that are no longer counted individually
     has_more: bool = False
 
     @classmethod
     def at_pace(cls, politeness: Mapping[str, float]) -> Self:
-        """None yet, at the pace of a watch that is so polite."""
+        """Create an empty forecast with the delay of a watch's politeness settings."""
         return cls(float(politeness.get("delay", Politeness().delay)))
 
     def add(self, urls: Iterable[str]) -> None:
-        """Count addresses."""
+        """Count URLs."""
         self.counts.update(map(host_of, urls))
         if len(self.counts) > MOST_HOSTS:
-            kept = Counter(dict(self.counts.most_common(MOST_HOSTS // 2)))
-            self.rest += self.counts.total() - kept.total()
-            self.counts, self.has_more = kept, True
+            largest = Counter(dict(self.counts.most_common(MOST_HOSTS // 2)))
+            self.rest += self.counts.total() - largest.total()
+            self.counts, self.has_more = largest, True
 
     @property
     def addresses(self) -> int:
-        """Addresses at all hosts."""
+        """The number of URLs at all hosts."""
         return self.counts.total() + self.rest
 
     @property
     def largest(self) -> Sequence[tuple[str, int]]:
-        """The hosts with most addresses."""
+        """The hosts with the most URLs."""
         return sorted(self.counts.items(), key=lambda entry: (-entry[1], entry[0]))[:LARGEST]
 
     @property
     def others(self) -> tuple[int, int]:
-        """How many hosts there are besides the largest, at the least, and their addresses."""
+        """The number of hosts besides the largest (a lower bound), and of their URLs."""
         return len(self.counts) - len(self.largest), self.addresses - sum(count for _host, count in self.largest)
 
     def seconds(self, addresses: int = 0) -> float:
-        """The least time that so many requests to one host take, or all: hosts are asked beside one another."""
+        """Return the minimum duration of this many requests to one host, or of all: hosts are visited in parallel."""
         return self.delay * (addresses or max(self.counts.values(), default=0))

@@ -1,4 +1,4 @@
-"""Lists of addresses in bulk become addresses that a crawl visits: what is wanted of them, batch by batch."""
+"""Ingestion of bulk URL lists into a crawl's frontier, batch by batch."""
 
 import os
 import time
@@ -19,51 +19,54 @@ from registry.crawls.forecasts import Hosts
 from registry.crawls.models import AddressList, Watch
 
 BATCH = 20_000
-"""Lines of one transaction: what is lost when the process is killed, and what lies in memory."""
+"""Number of lines per transaction; bounds memory and the work lost if the process is killed."""
 
 LeftOut = tuple[str, str]
-"""Why a line was left out, as one of :data:`crawler.lists.line.REASONS`, and its address."""
+"""A skipped line: the reason, one of :data:`crawler.lists.line.REASONS`, and the URL."""
 
 
 @dataclass(slots=True)
 class Read:
-    """How far one list has been read."""
+    """The progress of reading one list."""
 
     path: Path
-    row: AddressList  # lines, kept and left out, of earlier runs too
-    before: int  # lines that earlier runs had read
-    changed: bool = False  # since an earlier run, so it is read from its beginning
-    share: float = 0.0  # of the file that is read
-    seconds: float = 0.0  # that this run has read
-    left: float | None = None  # seconds that it will take, once that can be told
-    problem: str = ""  # why it wasn't read to its end, and what to do
-    _first: tuple[float, float] | None = None  # share and seconds behind the first batch: earlier runs had read a part
+    row: AddressList  # lines read, kept and skipped, including earlier runs
+    before: int  # number of lines that earlier runs had read
+    changed: bool = False  # the file has changed since an earlier run, so it is read from the start
+    share: float = 0.0  # share of the file that has been read
+    seconds: float = 0.0  # duration of this run so far
+    left: float | None = None  # estimated remaining seconds, once known
+    problem: str = ""  # why reading stopped early, and what to do
+    _first: tuple[float, float] | None = None  # share and seconds after the first batch, which may include earlier runs
 
     def tell(self, share: float, seconds: float) -> None:
-        """Note how much of the file is read after how long."""
+        """Record the share of the file read after a number of seconds."""
         self.share, self.seconds = share, seconds
-        first, begun = self._first = self._first or (share, seconds)
-        self.left = (seconds - begun) * (1 - share) / (share - first) if share > first else None
+        first, first_seconds = self._first = self._first or (share, seconds)
+        self.left = (seconds - first_seconds) * (1 - share) / (share - first) if share > first else None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is read, and what of it is taken."""
+    """The settings of a reading run: the watch, and which lines to accept."""
 
-    watch: Watch | None  # without one, lines are only counted
+    watch: Watch | None  # without a watch, lines are only counted
     wanted: Wanted
     guard: Guard
-    column: str = ""  # names the column of addresses of tables
-    kind: str = "image"  # what the addresses of tables are
-    stopped: Callable[[], bool] = field(default=lambda: False)  # looked at after each batch
-    hosts: Hosts = field(default_factory=Hosts)  # which addresses are counted where there is no watch
+    column: str = ""  # column of tables that contains the URLs
+    kind: str = "image"  # kind of the URLs in tables
+    stopped: Callable[[], bool] = field(default=lambda: False)  # checked after each batch
+    hosts: Hosts = field(default_factory=Hosts)  # counts the accepted URLs if there is no watch
 
 
 def ingest(paths: Sequence[Path], order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
-    """Read lists, each from where it was left; says after each batch how far one is, and what was left out of it.
+    """Read lists, each from where an earlier run stopped; yield the progress and the skipped lines after each batch.
 
-    A list that can't be read, or not further, says why in its ``problem``, and the next one is read. Stopped, it ends
-    behind a batch. Raises ``ConflictError`` when another process reads the same list, or the crawl is being stopped.
+    If a list cannot be read any further, its ``problem`` says why, and the next list is read. When stopped, reading
+    ends after the current batch.
+
+    Raises:
+        ConflictError: Another process reads the same list, or the crawl is being stopped.
     """
     for path in paths:
         read = _begun(path, order)
@@ -84,24 +87,24 @@ def _begun(path: Path, order: Order) -> Read:
     stamp = f"{found.st_size} {found.st_mtime_ns}"
     if order.watch is None:
         return Read(path, AddressList(path=str(path), stamp=stamp), 0)
-    wanted = f"{order.wanted} {order.column} {order.kind}"
-    row, changed = lists.begin(order.watch, os.fspath(path), wanted, stamp)
+    filter_key = f"{order.wanted} {order.column} {order.kind}"
+    row, changed = lists.begin(order.watch, os.fspath(path), filter_key, stamp)
     return Read(path, row, row.lines, changed)
 
 
 def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
-    file, begun = ListFile(read.path, order.column, order.kind), time.monotonic()
+    file, start = ListFile(read.path, order.column, order.kind), time.monotonic()
     batches = _batches(file.lines(read.row.lines), order)
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(next, batches, None)
         while batch := coming.result():
-            share, coming = file.share(), ahead.submit(next, batches, None)  # while this batch goes into the rows
+            share, coming = file.share(), ahead.submit(next, batches, None)  # while this batch is stored
             if order.watch is None:
                 lists.count(read.row, len(batch.urls), batch.out, batch.lines)
                 order.hosts.add(url.url for url in batch.urls.values())
             else:
                 batch.out = lists.keep(read.row, batch.urls, batch.out, batch.lines)
-            read.tell(share, time.monotonic() - begun)
+            read.tell(share, time.monotonic() - start)
             yield read, batch.out
             if order.stopped():
                 return
@@ -114,7 +117,7 @@ def _kept(read: Read, order: Order) -> Iterator[tuple[Read, list[LeftOut]]]:
 @dataclass(slots=True)
 class _Batch:
     lines: int = 0
-    urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by their keys
+    urls: dict[bytes, NewUrl] = field(default_factory=dict)  # by key
     out: list[LeftOut] = field(default_factory=list)
 
     def add(self, line: Line, order: Order) -> None:
@@ -131,7 +134,10 @@ class _Batch:
 
 
 def _batches(lines: Iterator[Line], order: Order) -> Iterator[_Batch]:
-    """The lines by batches. Raises ``RefusedError`` where no more can be read, behind those that came before."""
+    """Group lines into batches.
+
+    A ``RefusedError`` while reading is raised after the lines before it have been yielded.
+    """
     trouble: RefusedError | None = None
     while trouble is None:
         batch = _Batch()

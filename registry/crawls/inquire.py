@@ -1,4 +1,4 @@
-"""Asking image searches with owners' own keys; what they name, the crawl visits as it visits anything."""
+"""Queries to image searches with owners' own API keys; the crawl then visits the results like any other URLs."""
 
 import time
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ from registry.pictures.previews import preview
 from registry.services.services import Services
 
 WORK_SECONDS = 20.0
-"""After so long an inquiry lets others have their turn; after one answer where it had none, so each has one soon."""
+"""Seconds after which an inquiry yields to others; one without answers yields after its first, for a quick start."""
 BUSY = timedelta(minutes=1)
 LEFT_SIDE = 1_024
-"""Pixels of the longer side of the copy that a search is sent; the registered picture itself stays here."""
+"""Longer side, in pixels, of the copy sent to a search; the registered picture itself is never sent."""
 PASSING = frozenset({Reason.TOO_MANY_BYTES, Reason.TOO_SLOW, Reason.UNRESOLVABLE})
-"""Refusals of an answer that may be another one next time; the others say that the service may not be reached."""
+"""Refusal reasons that may be temporary; others mean that the service may not be contacted."""
 
 
 def query_search(services: Services, ids: Sequence[int]) -> None:
-    """Ask searches, each from where it was left."""
+    """Query search services, continuing each inquiry where it stopped."""
     for pk in steps.claim(Inquiry, ids, services.stale_after):
         row = Inquiry.objects.select_related("crawl__watch__owner").get(pk=pk)
         with steps.ending(Inquiry, [pk]):
@@ -40,7 +40,7 @@ def query_search(services: Services, ids: Sequence[int]) -> None:
 
 
 def _ask_on(services: Services, row: Inquiry) -> None:
-    """Ask for one subject after the other until there is none, the service refuses, or time is over."""
+    """Query subject after subject until none is left, the service refuses, or the time is up."""
     owner = row.crawl.watch.owner
     try:
         service = service_of(services.config, row.service)
@@ -51,7 +51,7 @@ def _ask_on(services: Services, row: Inquiry) -> None:
     while True:
         row.refresh_from_db()
         row.crawl.refresh_from_db()
-        if missing := lacking(services, owner, row.service, service):  # a yes may be taken back at any time
+        if missing := lacking(services, owner, row.service, service):  # the owner may withdraw consent at any time
             inquiries.end(row.pk, missing)
             return
         key = key_of(services, owner, row.service) or ""
@@ -70,14 +70,14 @@ def _ask_on(services: Services, row: Inquiry) -> None:
 
 
 def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subject: Subject) -> bool:
-    """Ask for one page of a subject's answer; says whether to go on."""
-    asked = _asked(services, row, service, subject)
-    if asked is None:
+    """Request one page of results for a subject; return True to continue."""
+    query = _asked(services, row, service, subject)
+    if query is None:
         inquiries.refuse(row, subject, "The picture can't be sent.")
         return True
     price = price_of(row.crawl.watch.owner, row.service, service)
     try:
-        found = ask(service, key, asked, services.guard, lambda: budgets.charge(row, price))
+        result = ask(service, key, query, services.guard, lambda: budgets.charge(row, price))
     except budgets.OverBudgetError as error:
         inquiries.run_out(row, subject, error.reason, error.figures)
         return False
@@ -86,11 +86,11 @@ def _ask_for(services: Services, row: Inquiry, service: Service, key: str, subje
     except RefusedError as error:
         steps.fail(Inquiry, row.pk, f"{service.name}: {error.message}", retry=error.reason in PASSING)
         return False
-    return _kept(row, service, subject, found)
+    return _kept(row, service, subject, result)
 
 
 def _asked(services: Services, row: Inquiry, service: Service, subject: Subject) -> Asked | None:
-    """What is sent: words, or a smaller copy of the picture; ``None`` when there is none to send."""
+    """Return the query to send: words, or a reduced copy of the picture; ``None`` if the picture cannot be sent."""
     offset = row.pages * service.pace.size
     if subject.picture is None:
         return Asked(words=subject.words, page=row.page, offset=offset)
@@ -102,7 +102,7 @@ def _asked(services: Services, row: Inquiry, service: Service, subject: Subject)
     except ExhibitError as error:
         if error.retry or machine_fault(error):
             raise
-        return None  # this one alone: its bytes are lost or damaged
+        return None  # only this picture: its bytes are lost or damaged
     return Asked(picture=data, page=row.page, offset=offset)
 
 

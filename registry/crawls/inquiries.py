@@ -1,4 +1,4 @@
-"""What crawls ask image searches and marketplaces: which subjects, how far, and what came."""
+"""Inquiries of crawls at image searches and marketplaces: subjects, progress and results."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ from registry.db.rows import write
 from registry.works.models import WorkPicture
 
 USUAL = 50
-"""Subjects of a run, where the watch says nothing."""
+"""Default number of subjects per run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a search is asked for next: words, or a registered picture."""
+    """The next subject of a search: words, or a registered picture."""
 
-    cursor: int  # what :attr:`Inquiry.cursor` becomes when it is done with
+    cursor: int  # the value of :attr:`Inquiry.cursor` when the subject is done
     words: str
     picture: WorkPicture | None
 
 
 def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
-    """Let a crawl ask the searches among its watch's sources. Inside a transaction.
+    """Create the inquiries of a crawl for the searches and archives among its sources. Call it in a transaction.
 
-    It begins where the run before ended; with the newest picture, where the source says so.
+    An inquiry continues where the previous run ended, or starts with the newest picture if the source says so.
     """
     for source in sources:
         if source["kind"] == ARCHIVE:
@@ -42,46 +42,46 @@ def begin(crawl: Crawl, sources: Iterable[Mapping[str, Any]]) -> None:
             continue
         of_watch = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"])
         last = of_watch.order_by("-pk").values_list("cursor", flat=True).first()
-        left = int(crawl.watch.budget.get("searches", USUAL))
+        allowance = int(crawl.watch.budget.get("searches", USUAL))
         words = source.get("words", [])
-        begun = {"cursor": 0 if source.get("newest") else last or 0, "left": left, "allowed": left}
-        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **begun)
+        position = {"cursor": 0 if source.get("newest") else last or 0, "left": allowance, "allowed": allowance}
+        Inquiry.objects.create(crawl=crawl, service=source["url"], words=words, **position)
 
 
 def _begin_archive(crawl: Crawl, source: Mapping[str, Any]) -> None:
-    """Go on where the run before left the archive's index, with the captures that it named and didn't come to."""
+    """Continue an archive's index where the previous run stopped, with the captures that it did not reach."""
     waiting = FrontierUrl.objects.filter(crawl__watch=crawl.watch_id, kind=CAPTURE, state=FrontierUrl.State.PENDING)
     waiting.exclude(crawl=crawl).update(crawl=crawl, attempts=0)
     domains = source["domains"]
     last = Inquiry.objects.filter(crawl__watch=crawl.watch_id, service=source["url"]).order_by("-pk").first()
-    begun = {} if last is None else {"cursor": last.cursor, "page": last.page}
-    if last is not None and last.state == StepState.FAILED:  # the others first: what failed there may fail again
-        begun = {"cursor": last.cursor + 1, "page": ""}
-    left = {"left": len(domains), "allowed": len(domains)}
-    Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **begun, **left)
+    position = {} if last is None else {"cursor": last.cursor, "page": last.page}
+    if last is not None and last.state == StepState.FAILED:  # a failed domain may fail again, so the others come first
+        position = {"cursor": last.cursor + 1, "page": ""}
+    allowance = {"left": len(domains), "allowed": len(domains)}
+    Inquiry.objects.create(crawl=crawl, service=source["url"], words=domains, **position, **allowance)
 
 
 def next_subject(row: Inquiry) -> Subject | None:
-    """What is asked for next; ``None`` when the run has asked for as much as it may, or for everything once."""
+    """Return the next subject; ``None`` if the run has reached its limit, or has queried every subject once."""
     if row.left <= 0:
         return None
     if row.words:
         place = row.cursor % len(row.words)
         return Subject(row.cursor + 1, str(row.words[place]), None)
     newest = _source(row).get("newest", False)
-    mine = _pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
-    following = mine.filter(pk__lt=row.cursor) if newest else mine.filter(pk__gt=row.cursor)
-    found = following.first() or mine.first()
-    return None if found is None else Subject(found.pk, "", found)
+    pictures = _pictures(row).select_related("work", "picture").order_by("-pk" if newest else "pk")
+    following = pictures.filter(pk__lt=row.cursor) if newest else pictures.filter(pk__gt=row.cursor)
+    picture = following.first() or pictures.first()
+    return None if picture is None else Subject(picture.pk, "", picture)
 
 
 def subjects(row: Inquiry) -> int:
-    """How many subjects there are."""
+    """Return the number of subjects."""
     return len(row.words) or _pictures(row).count()
 
 
 def rest(row: Inquiry) -> int:
-    """How many of them this run may still ask for: each once, however often it was broken off."""
+    """Return how many subjects this run may still query, counting each once, however often the run was interrupted."""
     return min(row.left, subjects(row) - ((row.allowed or row.left) - row.left))
 
 
@@ -90,54 +90,54 @@ def _pictures(row: Inquiry) -> QuerySet[WorkPicture]:
 
 
 def _source(row: Inquiry) -> Mapping[str, Any]:
-    """What the run was told to ask this search."""
+    """Return the run's settings for this search."""
     of_run = (source for source in row.crawl.sources if (source["kind"], source["url"]) == (SEARCH, row.service))
     return next(of_run, {})
 
 
 def pictures_of(owner_id: int, works: Sequence[int]) -> QuerySet[WorkPicture]:
-    """The pictures of an owner's works of these numbers, of all without any; those of withdrawn works drop out."""
+    """Return the pictures of an owner's works with these numbers, or of all; removed works are left out."""
     rows = WorkPicture.objects.filter(work__owner=owner_id, work__removed_at=None, stated=None)
     return rows.filter(work__number__in=works) if works else rows
 
 
 def keep_answer(pk: int, urls: Iterable[NewUrl], *, page: str, pages: int, ends: Subject | None = None) -> bool:
-    """Keep one page of an answer: addresses for the crawl, and where to go on. Says whether the claim still stands.
+    """Store one page of results: URLs for the crawl, and the position to continue from.
 
-    With the last page of a subject, ``ends``, it goes on with the next one: both at once, so that whoever takes the row
-    over never asks again for what was answered.
+    Together with the last page of a subject, ``ends``, the inquiry moves on to the next subject in the same
+    transaction, so that no worker repeats an answered request. Returns True if the inquiry is still claimed.
     """
     new = list(urls)
     with transaction.atomic():
-        held = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
-        row = held.select_related(None).first()
+        claimed = Inquiry.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING)
+        row = claimed.select_related(None).first()
         if row is None:
             return False
-        found = row.found + add_urls(row.crawl_id, new)
-        write(row, found=found, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
+        found_count = row.found + add_urls(row.crawl_id, new)
+        write(row, found=found_count, asked=row.asked + 1, page=page, pages=pages, claimed_at=now())
         if ends is not None:
             done_with(pk, ends)
     return True
 
 
 def done_with(pk: int, subject: Subject) -> None:
-    """Go on with the next subject."""
+    """Move on to the next subject."""
     claimed = Inquiry.objects.filter(pk=pk, state=StepState.DOING, left__gt=0)
     claimed.update(cursor=subject.cursor, page="", pages=0, left=F("left") - 1, claimed_at=now())
 
 
 def refuse(row: Inquiry, subject: Subject, sentence: str, reason: str = Reason.UNSEARCHABLE) -> None:
-    """Record that a subject can't be searched for, and go on with the next one."""
+    """Record that a subject cannot be searched for, and move on to the next one."""
     what = subject.words if subject.picture is None else f"work {subject.picture.work.number}"
     url = f"search:{row.service}?{what}"
-    made = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
+    identity = {"crawl_id": row.crawl_id, "key": url_key(url), "url": url, "reason": reason}
     with transaction.atomic():
-        Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **made)], ignore_conflicts=True)
+        Refusal.objects.bulk_create([Refusal(sentence=sentence, at=now(), **identity)], ignore_conflicts=True)
         done_with(row.pk, subject)
 
 
 def run_out(row: Inquiry, subject: Subject, outcome: str, figures: Mapping[str, str]) -> None:
-    """End an inquiry for want of money; the next run goes on behind the subject, if a page of it was asked for."""
+    """End an inquiry because its money is used up; the next run skips the subject if a page of it was requested."""
     with transaction.atomic():
         if row.pages:
             done_with(row.pk, subject)
@@ -147,7 +147,7 @@ def run_out(row: Inquiry, subject: Subject, outcome: str, figures: Mapping[str, 
 
 
 def end(pk: int, outcome: str) -> None:
-    """End an inquiry; ``outcome`` says why before its subjects did, or is empty."""
+    """End an inquiry; ``outcome`` states why it ended before all subjects were done, or is empty."""
     with transaction.atomic():
         Inquiry.objects.filter(pk=pk).update(outcome=outcome)
         steps.finish(Inquiry, [pk])

@@ -1,4 +1,4 @@
-"""Background jobs on the rows of crawls. What they import is loaded after the fork of a worker."""
+"""Background jobs for crawls. Their imports are loaded after a worker forks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ def slice(services: "Services", ids: Sequence[int]) -> None:  # noqa: A001 - the
 
 @job(gettext_noop("searches to be asked"), CRAWL, Inquiry, owner="crawl__watch__owner")
 def inquire(services: "Services", ids: Sequence[int]) -> None:
-    """Ask image searches."""
+    """Query image searches."""
     from registry.crawls.inquire import query_search
 
     query_search(services, ids)

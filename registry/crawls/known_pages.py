@@ -1,7 +1,4 @@
-"""What the visits of a watch tell of its pages: what each showed, by which later runs know how often it changes.
-
-And what a crawl leaves out because pages of one pattern show nothing new.
-"""
+"""Results of page visits, from which later runs learn how often pages change, and pages omitted by URL pattern."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -17,7 +14,7 @@ from registry.crawls.revisits import is_past
 
 
 def keep(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]) -> None:
-    """Remember pages of a watch that visits sites by a schedule. Inside the transaction that marks them as visited."""
+    """Record visits to pages of a scheduled watch over sites, in the transaction that marks the pages as visited."""
     watch = crawl.watch
     if watch.private or watching.takes_lists(watch) or is_past(watch):
         return
@@ -32,9 +29,9 @@ def keep(crawl: Crawl, pages: Iterable[PageLine], refused: Iterable[RefusalLine]
 
 
 def _validators(page: PageLine) -> tuple[str, str]:
-    """What asks the server whether a page has changed; nothing where its answer alone wouldn't tell.
+    """Return a page's validators for conditional requests; empty if "not modified" would not be conclusive.
 
-    The source leads to sitemaps, scripts ask for more than the page, and a picture that didn't come may come yet.
+    Sources lead to sitemaps, scripts load more than the page, and pictures that failed to load may be available later.
     """
     depends = page.depth == 0 or page.render_seconds or page.scripts_not_run
     may_come = (changes.LATER.fullmatch(one.reason) or one.reason.startswith("http-") for one in page.refusals)
@@ -44,22 +41,22 @@ def _validators(page: PageLine) -> tuple[str, str]:
 
 
 def _shown(page: PageLine) -> bytes:
-    """A digest of the pictures and words that a page showed; empty when the server said that nothing has changed."""
-    shown = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
-    return b"" if page.not_modified else hashlib.blake2b("\n".join(shown).encode(), digest_size=16).digest()
+    """Return a digest of the page's pictures and words; empty if the server answered that nothing has changed."""
+    contents = sorted({sighting.digest.hex for sighting in page.sightings} | {page.text})
+    return b"" if page.not_modified else hashlib.blake2b("\n".join(contents).encode(), digest_size=16).digest()
 
 
 def leave_out(slice_id: int, epoch: int) -> None:
-    """Leave out the patterns of which a slice that is about to end has seen enough, if it is still this claimer's."""
+    """Omit URL patterns of which a slice that is about to end has seen enough, if it is still claimed."""
     with transaction.atomic():
         if row := crawling.hold_slice(slice_id, epoch):
-            pages = MAX_IDLE if row.crawl.by_change else MIN_PAGES  # what isn't known is rare in a later run
+            pages = MAX_IDLE if row.crawl.by_change else MIN_PAGES  # later runs see few unknown pages
             counts = patterns.leave_out(row, pages=pages, idle=MAX_IDLE)
             _tell(row.crawl_id, {pattern_of(url): pages for url, pages in counts.items()})
 
 
 def count_left_out(crawl_id: int) -> None:
-    """Say of a crawl that has ended how many pages were left out, with those that were found later."""
+    """Record how many pages of a finished crawl were omitted, including those discovered later."""
     _tell(crawl_id, patterns.left_out(crawl_id, LEFT_OUT))
 
 

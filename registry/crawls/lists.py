@@ -1,4 +1,4 @@
-"""Lists of addresses in bulk: the watch that takes them, its crawl, and how far each list has been read."""
+"""Bulk URL lists: the watch that accepts them, its crawl, and the progress of each list."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,19 +18,16 @@ from registry.db.bulk import storable
 from registry.db.claimable import StepState
 
 Skipped = tuple[int, list[str]]
-"""How many lines were left out for one reason, and the first addresses of these."""
+"""Number of lines skipped for one reason, and the first URLs among them."""
 
 KNOWN = "known"
-"""Why an address isn't kept that is in already."""
+"""Reason for skipping URLs that are already in the crawl."""
 EXAMPLES, MAX_EXAMPLE = 3, 200
 SOURCE = (BULK, "lists read by exhibit ingest")
 
 
 def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
-    """The owner's watch of this name, which is made where there is none.
-
-    Raises ``WrongUseError`` where it looks at places of its own.
-    """
+    """Return or create the owner's watch of this name; raises ``WrongUseError`` if it has other sources."""
     try:
         watch = scoped.watch(owner, name)
     except NotFoundError:
@@ -44,15 +41,15 @@ def watch_of(owner: Owner, name: str, *, by: str) -> Watch:
 
 
 def politeness_of(owner: Owner, name: str) -> Mapping[str, float]:
-    """How the watch of this name treats sites; nothing is said where there is none yet."""
+    """Return the politeness settings of the watch of this name; empty if it does not exist yet."""
     watch = scoped.watches(owner).filter(name=name).first()
     return {} if watch is None else watch.politeness
 
 
 def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList, bool]:
-    """How far a list has been read for what is wanted of it; and whether the file has changed since.
+    """Return the progress of a list for a filter, and True if the file has changed since.
 
-    ``stamp`` tells one state of the file from another. A file that has changed is read from its beginning.
+    ``stamp`` identifies a version of the file. A changed file is read from the start.
     """
     key = url_key(f"{path} {wanted}")
     row, _new = AddressList.objects.get_or_create(watch=watch, key=key, defaults={"path": path, "stamp": stamp})
@@ -66,10 +63,20 @@ def begin(watch: Watch, path: str, wanted: str, stamp: str) -> tuple[AddressList
 def keep(
     row: AddressList, urls: Mapping[bytes, NewUrl], left_out: Iterable[tuple[str, str]], lines: int
 ) -> list[tuple[str, str]]:
-    """Put addresses of a list, by their keys, into the crawl of its watch, with how far the list is read by that.
+    """Add a list's URLs, by key, to its watch's crawl, and update the list's progress in the same transaction.
 
-    All of it or nothing. What is left out comes as reason and address, and goes back with the addresses that were in
-    already. Raises ``ConflictError`` when another process reads the list.
+    Args:
+        row: The list.
+        urls: URLs to add.
+        left_out: Lines skipped by the caller: reason and URL.
+        lines: Number of lines read.
+
+    Returns:
+        The skipped lines, including URLs that were already in the crawl.
+
+    Raises:
+        ConflictError: Another process reads the list, or the crawl is just ending.
+        NotFoundError: The watch has been deleted.
     """
     with transaction.atomic():
         new = set(add_keyed(_open_crawl(row.watch_id).pk, urls)) if urls else set()
@@ -84,7 +91,7 @@ def keep(
 
 
 def count(row: AddressList, kept: int, left_out: Iterable[tuple[str, str]], lines: int) -> None:
-    """Count lines of a list that are read, and those of them that are left out, with the first addresses."""
+    """Count lines of a list that were read and skipped, and collect the first skipped URLs."""
     row.lines, row.kept = row.lines + lines, row.kept + kept
     out: defaultdict[str, list[str]] = defaultdict(list)
     for reason, url in left_out:
@@ -95,7 +102,7 @@ def count(row: AddressList, kept: int, left_out: Iterable[tuple[str, str]], line
 
 
 def together(parts: Iterable[Mapping[str, Skipped]]) -> dict[str, Skipped]:
-    """By reason, how many lines were left out in all parts, and the first addresses, each once."""
+    """Merge the counts and first URLs of skipped lines by reason; each URL appears once."""
     sums: dict[str, Skipped] = {}
     for reason, (count, examples) in (entry for part in parts for entry in part.items()):
         before, first = sums.get(reason, (0, []))
@@ -104,7 +111,7 @@ def together(parts: Iterable[Mapping[str, Skipped]]) -> dict[str, Skipped]:
 
 
 def _open_crawl(watch_id: int) -> Crawl:
-    """The watch's crawl that takes more addresses, or a new one; it can't end within this transaction."""
+    """Return the watch's crawl that accepts more URLs, or a new one; it cannot end during this transaction."""
     watch = Watch.objects.select_for_update(no_key=True).get(pk=watch_id)
     if watch.removed_at is not None:
         raise NotFoundError(Sentence("This watch was deleted meanwhile."))

@@ -1,7 +1,7 @@
-"""A page that a person looks at by hand, once and without a watch of their own: a crawl like any other visits it.
+"""Manual visits: pages that a person requests once, without a watch of their own; a regular crawl visits them.
 
-The guard, the operator's list, robots.txt, reservations and the pace of every crawl hold. What it sees are sightings;
-what shows a work becomes a case. The run says that somebody asked for it, and the log who.
+The address guard, the deny list, robots.txt, rights reservations and rate limits apply as in every crawl. Pictures
+become sightings, and matches open cases. The run states that a person requested it, and the log records who.
 """
 
 from django.utils.translation import gettext as _
@@ -26,24 +26,35 @@ from registry.services.services import Services
 SOURCE = (HAND, "pages that a person asked for")
 MAX_ADDRESS = 2_000
 BUDGET = {"depth": 0, "images": 2_000, "bytes": 500_000_000, "seconds": 3_600, **RENDERING}
-"""Of a run, which visits the pages that are named while it is under way."""
+"""Budget of a run, which visits pages added while it is running."""
 
 
 def look(services: Services, owner: Owner, url: str, *, by: str, image: str = "") -> Crawl:
-    """Visit one page once, and compare its pictures; returns the run that does.
+    """Visit a page once, and compare its pictures.
 
-    It may be a picture's own address; ``image`` names one that the page is said to show, which is visited, too.
-    Raises ``RefusedError`` for what may not be visited, ``ServiceMissingError`` when the disk is nearly full.
+    Args:
+        services: The services.
+        owner: The owner.
+        url: URL of a page or a picture; "https://" is added if the scheme is missing.
+        by: Account recorded in the audit log.
+        image: URL of a picture that the page is reported to show; it is visited as well.
+
+    Returns:
+        The crawl that will visit the page.
+
+    Raises:
+        RefusedError: A URL is invalid or may not be visited.
+        ServiceMissingError: The disk is nearly full.
     """
     samples.refuse(owner)
-    named = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
-    if not named or max(map(len, named)) > MAX_ADDRESS:
+    urls = [with_scheme(address) for address in dict.fromkeys((url, image)) if address.strip()]
+    if not urls or max(map(len, urls)) > MAX_ADDRESS:
         raise RefusedError(Sentence("This isn't the address of a page."), reason=Reason.BAD_URL)
-    check_addresses(services, named)
+    check_addresses(services, urls)
     if disk_is_full(services):
         sentence = Sentence("The disk is nearly full, and crawling has stopped.")
         raise ServiceMissingError(sentence, hint=Sentence("Ask the operator."))
-    page, *images = named
+    page, *images = urls
     with alone_with(owner):
         crawl = _crawl(owner, by=by)
         add_urls(crawl.pk, [NewUrl(page, "page", 0), *(NewUrl(one, "image", 0, page) for one in images)])
@@ -54,13 +65,13 @@ def look(services: Services, owner: Owner, url: str, *, by: str, image: str = ""
 
 
 def with_scheme(address: str) -> str:
-    """An address as somebody types it, with ``https`` where it names no scheme."""
+    """Add "https://" to a URL as typed by a user if it has no scheme."""
     text = address.strip()
     return text if "://" in text else f"https://{text}"
 
 
 def _crawl(owner: Owner, *, by: str) -> Crawl:
-    """The owner's run of pages looked at by hand that is under way, or a new one; the owner is held meanwhile."""
+    """Return the owner's running crawl of manual visits, or a new one; the caller holds the owner's lock."""
     watches = owner.watches.filter(removed_at=None, sources__contains=[{"kind": HAND}])
     watch = watches.first() or _watch(owner, by=by)
     running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()

@@ -1,4 +1,4 @@
-"""Watches, their crawls, what these saw and asked searches; known copies to be found."""
+"""Models for watches, crawls, sightings, searches, and canaries."""
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
@@ -11,7 +11,7 @@ from registry.works.models import Upload, Work
 
 
 class Watch(Numbered):
-    """A scheduled job: sources, budget, politeness, and when it runs next."""
+    """A scheduled crawl: sources, budget, politeness, and the time of its next run."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="watches")
     name = models.CharField(max_length=200)
@@ -47,7 +47,7 @@ class Watch(Numbered):
 
 
 class Crawl(models.Model):
-    """One run of a watch, worked off in slices."""
+    """One run of a watch, divided into slices."""
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="crawls")
     number = models.PositiveIntegerField()
@@ -81,7 +81,7 @@ class Crawl(models.Model):
 
 
 class CrawlSlice(Claimable):
-    """Some minutes of a crawl: one child process that may die without hurting anything. One log entry each."""
+    """A few minutes of a crawl, run in a child process that may die without damage. Each slice has one log entry."""
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="slices")
     number = models.PositiveIntegerField()
@@ -102,16 +102,16 @@ class CrawlSlice(Claimable):
 
 
 class FrontierUrl(models.Model):
-    """One URL that a crawl knows: to be fetched, leased to a slice, done or refused."""
+    """A URL known to a crawl: pending, leased to a slice, done, refused or left out."""
 
     class State(models.TextChoices):
-        """Where the URL is."""
+        """The URL's processing state."""
 
         PENDING = "pending"
         LEASED = "leased"
         DONE = "done"
         REFUSED = "refused"
-        LEFT_OUT = "left-out"  # pages of its pattern have shown nothing new for long
+        LEFT_OUT = "left-out"  # pages of its pattern have shown nothing new for a while
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="frontier", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL, and of its page for an image")
@@ -161,7 +161,7 @@ class FrontierUrl(models.Model):
 
 
 class KnownPage(models.Model):
-    """A page that a watch has visited, and how often it was seen to change (:mod:`registry.crawls.changes`)."""
+    """A page that a watch has visited, and its change statistics (:mod:`registry.crawls.changes`)."""
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="known_pages", db_index=False)
     key = models.BinaryField(help_text="128-bit key of the normalised URL")
@@ -187,7 +187,7 @@ class KnownPage(models.Model):
 
 
 class AddressList(models.Model):
-    """A list of addresses that is read into the frontier of a watch's crawl, by what is wanted of it: how far."""
+    """The progress of reading a URL list, with one filter, into the frontier of a watch's crawl."""
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="lists")
     key = models.BinaryField(help_text="128-bit key of the file's path and of what is wanted")
@@ -203,9 +203,9 @@ class AddressList(models.Model):
 
 
 class HostLease(models.Model):
-    """A page host is visited by one slice at a time, whoever asked; the epoch fences a late writer off.
+    """The exclusive lease of a host by one slice, across all crawls; the epoch locks out late writers.
 
-    One that is no slice's and hasn't expired lets its host rest: it asked for that, or its robots.txt can't be had.
+    A lease without a slice that has not expired is a rest: the host requested it, or its robots.txt is unavailable.
     """
 
     host = models.CharField(max_length=260, primary_key=True)
@@ -215,14 +215,14 @@ class HostLease(models.Model):
 
 
 class Pace(models.Model):
-    """When a service may be asked again that bears so many requests a minute, whoever asks."""
+    """The time of the next allowed request to a rate-limited service, shared by all callers."""
 
     service = models.CharField(max_length=260, primary_key=True, help_text="scheme, host and port")
     free_at = models.DateTimeField()
 
 
 class HostDenial(models.Model):
-    """A host that isn't visited: the operator's list, and opt-outs."""
+    """A host that is not visited: the operator's deny list, including opt-outs."""
 
     host = models.CharField(max_length=253, unique=True, help_text="with its subdomains")
     reason = models.CharField(max_length=300, blank=True)
@@ -230,7 +230,7 @@ class HostDenial(models.Model):
 
 
 class Sighting(models.Model):
-    """A picture seen at an image URL on a page in a crawl."""
+    """A picture seen at an image URL on a page during a crawl."""
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="sightings")
     slice = models.ForeignKey(CrawlSlice, on_delete=models.CASCADE, related_name="sightings")
@@ -268,10 +268,10 @@ class Sighting(models.Model):
 
 
 class Proposal(models.Model):
-    """A picture seen at a place of the owner's own that shows no work: a person registers it as one, or doesn't."""
+    """A picture from the owner's own site that matches no work, for a person to register as a work or dismiss."""
 
     class State(models.TextChoices):
-        """What a person said to it."""
+        """A person's decision about the proposal."""
 
         OPEN = "open"
         REGISTERED = "registered"
@@ -294,7 +294,7 @@ class Proposal(models.Model):
 
 
 class Refusal(models.Model):
-    """A URL that a crawl didn't fetch or keep, and why."""
+    """A URL that a crawl did not fetch or keep, and the reason."""
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="refusals")
     key = models.BinaryField()
@@ -309,7 +309,7 @@ class Refusal(models.Model):
 
 
 class SearchKey(models.Model):
-    """An owner's own key for a search, encrypted with the operator's master key; it is never shown again."""
+    """An owner's API key for a search service, encrypted with the operator's master key and never displayed again."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_keys")
     service = models.SlugField(max_length=60)
@@ -323,7 +323,7 @@ class SearchKey(models.Model):
 
 
 class SearchConsent(models.Model):
-    """An owner's yes that a search is sent copies of their works; it holds for the host that was asked then."""
+    """An owner's consent to send copies of works to a search service; valid only for the host at that time."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="search_consents")
     service = models.SlugField(max_length=60)
@@ -336,7 +336,7 @@ class SearchConsent(models.Model):
 
 
 class Inquiry(Claimable):
-    """What a crawl asks a search: one subject after the other, page by page, going on where it was."""
+    """A crawl's queries to a search service: subject by subject, page by page, continued after interruptions."""
 
     crawl = models.ForeignKey(Crawl, on_delete=models.CASCADE, related_name="inquiries")
     service = models.SlugField(max_length=60)
@@ -357,7 +357,7 @@ class Inquiry(Claimable):
 
 
 class SearchCharge(models.Model):
-    """A request to a search whose price is known, recorded before it was sent."""
+    """A request to a search service with a known price, recorded before it was sent."""
 
     inquiry = models.ForeignKey(Inquiry, on_delete=models.CASCADE, related_name="charges")
     at = models.DateTimeField()
@@ -366,13 +366,13 @@ class SearchCharge(models.Model):
 
 
 class Revisit(models.Model):
-    """A picture seen before resembled a registered one; its bytes are asked for again where it was seen.
+    """A previously seen picture that resembles a registered one and whose bytes are requested again.
 
-    It is a hint for a person and no match: only bytes that come again are compared, and make a match of their own.
+    It is only a hint for a person, not a match: bytes that are retrieved again are compared and make their own match.
     """
 
     class Outcome(models.TextChoices):
-        """What came of asking again."""
+        """The result of the new request."""
 
         WAITING = "waiting"
         CAME = "came"
@@ -398,7 +398,7 @@ class Revisit(models.Model):
 
 
 class Canary(Numbered):
-    """A copy of a work that the owner has put on a page of their own, for a watch to find."""
+    """A copy of a work that the owner placed on a page of their own, for a watch to find."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="canaries")
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="canaries")

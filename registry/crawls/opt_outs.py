@@ -1,4 +1,4 @@
-"""Counts of what hosts kept from the runs of watches, because it is not for programs."""
+"""Counts of URLs that hosts refused to the runs of watches because crawlers are not allowed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ from registry.crawls.models import Crawl, Refusal
 from registry.db.rows import write
 
 REASONS = (Reason.ROBOTS, Reason.TDM_RESERVED, Reason.NOAI, Reason.DENIED_HOST)
-"""Refusals that are a site's own word, and those by the operator's list, which holds what sites have asked for."""
+"""Refusals stated by a site itself, and those by the operator's deny list, which contains sites' requests."""
 
 
 def keep_counts(crawl_id: int) -> None:
-    """Count once what was kept from a run that has ended: a site may have refused it hundreds of thousands of pages."""
+    """Store the opt-out counts of a finished run, because a site may have refused hundreds of thousands of pages."""
     crawl = Crawl.objects.get(pk=crawl_id)
     write(crawl, opt_outs=refused_hosts([crawl.pk]).get(crawl.pk, {}))
 
 
 def refused_hosts(crawls: Sequence[int]) -> dict[int, dict[str, dict[str, int]]]:
-    """Of each of these crawls the hosts that refused it something, with how many addresses by the reason."""
+    """Return for each crawl the hosts that refused URLs to it, with the number of URLs by reason."""
     if not crawls:
         return {}
     authority = Func(F("url"), Value("/"), Value(3), function="split_part", output_field=TextField())
     refused = Refusal.objects.filter(crawl__in=crawls, reason__in=REASONS).order_by()
     grouped = refused.annotate(authority=authority).values("crawl", "authority", "reason")
     rows = grouped.annotate(addresses=Count("key", distinct=True))
-    found: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
+    counts: dict[int, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for crawl, authority_of, reason, addresses in rows.values_list("crawl", "authority", "reason", "addresses"):
-        found[crawl][host_of(f"http://{authority_of}/")][reason] += addresses
-    return found
+        counts[crawl][host_of(f"http://{authority_of}/")][reason] += addresses
+    return counts

@@ -1,7 +1,7 @@
-"""An owner's own places: what the watches look at of which the owner has said that they are theirs.
+"""Owners' own sites: sources of watches that their owner has declared as their own.
 
-Pictures there that show no work are proposed as works (:mod:`registry.matches.proposals`), and what shows one of the
-owner's works there is no find: no case is opened. Nobody has checked whose a place is, so it holds for its owner alone.
+Pictures there that match no work are proposed as works (:mod:`registry.matches.proposals`), and matches there open no
+case. Nobody verifies the declaration, so it applies only to its owner.
 """
 
 import re
@@ -16,7 +16,7 @@ from exhibit.sentences import Sentence
 from registry.crawls.models import Sighting, Watch
 
 KINDS = ("site", "list", "sitemap", "feed", "folder")
-"""Of sources that may be an owner's own places."""
+"""Kinds of sources that may be an owner's own."""
 SHARED = frozenset({
     "500px.com", "58pic.com", "aliexpress.com", "artstation.com", "baidu.com", "behance.net", "bilibili.com",
     "bsky.app", "deviantart.com", "douban.com", "douyin.com", "ebay.com", "etsy.com", "facebook.com", "flickr.com",
@@ -25,7 +25,7 @@ SHARED = frozenset({
     "taobao.com", "threads.net", "tiktok.com", "tuchong.com", "twitter.com", "unsplash.com", "vsco.co", "weibo.com",
     "wikimedia.org", "x.com", "xiaohongshu.com", "youtube.com", "zcool.com.cn", "zhihu.com",
 })  # fmt: skip
-"""Sites on which each account has a path of its own: as a whole, they are nobody's place."""
+"""Sites on which each account has its own path: as a whole, they belong to no owner."""
 BEFORE_ACCOUNTS = frozenset({
     "a", "accounts", "add", "album", "albums", "article", "articles", "artwork", "artworks", "c", "channel",
     "collection", "collections", "company", "de", "en", "es", "fr", "gallery", "galleries", "i", "image", "images",
@@ -34,40 +34,40 @@ BEFORE_ACCOUNTS = frozenset({
     "stories", "story", "u", "us", "user", "users", "usr", "v", "video", "videos", "watch", "web", "wiki", "works",
     "zh", "zh-cn", "zh-tw",
 })  # fmt: skip
-"""First steps of paths there behind which an account or one of its pages is named."""
+"""First path segments on such sites that are followed by an account or one of its pages."""
 FOR_ALL = frozenset({
     "about", "all", "browse", "categories", "category", "discover", "explore", "events", "feed", "feeds", "groups",
     "hashtag", "hashtags", "help", "home", "hot", "ideas", "live", "login", "market", "new", "news", "popular",
     "public", "r", "search", "services", "tag", "tagged", "tags", "topic", "topics", "trending",
 })  # fmt: skip
-"""First steps of paths there behind which anybody's pictures are."""
+"""First path segments on such sites that lead to everybody's pictures."""
 _PAGE = re.compile(r"\.(aspx?|cfm|csv|gne|json|jspx?|php\d?|txt|[sx]?html?|xml)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A host with those below it, or some of its pages; or a folder, which has no host."""
+    """A host with its subdomains, some of its pages, or a folder (which has no host)."""
 
     host: str
-    path: str  # what paths there begin with; empty for all
+    path: str  # the prefix of paths; empty for all
 
     @classmethod
     def of(cls, kind: str, url: str) -> "Place":
-        """The place that a source is: of a feed or a sitemap the host, of a page also what lies beside and below it."""
+        """Return a source's place: a feed's or sitemap's host, or a page with those beside and below it."""
         if kind == "folder":
             return cls("", path_of(Path(url).as_uri()).rstrip("/"))
         host = host_of(url).removeprefix("www.")
         if kind in ("feed", "sitemap"):
             return cls(host, "")
         path, _slash, name = path_of(url).rpartition("/")
-        return cls(host, path if _PAGE.search(name) or not name else f"{path}/{name}")  # an account's name has dots too
+        return cls(host, path if _PAGE.search(name) or not name else f"{path}/{name}")  # account names may have dots
 
     def __str__(self) -> str:
         return self.host + self.path
 
 
 class Places:
-    """Several places, however many."""
+    """A set of places, with fast lookup."""
 
     def __init__(self, places: Iterable[Place]) -> None:
         begin: dict[str, set[str]] = defaultdict(set)
@@ -77,14 +77,14 @@ class Places:
         self._labels = max((host.count(".") + 1 for host in begin), default=1)
 
     def hold(self, page_url: str) -> bool:
-        """Whether a page lies at one of them. An address is as long as a stranger likes: each is read once."""
+        """Return True if a page is within one of the places. Parses the URL once, because its length is not trusted."""
         path = f"{path_of(page_url)}/"
         names = names_of(".".join(host_of(page_url).split(".")[-self._labels :]))
         return any(path.startswith(self._begin[name]) for name in names if name in self._begin)
 
 
 def check(sources: Iterable[tuple[str, str]]) -> None:
-    """Refuse sources that can't be an owner's own places; raises ``WrongUseError``."""
+    """Reject sources that cannot be an owner's own; raises ``WrongUseError``."""
     for kind, url in sources:
         if kind not in KINDS:
             raise WrongUseError(
@@ -113,22 +113,22 @@ def _names_account(path: str) -> bool:
 
 
 def places_of(watch: Watch) -> list[Place]:
-    """The places of a watch whose owner has said that they are theirs; none of any other watch."""
+    """Return the places of a watch that its owner declared as their own; empty for other watches."""
     if not watch.own:
         return []
     return list(dict.fromkeys(Place.of(source["kind"], source["url"]) for source in watch.sources))
 
 
 def of_owners(owners: Iterable[int]) -> dict[int, Places]:
-    """The own places of owners (primary keys), of those who have named some."""
-    found: dict[int, list[Place]] = defaultdict(list)
+    """Return the declared places of owners (primary keys); owners without any are left out."""
+    places_by_owner: dict[int, list[Place]] = defaultdict(list)
     for watch in Watch.objects.filter(owner__in=owners, own=True, removed_at=None):
-        found[watch.owner_id] += places_of(watch)
-    return {owner: Places(places) for owner, places in found.items()}
+        places_by_owner[watch.owner_id] += places_of(watch)
+    return {owner: Places(places) for owner, places in places_by_owner.items()}
 
 
 def seen_there(pairs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Of pairs of an owner and a sighting (primary keys), those that lie at a place of that owner's own."""
+    """Return those pairs of an owner and a sighting (primary keys) where the sighting is on the owner's own site."""
     if not (places := of_owners({owner for owner, _sighting in pairs})):
         return set()
     concerned = [(owner, sighting) for owner, sighting in pairs if owner in places]

@@ -1,4 +1,4 @@
-"""One pace a service, whoever asks it: watches, cases and the site, in all processes and on all machines."""
+"""One shared rate limit per service for watches, cases and the website, across all processes and machines."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from django.db import connection, transaction
 from exhibit.network.addresses import origin_of
 
 _LONGEST = 4_000
-"""Seconds; a moment further ahead is of a clock that was set back since."""
+"""Seconds; a longer wait indicates that the clock has been set back, and is ignored."""
 
 
 def turn_of(url: str) -> Callable[[float], float]:
-    """What takes the next turn to ask the service at an address; it says how many seconds that is ahead.
+    """Return a function that reserves the next request to a service and returns the seconds to wait for it.
 
-    Never inside a transaction, which would keep all others waiting until it ends: that raises ``RuntimeError``.
+    The function raises ``RuntimeError`` in a transaction, where it would block all other callers until the end.
     """
     service = origin_of(url)[:260]
 

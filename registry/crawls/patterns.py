@@ -1,4 +1,4 @@
-"""Patterns of the addresses in a crawl's frontier: the turn of each page in its own, and what is left out of them."""
+"""URL patterns in a crawl's frontier: each page's turn within its pattern, and omission of unproductive patterns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ State = FrontierUrl.State
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a new URL stands in the frontier."""
+    """The position of a new URL in the frontier."""
 
     pattern: bytes | None
     turn: int
-    state: FrontierUrl.State  # of a pattern of which pages were left out, this one is, too
+    state: FrontierUrl.State  # left out if pages of its pattern have been left out
 
 
 def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[bytes, Place]:
-    """Where new URLs stand, by their keys, of pattern and kind; without those of a pattern that are there already.
+    """Return the positions of new URLs by key, from pattern and kind; known URLs of a pattern are left out.
 
-    A page's turn is its number among the pages of its pattern, so that the first pages of each pattern come first; that
-    of a picture is 0. Two that count at once may give one number twice, which harms nothing.
+    A page's turn is its number among the pages of its pattern, so that the first pages of each pattern come first; a
+    picture's turn is 0. Concurrent calls may assign the same number twice, which is harmless.
     """
     keys = {pattern: url_key(pattern) for pattern in {pattern for pattern, _kind in urls.values()} if pattern}
     of = {key: keys[pattern] for key, (pattern, _kind) in urls.items() if pattern}
     rows = FrontierUrl.objects.filter(crawl=crawl_id, key__in=list(of)).values_list("key", flat=True)
-    known, last = set(map(bytes, rows)), _last(crawl_id, list(keys.values())) if of else {}
+    known_keys, last = set(map(bytes, rows)), _last(crawl_id, list(keys.values())) if of else {}
     places = {}
     for key, (_, kind) in urls.items():
         pattern = of.get(key)
         if pattern is None:
             places[key] = Place(None, int(kind != "image"), State.PENDING)
-        elif key not in known:
+        elif key not in known_keys:
             turn, state = last.get(pattern, (0, State.PENDING))
             last[pattern] = turn + 1, state
             places[key] = Place(pattern, turn + 1, state)
@@ -44,7 +44,7 @@ def places_of(crawl_id: int, urls: Mapping[bytes, tuple[str, str]]) -> dict[byte
 
 
 def _last(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, FrontierUrl.State]]:
-    """The last turn of each pattern, and the state that a further page begins with."""
+    """Return the last turn of each pattern, and the initial state of its next page."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -61,10 +61,10 @@ def _last(crawl_id: int, patterns: list[bytes]) -> dict[bytes, tuple[int, Fronti
 
 
 def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
-    """Leave out what waits of patterns that had so many pages, so many in a row without anything new at the end.
+    """Omit waiting URLs of patterns with ``pages`` visited pages or more, the last ``idle`` without anything new.
 
-    Asked of the patterns that a slice, held by this transaction, has visited. Returns how many pages of each are left
-    out so far, by the address of one of them.
+    Only patterns visited by the slice are checked; the transaction must have locked it. Returns the total number of
+    omitted pages for each pattern, by the URL of one of them.
     """
     last = """
         SELECT shows_new FROM registry_frontierurl
@@ -89,15 +89,15 @@ def leave_out(of: CrawlSlice, *, pages: int, idle: int) -> dict[str, int]:
                 SELECT count(*) FROM registry_frontierurl AS before
                 WHERE before.crawl_id = %(crawl)s AND before.pattern = out.pattern AND before.state = 'left-out'
             ) FROM out GROUP BY pattern
-            """,  # noqa: S608 - nothing of a stranger's is in it
+            """,  # noqa: S608 - it contains no external input
             {"crawl": of.crawl_id, "slice": of.pk, "pages": pages, "idle": idle},
         )
         return dict(cursor.fetchall())
 
 
 def left_out(crawl_id: int, reason: str) -> dict[str, int]:
-    """How many pages were left out of each pattern that a refusal with this reason names as its URL."""
+    """Count the omitted pages of each pattern that a refusal with this reason names as its URL."""
     refusals = Refusal.objects.filter(crawl=crawl_id, reason=reason).values_list("key", "url")
-    said = {bytes(key): url for key, url in refusals}
-    out = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(said), state=State.LEFT_OUT)
-    return {said[bytes(key or b"")]: pages for key, pages in out.values_list("pattern").annotate(Count("pk"))}
+    urls_by_key = {bytes(key): url for key, url in refusals}
+    out = FrontierUrl.objects.filter(crawl=crawl_id, pattern__in=list(urls_by_key), state=State.LEFT_OUT)
+    return {urls_by_key[bytes(key or b"")]: pages for key, pages in out.values_list("pattern").annotate(Count("pk"))}

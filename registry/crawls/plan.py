@@ -1,4 +1,4 @@
-"""The schedule: watches become crawls, crawls become slices."""
+"""Scheduling of crawls from watches, and of slices from crawls."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ HOSTS_A_SLICE = 20
 
 
 def start_due_crawls(services: Services) -> None:
-    """Start the crawls of watches whose time has come, unless the disk is nearly full."""
+    """Start the crawls of due watches, unless the disk is nearly full."""
     schedules.pass_over()
     due = schedules.due_watches()
     if not due or disk_is_full(services):
@@ -28,11 +28,19 @@ def start_due_crawls(services: Services) -> None:
 
 
 def start_now(services: Services, watch: Watch, *, everything: bool = False) -> Crawl:
-    """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
+    """Start a crawl of the watch immediately, outside its schedule, or return the one that is running.
 
-    Asked for ``everything``, it leaves no page alone that hasn't changed for long; of one under way the next run does.
+    Args:
+        services: The services.
+        watch: The watch.
+        everything: Also visit pages that have not changed for a long time; if a crawl is running, the next run does.
 
-    Raises ``WrongUseError`` for a watch that is paused or only asks for pictures seen before.
+    Returns:
+        The crawl.
+
+    Raises:
+        ServiceMissingError: The disk is nearly full.
+        WrongUseError: The watch is paused, or only requests previously seen pictures.
     """
     if disk_is_full(services):
         sentence = Sentence("The disk is nearly full, and crawling has stopped.")
@@ -43,23 +51,23 @@ def start_now(services: Services, watch: Watch, *, everything: bool = False) -> 
 
 
 def stop(services: Services, crawl: Crawl, *, by: str) -> bool:
-    """Let a crawl end with what it has, within some seconds; says whether it was under way."""
+    """Request a crawl's end, within seconds; return True if it was running."""
     stopped = watching.stop(crawl, by=by)
     plan_crawls(services, [crawl.pk])
     return stopped
 
 
 def remove_watch(services: Services, watch: Watch, *, by: str) -> None:
-    """Run a watch no more, and end its crawl that is under way, as :func:`registry.crawls.watching.remove_watch`."""
+    """Delete a watch and end its running crawl, as :func:`registry.crawls.watching.remove_watch` does."""
     crawl = watching.crawl_under_way(watch)
     watching.remove_watch(watch, by=by)
     plan_crawls(services, [] if crawl is None else [crawl.pk])
 
 
 def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[Path], *, by: str) -> tuple[Watch, bool]:
-    """Let a watch read WARC, ARC and WACZ files, or folders of them, once; says whether it has new ones.
+    """Create or extend a watch that reads WARC, ARC and WACZ files, or folders of them, once.
 
-    The watch is made where there is none of that name. Raises ``WrongUseError`` where it can't be arranged.
+    Returns the watch, and True if it has new files to read. Raises ``WrongUseError`` for invalid settings.
     """
     places = [("warc", str(path)) for path in paths]
     watch = scoped.watches(owner).filter(name=name).first()
@@ -75,7 +83,7 @@ def read_archives(services: Services, owner: Owner, name: str, paths: Sequence[P
 
 
 def plan_crawls(services: Services, crawl_ids: Sequence[int]) -> None:
-    """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are worked off."""
+    """Lease waiting URLs to new slices, unless the disk is nearly full, and end the crawls that are complete."""
     full = disk_is_full(services)
     for crawl_id in crawl_ids:
         changes.add_due(crawl_id)

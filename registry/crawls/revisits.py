@@ -1,7 +1,7 @@
-"""Asking again for pictures that were seen before and whose bytes have expired, by a crawl like any other.
+"""New requests for previously seen pictures whose bytes have expired, made by a regular crawl.
 
-The crawl brings them home: the guard, robots.txt, the pace and the limits of every crawl hold, and what it sees are
-sightings of today. Nothing here fetches anything.
+The crawl downloads them under its usual rules (address guard, robots.txt, rate and limits), and its results are new
+sightings. This module itself fetches nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ from registry.db.rows import next_number
 Outcome = Revisit.Outcome
 NAME = "Pictures seen before"
 MAX_PLACES = 2
-"""Addresses of one picture that are asked, the latest first."""
+"""Maximum number of URLs requested per picture, the latest first."""
 NO_LONGER_THERE = frozenset({"http-404", "http-410"})
 _NEWEST = F("last_seen").desc(nulls_last=True)
 _NO_ADDRESS = Sentence("A picture seen before resembles this work. No address of it is known any more.")
@@ -42,7 +42,7 @@ _RESEMBLED = {
         "details in place and %(share)s of the pixels alike)."
     ),
 }
-"""By whether hashes are near each other, and whether small copies were compared."""
+"""Sentences by two flags: hashes are close, and small copies were compared."""
 _SAME = Sentence("The same bytes came again.")
 _CHANGED = Sentence("Its bytes had expired, and other bytes are served there now.")
 _GONE = Sentence("Its bytes had expired, and the address no longer serves it:")
@@ -52,21 +52,21 @@ SOURCE = {"kind": PAST, "url": "where pictures were seen before"}
 
 @dataclass(frozen=True, slots=True)
 class Resembling:
-    """A picture without bytes, by its primary key, that may show a registered one."""
+    """A picture without bytes, by its primary key, that may show a registered picture."""
 
     found: int
-    hamming: int  # bits between the nearest hashes, 256 when the descriptor alone says so
-    inliers: int | None = None  # details that its small copy and the work share
-    dense: float | None = None  # share of the pixels that agree there
+    hamming: int  # distance of the nearest hashes; 256 if only the descriptor matched
+    inliers: int | None = None  # details shared by its small copy and the work
+    dense: float | None = None  # share of pixels that agree
 
 
 def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> None:
-    """Ask for pictures again that resemble a registered one, in the crawl of the owner who may see what comes of it.
+    """Request pictures again that resemble a registered one, in the owner's crawl. Call it in a transaction.
 
-    What was asked before stays. Inside a transaction.
+    Earlier requests are kept and not repeated.
     """
-    asked = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
-    new = [request for request in wanted if request.found not in asked]
+    requested = set(Revisit.objects.filter(owner=owner_id, registered=registered).values_list("found_id", flat=True))
+    new = [request for request in wanted if request.found not in requested]
     if not new:
         return
     crawl = visit(owner_id, [place for request in new for place in places(request.found, owner_id)])
@@ -82,34 +82,34 @@ def ask_again(owner_id: int, registered: int, wanted: Sequence[Resembling]) -> N
 
 
 def visit(owner_id: int, addresses: Iterable[tuple[str, str]]) -> Crawl:
-    """Visit (page, image) addresses in the owner's crawl of the past, which is returned. Inside a transaction."""
+    """Add (page, image) URLs to the owner's crawl of the past, and return the crawl. Call it in a transaction."""
     crawl = _crawl(owner_id)
     add_urls(crawl.pk, [NewUrl(image, "image", 0, page) for page, image in addresses])
     return crawl
 
 
 def places(found: int, owner_id: int) -> list[tuple[str, str]]:
-    """(page, image) addresses where a picture was seen last, of those that this owner may know of."""
-    seen = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by(_NEWEST)
+    """Return the latest (page, image) URLs of a picture that this owner may know of."""
+    sightings = visible_sightings(owner_id).filter(picture_id=found, image_url__startswith="http").order_by(_NEWEST)
     newest: dict[str, str] = {}
-    for page, image in seen.values_list("page_url", "image_url")[:50]:
+    for page, image in sightings.values_list("page_url", "image_url")[:50]:
         if image not in newest and len(newest) < MAX_PLACES and not denied(host_of(image)):
             newest[image] = page
     return [(page, image) for image, page in newest.items()]
 
 
 def visible_sightings(owner_id: int) -> QuerySet[Sighting]:
-    """Sightings in public, and those of this owner's own sources."""
+    """Return public sightings, and those from this owner's own sources."""
     return Sighting.objects.filter(Q(private_to=None) | Q(private_to_id=owner_id))
 
 
 def seen_by(owner_id: int, pictures: Iterable[int]) -> set[int]:
-    """Those of some pictures that this owner may know of."""
+    """Return those of some pictures that this owner may know of."""
     return set(visible_sightings(owner_id).filter(picture__in=list(pictures)).values_list("picture_id", flat=True))
 
 
 def _crawl(owner_id: int) -> Crawl:
-    """The owner's crawl of the past that is under way, or a new one."""
+    """Return the owner's running crawl of the past, or a new one."""
     owner = Owner.objects.select_for_update(no_key=True).get(pk=owner_id)
     watch = next((watch for watch in owner.watches.filter(name=NAME) if is_past(watch)), None) or _watch(owner)
     running = watch.crawls.filter(state=StepState.DOING, reason="").select_for_update(no_key=True).first()
@@ -123,12 +123,12 @@ def _watch(owner: Owner) -> Watch:
 
 
 def is_past(watch: Watch) -> bool:
-    """Whether a watch only asks again for what was seen before: it never runs by a schedule."""
+    """Return True if a watch only requests previously seen pictures again; such a watch has no schedule."""
     return any(source["kind"] == PAST for source in watch.sources)
 
 
 def conclude_ended(limit: int = 200) -> int:
-    """Record what came of asking, for pictures whose crawl is over; returns how many."""
+    """Record the results of requests whose crawl has ended; return their number."""
     with transaction.atomic():
         waiting = Revisit.objects.filter(outcome=Outcome.WAITING, crawl__state=StepState.DONE).order_by("pk")
         rows = list(
@@ -143,8 +143,8 @@ def conclude_ended(limit: int = 200) -> int:
 
 
 def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
-    seen = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
-    last = seen.order_by(_NEWEST).first()
+    sightings = visible_sightings(row.owner_id).filter(picture_id=row.found_id).exclude(crawl=row.crawl)
+    last = sightings.order_by(_NEWEST).first()
     if last is None:
         return Outcome.UNREACHED, _NO_ADDRESS
     day = last.period or "—" if last.last_seen is None else last.last_seen.date().isoformat()
@@ -163,7 +163,7 @@ def _outcome(row: Revisit, *, came: bool) -> tuple[Outcome, str]:
 
 
 def _before(row: Revisit, **seen: str) -> str:
-    """What was seen when and where, with the figures of the resemblance."""
+    """Describe when and where the picture was seen, with the measurements of the resemblance."""
     hashed, compared = row.hamming < 256, row.inliers is not None and row.dense is not None
     figures: dict[str, object] = {"bits": row.hamming} if hashed else {}
     if compared:

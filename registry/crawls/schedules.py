@@ -1,4 +1,4 @@
-"""When watches run, and the crawls that begin then."""
+"""Schedules of watches, and the start of their crawls."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -23,9 +23,10 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True, slots=True)
 class TimeOfDay:
-    """The time of day at which a watch of whole days runs, in a zone that changes its clocks; and first on a weekday.
+    """A local time of day, and optionally a weekday, for watches whose interval is in whole days.
 
-    The weekday, 0 for Monday, counts only when whole weeks lie between two runs; without one the next day will do.
+    The time zone may have daylight saving time. The weekday, 0 for Monday, applies only if runs are whole weeks apart;
+    without one, the first run is on the next day.
     """
 
     at: time
@@ -34,17 +35,17 @@ class TimeOfDay:
 
     @classmethod
     def of(cls, moment: datetime, zone: tzinfo | None = None) -> Self:
-        """The time of day of a moment, and its weekday, where the installation is unless a zone is named."""
+        """Return the time of day and weekday of a moment, in the installation's time zone unless ``zone`` is given."""
         zone = zone or timezone.get_default_timezone()
         local = moment.astimezone(zone)
         return cls(local.time(), zone, local.weekday())
 
     def on(self, day: date) -> datetime:
-        """When it is that time on a day: later by what the clock skips, and once where the clock comes there twice."""
+        """Return the UTC time on a day; a time skipped by a clock change moves later, a repeated one counts once."""
         return datetime.combine(day, self.at, self.zone).astimezone(UTC)
 
     def day_of(self, moment: datetime) -> date:
-        """The last day on which it has been that time; what is late by a skipped hour belongs to its own day."""
+        """Return the last day on which this time has passed; a time moved by a clock change counts for its own day."""
         day = moment.astimezone(self.zone).date()
         return day if self.on(day) <= moment else day - DAY
 
@@ -52,10 +53,12 @@ class TimeOfDay:
 def chosen(
     at: str | None, weekday: str | None, zone: str | None, every: timedelta, before: TimeOfDay | None = None
 ) -> TimeOfDay | None:
-    """A time of day from words, for runs that lie so far apart; ``None`` where nothing is said.
+    """Parse a time of day for runs at this interval; return ``None`` if nothing is given.
 
-    What isn't said is as it was before; of a new schedule it is where the installation is. Raises ``WrongUseError`` for
-    what isn't a time, a weekday or a zone, and for a weekday of runs between which no whole weeks lie.
+    Values that are not given are taken from ``before``; a new schedule uses the installation's time zone.
+
+    Raises:
+        WrongUseError: The time, weekday or zone is invalid, or there is a weekday but runs are not whole weeks apart.
     """
     if at is weekday is zone is None:
         return None
@@ -66,18 +69,18 @@ def chosen(
         try:
             when = replace(when, at=datetime.strptime(at, "%H:%M").time())  # noqa: DTZ007 - of no day
         except ValueError:
-            told = f"{at!r} is no time of day."
-            raise WrongUseError(told, hint="Write it like this: 02:30.") from None
+            message = f"{at!r} is no time of day."
+            raise WrongUseError(message, hint="Write it like this: 02:30.") from None
     if zone is not None:
         try:
             when = replace(when, zone=ZoneInfo(zone))
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            told = f"{zone!r} is no time zone."
-            raise WrongUseError(told, hint="Write it like this: Europe/Berlin.") from None
+            message = f"{zone!r} is no time zone."
+            raise WrongUseError(message, hint="Write it like this: Europe/Berlin.") from None
     if weekday is not None:
         if weekday not in WEEKDAYS:
-            told = f"{weekday!r} is no weekday."
-            raise WrongUseError(told, hint="Write it like this: monday.")
+            message = f"{weekday!r} is no weekday."
+            raise WrongUseError(message, hint="Write it like this: monday.")
         if every % WEEK:
             raise WrongUseError(f"Only a watch that runs each week has a {weekday}.", hint="Let it run every 7 days.")
         when = replace(when, weekday=WEEKDAYS.index(weekday))
@@ -85,9 +88,9 @@ def chosen(
 
 
 def kept(watch: Watch) -> TimeOfDay | None:
-    """The time of day of a watch, with the weekday of its next run; ``None`` for one by the hour, or without a time.
+    """Return a watch's time of day, with the weekday of its next run; ``None`` if it has none.
 
-    ``None`` also where this machine doesn't know its zone: then its periods are counted in hours.
+    Also returns ``None`` if this machine does not know its time zone; periods are then counted in hours.
     """
     if watch.time_of_day is None:
         return None
@@ -100,9 +103,10 @@ def kept(watch: Watch) -> TimeOfDay | None:
 
 
 def first_run(every: timedelta, when: TimeOfDay) -> datetime:
-    """The first time of a schedule from now on; several a day run at others, too.
+    """Return the first time of a schedule from now on; schedules with several runs a day have further times.
 
-    Raises ``WrongUseError`` for runs that wouldn't be at that time on each of their days.
+    Raises:
+        WrongUseError: The interval does not fit a fixed time of day.
     """
     if every % DAY and DAY % every:
         sentence = Sentence("A time of day is for runs that lie whole days apart, or of which a whole number is a day.")
@@ -120,14 +124,14 @@ def first_run(every: timedelta, when: TimeOfDay) -> datetime:
 
 
 def following(last: datetime, every: timedelta, moment: datetime, when: TimeOfDay | None = None) -> datetime:
-    """The first time of a schedule after a moment, before or after one of its times.
+    """Return the first time of a schedule after ``moment``; ``last`` is any of its times.
 
-    With a time of day the schedule counts days, and runs at that time on each, summer and winter.
+    With a time of day, the schedule counts days and keeps that local time through clock changes.
     """
     rounds = (moment - last) // every
-    while (found := _turn(last, rounds * every, when)) <= moment:
+    while (run_at := _turn(last, rounds * every, when)) <= moment:
         rounds += 1
-    return found
+    return run_at
 
 
 def _turn(last: datetime, passed: timedelta, when: TimeOfDay | None) -> datetime:
@@ -135,7 +139,7 @@ def _turn(last: datetime, passed: timedelta, when: TimeOfDay | None) -> datetime
 
 
 def pass_over() -> None:
-    """Let the times go by that fall into a run of their watch: it runs once at a time, and makes up for none."""
+    """Skip times that fall into a running crawl of their watch: it has one run at a time, and catches up on none."""
     late = Watch.objects.filter(paused=False, next_run_at__lte=now(), crawls__state__in=UNFINISHED)
     for watch_id in set(late.values_list("pk", flat=True)):
         with transaction.atomic():
@@ -145,7 +149,7 @@ def pass_over() -> None:
 
 
 def move_on(watch: Watch, moment: datetime) -> None:
-    """Set a watch, held by this transaction, to its first time after a moment; one that is later already stays."""
+    """Move a watch, locked by this transaction, to its first time after a moment, unless it is later already."""
     if watch.next_run_at is not None and watch.next_run_at <= moment:
         every = timedelta(seconds=watch.interval_seconds)
         watch.next_run_at = following(watch.next_run_at, every, moment, kept(watch))
@@ -153,9 +157,9 @@ def move_on(watch: Watch, moment: datetime) -> None:
 
 
 def bring_back(watch: Watch, moment: datetime) -> bool:
-    """Let a watch run within its interval whose next time was set while the clock was ahead; it keeps its rhythm.
+    """Correct a next run that was set while the clock was ahead, keeping the schedule's rhythm; return True if changed.
 
-    A first run may lie a week ahead, where a weekday was chosen.
+    A first run may be a week ahead if a weekday was chosen.
     """
     every = timedelta(seconds=watch.interval_seconds)
     if watch.next_run_at is None or watch.next_run_at <= moment + max(every, WEEK) + SLACK:
@@ -165,16 +169,16 @@ def bring_back(watch: Watch, moment: datetime) -> bool:
 
 
 def due_watches(late: timedelta = timedelta()) -> list[int]:
-    """Watches whose next run is due, for so long at least, and that have no crawl under way."""
+    """Return watches that have been due for at least ``late`` and have no running crawl."""
     running = Crawl.objects.filter(state__in=UNFINISHED).values("watch")
     due = Watch.objects.filter(paused=False, next_run_at__lte=now() - late).exclude(pk__in=running)
     return list(due.order_by("next_run_at").values_list("pk", flat=True))
 
 
 def start_crawl(watch_id: int) -> Crawl | None:
-    """Start the watch's next crawl; ``None`` when another process did, or when it isn't due.
+    """Start the watch's next crawl; return ``None`` if another process did, or it is not due.
 
-    A time that came back because the clock was set back for a while isn't due again: its crawl has begun since.
+    A time that is due again because the clock was set back is skipped, because its crawl has already started.
     """
     with transaction.atomic():
         watch, moment = _held(watch_id), now()
@@ -186,7 +190,7 @@ def start_crawl(watch_id: int) -> Crawl | None:
 
 
 def start_between(watch_id: int, *, everything: bool = False) -> Crawl | None:
-    """Start a crawl of the watch besides its times; ``None`` when one is under way, or the watch is paused."""
+    """Start an unscheduled crawl of the watch; return ``None`` if one is running or the watch is paused."""
     with transaction.atomic():
         watch = _held(watch_id)
         return None if watch.paused or _has_crawl_under_way(watch) else begin(watch, now(), everything=everything)
@@ -201,10 +205,10 @@ def _has_crawl_under_way(watch: Watch) -> bool:
 
 
 def begin(watch: Watch, moment: datetime, *, everything: bool = False) -> Crawl:
-    """Begin the next crawl of a watch that is held by this transaction and has none under way."""
+    """Create the next crawl of a watch that is locked by this transaction and has no running crawl."""
     number = next_number(watch.crawls)
-    made = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
-    crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **made)
+    columns = {"state": StepState.DOING, "started_at": moment, "sources": watch.sources}
+    crawl = Crawl.objects.create(watch=watch, number=number, everything=everything or watch.everything, **columns)
     if watch.everything:
         write(watch, everything=False)
     inquiries.begin(crawl, watch.sources)

@@ -1,4 +1,4 @@
-"""Find an owner's crawls, and nothing of another owner."""
+"""Queries for crawls that are limited to one owner."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,39 +14,39 @@ watches = rows_of_owner(Watch, order="number", removed_at=None)
 
 
 def watch(of: Owner, name: str) -> Watch:
-    """One of the owner's watches, by its name or its number."""
-    found = watches(of).filter(name=name)
-    if not found.exists() and name.isdecimal():
-        found = watches(of).filter(number=int(name))
-    return there(found.first(), f"{of.name} has no watch {name!r}.")
+    """Return one of the owner's watches, by name or number."""
+    matching = watches(of).filter(name=name)
+    if not matching.exists() and name.isdecimal():
+        matching = watches(of).filter(number=int(name))
+    return there(matching.first(), f"{of.name} has no watch {name!r}.")
 
 
 def last_crawls(of: Iterable[Watch]) -> dict[int, Crawl]:
-    """The newest crawl of each watch that has one, by the watch's key, each found by its index."""
+    """Return the newest crawl of each watch that has one, by the watch's primary key; uses an index for each."""
     newest = Crawl.objects.filter(watch=OuterRef("pk")).order_by("-number").values("pk")[:1]
     watches = Watch.objects.filter(pk__in=[row.pk for row in of]).annotate(newest=Subquery(newest))
-    found = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
-    return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(found).values()}
+    crawl_keys = [pk for pk in watches.values_list("newest", flat=True) if pk is not None]
+    return {crawl.watch_id: crawl for crawl in Crawl.objects.select_related("watch").in_bulk(crawl_keys).values()}
 
 
 def crawls(of: Owner) -> QuerySet[Crawl]:
-    """The crawls of the owner's watches, newest first."""
+    """Return the crawls of the owner's watches, newest first."""
     return Crawl.objects.filter(watch__owner=of).select_related("watch").order_by("-started_at", "-pk")
 
 
 def crawl(of: Owner, watch_number: int, number: int) -> Crawl:
-    """One crawl of one of the owner's watches."""
-    found = crawls(of).filter(watch__number=watch_number, number=number)
-    return there(found.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
+    """Return one crawl of one of the owner's watches."""
+    matching = crawls(of).filter(watch__number=watch_number, number=number)
+    return there(matching.first(), f"{of.name}'s watch {watch_number} has no crawl {number}.")
 
 
 def refusal_counts(of: Crawl) -> dict[str, int]:
-    """How much a crawl refused, by reason."""
+    """Count a crawl's refusals by reason."""
     return dict(of.refusals.values_list("reason").annotate(count=Count("pk")).order_by("reason"))
 
 
 def passed_counts(of: Crawl) -> dict[str, int]:
-    """How many records of web archives a crawl passed over, by reason: they hold no picture, and have no line."""
+    """Count web archive records that a crawl skipped, by reason; they contain no picture and are not listed."""
     counted = Counter[str]()
     for counts in of.slices.values_list("counts", flat=True):
         counted.update(counts.get("passed", {}))

@@ -1,4 +1,4 @@
-"""Owners' keys for image searches and marketplaces, what is missing before one is asked, and what asking costs."""
+"""Owners' API keys, consents and prices for image searches and marketplaces."""
 
 import contextlib
 import hashlib
@@ -31,9 +31,11 @@ MAX_KEY = 4_000
 
 
 def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: str) -> None:
-    """Keep an owner's key for a search, encrypted with the operator's key.
+    """Store an owner's key for a search service, encrypted with the operator's key.
 
-    Raises ``NotFoundError`` where there is no such search, ``WrongUseError`` for what can't be a key.
+    Raises:
+        NotFoundError: The service does not exist.
+        WrongUseError: The key is malformed.
     """
     form = service_of(services.config, service).key_form
     text = key.strip()
@@ -45,20 +47,20 @@ def keep_key(services: Services, owner: Owner, service: str, key: str, *, by: st
         hint = Sentence("It has two parts here: write them in one line with a colon between, id:secret.")
         raise WrongUseError(Sentence("This can't be a key."), hint=hint)
     with transaction.atomic():
-        hold(Lock.KEYS)  # never between the two halves of a change of the master key
+        hold(Lock.KEYS)  # excludes a concurrent change of the master key
         encrypted = encrypt(SECRET, _bound_to(owner, service), text.encode("ascii"), encrypting_key(services.config))
         values = {"encrypted": encrypted, "added_by": by, "added_at": now()}
         SearchKey.objects.update_or_create(owner=owner, service=service, defaults=values)
-        changed("search key kept", by=by, owner=owner, about={"service": service})  # and never the key
+        changed("search key kept", by=by, owner=owner, about={"service": service})  # never includes the key
 
 
 def drop_key(owner: Owner, service: str, *, by: str) -> bool:
-    """Forget an owner's key for a search; says whether there was one."""
+    """Delete an owner's key for a search service; return True if there was one."""
     return _removed(owner.search_keys.filter(service=service), "search key removed", service, owner, by=by)
 
 
 def key_of(services: Services, owner: Owner, service: str) -> str | None:
-    """An owner's key for a search; ``None`` when there is none, or the operator's key no longer opens it."""
+    """Return an owner's key for a search service; ``None`` without one or if the master key cannot decrypt it."""
     row = SearchKey.objects.filter(owner=owner, service=service).first()
     if row is None:
         return None
@@ -71,7 +73,7 @@ def key_of(services: Services, owner: Owner, service: str) -> str | None:
 
 
 def lacking(services: Services, owner: Owner, name: str, service: Service) -> str:
-    """Why a search isn't asked: ``no-key``, ``no-consent`` to send it copies of works, or empty when it may be."""
+    """Return why a search service may not be queried: ``no-key``, ``no-consent`` to send copies of works, or empty."""
     if service.key_form and key_of(services, owner, name) is None:
         return "no-key"
     if not service.takes_pictures or owner.search_consents.filter(service=name, host=service.host).exists():
@@ -80,26 +82,26 @@ def lacking(services: Services, owner: Owner, name: str, service: Service) -> st
 
 
 def price_of(owner: Owner, name: str, service: Service) -> Price | None:
-    """What a request to a search costs an owner: as they say themselves, or by its mapping; ``None`` if unknown."""
+    """Return the price of an owner's request: their own setting, or the mapping's price; ``None`` if unknown."""
     own = owner.search_keys.filter(service=name).values_list("price", flat=True).first()
     return Price(**own) if own else service.price
 
 
 def set_price(services: Services, owner: Owner, name: str, price: Price | None, *, by: str) -> None:
-    """Keep what a search costs an owner as of today, or go by its mapping; raises ``WrongUseError`` without a key."""
+    """Set an owner's price as of today, or reset it to the mapping's; raises ``WrongUseError`` without a key."""
     service = service_of(services.config, name)
-    kept = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
+    stored = None if price is None else asdict(price) | {"looked_up": now().date().isoformat()}
     with transaction.atomic():
-        if not owner.search_keys.filter(service=name).update(price=kept):
+        if not owner.search_keys.filter(service=name).update(price=stored):
             hint = Sentence("A price belongs to a key.")
             raise WrongUseError(Sentence("There is no key for %(name)s.", name=service.name), hint=hint)
-        changed("search price set", by=by, owner=owner, about={"service": name, "price": kept})
+        changed("search price set", by=by, owner=owner, about={"service": name, "price": stored})
 
 
 def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
-    """Record an owner's yes that a search is sent copies of their works, in place of an earlier one.
+    """Record an owner's consent to send copies of works to a search service, replacing an earlier one.
 
-    It holds for the search's present host. Raises ``WrongUseError`` for a search of words.
+    It is valid only for the service's current host. Raises ``WrongUseError`` if the service searches for words.
     """
     service = service_of(services.config, name)
     if not service.takes_pictures:
@@ -111,35 +113,35 @@ def consent(services: Services, owner: Owner, name: str, *, by: str) -> None:
 
 
 def withdraw_consent(owner: Owner, service: str, *, by: str) -> bool:
-    """Take that yes back; says whether there was one."""
+    """Withdraw that consent; return True if there was one."""
     return _removed(owner.search_consents.filter(service=service), "search consent withdrawn", service, owner, by=by)
 
 
 def _removed(rows: QuerySet[Any], what: str, service: str, owner: Owner, *, by: str) -> bool:
     with transaction.atomic():
-        if there := rows.delete()[0] > 0:
+        if existed := rows.delete()[0] > 0:
             changed(what, by=by, owner=owner, about={"service": service})
-    return there
+    return existed
 
 
 def _bound_to(owner: Owner, service: str) -> bytes:
-    """What a key is kept for: moved to another owner or search, it doesn't open."""
+    """Return the owner and service that a key is bound to; it cannot be decrypted for any other."""
     return hashlib.blake2b(f"search key {owner.pk} {service}".encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a run asks a search at most, and what that costs if nothing is free and each request is sent once."""
+    """The maximum number of requests of a run to a search service, and their cost without free quotas and repeats."""
 
     search: str  # its short name
-    name: str  # what people call it
-    searches: int  # pictures of works, or sets of words
-    pages: int  # requests for each
-    price: Price | None  # of a request; ``None`` if unknown
+    name: str  # display name
+    searches: int  # number of pictures of works, or lines of words
+    pages: int  # number of requests for each
+    price: Price | None  # price of a request; ``None`` if unknown
 
     @property
     def cost(self) -> Money | None:
-        """Of a run; ``None`` if unknown."""
+        """The cost of a run; ``None`` if unknown."""
         if self.price is None:
             return None
         return Money(self.searches * self.pages * self.price.each.millionths, self.price.each.currency)
@@ -148,31 +150,34 @@ class Estimate:
 def estimate(
     services: Services, owner: Owner, names: Collection[str], *, budget: Mapping[str, Any], **asked: Unpack[Subjects]
 ) -> list[Estimate]:
-    """What each search would cost; raises as :func:`registry.crawls.watches.arrange`."""
+    """Estimate the cost of each search service; raises as :func:`registry.crawls.watches.arrange`."""
     names, words, works = list(dict.fromkeys(names)), asked.get("words") or (), asked.get("works") or ()
-    found = services_for(services.config, names, words, works)
+    search_services = services_for(services.config, names, words, works)
     check_costs(services, owner, names, budget)
-    usual = min((service.pace.searches for service in found), default=0)
-    pictures = inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in found) else 1
+    usual = min((service.pace.searches for service in search_services), default=0)
+    pictures = (
+        inquiries.pictures_of(owner.pk, works).count() if any(one.takes_pictures for one in search_services) else 1
+    )
     searches = min(int(budget.get("searches", usual)), len(words) or pictures)
     return [
         Estimate(name, one.name, searches, one.pace.pages, price_of(owner, name, one))
-        for name, one in zip(names, found, strict=True)
+        for name, one in zip(names, search_services, strict=True)
     ]
 
 
 def check_costs(services: Services, owner: Owner, names: Collection[str], budget: Mapping[str, Any]) -> None:
-    """Refuse money in a budget with which a search could never be asked: its price is unknown, or in another currency.
+    """Reject a money limit that would prevent every request: the price is unknown, or in another currency.
 
-    Raises ``WrongUseError``.
+    Raises:
+        WrongUseError: A service's price is unknown or in another currency.
     """
     for limit, name in product(budgets.limits(budget).values(), names):
         service = service_of(services.config, name)
         price = price_of(owner, name, service)
         if price is None:
-            said = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
+            sentence = Sentence("Nothing says what %(name)s costs, so no money can limit it.", name=service.name)
         elif price.each.currency != limit.currency:
-            said = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
+            sentence = Sentence("The price of %(name)s is in %(code)s.", name=service.name, code=price.each.currency)
         else:
             continue
         hint = Sentence(
@@ -180,4 +185,4 @@ def check_costs(services: Services, owner: Owner, names: Collection[str], budget
             """ '{"amount": "3.50USD", "requests": 1000}'""",
             search=name,
         )
-        raise WrongUseError(said, hint=hint)
+        raise WrongUseError(sentence, hint=hint)

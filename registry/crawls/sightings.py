@@ -1,4 +1,4 @@
-"""Sightings and the pictures they show: what a page of a crawl brings home, in one transaction."""
+"""Storage of sightings and their pictures, one transaction for each batch of pages."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,42 +21,49 @@ from registry.pictures.models import BytesState, Picture, PictureReport
 from registry.works.models import WorkPicture
 
 Place: TypeAlias = tuple[bytes, bytes, int]
-"""Keys of the page and the image, and the picture: what a crawl sees once."""
+"""The keys of page and image, and the picture: a sighting's identity within a crawl."""
 Validator: TypeAlias = tuple[str, str, Digest | None]
-"""What a server said of an image's version, as ``ETag`` and ``Last-Modified``, and which bytes it had then."""
+"""An image's ``ETag`` and ``Last-Modified`` headers, and the digest of its bytes at that time."""
 
 
 def seen_publicly() -> QuerySet[Picture]:
-    """Pictures that watches saw which aren't private: neither purged ones nor those that were reported as illegal."""
+    """Return pictures from public sightings, except purged ones and those reported as illegal."""
     public = SightingRow.objects.filter(picture=OuterRef("pk"), private_to=None)
     reported = PictureReport.objects.filter(picture=OuterRef("pk"))
     return Picture.objects.filter(Exists(public), ~Exists(reported), ~Q(bytes_state=BytesState.PURGED))
 
 
 def seen_before(crawl: Crawl, digests: Iterable[Digest]) -> set[Digest]:
-    """Those of the digests whose pictures a crawl has seen, or an earlier one of its watch where it doesn't ask all."""
+    """Return those digests whose pictures a crawl, or an earlier one if it visits only changed pages, has seen."""
     by = {"crawl__watch": crawl.watch_id} if crawl.by_change else {"crawl": crawl.pk}
     rows = SightingRow.objects.filter(picture__digest__in=list(digests), **by)
     return {digest for digest in rows.values_list("picture__digest", flat=True) if digest is not None}
 
 
 def keep_pictures(pictures: Iterable[tuple[Digest, int, datetime]]) -> dict[Digest, int]:
-    """Keep pictures, given as digest, size and time first seen; returns primary keys by digest.
+    """Store pictures, given as digest, size and time first seen; return primary keys by digest.
 
-    Must run inside a transaction: their rows stay locked, in the order of their digests.
+    Must run in a transaction: the rows stay locked, in the order of their digests.
     """
-    given = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
-    copy_into(given.values(), conflict=("digest",))
-    locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(given)).order_by("digest")
+    rows = {digest: Picture(digest=digest, size=size, first_seen=seen) for digest, size, seen in pictures}
+    copy_into(rows.values(), conflict=("digest",))
+    locked = Picture.objects.select_for_update(no_key=True).filter(digest__in=list(rows)).order_by("digest")
     return {digest: pk for digest, pk in locked.values_list("digest", "pk") if digest is not None}
 
 
 def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: str) -> list[int]:
-    """Keep sightings of a slice, each with the title of its page; one that its crawl has already stays as it is.
+    """Store a slice's sightings, each with the title of its page; sightings already in the crawl stay unchanged.
 
-    Pictures that were matched before, and whose match makes this sighting a matter, are put to work again, and so are
-    those whose search isn't what a search is now by its mark (:func:`registry.works.search_version.search_mark`).
-    Returns the pictures (primary keys) that now wait for their step. Must run inside a transaction.
+    Pictures with matches, and those whose last search used another version (see
+    :func:`registry.works.search_version.search_mark`), are processed again. Must run in a transaction.
+
+    Args:
+        of: The slice.
+        seen: Sightings and page titles.
+        mark: The current search version.
+
+    Returns:
+        Primary keys of the pictures that wait for processing.
     """
     pictures = keep_pictures([(sighting.digest, sighting.size, sighting.fetched_at or now()) for sighting, _ in seen])
     earlier = _earlier_first_seen(of.crawl.watch_id, pictures.values())
@@ -71,7 +78,7 @@ def keep_sightings(of: CrawlSlice, seen: Sequence[tuple[Sighting, str]], mark: s
 
 
 def _row(of: CrawlSlice, seen: Sighting, page_title: str, place: Place, first_seen: datetime | None) -> SightingRow:
-    host = host_of(seen.page_url)[:260]  # of a page that a sitemap names and nobody has visited
+    host = host_of(seen.page_url)[:260]  # host of a page from a sitemap that has not been visited
     page_key, image_key, picture = place
     watch = of.crawl.watch
     return SightingRow(
@@ -103,25 +110,25 @@ def _storable(headers: Headers) -> list[list[str]]:
 
 
 def _earlier_first_seen(watch_id: int, pictures: Iterable[int]) -> dict[Place, datetime | None]:
-    """When each (page, image, picture) of the watch was first seen, in any crawl."""
+    """Return when the watch first saw each (page, image, picture), in any crawl."""
     rows = SightingRow.objects.filter(crawl__watch_id=watch_id, picture_id__in=list(pictures))
     places = rows.values_list("page_key", "image_key", "picture_id").annotate(first=Min("first_seen"))
     return {(bytes(page), bytes(image), picture): first for page, image, picture, first in places}
 
 
 def _take_back(pictures: Sequence[int]) -> None:
-    """Of locked pictures, those whose bytes had expired and have come again are compared with later works too."""
+    """Reset those of the locked pictures whose expired bytes were downloaded again, so that later works match them."""
     expired = Picture.objects.filter(pk__in=pictures, bytes_state=BytesState.EXPIRED)
     expired.update(bytes_state=BytesState.STORED, searched="", **steps.afresh())
-    # what was given up gets one more try: the reason may have gone, or it harms nobody but itself
+    # Failed pictures get one more attempt, because the cause may be gone; another failure affects only them.
     given_up = Picture.objects.filter(pk__in=pictures, state=StepState.FAILED)
     given_up.update(**{**steps.afresh(), "attempts": steps.MAX_ATTEMPTS - 1})
 
 
 def _put_to_work(pictures: Sequence[int], mark: str, watch: Watch) -> list[int]:
-    """Of locked pictures, those that wait for their step: new ones, and those that a new sighting makes a matter of.
+    """Reset those of the locked pictures that need processing because of a new sighting; return all that wait.
 
-    What is seen at an owner's own place may be proposed as a work by that step, whatever else it was.
+    Pictures from an owner's own site are processed again in any case, because they may be proposed as works.
     """
     alike = [decision for decision in Decision if decision is not Decision.NONE]
     matched = Picture.objects.filter(pk__in=pictures, matches_as_found__decision__in=alike).values("pk")
@@ -137,20 +144,21 @@ def _put_to_work(pictures: Sequence[int], mark: str, watch: Watch) -> list[int]:
 
 
 def of_slice(slice_id: int) -> list[SightingRow]:
-    """The sightings of a slice in the order that its log entry commits to: by page key, image key and digest."""
+    """Return a slice's sightings in the order of its log entry: by page key, image key and digest."""
     rows = SightingRow.objects.filter(slice_id=slice_id).select_related("picture")
     return list(rows.order_by("page_key", "image_key", "picture__digest"))
 
 
 def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
-    """What earlier crawls of a watch know of the images on these pages, by image URL; the last bytes that came count.
+    """Return the validators of images on these pages by image URL, for the latest bytes downloaded by the watch.
 
-    Only of images whose bytes are still here: what has expired must come again to be compared with later works.
+    Only images whose bytes are stored are included: expired ones must be downloaded again, to be compared with later
+    works.
     """
     keys = [url_key(page) for page in pages]
     stored = SightingRow.objects.filter(picture__bytes_state=BytesState.STORED).select_related("picture")
     rows = stored.filter(crawl__watch_id=watch_id, page_key__in=keys)
-    known: dict[str, Validator] = {}
+    validators_by_url: dict[str, Validator] = {}
     latest = (
         rows.filter(bytes_came=True).order_by("image_key", F("last_seen").desc(nulls_last=True)).distinct("image_key")
     )
@@ -158,12 +166,12 @@ def validators(watch_id: int, pages: Iterable[str]) -> dict[str, Validator]:
         headers = {name.lower(): value for name, value in row.response_headers}
         etag, modified = headers.get("etag", ""), headers.get("last-modified", "")
         if etag or modified:
-            known[row.image_url] = (etag, modified, row.picture.digest)
-    return known
+            validators_by_url[row.image_url] = (etag, modified, row.picture.digest)
+    return validators_by_url
 
 
 def record_of(sighting: SightingRow) -> SightingRecord:
-    """The record of a sighting as its slice's entry commits to it."""
+    """Return the record of a sighting that its slice's log entry commits to."""
     return SightingRecord(
         **columns(sighting, "page_url", "image_url", "final_url", "status", "peer", "certificate", "period"),
         picture=sighting.picture.digest,

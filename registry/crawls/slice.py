@@ -1,4 +1,4 @@
-"""One slice of a crawl: a child process that may die, and its lines, page by page, into rows."""
+"""Execution of a crawl slice: a child process that may die, and storage of its output, page by page."""
 
 import json
 import shutil
@@ -49,36 +49,36 @@ from registry.services.services import Services, contact_fields
 from registry.works.search_version import search_mark
 
 SLICE_SECONDS = 240.0
-SECONDS_OVER = 60.0  # a child that is silent about its end for so long after its time is killed
+SECONDS_OVER = 60.0  # a child that has not ended this long after its time limit is killed
 
 BATCH_PAGES = 20
 BATCH_SECONDS = 1.0
-MAX_CLAIMS = 3  # so often begun without an end, a slice is given up: its URLs go back to the frontier
+MAX_CLAIMS = 3  # after this many attempts, a slice is given up and its URLs return to the frontier
 
 FILE_KINDS = ("folder", "warc")
 BEFORE = "seen-before"
-"""Where a picture was found that is asked for again: where it was seen before. Its page isn't visited for that."""
+"""Origin of pictures that are requested again where they were seen before; their pages are not visited."""
 UNREACHED = frozenset({Reason.UNRESOLVABLE, Reason.UNREACHABLE, Reason.ROBOTS_UNAVAILABLE})
-"""Refusals that would be those of every address while this machine reaches no network."""
+"""Refusals that would affect every URL if this machine has no network."""
 PLAIN_ENDS = frozenset({"budget-pages", "budget-images", "budget-bytes", "budget-seconds", "stopped", "disk-full"})
-"""Ends that no URL is to blame for."""
+"""Ends that no URL caused."""
 
 
 @dataclass(slots=True)
 class Batch:
-    """Lines on their way into the rows."""
+    """Output lines waiting to be stored."""
 
-    file: bytes | None = None  # the frontier's key of the folder or WARC file that they come from
-    position: str = ""  # how far that has been read with them; empty when it is no further than before
+    file: bytes | None = None  # frontier key of the folder or WARC file they come from
+    position: str = ""  # how far it has been read with them; empty without progress
     pages: list[PageLine] = field(default_factory=list)
     refused: list[RefusalLine] = field(default_factory=list)
-    waiting: dict[str, crawling.Waiting] = field(default_factory=dict)  # hosts that weren't visited for now; is kept
+    waiting: dict[str, crawling.Waiting] = field(default_factory=dict)  # hosts not visited for now; kept across batches
 
     def __len__(self) -> int:
         return len(self.pages) + len(self.refused)
 
     def add(self, line: PageLine | RefusalLine) -> None:
-        """Take up a line."""
+        """Add a line."""
         self.position = line.position
         if isinstance(line, PageLine):
             self.pages.append(line)
@@ -94,18 +94,18 @@ class Batch:
 
 
 def crawl_slices(services: Services, ids: Sequence[int]) -> None:
-    """Crawl slices, one after the other."""
+    """Crawl slices one after the other."""
     for pk in ids:
         crawl_slice(services, pk)
 
 
 def crawl_slice(services: Services, slice_id: int) -> None:
-    """Work a slice off.
+    """Process a slice.
 
-    1. Claim it under a new epoch, which fences an earlier claimer off; not while the disk is nearly full.
-    2. Start the child with the slice's URLs; it writes lines to a pipe and bytes into a spool folder.
-    3. Bring its pages home while it runs, a batch in a transaction; each page is in the rows as a whole or not at all.
-    4. End the slice: one log entry, leases free, unfinished URLs back in the frontier.
+    1. Claim it under a new epoch, which locks out an earlier claimant, unless the disk is nearly full.
+    2. Start the child with the slice's URLs; it writes lines to a pipe and bytes to a spool folder.
+    3. Store its pages while it runs, one transaction per batch; each page is stored completely or not at all.
+    4. End the slice: write one log entry, release leases, and return unfinished URLs to the frontier.
     """
     if disk_is_full(services):
         return
@@ -115,13 +115,13 @@ def crawl_slice(services: Services, slice_id: int) -> None:
     with steps.ending(CrawlSlice, [slice_id]):
         try:
             _work_off(services, slice_id, epoch)
-        except ServiceMissingError as error:  # the child can't write, which is no address's fault
+        except ServiceMissingError as error:  # the child cannot write, which no URL caused
             steps.hold_up(CrawlSlice, [slice_id], error.sentence)
 
 
 def _work_off(services: Services, slice_id: int, epoch: int) -> None:
     row = CrawlSlice.objects.select_related("crawl__watch__owner").get(pk=slice_id)
-    for left_behind in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):  # by earlier claimers
+    for left_behind in (services.config.data_dir / "spool").glob(f"slice-{slice_id}-*"):  # from earlier claimants
         shutil.rmtree(left_behind, ignore_errors=True)
     spool = services.config.data_dir / "spool" / f"slice-{slice_id}-{epoch}"
     counts: dict[str, Any] = {"reason": "broke off again and again"}
@@ -137,7 +137,7 @@ def _work_off(services: Services, slice_id: int, epoch: int) -> None:
 
 
 def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> dict[str, Any]:
-    """Start the child and bring home what it finds; returns what was counted, why it ended, and hosts that wait."""
+    """Run the child and store its results; return its counts, the reason for its end, and waiting hosts."""
     urls = crawling.leased_urls(row.pk)
     if not urls or row.crawl.reason:
         return {"reason": row.crawl.reason or "finished"}
@@ -145,20 +145,20 @@ def run_child(services: Services, row: CrawlSlice, epoch: int, spool: Path) -> d
     job = job_of(services, row, spool, urls, file)
     with crawl_child(job, spool, pause=min(BATCH_SECONDS, services.stale_after.total_seconds() / 4)) as lines:
         counts = store_results(services, row.pk, epoch, lines, spool, file=None if file is None else file.key)
-    reason = str(counts["reason"])  # what isn't read to its end, or as far as the budget goes, goes on later
+    reason = str(counts["reason"])  # continued later, unless read to its end or its budget
     was_read = reason == "finished" or (reason.startswith("budget-") and reason != "budget-seconds")
     if file is not None and was_read:
-        with transaction.atomic():  # its lines name pictures, not itself
-            held = crawling.hold_slice(row.pk, epoch)
-            if held is not None:
-                crawling.mark_urls(held, [file.key], FrontierUrl.State.DONE)
+        with transaction.atomic():  # the lines name pictures, not the file itself
+            locked = crawling.hold_slice(row.pk, epoch)
+            if locked is not None:
+                crawling.mark_urls(locked, [file.key], FrontierUrl.State.DONE)
     return counts
 
 
 def job_of(
     services: Services, row: CrawlSlice, spool: Path, urls: Sequence[crawling.NewUrl], file: crawling.NewUrl | None
 ) -> Job:
-    """The child's job: one folder or WARC file, or exactly the slice's URLs; the frontier stays here."""
+    """Return the child's job: one folder or WARC file, or exactly the slice's URLs. The child gets no frontier."""
     watch, config = row.crawl.watch, services.config
     sources: tuple[Source, ...] = ()
     if file is not None:
@@ -200,7 +200,7 @@ def job_of(
 
 
 def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
-    """What this slice may spend: what is left for the crawl, and some minutes. Its pages were counted out before."""
+    """Return the slice's limits: the crawl's remaining budget, and a few minutes. Pages were limited when leasing."""
     may, usual, budget = left(row.crawl), Limits(), row.crawl.watch.budget
     return Limits(
         pages=may.images if files else usual.pages,
@@ -215,12 +215,12 @@ def _limits(services: Services, row: CrawlSlice, *, files: int) -> Limits:
 
 
 def _known(crawl: Crawl, targets: Sequence[Target]) -> dict[str, Known]:
-    """What earlier crawls know of the pages of this slice, and of the images on them."""
+    """Return validators and digests from earlier crawls, for the slice's pages and the images on them."""
     pages = [target.url for target in targets if target.kind is Kind.PAGE]
-    asked = changes.validators(crawl, pages)
-    known = {url: Known(etag=tag, last_modified=since) for url, (tag, since) in asked.items()}
-    shown = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
-    for url, (tag, since, digest) in sightings.validators(crawl.watch_id, shown).items():
+    page_validators = changes.validators(crawl, pages)
+    known = {url: Known(etag=tag, last_modified=since) for url, (tag, since) in page_validators.items()}
+    pages_with_images = [target.url for target in targets] + [target.page_url for target in targets if target.page_url]
+    for url, (tag, since, digest) in sightings.validators(crawl.watch_id, pages_with_images).items():
         known[url] = Known(etag=tag, last_modified=since, digest=digest)
     return known
 
@@ -234,15 +234,24 @@ def _scope(sources: Sequence[Mapping[str, str]]) -> Scope:
 def store_results(
     services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, *, file: bytes | None
 ) -> dict[str, Any]:
-    """Put the child's lines into rows, batch by batch, and stay the slice's holder while the child is silent.
+    """Store the child's output, batch by batch, and renew the slice's claim while the child is silent.
 
-    ``None`` among the lines is a pause; ``file`` is the frontier's key of the folder or WARC file that is read. Returns
-    what the child counted; or what came home and why nothing more did. ``waiting`` is of :class:`crawling.Waiting`.
+    Args:
+        services: The services.
+        slice_id: The slice's primary key.
+        epoch: The claimant's epoch.
+        lines: The child's lines; ``None`` is a pause.
+        spool: Folder of the child's files.
+        file: Frontier key of the folder or WARC file that is read.
+
+    Returns:
+        The child's counts or, if it did not finish, the counts of stored results and the reason. ``waiting`` contains
+        :class:`crawling.Waiting` by host.
     """
     batch = Batch(file)
     counts = _store(services, slice_id, epoch, lines, spool, batch)
     seconds = counts.get("waiting", {})
-    waiting = {host: replace(told, seconds=seconds.get(host, 0.0)) for host, told in batch.waiting.items()}
+    waiting = {host: replace(reason, seconds=seconds.get(host, 0.0)) for host, reason in batch.waiting.items()}
     return counts | {"waiting": waiting}
 
 
@@ -250,28 +259,28 @@ def _store(
     services: Services, slice_id: int, epoch: int, lines: Iterator[bytes | None], spool: Path, batch: Batch
 ) -> dict[str, Any]:
     counted: dict[str, Any] = {"pages": 0, "images": 0, "bytes": 0, "scripts_not_run": 0, "left_out": {}}
-    since = kept = time.monotonic()
+    since = last_stored = time.monotonic()
     for text in lines:
         line = None if text is None else from_json(text)
         if isinstance(line, EndLine):
             batch.position = line.position
             keep_batch(services, slice_id, epoch, batch, spool)
             if line.reason == "error":
-                continue  # how the child ends says which
+                continue  # the child's exit code tells which error
             return {**json.loads(text or b"")["counts"], "reason": line.reason}
         if line is not None:
             batch.add(line)
             _count(line, counted)
-        if len(batch) < BATCH_PAGES and time.monotonic() - kept < BATCH_SECONDS and line is not None:
+        if len(batch) < BATCH_PAGES and time.monotonic() - last_stored < BATCH_SECONDS and line is not None:
             continue
-        kept = time.monotonic()
+        last_stored = time.monotonic()
         if not keep_batch(services, slice_id, epoch, batch, spool):
             return {**counted, "reason": "taken over"}
         if disk_is_full(services):
             return {**counted, "reason": "disk-full"}
         if crawling.is_stopped(slice_id):
             return {**counted, "reason": crawling.STOPPED}
-        if kept - since > SLICE_SECONDS + SECONDS_OVER:
+        if last_stored - since > SLICE_SECONDS + SECONDS_OVER:
             return {**counted, "reason": "child hung"}
     keep_batch(services, slice_id, epoch, batch, spool)
     return {**counted, "reason": "child died"}
@@ -287,9 +296,9 @@ def _count(line: PageLine | RefusalLine, counted: dict[str, Any]) -> None:
 
 
 def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spool: Path) -> bool:
-    """Record pages with all that was found on them, in one transaction; empties the batch.
+    """Store pages with everything found on them, in one transaction, and empty the batch.
 
-    Returns whether the slice is still this claimer's; raises ``ServiceMissingError`` when this machine reaches nothing.
+    Returns True if the slice is still claimed; raises ``ServiceMissingError`` if this machine has no network.
     """
     reasons = {line.reason for line in batch.refused}
     reasons |= {refusal.reason for page in batch.pages for refusal in page.refusals}
@@ -297,22 +306,25 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
         services.guard.check_network()
     if not len(batch) and not batch.position:
         return crawling.still_holds(slice_id, epoch)
-    seen = [(page, sighting) for page in batch.pages for sighting in page.sightings]
-    blocked = blocks.blocked({sighting.digest for _, sighting in seen})
-    came = {sighting.digest for _, sighting in seen if not sighting.not_modified} - blocked
+    page_sightings = [(page, sighting) for page in batch.pages for sighting in page.sightings]
+    blocked = blocks.blocked({sighting.digest for _, sighting in page_sightings})
+    came = {sighting.digest for _, sighting in page_sightings if not sighting.not_modified} - blocked
     blobs, files = services.blobs, {digest: spool / "bytes" / digest.hex for digest in came}
     blobs.put_all(list(files.values()))
-    new = [(sighting, page.title) for page, sighting in seen if sighting.digest not in blocked]
-    refused = [*_refusals(batch), *(_blocked(page, sighting) for page, sighting in seen if sighting.digest in blocked)]
+    new = [(sighting, page.title) for page, sighting in page_sightings if sighting.digest not in blocked]
+    refused = [
+        *_refusals(batch),
+        *(_blocked(page, sighting) for page, sighting in page_sightings if sighting.digest in blocked),
+    ]
     with transaction.atomic():
         row = crawling.hold_slice(slice_id, epoch)
         if row is None:
             return False
         added = crawling.add_keyed(row.crawl_id, {url.key: url for url in _links(row.crawl, batch.pages)})
-        before = sightings.seen_before(row.crawl, {sighting.digest for _, sighting in seen}) | blocked
+        before = sightings.seen_before(row.crawl, {sighting.digest for _, sighting in page_sightings}) | blocked
         canaries.note_redirects(row.crawl.watch, [(page.url, page.final_url) for page in batch.pages])
         waiting = sightings.keep_sightings(row, new, search_mark())
-        # retention may have removed them before their rows were locked
+        # retention may have removed these files before their rows were locked
         blobs.put_all([path for digest, path in files.items() if digest not in blobs])
         _keep_refusals(row, refused)
         _mark(row, batch, before, set(added))
@@ -328,7 +340,7 @@ def keep_batch(services: Services, slice_id: int, epoch: int, batch: Batch, spoo
 
 
 def _mark(row: CrawlSlice, batch: Batch, before: set[Digest], added: set[bytes]) -> None:
-    """Mark what a batch has worked off; the crawl had seen these of its pictures before, and these URLs were added."""
+    """Mark a batch's URLs as processed, given pictures that the crawl had seen before and the URLs just added."""
     keys: dict[bool, list[bytes]] = {True: [], False: []}
     for page in batch.pages:
         fresh = (link for link in page.links if row.crawl.by_change or _new(link).key in added)
@@ -350,14 +362,14 @@ def _refused_key(line: RefusalLine) -> bytes:
 
 
 def _key(page: PageLine) -> bytes:
-    """The frontier's key of what a line is about; a single image is named by itself and the page that shows it."""
+    """Return the frontier key of a page line; a single image is identified by its URL and its page's URL."""
     shown_by = page.sightings[0].page_url if page.kind is Kind.IMAGE and page.sightings else ""
     shown_by = "" if shown_by == page.url else shown_by
     return crawling.NewUrl(page.url, str(page.kind), 0, shown_by, position=page.position).key
 
 
 def _refusals(batch: Batch) -> Iterator[RefusalLine]:
-    """What the child refused for good, images of pages too."""
+    """Yield the child's final refusals, including those of images on pages."""
     yield from (line for line in batch.refused if line.reason not in PASSING)
     for page in batch.pages:
         for refusal in page.refusals:
@@ -371,12 +383,14 @@ def _blocked(page: PageLine, sighting: Sighting) -> RefusalLine:
 
 
 def _links(crawl: Crawl, pages: Sequence[PageLine]) -> Iterator[crawling.NewUrl]:
-    """What the pages bring to the frontier: links, and images that there was no time for."""
+    """Yield additions to the frontier: links, and images that could not be fetched for now."""
     for page in pages:
         links = [_new(link) for link in page.links]
         if crawl.by_change:
-            named = {link.url for link in links}  # an earlier line may have named others, without their dates
-            dated = [Link(url=url, kind=Kind.PAGE, depth=page.depth + 1) for url in page.modified if url not in named]
+            linked_urls = {link.url for link in links}  # earlier lines may have contained others, without dates
+            dated = [
+                Link(url=url, kind=Kind.PAGE, depth=page.depth + 1) for url in page.modified if url not in linked_urls
+            ]
             links += [_new(link) for link in dated]
             links = changes.due_or_new(crawl, [(link, page.modified.get(link.url)) for link in links])
         yield from links
@@ -397,9 +411,9 @@ def _keep_refusals(row: CrawlSlice, refused: Iterable[RefusalLine]) -> None:
 
 
 def opening(row: CrawlSlice) -> dict[str, object]:
-    """What the slice's log entry commits to: the root over its sightings (``log.slices``), and which it was.
+    """Return the data of the slice's log entry: its identity, and the Merkle root over its sightings (``log.slices``).
 
-    The opening lies in the bundles of every owner whose work was seen: nothing in it says who watches.
+    This data is part of the evidence bundles of every owner whose work was seen, so it must not reveal who watches.
     """
     facts = {"crawl": row.crawl_id, "slice": row.number}
     leaves = [record_leaf(record_of(sighting)) for sighting in sightings.of_slice(row.pk)]

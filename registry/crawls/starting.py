@@ -1,4 +1,4 @@
-"""The first places where an owner looks: sites, open collections, archives, an engine on trial; each begins at once."""
+"""First watches of an owner: sites, open collections, archives, search trials; each starts immediately."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,20 +20,20 @@ from registry.services.services import Services
 
 MAX_SITES = 20
 ONCE = watching.MAX_INTERVAL
-"""How often a watch runs that is a trial."""
+"""Interval of a trial watch, which runs only when started."""
 
 
 def watch_sites(
     services: Services, owner: Owner, addresses: Iterable[str], *, when: TimeOfDay, by: str
 ) -> tuple[list[Crawl], list[tuple[str, ExhibitError]]]:
-    """Watch sites, each once a day, and begin at once; returns the runs, and the addresses that can't be watched.
+    """Watch sites daily, and start immediately; return the crawls, and the URLs that cannot be watched with the error.
 
-    An address joins the watch that looks at its domain already, if there is one.
+    A URL is added to an existing watch of its domain, if there is one.
     """
-    given = list(dict.fromkeys(address.strip() for address in addresses if address.strip()))
-    begun: dict[int, Crawl] = {}
+    entries = list(dict.fromkeys(address.strip() for address in addresses if address.strip()))
+    crawls: dict[int, Crawl] = {}
     refused: list[tuple[str, ExhibitError]] = []
-    for address in given[:MAX_SITES]:
+    for address in entries[:MAX_SITES]:
         try:
             url = with_scheme(address)
             check_address(url, services.guard)
@@ -42,14 +42,14 @@ def watch_sites(
         except ExhibitError as error:
             refused.append((address, error))
         else:
-            begun[crawl.pk] = crawl
+            crawls[crawl.pk] = crawl
     over = WrongUseError(Sentence("At most %(most)s sites are taken at a time.", most=MAX_SITES))
-    return list(begun.values()), refused + [(address, over) for address in given[MAX_SITES:]]
+    return list(crawls.values()), refused + [(address, over) for address in entries[MAX_SITES:]]
 
 
 def _watch_of_site(services: Services, owner: Owner, url: str, *, when: TimeOfDay, by: str) -> Watch:
     place = ("site", url)
-    for watch in scoped.watches(owner).filter(own=False):  # what worries somebody is no place of their own
+    for watch in scoped.watches(owner).filter(own=False):  # sites to be monitored are not the owner's own
         if watching.visits_sites(watch) and any(same_domain(known, url) for _kind, known in watching.places(watch)):
             watching.change_sources(watch, add=[place], by=by)
             return watch
@@ -60,9 +60,9 @@ def _watch_of_site(services: Services, owner: Owner, url: str, *, when: TimeOfDa
 def watch_collections(
     services: Services, owner: Owner, names: Sequence[str], text: str, *, name: str, when: TimeOfDay, by: str
 ) -> Crawl:
-    """Ask open collections for words, one search a line, once a week, and begin at once.
+    """Search open collections for words, one query per line, once a week, and start immediately.
 
-    The same words for the same ones are one watch, however often that is asked for. Raises ``WrongUseError``.
+    Repeated calls with the same words and collections reuse the watch. Raises ``WrongUseError`` for invalid input.
     """
     places = [(SEARCH, one) for one in dict.fromkeys(names)]
     if not places:
@@ -83,41 +83,41 @@ def watch_collections(
 
 
 def archives(services: Services) -> dict[str, str]:
-    """The web archives that can be asked what they hold of a domain: their names, and what people call them."""
+    """Return the web archives that can be queried for a domain: names and display names."""
     return {name: captures.TITLES[name] for name in captures.offered(services.config)}
 
 
 def watch_archives(
     services: Services, owner: Owner, names: Sequence[str], text: str, *, since: str, name: str, by: str
 ) -> Crawl:
-    """Take what archives hold of domains, one a line, once in four weeks, and begin at once; raises as ``arrange``.
+    """Watch archives for pictures of domains, one per line, every four weeks, and start immediately.
 
-    The same domains of the same archives are one watch, however often that is asked for.
+    Repeated calls with the same domains and archives reuse the watch. Raises as ``arrange``.
     """
     places = [(ARCHIVE, one) for one in dict.fromkeys(names)]
     if not places:
         raise WrongUseError(Sentence("Choose at least one place to look at."))
-    said = captures.subjects([line for line in text.splitlines() if line.strip()], since, None)
-    if not said["domains"]:
+    query = captures.subjects([line for line in text.splitlines() if line.strip()], since, None)
+    if not query["domains"]:
         raise WrongUseError(Sentence("Say of which domain."), hint=Sentence("Write it like this: example.com"))
-    wanted = [
-        {"kind": kind, "url": url, **{key: value for key, value in said.items() if value}} for kind, url in places
+    sources = [
+        {"kind": kind, "url": url, **{key: value for key, value in query.items() if value}} for kind, url in places
     ]
-    watch = next((one for one in scoped.watches(owner) if one.sources == wanted), None)
+    watch = next((one for one in scoped.watches(owner) if one.sources == sources), None)
     if watch is None:
         settings: dict[str, Any] = {"every": 4 * WEEK, "budget": {}, "politeness": {}}
-        watch = arrange(services, owner, watching.free_name(owner, name), places, by=by, **said, **settings)
+        watch = arrange(services, owner, watching.free_name(owner, name), places, by=by, **query, **settings)
     return plan.start_now(services, watch)
 
 
 def trial_of(owner: Owner, search: str) -> Watch | None:
-    """The watch with which a search was tried, while it has no schedule."""
+    """Return the watch of a search service's trial, as long as it has no schedule."""
     tried = scoped.watches(owner).order_by("-number")
     return next((one for one in tried if watching.runs_once(one) and watching.places(one) == [(SEARCH, search)]), None)
 
 
 def try_search(services: Services, owner: Owner, search: str, work: int, *, by: str) -> Crawl:
-    """Ask a search that takes pictures for one work, and nothing further by itself; raises as ``arrange``."""
+    """Query a picture search for one work, without a schedule; raises as ``arrange``."""
     service = service_of(services.config, search)
     watch = trial_of(owner, search)
     if watch is None:
@@ -130,7 +130,7 @@ def try_search(services: Services, owner: Owner, search: str, work: int, *, by: 
 
 
 def keep_trial(services: Services, watch: Watch, *, when: TimeOfDay, by: str) -> Crawl:
-    """Let a search that was tried be asked for all works in turn, once a week, and begin at once."""
+    """Turn a trial into a weekly search for all works in turn, and start immediately."""
     ((_kind, search),) = watching.places(watch)
     budget = {"searches": service_of(services.config, search).pace.searches}
     change(services, watch, every=WEEK, when=when, budget=budget, politeness={}, works=[], newest=False, by=by)
@@ -139,5 +139,5 @@ def keep_trial(services: Services, watch: Watch, *, when: TimeOfDay, by: str) ->
 
 
 def places_of(service: Service) -> int:
-    """How many places a search names at most for one picture, or one line of words."""
+    """Return the maximum number of results of a search service for one picture or query."""
     return service.pace.size * service.pace.pages

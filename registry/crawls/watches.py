@@ -1,6 +1,6 @@
-"""Watches as members arrange and change them: where they look and what they ask is checked first.
+"""Creation and change of watches by members, with checks of their sources and search settings.
 
-A site is looked at before it is watched.
+Sites can be examined before they are watched.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ from registry.works import scoped
 from registry.works.models import Work
 
 Place = tuple[str, str]
-"""Kind and address of a source."""
+"""Kind and URL of a source."""
 
 
 class Settings(watching.Subjects, TypedDict):
-    """What else a watch is, as :func:`registry.crawls.watching.add_watch` takes it."""
+    """Further settings of a watch, as accepted by :func:`registry.crawls.watching.add_watch`."""
 
     every: timedelta
     budget: Mapping[str, Any]
@@ -44,27 +44,31 @@ class Settings(watching.Subjects, TypedDict):
 def arrange(
     services: Services, owner: Owner, name: str, sources: Sequence[Place], **settings: Unpack[Settings]
 ) -> Watch:
-    """Arrange a watch. A run asks a search as often as its mapping says, and visits pages of a list alone, by default.
+    """Create a watch.
 
-    Several searches are asked beside one another, for the same, each as often.
+    By default, a run queries a search as often as its mapping says, and a list's pages without links.
 
-    Raises ``NotFoundError`` where there is no such search, ``RefusedError`` for an address that may not be visited,
-    ``WrongUseError`` for what can't be arranged like this.
+    Several searches are queried in parallel for the same subjects, and equally often.
+
+    Raises:
+        NotFoundError: A search service or archive does not exist.
+        RefusedError: A URL may not be visited.
+        WrongUseError: The settings are invalid.
     """
     _check(services, sources)
     usual = {"depth": 0} if any(kind == "list" for kind, _url in sources) else {}
     words, works = settings.get("words") or (), settings.get("works") or ()
     if archives := [address for kind, address in sources if kind == ARCHIVE]:
         _check_archives(services, archives)
-        said = captures.subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
-        check_addresses(services, [f"http://{domain}/" for domain in said["domains"] or ()])
-        settings["domains"], settings["since"], settings["until"] = said["domains"], said["since"], said["until"]
-    if asked := services_for(services.config, _searches(sources), words, works):
-        usual["searches"] = min(service.pace.searches for service in asked)
+        query = captures.subjects(settings.get("domains") or (), settings.get("since"), settings.get("until"))
+        check_addresses(services, [f"http://{domain}/" for domain in query["domains"] or ()])
+        settings["domains"], settings["since"], settings["until"] = query["domains"], query["since"], query["until"]
+    if search_services := services_for(services.config, _searches(sources), words, works):
+        usual["searches"] = min(service.pace.searches for service in search_services)
         check_costs(services, owner, _searches(sources), settings["budget"])
         _check_works(owner, works)
-        if asked[0].takes == "nothing":
-            settings["words"] = [asked[0].name]  # what is asked for once a run
+        if search_services[0].takes == "nothing":
+            settings["words"] = [search_services[0].name]  # queried once per run
     settings["budget"] = {**usual, **settings["budget"]}
     return watching.add_watch(owner, name, sources, **settings)
 
@@ -84,11 +88,11 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
     remove: Collection[Place] = (),
     **asked: Unpack[watching.Subjects],
 ) -> None:
-    """Set a watch anew, all or nothing; what isn't said stays. Raises as :func:`arrange`."""
+    """Change a watch, completely or not at all; values that are not given stay. Raises as :func:`arrange`."""
     _check(services, add)
     with transaction.atomic():
-        said: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
-        watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **said)
+        settings: dict[str, Any] = {"name": name, "every": every, "when": when, "own": own}
+        watching.change_watch(watch, budget=budget, politeness=politeness, by=by, **settings)
         watching.change_sources(watch, add=add, remove=remove, by=by)
         if searches := _searches(watching.places(watch)):
             check_costs(services, watch.owner, searches, {**watch.budget, **budget})
@@ -100,7 +104,7 @@ def change(  # noqa: PLR0913 - as registry.crawls.watching.change_watch and chan
 
 
 def plant(services: Services, work: Work, watch: Watch, url: str, *, by: str) -> Canary:
-    """Let a watch find a known copy, as :func:`registry.crawls.canaries.plant`; raises ``RefusedError``, too."""
+    """Plant a canary, as :func:`registry.crawls.canaries.plant` does; also raises ``RefusedError``."""
     services.guard.check_url(url)
     return canaries.plant(work, watch, url, by=by)
 
@@ -116,8 +120,8 @@ def _check_archives(services: Services, names: Sequence[str]) -> None:
 
 
 def _check_works(owner: Owner, works: Sequence[int]) -> None:
-    known = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
-    for number in sorted({*works} - {*known})[:1]:
+    existing = scoped.works(owner).filter(number__in=works).values_list("number", flat=True)
+    for number in sorted({*works} - {*existing})[:1]:
         raise WrongUseError(Sentence("There is no work %(number)s.", number=number))
 
 
@@ -126,14 +130,15 @@ def _searches(sources: Sequence[Place]) -> list[str]:
 
 
 def look_at_site(services: Services, address: str) -> Look:
-    """Look at a site under the rules of every crawl: guard, operator's list, robots.txt; raises ``RefusedError``."""
+    """Examine a site under the rules of every crawl: guard, deny list, robots.txt; raises ``RefusedError``."""
     return look_at(address, services.guard, UserAgent(**contact_fields(services.config.contact)), denied)
 
 
 def check_addresses(services: Services, urls: Iterable[str]) -> None:
-    """Refuse what a watch can't visit: what the guard forbids as far as the text tells, and the operator's list.
+    """Reject URLs that are on the deny list, or that the address guard rejects without resolving their hosts.
 
-    Raises ``RefusedError`` with the guard's reasons or ``denied-host``; it names the address.
+    Raises:
+        RefusedError: The reason is the guard's or ``denied-host``; the message contains the URL.
     """
     is_denied = denials()
     for url in urls:

@@ -1,4 +1,4 @@
-"""Watches as an owner arranges them."""
+"""Watches: creation, changes, schedules, and immediate runs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ FILES, SEARCHES, LISTS, ARCHIVES, WEB = "files", "searches", "lists", "archives"
 MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=3650)
 BUDGET: Mapping[str, int] = {"pages": 1_000, "images": 20_000, "bytes": 2_000_000_000, "seconds": 6 * 3_600, "depth": 3}
-"""What a run over addresses on the web may spend where nothing else is said."""
+"""Default budget of a run over web URLs."""
 USUAL: Mapping[str, Mapping[str, int | str]] = {
     WEB: {**BUDGET, **budgets.RENDERING},
     SEARCHES: {name: BUDGET[name] for name in ("images", "bytes", "seconds")},
@@ -31,7 +31,7 @@ USUAL: Mapping[str, Mapping[str, int | str]] = {
     ARCHIVES: {name: BUDGET[name] for name in ("pages", "bytes", "seconds")},
     FILES: {},
 }
-"""The same of each sort of sources: a search names pictures alone; files and lists in bulk are read to their end."""
+"""Default budgets by sort of sources: searches return only pictures; files and bulk lists are read completely."""
 
 _GROUPS = {
     crawling.SEARCH: SEARCHES,
@@ -43,13 +43,13 @@ _DOMAINS = frozenset({"domains", "since", "until"})
 
 
 class Subjects(TypedDict, total=False):
-    """What a watch asks searches for; what isn't said, or is ``None``, stays as it is."""
+    """Subjects of a watch's searches; values that are missing or ``None`` stay unchanged."""
 
     words: Sequence[str] | None
-    works: Sequence[int] | None  # numbers of the works, none for all of them
-    newest: bool | None  # whether each run begins with the newest work, instead of going on in turn
-    domains: Sequence[str] | None  # whose pictures an archive is asked for
-    since: str | None  # the first and the last year, month or day of its captures
+    works: Sequence[int] | None  # work numbers; empty for all works
+    newest: bool | None  # start each run with the newest work instead of continuing in turn
+    domains: Sequence[str] | None  # domains whose pictures are requested from an archive
+    since: str | None  # first and last year, month or day of captures
     until: str | None
 
 
@@ -66,22 +66,34 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
     own: bool = False,
     **asked: Unpack[Subjects],
 ) -> Watch:
-    """Arrange a scheduled crawl; :func:`start_now` is for sooner. Raises ``WrongUseError``.
+    """Create a scheduled watch; use :func:`start_now` for an earlier run.
 
-    What comes from files, from archives, and what a search names that is asked with the owner's key, is private to the
-    owner; what comes from the public web isn't. Sources are kinds and addresses (paths of files), of one sort. The
-    budget (:class:`crawler.formats.job.Limits`) is :data:`USUAL` where it says nothing; politeness is that
-    of :class:`crawler.formats.job.Politeness`. It runs first when one period has passed, or as ``when`` says. What it
-    looks at may be the owner's ``own`` (:mod:`registry.crawls.own_places`).
+    Results from files, archives and searches with the owner's key are private to the owner; those from the public web
+    are not.
+
+    Args:
+        owner: The owner.
+        name: Name of the watch.
+        sources: Kinds and URLs (or file paths) of sources, all of one sort.
+        every: Interval between runs.
+        budget: :class:`crawler.formats.job.Limits` of a run; :data:`USUAL` for missing values.
+        politeness: Values of :class:`crawler.formats.job.Politeness`.
+        by: Account recorded in the audit log.
+        when: Time of day of the runs; without it, the first run is after one interval.
+        own: The sources are the owner's own sites (:mod:`registry.crawls.own_places`).
+        **asked: Subjects of searches or archives.
+
+    Raises:
+        WrongUseError: The settings are invalid, or the name is taken.
     """
     samples.refuse(owner)
     group = _one_group(kind for kind, _url in sources)
     _check(name, every)
     budget = _checked_budget(group, {**USUAL[group], **budget})
-    said = {name: value for name, value in asked.items() if value}
-    if said.keys() - _DOMAINS and group != SEARCHES:
+    subjects = {name: value for name, value in asked.items() if value}
+    if subjects.keys() - _DOMAINS and group != SEARCHES:
         raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
-    if (group == ARCHIVES) != ("domains" in said) or (said.keys() & _DOMAINS and group != ARCHIVES):
+    if (group == ARCHIVES) != ("domains" in subjects) or (subjects.keys() & _DOMAINS and group != ARCHIVES):
         raise WrongUseError(
             Sentence("A watch over an archive names the domains whose pictures it takes, and no other does."),
             hint=Sentence("Name the archive and the domain: --archive wayback --domain example.com"),
@@ -96,7 +108,7 @@ def add_watch(  # noqa: PLR0913 - each is named at the call, and a watch is no l
             owner=owner,
             number=number,
             name=name,
-            sources=[{"kind": kind, "url": url, **said} for kind, url in dict.fromkeys(sources)],
+            sources=[{"kind": kind, "url": url, **subjects} for kind, url in dict.fromkeys(sources)],
             budget=budget,
             politeness=dict(politeness),
             **_times(every, first, when),
@@ -118,10 +130,13 @@ def change_watch(  # noqa: PLR0913 - as add_watch
     when: TimeOfDay | None = None,
     own: bool | None = None,
 ) -> None:
-    """Set a watch anew; a crawl under way goes on under the new budget, its next slice at the new pace.
+    """Change a watch; a running crawl continues under the new budget, and its next slice at the new rate.
 
-    What isn't said stays. It runs next as ``when`` says, or within one period where that has changed. Raises
-    ``NotFoundError`` when somebody has removed it meanwhile, ``WrongUseError`` when it can't be arranged like this.
+    Values that are not given stay. The next run is as ``when`` says, or within one interval if that has changed.
+
+    Raises:
+        NotFoundError: The watch has been deleted meanwhile.
+        WrongUseError: The settings are invalid.
     """
     _refuse_past(watch)
     with transaction.atomic():
@@ -140,10 +155,10 @@ def change_watch(  # noqa: PLR0913 - as add_watch
         own = row.own if own is None else own
         if own:
             own_places.check(places(row))
-        sees_more |= own and not row.own  # what it has seen may be proposed
+        sees_more |= own and not row.own  # pictures already seen may be proposed
         everything = row.everything or sees_more
         write(row, name=name, budget=budget, politeness=politeness, own=own, everything=everything, **times)
-        if sees_more:  # "unchanged" would be no answer, in later runs too, if the next one has no time for all
+        if sees_more:  # "unchanged" would be wrong, also in later runs if the next one cannot cover all
             row.known_pages.update(etag="", last_modified="")
         audit_log.changed("watch changed", by=by, owner=watch.owner, about={"before": before, "after": _settings(row)})
 
@@ -151,10 +166,10 @@ def change_watch(  # noqa: PLR0913 - as add_watch
 def change_sources(
     watch: Watch, *, add: Sequence[tuple[str, str]] = (), remove: Collection[tuple[str, str]] = (), by: str
 ) -> None:
-    """Let a watch look at more places of the sort it has, or at fewer. What was seen at the others stays.
+    """Add or remove sources of a watch, all of the sort it has; earlier sightings stay.
 
-    A crawl that is under way ends with what it has when a place is removed: nothing more of it is visited. Places that
-    it has, or hasn't to begin with, are passed over. Raises as :func:`change_watch`, also when nothing would be left.
+    If a source is removed, a running crawl ends with its results so far. Sources that the watch already has, or does
+    not have, are ignored. Raises as :func:`change_watch`, also if no source would be left.
     """
     _refuse_past(watch)
     with transaction.atomic():
@@ -178,38 +193,38 @@ def change_sources(
 
 
 def change_subjects(watch: Watch, *, by: str, **asked: Unpack[Subjects]) -> None:
-    """Search for other words or works from the next crawl on; raises as :func:`change_watch`."""
-    said = {name: value for name, value in asked.items() if value is not None}
-    if not said:
+    """Change the words or works that a watch searches for, from the next crawl on; raises as :func:`change_watch`."""
+    subjects = {name: value for name, value in asked.items() if value is not None}
+    if not subjects:
         return
     with transaction.atomic():
         row = _held(watch)
         if not searches(row):
             raise WrongUseError(Sentence("Only a watch that asks a search has words or works to search for."))
         asks_words = bool(searched_words(row))
-        if "words" in said and not (said["words"] and asks_words):
+        if "words" in subjects and not (subjects["words"] and asks_words):
             raise WrongUseError(Sentence("Say what to search for."))
-        if asks_words and (said.get("works") or said.get("newest")):
+        if asks_words and (subjects.get("works") or subjects.get("newest")):
             raise WrongUseError(Sentence("It asks for words, not for works."))
-        sources = [{name: value for name, value in {**source, **said}.items() if value} for source in row.sources]
+        sources = [{name: value for name, value in {**source, **subjects}.items() if value} for source in row.sources]
         if sources == row.sources:
             return
         write(row, sources=sources)
-        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **said})
+        audit_log.changed("watch's words changed", by=by, owner=watch.owner, about={"watch": row.name, **subjects})
 
 
 def places(watch: Watch) -> list[tuple[str, str]]:
-    """Kind and address of each of a watch's sources."""
+    """Return the kind and URL of each of a watch's sources."""
     return [(source["kind"], source["url"]) for source in watch.sources]
 
 
 def searched_words(watch: Watch) -> list[str]:
-    """What a watch searches for that asks a search for words; else nothing."""
+    """Return the words that a watch searches for; empty if it does not search for words."""
     return [words for source in watch.sources for words in source.get("words", [])]
 
 
 def _held(watch: Watch) -> Watch:
-    """The watch, locked for this transaction with its owner's others; raises ``NotFoundError`` for a removed one."""
+    """Lock a watch, and its owner, for this transaction; raises ``NotFoundError`` if it was deleted."""
     Owner.objects.select_for_update(no_key=True).get(pk=watch.owner_id)
     row = Watch.objects.select_for_update(no_key=True).filter(pk=watch.pk, removed_at=None).first()
     return there(row, Sentence("This watch was deleted meanwhile."))
@@ -229,40 +244,40 @@ def _group(kind: str) -> str:
 
 
 def searches(watch: Watch) -> bool:
-    """Whether a watch asks searches instead of visiting sites."""
+    """Return True if a watch queries search services instead of visiting sites."""
     return any(source["kind"] == crawling.SEARCH for source in watch.sources)
 
 
 def asks_archives(watch: Watch) -> bool:
-    """Whether a watch takes what web archives hold of domains."""
+    """Return True if a watch requests pictures of domains from web archives."""
     return any(source["kind"] == crawling.ARCHIVE for source in watch.sources)
 
 
 def takes_lists(watch: Watch) -> bool:
-    """Whether a watch visits what lists in bulk or a person name: no schedule starts it.
+    """Return True if a watch visits URLs from bulk lists or from a person; it has no schedule.
 
-    :mod:`registry.crawls.lists` and :mod:`registry.crawls.looks` do.
+    :mod:`registry.crawls.lists` and :mod:`registry.crawls.looks` start it.
     """
     return any(_group(source["kind"]) == LISTS for source in watch.sources)
 
 
 def looks_by_hand(watch: Watch) -> bool:
-    """Whether a watch visits single pages, each once, because a person asked for it (:mod:`registry.crawls.looks`)."""
+    """Return True if a watch visits single pages once, at a person's request (:mod:`registry.crawls.looks`)."""
     return any(source["kind"] == crawling.HAND for source in watch.sources)
 
 
 def runs_once(watch: Watch) -> bool:
-    """Whether a watch ran, or runs, when somebody started it, and not again by itself."""
+    """Return True if a watch runs only when a person starts it."""
     return watch.interval_seconds >= MAX_INTERVAL.total_seconds()
 
 
 def visits_sites(watch: Watch) -> bool:
-    """Whether a watch visits places on the web that somebody named."""
+    """Return True if a watch visits places on the web that a person entered."""
     return {_group(source["kind"]) for source in watch.sources} == {WEB} and not revisits.is_past(watch)
 
 
 def _changed_times(watch: Watch, every: timedelta, when: TimeOfDay | None) -> dict[str, Any]:
-    """Columns of another schedule: at its own time of day as before, unless another is said; none where none is."""
+    """Return the columns of a changed schedule, which keeps its time of day unless a new one is given."""
     before = schedules.kept(watch)
     if when is not None:
         return _times(every, schedules.first_run(every, when), when)
@@ -274,7 +289,7 @@ def _changed_times(watch: Watch, every: timedelta, when: TimeOfDay | None) -> di
 
 
 def _times(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> dict[str, Any]:
-    """Columns of when a watch runs; its time of day is that of its first run, unless one is said."""
+    """Return the schedule's columns; the time of day defaults to that of the first run."""
     of_days = first is not None and every % schedules.DAY == timedelta(0)
     chosen = (when or TimeOfDay.of(first)) if first is not None and of_days else None
     return {
@@ -286,8 +301,8 @@ def _times(every: timedelta, first: datetime | None, when: TimeOfDay | None) -> 
 
 
 def _settings(watch: Watch) -> dict[str, Any]:
-    told = {"watch": watch.name, "seconds": watch.interval_seconds}
-    return told | {"budget": watch.budget, "politeness": watch.politeness} | ({"own": True} if watch.own else {})
+    settings = {"watch": watch.name, "seconds": watch.interval_seconds}
+    return settings | {"budget": watch.budget, "politeness": watch.politeness} | ({"own": True} if watch.own else {})
 
 
 def _check(name: str, every: timedelta) -> None:
@@ -301,16 +316,16 @@ def _check(name: str, every: timedelta) -> None:
 
 
 def _checked_budget(group: str, budget: Mapping[str, Any]) -> dict[str, Any]:
-    """A budget as it is kept: money that is said to be nothing, an empty text, isn't limited."""
-    kept = {name: value for name, value in budget.items() if value != ""}
-    if group != SEARCHES and kept.keys() & {"searches", budgets.RUN, budgets.MONTH}:
+    """Return a budget in its stored form; an empty money amount means no limit."""
+    limited = {name: value for name, value in budget.items() if value != ""}
+    if group != SEARCHES and limited.keys() & {"searches", budgets.RUN, budgets.MONTH}:
         raise WrongUseError(Sentence("Only a watch that asks a search has a number of searches or costs money."))
-    if group in (SEARCHES, FILES, ARCHIVES) and kept.keys() & budgets.RENDERING.keys():
+    if group in (SEARCHES, FILES, ARCHIVES) and limited.keys() & budgets.RENDERING.keys():
         raise WrongUseError(Sentence("Only a watch that visits pages can render them."))
-    may = budgets.limits(kept)
+    may = budgets.limits(limited)
     if len({limit.currency for limit in may.values()}) > 1:
         raise WrongUseError(Sentence("Say the money of a run and of a month in one currency."))
-    return kept | {name: str(limit) for name, limit in may.items()}
+    return limited | {name: str(limit) for name, limit in may.items()}
 
 
 def _refuse_known(owner: Owner, name: str) -> None:
@@ -322,17 +337,20 @@ def _refuse_known(owner: Owner, name: str) -> None:
 
 
 def free_name(owner: Owner, wanted: str) -> str:
-    """A name like the one wanted that no watch of the owner has."""
+    """Return a name for a watch that is not taken, based on the one wanted."""
     taken = set(scoped.watches(owner).filter(name__startswith=wanted).values_list("name", flat=True))
     more = (f"{wanted} ({number})" for number in range(2, len(taken) + 3))
     return next(name for name in (wanted, *more) if name not in taken)
 
 
 def remove_watch(watch: Watch, *, by: str) -> None:
-    """Run it no more and list it no longer; a crawl under way is stopped, its canaries are withdrawn.
+    """Delete a watch; a running crawl is stopped, and its canaries are withdrawn.
 
-    What its crawls saw stays: cases and evidence rest on it. Raises ``NotFoundError`` when somebody has removed it
-    already, ``WrongUseError`` when it only asks for pictures seen before.
+    Its sightings stay, because cases and evidence depend on them.
+
+    Raises:
+        NotFoundError: The watch has already been deleted.
+        WrongUseError: The watch only requests previously seen pictures.
     """
     _refuse_past(watch)
     with transaction.atomic():
@@ -345,7 +363,7 @@ def remove_watch(watch: Watch, *, by: str) -> None:
 
 
 def stop(crawl: Crawl, *, by: str) -> bool:
-    """Let a crawl end with what it has, within some seconds; says whether it was under way."""
+    """Request a crawl's end, within seconds; return True if it was running."""
     with transaction.atomic():
         if stopped := crawling.stop(crawl.pk):
             about = {"watch": crawl.watch.name, "crawl": crawl.number}
@@ -354,18 +372,18 @@ def stop(crawl: Crawl, *, by: str) -> bool:
 
 
 def _stop_crawl(watch: Watch) -> None:
-    """Stop the crawl that is under way, if there is one; another can't begin while the watch is held."""
+    """Stop the running crawl, if any; no other can start while the watch is locked."""
     if under_way := crawl_under_way(watch):
         crawling.stop(under_way.pk)
 
 
 def pause(watch: Watch, *, by: str = "") -> None:
-    """Start no more crawls; one that is under way goes on. Raises as :func:`remove_watch`."""
+    """Start no more crawls; a running one continues. Raises as :func:`remove_watch`."""
     _set_paused(watch, by=by, paused=True)
 
 
 def resume(watch: Watch, *, by: str = "") -> None:
-    """Start crawls again, at the next of the usual times; raises as :func:`remove_watch`."""
+    """Start crawls again, at the next regular time; raises as :func:`remove_watch`."""
     _set_paused(watch, by=by, paused=False)
 
 
@@ -389,16 +407,18 @@ def _refuse_past(watch: Watch) -> None:
 
 
 def crawl_under_way(watch: Watch) -> Crawl | None:
-    """The crawl that has begun and hasn't ended."""
+    """Return the crawl that has started and not ended."""
     return watch.crawls.filter(state__in=UNFINISHED).order_by("-number").first()
 
 
 def start_now(watch: Watch, *, everything: bool = False) -> Crawl:
-    """Start a crawl of the watch at once, beside its schedule; one that is under way already counts as that.
+    """Start a crawl of the watch immediately, outside its schedule, or return the one that is running.
 
-    It asks for every page anew if it is to; of one that is under way the next does.
+    With ``everything``, it requests every page unconditionally; if a crawl is running, the next one does.
 
-    Raises ``ConflictError`` when that one is ending, ``WrongUseError`` for a watch that is paused or has no times.
+    Raises:
+        ConflictError: The running crawl is ending.
+        WrongUseError: The watch is paused or has no schedule.
     """
     _refuse_past(watch)
     if looks_by_hand(watch):

@@ -1,4 +1,4 @@
-"""Other people's machines: who they are, which addresses they are leased, what they say, and whether it is true.
+"""Contributors' machines: accounts, leases, results, and their verification.
 
-What they say stays apart from what was seen here; how it is checked is told in docs/edge.md.
+Results are kept apart from this installation's own observations; docs/edge.md explains how they are verified.
 """

@@ -1,4 +1,4 @@
-"""Accounts of what contributors have done, as whoever is handed one checks it: without rows and servers."""
+"""Verification of signed contribution accounts by their recipients, without database or servers."""
 
 from evidence.formats.codec import FormatError, parse_json
 from evidence.keys.ed25519 import holds
@@ -12,9 +12,11 @@ MAX_BYTES = 4 << 20
 
 
 def read_account(data: bytes, key: str = "") -> dict[str, Json]:
-    """An account whose signature holds, by the log's ``key`` where it is given, else by the one that it names.
+    """Parse an account and verify its signature, with the log's ``key`` if given, else with the key it contains.
 
-    Raises ``WrongUseError`` for what isn't an account, ``IntegrityError`` for one that was changed or signed otherwise.
+    Raises:
+        WrongUseError: The data is not an account.
+        IntegrityError: The account was changed, or signed with another key.
     """
     try:
         plain = parse_json(data, what="The account", limit=MAX_BYTES)

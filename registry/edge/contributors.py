@@ -1,4 +1,4 @@
-"""Contributors: invited with a token that is shown once, known by their key, counted, and thrown out."""
+"""Contributors: invitations with tokens, key enrolment, and removal."""
 
 import secrets
 
@@ -19,13 +19,13 @@ from registry.fingerprints import fingerprints as vectors
 from registry.log import audit_log
 
 START = "exe_"
-"""What their tokens begin with."""
+"""Prefix of contributors' tokens."""
 Outcome = EdgeResult.Outcome
 _BYTES = 32
 
 
 def invite(name: str, *, by: str) -> tuple[Contributor, str]:
-    """Invite somebody; returns the row, and the token, which nobody can read again. Raises ``WrongUseError``."""
+    """Invite a contributor; return the row and the token, which is not stored. Raises ``WrongUseError``."""
     name, secret = one_line(name)[:100], START + secrets.token_urlsafe(_BYTES)
     if not name or Contributor.objects.filter(name=name, revoked_at=None).exists():
         raise WrongUseError(_("A contributor needs a name that no other has."))
@@ -36,7 +36,7 @@ def invite(name: str, *, by: str) -> tuple[Contributor, str]:
 
 
 def find(secret: str) -> Contributor | None:
-    """Who shows a token; none for one that is unknown or was revoked."""
+    """Return the contributor with a token; ``None`` if the token is unknown or revoked."""
     row = Contributor.objects.filter(digest=Digest.of(secret.encode()), revoked_at=None).first()
     if row is not None:
         Contributor.objects.filter(pk=row.pk).update(used_at=now())
@@ -44,38 +44,38 @@ def find(secret: str) -> Contributor | None:
 
 
 def enrol(row: Contributor, public_key: bytes) -> None:
-    """Note a contributor's key (Ed25519, 32 bytes), once and for all; raises ``ConflictError`` for another one."""
+    """Record a contributor's key (Ed25519, 32 bytes) permanently; raises ``ConflictError`` for a different one."""
     with transaction.atomic():
-        known = hold(row).public_key
-        if known is None and not Contributor.objects.filter(public_key=public_key).exists():
+        known_key = hold(row).public_key
+        if known_key is None and not Contributor.objects.filter(public_key=public_key).exists():
             Contributor.objects.filter(pk=row.pk).update(public_key=public_key)
             about = {"contributor": row.pk, "name": row.name, "key": public_key.hex()}
             audit_log.changed("contributor joined", by="", about=about)
-        elif bytes(known or b"") != public_key:
+        elif bytes(known_key or b"") != public_key:
             raise ConflictError("Another key belongs to this token, or this key to another.", hint="Ask for a token.")
 
 
 def hold(row: Contributor) -> Contributor:
-    """Lock a contributor for this transaction; raises ``NotFoundError`` for one that was thrown out meanwhile."""
+    """Lock a contributor for this transaction; raises ``NotFoundError`` if it was removed meanwhile."""
     locked = Contributor.objects.select_for_update(no_key=True).filter(pk=row.pk, revoked_at=None).first()
     return there(locked, "There is no such contributor any more.")
 
 
 def named(name: str) -> Contributor:
-    """The contributor of this name; raises ``NotFoundError``."""
+    """Return the contributor of this name; raises ``NotFoundError``."""
     row = Contributor.objects.filter(name=name, revoked_at=None).first()
     return there(row, f"There is no contributor {name!r}.", "List them: exhibit api GET /operator/contributors")
 
 
 def throw_out(row: Contributor, *, by: str, reason: str = "", drop: bool) -> None:
-    """Let a contributor do nothing more; what it holds goes to others.
+    """Remove a contributor; its leases become available to others.
 
-    With ``drop`` nothing that it sent counts or is found any more, and each of its addresses is fetched here.
+    With ``drop``, its results no longer count and are no longer searched, and each of their URLs is fetched here.
     """
     with transaction.atomic():
         Contributor.objects.filter(pk=row.pk).update(revoked_at=now(), reason=reason)
-        held = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
-        held.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
+        leases = CrawlSlice.objects.filter(contributor=row, state=StepState.DOING)
+        leases.update(state=StepState.TODO, contributor=None, claimed_at=None, epoch=F("epoch") + 1)
         dropped = _drop(row) if drop else 0
         about = {"contributor": row.pk, "name": row.name, "reason": reason, "dropped": dropped}
         audit_log.changed("contributor thrown out", by=by, about=about)
@@ -90,19 +90,18 @@ def _drop(row: Contributor) -> int:
 
 
 def visit_here(results: QuerySet[EdgeResult]) -> set[int]:
-    """Have the addresses of results fetched here, by crawls that only our own crawler works off; returns these.
+    """Have the URLs of results fetched by this installation's own crawler; return the crawls. Call it in a transaction.
 
-    A crawl that is under way takes its own back. For one that has ended the owner's crawl of what was seen before asks.
-    Inside a transaction.
+    A running crawl fetches its own URLs; for an ended one, the owner's crawl of previously seen pictures does.
     """
     back = FrontierUrl.objects.filter(pk__in=results.values("target"), state=FrontierUrl.State.DONE)
     crawls = Crawl.objects.select_for_update(no_key=True, of=("self",)).select_related("watch")
-    asked = set()
+    crawl_keys = set()
     for crawl in crawls.filter(pk__in=back.values("crawl"), watch__removed_at=None).order_by("pk"):
         of_it = back.filter(crawl=crawl)
         if crawl.state == StepState.DOING and not crawl.reason:
             of_it.update(state=FrontierUrl.State.PENDING, slice=None)
-            asked.add(crawl.pk)
+            crawl_keys.add(crawl.pk)
         else:
-            asked.add(revisits.visit(crawl.watch.owner_id, of_it.values_list("page_url", "url")).pk)
-    return asked
+            crawl_keys.add(revisits.visit(crawl.watch.owner_id, of_it.values_list("page_url", "url")).pk)
+    return crawl_keys

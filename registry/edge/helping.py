@@ -1,6 +1,6 @@
-"""The helping machine: it takes leases, fetches and measures pictures, and sends what it found under its own key.
+"""The contributor's side: request leases, fetch and measure pictures, and send signed results.
 
-It needs no database, and keeps its key for each token in ``edge/`` of its data folder.
+Needs no database; keeps a key for each token in ``edge/`` of its data folder.
 """
 
 import json
@@ -23,18 +23,20 @@ from exhibit.network.http import guarded_session, read_limited
 from registry.edge.measuring import HEAD, MEASURED_WITH, SIGNATURE, visit
 
 SHARE_FOR_FETCHING = 0.6
-"""Of a lease's time; the rest is for measuring and sending."""
+"""Share of a lease's time for fetching; the rest is for measuring and sending."""
 TIMEOUT, MAX_ANSWER = 60.0, 1_000_000
-"""Seconds and bytes for an answer of the installation."""
+"""Timeout in seconds, and maximum size in bytes, of the installation's answers."""
 AGAIN = Retry(5, backoff_factor=2, status_forcelist=(429, 502, 503, 504), allowed_methods=None, raise_on_status=False)
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def helping(config: Config, url: str, token: str) -> Iterator[int]:
-    """Help the installation at an address without an end; tells after each lease how many pictures were brought.
+    """Help an installation indefinitely; yield the number of pictures delivered after each lease.
 
-    Raises ``WrongUseError`` for an address that a token may not be sent to, ``RefusedError`` with what the installation
-    says against this machine, and ``ServiceMissingError`` when there is nobody.
+    Raises:
+        WrongUseError: Tokens may not be sent to this URL.
+        RefusedError: The installation refuses, with its explanation.
+        ServiceMissingError: The installation does not respond.
     """
     scheme = origin_of(url).partition(":")[0]
     if scheme != "https" and not (scheme == "http" and host_of(url) in LOCAL):
@@ -46,9 +48,9 @@ def helping(config: Config, url: str, token: str) -> Iterator[int]:
     session.headers["Authorization"] = f"Bearer {token}"
     for adapter in session.adapters.values():
         adapter.max_retries = AGAIN  # type: ignore[attr-defined] # of an HTTPAdapter
-    place, asked = url.rstrip("/") + "/api/v1/edge/", {"public_key": signer.public_key.hex(), "pipeline": MEASURED_WITH}
+    place, body = url.rstrip("/") + "/api/v1/edge/", {"public_key": signer.public_key.hex(), "pipeline": MEASURED_WITH}
     while True:
-        lease = _post(session, place + "leases", asked, signer)
+        lease = _post(session, place + "leases", body, signer)
         if not lease["targets"]:
             time.sleep(lease["seconds"])
             continue
@@ -57,8 +59,8 @@ def helping(config: Config, url: str, token: str) -> Iterator[int]:
 
 
 def _results(config: Config, lease: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    said = lease["targets"]
-    targets = {one["target"]: Target(url=one["url"], kind=Kind.IMAGE, page_url=one["page_url"]) for one in said}
+    leased = lease["targets"]
+    targets = {one["target"]: Target(url=one["url"], kind=Kind.IMAGE, page_url=one["page_url"]) for one in leased}
     seconds = max(1.0, SHARE_FOR_FETCHING * lease["seconds"])
     for number, digest, measured in visit(config, lease["contact"], targets, delay=lease["delay"], seconds=seconds):
         hashes, vectors = measured.packed if measured else (b"", b"")
@@ -67,17 +69,17 @@ def _results(config: Config, lease: Mapping[str, Any]) -> Iterator[dict[str, Any
 
 
 def _post(session: requests.Session, address: str, body: Mapping[str, Any], signer: FileSigner) -> dict[str, Any]:
-    """Ask for something, for a minute while nobody answers; nothing comes of what isn't there any more."""
+    """Send a signed request, with retries for about a minute; return an empty dict if the resource is gone."""
     data = json.dumps(body).encode()
     headers = {"Content-Type": "application/json", SIGNATURE: signer.sign(HEAD + data).hex()}
     try:
         answer = session.post(address, data, headers=headers, allow_redirects=False)
-        told: dict[str, Any] = dict(parse_json(read_limited(answer, MAX_ANSWER), what="the answer"))
+        content: dict[str, Any] = dict(parse_json(read_limited(answer, MAX_ANSWER), what="the answer"))
     except (requests.RequestException, FormatError, ValueError, TypeError) as error:
         hint = "The same command goes on where this ended."
         raise ServiceMissingError(f"{address} doesn't answer: {type(error).__name__}.", hint=hint) from error
     if answer.status_code == requests.codes.not_found:
         return {}
     if not answer.ok:
-        raise RefusedError(str(told.get("detail", answer.status_code)), reason="edge")
-    return told
+        raise RefusedError(str(content.get("detail", answer.status_code)), reason="edge")
+    return content

@@ -1,4 +1,4 @@
-"""Background jobs on the rows of edge. What they import is loaded after the fork of a worker."""
+"""Background jobs for edge results. Their imports are loaded after a worker forks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("results of contributors"), CRAWL, EdgeResult, batch=200)
 def edge(services: "Services", ids: Sequence[int]) -> None:
-    """Take what contributors have measured."""
+    """Process contributors' results."""
     from registry.edge.review import take_results
 
     take_results(services, ids)

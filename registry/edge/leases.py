@@ -1,8 +1,8 @@
-"""What contributors are handed: a slice of a crawl that waits for a worker, as a whole, so that hosts are asked by one.
+"""Leases of contributors: waiting crawl slices, leased completely, so that each host is visited by one machine.
 
-A lease is a slice with its epoch. Nothing in it says whose watch, works or cases it is about. Of each delivery some
-results are drawn once it is complete, so nobody can know which; they are fetched and measured here as if nobody had.
-The bounds that follow are in docs/edge.md.
+A lease is a slice with its epoch. It reveals nothing about the watch, works or cases behind it. Results to be verified
+are drawn after a delivery is complete, so nobody can predict them; they are fetched and measured here again,
+independently. docs/edge.md derives the limits below.
 """
 
 import math
@@ -22,37 +22,40 @@ from registry.edge.contributors import Outcome, hold, throw_out
 from registry.edge.models import Contributor, EdgeResult
 
 MAX_TARGETS = 50
-"""Addresses of one lease; the others of its slice go back."""
+"""Maximum number of URLs per lease; the other URLs of its slice return to the frontier."""
 _LOOKED_AT = 200
 _PRIVATE_KINDS = (crawling.PAST, crawling.SEARCH, crawling.HAND, crawling.ARCHIVE)
-"""Addresses that say what works look like, or whom an owner suspects: of pictures that resembled one, of what a search
-has answered or a person named, and of what an archive holds of a domain."""
+"""Kinds of sources whose URLs reveal what works look like, or whom an owner suspects.
+
+They contain pictures that resembled a work, search results, URLs entered by a person, and a domain's pictures in an
+archive.
+"""
 NEW, NEW_SHARE = 20, 10
-"""Until so many were checked, so many of a hundred results are checked at least."""
+"""Number of verified results below which a contributor is new, and the minimum percentage verified until then."""
 SUSPECT_SHARE = 50
-"""The same while more checks were wrong than right since."""
+"""Minimum percentage verified while wrong results outnumber later right ones."""
 MAX_SUSPICION = 8
-"""So many wrong checks without as many right ones throw a contributor out."""
+"""Excess of wrong results over right ones at which a contributor is removed."""
 CHANCE = SystemRandom()
 MAX_OPEN = 4
-"""Checks under way with which a contributor gets more to do; one that is new or suspected waits for all of its own."""
+"""Number of pending verifications below which a proven contributor gets work; others must wait for all of theirs."""
 FALSE = Sentence("The same bytes measure otherwise than it says.")
 DIFFER = Sentence("Far too often other pictures came than it says.")
 
 
 def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | None:
-    """A slice for a contributor: the one that it holds already, or one that waits; none while it has to wait."""
+    """Return the contributor's current lease or lease a waiting slice; ``None`` if it has to wait."""
     with transaction.atomic():
         fresh = hold(contributor)
-        mine = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
-        row = mine.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
+        own_leases = CrawlSlice.objects.filter(contributor=contributor, state=StepState.DOING)
+        row = own_leases.select_for_update(no_key=True, of=("self",)).select_related("crawl__watch").first()
         if row is None:
             row = _waiting_slice() if may_go_on(fresh) else None
             if row is None:
                 return None
             moment, epoch = now(), F("epoch") + 1
-            begun = {"state": StepState.DOING, "claimed_by": "", "claimed_at": moment, "started_at": moment}
-            CrawlSlice.objects.filter(pk=row.pk).update(contributor=contributor, epoch=epoch, **begun)
+            columns = {"state": StepState.DOING, "claimed_by": "", "claimed_at": moment, "started_at": moment}
+            CrawlSlice.objects.filter(pk=row.pk).update(contributor=contributor, epoch=epoch, **columns)
             HostLease.objects.filter(slice=row).update(expires_at=moment + crawling.LEASE)
             row.refresh_from_db(fields=["epoch", "claimed_at"])
         leased = row.urls.filter(state=FrontierUrl.State.LEASED)
@@ -60,7 +63,7 @@ def lease(contributor: Contributor) -> tuple[CrawlSlice, list[FrontierUrl]] | No
 
 
 def _waiting_slice() -> CrawlSlice | None:
-    """The oldest slice that nobody has begun and that may be handed out, locked by this transaction."""
+    """Return the oldest waiting slice that may be leased to contributors, locked by this transaction."""
     urls = FrontierUrl.objects.filter(slice=OuterRef("pk"))
     waiting = CrawlSlice.objects.filter(
         Exists(urls), ~Exists(urls.exclude(kind="image")), ~Exists(urls.filter(edge_result__isnull=False)),
@@ -81,11 +84,23 @@ def _waiting_slice() -> CrawlSlice | None:
 def deliver(
     contributor: Contributor, slice_id: int, epoch: int, said: Sequence[EdgeResult], share: int
 ) -> tuple[int, list[int]]:
-    """Keep what a contributor says of a lease, once and as a whole; the lease is over then.
+    """Store a contributor's results for a lease, once and completely, and end the lease.
 
-    Returns the crawl, and the results (primary keys) that wait for their step; of a hundred so many are drawn for a
-    check. An address of which nothing is said waits again, and one whose picture didn't come is fetched here. Raises
-    ``NotFoundError`` when it holds no such lease, and ``WrongUseError`` for an address that isn't in it.
+    URLs without a result wait again; those whose picture could not be fetched are fetched here.
+
+    Args:
+        contributor: The contributor.
+        slice_id: The lease's slice.
+        epoch: The lease's epoch.
+        said: The results.
+        share: Percentage of results to verify.
+
+    Returns:
+        The crawl, and the results that wait for processing, as primary keys.
+
+    Raises:
+        NotFoundError: The contributor has no such lease.
+        WrongUseError: A URL is not part of the lease, or appears twice.
     """
     with transaction.atomic():
         fresh = hold(contributor)
@@ -100,30 +115,30 @@ def deliver(
         came = [one.pk for one in EdgeResult.objects.bulk_create(said) if one.digest is not None]
         EdgeResult.objects.filter(pk__in=draw(fresh, came, share)).update(drawn=True)
         seconds = (now() - (row.started_at or now())).total_seconds()
-        mine = Contributor.objects.filter(pk=contributor.pk)
-        mine.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
+        account = Contributor.objects.filter(pk=contributor.pk)
+        account.update(pictures=F("pictures") + len(came), seconds=F("seconds") + seconds)
         row.urls.filter(edge_result__in=came).update(state=FrontierUrl.State.DONE)
         counts = {"reason": "contributed", "pages": 0, "images": len(came), "bytes": 0, "seconds": seconds}
-        seen = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
-        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: seen)
+        facts = {"crawl": row.crawl_id, "slice": row.number, "count": 0}
+        crawling.finish_slice(slice_id, epoch, counts=counts, suspect=False, opening=lambda _row: facts)
     return row.crawl_id, came
 
 
 def draw(contributor: Contributor, results: Sequence[int], share: int, chance: Random = CHANCE) -> list[int]:
-    """Draw those of a delivery's results that are checked: at least one, and so many of a hundred."""
+    """Draw the results of a delivery to be verified: at least one, and ``share`` percent."""
     least = SUSPECT_SHARE if contributor.suspicion else NEW_SHARE if contributor.checked < NEW else share
     count = math.ceil(len(results) * max(share, least) / 100)
     return chance.sample(results, count)
 
 
 def may_go_on(contributor: Contributor) -> bool:
-    """Whether a contributor gets more to do, or has to wait until its results are checked."""
+    """Return True if a contributor may get more work now, False if it must wait for verifications."""
     proven = contributor.checked >= NEW and not contributor.suspicion
     return contributor.results.filter(drawn=True, state__in=UNFINISHED).count() < (MAX_OPEN if proven else 1)
 
 
 def judge(contributor: Contributor, *, right: int = 0, wrong: int = 0, false: bool = False) -> bool:
-    """Count checks of a contributor that this transaction holds; says whether it was thrown out for them."""
+    """Record verifications of a contributor locked by this transaction; return True if it was removed for them."""
     contributor.checked += right + wrong
     contributor.wrong += wrong
     contributor.suspicion = max(0, contributor.suspicion + wrong - right)

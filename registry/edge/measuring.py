@@ -1,4 +1,4 @@
-"""Pictures at addresses, fetched and measured: on a contributor's machine, and here for a check of what it said."""
+"""Fetching and measuring of pictures, on contributors' machines and here for verification."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,19 +24,21 @@ from registry.services.services import contact_fields
 
 SIGNATURE = "Exhibit-Signature"
 HEAD = b"exhibit edge results v1\n"
-"""The header with a contributor's signature (Ed25519, hexadecimal), and what stands in it before the body's bytes."""
+"""The header with a contributor's signature (Ed25519, hexadecimal), and the prefix of the signed body."""
 SPACE = BUILT_IN.space
-"""Of the descriptors that contributors bring: no other network is on their machines."""
+"""Space of contributors' descriptors; only the built-in network is installed on their machines."""
 MEASURED_WITH = f"{PIPELINE} {SPACE.id}"
-"""What both sides have to measure with: the version of the pipeline, and the network that describes pictures."""
+"""Version of the pipeline and the descriptor network, which must be equal on both sides."""
 HASHES, DESCRIPTORS = (WHOLE, TRIMMED, *PANELS), (WHOLE, *PANELS)
-"""Names of as many parts as a picture has at most; an inset goes by the name of a panel."""
+"""Names of a picture's parts, at the maximum number; an inset uses the name of a panel."""
 ORIENTATIONS = 8
 UNIT = 0.01
-"""By how much the length of a descriptor may differ from 1."""
+"""Tolerance for the length of a descriptor, which is 1."""
 HASH_APART, VECTOR_APART = 16, 0.05
-"""Bits, and 1 − cosine, by which another machine's libraries may measure the same bytes otherwise: far less than a work
-may differ from its copy to be looked at."""
+"""Tolerances, in bits and in 1 − cosine, for measurements of the same bytes with another machine's libraries.
+
+They are much smaller than the difference at which a copy of a work is still examined.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +50,43 @@ class Measured:
 
     @classmethod
     def of(cls, features: Features) -> "Measured":
-        """What travels of features; an icon has no descriptors."""
+        """Select the features to be sent; icons have no descriptors."""
         vectors = [] if features.is_icon else list(features.embeddings.values())
         return cls(features.hash_variants, np.array(vectors, np.float32).reshape(-1, SPACE.width))
 
     @classmethod
     def read(cls, hashes: bytes, vectors: bytes) -> "Measured":
-        """What came; raises ``WrongUseError`` for what nobody can have measured."""
+        """Parse received measurements; raises ``WrongUseError`` for impossible values."""
         parts, odd = divmod(len(hashes), ORIENTATIONS * PHASH.width // 8)
         described, odd_too = divmod(len(vectors), 4 * SPACE.width)
         if odd or odd_too or not 1 <= parts <= len(HASHES) or described > len(DESCRIPTORS):
             raise WrongUseError("Hashes or descriptors have another length than what they are measured with.")
-        found = np.frombuffer(vectors, "<f4").reshape(described, SPACE.width)
-        lengths = np.linalg.norm(found.astype(np.float64), axis=1)
-        if not ((np.abs(lengths - 1) <= UNIT) | (lengths == 0)).all():  # nor is NaN
+        descriptors = np.frombuffer(vectors, "<f4").reshape(described, SPACE.width)
+        lengths = np.linalg.norm(descriptors.astype(np.float64), axis=1)
+        if not ((np.abs(lengths - 1) <= UNIT) | (lengths == 0)).all():  # NaN fails, too
             raise WrongUseError("A descriptor isn't of unit length, or holds what is no number.")
-        return cls(np.frombuffer(hashes, np.uint8).reshape(-1, PHASH.width // 8), found)
+        return cls(np.frombuffer(hashes, np.uint8).reshape(-1, PHASH.width // 8), descriptors)
 
     @property
     def packed(self) -> tuple[bytes, bytes]:
-        """Hashes and descriptors as they are kept and sent."""
+        """Hashes and descriptors as stored and sent."""
         return self.hashes.tobytes(), self.vectors.astype("<f4").tobytes()
 
     def agrees_with(self, other: "Measured") -> bool:
-        """Whether two machines can have measured this of one picture.
+        """Return True if two machines may have measured these values of the same picture.
 
-        The whole picture counts; further parts where both found as many, which hangs on their libraries.
+        The whole picture is compared; further parts only if both found equally many, which depends on their libraries.
         """
         if (len(self.vectors) == 0) != (len(other.vectors) == 0):
             return False
         rows = len(self.hashes) if len(self.hashes) == len(other.hashes) else ORIENTATIONS
-        some = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # the whole
+        some = len(self.vectors) if len(self.vectors) == len(other.vectors) else 1  # the whole picture
         bits = np.bitwise_count(self.hashes[:rows] ^ other.hashes[:rows]).sum(axis=1)
         apart = ((self.vectors[:some] - other.vectors[:some]) ** 2).sum(axis=1) / 2
         return bool((bits <= HASH_APART).all() and (apart <= VECTOR_APART).all())
 
     def fingerprints(self, picture: Digest) -> Iterator[Fingerprint]:
-        """What an index of pictures holds of it."""
+        """Yield the fingerprints that an index of pictures stores."""
         for part, row in zip(HASHES, self.hashes[::ORIENTATIONS], strict=False):
             yield Fingerprint(picture, PHASH.id, part, row.tobytes())
         for part, vector in zip(DESCRIPTORS, self.vectors, strict=False):
@@ -94,9 +96,10 @@ class Measured:
 def visit(
     config: Config, contact: str, targets: Mapping[int, Target], *, delay: float, seconds: float
 ) -> Iterator[tuple[int, Digest | None, Measured | None]]:
-    """Fetch and measure pictures by the rules of every crawl: the number of each, its digest and measures as it comes.
+    """Fetch and measure pictures under the rules of every crawl; yield each one's number, digest and measurements.
 
-    Nothing where no picture came; what may come later, or wasn't reached in so many seconds, isn't named.
+    Digest and measurements are ``None`` if there is no picture. URLs that may succeed later, or were not reached within
+    ``seconds``, are left out.
     """
     numbers = {(target.url, target.page_url): number for number, target in targets.items()}
     limits = decode.Limits(max_bytes=config.max_picture_bytes, max_pixels=config.max_picture_pixels)
@@ -114,13 +117,17 @@ def visit(
             for line in map(from_json, filter(None, lines)):
                 if isinstance(line, EndLine):
                     return
-                seen = line.sightings[0] if isinstance(line, PageLine) and line.sightings else None
-                page = seen.page_url if seen else line.page_url if isinstance(line, RefusalLine) else ""
+                sighting = line.sightings[0] if isinstance(line, PageLine) and line.sightings else None
+                page = sighting.page_url if sighting else line.page_url if isinstance(line, RefusalLine) else ""
                 number = numbers.pop((line.url, "" if page == line.url else page), None)
                 if number is None or (isinstance(line, RefusalLine) and line.reason in PASSING):
                     continue
                 try:
-                    data = (job.bytes_dir / seen.digest.hex).read_bytes() if seen else b""
-                    yield number, seen.digest if seen else None, Measured.of(extract(data, limits)) if seen else None
+                    data = (job.bytes_dir / sighting.digest.hex).read_bytes() if sighting else b""
+                    yield (
+                        number,
+                        sighting.digest if sighting else None,
+                        Measured.of(extract(data, limits)) if sighting else None,
+                    )
                 except UnreadablePictureError:
                     yield number, None, None

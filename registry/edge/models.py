@@ -1,4 +1,4 @@
-"""Whoever lends a machine, and what it said of pictures."""
+"""Models for contributors and their results."""
 
 from django.db import models
 from django.db.models import Index, Q, UniqueConstraint
@@ -10,7 +10,7 @@ from registry.pictures.models import Picture
 
 
 class Contributor(models.Model):
-    """Somebody else's machine: it is leased addresses of pictures, and signs what it says of them with its own key."""
+    """A contributor's machine, which leases picture URLs, and signs its results with its own key."""
 
     name = models.CharField(max_length=100)
     digest = DigestField(unique=True, help_text="of its token, which nobody can read again")
@@ -30,16 +30,16 @@ class Contributor(models.Model):
 
 
 class EdgeResult(Claimable):
-    """What a contributor says of one address, which has one at most: no sighting and no evidence, but a hint."""
+    """A contributor's result for a URL, at most one for each; a hint, not a sighting or evidence."""
 
     class Outcome(models.TextChoices):
-        """What is made of it."""
+        """The processing outcome of a result."""
 
         CAME = "came"
-        KEPT = "kept"  # it resembles no work yet; works that come later find it
+        KEPT = "kept"  # it resembles no work yet; later works are compared with it
         HERE = "here"  # it resembles a work, and is fetched here
-        NOTHING = "nothing"  # no picture came
-        DROPPED = "dropped"  # its contributor was found to be wrong
+        NOTHING = "nothing"  # no picture was received
+        DROPPED = "dropped"  # its contributor was removed for wrong results
 
     contributor = models.ForeignKey(Contributor, on_delete=models.PROTECT, related_name="results")
     target = models.OneToOneField(FrontierUrl, null=True, on_delete=models.SET_NULL, related_name="edge_result")

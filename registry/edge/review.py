@@ -1,6 +1,7 @@
-"""What contributors say of pictures: checked, and searched for in the works; what resembles one is fetched here.
+"""Processing of contributors' results: verification, and search of the works; possible matches are fetched here.
 
-Nothing of theirs is compared, matched or sealed: that needs pixels, and those come by a crawl of our own.
+Contributors' data is never compared in detail, matched or sealed: that requires pixels, which only the installation's
+own crawler provides.
 """
 
 import math
@@ -29,20 +30,23 @@ from registry.pictures.models import BytesState, Picture
 from registry.services.services import Services
 
 RESEMBLES = 0.35
-"""1 − cosine of descriptors, from which a picture is fetched here."""
+"""Descriptor distance (1 − cosine) up to which a picture is fetched here."""
 HASH_ALONE, AMONG, DECADE = 64, 10_000, 14.5
-"""Bits within which a hash has a picture fetched here among up to so many works, as one stranger in a hundred has one,
-and bits fewer for ten times as many: six of 6.4 million pairs of strangers lay within 64."""
+"""Hash limit in bits for fetching a picture, the number of works it holds for, and its decrease per tenfold works.
+
+Among up to ``AMONG`` works, one unrelated picture in 100 is within ``HASH_ALONE`` bits of one: of 6.4 million unrelated
+pairs, six were within 64. For ten times as many works, the limit decreases by ``DECADE`` bits.
+"""
 CHECK_SECONDS = 120.0
 RIGHT, WRONG, FALSE = "right", "wrong", "false"
 
 
 def take_results(services: Services, ids: Sequence[int]) -> None:
-    """Take up a batch of results.
+    """Process a batch of results.
 
-    1. Those that were drawn are fetched and measured here again; a contributor that lies is thrown out.
-    2. All are searched for in the works. What resembles one goes back into the frontier, for our own crawler.
-    3. The others are done, and works that come later find them.
+    1. Drawn results are fetched and measured here again; a contributor with false results is removed.
+    2. All results are searched for in the works. Those that resemble one return to the frontier, for the own crawler.
+    3. The others are done; later works are compared with them.
     """
     claimed = steps.claim(EdgeResult, ids, services.stale_after)
     with steps.ending(EdgeResult, claimed, shared=True):
@@ -60,48 +64,48 @@ def _take_up(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, 
     for number in sorted({row.contributor_id for row in rows}):
         with transaction.atomic():
             contributor = Contributor.objects.select_for_update(no_key=True).get(pk=number)
-            theirs = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
-            found = [verdicts[row.pk] for row in theirs if row.pk in verdicts]
-            right = found.count(RIGHT)
-            if leases.judge(contributor, right=right, wrong=len(found) - right, false=FALSE in found):
+            own_results = list(EdgeResult.objects.filter(pk__in=said, contributor=number, outcome=Outcome.CAME))
+            own_verdicts = [verdicts[row.pk] for row in own_results if row.pk in verdicts]
+            right = own_verdicts.count(RIGHT)
+            if leases.judge(contributor, right=right, wrong=len(own_verdicts) - right, false=FALSE in own_verdicts):
                 continue
-            again = EdgeResult.objects.filter(pk__in=[row.pk for row in theirs if row.pk in here])
+            again = EdgeResult.objects.filter(pk__in=[row.pk for row in own_results if row.pk in here])
             crawls |= visit_here(again)
             again.update(outcome=Outcome.HERE)
-            _keep(services, [row for row in theirs if row.pk not in here], said)
-            steps.finish(EdgeResult, [row.pk for row in theirs])
+            _keep(services, [row for row in own_results if row.pk not in here], said)
+            steps.finish(EdgeResult, [row.pk for row in own_results])
     services.enqueue(Crawl, sorted(crawls))
 
 
 def _checked(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
-    """What came of fetching addresses again; where no picture came nothing is told."""
-    told, asked = {}, {row.pk: row.target for row in rows if row.target and not denied(row.target.host)}
-    if not asked:
+    """Fetch drawn URLs again and return the verdicts; URLs without a picture get none."""
+    verdicts, urls = {}, {row.pk: row.target for row in rows if row.target and not denied(row.target.host)}
+    if not urls:
         return {}
-    theirs = {row.pk: row.digest for row in rows}
-    targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in asked.items()}
-    delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in asked.values())
+    claimed_digests = {row.pk: row.digest for row in rows}
+    targets = {pk: Target(url=url.url, kind=Kind.IMAGE, page_url=url.page_url) for pk, url in urls.items()}
+    delay = max(float(url.crawl.watch.politeness.get("delay", 1.0)) for url in urls.values())
     contact = services.config.contact
-    for pk, digest, ours in visit(services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS):
-        if ours is not None:
-            other = FALSE if digest == theirs[pk] else WRONG
-            told[pk] = RIGHT if said[pk].agrees_with(ours) else other
-    return told
+    for pk, digest, measured in visit(services.config, contact, targets, delay=delay, seconds=CHECK_SECONDS):
+        if measured is not None:
+            other = FALSE if digest == claimed_digests[pk] else WRONG
+            verdicts[pk] = RIGHT if said[pk].agrees_with(measured) else other
+    return verdicts
 
 
 def _known_otherwise(rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> dict[int, str]:
-    """Those of bytes that were measured here otherwise."""
-    known = FingerprintRow.objects.filter(space_id=vectors.space_id(PHASH), part=WHOLE)
-    known = known.filter(picture__digest__in=[row.digest for row in rows])
-    ours = {digest: bytes(vector) for digest, vector in known.values_list("picture__digest", "vector")}
-    hashes = {row.pk: np.frombuffer(ours[row.digest], np.uint8) for row in rows if row.digest in ours}
+    """Return a false verdict for results whose bytes have different measurements here."""
+    stored = FingerprintRow.objects.filter(space_id=vectors.space_id(PHASH), part=WHOLE)
+    stored = stored.filter(picture__digest__in=[row.digest for row in rows])
+    stored_hashes = {digest: bytes(vector) for digest, vector in stored.values_list("picture__digest", "vector")}
+    hashes = {row.pk: np.frombuffer(stored_hashes[row.digest], np.uint8) for row in rows if row.digest in stored_hashes}
     apart = {pk: np.bitwise_count(said[pk].hashes[0] ^ vector).sum() for pk, vector in hashes.items()}
     return {pk: FALSE for pk, bits in apart.items() if bits > HASH_APART}
 
 
 def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
-    """Those whose hash or descriptor is so near to a work's that its pixels are worth a look."""
-    if get_descriptors(services).serving.space != SPACE:  # another network has come into use meanwhile
+    """Return results whose hash or descriptor is so close to a work's that the picture should be fetched."""
+    if get_descriptors(services).serving.space != SPACE:  # another network has been activated meanwhile
         return set(said)
     hashes, described = (get_indexes(services).of(Collection.WORKS, space) for space in (PHASH, SPACE))
     within = HASH_ALONE - DECADE * max(0.0, math.log10(max(len(hashes), 1) / AMONG))
@@ -114,16 +118,16 @@ def _resembling(services: Services, said: Mapping[int, Measured]) -> set[int]:
 
 
 def _keep(services: Services, rows: Sequence[EdgeResult], said: Mapping[int, Measured]) -> None:
-    """Let a picture without bytes stand in for each result, so that works that come later find it."""
+    """Create a placeholder picture without bytes for each result, so that later works find it."""
     get_descriptors(services).check_serving()
     names = [Digest.of(HEAD + str(row.pk).encode()) for row in rows]
     gone = {"size": 0, "first_seen": now(), "state": StepState.DONE, "bytes_state": BytesState.EXPIRED}
-    made = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)
-    for row, picture in zip(rows, made, strict=True):
+    pictures = Picture.objects.bulk_create(Picture(digest=name, **gone) for name in names)
+    for row, picture in zip(rows, pictures, strict=True):
         row.picture, row.outcome = picture, Outcome.KEPT
-    found = [
+    stored_fingerprints = [
         (row.picture_id, one) for row, name in zip(rows, names, strict=True) for one in said[row.pk].fingerprints(name)
     ]
-    vectors.keep_fingerprints((PHASH, SPACE), [(picture, one) for picture, one in found if picture])
-    vectors.add_to(Collection.PICTURES, [picture.pk for picture in made], PICTURE_PARTS)
+    vectors.keep_fingerprints((PHASH, SPACE), [(picture, one) for picture, one in stored_fingerprints if picture])
+    vectors.add_to(Collection.PICTURES, [picture.pk for picture in pictures], PICTURE_PARTS)
     EdgeResult.objects.bulk_update(rows, ["picture", "outcome"])

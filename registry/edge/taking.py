@@ -1,6 +1,6 @@
-"""What contributors ask of this installation and bring to it, each under its own token and key.
+"""Requests of contributors for leases, deliveries of results, and signed accounts.
 
-Accounts of what they have done are signed with the log's key, so that they hold in front of others.
+Accounts are signed with the log's key, so that third parties can verify them.
 """
 
 import re
@@ -32,9 +32,13 @@ SIGNED = re.compile("[0-9a-f]{128}")
 def hand_out(
     services: Services, contributor: Contributor, public_key: bytes, pipeline: str
 ) -> tuple[CrawlSlice, list[FrontierUrl], int] | None:
-    """What a contributor is to do next: a slice, its addresses, and for how many seconds; nothing to wait.
+    """Return a contributor's next slice, its URLs and the time limit in seconds; ``None`` if it has to wait.
 
-    Its key is noted the first time. Raises ``ConflictError`` where pictures are measured here with something else.
+    The contributor's key is recorded on the first request.
+
+    Raises:
+        ConflictError: This installation measures pictures with another version or network.
+        WrongUseError: The public key is invalid.
     """
     if pipeline != MEASURED_WITH or get_descriptors(services).serving.space != SPACE:
         hint = "Both sides need the same version of Exhibit, and the network that comes with it."
@@ -42,19 +46,21 @@ def hand_out(
     if not is_sound_point(public_key):
         raise WrongUseError("This is no Ed25519 public key.")
     contributors.enrol(contributor, public_key)
-    found = None if disk_is_full(services) else leases.lease(contributor)
-    if found is None:
+    leased = None if disk_is_full(services) else leases.lease(contributor)
+    if leased is None:
         return None
-    row, targets = found
+    row, targets = leased
     until = (row.claimed_at or now()) + services.stale_after
     return row, targets, max(1, int((until - now()).total_seconds()))
 
 
 def take(services: Services, contributor: Contributor, delivery: Mapping[str, Any], body: bytes, signature: str) -> int:
-    """Take the results of a lease, which came as a signed body; returns how many pictures there are among them.
+    """Store the results of a lease from a signed request body; return the number of pictures among them.
 
-    Raises ``RefusedError`` where the signature doesn't hold, ``NotFoundError`` for a lease that it doesn't hold, and
-    ``WrongUseError`` for what nobody can have measured, which counts against whoever signed it.
+    Raises:
+        RefusedError: The signature is invalid.
+        NotFoundError: The contributor has no such lease.
+        WrongUseError: The results are impossible, which counts against the contributor.
     """
     signed = bytes.fromhex(signature) if SIGNED.fullmatch(signature) else b""
     if not holds(bytes(contributor.public_key or b""), signed, HEAD + body):
@@ -82,13 +88,13 @@ def _row(contributor: Contributor, result: Mapping[str, Any]) -> EdgeResult:
 
 
 def signed_account(services: Services, done: Mapping[int, Mapping[str, Any]]) -> dict[str, Json]:
-    """What contributors (by primary key) have done until now, and the signature over the canonical JSON of all that.
+    """Return a signed account of contributors' (by primary key) work; the signature covers the canonical JSON.
 
-    To each the slices are added that it has brought, none where its results were dropped.
+    For each contributor, the number of completed slices is added; 0 if its results were dropped.
     """
     log = get_log(services)
-    told = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
-    account = {"format": FORMAT, "contributors": told, "at": rfc3339(now()), "key": log.vkey()}
+    rows = [{**row, "slices": _slices(pk)} for pk, row in done.items()]
+    account = {"format": FORMAT, "contributors": rows, "at": rfc3339(now()), "key": log.vkey()}
     return account | {"signature": log.sign(canonical(account)).hex()}
 
 

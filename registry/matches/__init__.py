@@ -1,1 +1,1 @@
-"""Searches and matches: from a picture or a work to the pairs that were compared."""
+"""Searches and matches: from a picture or a work to verified pairs."""

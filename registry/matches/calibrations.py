@@ -1,4 +1,4 @@
-"""The calibrations of this installation, and which one is used."""
+"""Calibrations of this installation, and selection of the active one."""
 
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ _FIRST = ("shipped", F("used_from").desc(nulls_last=True), "-pk")
 
 
 def use(calibration: Calibration, *, by: str = "") -> None:
-    """Use one of this installation's own from now on, for new matches; earlier ones keep theirs."""
+    """Activate one of this installation's own calibrations for new matches; earlier matches keep theirs."""
     with transaction.atomic():
         own = _columns(calibration, shipped=False)
         CalibrationRow.objects.update_or_create(digest=calibration.digest, defaults=own)
@@ -25,37 +25,37 @@ def use(calibration: Calibration, *, by: str = "") -> None:
 
 
 def keep_shipped(calibration: Calibration) -> None:
-    """Have the one that comes with the software at hand; a second time changes nothing."""
+    """Store the built-in calibration, if it is not stored yet."""
     CalibrationRow.objects.get_or_create(digest=calibration.digest, defaults=_columns(calibration, shipped=True))
 
 
 def use_shipped(*, by: str = "") -> None:
-    """Use none of this installation's own any more; they stay for the matches that name them."""
+    """Deactivate this installation's own calibrations; they remain available for matches that refer to them."""
     with transaction.atomic():
         CalibrationRow.objects.filter(shipped=False).update(used_from=None)
         audit_log.changed("calibration reset", by=by, about={})
 
 
 def active(pipeline: str) -> Calibration | None:
-    """The one for figures of this version of the comparison, measured with the network that serves.
+    """Return the calibration for a version of the comparison and the active network, or ``None``.
 
-    That is our own, used last, else the newest that came along.
+    The own calibration activated last takes precedence, then the newest built-in one.
     """
     choice = choice_with()
     network = SHIPPED_NETWORK if choice is None else f"{choice.serving.name}@{choice.serving.version}"
     rows = CalibrationRow.objects.filter(pipeline=pipeline).exclude(used_from=None).order_by(*_FIRST)
-    found = (_read(content) for content in rows.values_list("content", flat=True))
-    return next((calibration for calibration in found if calibration.network == network), None)
+    candidates = (_read(content) for content in rows.values_list("content", flat=True))
+    return next((calibration for calibration in candidates if calibration.network == network), None)
 
 
 def every() -> list[CalibrationRow]:
-    """All that were ever used, our own first, the newest first."""
+    """Return all calibrations ever used, own ones first, the newest first."""
     return list(CalibrationRow.objects.order_by(*_FIRST))
 
 
 @lru_cache(maxsize=64)
 def named(digest: Digest) -> Calibration:
-    """The calibration with this digest; raises ``NotFoundError``."""
+    """Return the calibration with this digest; raises ``NotFoundError``."""
     row = CalibrationRow.objects.filter(digest=digest).first()
     return _read(there(row, f"There is no calibration {digest}.").content)
 
@@ -66,5 +66,5 @@ def _read(content: str) -> Calibration:
 
 
 def _columns(calibration: Calibration, *, shipped: bool) -> dict[str, object]:
-    named = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
-    return named | {"content": calibration.to_json().decode(), "used_from": now()}
+    columns = {"name": calibration.name, "pipeline": calibration.pipeline, "shipped": shipped}
+    return columns | {"content": calibration.to_json().decode(), "used_from": now()}

@@ -1,6 +1,6 @@
-"""Whose a picture is that somebody brings: searched among the works that their owners opened, and among no others.
+"""Public search for the owner of a picture, limited to works that their owners opened to it.
 
-Closed, removed and unknown works are one to whoever asks: none of them is compared, named or counted.
+To the person who searches, closed, removed and unknown works look the same: none of them is compared, named or counted.
 """
 
 import time
@@ -34,19 +34,19 @@ from registry.works.models import Work, WorkPicture
 from registry.works.opened import opened_works
 
 MAX_BROUGHT = 16 * 1024 * 1024
-"""Bytes of a picture that a stranger may bring."""
+"""Maximum size in bytes of a picture in a public search."""
 MAX_SECONDS = 20.0
 MAX_NAMED = 5
-"""Works that are named in one answer; of the others it is said how many there are."""
+"""Maximum number of works named in an answer; the others are only counted."""
 MAX_ROUNDS = 6
 MAP_SIDE = 640
-NEAR_SAME = 10  # bits between hashes of pictures that look the same
+NEAR_SAME = 10  # maximum distance in bits between hashes of pictures that look the same
 NO_CHANGE = 0.001
-"""Share of what both show below which nothing is said to differ."""
+"""Share of the common area below which no difference is reported."""
 
 
 class Verdict(StrEnum):
-    """What a brought picture is to a work, the surest first."""
+    """The relation of a picture to a work, the most certain first."""
 
     SAME = "same-file"
     CHANGED = "changed"
@@ -67,83 +67,89 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ChangeMap:
-    """Where a brought picture lies on a work, and what differs. It shows nothing of the registered picture."""
+    """The location of a picture on a work, and the differences. It does not show the registered picture."""
 
-    image: bytes  # JPEG: the brought picture in grey, what differs in orange
-    differing: float  # share of what both show that differs, 0 to 1
-    place: list[list[int]]  # corners of what is shown, x and y in pixels of the registered picture
+    image: bytes  # JPEG: the submitted picture in grey, differences in orange
+    differing: float  # share of the common area that differs, 0 to 1
+    place: list[list[int]]  # corners of the common area, x and y in pixels of the registered picture
 
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """What can be said of one picture."""
+    """The result of a search for one picture."""
 
     digest: Digest
-    claims: tuple[Claim, ...]  # one of each owner first, those registered first before the others
-    more: int  # further works that were found, or look the same, and aren't named; there may be others
-    owners: int  # who claim the picture
-    complete: bool  # whether the search went to its end
-    too_plain: tuple[str, ...]  # why the picture can't be told apart from others
+    claims: tuple[Claim, ...]  # first one of each owner, in order of registration
+    more: int  # number of further works, found or looking the same, that are not named; there may be others
+    owners: int  # number of owners who claim the picture
+    complete: bool  # True if the search was completed
+    too_plain: tuple[str, ...]  # why the picture cannot be distinguished from others
 
     @property
     def verdict(self) -> Verdict:
-        """The surest of all."""
+        """The most certain verdict."""
         return min((claim.verdict for claim in self.claims), key=list(Verdict).index, default=Verdict.UNKNOWN)
 
 
 def brought_limits(services: Services) -> Limits:
-    """What a picture may measure that a stranger brings."""
+    """Return the decoding limits for pictures in a public search."""
     return replace(services.limits, max_bytes=min(MAX_BROUGHT, services.limits.max_bytes))
 
 
 def whose(services: Services, data: bytes) -> Whose:
-    """Search the opened works for a picture, and put into the log that somebody asked; nothing else of it is kept.
+    """Search the opened works for a picture, and log the search; nothing else is stored.
 
-    Raises ``UnreadablePictureError``, and ``ServiceMissingError`` when the search takes too long.
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded.
+        ServiceMissingError: The search takes too long.
     """
     get_descriptors(services).refresh()
     limits = brought_limits(services)
-    found = extract(data, limits, descriptor=get_descriptors(services).serving)
+    features = extract(data, limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
     opened = WorkPicture.objects.filter(work__in=opened_works()).select_related("work__owner", "picture")
     claims = {
         row.work_id: Claim(row.work, row.picture, Verdict.SAME, None)
-        for row in opened.filter(picture__digest=found.digest)
+        for row in opened.filter(picture__digest=features.digest)
     }
-    until, left, complete = time.monotonic() + MAX_SECONDS, opened, False
-    for _ in range(MAX_ROUNDS):  # whoever was found hides others from a search: it is made again without them
-        search = SomeWorks(services, left, beside=opened)
+    until, remaining, complete = time.monotonic() + MAX_SECONDS, opened, False
+    for _ in range(MAX_ROUNDS):  # works that were found hide others, so the search is repeated without them
+        search = SomeWorks(services, remaining, beside=opened)
         search.until = until
         try:
-            compared = dict(search.find(found, lambda: data))
+            compared = dict(search.find(features, lambda: data))
         except ServiceMissingError:
             if not claims:
                 raise
             break
-        known = {pk: said for pk, said in compared.items() if said.decision in (Decision.CERTAIN, Decision.REVIEW)}
-        rows = list(left.filter(picture__in=known))
+        matches = {
+            pk: verification
+            for pk, verification in compared.items()
+            if verification.decision in (Decision.CERTAIN, Decision.REVIEW)
+        }
+        rows = list(remaining.filter(picture__in=matches))
         for row in rows:
-            said = known[row.picture_id]
-            claim = Claim(row.work, row.picture, _verdict(said), said)
+            verification = matches[row.picture_id]
+            claim = Claim(row.work, row.picture, _verdict(verification), verification)
             earlier = claims.get(row.work_id, claim)
             claims[row.work_id] = min(earlier, claim, key=lambda one: list(Verdict).index(one.verdict))  # the surest
         if not rows:
             complete = not search.damaged
             break
-        left = left.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
-    named = _in_turns(claims.values())
+        remaining = remaining.exclude(work__owner__in={row.work.owner_id for row in rows}).exclude(picture__in=compared)
+    ordered_claims = _in_turns(claims.values())
     owners = len({claim.work.owner_id for claim in claims.values()})
-    further = claims.keys() | (_alike(services, opened, found) if claims and not found.too_plain else set())
-    more = len(further - {claim.work.pk for claim in named[:MAX_NAMED]})
-    answer = Whose(found.digest, tuple(named[:MAX_NAMED]), more, owners, complete, found.flat)
-    told = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
-    details = {"digest": found.digest.hex, **told}
+    further = claims.keys() | (_alike(services, opened, features) if claims and not features.too_plain else set())
+    more = len(further - {claim.work.pk for claim in ordered_claims[:MAX_NAMED]})
+    answer = Whose(features.digest, tuple(ordered_claims[:MAX_NAMED]), more, owners, complete, features.flat)
+    facts = {"verdict": str(answer.verdict), "works": [claim.work.public_name for claim in answer.claims]}
+    details = {"digest": features.digest.hex, **facts}
     submit(EntryType.ACCESS, {"way": "asked", "what": "whose picture it is"}, details=details)
     return answer
 
 
 def change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | None:
-    """Where the brought picture lies on a work and what differs; ``None`` where that wasn't or couldn't be measured."""
+    """Return the location and differences of a picture on a work; ``None`` if they were not or cannot be measured."""
     if claim.verification is None or claim.verification.transform is None:
         return None
     registered = services.blobs.get(claim.picture.digest)
@@ -153,7 +159,7 @@ def change_map(services: Services, claim: Claim, data: bytes) -> ChangeMap | Non
 
 
 def _alike(services: Services, opened: QuerySet[WorkPicture], found: Features) -> set[int]:
-    """Opened works with a hash that is nearly the same, whether or not they were compared."""
+    """Return opened works with a nearly identical hash, compared or not."""
     hits = SomeWorks(services, opened).hashes.search(found.hash_variants, k=MAX_NEAR, within=NEAR_SAME)
     numbers = {hit.number for row in hits for hit in row}
     pictures = pictures_of(Collection.WORKS, PHASH, numbers).values()
@@ -167,9 +173,9 @@ def _verdict(said: Verification) -> Verdict:
 
 
 def _in_turns(claims: Iterable[Claim]) -> list[Claim]:
-    """One work of each owner, then the second of each: many copies of one owner hide nobody. What is sure comes first.
+    """Sort claims: one work of each owner, then a second of each, so that one owner's many works hide nobody else's.
 
-    Who registered first stands first, whatever the verdict says of the file.
+    Certain claims come first, then those registered first, regardless of the verdict about the file.
     """
     of_owner: dict[int, list[Claim]] = defaultdict(list)
     for claim in sorted(claims, key=_rank):

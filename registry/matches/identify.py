@@ -1,4 +1,4 @@
-"""Which of an owner's works a picture shows. Nothing of the picture is stored."""
+"""Search for the works of an owner that a picture shows. The picture is not stored."""
 
 import time
 from dataclasses import dataclass
@@ -35,81 +35,89 @@ from registry.works.models import Work, WorkPicture
 from registry.works.published_copies import MadeCopy, marked_copies, signed_copies
 from registry.works.registration_proofs import Registration, registration_of
 
-MAX_SECONDS = 30.0  # after so long a search begins no more comparison
-FURTHER = 8  # so many times more hits are asked for when others' stand before an owner's own
+MAX_SECONDS = 30.0  # after this time, a search starts no more comparisons
+FURTHER = 8  # factor for requesting more hits when other owners' works precede the owner's own
 
 
 @dataclass(frozen=True)
 class FoundWork:
-    """A work that the picture shows, or may show; the given picture was verified as the found one."""
+    """A work that the picture shows, or may show; the submitted picture was verified in the role of the found one."""
 
     work: Work
     picture: Picture
     verification: Verification
-    calibration: Calibration | None  # what gave its probability
+    calibration: Calibration | None  # calibration of its probability
 
     @cached_property
     def log(self) -> Registration | None:
-        """What the log holds of its registration."""
+        """The log's record of its registration."""
         return registration_of(self.work)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one picture; the surest works come first."""
+    """The result for one picture; the most certain works come first."""
 
     features: Features
     works: tuple[FoundWork, ...]
-    said: FileStatement  # what the file says of itself
-    copies: tuple[MadeCopy, ...]  # of the owner's, that it is: byte for byte, or by the mark that it carries
-    marks: int  # that were looked for; none where no copy of what it shows was marked
+    said: FileStatement  # the file's own metadata
+    copies: tuple[MadeCopy, ...]  # owner's copies it is identical to, by bytes or by an embedded mark
+    marks: int  # number of marks searched for; 0 if no copy of the works found was marked
 
 
 def identify(services: Services, owner: Owner, data: bytes) -> Answer:
-    """Search an owner's works for one picture, in the same way as pictures that crawls bring; none of others' is told.
+    """Search an owner's works for one picture, as for crawled pictures; other owners' works are not disclosed.
 
-    Raises ``UnreadablePictureError``, ``IntegrityError`` for a damaged index or registered picture, and
-    ``ServiceMissingError`` when the search takes too long.
+    Raises:
+        UnreadablePictureError: The picture cannot be decoded.
+        IntegrityError: An index or a registered picture is damaged.
+        ServiceMissingError: The search takes too long.
     """
     get_descriptors(services).refresh()
-    found = extract(data, services.limits, descriptor=get_descriptors(services).serving)
+    features = extract(data, services.limits, descriptor=get_descriptors(services).serving)
     get_indexes(services).refresh(Collection.WORKS)
     own = SomeWorks(services, pictures_of(owner))
-    compared = own.find(found, lambda: data)
+    compared = own.find(features, lambda: data)
     for damage in own.damaged.values():
         raise damage
-    shown = {picture: measured for picture, measured in compared if _is_told(owner, measured)}
-    rows = pictures_of(owner).filter(picture__in=shown).select_related("work", "picture")
+    verifications = {picture: measured for picture, measured in compared if _is_told(owner, measured)}
+    rows = pictures_of(owner).filter(picture__in=verifications).select_related("work", "picture")
     works = []
     for row in rows:
-        calibration = active(shown[row.picture_id].pipeline)
-        measured = calibrated(shown[row.picture_id], calibration)
+        calibration = active(verifications[row.picture_id].pipeline)
+        measured = calibrated(verifications[row.picture_id], calibration)
         works.append(FoundWork(row.work, row.picture, measured, calibration))
-    said = said_by(services, data, found.info.format)
+    statement = said_by(services, data, features.info.format)
     pairs = {one.picture.digest.hex: partial(pair_of, services, one, data) for one in works}
     marks, carried = marked_copies(owner, pairs)
     return Answer(
-        found, tuple(sorted(works, key=_promise)), said, (*signed_copies(owner, found.digest), *carried), marks
+        features,
+        tuple(sorted(works, key=_promise)),
+        statement,
+        (*signed_copies(owner, features.digest), *carried),
+        marks,
     )
 
 
 def _is_told(owner: Owner, measured: Verification) -> bool:
-    """Whether an owner is told; what resembles a work by its structure alone only who asks for derived works."""
+    """Return True if a match is reported to an owner; matches by structure alone only if derived works are enabled."""
     structure = measured.decision is Decision.RESEMBLES and DERIVED in measured.reasons
     return measured.decision is not Decision.NONE and (owner.derived or not structure)
 
 
 def pair_of(services: Services, found: FoundWork, data: bytes) -> Pair | None:
-    """Both pictures, to be drawn; ``None`` when they couldn't be laid on each other, or the registered one is gone."""
+    """Return both pictures for display; ``None`` if they were not aligned, or the registered one is not stored."""
     if found.verification.transform is None or found.picture.digest not in services.blobs:
         return None
     return Pair.of(data, services.blobs.get(found.picture.digest), found.verification, services.limits)
 
 
 def fetch(services: Services, url: str, seconds: float = 30.0) -> bytes:
-    """The bytes at an address of the web, each stage in so many seconds, the body in twice as many.
+    """Download the bytes of a web URL; ``seconds`` is the timeout of each stage, and half of the body's.
 
-    Raises ``RefusedError``, or ``ServiceMissingError`` without an answer.
+    Raises:
+        RefusedError: The URL is invalid or not allowed, the server reports an error, or the file is too large.
+        ServiceMissingError: The server does not respond.
     """
     host = host_of(url)
     how: dict[str, Any] = {"user_agent": services.user_agent, "check": _not_denied, "timeout": seconds}
@@ -134,33 +142,33 @@ def _not_denied(url: str) -> None:
 
 
 class SomeWorks(RegisteredWorks):
-    """Some of the registered pictures: as many of them are compared as if there were no others."""
+    """A subset of the registered pictures; it is searched as thoroughly as if there were no others."""
 
     def __init__(
         self, services: Services, among: QuerySet[WorkPicture], beside: QuerySet[WorkPicture] | None = None
     ) -> None:
         super().__init__(services, among, beside)
         self._pictures = among.order_by().values("picture")
-        self.until = time.monotonic() + MAX_SECONDS  # when a search ends
+        self.until = time.monotonic() + MAX_SECONDS  # end of the search
 
     @cached_property
     def hashes(self) -> VectorIndex:
-        """Their hashes."""
+        """The hash index of the subset."""
         return self._own(super().hashes)
 
     @cached_property
     def descriptors(self) -> VectorIndex:
-        """Their descriptors."""
+        """The descriptor index of the subset."""
         return self._own(super().descriptors)
 
     @cached_property
     def votes(self) -> VoteIndex:
-        """Their local features."""
+        """The local feature index of the subset."""
         others = additions(Collection.WORKS, ROOTSIFT).exclude(fingerprint__picture__in=self._pictures)
         return super().votes.without(np.array(others.values_list("number", flat=True), np.int64))
 
     def features(self, work: int) -> Features | None:
-        """What was measured of a registered picture, while there is time."""
+        """Return the features of a registered picture; raises ``ServiceMissingError`` once the time is up."""
         if time.monotonic() > self.until:
             raise ServiceMissingError(Sentence("The search takes too long."), hint=Sentence("Try again later."))
         return super().features(work)
@@ -171,7 +179,7 @@ class SomeWorks(RegisteredWorks):
 
 
 class _Part:
-    """Some of an index's vectors, to be searched: as many hits are asked for as it takes to have enough of these."""
+    """A searchable subset of an index's vectors, which requests more hits until enough belong to the subset."""
 
     def __init__(self, index: VectorIndex, numbers: frozenset[int]) -> None:
         self.space = index.space
@@ -182,17 +190,17 @@ class _Part:
         return len(self.numbers)
 
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
-        asked = k
+        limit = k
         while True:
-            found = self.index.search(queries, k=asked, within=within)
-            ours = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in found]
-            if all(len(some) == k or len(hits) < asked for some, hits in zip(ours, found, strict=True)):
-                return ours
-            asked *= FURTHER
+            hit_lists = self.index.search(queries, k=limit, within=within)
+            own_hits = [[hit for hit in hits if hit.number in self.numbers][:k] for hits in hit_lists]
+            if all(len(some) == k or len(hits) < limit for some, hits in zip(own_hits, hit_lists, strict=True)):
+                return own_hits
+            limit *= FURTHER
 
 
 def pictures_of(owner: Owner) -> QuerySet[WorkPicture]:
-    """The registered pictures of an owner."""
+    """Return the registered pictures of an owner."""
     return WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
 
 

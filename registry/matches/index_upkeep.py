@@ -1,4 +1,4 @@
-"""Upkeep of the indexes: measure them, compare them with the database, and rebuild them from it."""
+"""Maintenance of the indexes: measurement, comparison with the database, and rebuilding from it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -26,33 +26,33 @@ SEEN = Collection.PICTURES
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """One index: what is durable of it, and what is wrong, one sentence each."""
+    """The stored state of an index, and its problems, one sentence each."""
 
-    collection: str  # what is searched: ``works``, ``pictures`` or ``prints``
+    collection: str  # ``works``, ``pictures`` or ``prints``
     space: str
-    vectors: int  # of local features the works that have them
-    behind: int  # newer changes, which each process replays from the rows
-    size: int  # bytes on disk and, where a process has searched all of it, mapped into memory
-    entry_size: int  # bytes of its files for each of them
+    vectors: int  # for local features, the number of works that have them
+    behind: int  # newer changes, which each process replays from the database
+    size: int  # bytes on disk and, once a process has searched all of it, mapped into memory
+    entry_size: int  # bytes on disk per entry
     problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WorkSize:
-    """What a registered work takes on disk beside its file, on average, in bytes."""
+    """The average disk space of a registered work besides its file, in bytes."""
 
-    works: int  # how many there are
+    works: int  # number of works
     indexes: int
-    features: int  # whatever version or network measured them
+    features: int  # from all versions and networks
 
 
 def index_states(services: Services) -> list[IndexState]:
-    """Measure every index, without reading its files."""
+    """Measure every index without reading its files."""
     return _states(services, is_checked=False)
 
 
 def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
-    """What a registered work takes on disk, by the indexes as they stand."""
+    """Compute the disk space of a registered work from the current state of the indexes."""
     works = WorkPicture.objects.filter(work__removed_at=None).values("picture").distinct().count()
     indexes = sum(state.size for state in states if state.collection == Collection.WORKS)
     measured = (services.config.data_dir / "features").rglob("*.npz")
@@ -61,7 +61,7 @@ def work_size(services: Services, states: Iterable[IndexState]) -> WorkSize:
 
 
 def check_indexes(services: Services) -> list[IndexState]:
-    """Read every index whole and compare it with the database."""
+    """Read every index completely, and compare it with the database."""
     return _states(services, is_checked=True)
 
 
@@ -75,7 +75,7 @@ def mend_indexes(services: Services) -> None:
 
 
 def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
-    """Rebuild every index of this machine, and those in Milvus, from the database; yields collection and space of each.
+    """Rebuild every index of this machine and those in Milvus from the database; yield collection and space of each.
 
     Processes that search use the old files until they notice the new ones.
     """
@@ -87,13 +87,13 @@ def rebuild_indexes(services: Services) -> Iterator[tuple[str, str]]:
 
 
 def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, int, int]]:
-    """Fill the indexes of the pictures seen in another place from the database, whichever is searched meanwhile.
+    """Copy the indexes of found pictures to Milvus or back, from the database; searches continue meanwhile.
 
-    After an interruption it continues where it was. Yields the space, how many entries are there, and how many the
-    database has, step by step.
+    After an interruption, the copy continues where it stopped. Yields, step by step, the space, the number of entries
+    copied, and their number in the database.
 
     Raises:
-        IntegrityError: These differ in the end.
+        IntegrityError: The numbers differ at the end.
         StorageError: Milvus fails.
     """
     for index in _seen(services, in_milvus=to_milvus):
@@ -108,13 +108,13 @@ def move_archive(services: Services, *, to_milvus: bool) -> Iterator[tuple[str, 
 
 
 def drop_archive(services: Services, *, from_milvus: bool) -> None:
-    """Remove the indexes of the pictures seen from where nobody searches them any more: this machine, or Milvus."""
+    """Delete the indexes of found pictures from the place that is no longer used: this machine, or Milvus."""
     for index in _seen(services, in_milvus=from_milvus):
         index.clear()
 
 
 def _seen(services: Services, *, in_milvus: bool) -> Iterator[StoredIndex]:
-    """The indexes of the pictures seen in one of the two places."""
+    """Return the indexes of found pictures in one of the two places."""
     config = _config_of(services.config, to_milvus=in_milvus)
     return (index_of(config, SEEN, space) for space in (PHASH, *get_descriptors(services).spaces()))
 
@@ -127,22 +127,22 @@ def _config_of(config: Config, *, to_milvus: bool) -> Config:
 
 
 def _each(services: Services) -> Iterator[tuple[Collection, StoredIndex]]:
-    """Every index; that of the local features of works is the last one."""
+    """Yield every index; the one for the local features of works comes last."""
     spaces = (PHASH, *get_descriptors(services).spaces())
     for collection, space in (*product(Collection, spaces), (Collection.WORKS, ROOTSIFT)):
         yield collection, index_of(services.config, collection, space)
 
 
 def _states(services: Services, *, is_checked: bool) -> list[IndexState]:
-    states, known = [], {}
+    states, sequences = [], {}
     for collection, index in _each(services):
         problems = index.check(CollectionVectors(collection, index.space)) if is_checked else []
         try:
             stats = index.stats()
         except IntegrityError as error:
             stats, problems = IndexStats(), problems or [error.message]
-        known[collection, index.space] = stats.sequence
+        sequences[collection, index.space] = stats.sequence
         each = round(stats.size / max(1, stats.count))
         states.append(IndexState(str(collection), index.space.id, stats.count, 0, stats.size, each, tuple(problems)))
-    later = vectors.count_later(known)
+    later = vectors.count_later(sequences)
     return [replace(state, behind=later[Collection(state.collection), state.space]) for state in states]

@@ -1,4 +1,4 @@
-"""Background jobs on the rows of matches. What they import is loaded after the fork of a worker."""
+"""Background jobs for matches. Their imports are loaded after a worker forks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ def match(services: "Services", ids: Sequence[int]) -> None:
     slow=True,
 )
 def search(services: "Services", ids: Sequence[int]) -> None:
-    """Search what was ever seen for new works."""
+    """Search all pictures seen so far for new works."""
     from registry.matches.search_past import search_pictures
 
     search_pictures(services, ids)
@@ -45,7 +45,7 @@ def search(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("networks that come into use"), PAST, DescriptorModel, slow=True)
 def refingerprint(services: "Services", ids: Sequence[int]) -> None:
-    """Describe all pictures anew by a network that comes into use."""
+    """Compute descriptors of all pictures with a network that is being activated."""
     from registry.matches.refingerprint import describe_anew
 
     describe_anew(services, ids)

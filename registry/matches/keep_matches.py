@@ -1,4 +1,4 @@
-"""Keep what comparisons have found, and say so to whoever acts on it."""
+"""Storage of matches, and the signal for their consequences."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -13,35 +13,36 @@ from registry.matches.models import Match
 from registry.pictures.models import Picture
 
 matches_kept = Signal()
-"""Matches were kept, in the transaction that has locked the found pictures.
+"""Signal: matches were stored, in the transaction that has locked the found pictures.
 
 Sent with ``services`` and with the primary keys of pictures: those that were ``found``, those ``registered``, or both.
 """
 
 
 def compared_with(registered: int, pipeline: str) -> set[int]:
-    """The found pictures with which a registered one has been compared in this pipeline, as far as that was kept."""
+    """Return the found pictures with a stored comparison with a registered one in this pipeline."""
     return set(Match.objects.filter(registered=registered, pipeline=pipeline).values_list("found", flat=True))
 
 
 def found_to_show(registered: int) -> set[int]:
-    """The found pictures that may show a registered one: of all others no case is opened for it."""
+    """Return the found pictures that may show a registered one; no others can open cases for it."""
     return set(Match.objects.filter(registered=registered).exclude(decision="none").values_list("found", flat=True))
 
 
 def keep_matches(rows: Iterable[tuple[int, int, Verification]]) -> None:
-    """Keep (registered picture, found picture, verification) with the probability of this moment's calibration.
+    """Store (registered picture, found picture, verification) with the probability of the active calibration.
 
-    A pair that is there stays as it is, unless a closer look found something where nothing was. Inside a transaction.
+    A stored pair is replaced only if its decision was ``none`` or ``resembles`` and the new one found more. Call it in
+    a transaction.
     """
     active = cache(calibrations.active)
-    made = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
+    matches = [Match.of(work, found, calibrated(measured, active(measured.pipeline))) for work, found, measured in rows]
     closer = "registry_match.decision IN ('none', 'resembles')"
     closer += " AND EXCLUDED.decision NOT IN ('none', registry_match.decision)"
-    copy_into(made, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
+    copy_into(matches, conflict=("registered_id", "found_id", "pipeline"), overwrite=closer)
 
 
 def lock_pictures(pictures: Iterable[int]) -> None:
-    """Lock pictures until the transaction ends, so that no sighting of them arrives unseen; in a fixed order."""
+    """Lock pictures for the transaction, in a fixed order, so that no concurrent sighting of them is missed."""
     rows = Picture.objects.select_for_update(no_key=True).filter(pk__in=list(pictures)).order_by("digest")
     list(rows.values_list("pk"))

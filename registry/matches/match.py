@@ -1,4 +1,4 @@
-"""Crawled pictures: decode, fingerprint, search the works, verify, and open the cases that follow."""
+"""Matching of crawled pictures: decode, fingerprint, search the works, verify, and open the resulting cases."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -34,17 +34,17 @@ _INFO = """
 
 
 def match_pictures(services: Services, ids: Sequence[int]) -> None:
-    """Match a batch of pictures against all works.
+    """Match a batch of pictures with all works.
 
-    0. Those that need no other search than they had only need cases for what was seen of them since: works that came
-       later have searched for them (:mod:`registry.matches.search_past`).
-    1. Claim them; read, decode and measure each. What can't be decoded is done, with the reason.
-    2. Keep fingerprints and their places in the index of pictures, and commit: from here on a new work finds them.
-    3. Search the works, as they are after that commit; verify the candidates.
-    4. Propose works, of what own places show. Keep the matches and open the cases, with the pictures locked, so that no
-       sighting slips through.
+    0. Pictures whose last search is still current only need cases for new sightings: later works have searched for them
+       (:mod:`registry.matches.search_past`).
+    1. Claim the pictures; read, decode and measure each. Undecodable pictures are done, with the reason.
+    2. Store fingerprints and their index entries, and commit: from here on, new works find them.
+    3. Search the works as they are after that commit, and verify the candidates.
+    4. Propose works from pictures on owners' own sites. Store matches and open cases, with the pictures locked, so that
+       no sighting is missed.
 
-    Damage in a picture is that picture's matter. Damage in what all of them need holds them up until it is mended.
+    Damage in a picture affects only that picture. Damage in shared data stops the batch until it is repaired.
     """
     claimed = steps.claim(Picture, ids, services.stale_after)
     if not claimed:
@@ -59,11 +59,11 @@ def match_pictures(services: Services, ids: Sequence[int]) -> None:
 def _match(services: Services, claimed: Sequence[int]) -> None:
     get_descriptors(services).refresh()
     mark = search_mark()
-    known = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
-    if known:
-        _finish(services, sorted(known), [], mark)
+    already_searched = set(Picture.objects.filter(pk__in=claimed, searched=mark).values_list("pk", flat=True))
+    if already_searched:
+        _finish(services, sorted(already_searched), [], mark)
     get_descriptors(services).serving.open()
-    measured = _measure(services, [pk for pk in claimed if pk not in known])
+    measured = _measure(services, [pk for pk in claimed if pk not in already_searched])
     _keep_fingerprints(services, measured)
     get_indexes(services).refresh(Collection.WORKS)
     compared, partly, rows = _compared(services, measured)
@@ -78,9 +78,9 @@ def _finish(
     partly: Sequence[int] = (),
     measured: Sequence[Measured] = (),
 ) -> None:
-    """Keep the matches of pictures, open the cases, and note that the pictures are done.
+    """Store the matches of pictures, open their cases, and mark the pictures as done.
 
-    Nobody asks for pairs that were found unlike: a picture that is searched again is compared anew.
+    Pairs without a match are not stored, because a repeated search compares them again.
     """
     proposals.propose(services, pictures, {row.pk: features for row, features in measured})
     with transaction.atomic():
@@ -88,7 +88,7 @@ def _finish(
         keep_matches.keep_matches(row for row in rows if row[2].decision is not Decision.NONE)
         keep_matches.matches_kept.send(None, services=services, found=pictures)
         Picture.objects.filter(pk__in=pictures).update(searched=mark)
-        Picture.objects.filter(pk__in=partly).update(searched="")  # they are searched for when they are seen again
+        Picture.objects.filter(pk__in=partly).update(searched="")  # these are searched again when they are next seen
         steps.finish(Picture, pictures)
 
 
@@ -123,10 +123,10 @@ def _keep_fingerprints(services: Services, measured: Sequence[Measured]) -> None
 def _compared(
     services: Services, measured: Sequence[Measured]
 ) -> tuple[list[int], list[int], list[tuple[int, int, Verification]]]:
-    """Compare with the works; damage in one registered picture or in one found picture stops nobody else.
+    """Compare pictures with the works; damage in one registered or found picture does not affect the others.
 
-    Returns the pictures that were compared, those of them for which a registered picture couldn't be had, and what came
-    of it: (registered, found, verification).
+    Returns the pictures that were compared, those of them for which a registered picture was unavailable, and the
+    results: (registered, found, verification).
     """
     hashed = hash_candidates([features for _, features in measured], RegisteredWorks(services).hashes)
     read = services.blobs.ahead([row.digest for row, _ in measured])

@@ -1,4 +1,4 @@
-"""Verified matches, and calibrations by which measurements become probabilities."""
+"""Models for verified matches, and for calibrations that turn measurements into probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -15,8 +15,7 @@ _MEASURED = tuple(field.name for field in fields(Verification))
 class Match(models.Model):
     """The verified comparison of a picture with a registered picture (:class:`exhibit.types.Verification`).
 
-    Of pairs that were found unlike (``none``) those are kept that the search of a new work has compared: it goes on
-    where it was.
+    Pairs without a match (``none``) are stored only for searches of new works, so that those can be continued.
     """
 
     registered = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="matches_as_registered")
@@ -56,15 +55,15 @@ class Match(models.Model):
 
     @classmethod
     def of(cls, registered: int, found: int, verification: Verification) -> "Match":
-        """The row, not kept yet, of what was measured of two pictures, given by their primary keys."""
+        """Build an unsaved row from the verification of two pictures, given by primary key."""
         measured = {name: getattr(verification, name) for name in _MEASURED}
         pieces = [asdict(piece) for piece in verification.pieces]
         return cls(registered_id=registered, found_id=found, **measured | {"pieces": pieces})
 
     @property
     def verification(self) -> Verification:
-        """What was measured."""
-        kept = {name: getattr(self, name) for name in _MEASURED}
+        """The stored verification."""
+        values = {name: getattr(self, name) for name in _MEASURED}
         read = {
             "decision": Decision(self.decision),
             "transform": None if self.transform is None else _matrix(self.transform),
@@ -73,7 +72,7 @@ class Match(models.Model):
             "pieces": tuple(_piece(**piece) for piece in self.pieces),
             "survival": tuple(self.survival),
         }
-        return Verification(**kept | read)
+        return Verification(**values | read)
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> Matrix:
@@ -87,7 +86,7 @@ def _piece(box: Sequence[float], transform: Sequence[Sequence[float]]) -> Piece:
 
 
 class CalibrationRow(models.Model):
-    """How figures became probabilities (``calibration.Calibration``); kept as long as a match names it."""
+    """A calibration of measurements to probabilities (``calibration.Calibration``), kept while a match refers to it."""
 
     digest = DigestField(unique=True)
     name = models.CharField(max_length=80)

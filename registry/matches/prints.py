@@ -1,6 +1,6 @@
-"""What fingerprints that were only stated find: pictures that a person looks at, few of each work, and no more.
+"""Matches of fingerprints declared without a picture: a few pictures for each work, for manual review only.
 
-Vectors that would name everything name too many: then nothing is looked for by them any more.
+Vectors that match too many pictures are no longer searched, because they would match anything.
 """
 
 from collections import defaultdict
@@ -28,16 +28,16 @@ from registry.services.services import Services
 from registry.works.models import WorkPicture
 
 MAX_FOUND = 200
-"""Different pictures that the fingerprints of a work may find, all in all."""
+"""Maximum number of pictures that a work's fingerprints may match in total."""
 NEAREST = 20
-"""Works for each hash and descriptor of a found picture."""
+"""Number of works per hash and descriptor of a found picture."""
 Pairs = list[tuple[int, int, Verification]]
 
 
 def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -> Pairs:
-    """What found pictures resemble by stated fingerprints: (stands for the registered one, found, what is said).
+    """Match found pictures with declared fingerprints: (placeholder of the registered picture, found, verification).
 
-    Plain pictures, which all look alike, resemble nothing. The pictures' own vectors have to be committed.
+    Plain pictures, which all look alike, are skipped. The pictures' own vectors must have been committed.
     """
     get_indexes(services).refresh(Collection.PRINTS)
     hashes, described = (get_indexes(services).of(Collection.PRINTS, space) for space in get_indexes(services).spaces)
@@ -48,17 +48,17 @@ def found_in(services: Services, measured: Sequence[tuple[Picture, Features]]) -
     pairs: Pairs = []
     for (row, features), near, like in zip(some, alike, likened, strict=True):
         if any((*near, *like)) and not features.too_plain:
-            named = _named(services, Collection.PRINTS, near, like)
-            stated = WorkPicture.objects.filter(picture__in={*named[0], *named[1]}, stated=row.digest)
+            hit_pictures = _named(services, Collection.PRINTS, near, like)
+            stated = WorkPicture.objects.filter(picture__in={*hit_pictures[0], *hit_pictures[1]}, stated=row.digest)
             same = stated.values_list("picture", flat=True).first()
-            pairs += [(work, row.pk, said) for work, said in resembling(*named, same).items()]
+            pairs += [(work, row.pk, verification) for work, verification in resembling(*hit_pictures, same).items()]
     return _few(pairs)
 
 
 def search_past(services: Services, row: WorkPicture) -> None:
-    """Look for what was seen before by a work's stated fingerprints, once.
+    """Search previously seen pictures by a work's declared fingerprints, once.
 
-    The pictures' index has to be fresh.
+    The index of pictures must be current.
     """
     stored = FingerprintRow.objects.filter(picture=row.picture_id)
     codes = [bytes(code) for code in stored.filter(space=vectors.space_id(PHASH)).values_list("vector", flat=True)]
@@ -69,22 +69,22 @@ def search_past(services: Services, row: WorkPicture) -> None:
     vector = np.array([np.frombuffer(bytes(look), "<f4") for look in looks], np.float32).reshape(-1, serving.width)
     like = described.search(vector, k=MAX_FOUND + 1, within=DESCRIPTOR_WITHIN) if len(vector) else []
     same = Picture.objects.filter(digest=row.stated).values_list("pk", flat=True).first()
-    said = resembling(*_named(services, Collection.PICTURES, near, like), same)
+    verifications = resembling(*_named(services, Collection.PICTURES, near, like), same)
     with transaction.atomic():
-        keep_matches.lock_pictures(said)
-        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in said.items()]))
+        keep_matches.lock_pictures(verifications)
+        keep_matches.keep_matches(_few([(row.picture_id, found, one) for found, one in verifications.items()]))
         keep_matches.matches_kept.send(None, services=services, registered=[row.picture_id])
         row.refresh_from_db(fields=["progress"])
-        row.progress = {**row.progress, "alike": len(said), "compared": len(said)}
+        row.progress = {**row.progress, "alike": len(verifications), "compared": len(verifications)}
         WorkPicture.objects.filter(pk=row.pk).update(progress=row.progress)
         steps.finish(WorkPicture, [row.pk])
 
 
 def _few(pairs: Pairs) -> Pairs:
-    """The pairs of works that find few enough; the others aren't looked for any more."""
+    """Return the pairs of works with few enough matches; other works are removed from the search."""
     kept = dict(
         Match.objects.filter(registered__in={work for work, _, _ in pairs})
-        .exclude(found__in={found for _, found, _ in pairs})  # looked at again
+        .exclude(found__in={found for _, found, _ in pairs})  # these are compared again
         .values_list("registered")
         .annotate(Count("pk"))
     )
@@ -103,7 +103,7 @@ def _few(pairs: Pairs) -> Pairs:
 def _named(
     services: Services, collection: Collection, near: Iterable[list[Hit]], like: Iterable[list[Hit]]
 ) -> tuple[dict[int, int], set[int]]:
-    """The pictures of hits: by hash, with the fewest bits by which each differs, and by descriptor."""
+    """Return the pictures of hits: by hash, with the smallest distance in bits for each, and by descriptor."""
     hashes, described = get_indexes(services).spaces
     by_hash = sorted(chain(*near), key=lambda hit: -hit.distance)
     by_look = {hit.number for hit in chain(*like)}

@@ -1,7 +1,7 @@
-"""Works that an owner's own places propose: pictures seen there that show no work, in one list for a person.
+"""Proposed works: pictures on an owner's own sites that match no work, listed for a person to decide.
 
-A site shows a picture in several sizes: of those that look the same, the largest is proposed. Nothing is registered
-before a person says so, and then in the same way as any file that somebody brings.
+Sites show a picture in several sizes; of pictures that look the same, the largest is proposed. Nothing is registered
+until a person decides, and then in the same way as an uploaded file.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,19 +43,19 @@ from registry.works.registration import NEAR_SAME
 from registry.works.uploads import Declaration, Sent
 
 MOST = 200
-"""Pictures that are registered at once: what one page of the list shows."""
+"""Maximum number of pictures registered at once: one page of the list."""
 MOST_OPEN = 10_000
-"""Proposals of an owner that wait for a person; further pictures are proposed when they are seen again."""
+"""Maximum number of an owner's undecided proposals; further pictures are proposed when they are seen again."""
 LEAST_SIDE, LEAST_LONG_SIDE = 200, 400
-"""Pixels below which a picture is more likely an icon, a banner or a small copy than a work."""
+"""Size in pixels below which a picture is more likely an icon, a banner or a thumbnail than a work."""
 LOOKED_AT = 50
-"""Pages of own places, of which a work's page names some."""
+"""Maximum number of pages on own sites considered for the few that a work's page lists."""
 MATCHED = (Decision.CERTAIN, Decision.REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture at an owner's own place, with what its file states."""
+    """A picture on an owner's own site, with its file's metadata."""
 
     owner: int
     sighting: int
@@ -65,7 +65,7 @@ class Seen:
 
 
 class Looks:
-    """How an owner's proposals look, and how some more pictures do."""
+    """Perceptual hashes of an owner's proposals and of further pictures."""
 
     def __init__(self, owner: int, pictures: Sequence[int]) -> None:
         proposed = set(Proposal.objects.filter(owner=owner).values_list("picture", flat=True))
@@ -78,7 +78,7 @@ class Looks:
         self._proposed = np.array([picture in proposed for picture in self._pictures], bool)
 
     def alike(self, picture: int) -> int | None:
-        """The picture of a proposal that looks the same, if there is one."""
+        """Return the proposed picture that looks the same, or ``None``."""
         place = self._places.get(picture)
         if place is None or not self._proposed.any():
             return None
@@ -88,29 +88,28 @@ class Looks:
         return self._pictures[near] if apart[near] <= NEAR_SAME else None
 
     def tell(self, picture: int, *, proposed: bool) -> None:
-        """Say that a picture has become a proposal's, or is one's no more."""
+        """Record that a picture is now a proposal's, or no longer is."""
         if picture in self._places:
             self._proposed[self._places[picture]] = proposed
 
 
 def propose(services: Services, pictures: Sequence[int], measured: Mapping[int, Features]) -> None:
-    """Propose those of some pictures that an owner's own place shows, unless they look like one proposed before.
+    """Propose pictures from owners' own sites, unless they look like an earlier proposal.
 
-    What shows a work isn't told apart here for good, since the comparison may end later: :func:`waiting` leaves it out.
-    Running it twice gives the same rows.
+    Matches with works may become known later, so :func:`waiting` filters them again. Idempotent.
     """
     ordered = sorted(_seen_at_home(pictures, measured), key=lambda one: (one.owner, -_size(one.picture)))
     for pk, some in groupby(ordered, key=lambda one: one.owner):
-        # a site shows its smaller sizes in each run: their files are read for nothing
-        wanted = _wanted(pk, list(some))
-        if wanted:
-            told = [replace(one, stated=_stated(services, one.picture)) for one in wanted]
+        # sites show smaller sizes in each run; this avoids reading their files again
+        proposable = _wanted(pk, list(some))
+        if proposable:
+            described = [replace(one, stated=_stated(services, one.picture)) for one in proposable]
             with alone_with(Owner(pk=pk)) as owner:
-                _propose(owner, told)
+                _propose(owner, described)
 
 
 def _seen_at_home(pictures: Sequence[int], measured: Mapping[int, Features]) -> list[Seen]:
-    """Those of the pictures that may be proposed: no owner's proposals or works, nor found to show one."""
+    """Return pictures that may be proposed: no proposals or works of the owner, and no matches of those."""
     rows = Sighting.objects.filter(picture__in=pictures, crawl__watch__own=True, crawl__watch__removed_at=None)
     its = {"owner": OuterRef("crawl__watch__owner")}
     own = WorkPicture.objects.filter(work__owner=its["owner"], work__removed_at=None, picture=OuterRef("picture"))
@@ -120,24 +119,24 @@ def _seen_at_home(pictures: Sequence[int], measured: Mapping[int, Features]) -> 
         registered__work_pictures__work__owner=its["owner"],
         registered__work_pictures__work__removed_at=None,
     )
-    known = Proposal.objects.filter(**its, picture=OuterRef("picture"))
-    rows = rows.filter(~Exists(known), ~Exists(own), ~Exists(shows))
+    proposed = Proposal.objects.filter(**its, picture=OuterRef("picture"))
+    rows = rows.filter(~Exists(proposed), ~Exists(own), ~Exists(shows))
     rows = rows.filter(picture__refusal="", picture__bytes_state=BytesState.STORED)
-    rows = rows.exclude(picture__incomplete=True)  # a file that is still being written comes again when it is whole
+    rows = rows.exclude(picture__incomplete=True)  # incomplete files will be seen again once complete
     once = rows.order_by("picture", "crawl__watch", "page_key", "pk").distinct("picture", "crawl__watch", "page_key")
-    found: dict[tuple[int, int], int] = {}
+    sightings: dict[tuple[int, int], int] = {}
     watches: dict[int, tuple[int, own_places.Places]] = {}
     for pk, picture, watch, page in once.values_list("pk", "picture", "crawl__watch", "page_url").iterator():
         if watch not in watches:
             row = Watch.objects.get(pk=watch)
             watches[watch] = (row.owner_id, own_places.Places(own_places.places_of(row)))
         owner, places = watches[watch]
-        if found.get((owner, picture), pk + 1) > pk and places.hold(page):
-            found[owner, picture] = pk
-    rows_of = Picture.objects.in_bulk({picture for _owner, picture in found})
+        if sightings.get((owner, picture), pk + 1) > pk and places.hold(page):
+            sightings[owner, picture] = pk
+    rows_of = Picture.objects.in_bulk({picture for _owner, picture in sightings})
     return [
         Seen(owner, sighting, rows_of[picture], _is_plain(rows_of[picture], measured.get(picture)))
-        for (owner, picture), sighting in found.items()
+        for (owner, picture), sighting in sightings.items()
     ]
 
 
@@ -149,19 +148,19 @@ def _is_plain(picture: Picture, features: Features | None) -> bool:
 def _stated(services: Services, picture: Picture) -> dict[str, Any]:
     try:
         return stated_by_file(services.blobs.get(picture.digest), picture.format, services.limits)
-    except (NotFoundError, IntegrityError):  # gone or damaged: the others aren't held up by it
+    except (NotFoundError, IntegrityError):  # lost or damaged: must not stop the others
         return {}
 
 
 def _wanted(owner: int, seen: Sequence[Seen]) -> list[Seen]:
-    """Those that no proposal shows as large."""
+    """Return pictures without a proposal of the same look and at least the same size."""
     looks = Looks(owner, [one.picture.pk for one in seen])
     alike = [(one, looks.alike(one.picture.pk)) for one in seen]
     return [one for one, like in alike if like is None or _gives_way(owner, like, one)]
 
 
 def _gives_way(owner: int, picture: int, to: Seen) -> bool:
-    """Whether a picture's proposal becomes another's that looks the same: that is larger, and nobody has decided."""
+    """Return True if a larger picture may replace a proposal's picture, because nobody has decided it."""
     row = Proposal.objects.select_related("picture").filter(owner=owner, picture=picture).first()
     return row is None or (row.state == Proposal.State.OPEN and _size(row.picture) < _size(to.picture))
 
@@ -180,7 +179,7 @@ def _propose(owner: Owner, seen: Sequence[Seen]) -> None:
         alike = looks.alike(picture)
         if alike is None:
             if room <= 0:
-                continue  # it is seen again
+                continue  # it will be seen again
             room -= 1
             Proposal.objects.create(owner=owner, picture_id=picture, proposed_at=now(), **about)
         elif _gives_way(owner.pk, alike, one):
@@ -192,16 +191,19 @@ def _propose(owner: Owner, seen: Sequence[Seen]) -> None:
 
 
 def _room(owner: Owner) -> int:
-    """How many more may wait."""
-    undecided = owner.proposals.filter(state=Proposal.State.OPEN).count()  # some of which works show meanwhile
+    """Return how many more proposals the owner may have."""
+    undecided = owner.proposals.filter(state=Proposal.State.OPEN).count()  # may include pictures that now match a work
     return MOST_OPEN - (undecided if undecided < MOST_OPEN else waiting(owner).count())
 
 
 def _showing_works(owner: Owner, pictures: Sequence[int]) -> set[int]:
-    """Those of the pictures that are the owner's works, or were found to show one."""
+    """Return pictures that are the owner's works or match one."""
     own = WorkPicture.objects.filter(work__owner=owner, work__removed_at=None)
-    found = Match.objects.filter(found__in=pictures, decision__in=MATCHED, registered__work_pictures__in=own)
-    return {*own.filter(picture__in=pictures).values_list("picture", flat=True), *found.values_list("found", flat=True)}
+    matches = Match.objects.filter(found__in=pictures, decision__in=MATCHED, registered__work_pictures__in=own)
+    return {
+        *own.filter(picture__in=pictures).values_list("picture", flat=True),
+        *matches.values_list("found", flat=True),
+    }
 
 
 def _size(picture: Picture) -> int:
@@ -209,46 +211,51 @@ def _size(picture: Picture) -> int:
 
 
 def waiting(of: Owner) -> QuerySet[Proposal]:
-    """The owner's proposals that nobody has decided and that no work shows meanwhile, the newest first."""
+    """Return the owner's undecided proposals that match no work now, the newest first."""
     own = WorkPicture.objects.filter(work__owner=of, work__removed_at=None)
-    found = Match.objects.filter(found=OuterRef("picture"), decision__in=MATCHED, registered__work_pictures__in=own)
+    matches = Match.objects.filter(found=OuterRef("picture"), decision__in=MATCHED, registered__work_pictures__in=own)
     rows = Proposal.objects.filter(
-        ~is_hidden(of, "picture__"), ~Exists(own.filter(picture=OuterRef("picture"))), ~Exists(found),
+        ~is_hidden(of, "picture__"), ~Exists(own.filter(picture=OuterRef("picture"))), ~Exists(matches),
         owner=of, state=Proposal.State.OPEN, picture__bytes_state=BytesState.STORED,
     )  # fmt: skip
     return rows.select_related("picture", "sighting__crawl__watch").order_by("-pk")
 
 
 def at_home(work: Work, most: int = 5) -> list[Sighting]:
-    """Where the owner's own places show a work, each page once, the newest first: what is seen there is no find."""
+    """Return the latest sightings of a work on the owner's own sites, one per page; these open no cases."""
     own = work.work_pictures.values("picture")
     copies = Match.objects.filter(registered__in=own, decision__in=MATCHED).values("found")
     rows = Sighting.objects.filter(Q(picture__in=own) | Q(picture__in=copies), crawl__watch__owner=work.owner_id)
     rows = rows.filter(crawl__watch__own=True, crawl__watch__removed_at=None)
     newest = F("last_seen").desc(nulls_last=True)
     once = rows.order_by("page_key", newest).distinct("page_key").values("pk")
-    found = Sighting.objects.filter(pk__in=once).order_by(newest, "-pk").select_related("crawl__watch")[:LOOKED_AT]
-    seen = [row for row in found if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)]
-    return sorted(seen, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
+    sightings = Sighting.objects.filter(pk__in=once).order_by(newest, "-pk").select_related("crawl__watch")[:LOOKED_AT]
+    own_sightings = [
+        row for row in sightings if own_places.Places(own_places.places_of(row.crawl.watch)).hold(row.page_url)
+    ]
+    return sorted(own_sightings, key=lambda row: row.last_seen or row.crawl.started_at, reverse=True)[:most]
 
 
 def of_watch(watch: Watch) -> QuerySet[Proposal]:
-    """Those of one watch."""
+    """Return the undecided proposals of one watch."""
     return waiting(watch.owner).filter(sighting__crawl__watch=watch)
 
 
 def name_of(row: Proposal) -> str:
-    """The name of the file as it was seen."""
+    """Return the file name in the picture's URL."""
     name = PurePosixPath(unquote(path_of(row.sighting.final_url or row.sighting.image_url))).name
     return name[: uploads.MAX_NAME] or row.picture.digest.hex
 
 
 def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: str) -> Upload:
-    """Register proposed pictures as works: they go the way of files that somebody brings, as one upload.
+    """Register proposed pictures as works, through one upload, like files that a member uploads.
 
-    What a file states is declared, and nothing else. Those that wait no more are passed over; what the upload refuses
-    stays in the list, or comes back to it. Raises ``WrongUseError`` when none is left or they are too many,
-    ``RefusedError`` when the disk is full.
+    Only the files' own metadata is declared. Proposals that are no longer waiting are skipped; pictures that the upload
+    refuses stay in the list or return to it.
+
+    Raises:
+        WrongUseError: No proposal is left, or there are too many.
+        RefusedError: The disk is full.
     """
     samples.refuse(of)
     uploads.check_disk(services)
@@ -257,15 +264,15 @@ def register(services: Services, of: Owner, pictures: Sequence[Digest], *, by: s
     files = [Sent(name_of(row), row.picture.size, partial(services.blobs.get, row.picture.digest)) for row in rows]
     uploads.receive(services, upload, files)
     uploads.close(upload)
-    held = set(uploads.received(upload).values_list("digest", flat=True))
-    if taken := [row for row in rows if row.picture.digest in held]:
+    received = set(uploads.received(upload).values_list("digest", flat=True))
+    if taken := [row for row in rows if row.picture.digest in received]:
         _decide(of, taken, Proposal.State.REGISTERED, by=by, upload=upload)
-        propose_again(upload)  # the step may have been faster
+        propose_again(upload)  # the upload may already have been processed
     return upload
 
 
 def dismiss(of: Owner, pictures: Sequence[Digest], *, by: str) -> int:
-    """Say that pictures aren't to become works: they are proposed no more. Returns how many those are."""
+    """Dismiss proposed pictures permanently; return their number."""
     rows = _chosen(of, pictures)
     _decide(of, rows, Proposal.State.DISMISSED, by=by)
     return len(rows)
@@ -284,8 +291,8 @@ def _decide(
     of: Owner, rows: Sequence[Proposal], state: Proposal.State, *, by: str, upload: Upload | None = None
 ) -> None:
     with alone_with(of):
-        told = Proposal.objects.filter(pk__in=[row.pk for row in rows], state=Proposal.State.OPEN)
-        told.update(state=state, decided_at=now(), decided_by=by, upload=upload)
+        undecided = Proposal.objects.filter(pk__in=[row.pk for row in rows], state=Proposal.State.OPEN)
+        undecided.update(state=state, decided_at=now(), decided_by=by, upload=upload)
         about: dict[str, Any] = {"pictures": [_seen(row) for row in rows]}
         if upload is not None:
             about["upload"] = upload.number
@@ -293,14 +300,14 @@ def _decide(
 
 
 def _seen(row: Proposal) -> dict[str, Any]:
-    """Where a picture was seen, for the log."""
-    seen = row.sighting
-    at = None if seen.last_seen is None else rfc3339(seen.last_seen)
-    return {"digest": row.picture.digest.hex, "image": seen.image_url, "page": seen.page_url, "seen": at}
+    """Describe where a picture was seen, for the log."""
+    sighting = row.sighting
+    at = None if sighting.last_seen is None else rfc3339(sighting.last_seen)
+    return {"digest": row.picture.digest.hex, "image": sighting.image_url, "page": sighting.page_url, "seen": at}
 
 
 def origin(work: Work) -> Proposal | None:
-    """The proposal by which a work was registered, if it was one: where its file was seen, and when."""
+    """Return the proposal from which a work was registered, or ``None``; it states where and when the file was seen."""
     files = work.upload_files.filter(outcome="registered").values("upload")
     rows = Proposal.objects.filter(owner=work.owner_id, upload__in=files, picture__work_pictures__work=work)
     return rows.select_related("sighting__crawl__watch").first()

@@ -1,4 +1,4 @@
-"""Describing all pictures anew with another network, in the background, while the present one serves."""
+"""Background computation of descriptors with a new network, while the current one stays active."""
 
 import time
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ from registry.pictures.models import Picture
 from registry.services.services import Services
 
 BATCH = 16
-SECONDS = 20.0  # how long a step goes on before other work has its turn
+SECONDS = 20.0  # how long a step runs before other work gets its turn
 
 
 def describe_anew(services: Services, ids: Sequence[int]) -> None:
-    """Go on describing pictures with a network that is to come into use: works first, then whatever bytes are there.
+    """Continue to compute descriptors with a network that is being activated: works first, then all stored pictures.
 
-    What is described is kept batch by batch, so a run that breaks off costs one batch. When nothing is missing any
-    more, one row changes, and the network serves.
+    Results are stored in batches, so an interruption costs one batch at most. When all are complete, one row is changed
+    to activate the network.
     """
     for pk in steps.claim(DescriptorModel, ids, services.stale_after):
         with steps.ending(DescriptorModel, [pk]):
@@ -58,15 +58,15 @@ def _go_on(services: Services, row: DescriptorModel) -> None:
 
 
 def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cursor: int) -> bool:
-    """Describe some pictures; false when the network isn't to come into use any more."""
+    """Compute descriptors of some pictures; return False if the network is no longer to be activated."""
     descriptor = get_descriptors(services).of(row)
-    made: list[tuple[int, Fingerprint]] = []
+    new_fingerprints: list[tuple[int, Fingerprint]] = []
     gaps = []
     for picture in Picture.objects.filter(pk__in=batch).order_by("pk"):
         try:
-            found = _vectors(services, picture, descriptor)
-            made += [(picture.pk, row) for row in found]
-            gaps += [] if found else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
+            picture_vectors = _vectors(services, picture, descriptor)
+            new_fingerprints += [(picture.pk, row) for row in picture_vectors]
+            gaps += [] if picture_vectors else [(picture.pk, descriptors.NOTHING_TO_DESCRIBE)]
         except ExhibitError as error:
             if error.retry or machine_fault(error):
                 raise
@@ -75,10 +75,10 @@ def _describe(services: Services, row: DescriptorModel, batch: Sequence[int], cu
         keep_matches.lock_pictures(batch)
         if not descriptors.is_built(row.pk):
             return False
-        vectors.keep_fingerprints([descriptor.space], made)
+        vectors.keep_fingerprints([descriptor.space], new_fingerprints)
         descriptors.note_gaps(row, gaps)
-        hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
-        share(Lock.PICTURES)  # and so a picture
+        hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
+        share(Lock.PICTURES)  # as is the removal of a picture
         for collection, parts in ((Collection.WORKS, WORK_PARTS), (Collection.PICTURES, PICTURE_PARTS)):
             vectors.add_to(collection, descriptors.members(collection, batch), parts)
         descriptors.move_cursor(row, cursor)
@@ -91,5 +91,5 @@ def _vectors(services: Services, picture: Picture, descriptor: Descriptor) -> li
         features = get_features_of(services, descriptor).get(picture.digest, load)
     else:
         features = extract(load(), services.limits, descriptor=descriptor)
-    found = fingerprints(picture.digest, features)
-    return [fingerprint for fingerprint in found if fingerprint.space == descriptor.space.id]
+    all_fingerprints = fingerprints(picture.digest, features)
+    return [fingerprint for fingerprint in all_fingerprints if fingerprint.space == descriptor.space.id]

@@ -1,4 +1,4 @@
-"""The registered works as a search goes through them, and what was measured of each."""
+"""Access to registered works for searches, and their stored features."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,9 +30,9 @@ from registry.works.relations import siblings_of
 
 
 class RegisteredWorks:
-    """The registered pictures by primary key, as of the last refresh. Implements ``indexer.search.search.Works``.
+    """The registered pictures by primary key, as of the last refresh; implements ``indexer.search.search.Works``.
 
-    Those of all owners, or only those among some rows.
+    Contains those of all owners, or only those in ``among``.
     """
 
     def __init__(
@@ -44,40 +44,40 @@ class RegisteredWorks:
     ) -> None:
         self._services = services
         self._among = among
-        self._beside = beside  # of a work's series no others are looked at; all where nothing is said
+        self._beside = beside  # the only other works of a series considered; all if ``None``
         self._known = dict(known or {})
-        self.damaged: dict[int, ExhibitError] = {}  # whose features couldn't be had, and why
+        self.damaged: dict[int, ExhibitError] = {}  # works whose features are unavailable, with the error
 
     @property
     def hashes(self) -> VectorIndex:
-        """Their hashes."""
+        """The hash index."""
         return get_indexes(self._services).of(Collection.WORKS, PHASH)
 
     @property
     def descriptors(self) -> VectorIndex:
-        """Their descriptors."""
+        """The descriptor index."""
         return get_indexes(self._services).of(Collection.WORKS, get_descriptors(self._services).serving.space)
 
     @property
     def votes(self) -> VoteIndex:
-        """Their local features."""
+        """The local feature index."""
         return get_indexes(self._services).votes
 
     def owners(self, candidates: Iterable[Candidate]) -> Mapping[tuple[str, int], int]:
-        """Whose vector each candidate is, by space and number."""
+        """Return the picture of each candidate's vector, by space and number."""
         owners = get_indexes(self._services).pictures(Collection.WORKS, candidates)
         if self._among is not None:
-            kept = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
-            owners = {key: picture for key, picture in owners.items() if picture in kept}
+            among = set(self._among.filter(picture__in=owners.values()).values_list("picture", flat=True))
+            owners = {key: picture for key, picture in owners.items() if picture in among}
         self._know(owners.values())
         return owners
 
     def features(self, work: int) -> Features | None:
-        """What was measured of a registered picture; ``None`` when its files are damaged or have gone."""
+        """Return the features of a registered picture; ``None`` if its files are damaged or missing."""
         try:
             return _features_of(self._services, self._known[work])
         except ExhibitError as error:
-            if error.retry or machine_fault(error):  # what all of them need is missing
+            if error.retry or machine_fault(error):  # a shared resource is missing
                 raise
             self.damaged[work] = error
             return None
@@ -85,24 +85,24 @@ class RegisteredWorks:
     def find(
         self, found: Features, load: Callable[[], bytes], hashed: Sequence[Candidate] | None = None
     ) -> list[tuple[int, Verification]]:
-        """Search for one picture as ``indexer.search.search.find_works`` does, and tell works of a series apart."""
+        """Search for one picture as ``indexer.search.search.find_works`` does, and distinguish works of a series."""
         searched = find_works(found, load, self, self._services.limits, hashed)
         return list(self._graded(found, self.told_apart(found, load, dict(searched))).items())
 
     def compare_alone(self, found: Features, work: int, features: Features) -> Verification:
-        """Verify a pair that a work's search of the past has named, and decide as a found picture's search does."""
+        """Verify a pair found by a work's search of the past, with the same decision as a found picture's search."""
 
         def load() -> bytes:
             return self._services.blobs.get(found.digest)
 
-        said = compare_alone(found, load, features, self._services.limits)
+        verification = compare_alone(found, load, features, self._services.limits)
         self._know([work])
-        return self._graded(found, self.told_apart(found, load, {work: said}))[work]
+        return self._graded(found, self.told_apart(found, load, {work: verification}))[work]
 
     def told_apart(
         self, found: Features, load: Callable[[], bytes], compared: dict[int, Verification]
     ) -> dict[int, Verification]:
-        """The comparisons with those of further works of the same series, as the picture lies on all of them."""
+        """Compare further works of the same series as well, and decide which of them the picture shows."""
         certain = [work for work, said in compared.items() if said.decision is Decision.CERTAIN]
         siblings = siblings_of(certain, self._beside) if certain else {}
         missing = set().union(*siblings.values()) - compared.keys()
@@ -113,10 +113,10 @@ class RegisteredWorks:
         return told_apart(compared, lambda work: siblings.get(work, ()))
 
     def _graded(self, found: Features, compared: dict[int, Verification]) -> dict[int, Verification]:
-        """With what survives of works whose owners ask for derived ones."""
-        for work, said in compared.items():
+        """Add a grading of surviving parts, for works whose owners enabled derived works."""
+        for work, verification in compared.items():
             if self._known[work].derived and not found.is_icon and (features := self.features(work)) is not None:
-                compared[work] = graded(found, features, said)
+                compared[work] = graded(found, features, verification)
         return compared
 
     def _know(self, works: Iterable[int]) -> None:
@@ -124,13 +124,13 @@ class RegisteredWorks:
 
 
 def registered_features(services: Services, digest: Digest) -> Features:
-    """What was measured of a registered picture, from the cache or from its bytes, with its marks."""
-    (known,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
-    return _features_of(services, known)
+    """Return the features of a registered picture, from the cache or computed from its bytes, with its marks."""
+    (picture,) = registered(Picture.objects.filter(digest=digest).values_list("pk", flat=True)).values()
+    return _features_of(services, picture)
 
 
 def queries_of(services: Services, known: RegisteredPicture) -> tuple[WorkQueries, Features]:
-    """What a registered picture searches all pictures ever seen with, and what was measured of it."""
+    """Return a registered picture's queries for the search of all seen pictures, and its features."""
     features = _features_of(services, known)
     data, serving = services.blobs.get(features.digest), get_descriptors(services).serving
     return work_queries(data, features, serving, services.limits), features
@@ -142,11 +142,11 @@ def _features_of(services: Services, known: RegisteredPicture) -> Features:
 
 
 def note_relations(services: Services, row: WorkPicture, features: Features) -> int:
-    """Search the owner's other works for a registered picture, and note what it is to those it shows; returns how many.
+    """Search the owner's other works for a registered picture, and record its relations to them; return their number.
 
-    The indexes of the works have to be fresh. Doing it twice notes the same. Flat works all look alike: nothing is
-    noted of them. A picture of several works counts as the last one's. It asks by all its local features, which are
-    there: quick ones would have to be measured.
+    The indexes of the works must be current. Idempotent. Flat works are skipped, because they all look alike. A picture
+    of several works counts for the last one. The search uses all stored local features, because the quick ones would
+    have to be computed first.
     """
     if features.is_flat:
         return 0
@@ -155,7 +155,11 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
     works = RegisteredWorks(services, others)
     features = replace(features, later_quick=features.later_local)
     compared = find_works(features, partial(services.blobs.get, features.digest), works, services.limits)
-    related = {picture: (kind, said) for picture, said in compared if (kind := relation_of(said)) is not None}
+    related = {
+        picture: (kind, verification)
+        for picture, verification in compared
+        if (kind := relation_of(verification)) is not None
+    }
     owned = dict(others.filter(picture__in=related).order_by("pk").values_list("picture", "work"))
     rows = [_row(row.work_id, work, *related[picture]) for picture, work in owned.items()]
     WorkRelation.objects.bulk_create(rows, ignore_conflicts=True)
@@ -163,9 +167,9 @@ def note_relations(services: Services, row: WorkPicture, features: Features) -> 
 
 
 def _row(work: int, other: int, kind: Relation, said: Verification) -> WorkRelation:
-    shown = said.overlap_picture, said.overlap_work
-    if kind is Relation.PART and shown[0] < shown[1]:
-        work, other, shown = other, work, (shown[1], shown[0])
+    shares_shown = said.overlap_picture, said.overlap_work
+    if kind is Relation.PART and shares_shown[0] < shares_shown[1]:
+        work, other, shares_shown = other, work, (shares_shown[1], shares_shown[0])
     measured = {"dense": said.dense, "in_place": said.in_place, "drift": said.drift}
-    shares = {"work_shown": shown[0], "other_shown": shown[1]}
+    shares = {"work_shown": shares_shown[0], "other_shown": shares_shown[1]}
     return WorkRelation(work_id=work, other_id=other, kind=kind, noted_at=now(), **shares, **measured)

@@ -1,4 +1,4 @@
-"""New works search every picture that was ever seen, several works in one pass over the indexes."""
+"""Search of all pictures ever seen for new works, several works in one pass over the indexes."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,47 +27,50 @@ from registry.services.services import Services
 from registry.works.marks import RegisteredPicture, registered
 from registry.works.models import WorkPicture
 
-MAX_PICTURES = 2000  # pictures that are verified for one new work
-MAX_AGAIN = 100  # pictures without bytes that are asked for again for one new work, the most promising ones
-MAX_SMALL = 500  # pictures without bytes whose small copies are looked at for one new work
+MAX_PICTURES = 2000  # maximum number of pictures verified for one new work
+MAX_AGAIN = 100  # maximum number of pictures without bytes requested again for one new work, the best first
+MAX_SMALL = 500  # maximum number of pictures without bytes whose small copies are compared for one new work
 MAX_AT_ONCE = 30
-"""Pictures that are compared with one new work before other new works have had as many: so many cases may be opened
-before the fuse (``Config.flood_floor``) is asked about all. A work that resembles no more is compared with all."""
-KEPT_TOGETHER = 50  # comparisons that are recorded together: what one break-off costs at most
+"""Number of pictures compared with a new work before other new works get their turn.
+
+This many cases may be opened before the flood limit (``Config.flood_floor``) applies to all. Works with fewer
+candidates are compared with all.
+"""
+KEPT_TOGETHER = 50  # comparisons stored together: the most that an interruption can cost
 SECONDS = 60.0
-"""After so long a search lets others go first, and goes on later with what it hasn't compared yet."""
+"""Seconds after which a search yields to others, to be continued later."""
 NOT_NEAR = 256
 
 
 @dataclass(slots=True)
 class Sought:
-    """A registered picture whose past is searched."""
+    """A registered picture for which the past is searched."""
 
     row: WorkPicture
     known: RegisteredPicture
     features: Features
     queries: WorkQueries
-    distances: dict[int, int] = field(default_factory=dict)  # best first: bits or, beyond 256, by descriptor alone
-    promising: set[int] = field(default_factory=set)  # of these
-    left_out: set[int] = field(default_factory=set)  # resemble it too, and couldn't be compared or were too many
+    distances: dict[int, int] = field(default_factory=dict)  # best first: bits; 256 if only the descriptor matched
+    promising: set[int] = field(default_factory=set)  # subset of ``distances``
+    left_out: set[int] = field(default_factory=set)  # further candidates that could not be compared, or were too many
 
 
 def search_pictures(services: Services, ids: Sequence[int]) -> None:
-    """Search the pictures already seen for each new picture of a work, and open the cases that follow.
+    """Search the pictures already seen for each new picture of a work, and open the resulting cases.
 
-    1. Claim; measure the works; search both indexes for all of them at once. Note what each is to its owner's others.
-    2. Compare each with the pictures that it resembles, from stored bytes. Where these are many, the few that it
-       resembles most come first, and their cases are opened: a hundredth of the comparisons finds nine tenths. The
-       others have their turn once every work has got so far. What was compared is kept now and then, so that a search
-       that is broken off goes on where it was.
-    3. Pictures whose bytes have expired are compared by the small copy that stays; those that still resemble the work
-       are asked for again where they were seen (:mod:`registry.crawls.revisits`), and so is what contributors measured.
+    1. Claim the works and measure them; search both indexes for all of them at once. Record relations to the owner's
+       others.
+    2. Compare each with its candidates, from stored bytes. If there are many, the few most similar ones come first, and
+       their cases are opened: a hundredth of the comparisons finds nine tenths of the matches. The others follow once
+       every work has got that far. Results are stored in portions, so an interrupted search can be continued.
+    3. Compare pictures with expired bytes by their stored small copy; those that still resemble the work are requested
+       again where they were seen (:mod:`registry.crawls.revisits`), and so are pictures measured by contributors.
 
-    What had to be left out is searched for again when it is seen again. After ``SECONDS`` others have their turn: each
-    call brings the first of its works at least one step further.
+    Candidates that were left out are searched again when they are seen again. After ``SECONDS``, other works get their
+    turn: each call advances its first work by at least one step.
 
-    The work's own fingerprints were committed before; with the pictures' commit-before-search in
-    :mod:`registry.matches.match`, whichever of the two came later sees the other.
+    The work's own fingerprints were committed before. Together with the commit-before-search order for pictures in
+    :mod:`registry.matches.match`, this ensures that the later of the two finds the other.
     """
     claimed = steps.claim(WorkPicture, ids, services.stale_after)
     if not claimed:
@@ -81,9 +84,9 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
             get_indexes(services).refresh(Collection.PICTURES)
             get_indexes(services).refresh(Collection.WORKS)
             _by_prints(services, claimed)
-            found = list(_sought(services, claimed))
-            _resembling(services, found)
-            sought = found
+            searches = list(_sought(services, claimed))
+            _resembling(services, searches)
+            sought = searches
         except ExhibitError:
             get_indexes(services).forget(Collection.PICTURES)
             raise
@@ -96,17 +99,17 @@ def search_pictures(services: Services, ids: Sequence[int]) -> None:
 
 
 def _sought(services: Services, ids: Iterable[int]) -> Iterator[Sought]:
-    """What each registered picture searches with; damage in one stops nobody else."""
+    """Yield each registered picture's search; damage in one does not affect the others."""
     rows = list(WorkPicture.objects.select_related("work").filter(pk__in=list(ids)).order_by("pk"))
-    known = registered(row.picture_id for row in rows)
+    pictures = registered(row.picture_id for row in rows)
     for row in rows:
         with steps.ending(WorkPicture, [row.pk]):
-            queries, features = queries_of(services, known[row.picture_id])
-            yield Sought(row, known[row.picture_id], features, queries)
+            queries, features = queries_of(services, pictures[row.picture_id])
+            yield Sought(row, pictures[row.picture_id], features, queries)
 
 
 def _by_prints(services: Services, ids: list[int]) -> None:
-    """Search for the works of which only fingerprints were stated, and take them off the list."""
+    """Search for works declared by fingerprints only, and remove them from ``ids``."""
     for row in WorkPicture.objects.filter(pk__in=ids).exclude(stated=None):
         ids.remove(row.pk)
         with steps.ending(WorkPicture, [row.pk]):
@@ -114,41 +117,41 @@ def _by_prints(services: Services, ids: list[int]) -> None:
 
 
 def _resembling(services: Services, sought: Sequence[Sought]) -> None:
-    """Fill in what resembles each registered picture; all of them share one pass over the indexes."""
+    """Set the candidates of each registered picture, in one shared pass over the indexes."""
     hashes = get_indexes(services).of(Collection.PICTURES, PHASH)
     descriptors = get_indexes(services).of(Collection.PICTURES, get_descriptors(services).serving.space)
-    vectors, found = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
-    for work, candidates in zip(sought, found, strict=True):
+    vectors, candidate_lists = len(hashes), search_past([work.queries for work in sought], hashes, descriptors)
+    for work, candidates in zip(sought, candidate_lists, strict=True):
         _note(services, work, candidates, vectors)
 
 
 def _note(services: Services, work: Sought, candidates: Sequence[Candidate], vectors: int) -> None:
     pictures = get_indexes(services).pictures(Collection.PICTURES, candidates)
-    named = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
-    bits = {named[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
-    nearest = distinct(candidates, named.get, MAX_PICTURES)
+    pictures_by_hit = {hit: pictures.get((hit.space, hit.number)) for hit in candidates}
+    bits = {pictures_by_hit[hit]: round(hit.distance) for hit in reversed(candidates) if hit.space == PHASH.id}
+    nearest = distinct(candidates, pictures_by_hit.get, MAX_PICTURES)
     work.distances = {picture: bits.get(picture, NOT_NEAR) for picture in nearest}
-    resembles_much = {named[hit] for hit in candidates if is_promising(hit)}
+    resembles_much = {pictures_by_hit[hit] for hit in candidates if is_promising(hit)}
     work.promising = {picture for picture in work.distances if picture in resembles_much}
-    work.left_out = {picture for picture in named.values() if picture is not None} - work.distances.keys()
+    work.left_out = {picture for picture in pictures_by_hit.values() if picture is not None} - work.distances.keys()
     _tell(work, vectors=vectors, alike=len(work.distances))
 
 
 def _search(services: Services, work: Sought, until: float) -> None:
     if "related" not in work.row.progress:
         _tell(work, related=note_relations(services, work.row, work.features))
-    known = keep_matches.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
-    wanted = [picture for picture in work.distances if picture not in known]
+    compared = keep_matches.compared_with(work.row.picture_id, PIPELINE) & work.distances.keys()
+    uncompared = [picture for picture in work.distances if picture not in compared]
     states = [BytesState.STORED, BytesState.EXPIRED]
-    rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(wanted)
-    stored = [rows[pk] for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.STORED]
+    rows = Picture.objects.only("digest", "thumbnail", "bytes_state").filter(bytes_state__in=states).in_bulk(uncompared)
+    stored = [rows[pk] for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.STORED]
     is_first = "at_once" not in work.row.progress and len(stored) > MAX_AT_ONCE
     promising = [picture for picture in stored if picture.pk in work.promising]
     chosen = promising[:MAX_AT_ONCE] if is_first else stored
     for start in range(0, len(chosen), KEPT_TOGETHER):
         some = chosen[start : start + KEPT_TOGETHER]
         _compare(services, work, some)
-        _tell(work, compared=len(known) + start + len(some))
+        _tell(work, compared=len(compared) + start + len(some))
         if time.monotonic() > until:
             steps.wait(WorkPicture, work.row.pk, now())
             return
@@ -158,11 +161,11 @@ def _search(services: Services, work: Sought, until: float) -> None:
             _tell(work, at_once=len(chosen))
             steps.wait(WorkPicture, work.row.pk, now())
         return
-    gone = [pk for pk in wanted if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
-    seen = revisits.seen_by(work.row.work.owner_id, gone)
-    expired = [rows[pk] for pk in gone if pk in seen]
+    gone = [pk for pk in uncompared if pk in rows and rows[pk].bytes_state == BytesState.EXPIRED]
+    visible = revisits.seen_by(work.row.work.owner_id, gone)
+    expired = [rows[pk] for pk in gone if pk in visible]
     again = list(_worth_asking(services, work, expired))
-    contributed = _contributed([pk for pk in gone if pk not in seen][:MAX_AGAIN])
+    contributed = _contributed([pk for pk in gone if pk not in visible][:MAX_AGAIN])
     with transaction.atomic():
         _announce(services, work)
         revisits.ask_again(work.row.work.owner_id, work.row.picture_id, again)
@@ -173,28 +176,32 @@ def _search(services: Services, work: Sought, until: float) -> None:
 
 
 def _contributed(pictures: Iterable[int]) -> list[tuple[str, str]]:
-    """Return the (page, image) addresses at which contributors saw pictures whose bytes never came here."""
-    seen = Picture.objects.filter(pk__in=list(pictures), edgeresult__outcome="kept", edgeresult__target__isnull=False)
-    return list(seen.values_list("edgeresult__target__page_url", "edgeresult__target__url"))
+    """Return the (page, image) URLs at which contributors saw pictures whose bytes were never stored here."""
+    pictures_seen = Picture.objects.filter(
+        pk__in=list(pictures), edgeresult__outcome="kept", edgeresult__target__isnull=False
+    )
+    return list(pictures_seen.values_list("edgeresult__target__page_url", "edgeresult__target__url"))
 
 
 def _announce(services: Services, work: Sought) -> None:
-    """Say what was found, and note what has to be searched for when it is seen again. Inside a transaction."""
-    shown = keep_matches.found_to_show(work.row.picture_id)
-    keep_matches.lock_pictures({*shown, *work.left_out})
+    """Send the signal for stored matches, and mark omitted candidates for another search. Call it in a transaction."""
+    matching = keep_matches.found_to_show(work.row.picture_id)
+    keep_matches.lock_pictures({*matching, *work.left_out})
     Picture.objects.filter(pk__in=work.left_out).update(searched="")
-    if shown:
+    if matching:
         keep_matches.matches_kept.send(None, services=services, registered=[work.row.picture_id])
 
 
 def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> None:
-    """Compare with some pictures and keep what came of it, in a transaction of its own."""
+    """Compare a work with some pictures and store the results, in its own transaction."""
     rows, works = [], RegisteredWorks(services, known={work.row.picture_id: work.known})
     for found in pictures:
         try:
-            seen = extract(services.blobs.get(found.digest), services.limits)
-            rows.append((work.row.picture_id, found.pk, works.compare_alone(seen, work.row.picture_id, work.features)))
-        except ExhibitError as error:  # expired a moment ago, or damaged since it was measured
+            features = extract(services.blobs.get(found.digest), services.limits)
+            rows.append(
+                (work.row.picture_id, found.pk, works.compare_alone(features, work.row.picture_id, work.features))
+            )
+        except ExhibitError as error:  # just expired, or damaged since it was measured
             if machine_fault(error):
                 raise
             work.left_out.add(found.pk)
@@ -203,23 +210,23 @@ def _compare(services: Services, work: Sought, pictures: Sequence[Picture]) -> N
 
 
 def _worth_asking(services: Services, work: Sought, expired: Sequence[Picture]) -> Iterator[Resembling]:
-    """Those whose small copy resembles the work too, or that have none; the most promising first."""
-    asked = 0
+    """Yield pictures whose small copy also resembles the work, or that have none; the most promising first."""
+    count = 0
     for place, picture in enumerate(expired[:MAX_SMALL]):
-        if asked == MAX_AGAIN:
+        if count == MAX_AGAIN:
             return
         if place % KEPT_TOGETHER == 0:
             _tell(work)
         small = _small_copy(services, work, picture)
         if small is not None and small.decision is Decision.NONE:
             continue
-        asked += 1
+        count += 1
         figures = (None, None) if small is None else (small.inliers, small.dense)
         yield Resembling(picture.pk, work.distances[picture.pk], *figures)
 
 
 def _small_copy(services: Services, work: Sought, picture: Picture) -> Verification | None:
-    """What comparing the small copy that stayed says, or ``None`` when there is none that can be read."""
+    """Return the comparison with the stored small copy, or ``None`` if there is none that can be read."""
     if picture.thumbnail is None:
         return None
     with suppress(ExhibitError):
@@ -230,6 +237,6 @@ def _small_copy(services: Services, work: Sought, picture: Picture) -> Verificat
 
 
 def _tell(work: Sought, **counts: int) -> None:
-    """Keep how far the search is, for whoever looks; and that whoever searches is alive."""
+    """Store the progress of a search, and renew its claim."""
     work.row.progress = {**work.row.progress, **counts}
     WorkPicture.objects.filter(pk=work.row.pk).update(progress=work.row.progress, claimed_at=now())

@@ -1,4 +1,4 @@
-"""Upkeep of the local votes: measure works that have no local features, and train a codec of the installation's own."""
+"""Maintenance of local features: computing missing ones, and training the installation's own codec."""
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -23,18 +23,18 @@ from registry.works import search_version
 from registry.works.search_version import count_anew
 
 BATCH, MAX_AT_ONCE = 20, 2_000
-DAMAGED = "damaged"  # why a picture can't be read whose bytes aren't those that were stored
+DAMAGED = "damaged"  # refusal reason if the stored bytes have changed
 
 
 def votes_of(services: Services) -> VoteIndex:
-    """The index of the local votes on this machine."""
+    """Return the index of local features on this machine."""
     return VoteIndex(index_folder(services.config, Collection.WORKS, ROOTSIFT))
 
 
 def keep_up(services: Services) -> None:
-    """Measure some of what is missing, and train a codec when the works have become many more; in the background.
+    """Compute some missing local features, and retrain the codec if the number of works has grown a lot.
 
-    That may take hours for very many works. Whoever comes while another does it leaves it to that one.
+    Runs in the background, and may take hours for very many works. Does nothing if another process is doing it.
     """
     lock = FileLock(services.config.data_dir / "votes.lock")
     if not lock.take():
@@ -48,36 +48,38 @@ def keep_up(services: Services) -> None:
 
 
 def measure_missing(services: Services, most: int | None = None) -> int:
-    """Keep the local features of registered pictures that have none yet, of so many at most; returns of how many.
+    """Compute missing local features of registered pictures, of at most ``most``; return the number computed.
 
-    A picture that can't be read any more is left out from then on, with the reason.
+    A picture that cannot be read is skipped from then on, with the reason.
     """
     waiting = list(unmeasured().filter(refusal="").values_list("pk", flat=True)[:most])
     return sum(_measure(services, waiting[start : start + BATCH]) for start in range(0, len(waiting), BATCH))
 
 
 def unmeasured() -> QuerySet[Picture]:
-    """Registered pictures whose local features aren't kept; those with a refusal can't be read."""
+    """Return registered pictures without local features; those with a refusal cannot be read."""
     return search_version.works_without(ROOTSIFT, LOCAL)
 
 
 def try_unreadable_again() -> None:
-    """Let pictures that couldn't be read be read once more: their bytes may have been brought back."""
+    """Reset the refusals of unreadable pictures, because their bytes may have been restored."""
     Picture.objects.filter(pk__in=unmeasured().exclude(refusal="").values("pk")).update(refusal="")
 
 
 def _measure(services: Services, pictures: list[int]) -> int:
-    made = []
+    new_fingerprints = []
     for picture in Picture.objects.filter(pk__in=pictures).order_by("pk"):
         try:
-            made.append((picture.pk, local_fingerprint(picture.digest, registered_features(services, picture.digest))))
+            new_fingerprints.append(
+                (picture.pk, local_fingerprint(picture.digest, registered_features(services, picture.digest)))
+            )
         except ExhibitError as error:
             if not error.retry:
                 Picture.objects.filter(pk=picture.pk).update(refusal=getattr(error, "reason", DAMAGED))
     with transaction.atomic():
-        vectors.keep_fingerprints([ROOTSIFT], made)
-        hold(Lock.INDEX)  # so that a work that is being removed is seen either here or there
-        living = members(Collection.WORKS, [picture for picture, _ in made])
+        vectors.keep_fingerprints([ROOTSIFT], new_fingerprints)
+        hold(Lock.INDEX)  # a concurrent removal of a work is seen by one side
+        living = members(Collection.WORKS, [picture for picture, _ in new_fingerprints])
         vectors.add_to(Collection.WORKS, living, WORK_PARTS)
     count_anew()
-    return len(made)
+    return len(new_fingerprints)

@@ -1,4 +1,4 @@
-"""Why a picture isn't found to show a registered work, and keeping such pairs for measuring."""
+"""Explanations why a search finds or misses a registered work, and collection of such pairs for measurements."""
 
 from exhibit.digests import Digest
 from exhibit.errors import RefusedError
@@ -19,10 +19,13 @@ from registry.works.models import Work
 
 
 def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
-    """Search the owner's works for one picture, and tell why it is found to show this one, or isn't.
+    """Search the owner's works for one picture, and explain why it is or is not found to show this work.
 
-    Pictures are named by their primary keys. Raises ``IntegrityError`` for damaged files and ``ServiceMissingError``
-    when the search takes too long.
+    The explanation refers to pictures by primary key.
+
+    Raises:
+        IntegrityError: Files are damaged.
+        ServiceMissingError: The search takes too long.
     """
     get_descriptors(services).refresh()
     get_indexes(services).refresh(Collection.WORKS)
@@ -36,15 +39,15 @@ def why(services: Services, work: Work, data: bytes) -> Explanation[int]:
 
 
 def numbers_of(work: Work, explanation: Explanation[int]) -> list[int]:
-    """The works that stood before the one that was asked for."""
-    found = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
-    return sorted(set(found.values_list("number", flat=True)))
+    """Return the numbers of the works that ranked before the requested one."""
+    works = Work.objects.filter(owner=work.owner, removed_at=None, pictures__in=explanation.before).exclude(pk=work.pk)
+    return sorted(set(works.values_list("number", flat=True)))
 
 
 def keep(
     services: Services, work: Work, explained: Explanation[int], copy: bytes, said: Said, *, name: str, by: str
 ) -> None:
-    """File a pair for measuring; raises ``RefusedError`` for what can't be read or the operator doesn't allow."""
+    """Store a pair for measurements; raises ``RefusedError`` if it cannot be read or is blocked by the operator."""
     if blocked([Digest.of(copy)]):
         raise RefusedError(Sentence("The operator's blocklist names these bytes."), reason="blocked")
     original, about = _original(services, work, explained), f"{work.owner.slug} work {work.number} / {name}"
@@ -52,12 +55,12 @@ def keep(
 
 
 def drawn(services: Services, work: Work, explained: Explanation[int], copy: bytes) -> bytes:
-    """Both side by side, a JPEG, and how the search laid one onto the other; empty where the copy can't be read."""
+    """Return a JPEG of both pictures side by side with their alignment; empty if the copy cannot be read."""
     if (laid := explained.examined) is None:
         return b""
     return draw(View.SIDE_BY_SIDE, Pair.of(copy, _original(services, work, explained), laid, services.limits))
 
 
 def _original(services: Services, work: Work, explained: Explanation[int]) -> bytes:
-    """The work's picture that came farthest."""
+    """Return the work's picture that got farthest in the search."""
     return services.blobs.get(work.pictures.get(pk=explained.original).digest)
