@@ -1,4 +1,4 @@
-"""The claim check in words: what may speak against a claim, and where that was found. They judge nothing."""
+"""Descriptions of the claim check: points that may weaken a claim, and their sources. They make no judgement."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -42,14 +42,14 @@ STATED = {
 
 
 def sentence(point: Point) -> str:
-    """A point in a sentence or two."""
+    """Describe a point in one or two sentences."""
     if point.kind in SENTENCES:
         return str(SENTENCES[point.kind])
     return ownership.warnings({str(point.kind): point.grounds})[0]
 
 
 def grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
-    """On what it rests, each in words with the address of its page, if it is a thing of the owner's."""
+    """Yield the grounds of a point, each with the URL of its page if it is an object of the owner."""
     held = point.grounds
     for each in held.get("statements", ()):
         yield _stated(each), ""
@@ -79,11 +79,11 @@ def _stated(each: Mapping[str, Any]) -> str:
 
 
 OWNERSHIP = (Kind.TERM, Kind.DEDICATION, Kind.CREDIT, Kind.MANIFEST, Kind.EARLIER)
-"""Points that speak against a work being its owner's."""
+"""Points that question the owner's rights in a work."""
 
 
 def doubts(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int, str, str, str]]:
-    """What was noted about whose works these are: the case, a sentence, and who has answered it in what words."""
+    """Return recorded doubts about ownership: case number, sentence, who answered, and the answer."""
     found = []
     for case in cases:
         points = [point for point in checks[case.number].points if point.kind in OWNERSHIP]
@@ -101,7 +101,7 @@ def doubts(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int
 
 
 def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
-    """What a page shows of the claim check of some cases."""
+    """Return the template context of the claim check for some cases."""
     rows = [
         (number, [(point, sentence(point), list(grounds(owner, point))) for point in check.points])
         for number, check in checks.items()

@@ -1,4 +1,4 @@
-"""What the searches of a new work say, in sentences: how far that of the past is, and which works show the same."""
+"""Descriptions of a new work's searches among images seen before, and of works that show the same image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +15,11 @@ RELATIONS: dict[str, Promise] = {
     "whole-of": gettext_lazy("It is a part of this work."),
     "series": gettext_lazy("It shows the same scene, as another photograph or a changed copy would."),
 }
-"""Of another work, by what a work is to it."""
+"""Sentences about another work, by its relation to a work."""
 
 
 def search_in_words(search: Mapping[str, Any]) -> str:
-    """One registered picture's search, as :func:`desk.schemas.works.searches_of` tells it."""
+    """Describe the search of one registered image, as returned by :func:`desk.schemas.works.searches_of`."""
     if "alike" not in search:
         return _("Given up.") if search["state"] == "failed" else _("Waits for the workers.")
     if "stopped" in search:
@@ -45,5 +45,5 @@ def search_in_words(search: Mapping[str, Any]) -> str:
 
 
 def relation_in_words(related: Related) -> str:
-    """What another work of the same owner is to the one that is looked at."""
+    """Describe the relation of another work of the same owner to the current one."""
     return str(RELATIONS[related.kind])
