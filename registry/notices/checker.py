@@ -1,4 +1,4 @@
-"""What a draft lacks before a person can sign it, each with the field that it is about."""
+"""Checks of a draft before signing. Each missing item names the field it concerns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from registry.services.mail import is_address
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that a draft lacks."""
+    """An item that a draft lacks."""
 
-    at: str  # the field that it is about, or ``case-`` with a case's number
-    sentence: str  # for the person who writes it
+    at: str  # The field it concerns, or ``case-`` followed by a case number.
+    sentence: str  # Addressed to the author of the notice.
 
 
 def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
-    """What a draft still lacks before it can be signed, each as a sentence for the person who writes it."""
+    """Return a sentence for each item that a draft still lacks before it can be signed."""
     return [gap.sentence for gap in missing(notice, items)]
 
 
 def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
-    """The same with the field that each is about."""
+    """Return the items that a draft lacks, each with its field."""
     given, found = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
     needed = {
         "addressee_name": _("Name the addressee."),
@@ -60,7 +60,7 @@ def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
 
 
 def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
-    """What a board or a court asks for beside what each letter needs."""
+    """Return the additional fields that a board or a court requires."""
     needed = {
         "respondent_name": _("Name the respondent: a person or an organisation, and not a site."),
         "respondent_address": _("Write the respondent's address."),
@@ -80,7 +80,7 @@ def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
-    """Whether a sum is one that the Copyright Claims Board can award: 17 U.S.C. 1504(e)(1)(D), 1506(z)."""
+    """Check that an amount is within the limits of the Copyright Claims Board (17 U.S.C. 1504(e)(1)(D), 1506(z))."""
     most = 5_000 if given["smaller"] == "yes" else 30_000
     digits = given["amount"].replace(",", "").removeprefix("$").strip()
     if digits.isdecimal() and len(digits) < 9 and int(digits) <= most:
@@ -90,7 +90,7 @@ def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
 
 
 def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
-    """What a case of a draft lacks."""
+    """Return sentences for what a case of a draft lacks."""
     case, found = {"case": item.row.case.number}, []
     if notice.kind == Notice.Kind.DMCA:
         found += [sentence % case for sentence in _unconsidered(item.row)]
@@ -120,7 +120,7 @@ def _unconsidered(row: NoticeCase) -> list[str]:
 
 
 def us_unregistered(items: Sequence[NoticeItem]) -> list[int]:
-    """Cases whose works show no registration with an office of the United States."""
+    """Return the cases whose works have no registration with the US Copyright Office."""
     return [item.row.case.number for item in items if not _registered_in_us(item.row.case.work.registrations)]
 
 

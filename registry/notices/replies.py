@@ -1,9 +1,9 @@
-"""What the addressee of a notice answers on a page of its own: kept, logged, told; the notice rests until it is read.
+"""Replies to a notice, submitted by its addressee on a dedicated page: stored, logged and notified.
 
-Who says that it was taken down has the places of the cases visited again, and decides nothing by that. What nobody has
-read yet can be taken back.
+The notice is paused until a member has read the reply. A reply that reports a takedown triggers new visits to the
+places of the cases, but decides nothing. A reply can be withdrawn until it is read.
 
-Whoever has the letter has the link. A reply is what somebody with the letter says, and no more.
+Anybody who has the letter has the link, so a reply is only the statement of somebody with the letter.
 """
 
 import secrets
@@ -35,39 +35,43 @@ from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
 from registry.notices.notices import cases_of, keep_event
 
 HOLDS = timedelta(days=365)
-"""So long after the signature its addressee can answer."""
+"""Time after the signature during which the addressee can reply."""
 MAX_UNSEEN, MAX_REPLIES = 5, 50
-"""Replies to one notice: that no member has read yet, and altogether."""
+"""Maximum number of replies to one notice: unread, and in total."""
 DAY = timedelta(days=1)
-"""Between two looks that replies to a notice ask for; for so long one that was taken back counts as unread."""
+"""Minimum interval between visits that replies to a notice trigger; a withdrawn reply counts as unread for as long."""
 MAX_WORDS, MAX_FILES = 4_000, 5
-"""Characters and files of a reply."""
+"""Maximum number of characters and files in a reply."""
 MAX_FILE, MAX_REPLY, MAX_NOTICE = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
-"""Bytes of a file, of the files of a reply, and of those of all replies to one notice."""
+"""Maximum bytes of a file, of a reply's files, and of the files of all replies to one notice."""
 
 OPEN = (Notice.State.SENT, Notice.State.ANSWERED, Notice.State.COUNTERED, Notice.State.REMOVED, Notice.State.ONLINE)
-"""States in which a notice can be answered, and signed: a letter may arrive before anybody says that it was sent."""
+"""States in which a notice can be answered, besides signed: a letter may arrive before its sending is recorded."""
 
 
 def new_token() -> tuple[str, datetime]:
-    """A token of 256 random bits, and until when it will hold."""
+    """Return a token of 256 random bits and its expiry."""
     return secrets.token_urlsafe(32), now() + HOLDS
 
 
 def find(token: str) -> Notice | None:
-    """The notice with this token while it can be answered: a wrong, expired or withdrawn one finds nothing."""
+    """Return the notice with this token if it can be answered. Wrong, expired and withdrawn tokens return None."""
     rows = Notice.objects.filter(reply_token=Digest.of(token.encode()), reply_until__gt=now())
     return rows.filter(state__in=(*OPEN, Notice.State.SIGNED)).select_related("owner").first()
 
 
 def unread(of: Owner) -> QuerySet[NoticeReply]:
-    """The replies to the owner's notices that no member has read, the oldest first."""
+    """Return the replies to the owner's notices that no member has read, oldest first."""
     rows = NoticeReply.objects.filter(notice__owner=of, seen_at=None).exclude(notice__state=Notice.State.DISCARDED)
     return rows.select_related("notice").order_by("at", "pk")
 
 
 def check_sizes(files: "Sequence[File[bytes]]") -> None:
-    """Raise ``RefusedError`` for too many files, or more bytes than are taken; reads none of them."""
+    """Check the number and sizes of files without reading them.
+
+    Raises:
+        RefusedError: There are too many files or bytes.
+    """
     if len(files) > MAX_FILES:
         told = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
         raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % told, reason="too-many")
@@ -82,10 +86,13 @@ def check_sizes(files: "Sequence[File[bytes]]") -> None:
 
 
 def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Sequence[File[bytes]]" = ()) -> NoticeReply:
-    """Keep a reply: an entry of the log for each case, a line in its history, and an event that members are told of.
+    """Store a reply, log it for each case, and notify members.
 
-    Files are kept byte by byte as PDFs, JPEGs, PNGs or UTF-8 texts by their first bytes; nothing here decodes them.
-    Raises ``RefusedError`` for what is empty, too large, or one too many.
+    Files are stored byte by byte. PDFs, JPEGs, PNGs (recognised by their first bytes) and UTF-8 texts are accepted;
+    Exhibit never decodes them.
+
+    Raises:
+        RefusedError: The reply is empty or too large, or there are too many replies.
     """
     words, contact = plain(words).strip(), one_line(contact)[:300]
     _check(kind, words, files)
@@ -154,9 +161,10 @@ def _readable(data: bytes) -> bool:
 
 
 def withdraw(row: Notice, number: int) -> None:
-    """Take a reply back that nobody has read: the notice goes on as without it, and its words stay for the record.
+    """Withdraw a reply that nobody has read. The notice continues as if without it; its text is kept for the record.
 
-    Raises ``NotFoundError`` where there is none, or it was read or taken back already.
+    Raises:
+        NotFoundError: The reply does not exist, or was read or withdrawn already.
     """
     with alone_with(row) as held:
         _check_holds(held, row)
@@ -172,9 +180,9 @@ def withdraw(row: Notice, number: int) -> None:
 
 
 def tell_visited() -> None:
-    """Record for mails and webhooks how the places stand, once of each reply that they were cleared.
+    """Record the state of the places once after each takedown reply, for emails and webhooks.
 
-    That is when no visit to them waits any more. A visit that failed says nothing: its place wasn't seen.
+    This happens when no visit to them is pending. A failed visit shows nothing about its place.
     """
     places = Capture.objects.filter(case__notice_cases__notice=OuterRef("notice"), state__in=UNFINISHED)
     waits = Exists(places.filter(case__decision__in=recaptures.FOLLOWED))
@@ -190,7 +198,7 @@ def tell_visited() -> None:
 
 
 def _standing(reply: NoticeReply) -> tuple[dict[str, int], int]:
-    """How many places of a notice's cases stand how by visits begun after a reply, and how many were removed before."""
+    """Count a notice's places by their state in visits begun after a reply, and those found removed before it."""
     rows = Capture.objects.filter(case__in=cases_of(reply.notice).filter(decision__in=recaptures.FOLLOWED))
     place = ("case_id", "page_key", "image_key")
     found, before = Counter[Standing](), 0
@@ -205,9 +213,9 @@ def _standing(reply: NoticeReply) -> tuple[dict[str, int], int]:
 
 
 def see(row: Notice, *, by: str) -> None:
-    """Record that a member has read the replies: the notice goes on, and a reminder of ours moves by the days of rest.
+    """Record that a member has read the replies. The notice resumes; Exhibit's reminder moves by the days of the pause.
 
-    A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
+    Legal deadlines are not affected by replies and do not move. Calling it again has no effect.
     """
     with alone_with(row) as held:
         unseen = list(held.replies.filter(seen_at=None).order_by("number"))
@@ -222,6 +230,10 @@ def see(row: Notice, *, by: str) -> None:
 
 
 def file_of(row: Notice, reply: int, number: int) -> NoticeReplyFile:
-    """A file of a reply; raises ``NotFoundError``."""
+    """Return a file of a reply.
+
+    Raises:
+        NotFoundError: The reply has no such file.
+    """
     found = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
     return there(found, f"Reply {reply} to notice {row.number} has no file {number}.")

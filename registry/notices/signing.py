@@ -1,4 +1,4 @@
-"""Signing a notice, and having it leave: only what a person has read, and exactly that."""
+"""Signing and sending of notices. Only a letter that a person has read is signed, and exactly that letter is sent."""
 
 from dataclasses import replace
 
@@ -30,16 +30,24 @@ _UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and
 
 
 def read_mark(made: Letter) -> str:
-    """What says that somebody has read exactly this letter."""
+    """Return a digest that proves that a person was shown exactly this letter."""
     return Digest.of(made.whole.encode()).hex
 
 
 def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, passkey: Answer | None = None) -> None:
-    """Sign a notice: its exact bytes are kept, and their digests go into the log.
+    """Sign a notice: store its exact bytes and log their digests.
 
-    ``typed`` is the signer's name as the person typed it, ``read`` the mark of the letter that was shown
-    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
-    notices signed with a passkey and this answer isn't one to that.
+    Args:
+        services: Services with the blob store.
+        notice: The draft.
+        typed: The signer's name, as typed by the person.
+        read: Digest of the letter that was shown (:func:`read_mark`).
+        by: Account that signs.
+        passkey: Passkey answer, if the owner requires passkeys to sign notices.
+
+    Raises:
+        WrongUseError: Required information is missing, the name or the letter differs, or a required passkey answer is
+            missing or invalid.
     """
     with notices.held_draft(notice) as held:
         items = items_of(held)
@@ -76,17 +84,18 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
 
 
 def take_back(notice: Notice, *, by: str) -> None:
-    """Take a signature back, as :func:`registry.notices.notices.take_back`; the link to bundles in it leads nowhere."""
+    """Withdraw a signature (:func:`registry.notices.notices.take_back`), and revoke the letter's link to bundles."""
     with transaction.atomic():
         notices.take_back(notice, by=by)
         enclosures.revoke(notice, by=by)
 
 
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
-    """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
+    """Queue the email of a signed notice. Queuing it again has no effect.
 
-    Raises ``WrongUseError`` when it isn't signed, there is no address, no mail server is set, or something speaks
-    against it since that no member has answered.
+    Raises:
+        WrongUseError: The notice is not signed, has no address or may not be emailed, no mail server is configured, or
+            a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
         raise WrongUseError(_("It is filed by a person, and goes by no mail."))
@@ -120,13 +129,14 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
 
 
 MEDIA_TYPES = ("text/plain", "application/pdf", "message/rfc822", "image/jpeg", "image/png")
-"""Of the files of notices: what was signed, the mail that left, and what is enclosed."""
+"""Media types of a notice's files: the signed files, the sent email, and enclosures."""
 
 
 def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
-    """One of the signed files of a notice with its media type; nothing when it has no such file.
+    """Return the bytes and media type of a signed notice's file, or None if it has no such file.
 
-    Raises ``NotFoundError`` when it may show a picture that was removed for good, or reported as illegal since.
+    Raises:
+        NotFoundError: The file may show an image that was purged or has since been reported as illegal.
     """
     reported = scoped.reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
     if any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported):
@@ -136,7 +146,7 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
 
 
 def download_name(notice: Notice, name: str) -> str:
-    """What one of its files is called where it is taken to, such as ``studio-notice-3.pdf``."""
+    """Return the download name of a notice's file, such as ``studio-notice-3.pdf``."""
     stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
     return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
 
@@ -146,5 +156,5 @@ def _kept(services: Services, name: str, media_type: str, data: bytes) -> KeptFi
 
 
 def keep_mail(services: Services, data: bytes) -> KeptFile:
-    """Keep the exact bytes of a mail that leaves."""
+    """Store the exact bytes of an email that is being sent."""
     return _kept(services, MAIL_NAME, "message/rfc822", data)
