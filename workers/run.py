@@ -1,6 +1,6 @@
-"""Becomes one of the product's processes, for one who starts and watches them: ``python -m workers.run web``.
+"""Runs one of Exhibit's processes under an external supervisor: ``python -m workers.run web``.
 
-A worker may be told to take some of its queues alone: ``python -m workers.run worker-background crawl,upkeep``.
+A worker can be limited to some of its queues: ``python -m workers.run worker-background crawl,upkeep``.
 """
 
 import os
@@ -13,7 +13,7 @@ from workers.servers.product import services, worker
 
 
 def main(arguments: list[str]) -> int:
-    """Replace this process by the named one; returns only when that can't be."""
+    """Replace this process with the named one. Returns an exit code only if that is not possible."""
     config = load_config()
     known = {child.name: child for child in services(config)}
     name, *queues = arguments or [""]

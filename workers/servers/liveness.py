@@ -62,10 +62,10 @@ class HangDetector:
 
 
 def _count_switches(pid: int) -> int | None:
-    """Return how often the kernel has switched to and from the threads of a process; None if it doesn't say."""
+    """Return how often the kernel has switched to and from the threads of a process, or None if unknown."""
     counts = []
     for path in Path(f"/proc/{pid}/task").glob("*/status"):
-        with suppress(OSError):  # a thread, or the process, has just ended
+        with suppress(OSError):  # The thread or the process has just ended.
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             counts += [int(line.split()[1]) for line in lines if "voluntary_ctxt_switches:" in line]
     return sum(counts) if counts else None
@@ -89,7 +89,7 @@ class Replacement:
 
 
 def record_replacement(config: Config, name: str, pid: int) -> Replacement:
-    """Record that a hung process is replaced; on a full disk the record is lost, but not the line in the log."""
+    """Record that a hung process is replaced. On a full disk, only the log line remains."""
     made = Replacement(name, pid, now(), round(hang_seconds()))
     path = _path(config)
     rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), made][-_MAX_KEPT:]]
