@@ -58,7 +58,7 @@ class Package(Numbered, Claimable):
     """
 
     class Recipient(models.TextChoices):
-        """Recipient of the package. Copies for the other side omit full-size registered images."""
+        """Whom it is for; the copy for the other side leaves registered pictures in full size out."""
 
         COURT = "court"
         OTHER_SIDE = "other-side"

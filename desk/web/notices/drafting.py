@@ -1,4 +1,4 @@
-"""A notice from its beginning to where it is read: the choice of its cases and kind, its form, and who signs it."""
+"""Drafting of notices: selection of cases and kind, the form, and senders."""
 
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
@@ -29,21 +29,21 @@ from registry.parties.proposed_fees import proposed_fees, together
 from workers import wiring
 
 CASES_AT_ONCE = 20
-"""Cases whose questions a page asks."""
+"""Number of cases per page whose questions are shown."""
 
 PARTIES = 50
-"""Parties that a new notice offers: those with the most confirmed cases."""
+"""Maximum number of parties offered for a new notice; those with the most confirmed cases."""
 
 MAX_GAPS = 10
-"""Things that are missing which a page names; the others are counted."""
+"""Maximum number of missing items listed; the others are counted."""
 
 CLAIMS = "claims"
-"""Where the page of a notice shows what speaks against it."""
+"""ID of the claim check on a notice's page."""
 
 
 @decider_form()
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Begin a notice: a party, its confirmed cases, a kind. The address names cases, or ``all``: ``?case=3&case=4``."""
+    """Start a notice: party, confirmed cases and kind. The query string names cases, or ``all``: ``?case=3&case=4``."""
     given = request.POST if request.method == "POST" else request.GET
     numbers = [number for number in map(number_in, given.getlist("case")) if number]
     party, problem = said(given.get("party", "")), ""
@@ -76,7 +76,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dict[str, object]:
-    """The cases of a party to choose from: ticked is every one, or what was named, or what no notice is about."""
+    """Return a party's cases to choose from, with all, the named or those without a notice preselected."""
     rows = notices.may_be_noticed(owner, party, numbers)
     cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
     shown = [(one, notice, every or (one.number in numbers if numbers else notice is None)) for one, notice in cases]
@@ -92,7 +92,7 @@ def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dic
 
 @decider_form()
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """The fields of a draft, and what its signer considers about each case."""
+    """Edit the fields of a draft, and the signer's considerations about each case."""
     row = notices.notice(owner, number)
     if row.state != Notice.State.DRAFT:
         return redirect("notice", slug=owner.slug, number=number)
@@ -139,7 +139,7 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 
 
 def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
-    """What can go with it: deposit records of its works, and packages of its cases where links can be made."""
+    """Return the possible enclosures: deposit records, and packages if links can be created."""
     count = len(deposits_of([item.row.case for item in items]))
     deposits = ngettext("Enclose %(n)d record", "Enclose %(n)d records", count) % {"n": count}
     made = packages(row)[:20] if wiring.services().config.public_url else ()
@@ -151,12 +151,12 @@ def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
 
 
 def _priced(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
-    """What the owner's tables of fees propose for the uses of an offer, and where the reasons stand."""
+    """Return the fee proposed for the uses of an offer, and a link to the reasons."""
     cases = [item.row.case.number for item in items]
     asked = urlencode({"party": row.party, "case": cases}, doseq=True)
     try:
         found = together(proposed_fees(row.owner, row.party, cases))
-    except WrongUseError:  # a case was decided otherwise since
+    except WrongUseError:  # A case was decided differently in the meantime.
         return {}
     if found is None:
         return {"fee_reasons": f"?{asked}"}
@@ -165,7 +165,7 @@ def _priced(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
 
 
 def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str]) -> list[dict[str, Any]]:
-    """The cases of a page of the form; the first that lacks something is open."""
+    """Return the cases on a page of the form. The first incomplete one is expanded."""
     shown: list[dict[str, Any]] = []
     for item in items:
         number, answers = item.row.case.number, item.row.answers
@@ -187,7 +187,7 @@ def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str])
 
 
 def shown_gaps(items: Sequence[NoticeItem], lacks: Sequence[Gap], form: str = "") -> dict[str, object]:
-    """What is missing, each with where it is mended: in the form at this address, or on the page itself."""
+    """Return the missing items with links to where they are fixed: in the form at this URL, or on the page itself."""
     parts = {f"case-{item.row.case.number}": n // CASES_AT_ONCE + 1 for n, item in enumerate(items)}
     part = {at: f"?page={n}" for at, n in parts.items() if len(items) > CASES_AT_ONCE}
     told = [
@@ -198,7 +198,7 @@ def shown_gaps(items: Sequence[NoticeItem], lacks: Sequence[Gap], form: str = ""
 
 
 def _keep(request: HttpRequest, row: Notice) -> None:
-    """Keep what was filled in; of a case, only what its own part of the form says."""
+    """Save the form. Cases on other pages of the form are not affected."""
     given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
     if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
         found = proposals(row)
@@ -217,7 +217,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
 @require_http_methods(FORM)
 @decider_form()
 def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
-    """The senders, and the form of one: what a letter says of whoever signs, and the file of a business licence."""
+    """Show the senders, and a form for one with the file of a business licence."""
     row = senders.sender(owner, number) if number else None
     values, problem = {name: getattr(row, name, "") for name in senders.FIELDS}, ""
     if request.method == "POST":

@@ -1,4 +1,4 @@
-"""Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed; their wording."""
+"""Notices: the list with due dates, a notice with its signing, sending and outcomes, and wordings."""
 
 from typing import Any
 
@@ -39,11 +39,11 @@ NAMED = {
     "open": (gettext_lazy("waiting for something"), notices.OPEN_STATES),
     "done": (gettext_lazy("done"), (Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
-"""Filters of the list: each with its words, and the states that it lets through."""
+"""List filters: label, and the included states."""
 UNREAD = "unread"
-"""The filter that lets through what was answered, and no member has read."""
+"""The filter for notices with unread replies."""
 KNOWN = {(str(kind), language) for kind, languages in notices.LANGUAGES.items() for language in languages}
-"""Kinds and languages of wordings."""
+"""Available wordings by kind and language."""
 
 SAID = {
     "hand": notices.sent_by_hand,
@@ -51,12 +51,12 @@ SAID = {
     "not-left": notices.never_left,
     "back": take_back,
 }
-"""What a person can say of a signed notice, by the word that the page sends."""
+"""Statements about a signed notice, by form value."""
 
 
 @member_page("web/notices.html")
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's notices: those with an answer that nobody has read first, then what is due soonest."""
+    """Show the owner's notices: those with unread replies first, then by due date."""
     wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
     pictured = WorkPicture.objects.filter(work__cases__notice_cases__notice=OuterRef("pk"))
     rows: QuerySet[Any, Any] = notices.notices(owner).annotate(
@@ -87,7 +87,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/notice.html")
 def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """A notice word for word, what it lacks, and what became of it."""
+    """Show a notice: text, missing items, and history."""
     row = notices.notice(owner, number)
     items = items_of(row)
     made = letter(row, items) if row.state == Notice.State.DRAFT else None
@@ -130,7 +130,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
 
 @decider_post(back="notice")
 def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Sign a draft that was read: by typing the name, and confirming."""
+    """Sign a draft. The person types the name and confirms having read it."""
     row = notices.notice(owner, number)
     with Telling(request):
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
@@ -143,7 +143,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_post(back="notice")
 def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | None:
-    """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
+    """Send a signed notice by email, record that it was or was not sent, or withdraw the signature."""
     row, by = notices.notice(owner, number), request.user.get_username()
     how = request.POST.get("how", "")
     if how == "mail":
@@ -160,7 +160,7 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 
 @decider_post(back="notice")
 def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Say what became of a notice that was sent, and when."""
+    """Record the outcome of a sent notice and its date."""
     row = notices.notice(owner, number)
     on = day(said(request.POST.get("day", ""))) or timezone.localdate()
     what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
@@ -169,7 +169,7 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @member_page()
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
-    """The signed bytes of a notice, to take away."""
+    """Send a signed file of a notice."""
     row = notices.notice(owner, number)
     found = file_of(wiring.services(), row, name)
     if found is None:
@@ -182,7 +182,7 @@ def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 
 @member_page()
 def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
+    """Send a signed filing as a ZIP with its files and the evidence bundles of its cases."""
     answer, seals = packet_answer(notices.notice(owner, number))
     takes(request, Evidence.PACKAGE, owner, notice=number, seals=seals)
     return answer
@@ -190,13 +190,13 @@ def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 
 @decider_post(back="notice")
 def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Say that a member has read what the addressee answered; the notice goes on."""
+    """Record that a member has read the replies; the notice resumes."""
     replies.see(notices.notice(owner, number), by=request.user.get_username())
 
 
 @member_page()
 def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int, file: int) -> HttpResponseBase:
-    """A file of a reply, as it came from a stranger, to take away."""
+    """Send a file of a reply, exactly as received from outside."""
     found = replies.file_of(notices.notice(owner, number), reply, file)
     takes(request, Evidence.PAPER, owner, notice=number, reply=reply, file=file)
     return download(bytes(found.data), found.name, "application/octet-stream")
@@ -204,7 +204,7 @@ def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int, file
 
 @member_page("web/notice-wordings.html")
 def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """All wordings, with which of them are the owner's own."""
+    """Show all wordings, and which ones the owner has replaced."""
     own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
     rows = [
         (kind, language, words.kind_in_words(kind, language), words.LANGUAGES[language], (kind, language) in own)
@@ -215,7 +215,7 @@ def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @manager_form()
 def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -> HttpResponse:
-    """One wording: the letter and the part for each work, with the names that are filled in."""
+    """Edit a wording: the letter and the part for each work, with their placeholders."""
     if (kind, language) not in KNOWN:
         raise Http404
     now, problem = wording.wording(owner, kind, language), ""

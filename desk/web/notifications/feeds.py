@@ -1,4 +1,4 @@
-"""What is reached by an address of its own, without signing in: a feed, a mail's links, and the end of mails."""
+"""Pages reached by secret URLs without signing in: the feed, links in emails, and unsubscribing."""
 
 from allauth.account.utils import perform_login
 from allauth.decorators import rate_limit
@@ -27,12 +27,12 @@ from registry.services.addresses import absolute
 from workers import wiring
 
 MAX_CASES = 50
-"""Cases of a feed: the newest."""
+"""Maximum number of cases in a feed; the newest."""
 
 
 @require_safe
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
-    """The newest cases of an owner as an Atom feed (RFC 4287); pictures and pages need signing in."""
+    """Return an owner's newest cases as an Atom feed (RFC 4287). Images and pages require signing in."""
     row = tokens.feed_of(secret)
     if row is None:
         raise Http404
@@ -68,9 +68,9 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
 @never_cache
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """The page that a mail's link leads to, signed in where the browser is known; looking at it changes nothing.
+    """Open an email's link, and sign in a recognised browser when the form is submitted. Viewing it changes nothing.
 
-    A second factor is asked for as with a password, and whatever needs a fresh proof of who it is still does.
+    A second factor is required as with a password, and sensitive actions still require a new confirmation.
     """
     link = devices.read(signed)
     if link is None:
@@ -90,7 +90,7 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
 @require_http_methods(FORM)
 @csrf_exempt
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """No more mail: asked by a person, or done at once by a program of mail (RFC 8058)."""
+    """Unsubscribe from emails: by form, or in one click from an email program (RFC 8058)."""
     try:
         key = signing.loads(token, salt=SALT)
     except signing.BadSignature as error:

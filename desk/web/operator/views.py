@@ -1,4 +1,4 @@
-"""The operator's page: whether all is well, and what to do where it isn't."""
+"""The operator's pages: system status, settings and timestamp services."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -37,7 +37,7 @@ COLLECTIONS = {
     "pictures": gettext_lazy("Pictures seen"),
     "prints": gettext_lazy("Stated fingerprints"),
 }
-"""What indexes hold."""
+"""Names of index contents."""
 SETTINGS = {
     "public_url": (
         gettext_lazy("Public address"),
@@ -65,18 +65,18 @@ SETTINGS = {
         ),
     ),
 }
-"""What can be written from here: what it is called, and what it costs and shows to others."""
+"""Settings that can be changed on the site: name, and cost or disclosure."""
 OWN_SETTINGS = (
     "bitcoin_explorer", "key", "chain_id", "contract", "key_file", "password_file", "confirmations", "gas_price",
 )  # fmt: skip
-"""What forms of witnesses say beside name, addresses and roots."""
+"""Form fields of custom timestamp services, besides name, URLs and root certificates."""
 MAX_ROOTS = 256 * 1024
 
 
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
-    """Whether all is well; else what is amiss, in sentences that say what to do, and what was given up."""
+    """Show problems with their remedies, and failed work."""
     found = status_of(wiring.services(), MOST)
     checks = health.checks(found, wiring.services().config, in_words)
     values = {
@@ -91,7 +91,7 @@ def operator(request: HttpRequest) -> HttpResponse:
 @require_safe
 @operator_view
 def details(request: HttpRequest) -> HttpResponse:
-    """How the installation is, in figures."""
+    """Show metrics of the installation."""
     found = status_of(wiring.services(), MOST)
     costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
     values = {
@@ -116,12 +116,12 @@ def details(request: HttpRequest) -> HttpResponse:
 @require_safe
 @operator_view
 def list_witnesses(request: HttpRequest) -> HttpResponse:
-    """The outside witnesses that are asked, and those that can be added, each with what it learns and costs."""
+    """Show the timestamp services in use and those that can be added, with what each learns and costs."""
     return _witnesses(request)
 
 
 def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | None = None) -> HttpResponse:
-    """The page, with what was typed for a witness of a kind and refused."""
+    """Render the page, with rejected input for a kind of timestamp service."""
     services = wiring.services()
     added = set(AddedWitness.objects.values_list("name", flat=True))
     values = {
@@ -141,7 +141,7 @@ def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | No
 @operator_view
 @asks_again
 def add_witness(request: HttpRequest, name: str) -> HttpResponse:
-    """Add a witness that is offered, once it has stamped something for trial."""
+    """Add an offered timestamp service after a test request."""
     with Telling(request):
         added_witnesses.add_witness(wiring.services(), name, by=request.user.get_username())
         messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
@@ -152,7 +152,7 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
 @operator_view
 @asks_again
 def add_own_witness(request: HttpRequest) -> HttpResponse:
-    """Add a witness of one's own choice, once it has answered; what is refused is shown again as it was typed."""
+    """Add a custom timestamp service after a test request. Rejected input is shown again."""
     given, root = request.POST, request.FILES.get("roots")
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
@@ -173,7 +173,7 @@ def add_own_witness(request: HttpRequest) -> HttpResponse:
 @require_http_methods(FORM)
 @operator_view
 def site_settings(request: HttpRequest) -> HttpResponse:
-    """The settings that can be written from here, each with who sees it."""
+    """Show and save the settings that can be changed on the site, with who sees each."""
     if request.method == "POST":
         return _write_settings(request)
     config = wiring.services().config
@@ -231,7 +231,7 @@ def _settings(request: HttpRequest, kept: Mapping[str, str], problem: str = "") 
 @require_POST
 @operator_view
 def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
-    """Ask a witness no more that was added here."""
+    """Remove a timestamp service that was added on the site."""
     with Telling(request):
         added_witnesses.remove_witness(name, by=request.user.get_username())
         messages.success(request, _("It won't be asked any more. What it has given stays."))
@@ -239,7 +239,7 @@ def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _waited(found: Status, queue: str) -> str:
-    """How long the oldest row of a queue has waited that could be taken; empty when none does."""
+    """Return the waiting time of the oldest row of a queue that could be processed; empty if there is none."""
     since = found.queues[queue]
     return "" if since is None else lasting(max(0.0, (found.at - since).total_seconds()))
 
@@ -247,7 +247,7 @@ def _waited(found: Status, queue: str) -> str:
 @require_POST
 @operator_view
 def retry(request: HttpRequest) -> HttpResponse:
-    """Let what was given up be tried again: rows of a step, those with one reason or all."""
+    """Retry failed rows of a step, for one reason or all."""
     with Telling(request):
         count = try_again(wiring.services().enqueue, *_given_up(request))
         text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
@@ -261,7 +261,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 @require_POST
 @operator_view
 def leave(request: HttpRequest) -> HttpResponse:
-    """Tell no more of what was given up for a reason: nothing can be done about it."""
+    """Dismiss failures that cannot be fixed, so that they are no longer reported."""
     with Telling(request):
         count = dismiss(*_given_up(request), by=request.user.get_username())
         text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
@@ -270,6 +270,6 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 
 def _given_up(request: HttpRequest) -> tuple[str, str | None]:
-    """Which step is meant and for which reason, as rows have it: a form sends other ends of lines."""
+    """Return the step and the reason of a form. Browsers send other line endings than the stored ones."""
     key = request.POST.get("key")
     return said(request.POST.get("step", "")), key and key.replace("\r\n", "\n")

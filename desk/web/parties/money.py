@@ -1,4 +1,4 @@
-"""Money asked of parties: the demands with their entries and invoices, the ledger as CSV, and tables of fees."""
+"""Payment demands with their entries and invoices, the ledger as CSV or XLSX, and fee tables."""
 
 from dataclasses import replace
 from datetime import date
@@ -27,12 +27,12 @@ from registry.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
 FIELDS = ("fee", "amount", "currency", "basis")
-"""Of a demand, which the form may fill in."""
+"""Form fields of a demand."""
 
 
 @member_page("web/demands.html")
 def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """What was asked of whom and how it stands, with sums in each currency."""
+    """Show demands with their status, and totals by currency."""
     page, names = page_of(request, demands.demands(owner)), periods_of(owner)
     period = _period(request)
     return {
@@ -46,7 +46,7 @@ def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/demand.html")
 def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One demand with its basis, its entries and its invoices."""
+    """Show a demand with its basis, entries and invoices."""
     return _values(owner, number)
 
 
@@ -73,7 +73,7 @@ def _values(owner: Owner, number: int) -> dict[str, object]:
 
 @decider_form()
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Ask a party for money: a line of a table of fees, or an amount with its basis; first, what the tables propose."""
+    """Create a demand from a fee or from an amount with its basis. The form is first filled with proposed fees."""
     given = request.POST if request.method == "POST" else request.GET
     party, cases = one_line(said(given.get("party", ""))), list(filter(None, map(number_in, given.getlist("case"))))
     with Telling(request):
@@ -93,7 +93,7 @@ def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _of_its_fee(
     owner: Owner, party: str, cases: list[int], due_on: date | None, typed: dict[str, str], filled: dict[str, str]
 ) -> NewDemand:
-    """What was typed; where another fee was chosen, nothing that the form had filled in for those proposed."""
+    """Parse the form. If another fee was chosen, values that were prefilled for the proposed fee are dropped."""
     if not typed["fee"] or typed["fee"] == filled["fee"]:
         return demands.typed(owner, party, cases, due_on, typed)
     own = {name: "" if name != "currency" and text == filled[name] else text for name, text in typed.items()}
@@ -105,7 +105,7 @@ def _of_its_fee(
 
 
 def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
-    """What the owner's tables propose for some cases of a party, and the fields of the form filled by it."""
+    """Return the fees proposed for a party's cases, and the form fields filled from them."""
     found, offered = proposed_fees(owner, party, cases), demands.fees(owner)
     both = together(found)
     several = both if len(found) > 1 else None
@@ -129,7 +129,7 @@ def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
 
 @decider_post(back="demand")
 def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Write down what was asked, agreed or received, or correct an entry by another."""
+    """Record an amount asked, agreed or received, or correct an entry."""
     row = demands.demand(owner, number)
     amount = read_amount(said(request.POST.get("amount", "")), row.currency)
     about = (_day(request, "due_on"), said(request.POST.get("words", "")), number_in(request.POST.get("corrects")))
@@ -139,7 +139,7 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_post()
 def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Make an invoice over what was agreed; what is refused is shown again as it was typed."""
+    """Issue an invoice for the agreed amount. Rejected input is shown again."""
     row = demands.demand(owner, number)
     typed = ("issuer", "payer", "subject", "tax", "payment", "language")
     given = {name: said(request.POST.get(name, "")) for name in typed}
@@ -155,14 +155,14 @@ def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 
 @member_page()
 def invoice_file(request: HttpRequest, owner: Owner, name: str) -> HttpResponseBase:
-    """An invoice as PDF."""
+    """Send an invoice as PDF."""
     row = invoices.invoice(owner, name)
     return download(invoices.invoice_pdf(row), f"{owner.slug}-invoice-{row.name}.pdf", "application/pdf")
 
 
 @decider_post()
 def cancel_invoice(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
-    """Cancel an invoice by one of its own."""
+    """Cancel an invoice by issuing a cancellation."""
     row = invoices.invoice(owner, name)
     with Telling(request):
         why = said(request.POST.get("words", ""))
@@ -173,7 +173,7 @@ def cancel_invoice(request: HttpRequest, owner: Owner, name: str) -> HttpRespons
 
 @member_page()
 def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """The entries of the owner's demands and the invoices, or those of a period, as CSV or as a workbook."""
+    """Send the ledger, or a period of it, as CSV or XLSX."""
     period = _period(request)
     stem = f"{owner.slug}-money{f'-{period.name}' if period else ''}"
     if request.GET.get("form") == "xlsx":
@@ -183,7 +183,7 @@ def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 @decider_form()
 def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The owner's tables of fees, and a form that brings another."""
+    """Show the owner's fee tables and a form to import another."""
     if request.method == "POST":
         with Telling(request):
             file, name = request.FILES.get("file"), said(request.POST.get("name", ""))
@@ -199,7 +199,7 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _period(request: HttpRequest) -> Period | None:
-    """The period that an address names; none for what is no period."""
+    """Return the period in the query string, or None if missing or invalid."""
     name = said(request.GET.get("period", ""))
     return period_named(name) if name and passes(period_named, name, WrongUseError) else None
 

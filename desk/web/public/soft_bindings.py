@@ -1,4 +1,4 @@
-"""C2PA's Soft Binding Resolution API: from a copy that lost its credentials back to them, for works that are open."""
+"""C2PA's Soft Binding Resolution API: finds the manifests of copies without credentials, for works that are public."""
 
 import json
 from base64 import b64encode
@@ -24,15 +24,15 @@ from exhibit.types import Untyped
 from registry.works.signed_copies import found_by, manifest_store
 from workers import wiring
 
-MOST, USUAL = 50, 10  # manifests of an answer
+MOST, USUAL = 50, 10  # Maximum and default number of manifests in an answer.
 MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0
-"""What a stranger's picture may cost at most."""
+"""Limits for images from anonymous callers."""
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 View = Callable[..., HttpResponse]
 
 
 def _counted(action: str) -> Callable[[View], View]:
-    """Limits how often one address asks; programs are told so as they are told the rest, and not by a page."""
+    """Return a decorator that limits requests per address and answers in JSON instead of with a page."""
 
     def counted(view: View) -> View:
         limited: View = rate_limit(action=action, limit_get=True)(view)
@@ -53,7 +53,7 @@ def _counted(action: str) -> Callable[[View], View]:
 
 @require_safe
 def algorithms(_request: HttpRequest) -> JsonResponse:
-    """Which soft bindings are known here."""
+    """List the supported soft binding algorithms."""
     return JsonResponse({"watermarks": [], "fingerprints": [{"alg": SOFT_BINDING}]}, headers=HEADERS)
 
 
@@ -61,7 +61,7 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @_counted("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
-    """The manifests that the value of a soft binding leads to."""
+    """Return the manifests for the value of a soft binding."""
     try:
         asked = request.GET if request.method != "POST" else _body(request)
         return _matches(request, str(asked.get("alg", "")), str(asked.get("value", "")))
@@ -73,7 +73,7 @@ def by_binding(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @_counted("content")
 def by_content(request: HttpRequest) -> JsonResponse:
-    """The manifests that a picture leads to. It is measured and forgotten."""
+    """Return the manifests for an uploaded image, which is measured and not stored."""
     services = wiring.services()
     most = replace(services.limits, max_bytes=MAX_OF_NOBODY, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
     try:
@@ -92,7 +92,7 @@ def by_content(request: HttpRequest) -> JsonResponse:
 @require_safe
 @_counted("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
-    """A manifest store, as it was signed."""
+    """Return a manifest store as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
         return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
     if not name.isprintable() or (store := manifest_store(name)) is None:

@@ -1,4 +1,4 @@
-"""Image searches and marketplaces: an owner's own keys, what they may be sent, and watches that ask with them."""
+"""Image searches and marketplaces: an owner's keys and consents, and watches that query them."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -24,7 +24,7 @@ from workers import wiring
 
 @member_page("web/searches.html")
 def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The searches that can be asked, and what the owner has for them; never a key itself."""
+    """Show the available search services and the owner's keys and consents. Keys are never shown."""
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
     house = wiring.services()
@@ -37,7 +37,7 @@ def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @manager_post(back="searches")
 def keep(request: HttpRequest, owner: Owner, service: str) -> None:
-    """Keep the owner's key for a search."""
+    """Store the owner's key for a search service."""
     try:
         keep_key(wiring.services(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
     except WrongUseError:
@@ -48,26 +48,26 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> None:
 
 @manager_post(back="searches")
 def drop(request: HttpRequest, owner: Owner, service: str) -> str:
-    """Forget the owner's key for a search."""
+    """Delete the owner's key for a search service."""
     search_keys.drop_key(owner, service, by=request.user.get_username())
     return _("The key is removed.")
 
 
 @manager_post(back="searches")
 def allow(request: HttpRequest, owner: Owner, service: str) -> None:
-    """Let a search be sent copies of the owner's works."""
+    """Allow copies of the owner's works to be sent to a search service."""
     consent(wiring.services(), owner, service, by=request.user.get_username())
 
 
 @manager_post(back="searches")
 def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
-    """Take that back."""
+    """Withdraw the consent to send copies of works."""
     search_keys.withdraw_consent(owner, service, by=request.user.get_username())
 
 
 @manager_post(back="searches")
 def price(request: HttpRequest, owner: Owner, service: str) -> str:
-    """Count what a search costs by what the owner's account pays; by its public price, where nothing is said."""
+    """Set the price that the owner's account pays for a search service; without an amount, the public price applies."""
     said = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
     count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
     if count is None or free is None:
@@ -79,7 +79,7 @@ def price(request: HttpRequest, owner: Owner, service: str) -> str:
 
 @decider_form()
 def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """A watch that takes what a web archive holds of domains."""
+    """Create a watch that fetches what a web archive has of some domains."""
     house = wiring.services()
     form = WatchForm(request.POST or None, name=watching.free_name(owner, _("From an archive")), archive=True)
     told: list[str] = []
@@ -102,7 +102,7 @@ def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @decider_form()
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
-    """A watch that asks a search with the owner's key."""
+    """Create a watch that queries a search service with the owner's key."""
     house = wiring.services()
     found = service_of(house.config, service)
     form = WatchForm(request.POST or None, name=watching.free_name(owner, found.name), service=found)

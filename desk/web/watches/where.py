@@ -1,4 +1,4 @@
-"""Where would my pictures be: what an owner without a list of sites can do at once, and how far all of that is."""
+"""Getting started without a list of sites: searches, open collections and archives, and the progress of these runs."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -38,18 +38,18 @@ from workers import wiring
 
 MAX_TEXT = 20_000
 FIRST = ("google-vision", "tineye")
-"""Searches for pictures that stand before others."""
+"""Image searches listed first."""
 OFFERED = 50
-"""Works, the newest ones, of which one is tried."""
+"""Number of newest works offered for a trial."""
 LATELY = timedelta(hours=2)
 MOST = 30
 FINDS = 6
-"""Finds, the newest ones, that are shown while runs are under way."""
+"""Number of newest finds shown while runs are under way."""
 
 
 @decider_form()
 def where(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """What can be done at once; sites and open collections that were chosen here are begun."""
+    """Show the options, or start the chosen sites, collections or archives."""
     asked = request.POST.get("do", "") if request.method == "POST" else ""
     values: dict[str, object] = {}
     if asked == "sites":
@@ -103,7 +103,7 @@ def _archives(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @decider_post(back="where")
 def try_one(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
-    """Keep a key, if one is given, and ask a search for one work."""
+    """Store a key, if given, and query a search service for one work."""
     house = wiring.services()
     found = service_of(house.config, service)
     work = scoped.work(owner, number_in(request.POST.get("work")) or 0)
@@ -122,7 +122,7 @@ def try_one(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
 
 @decider_post(back="where")
 def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | None:
-    """Ask a search that was tried for all works from now on."""
+    """Keep querying a tried search service for all works."""
     if (watch := starting.trial_of(owner, service)) is None:
         return None
     starting.keep_trial(wiring.services(), watch, when=_at_night(), by=_person(request))
@@ -132,7 +132,7 @@ def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | 
 @member_page()
 @cache_control(private=True, no_store=True)
 def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """All runs that are under way or began lately, and what they have come to."""
+    """Show the runs that are under way or started recently, with their results."""
     lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
     crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
     rows = list(zip(crawls, figures_of(crawls), strict=True))
@@ -152,12 +152,12 @@ def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _told(progress: Mapping[str, Any]) -> bool:
-    """Whether there is something to say of how a run's searches ended."""
+    """Return True if a run's searches ended with something to report."""
     return any(words for _one, words in progress["inquiries"])
 
 
 def _offers(owner: Owner) -> dict[str, object]:
-    """What the page offers: engines with what was tried of them, open collections, words, and what each looks at."""
+    """Return the page's template data: search services with trials, open collections, search words and archives."""
     house = wiring.services()
     found = services(house.config)
     engines = [(name, one) for name, one in found.items() if one.takes_pictures]
@@ -181,7 +181,7 @@ def _offers(owner: Owner) -> dict[str, object]:
 
 
 def _engine(owner: Owner, name: str, service: Service) -> dict[str, object]:
-    """A search for pictures: what is missing, and what a trial of one picture came to."""
+    """Return the template data of an image search: missing requirements, and the result of its trial."""
     house = wiring.services()
     trial = starting.trial_of(owner, name)
     crawl = None if trial is None else trial.crawls.order_by("-number").first()
@@ -200,7 +200,7 @@ def _engine(owner: Owner, name: str, service: Service) -> dict[str, object]:
 
 
 def _open_collections() -> dict[str, Service]:
-    """The searches of words that need no key."""
+    """Return the text searches that need no key."""
     found = services(wiring.services().config)
     named = {name: one for name, one in found.items() if one.takes == "words" and not one.key_form}
     return dict(sorted(named.items(), key=lambda one: one[1].name))

@@ -1,4 +1,4 @@
-"""Works and pictures."""
+"""The page of a work, its exports and deposit records, and its images."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -39,13 +39,13 @@ from workers import wiring
 
 @decider_post(back="works")
 def derived(request: HttpRequest, owner: Owner) -> None:
-    """Ask for works derived from the owner's, or no more."""
+    """Turn the search for derived works on or off."""
     people.ask_for(owner, "derived", wanted=not owner.derived, by=request.user.get_username())
 
 
 @member_page("web/work.html")
 def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
+    """Show a work: declarations, warnings, proofs, finds and history."""
     row = scoped.work(owner, number)
     row.owner = owner
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
@@ -93,7 +93,7 @@ def _open(cases: Iterable[Case]) -> int:
 
 @decider_post()
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """Copies for publishing, which say whose they are, as a ZIP."""
+    """Send copies for publication, with embedded ownership metadata, as a ZIP."""
     row, given = scoped.work(owner, number), request.POST
     with Telling(request):
         licensor, recipient = (said(given.get(name, "")) for name in ("licence_url", "mark_for"))
@@ -105,7 +105,7 @@ def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 @decider_post(back="work")
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Make a deposit record of what is declared now."""
+    """Create a deposit record of the current declarations."""
     row = scoped.work(owner, number)
     with Telling(request):
         made = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
@@ -114,7 +114,7 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @member_page()
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
-    """A deposit record with the receipts of this moment."""
+    """Send a deposit record with its current receipts."""
     row = scoped.deposit(owner, number, deposit)
     with Telling(request):
         file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
@@ -126,7 +126,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 
 @member_page()
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
-    """The record itself, in the installation's first language."""
+    """Send the record's PDF in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
     with Telling(request):
         files = deposits.record_files(wiring.services(), row)
@@ -139,7 +139,7 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
 @member_page()
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
-    """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""
+    """Return an image as a reduced JPEG. Original bytes found on the web are never sent to a browser."""
     try:
         named = Digest.from_hex(digest)
     except ValueError as error:

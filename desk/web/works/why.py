@@ -1,4 +1,4 @@
-"""Why a picture isn't found to show a work: asked with one file, of which nothing stays unless a person says so."""
+"""Explanation of why an image does not match a work, for one uploaded file. It is stored only on request."""
 
 from base64 import b64encode
 
@@ -24,7 +24,7 @@ CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_la
 
 @decider_form("web/why.html")
 def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """The form, and what the search makes of the file; nothing is decided by it."""
+    """Show the form and the search result of the file. Nothing is decided by it."""
     work = scoped.work(owner, number)
     values: dict[str, object] = {"work": work, "choices": CHOICES.items()}
     if request.method == "POST":
