@@ -213,7 +213,7 @@ def visited(found: Visited) -> str:
 
 
 def who_in_words(who: str) -> str:
-    """Return the display name of whoever decided: a person, or an automatic decider."""
+    """Return the display name of a decider: a person or an automatic one."""
     return str(DECIDERS.get(who, who))
 
 

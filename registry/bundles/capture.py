@@ -125,7 +125,7 @@ def _asked(rows: Sequence[Capture]) -> set[int]:
 
 
 def _put_off(rows: Sequence[Capture], until: datetime, why: Sentence) -> None:
-    """Postpone captures. Those that a person has requested or whose case was decided anew are due at once."""
+    """Postpone captures. Those that a person has requested or whose case has a new decision are due at once."""
     with transaction.atomic():
         cases = Case.objects.select_for_update(no_key=True).filter(pk__in={row.case_id for row in rows})
         decided = dict(cases.order_by("pk").values_list("pk", "decision"))

@@ -90,7 +90,7 @@ def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
 
 
 def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
-    """Return sentences for what a case of a draft lacks."""
+    """Return a sentence for each item that a case of a draft lacks."""
     case, found = {"case": item.row.case.number}, []
     if notice.kind == Notice.Kind.DMCA:
         found += [sentence % case for sentence in _unconsidered(item.row)]

@@ -262,7 +262,7 @@ class _Folder:
         """Move a file from the same disk to its name in the backup."""
         made = self.beside / name
         made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o600)  # Whoever may read the folder may read the files.
+        path.chmod(0o600)  # Access is controlled by the folder.
         path.replace(made)
 
     def publish(self, description: Description) -> None:

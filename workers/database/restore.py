@@ -50,7 +50,7 @@ class Restored:
 
     description: Description
     log: LogState  # According to the restored rows; equal to the backup's.
-    settings_aside: bool  # Settings or searches were stored beside existing ones, or are unusable here.
+    settings_aside: bool  # Settings or searches were stored next to existing ones, or are unusable here.
     stopped: str  # Reason why the log is no longer signed, with a remedy; empty if it is.
     closed_keys: str  # Reason why owners' keys cannot be decrypted, so that nothing is sealed; empty if they can.
 

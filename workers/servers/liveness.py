@@ -35,10 +35,10 @@ def hang_seconds() -> float:
 
 
 class HangDetector:
-    """Detects that a process hangs: it hasn't run for longer than a limit.
+    """Detects that a process hangs: it has not run for longer than a limit.
 
-    It measures by the monotonic clock of the process that checks. While that one was stopped itself, as on a starved
-    machine, no process counts as hung. Without /proc none ever does.
+    The detector uses the monotonic clock of the checking process. If that process was stopped itself, as on a starved
+    machine, no process counts as hung. Without /proc, none ever does.
 
     Args:
         pid: Process ID.

@@ -74,7 +74,7 @@ def on_its_way(trial: Trial, mark: str) -> str:
 
 
 def so_far(text: str, mark: str) -> Trial:
-    """Restore a trial serialised by :func:`on_its_way`; start anew if the values have changed."""
+    """Restore a trial serialised by :func:`on_its_way`; start over if the values have changed."""
     try:
         of, effects, told = signing.loads(text, salt="trial", max_age=HOUR)
     except signing.BadSignature:

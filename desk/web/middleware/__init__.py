@@ -1,4 +1,4 @@
-"""Middleware: language, limits, headers, assets, compression and failures."""
+"""Middleware: language, limits, headers, assets, compression and failures. It contains no pages."""
 
 from collections.abc import Callable
 
