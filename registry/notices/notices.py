@@ -58,7 +58,7 @@ def notices(of: Owner) -> QuerySet[Notice]:
 
 
 def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
-    """Annotate notices with ``answered`` (has replies), ``unread`` (a reply is unread by every member) and ``refuted``.
+    """Annotate notices with ``answered`` (has replies), ``unread`` (has a reply that no member read) and ``refuted``.
 
     ``refuted`` means that a takedown was reported and a later visit found the image online.
     """

@@ -30,7 +30,7 @@ Progress = Callable[["Moved"], None]
 
 @dataclass(slots=True)
 class Moved:
-    """The result of a move."""
+    """The result of copying to the other location."""
 
     files: int = 0  # Intact at the destination.
     copied: int = 0  # Copied by this run.

@@ -93,7 +93,7 @@ def _sql(rows: Callable[[Job], QuerySet[Any, Any]], step: str, most: int | None 
 
 
 def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
-    """Return the waiting time of the first row of each queue that could be processed now, without emails."""
+    """Return since when the first row of each queue that could be processed now has waited, without emails."""
     oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(jobs.queues().values())))
     for task, waiting in found.items():
         since = [moment for moment in (oldest[jobs.queues()[task]], waiting.oldest) if moment is not None]

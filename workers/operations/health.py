@@ -27,7 +27,7 @@ from workers.servers import liveness
 
 LONG = timedelta(hours=1)  # Waiting time after which work that could have been done is late.
 FOR_MILVUS = 10_000_000
-"""Number of seen images above which Milvus is advised: each machine would need 6 GB and read them at startup."""
+"""Number of seen images above which Milvus is advised: each machine needs 6 GB, and a new one loads all rows."""
 SILENT_WITNESS = timedelta(hours=6)
 Saying = Callable[[str], str]
 

@@ -90,7 +90,7 @@ class Status:
     steps: Sequence[Backlog]
     failures: Sequence[Failure]
     held_up: Mapping[str, str]
-    queues: Mapping[str, datetime | None]  # Waiting time of the oldest row that could be processed, by queue.
+    queues: Mapping[str, datetime | None]  # Since when the oldest row that can be processed waits, by queue.
     heartbeats: Sequence[Heartbeat]
     crawls: Crawls
     indexes: Sequence[IndexState]
