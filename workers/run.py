@@ -18,10 +18,10 @@ def main(arguments: list[str]) -> int:
     known = {child.name: child for child in services(config)}
     name, *queues = arguments or [""]
     if name in jobs.QUEUES_OF and len(queues) == 1:
-        if not set(named := queues.pop().split(",")) <= set(jobs.QUEUES_OF[name]):
+        if not set(queue_names := queues.pop().split(",")) <= set(jobs.QUEUES_OF[name]):
             print(f"The queues of {name} are {', '.join(jobs.QUEUES_OF[name])}.", file=sys.stderr)
             return int(ExitCode.WRONG_USE)
-        known[name] = worker(config, name, named)
+        known[name] = worker(config, name, queue_names)
     if name in known and not queues:
         child = known[name]
         os.execvpe(child.command[0], child.command, dict(child.environ or os.environ))  # noqa: S606 - no shell is needed

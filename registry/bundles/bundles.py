@@ -39,8 +39,8 @@ def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
         NotFoundError: The bundle is not sealed yet.
     """
     if bundle.manifest is None or bundle.signature is None:
-        named = {"bundle": bundle.number, "case": bundle.case.number}
-        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **named)
+        values = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **values)
         raise NotFoundError(sentence, hint=Sentence("Try again in a moment."))
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
@@ -169,8 +169,8 @@ def awaits_witnesses(bundle: Bundle) -> bool:
     checkpoint = best_covering(bundle.submission_id)
     if checkpoint is None:
         return True
-    asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
-    return asked.filter(proof=None, error="").exists()
+    receipts = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
+    return receipts.filter(proof=None, error="").exists()
 
 
 def log_download(bundle: Bundle, *, by: str) -> None:

@@ -70,15 +70,15 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
 
 def _with_others(services: Services, ids: Sequence[int], most: int) -> list[int]:
     """Return these captures and other due ones of the same owners and pages, up to the maximum per visit."""
-    named = Capture.objects.filter(pk__in=ids).values_list("case__owner", "page_key")
-    pages, found = Counter((owner, bytes(page)) for owner, page in named), list(ids)
+    owners_and_pages = Capture.objects.filter(pk__in=ids).values_list("case__owner", "page_key")
+    pages, keys = Counter((owner, bytes(page)) for owner, page in owners_and_pages), list(ids)
     due = Capture.objects.filter(steps.due(services.stale_after), case__owner__in={owner for owner, _ in pages})
-    others = due.filter(page_key__in={page for _, page in pages}).exclude(pk__in=found).order_by("pk")
+    others = due.filter(page_key__in={page for _, page in pages}).exclude(pk__in=keys).order_by("pk")
     for pk, owner, page in others.values_list("pk", "case__owner", "page_key"):
         if 0 < pages[owner, bytes(page)] < most:
             pages[owner, bytes(page)] += 1
-            found.append(pk)
-    return found
+            keys.append(pk)
+    return keys
 
 
 def _capture(services: Services, rows: Sequence[Capture]) -> None:
@@ -129,9 +129,9 @@ def _put_off(rows: Sequence[Capture], until: datetime, why: Sentence) -> None:
     with transaction.atomic():
         cases = Case.objects.select_for_update(no_key=True).filter(pk__in={row.case_id for row in rows})
         decided = dict(cases.order_by("pk").values_list("pk", "decision"))
-        asked = _asked(rows)
+        requested = _asked(rows)
         for row in rows:
-            otherwise = row.case_id in asked or decided[row.case_id] != row.case.decision
+            otherwise = row.case_id in requested or decided[row.case_id] != row.case.decision
             steps.wait(Capture, row.pk, now() if otherwise else until, why)
 
 
@@ -174,8 +174,8 @@ def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capt
     public.
     """
     asking = {row.pk: cocaptures.ask_partners(services, row.sighting) for row in rows}
-    told = [row for row in rows if row.sighting.private_to_id is None and web_archive.wanted(services, row.case)]
-    add_archive = web_archive.ask(services, told[0].case, told[0].sighting) if told else None
+    disclosable = [row for row in rows if row.sighting.private_to_id is None and web_archive.wanted(services, row.case)]
+    add_archive = web_archive.ask(services, disclosable[0].case, disclosable[0].sighting) if disclosable else None
     places: dict[tuple[str, Digest], list[Capture]] = defaultdict(list)
     for row in rows:
         places[row.sighting.image_url, row.sighting.picture.digest].append(row)
@@ -184,7 +184,7 @@ def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capt
         for row in of_place:
             partners = asking[row.pk]
             joined = captured if partners is None else partners.join(captured)
-            yield row, joined if add_archive is None or row not in told else add_archive(joined)
+            yield row, joined if add_archive is None or row not in disclosable else add_archive(joined)
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:
@@ -205,24 +205,24 @@ def _kept(services: Services, case: Case, captured: Captured) -> tuple[Captured,
     reported as illegal. The visit's sentence then states this.
     """
     met = {*captured.digests, *(Digest.of(file.data) for file in captured.files)}
-    named, reported = blocked(met), met & {*scoped.reported(case.owner)}
-    refused = sorted(named | reported, key=lambda digest: digest.hex)
+    blocklisted, reported = blocked(met), met & {*scoped.reported(case.owner)}
+    refused = sorted(blocklisted | reported, key=lambda digest: digest.hex)
     files: list[KeptFile] = []
     for file in captured.files:
         digest = Digest.of(file.data)
         because = next((one for one in refused if is_shown(one, file.role, digest, file.data)), None)
-        kept: KeptFile = {
+        stored: KeptFile = {
             "name": file.name,
             "media_type": file.media_type,
             "digest": digest.hex,
             "size": len(file.data),
         }
-        kept |= {"role": file.role}
+        stored |= {"role": file.role}
         if because is None:
             services.blobs.put(file.data)
         else:
-            kept |= {"because": because.hex}
-        files.append(kept)
+            stored |= {"because": because.hex}
+        files.append(stored)
     if refused:
-        captured = replace(captured, sentence=following(captured.sentence, BLOCKED if named else REPORTED))
+        captured = replace(captured, sentence=following(captured.sentence, BLOCKED if blocklisted else REPORTED))
     return captured, files

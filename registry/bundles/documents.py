@@ -22,7 +22,7 @@ def in_each_language(services: Services, render: Callable[[str], bytes], path: s
     The first language's document is stored under ``path``; the others have their language before the suffix. A language
     whose font is missing is skipped, unless it is the first.
     """
-    made: list[ContentFile] = []
+    files: list[ContentFile] = []
     for place, language in enumerate(languages_of(services)):
         try:
             pdf = render(language)
@@ -30,9 +30,9 @@ def in_each_language(services: Services, render: Callable[[str], bytes], path: s
             if place == 0:
                 raise
             continue
-        named = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
-        made.append(ContentFile(named, role, PDF, services.blobs.put(pdf)))
-    return made
+        file_path = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
+        files.append(ContentFile(file_path, role, PDF, services.blobs.put(pdf)))
+    return files
 
 
 class LazyPictures(Mapping[str, bytes]):

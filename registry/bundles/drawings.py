@@ -42,14 +42,14 @@ def kept_drawing(services: Services, match: Match, view: View, side: int) -> byt
     """
     check_kept(match.found, match.registered)
     laid, shown = match.verification, (match.found.digest, match.registered.digest)
-    told = Digest.of(repr((laid.transform, laid.further, laid.pieces, __version__)).encode())
-    path = drawing_path(services, shown, f"{told.hex[:16]}-{view}-{side}")
+    digest_of_alignment = Digest.of(repr((laid.transform, laid.further, laid.pieces, __version__)).encode())
+    path = drawing_path(services, shown, f"{digest_of_alignment.hex[:16]}-{view}-{side}")
     try:
         return path.read_bytes()
     except OSError:
         data = draw_small(view, pair_of(services, match, side))
-    kept = keep_in_cache(path, data, below=services.config.data_dir)
-    if kept and not all(digest in services.blobs for digest in shown):  # Purged while the drawing was made.
+    is_cached = keep_in_cache(path, data, below=services.config.data_dir)
+    if is_cached and not all(digest in services.blobs for digest in shown):  # Purged while the drawing was made.
         path.unlink(missing_ok=True)
     return data
 

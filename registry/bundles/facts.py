@@ -174,10 +174,10 @@ def _left_out(
     work: WorkFacts, sightings: Sequence[SightingFacts], files: Sequence[ContentFile], gone: Mapping[Digest, Absent]
 ) -> Iterator[LeftOutFacts]:
     """Yield the files that the facts name but the bundle will not contain."""
-    named = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
-    named += [(seen.picture.file, "sighting-picture", seen.picture.digest) for seen in sightings]
-    named += [(file.path, file.role, file.digest) for file in files]
-    for path, role, digest in named:
+    candidates = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
+    candidates += [(seen.picture.file, "sighting-picture", seen.picture.digest) for seen in sightings]
+    candidates += [(file.path, file.role, file.digest) for file in files]
+    for path, role, digest in candidates:
         if digest in gone:
             yield LeftOutFacts(path, role, digest, gone[digest].why, gone[digest].since)
 
@@ -321,14 +321,14 @@ def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[Elsewhere
         for one in stated(row.elsewhere):
             own = row.page_url if one.kind == SeenKind.PAGE_PUBLISHED else ""
             came.setdefault(one, _elsewhere_facts(replace(one, where=one.where or own), learnt))
-    told, files = sorted(came.values(), key=_oldest)[:MAX_ELSEWHERE], []
+    statements, files = sorted(came.values(), key=_oldest)[:MAX_ELSEWHERE], []
     for count, question in enumerate(answered(case, place), 1):
-        file = next(kept for kept in question.files if kept["role"] == ANSWERS)
+        file = next(stored for stored in question.files if stored["role"] == ANSWERS)
         path = f"{sealing.sighting_folder(number)}/archive-answers-{count}.json"
         files.append(ContentFile(path, ANSWERS, sealing.JSON, Digest.from_hex(file["digest"])))
         assert question.answered_at is not None
-        told += [_elsewhere_facts(one, question.answered_at, path) for one in stated(question.elsewhere)]
-    return tuple(sorted(told, key=_oldest)), files
+        statements += [_elsewhere_facts(one, question.answered_at, path) for one in stated(question.elsewhere)]
+    return tuple(sorted(statements, key=_oldest)), files
 
 
 def _elsewhere_facts(one: SeenElsewhere, learnt: datetime, file: str = "") -> ElsewhereFacts:
@@ -396,12 +396,12 @@ def _match(
 
 def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
     """Return the calibrations behind the matches' probabilities. If sealed, store them as blobs."""
-    wanted = {match.verification.calibration for match in matches if match.verification.calibration is not None}
-    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda digest: digest.hex)]
+    digests = {match.verification.calibration for match in matches if match.verification.calibration is not None}
+    used = [calibrations.named(digest) for digest in sorted(digests, key=lambda digest: digest.hex)]
     if sealed:
-        for calibration in found:
+        for calibration in used:
             services.blobs.put(calibration.to_json())
-    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(found, 1))
+    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(used, 1))
 
 
 def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[WeighingFacts, ...]:

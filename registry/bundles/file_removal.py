@@ -31,11 +31,11 @@ def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
 def remove_row(services: Services, row: Package | Report, *, by: str) -> None:
     """Remove a package or report with its files. Its number is not reused. Work in progress on it ends."""
     rows, what = type(row)._default_manager, "package" if isinstance(row, Package) else "report"
-    with alone_with(row) as kept:
+    with alone_with(row) as locked_row:
         gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
-        rows.filter(pk=kept.pk).update(**gone)
-        changed(f"{what} removed", by=by, owner=kept.owner, about={what: kept.number})
-    remove_unused(services, kept.files)
+        rows.filter(pk=locked_row.pk).update(**gone)
+        changed(f"{what} removed", by=by, owner=locked_row.owner, about={what: locked_row.number})
+    remove_unused(services, locked_row.files)
 
 
 def _is_named(digest: Digest) -> bool:

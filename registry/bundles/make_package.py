@@ -80,8 +80,8 @@ def _make(services: Services, package: Package) -> int:
         InterruptedError: The working time is up; continue later.
     """
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
-    wanted = {bundle.pk for bundle in bundles}
-    others = [file for file in package.files if "bundle" in file and file["bundle"] not in wanted]
+    keys = {bundle.pk for bundle in bundles}
+    others = [file for file in package.files if "bundle" in file and file["bundle"] not in keys]
     others += packing.reading_copies(package) if others else []
     here = [file for file in package.files if file not in others]
     package.files = [file for file in here if Digest.from_hex(file["digest"]) in services.blobs]
@@ -91,11 +91,11 @@ def _make(services: Services, package: Package) -> int:
     if "of" not in package.progress:
         package.progress = {"of": len(bundles)}
         Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress=package.progress)
-    made = {file.get("bundle") for file in package.files}
+    finished = {file.get("bundle") for file in package.files}
     over = time.monotonic() + WORK_SECONDS
     unsealed = 0
     for bundle in bundles:
-        if bundle.pk in made:
+        if bundle.pk in finished:
             continue
         if time.monotonic() > over:
             raise InterruptedError
@@ -132,8 +132,8 @@ def _read(services: Services, package: Package, bundles: Sequence[Bundle], over:
 
 def _go_without(services: Services, package: Package, language: str, why: str) -> None:
     """Drop all PDFs of a language from a package and record this."""
-    told = "Package %s of %s goes without a PDF in %s: %s"
-    logging.getLogger(__name__).warning(told, package.number, package.owner.slug, language, why)
+    message = "Package %s of %s goes without a PDF in %s: %s"
+    logging.getLogger(__name__).warning(message, package.number, package.owner.slug, language, why)
     dropped = [file for file in packing.reading_copies(package) if file["language"] == language]
     package.files = [file for file in package.files if file not in dropped]
     package.progress = {**package.progress, "without": [*packing.languages_without(package), language]}
@@ -218,7 +218,7 @@ def _finish(services: Services, package: Package) -> bool:
 def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
     """Yield the name and bytes of the contents list in each language. The first one's name has no language suffix."""
     bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
-    answers = {pk: [bundle.facts for bundle in found] for pk, found in answers_of(bundles).items()}
+    answers = {pk: [bundle.facts for bundle in bundle_answers] for pk, bundle_answers in answers_of(bundles).items()}
     files = {file["bundle"]: file for file in package.files if "bundle" in file}
     for place, language in enumerate(languages_of(services)):
         wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
@@ -235,8 +235,8 @@ def contents_files(services: Services, package: Package, made_at: datetime) -> I
 def _contents_head(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
     yield wording.say(f"package.{package.recipient}")
     yield ""
-    made = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
-    yield wording.say("package.made", **made)
+    values = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
+    yield wording.say("package.made", **values)
     if package.recipient == Recipient.OTHER_SIDE:
         said = "withheld" if package.reason else "withheld_silently"
         yield wording.say(f"package.{said}", reason=_line(package.reason))
@@ -274,7 +274,7 @@ def _bundle(
     yield wording.say("report.case_heading", case=case.number, title=_line(case.work.title), party=_line(case.party))
     yield from _file(file, wording)
     yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
-    yield from (f"  {told}" for told in held)
+    yield from (f"  {line}" for line in held)
     for witness in witnesses:
         yield "  " + _witness(witness, wording)
     if not witnesses:

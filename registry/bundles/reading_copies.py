@@ -45,10 +45,10 @@ def next_volume(services: Services, package: Package, exhibits: int) -> Volume |
     for language in filter(fonts.can_set, languages_of(services)):
         if language in without:
             continue
-        made = [file["exhibits"] for file in reading_copies(package) if file["language"] == language]
-        first = max((last for _, last in made), default=0) + 1
+        ranges = [file["exhibits"] for file in reading_copies(package) if file["language"] == language]
+        first = max((last for _, last in ranges), default=0) + 1
         if first <= exhibits:
-            return Volume(len(made) + 1, language, first)
+            return Volume(len(ranges) + 1, language, first)
     return None
 
 

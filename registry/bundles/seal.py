@@ -81,13 +81,13 @@ def visits_anew(services: Services, case: Case) -> list[int]:
     last: dict[tuple[bytes, bytes], Capture] = {}
     for row in Capture.objects.filter(case=case).order_by("number"):
         last[recaptures.place_of(row)] = row
-    asked = []
+    requested = []
     for row in last.values():
         lacking = [gone[digest] for file in row.files if (digest := Digest.from_hex(file["digest"])) in gone]
         since = [one.since or case.decided_at for one in lacking if one.why in ANEW]
         if row.finished_at is not None and any(moment is not None and moment > row.finished_at for moment in since):
-            asked.append(recaptures.follow(row))
-    return asked
+            requested.append(recaptures.follow(row))
+    return requested
 
 
 def _seal(services: Services, bundle: Bundle) -> None:
@@ -153,8 +153,8 @@ def _record(services: Services, bundle: Bundle, sealed: SealedCase, key: Sealing
     )
     steps.finish(Bundle, [bundle.pk])
     history.record(bundle.case, "sealed", "", ("sealed", {"number": bundle.number}))
-    told = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
-    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, told, name=sealed.seal.hex)
+    details = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
+    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, details, name=sealed.seal.hex)
     _stamp_directly(services, bundle, sealed.seal)
 
 

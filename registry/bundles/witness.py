@@ -67,14 +67,14 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
         if time.monotonic() > until:
             steps.put_off(row, now())
             continue
-        asked = (anchor, question_of(row))
-        silence = silent.get(asked) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
+        request = (anchor, question_of(row))
+        silence = silent.get(request) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
         if silence is None:
             silence = _ask(row, anchor, services.config.witnesses_needed)
         else:  # Each further request would wait as long, while others wait in line.
             steps.put_off(row, *silence)
         if silence is not None:
-            silent[asked] = silence
+            silent[request] = silence
 
 
 def complete_stamps(services: Services) -> int:

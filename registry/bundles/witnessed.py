@@ -42,9 +42,9 @@ class Witnessed:
 
 def witnessed(witnesses: Sequence[WitnessFacts], needed: int) -> Witnessed:
     """Count the timestamp services of a bundle, each once, regardless of the number of requests to it."""
-    asked = {(witness.kind, witness.name) for witness in witnesses}
+    requested = {(witness.kind, witness.name) for witness in witnesses}
     complete = {(witness.kind, witness.name) for witness in witnesses if witness.state == "complete"}
-    return Witnessed(len(complete), len(asked), needed)
+    return Witnessed(len(complete), len(requested), needed)
 
 
 def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
@@ -55,18 +55,18 @@ def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
     hold(Lock.WITNESSED)
     rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - YOUNG).select_related("case__owner")
     if receipt.bundle_id is not None:
-        found = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]
+        witnessed_rows = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]
     elif receipt.checkpoint is None:  # The receipt is for something else, such as a signed sheet.
-        found = []
+        witnessed_rows = []
     else:
         done = AnchorReceipt.objects.filter(checkpoint=receipt.checkpoint, state=StepState.DONE)
         enough = done.values("kind", "witness").distinct().count() >= needed
         covered = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)
-        found = [row for row in covered.order_by("pk") if enough or _counted(row, needed).enough]
-    for row in found:
+        witnessed_rows = [row for row in covered.order_by("pk") if enough or _counted(row, needed).enough]
+    for row in witnessed_rows:
         if Bundle.objects.filter(pk=row.pk, witnessed_at=None).update(witnessed_at=now()):
-            told = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
-            events.record(row.case.owner, EventKind.BUNDLE_WITNESSED, told)
+            details = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
+            events.record(row.case.owner, EventKind.BUNDLE_WITNESSED, details)
 
 
 def _counted(row: Bundle, needed: int) -> Witnessed:
@@ -88,20 +88,20 @@ def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
     best = best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
     of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
-    asked = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))
-    for row in asked.select_related("checkpoint", "bundle").order_by("witness"):
+    receipts = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))
+    for row in receipts.select_related("checkpoint", "bundle").order_by("witness"):
         if row.checkpoint_id is not None:
             of_checkpoint[row.checkpoint_id].append(row)
         else:
             assert row.bundle_id is not None
             of_bundle[row.bundle_id].append(row)
     usual, health = usual_waits(), witnesses.health()
-    found = {}
+    answers = {}
     for bundle in bundles:
         rows = [(row, "manifest") for row in of_bundle[bundle.pk]]
         rows += [(row, "checkpoint") for row in of_checkpoint[best.get(bundle.submission_id or 0, 0)]]
-        found[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
-    return found
+        answers[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
+    return answers
 
 
 def usual_waits() -> dict[Who, timedelta]:

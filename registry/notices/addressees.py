@@ -64,16 +64,16 @@ def proposals(notice: Notice) -> list[Proposal]:
     """Return possible addressees of a notice, most reliable first. Only captured and crawled data is used."""
     if notice.kind in FILINGS:
         return []
-    found = [*_of_table(notice), *_of_captures(notice), *_of_registries(notice), *_of_crawls(notice)]
+    candidates = [*_of_table(notice), *_of_captures(notice), *_of_registries(notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
-        found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
-    return found[:MAX_PROPOSALS]
+        candidates.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
+    return candidates[:MAX_PROPOSALS]
 
 
 def addressee_of(proposal: Proposal) -> dict[str, str]:
     """Return the notice fields that a proposal fills in. Fields without a value stay unchanged."""
-    given = {"addressee_name": proposal.name, "addressee_email": proposal.email}
-    return {name: text for name, text in given.items() if text} | {"addressee_source": proposal.source[:500]}
+    values = {"addressee_name": proposal.name, "addressee_email": proposal.email}
+    return {name: text for name, text in values.items() if text} | {"addressee_source": proposal.source[:500]}
 
 
 def _of_table(notice: Notice) -> Iterable[Proposal]:
@@ -87,17 +87,17 @@ def _of_captures(notice: Notice) -> list[Proposal]:
     """Return email addresses on the party's captured pages; those that mention copyright come first."""
     readings = PageReading.objects.filter(capture__case__notice_cases__notice=notice, state=StepState.DONE)
     newest = readings.select_related("capture__sighting").defer("words").order_by("-capture__finished_at")[:MAX_PAGES]
-    found: dict[str, Proposal] = {}
+    by_address: dict[str, Proposal] = {}
     for visit, address in ((one.capture, address) for one in newest for address in one.addresses):
         day = None if visit.finished_at is None else visit.finished_at.date()
         known = Proposal("page", "", address, "", visit.sighting.page_url, day, first_hand=False)
-        found.setdefault(address, known)
+        by_address.setdefault(address, known)
 
     def rank(address: str) -> tuple[bool, bool]:
         name, _, host = address.rpartition("@")
         return not any(word in name for word in _TELLING), registrable_domain(host) != notice.party
 
-    return [found[address] for address in sorted(found, key=rank)[:5]]
+    return [by_address[address] for address in sorted(by_address, key=rank)[:5]]
 
 
 def _of_registries(notice: Notice) -> Iterable[Proposal]:

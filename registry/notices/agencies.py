@@ -79,5 +79,5 @@ def known_agencies() -> list[str]:
 
 def site_of(agency: str) -> str:
     """Return the URL of a known agency's site; empty if the agency is unknown."""
-    found = (domain for domain, name in resellers().items() if name.casefold() == agency.casefold())
-    return f"https://{domain}/" if (domain := next(found, "")) else ""
+    domains = (domain for domain, name in resellers().items() if name.casefold() == agency.casefold())
+    return f"https://{domain}/" if (domain := next(domains, "")) else ""

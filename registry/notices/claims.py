@@ -120,7 +120,7 @@ def check(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, Chec
 
 def unanswered(checks: Mapping[int, Check]) -> list[str]:
     """Return a sentence for each case whose unanswered points keep a notice from being signed or sent."""
-    open_points = {number: found.unanswered for number, found in checks.items() if found.unanswered}
+    open_points = {number: case_check.unanswered for number, case_check in checks.items() if case_check.unanswered}
     return [
         ngettext(
             "Case %(case)d: %(n)d point of the claim check is unanswered.",
@@ -138,11 +138,11 @@ def unread(checks: Mapping[int, Check]) -> list[str]:
         ngettext(
             "Case %(case)d: %(n)d captured page is still to be read.",
             "Case %(case)d: %(n)d captured pages are still to be read.",
-            found.pending,
+            case_check.pending,
         )
-        % {"case": number, "n": found.pending}
-        for number, found in checks.items()
-        if found.pending
+        % {"case": number, "n": case_check.pending}
+        for number, case_check in checks.items()
+        if case_check.pending
     ]
 
 
@@ -160,8 +160,8 @@ def answer(case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
         raise WrongUseError(_("The point has changed since it was shown."), hint=_("Read it again, then answer."))
     grounds, words = dict(point.grounds), words.strip()[:MAX_WORDS]
     with transaction.atomic():
-        told = {"grounds": grounds, "words": words, "by": by, "at": now()}
-        ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=told)
+        values = {"grounds": grounds, "words": words, "by": by, "at": now()}
+        ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=values)
         log_entries.log_note(case, "claim answered", by=by, point=kind, grounds=grounds, words=words)
         history.record(case, "claim", by, ("claim-answered", {}), words=words)
 
@@ -330,11 +330,11 @@ def lost(works: Collection[int]) -> Mapping[int, Mapping[str, list[int]]]:
     cases = CaseEvent.objects.filter(kind="disputed", case__work__in=works, case__decision__in=given_up)
     about = NoticeEvent.objects.filter(kind=Notice.State.COUNTERED, notice__notice_cases__case__work__in=works)
     notices = about.exclude(notice__state=Notice.State.REMOVED)
-    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
-    told = (
+    disputes: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    queries = (
         cases.values_list(Value("cases"), "case__work", "case__number"),
         notices.values_list(Value("notices"), "notice__notice_cases__case__work", "notice__number"),
     )
-    for name, work, number in sorted(told[0].union(told[1])):  # The union removes duplicates.
-        found[work].setdefault(name, []).append(number)
-    return found
+    for name, work, number in sorted(queries[0].union(queries[1])):  # The union removes duplicates.
+        disputes[work].setdefault(name, []).append(number)
+    return disputes

@@ -106,8 +106,10 @@ def items_of(notice: Notice) -> list[NoticeItem]:
     rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
     ids = [row.case_id for row in rows]
     uses: dict[int, list[CaseSighting]] = defaultdict(list)
-    found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
-    for use in found.only(*_NEEDED).order_by("pk"):
+    sightings = CaseSighting.objects.filter(case__in=ids).select_related(
+        "sighting", "match__registered", "match__found"
+    )
+    for use in sightings.only(*_NEEDED).order_by("pk"):
         uses[use.case_id].append(use)
     ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
@@ -144,19 +146,19 @@ def last_visits(cases: Iterable[int]) -> Visits:
 
 def archived_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]]:
     """Return the captures that archives state for each place of some cases."""
-    found: dict[tuple[int, bytes, bytes], list[SeenElsewhere]] = defaultdict(list)
+    by_place: dict[tuple[int, bytes, bytes], list[SeenElsewhere]] = defaultdict(list)
     for row in ArchiveQuestion.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("pk"):
         captures = [one for one in stated(row.elsewhere) if one.stated]
-        found[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
-    return found
+        by_place[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
+    return by_place
 
 
 def _earliest(
     captures: Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]], item: NoticeItem
 ) -> SeenElsewhere | None:
     keys = [(item.row.case_id, *recaptures.place_of(place.seen)) for place in item.there]
-    told = [one for key in keys for one in captures.get(key, ())]
-    return min(told, key=lambda one: (one.of == "page", one.stated), default=None)  # Prefers the image's.
+    candidates = [one for key in keys for one in captures.get(key, ())]
+    return min(candidates, key=lambda one: (one.of == "page", one.stated), default=None)  # Prefers the image's.
 
 
 def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
@@ -226,12 +228,12 @@ def _signer(notice: Notice) -> dict[str, str]:
 
 
 def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
-    given = {name: str(notice.fields.get(name, "")) for name in FIELDS}
-    addressee = [given["addressee_name"], given["addressee_address"], given["addressee_email"]]
+    fields = {name: str(notice.fields.get(name, "")) for name in FIELDS}
+    addressee = [fields["addressee_name"], fields["addressee_address"], fields["addressee_email"]]
     contact = "\n".join(
-        words.say(name, text=given[f"sender_{name}"])
+        words.say(name, text=fields[f"sender_{name}"])
         for name in ("name", "organisation", "code", "representative", "capacity", "address", "telephone", "email")
-        if given[f"sender_{name}"] and name in words.words
+        if fields[f"sender_{name}"] and name in words.words
     )
     return {
         "number": str(notice.number),
@@ -243,15 +245,15 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "items": "\n\n".join(_item_text(n, item, words, day).strip() for n, item in enumerate(items, 1)),
         "contact": contact,
         "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
-        "further": given["further"],
+        "further": fields["further"],
         "signature": words.say("signature", **_signer(notice), date=words.day(day)),
-        "fee": given["fee"] or words.words.get("fee_asked", ""),
+        "fee": fields["fee"] or words.words.get("fee_asked", ""),
         "reply_by": words.day(day + timedelta(days=reply_days(notice.fields))),
         "shown": _shown(items, words),
-        **_filed(given, words),
-        **_demanded(given, words, day + timedelta(days=reply_days(notice.fields))),
+        **_filed(fields, words),
+        **_demanded(fields, words, day + timedelta(days=reply_days(notice.fields))),
         "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
-        "respondent_name": given["respondent_name"] or notice.party,
+        "respondent_name": fields["respondent_name"] or notice.party,
     }
 
 

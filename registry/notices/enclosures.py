@@ -50,22 +50,22 @@ def evidence_list(cases: Sequence[Case], words: Wording) -> str:
         about = {"case": case.number, "title": case.work.title}
         for name, row in (("deposit", deposits.get(case.pk)), ("bundle", bundles.get(case.pk))):
             if row is not None and row.seal_digest is not None and row.sealed_at is not None:
-                told = about | {"n": len(lines) + 1, "bundle": row.number, "digest": row.seal_digest.hex}
-                lines.append(words.say(f"evidence_{name}", day=words.day(row.sealed_at), **told))
+                values = about | {"n": len(lines) + 1, "bundle": row.number, "digest": row.seal_digest.hex}
+                lines.append(words.say(f"evidence_{name}", day=words.day(row.sealed_at), **values))
     return "\n\n".join(lines)
 
 
 def said(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
     """Return the lines below the letter that list its enclosures."""
-    told = [
+    enclosures = [
         words.say(
             "deposit", n=row.number, title=case.work.title, day=words.day(row.sealed_at), digest=row.seal_digest.hex
         )
         for case, row in _deposits(notice, cases)
     ]
     if _licence(notice) and notice.sender is not None:
-        told.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
-    return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in told)
+        enclosures.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
+    return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in enclosures)
 
 
 def files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator[tuple[str, str, bytes]]:
@@ -97,9 +97,9 @@ def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
     row = packages(notice).filter(number=int(number[:9])).first()
     if row is None or not services.config.public_url:
         raise WrongUseError(_("The package of bundles isn't there any more."), hint=_("Choose another one, or none."))
-    made, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
+    download_link, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
     where = f"{services.config.public_url}/d/{token}"
-    return words.say("bundles", day=words.day(made.expires_at), link=where)
+    return words.say("bundles", day=words.day(download_link.expires_at), link=where)
 
 
 def revoke(notice: Notice, *, by: str) -> None:
@@ -126,9 +126,9 @@ def packages(notice: Notice) -> QuerySet[Package]:
 def _deposits(notice: Notice, cases: Sequence[Case]) -> list[tuple[Case, Deposit]]:
     if not notice.fields.get("deposits"):
         return []
-    found = deposits_of(cases)
-    works = {case.work_id: case for case in reversed(cases) if case.pk in found}
-    return [(case, found[case.pk]) for case in sorted(works.values(), key=lambda case: case.number)[:MAX_DEPOSITS]]
+    records = deposits_of(cases)
+    works = {case.work_id: case for case in reversed(cases) if case.pk in records}
+    return [(case, records[case.pk]) for case in sorted(works.values(), key=lambda case: case.number)[:MAX_DEPOSITS]]
 
 
 def _licence(notice: Notice) -> bool:

@@ -30,10 +30,10 @@ def ask(held: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
 
     The Message-ID is the same for the same text.
     """
-    made, _new = NoticeMail.objects.get_or_create(notice=held, defaults={"to": to, "by": by, "message_id": message_id})
-    if made.state == StepState.FAILED and made.begun_at is None:
-        steps.try_again(NoticeMail, NoticeMail.objects.filter(pk=made.pk))
-    return made
+    row, _new = NoticeMail.objects.get_or_create(notice=held, defaults={"to": to, "by": by, "message_id": message_id})
+    if row.state == StepState.FAILED and row.begun_at is None:
+        steps.try_again(NoticeMail, NoticeMail.objects.filter(pk=row.pk))
+    return row
 
 
 def may_have_left(mail: NoticeMail) -> bool:

@@ -63,8 +63,8 @@ def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     ``refuted`` means that a takedown was reported and a later visit found the image online.
     """
     replies = NoticeReply.objects.filter(notice=OuterRef("pk"), withdrawn_at=None)
-    told: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
-    return with_refuted(rows.annotate(**told))
+    annotations: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
+    return with_refuted(rows.annotate(**annotations))
 
 
 _with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
@@ -107,10 +107,10 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
             "fields": sender,
             "sender_id": last.sender_id if last else None,
         }
-        made = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
-        NoticeCase.objects.bulk_create([NoticeCase(notice=made, case=case) for case in cases])
-        keep_event(made, "drafted", by=by)
-    return made
+        notice_row = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
+        NoticeCase.objects.bulk_create([NoticeCase(notice=notice_row, case=case) for case in cases])
+        keep_event(notice_row, "drafted", by=by)
+    return notice_row
 
 
 def _check(cases: Sequence[Case]) -> None:
@@ -164,8 +164,8 @@ def fill(row: Notice, given: Mapping[str, str], names: Iterable[str], *, sender:
     """
     with transaction.atomic():
         held = _hold_draft(row)
-        kept = {**held.fields, **{name: given.get(name, "") for name in names}}
-        write(held, fields=kept, **({} if sender is None else {"sender": sender}))
+        fields = {**held.fields, **{name: given.get(name, "") for name in names}}
+        write(held, fields=fields, **({} if sender is None else {"sender": sender}))
     row.fields = held.fields
 
 
@@ -191,8 +191,8 @@ def consider(row: Notice, case: int, answers: Mapping[str, str]) -> None:
     """
     with transaction.atomic():
         _hold_draft(row)
-        found = NoticeCase.objects.filter(notice=row, case__number=case)
-        if not found.update(answers=dict(answers)):
+        matching = NoticeCase.objects.filter(notice=row, case__number=case)
+        if not matching.update(answers=dict(answers)):
             raise NotFoundError(f"Notice {row.number} has no case {case}.")
 
 

@@ -32,10 +32,10 @@ def packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[st
     if notice.kind not in FILINGS or notice.signed_at is None:
         raise NotFoundError(f"Notice {notice.number} has no packet.")
     files = {file["name"]: file_of(services, notice, file["name"]) for file in notice.files}
-    signed = {download_name(notice, name): found[0] for name, found in files.items() if found is not None}
+    signed = {download_name(notice, name): content[0] for name, content in files.items() if content is not None}
     cases = [row.case for row in notice.notice_cases.select_related("case").order_by("case__number")]
-    made = bundles_of(cases, until=notice.signed_at)
-    bundles = [made[case.pk] for case in cases if case.pk in made]
+    last_bundles = bundles_of(cases, until=notice.signed_at)
+    bundles = [last_bundles[case.pk] for case in cases if case.pk in last_bundles]
     return _zipped(services, signed, bundles), [str(row.seal_digest) for row in bundles]
 
 
@@ -63,10 +63,10 @@ def _zipped(services: Services, signed: dict[str, bytes], bundles: list[Bundle])
     with ZipFile(sent, "w") as archive:
         for name, opened in (sources | writers).items():
             with opened() as source:
-                told = ZipInfo(name)  # The default date of 1980 keeps the bytes the same each time.
-                told.file_size, told.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
+                info = ZipInfo(name)  # The default date of 1980 keeps the bytes the same each time.
+                info.file_size, info.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
                 source.seek(0)
-                with archive.open(told, "w") as into:
+                with archive.open(info, "w") as into:
                     while piece := source.read(CHUNK):
                         into.write(piece)
                         yield sent.taken()

@@ -62,18 +62,18 @@ def notice_pdf(
 
 def _paragraphs(text: str, headings: Container[str]) -> list[Lines]:
     """Split the letter into paragraphs and lines. Headings of its wording are styled as such."""
-    made: list[Lines] = []
+    blocks: list[Lines] = []
     for lines in map(str.splitlines, text.strip().split("\n\n")):
         leads = len(lines) == 1 and lines[0] in headings
         style = Style.STRONG if leads else Style.PLAIN
-        made.append(Lines(tuple(Line(line, style) for line in lines), leads))
-    return made
+        blocks.append(Lines(tuple(Line(line, style) for line in lines), leads))
+    return blocks
 
 
 def _plates(
     services: Services, said: NoticeWording, items: Sequence[NoticeItem], files: list[TypesetFile]
 ) -> list[Block]:
-    made: list[Block] = []
+    blocks: list[Block] = []
     shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
     for n, item in enumerate(items[:MAX_PICTURES], 1):
@@ -87,5 +87,5 @@ def _plates(
             if error.retry:  # The blob store does not respond.
                 raise
             path, why = "", said.say("not_shown", why=error.message)
-        made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
-    return made
+        blocks.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
+    return blocks

@@ -18,11 +18,11 @@ ONLINE = "captured"
 def visits_refuting(notice: Notice | OuterRef, since: "datetime | OuterRef | F") -> QuerySet[Capture]:
     """Return the last visit to each place in a letter, if it began after ``since`` and found the image still online."""
     page, image = (Func(F(key), Value("hex"), function="encode", output_field=TextField()) for key in _KEYS)
-    named = _array(_array(page, image))
+    place_keys = _array(_array(page, image))
     place = {name: OuterRef(name) for name in ("case", *_KEYS)}
     later = Capture.objects.filter(**place, state=StepState.DONE, number__gt=OuterRef("number"))
     rows = Capture.objects.filter(
-        case__notice_cases__notice=notice, case__notice_cases__places__contains=named, case__decision__in=FOLLOWED
+        case__notice_cases__notice=notice, case__notice_cases__places__contains=place_keys, case__decision__in=FOLLOWED
     )
     return rows.filter(~Exists(later), state=StepState.DONE, outcome=ONLINE, started_at__gte=since)
 
@@ -41,8 +41,8 @@ def with_refuted(rows: QuerySet[Notice]) -> QuerySet[Notice]:
     marked = NoticeEvent.objects.filter(**about, kind=Notice.State.REMOVED).order_by("-at")
     moments = (Subquery(said.values("at")[:1]), Subquery(marked.values("at")[:1]))
     rows = rows.annotate(said_removed_at=Greatest(*moments))  # PostgreSQL ignores nulls in GREATEST.
-    told: dict[str, Any] = {"refuted": Exists(visits_refuting(OuterRef("pk"), OuterRef("said_removed_at")))}
-    return rows.annotate(**told)
+    annotations: dict[str, Any] = {"refuted": Exists(visits_refuting(OuterRef("pk"), OuterRef("said_removed_at")))}
+    return rows.annotate(**annotations)
 
 
 _KEYS = ("page_key", "image_key")

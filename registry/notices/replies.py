@@ -73,15 +73,15 @@ def check_sizes(files: "Sequence[File[bytes]]") -> None:
         RefusedError: There are too many files or bytes.
     """
     if len(files) > MAX_FILES:
-        told = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
-        raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % told, reason="too-many")
+        values = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
+        raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % values, reason="too-many")
     for file in files:
         if file.size > MAX_FILE:
-            told = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
-            raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % told, reason="too-many-bytes")
+            values = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
+            raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % values, reason="too-many-bytes")
     if (size := sum(file.size for file in files)) > MAX_REPLY:
-        told = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
-        said = _("The files together have %(size)s; up to %(most)s are taken.") % told
+        values = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
+        said = _("The files together have %(size)s; up to %(most)s are taken.") % values
         raise RefusedError(said, reason="too-many-bytes")
 
 
@@ -104,13 +104,13 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
             hint = _("Write to the address in the letter.")
             raise RefusedError(_("So many answers came that no more are taken for now."), reason="too-many", hint=hint)
         looked = held.replies.filter(kind=NoticeReply.Kind.REMOVED).aggregate(at=Max("at"))["at"]
-        made = NoticeReply.objects.create(
+        new_reply = NoticeReply.objects.create(
             notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now()
         )
-        _keep_files(held, made, files)
+        _keep_files(held, new_reply, files)
         keep_event(held, "reply", by="")
-        about = {"notice": held.number, "reply": made.number, "kind": kind, "words": words, "contact": contact}
-        about |= {"files": [one.hex for one in made.files.values_list("digest", flat=True)]}
+        about = {"notice": held.number, "reply": new_reply.number, "kind": kind, "words": words, "contact": contact}
+        about |= {"files": [one.hex for one in new_reply.files.values_list("digest", flat=True)]}
         for case in cases_of(held):
             log_entries.log_note(case, "notice replied to", by="the addressee's page", **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
@@ -118,18 +118,18 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
                 recaptures.visit_again(case, now() if looked is None else max(now(), looked + DAY))
                 history.record(case, "notice", "", ("notice-said-removed", {"number": held.number}))
         mail_choices.hasten(held.owner)
-        event = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}
+        event = {"notice": held.number, "party": held.party, "reply": new_reply.number, "kind": kind}
         events.record(held.owner, EventKind.NOTICE_REPLIED, event)
-    return made
+    return new_reply
 
 
 def _check(kind: str, words: str, files: "Sequence[File[bytes]]") -> None:
     if kind not in NoticeReply.Kind.values:
         raise RefusedError(_("Choose what you would like to say."), reason="kind")
     if len(words) > MAX_WORDS:
-        told = {"count": number_format(len(words), force_grouping=True)}
-        told["most"] = number_format(MAX_WORDS, force_grouping=True)
-        said = _("The words have %(count)s characters; up to %(most)s are taken.") % told
+        values = {"count": number_format(len(words), force_grouping=True)}
+        values["most"] = number_format(MAX_WORDS, force_grouping=True)
+        said = _("The words have %(count)s characters; up to %(most)s are taken.") % values
         raise RefusedError(said, reason="too-many-bytes")
     check_sizes(files)
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or files):
@@ -189,9 +189,9 @@ def tell_visited() -> None:
     untold = Q(kind=NoticeReply.Kind.REMOVED, withdrawn_at=None, told_at=None)
     for reply in NoticeReply.objects.filter(untold, ~waits).select_related("notice__owner").order_by("pk")[:500]:
         with transaction.atomic():
-            told = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
+            updated = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
             stand, before = _standing(reply)
-            if told and (stand or before):
+            if updated and (stand or before):
                 about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
                 about |= {"places": stand, "removed_before": before}
                 events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about)
@@ -201,15 +201,15 @@ def _standing(reply: NoticeReply) -> tuple[dict[str, int], int]:
     """Count a notice's places by their state in visits begun after a reply, and those found removed before it."""
     rows = Capture.objects.filter(case__in=cases_of(reply.notice).filter(decision__in=recaptures.FOLLOWED))
     place = ("case_id", "page_key", "image_key")
-    found, before = Counter[Standing](), 0
+    counts, before = Counter[Standing](), 0
     for visit in rows.order_by(*place, "-number").distinct(*place):
         if visit.state != StepState.DONE:
-            found[Standing.UNSEEN] += 1
+            counts[Standing.UNSEEN] += 1
         elif visit.started_at is not None and visit.started_at >= reply.at:
-            found[recaptures.standing_of(visit.outcome)] += 1
+            counts[recaptures.standing_of(visit.outcome)] += 1
         else:
             before += recaptures.standing_of(visit.outcome) is Standing.REMOVED
-    return {str(standing): count for standing, count in found.items()}, before
+    return {str(standing): count for standing, count in counts.items()}, before
 
 
 def see(row: Notice, *, by: str) -> None:
@@ -235,5 +235,5 @@ def file_of(row: Notice, reply: int, number: int) -> NoticeReplyFile:
     Raises:
         NotFoundError: The reply has no such file.
     """
-    found = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
-    return there(found, f"Reply {reply} to notice {row.number} has no file {number}.")
+    file = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
+    return there(file, f"Reply {reply} to notice {row.number} has no file {number}.")

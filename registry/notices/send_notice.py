@@ -70,15 +70,15 @@ def _send(services: Services, row: NoticeMail) -> None:
 def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: OneMail) -> None:
     """Hand an email to a server, at most once. If one of its cases was paused in the meantime, the email waits."""
     try:
-        kept = _begun(services, row, message)
+        file = _begun(services, row, message)
     except WrongUseError as error:
         mail.not_taken(row.pk, error.sentence, for_good=False)
         return
     try:
-        if kept is not None:
+        if file is not None:
             server.send_messages([message])
             with transaction.atomic():
-                notices.keep_sent(row.notice, "mail", by=row.by, files=[kept])
+                notices.keep_sent(row.notice, "mail", by=row.by, files=[file])
                 steps.finish(NoticeMail, [row.pk])
     except REFUSALS as error:
         mail.refused(row.pk, words_of(error), for_good=is_final(error))
@@ -94,8 +94,8 @@ def _begun(services: Services, row: NoticeMail, message: OneMail) -> KeptFile | 
     """
     with transaction.atomic():
         notices.check_rest(notices.held_cases(row.notice))
-        kept = keep_mail(services, message.sent_bytes())
-        return kept if mail.begin(row.pk, kept) else None
+        file = keep_mail(services, message.sent_bytes())
+        return file if mail.begin(row.pk, file) else None
 
 
 def _message(services: Services, row: NoticeMail) -> OneMail:
@@ -114,6 +114,6 @@ def _message(services: Services, row: NoticeMail) -> OneMail:
     )
     message.attach(f"notice-{notice.number}.pdf", pdf[0], "application/pdf")
     for file in notice.files:
-        if file["name"] not in (TEXT_NAME, PDF_NAME) and (found := file_of(services, notice, file["name"])):
-            message.attach(file["name"], *found)
+        if file["name"] not in (TEXT_NAME, PDF_NAME) and (content := file_of(services, notice, file["name"])):
+            message.attach(file["name"], *content)
     return message

@@ -50,11 +50,11 @@ def keep(
         NotFoundError: The owner has no sender with this number.
         WrongUseError: The name or code is invalid, or the file is too large or of another type.
     """
-    told = {field: one_line(given.get(field, "")).strip()[:most] for field, most in FIELDS.items()}
-    told["code"] = told["code"].replace(" ", "").upper()
-    if not told["name"]:
+    values = {field: one_line(given.get(field, "")).strip()[:most] for field, most in FIELDS.items()}
+    values["code"] = values["code"].replace(" ", "").upper()
+    if not values["name"]:
         raise WrongUseError(_("Write the name of the person who signs."))
-    if told["code"] and not is_credit_code(told["code"]):
+    if values["code"] and not is_credit_code(values["code"]):
         raise WrongUseError(
             _("This isn't a unified social credit code: 18 characters, of which the last fits the others.")
         )
@@ -67,10 +67,10 @@ def keep(
         new = next_number(rows)
         added = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
         held = Sender(owner=of, number=new) if number is None else sender(of, number)
-        for field, value in (told | added).items():
+        for field, value in (values | added).items():
             setattr(held, field, value)
         held.save()
-        audit_log.changed("notice sender", by=by, owner=of, about={"sender": held.number, **told})
+        audit_log.changed("notice sender", by=by, owner=of, about={"sender": held.number, **values})
     return held
 
 
@@ -87,5 +87,5 @@ def take(row: Notice, chosen: Sender) -> None:
     Raises:
         WrongUseError: The notice is already signed or discarded.
     """
-    told = {f"sender_{field}": str(getattr(chosen, field)) for field in FIELDS}
-    notices.fill(row, told, told, sender=chosen)
+    values = {f"sender_{field}": str(getattr(chosen, field)) for field in FIELDS}
+    notices.fill(row, values, values, sender=chosen)

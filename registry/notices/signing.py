@@ -55,14 +55,14 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         missing = [*gaps(held, items), *unanswered(checks), *unread(checks)]
         if missing:
             raise WrongUseError(missing[0], hint=_("Nothing was signed."))
-        made = letter(held, items)
-        if read != read_mark(made):
+        draft = letter(held, items)
+        if read != read_mark(draft):
             raise WrongUseError(_("The notice has changed since it was shown."), hint=_("Read it again, then sign."))
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
             said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
         details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
-        signed, link = replace(made, text=made.signed), ""
+        signed, link = replace(draft, text=draft.signed), ""
         words = wording(held.owner, held.kind, held.language)
         if bundles := enclosures.link(services, held, words, by=by):
             signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
@@ -79,7 +79,7 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
         for item in items:
             keep_shown(item)
-        claims = {number: found.record() for number, found in checks.items()}
+        claims = {number: case_check.record() for number, case_check in checks.items()}
         notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
 
@@ -123,9 +123,9 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
                 open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
             )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
-        made = mail.ask(held, to, name, by=by)
-    services.enqueue(NoticeMail, [made.pk])
-    return made
+        queued = mail.ask(held, to, name, by=by)
+    services.enqueue(NoticeMail, [queued.pk])
+    return queued
 
 
 MEDIA_TYPES = ("text/plain", "application/pdf", "message/rfc822", "image/jpeg", "image/png")

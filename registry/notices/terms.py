@@ -38,11 +38,11 @@ def due_soon(today: date) -> Q:
     Exhibit's own reminders wait while a reply is unread; legal deadlines do not.
     """
     unseen = NoticeReply.objects.filter(notice=OuterRef("pk"), seen_at=None)
-    found = Q(pk__in=())
+    condition = Q(pk__in=())
     for what, days in AHEAD.items():
         near = Q(due_what=what, due_on__lte=today + timedelta(days=days))
-        found |= near & ~Q(Exists(unseen)) if what == "reminder" else near
-    return found
+        condition |= near & ~Q(Exists(unseen)) if what == "reminder" else near
+    return condition
 
 
 def due(of: Owner, today: date) -> QuerySet[Notice]:
@@ -55,8 +55,8 @@ def tell_due() -> None:
     untold = ~Q(told_due=F("due_on")) | Q(told_due=None)
     for row in Notice.objects.filter(due_soon(localdate()), untold).select_related("owner").order_by("pk")[:500]:
         with transaction.atomic():
-            told = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
-            if told and row.due_on is not None:
+            updated = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
+            if updated and row.due_on is not None:
                 about = {"notice": row.number, "party": row.party, "due": row.due_on.isoformat(), "what": row.due_what}
                 events.record(row.owner, EventKind.NOTICE_DUE, about)
 

@@ -156,13 +156,13 @@ def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
 
 def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
     """Save an owner's own ``subject``, ``body`` and ``item``. Raises the same errors as :func:`check`."""
-    given = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
-    check(kind, language, **given)
+    values = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
+    check(kind, language, **values)
     with transaction.atomic():
         NoticeWording.objects.update_or_create(
-            owner=owner, kind=kind, language=language, defaults={**given, "changed_at": now(), "changed_by": by}
+            owner=owner, kind=kind, language=language, defaults={**values, "changed_at": now(), "changed_by": by}
         )
-        audit_log.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **given})
+        audit_log.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **values})
 
 
 def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:

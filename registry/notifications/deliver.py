@@ -43,8 +43,8 @@ def deliver(services: Services, ids: Sequence[int]) -> None:
     if not queues:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
-        for future, queue in asked.items():
+        futures = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
+        for future, queue in futures.items():
             replies, error = future.result()
             for (row, _), reply in zip(queue, replies, strict=False):
                 _keep(row, reply)
@@ -94,12 +94,12 @@ def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Repl
 
 def _keep(row: Delivery, reply: Reply) -> None:
     """Record the result of one attempt for the message and its webhook."""
-    told = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
+    result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
-        kept = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
-        answers = [*row.answers, {"at": rfc3339(reply.at), **told}]
-        kept.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
+        delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
+        answers = [*row.answers, {"at": rfc3339(reply.at), **result}]
+        delivery_rows.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
         if reply.taken:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())

@@ -96,8 +96,8 @@ def _unread_answers(owner: Owner, told: Sequence[Event]) -> list[Event]:
             "number", flat=True
         )
     )
-    found = {event.about["notice"]: event for event in told if event.kind == EventKind.NOTICE_REPLIED}
-    return [event for number, event in found.items() if number in resting]
+    by_notice = {event.about["notice"]: event for event in told if event.kind == EventKind.NOTICE_REPLIED}
+    return [event for number, event in by_notice.items() if number in resting]
 
 
 def _groups(
@@ -107,16 +107,16 @@ def _groups(
     parties: dict[str, list[int]] = {}
     for pk, party in waiting:
         parties.setdefault(party, []).append(pk)
-    named = list(parties.items())[:PARTIES]
-    most = SHOWN // max(len(named), 1)
-    wanted = [pk for _party, keys in named for pk in keys[:most]]
+    shown_parties = list(parties.items())[:PARTIES]
+    most = SHOWN // max(len(shown_parties), 1)
+    keys_shown = [pk for _party, keys in shown_parties for pk in keys[:most]]
     with_pictures = ("shown__match__registered", "shown__match__found", "shown__sighting")
-    rows = scoped.cases(choice.owner).select_related(*with_pictures).in_bulk(wanted)
+    rows = scoped.cases(choice.owner).select_related(*with_pictures).in_bulk(keys_shown)
     times = seen_between(list(rows.values()))
     pairs, pictures = ({}, {}) if choice.user.blurs else _pictures(services, choice.owner, list(rows.values()))
     queue = f"/o/{choice.owner.slug}/cases/"
     groups = []
-    for party, keys in named:
+    for party, keys in shown_parties:
         cases = [
             {
                 "case": row,
@@ -141,18 +141,18 @@ def _pictures(
     shown = {case: case.shown.match for case in cases if case.shown is not None}
     hidden = hidden_among(owner, [match.found for match in shown.values()])
     names: dict[int, tuple[str, str]] = {}
-    made: dict[str, bytes] = {}
+    images: dict[str, bytes] = {}
     for case, match in shown.items():
         if match.found_id in hidden:
             continue
-        own, found = f"work-{match.registered.digest.hex}", f"case-{case.number}-{match.found.digest.hex}"
+        own, found_name = f"work-{match.registered.digest.hex}", f"case-{case.number}-{match.found.digest.hex}"
         try:
-            pair = {own: previews.shown(services, match.registered), found: previews.shown(services, match.found)}
+            pair = {own: previews.shown(services, match.registered), found_name: previews.shown(services, match.found)}
         except ExhibitError:
             continue
-        names[case.pk] = (own, found)
-        made |= pair
-    return names, made
+        names[case.pk] = (own, found_name)
+        images |= pair
+    return names, images
 
 
 def _sentence(event: Event) -> str:
@@ -161,8 +161,8 @@ def _sentence(event: Event) -> str:
     if event.kind == EventKind.CANARY_MISSED:
         return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
     if event.kind == EventKind.WORK_HELD:
-        told = {"work": about["work"], "sites": about["sites"]}
-        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % told
+        values = {"work": about["work"], "sites": about["sites"]}
+        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % values
     if event.kind == EventKind.REPORT_READY:
         title = title_in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
@@ -174,22 +174,22 @@ def _sentence(event: Event) -> str:
 
 
 def _of_notice(event: Event) -> str:
-    told = {"number": event.about["notice"], "party": event.about["party"]}
+    values = {"number": event.about["notice"], "party": event.about["party"]}
     if event.kind == EventKind.NOTICE_REPLIED:
-        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % told
+        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % values
     if event.kind == EventKind.NOTICE_VISITED:
         places = event.about["places"]
-        told |= {"removed": places.get("removed", 0), "places": sum(places.values())}
-        told["before"] = event.about.get("removed_before", 0)
+        values |= {"removed": places.get("removed", 0), "places": sum(places.values())}
+        values["before"] = event.about.get("removed_before", 0)
         return (
             _(
                 "Notice %(number)d about %(party)s: somebody said that it was taken down. Places visited since: "
                 "%(places)d, of them found removed: %(removed)d. Found removed before: %(before)d."
             )
-            % told
+            % values
         )
-    told["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
-    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
+    values["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
+    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % values
 
 
 def _subject(owner: Owner, cases: int, answers: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> str:

@@ -44,8 +44,8 @@ def send_digests(services: Services, ids: Sequence[int]) -> None:
 
 def _send(services: Services, row: MailChoice) -> bool:
     """Send one email if there is news. Return False if the server was unreachable."""
-    told = events.after(row.owner, row.told_until, mail_choices.TOLD)
-    mail = digest_mail(services, row, told) if told else None
+    new_events = events.after(row.owner, row.told_until, mail_choices.TOLD)
+    mail = digest_mail(services, row, new_events) if new_events else None
     try:
         if mail is not None:
             mail.send()
@@ -61,7 +61,7 @@ def _send(services: Services, row: MailChoice) -> bool:
             steps.wait(MailChoice, row.pk, now() + AGAIN, NOT_TAKEN)
         return False
     with transaction.atomic():
-        told_until = told[-1].pk if told else row.told_until
+        told_until = new_events[-1].pk if new_events else row.told_until
         MailChoice.objects.filter(pk=row.pk).update(told_until=told_until)
         until = mail_choices.after_mail(row, told_until)
         if mail is not None:

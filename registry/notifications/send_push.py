@@ -68,11 +68,11 @@ def send_messages(services: Services, ids: Sequence[int]) -> None:
     if not messages:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [
+        futures = [
             (row, message, pool.submit(post, services, message.url, message.body, message.headers))
             for row, message in messages
         ]
-        for row, message, future in asked:
+        for row, message, future in futures:
             if (error := future.exception()) is None:
                 _keep(row, message, future.result())
             elif isinstance(error, Exception):
@@ -89,9 +89,9 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
     if not services.config.push:
         steps.wait(PushBrowser, row.pk, now() + PAUSE)
         return None
-    told = push_browsers.news_of(row)
-    new, waiting, page = _counted(row.user, told)
-    until = told[-1][0] if told else row.told_until
+    news = push_browsers.news_of(row)
+    new, waiting, page = _counted(row.user, news)
+    until = news[-1][0] if news else row.told_until
     if not new:
         with transaction.atomic():
             PushBrowser.objects.filter(pk=row.pk).update(told_until=until)
@@ -132,28 +132,28 @@ def _counted(user: User, told: Sequence[tuple[int, int, int]]) -> tuple[int, int
 def _words(user: User, new: int, waiting: int, page: str) -> bytes:
     """Return the notification's payload in the person's language."""
     with translation.override(user.reads or settings.LANGUAGE_CODE):
-        told = {
+        payload = {
             "title": ngettext("%(number)d new find", "%(number)d new finds", new) % {"number": new},
             "body": ngettext("%(number)d to decide", "%(number)d to decide", waiting) % {"number": waiting},
             "lang": translation.get_language(),
             "page": page,
         }
-    return json.dumps(told, ensure_ascii=False).encode()
+    return json.dumps(payload, ensure_ascii=False).encode()
 
 
 def _keep(row: PushBrowser, message: Message, reply: Reply) -> None:
     """Record the result of one attempt. A browser removed in the meantime stays removed."""
     with transaction.atomic():
-        kept = PushBrowser.objects.filter(pk=row.pk)
+        browser_rows = PushBrowser.objects.filter(pk=row.pk)
         if reply.taken:
             told_until = Greatest("told_until", message.told_until)  # The person may have joined an owner since.
-            kept.update(told_until=told_until, used_at=now(), misses=0)
+            browser_rows.update(told_until=told_until, used_at=now(), misses=0)
             steps.wait(PushBrowser, row.pk, now() + PAUSE)
         elif reply.status in ENDED:
-            kept.delete()
+            browser_rows.delete()
         elif row.misses + 1 >= TRIES:
-            kept.update(state=StepState.DONE, misses=row.misses + 1, error=reply.sentence)
+            browser_rows.update(state=StepState.DONE, misses=row.misses + 1, error=reply.sentence)
         else:
-            kept.update(misses=row.misses + 1)
+            browser_rows.update(misses=row.misses + 1)
             until = max(now() + PAUSES[min(row.misses, len(PAUSES) - 1)], reply.after or now())
             steps.wait(PushBrowser, row.pk, until, reply.sentence)

@@ -144,8 +144,8 @@ def send_again(services: Services, delivery: Delivery) -> None:
 def message_of(services: Services, row: Webhook, event: Event) -> Message:
     """Return the message that informs a webhook of an event."""
     data = {"owner": event.owner.slug, **event.about, "url": absolute(services.config, page_of(event))}
-    told = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
-    body = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    payload = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
+    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     secret = decrypt(SECRET, bytes(row.encrypted_secret), *master_keys(services.config))
     return Message(row.url, f"evt_{event.pk}", body, PREFIX + base64.b64encode(secret).decode())
 

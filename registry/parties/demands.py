@@ -126,10 +126,10 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
     with alone_with(owner):
         rows = askable(owner, new.party, new.cases)
-        made = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
-        made.cases.set(rows)
-        add_entry(made, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
-    return demand(owner, made.number)
+        row = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
+        row.cases.set(rows)
+        add_entry(row, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
+    return demand(owner, row.number)
 
 
 def askable(of: Owner, party: str, cases: Sequence[int]) -> list[Case]:
@@ -138,13 +138,13 @@ def askable(of: Owner, party: str, cases: Sequence[int]) -> list[Case]:
     Raises:
         WrongUseError: A case is not a confirmed case of this party, or there are none or too many.
     """
-    asked = set(cases)
-    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=asked)
-    found = list(rows.order_by("number")) if 0 < len(asked) <= MAX_CASES else []
-    if not asked or len(found) < len(asked):
+    numbers = set(cases)
+    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
+    confirmed = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
+    if not numbers or len(confirmed) < len(numbers):
         hint = _("Choose cases of one party that a person has called not licensed.")
         raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
-    return found
+    return confirmed
 
 
 def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
@@ -218,8 +218,8 @@ def fee(of: Owner, table: int, number: int) -> Fee:
     Raises:
         NotFoundError: The owner has no such table or row.
     """
-    found = Fee.objects.filter(table__owner=of, table__number=table, number=number).select_related("table").first()
-    return there(found, f"{of.name} has no fee {number} in table {table}.")
+    row = Fee.objects.filter(table__owner=of, table__number=table, number=number).select_related("table").first()
+    return there(row, f"{of.name} has no fee {number} in table {table}.")
 
 
 def fee_in_words(row: Fee) -> str:
@@ -235,18 +235,18 @@ def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, b
     Raises:
         WrongUseError: The name or the rows are missing, or there are too many rows.
     """
-    given = list(lines)
-    if not name.strip() or not 1 <= len(given) <= MAX_FEES:
+    rows = list(lines)
+    if not name.strip() or not 1 <= len(rows) <= MAX_FEES:
         most = _("A table of fees has a name, and up to %(n)d lines.") % {"n": MAX_FEES}
         raise WrongUseError(most)
     with alone_with(owner):
         number, code = next_number(owner.fee_tables), currency_named(currency)
         about = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
-        made = FeeTable.objects.create(owner=owner, number=number, **about)
-        for at, line in enumerate(given, 1):
-            line.table, line.number, line.amount = made, at, checked_amount(line.amount)
-        Fee.objects.bulk_create(given)
-    return made
+        table = FeeTable.objects.create(owner=owner, number=number, **about)
+        for at, line in enumerate(rows, 1):
+            line.table, line.number, line.amount = table, at, checked_amount(line.amount)
+        Fee.objects.bulk_create(rows)
+    return table
 
 
 def currency_named(text: str) -> str:
@@ -268,11 +268,11 @@ def read_amount(text: str, currency: str) -> int:
     Raises:
         WrongUseError: The text is not an amount in this currency.
     """
-    digits, found = _digits(currency), _AMOUNT.fullmatch(text.strip())
-    if found is None or len(found[2] or "") > digits:
+    digits, digits_match = _digits(currency), _AMOUNT.fullmatch(text.strip())
+    if digits_match is None or len(digits_match[2] or "") > digits:
         said = Sentence("“%(given)s” isn't an amount of %(currency)s.", given=text.strip()[:40], currency=currency)
         raise WrongUseError(said, hint=Sentence("Write digits and a point, such as 1200.50, without the currency."))
-    return checked_amount(int(found[1] + (found[2] or "").ljust(digits, "0")))
+    return checked_amount(int(digits_match[1] + (digits_match[2] or "").ljust(digits, "0")))
 
 
 def checked_amount(amount: int) -> int:

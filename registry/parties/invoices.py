@@ -63,8 +63,8 @@ def invoice(of: Owner, name: str) -> Invoice:
         NotFoundError: The owner has no invoice with this number.
     """
     year, _dash, number = name.partition("-") if re.fullmatch(NAME, name) else ("0", "", "0")
-    found = invoices(of).filter(year=int(year), number=int(number)).first()
-    return there(found, f"{of.name} has no invoice {name[:20]}.")
+    row = invoices(of).filter(year=int(year), number=int(number)).first()
+    return there(row, f"{of.name} has no invoice {name[:20]}.")
 
 
 def agreed_entry(of: Demand) -> DemandEntry | None:
@@ -86,11 +86,11 @@ def counts(row: Invoice) -> bool:
 
 def due_next(row: Invoice, paid: int) -> Due | None:
     """Return the first instalment that the payments do not cover, with the amount left, or None if all are paid."""
-    asked = 0
+    due_so_far = 0
     for one in row.instalments.all():
-        asked += one.amount
-        if asked > paid:
-            return Due(one.day, min(one.amount, asked - paid))
+        due_so_far += one.amount
+        if due_so_far > paid:
+            return Due(one.day, min(one.amount, due_so_far - paid))
     return None
 
 
@@ -145,13 +145,13 @@ def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
             raise WrongUseError(_("Say who issues the invoice, who pays, and what for."))
         _check(new.instalments, agreed.amount)
         about = said | {"agreed_on": agreed.day, "currency": held.currency, "amount": agreed.amount}
-        made = _numbered(owner, held, by, **about)
+        row = _numbered(owner, held, by, **about)
         lines = (
-            Instalment(invoice=made, number=n, day=due.day, amount=due.amount)
+            Instalment(invoice=row, number=n, day=due.day, amount=due.amount)
             for n, due in enumerate(new.instalments, 1)
         )
         Instalment.objects.bulk_create(lines)
-    return invoice(owner, made.name)
+    return invoice(owner, row.name)
 
 
 def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
@@ -167,8 +167,8 @@ def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
             hint = _("It is cancelled already, or cancels another one.")
             raise WrongUseError(_("This invoice can't be cancelled."), hint=hint)
         about = columns(row, *_KEPT) | {"amount": -row.amount, "cancels": row, "words": why.strip()}
-        made = _numbered(owner, row.demand, by, **about)
-    return invoice(owner, made.name)
+        cancellation = _numbered(owner, row.demand, by, **about)
+    return invoice(owner, cancellation.name)
 
 
 def invoice_pdf(row: Invoice) -> bytes:
@@ -204,5 +204,5 @@ def _numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice
     """Create an invoice dated today with the year's next number. The caller must hold the owner's lock."""
     day = localdate()
     number = next_number(owner.invoices.filter(year=day.year))
-    kept = {"year": day.year, "number": number, "day": day, "by": by, "at": now()}
-    return Invoice.objects.create(owner=owner, demand=demand, **kept, **about)
+    values = {"year": day.year, "number": number, "day": day, "by": by, "at": now()}
+    return Invoice.objects.create(owner=owner, demand=demand, **values, **about)

@@ -108,10 +108,10 @@ def party(of: Owner, name: str) -> PartyLine:
     Raises:
         NotFoundError: The owner has no case of this party.
     """
-    found = lines(parties(of).filter(party=name))
-    if not found:
+    rows = lines(parties(of).filter(party=name))
+    if not rows:
         raise NotFoundError(f"{of.name} has no case of {name}.")
-    return found[0]
+    return rows[0]
 
 
 def cases_of(of: Owner, name: str) -> QuerySet[Case]:
@@ -139,12 +139,12 @@ def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
 def contacts_of(of: Owner, name: str) -> list[tuple[str, str, str, int]]:
     """Return past addressees of notices to the party: name, email address, its source, number of the last notice."""
     rows = Notice.objects.filter(owner=of, party=name).exclude(state=State.DISCARDED).order_by("-number")
-    found: dict[tuple[str, str], tuple[str, str, str, int]] = {}
+    contacts: dict[tuple[str, str], tuple[str, str, str, int]] = {}
     for number, fields in rows.values_list("number", "fields")[:50]:
         who = (fields.get("addressee_name", ""), fields.get("addressee_email", ""))
         if any(who):
-            found.setdefault(who, (*who, fields.get("addressee_source", ""), number))
-    return list(found.values())
+            contacts.setdefault(who, (*who, fields.get("addressee_source", ""), number))
+    return list(contacts.values())
 
 
 def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
@@ -155,11 +155,11 @@ def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
     """
     party(of, name)
     with transaction.atomic():
-        asked = {"asked_by": by, "asked_at": now()}
+        values = {"asked_by": by, "asked_at": now()}
         rows = PartyLookup.objects.select_for_update(no_key=True)
-        row, made = rows.get_or_create(owner=of, party=name, defaults=asked)
-        if not made and is_old(row):
-            write(row, **asked, **steps.afresh())
+        row, is_new = rows.get_or_create(owner=of, party=name, defaults=values)
+        if not is_new and is_old(row):
+            write(row, **values, **steps.afresh())
     return row
 
 
@@ -184,11 +184,11 @@ def outcomes(of: Owner) -> list[Outcome]:
         return Subquery(events.values("notice").annotate(first=Min(day)).values("first"))
 
     sent = Notice.objects.filter(owner=of, sent_at__isnull=False).exclude(state=State.DISCARDED)
-    found = with_refuted(sent).annotate(
+    rows = with_refuted(sent).annotate(
         on=TruncDate("sent_at"), gone=first("removed"), answer=first("answered", "countered", "reply")
     )
     by_kind: dict[str, list[tuple[date, date | None, date | None]]] = {}
-    for kind, on, gone, answer, refuted in found.values_list("kind", "on", "gone", "answer", "refuted"):
+    for kind, on, gone, answer, refuted in rows.values_list("kind", "on", "gone", "answer", "refuted"):
         by_kind.setdefault(kind, []).append((on, None if refuted else gone, answer))
     return [_outcome(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
 

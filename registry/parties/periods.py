@@ -44,11 +44,11 @@ def period_named(text: str) -> Period:
     Raises:
         WrongUseError: The text is not the name of a period.
     """
-    found = _NAME.fullmatch(text)
-    if found is None:
+    name_match = _NAME.fullmatch(text)
+    if name_match is None:
         said = Sentence("“%(given)s” is no month, quarter or year.", given=text[:40])
         raise WrongUseError(said, hint=Sentence("Write 2026, 2026-Q3 or 2026-07."))
-    year, quarter, month = int(found[1]), found[2], found[3]
+    year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
     first, last = (int(month), int(month)) if month else (1, 12)
     if quarter:
         first, last = 3 * int(quarter) - 2, 3 * int(quarter)

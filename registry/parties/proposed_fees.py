@@ -161,12 +161,12 @@ def for_each(fee: Fee, cases: int) -> Together:
 
 def together(proposed: Sequence[ProposedFee]) -> Together | None:
     """Add up the proposed fees, or return None unless every case has one and all share a currency."""
-    found = [one.fee for one in proposed if one.fee is not None]
-    amount, currencies = sum(fee.amount for fee in found), {fee.table.currency for fee in found}
-    if len(found) < len(proposed) or len(currencies) != 1 or amount > MAX_AMOUNT:
+    fees_found = [one.fee for one in proposed if one.fee is not None]
+    amount, currencies = sum(fee.amount for fee in fees_found), {fee.table.currency for fee in fees_found}
+    if len(fees_found) < len(proposed) or len(currencies) != 1 or amount > MAX_AMOUNT:
         return None
-    lines = {fee.pk: fee for fee in found}
-    counted = tuple((sum(fee.pk == key for fee in found), fee) for key, fee in lines.items())
+    lines = {fee.pk: fee for fee in fees_found}
+    counted = tuple((sum(fee.pk == key for fee in fees_found), fee) for key, fee in lines.items())
     return Together(amount, currencies.pop(), counted)
 
 
@@ -181,18 +181,21 @@ def known_uses(of: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
     )
     seen = {number: known for number, *known in rows}
     uses = [KnownUse(case.number, party, *seen.get(case.number, (None, None, None, 0))) for case in cases]
-    told = _purposes(of, party)
-    agreed = next(iter(told.values())) if len({purpose for purpose, _notice in told.values()}) == 1 else ("", None)
-    answers = [told.get(use.case, agreed) for use in uses]
+    purposes = _purposes(of, party)
+    agreed = (
+        next(iter(purposes.values())) if len({purpose for purpose, _notice in purposes.values()}) == 1 else ("", None)
+    )
+    answers = [purposes.get(use.case, agreed) for use in uses]
     return [replace(use, purpose=said, notice=at) for use, (said, at) in zip(uses, answers, strict=True)]
 
 
 def _purposes(of: Owner, party: str) -> Mapping[int, tuple[str, int | None]]:
     """Return the purpose last recorded for each case of a party, with the number of the notice it was recorded in."""
     rows = NoticeCase.objects.filter(notice__owner=of, notice__party=party).exclude(notice__state=State.DISCARDED)
-    found = rows.filter(answers__purpose__in=QUESTIONS["purpose"]).order_by("notice__number")
+    answered_rows = rows.filter(answers__purpose__in=QUESTIONS["purpose"]).order_by("notice__number")
     return {
-        case: (said, at) for case, said, at in found.values_list("case__number", "answers__purpose", "notice__number")
+        case: (said, at)
+        for case, said, at in answered_rows.values_list("case__number", "answers__purpose", "notice__number")
     }
 
 
@@ -239,8 +242,8 @@ def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
 def parts_of_fee(fee: Fee) -> tuple[Part, ...]:
     """Split a fee-table row into parsed parts."""
     cells = (("use", fee.use), ("size", fee.size), ("duration", fee.duration))
-    found = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell, MAX_PARTS - 1)]
-    return tuple(_understood(column, text) for column, text in found if text)
+    texts = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell, MAX_PARTS - 1)]
+    return tuple(_understood(column, text) for column, text in texts if text)
 
 
 def _understood(column: str, text: str) -> Part:
@@ -250,18 +253,18 @@ def _understood(column: str, text: str) -> Part:
         return Part(column, text, "web") if word == "web" else Part(column, text, "purpose", word)
     if _DOMAIN.fullmatch(read):
         return Part(column, text, "domain", read)
-    found = _BOUND.fullmatch(read)
-    if found is None or sum(found[name] is not None for name in ("most", "least", "over", "high")) > 1:
+    bound = _BOUND.fullmatch(read)
+    if bound is None or sum(bound[name] is not None for name in ("most", "least", "over", "high")) > 1:
         return Part(column, text)
-    unit, numbers = _UNITS[found["unit"]], found.group("low", "high")
+    unit, numbers = _UNITS[bound["unit"]], bound.group("low", "high")
     is_unsure = unit != "pixels" and any(number and re.fullmatch(_GROUPED, number) for number in numbers)
     low, high = (
         None if number is None else _DIGITS.get(number) or int(re.sub("[^0-9]", "", number)) for number in numbers
     )
     if is_unsure or (unit == "years" and max(low or 0, high or 0) > MAX_YEARS):
         return Part(column, text)
-    if found["least"] or found["over"]:
-        return Part(column, text, unit, least=low, beyond=bool(found["over"]))
+    if bound["least"] or bound["over"]:
+        return Part(column, text, unit, least=low, beyond=bool(bound["over"]))
     return Part(column, text, unit, most=low) if high is None else Part(column, text, unit, least=low, most=high)
 
 

@@ -134,7 +134,7 @@ def _fetched(session: requests.Session, url: str) -> dict[str, Any]:
 def _server(services: Services, session: requests.Session, about: str, query: str) -> str:
     """Return the server for a domain or address by longest match (RFC 9224, sections 4 and 5), or an empty string."""
     kind = "dns" if about == "domain" else f"ipv{ip_address(query).version}"
-    best, found = -1, ""
+    best, server = -1, ""
     for entries, urls in _register(session, f"{services.config.rdap_url}/{kind}.json"):
         for entry in map(str, entries):
             if about == "ip":
@@ -143,8 +143,8 @@ def _server(services: Services, session: requests.Session, about: str, query: st
             else:
                 fits, length = f".{query}".endswith(f".{entry.lower()}"), entry.count(".")
             if fits and length > best:
-                best, found = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
-    return found
+                best, server = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
+    return server
 
 
 def _register(session: requests.Session, url: str) -> list[Any]:

@@ -64,35 +64,37 @@ def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]
         .annotate(after=Coalesce(later, False, output_field=BooleanField()))  # noqa: FBT003
         .values_list("case_id", "begins", "after")
     )
-    found: dict[int, list[Newly]] = defaultdict(list)
+    by_case: dict[int, list[Newly]] = defaultdict(list)
     for case, *step in counted.annotate(places=Count("pk")).order_by("case_id", "begins", "after"):
-        found[case].append(Newly(*step))
-    return found
+        by_case[case].append(Newly(*step))
+    return by_case
 
 
 def notices_sent(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
     """Return the times at which notices about each case were sent, by the case's primary key, oldest first."""
     rows = NoticeCase.objects.filter(case__in=[case.pk for case in cases], notice__sent_at__isnull=False)
-    found: dict[int, list[datetime]] = defaultdict(list)
+    by_case: dict[int, list[datetime]] = defaultdict(list)
     for case, sent in rows.order_by("notice__sent_at").values_list("case", "notice__sent_at"):
         if sent is not None:
-            found[case].append(sent)
-    return found
+            by_case[case].append(sent)
+    return by_case
 
 
 def countries(owner: Owner, parties: Collection[str]) -> Mapping[str, Country]:
     """Return each party's country: from its network if a member looked it up, otherwise from its top-level domain."""
-    asked = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
-    told = {party: one["country"].upper() for party, answers in asked for one in answers if one["about"] == "ip"}
-    of_networks = {party: code for party, code in told.items() if re.fullmatch("[A-Z]{2}", code)}
+    lookups = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
+    network_countries = {
+        party: one["country"].upper() for party, answers in lookups for one in answers if one["about"] == "ip"
+    }
+    of_networks = {party: code for party, code in network_countries.items() if re.fullmatch("[A-Z]{2}", code)}
     return {one: Country(of_networks.get(one) or country_of(one), one in of_networks) for one in parties}
 
 
 def by_country(owner: Owner, cases: QuerySet[Case]) -> list[tuple[str, int, int, int]]:
     """Return (country code, parties, parties located by network, places) for each country, most places first."""
     places = dict(cases.order_by().values("party").annotate(all=Sum("places")).values_list("party", "all"))
-    found: dict[str, list[tuple[bool, int]]] = defaultdict(list)  # By country code; empty if unknown.
+    by_code: dict[str, list[tuple[bool, int]]] = defaultdict(list)  # By country code; empty if unknown.
     for party, (code, by_network) in countries(owner, places).items():
-        found[code].append((by_network, places[party]))
-    counted = ((code, len(of), sum(by for by, _ in of), sum(n for _, n in of)) for code, of in found.items())
+        by_code[code].append((by_network, places[party]))
+    counted = ((code, len(of), sum(by for by, _ in of), sum(n for _, n in of)) for code, of in by_code.items())
     return sorted(counted, key=lambda one: (not one[0], -one[3], one[0]))

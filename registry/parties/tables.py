@@ -43,8 +43,8 @@ def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("ledger")
     for line in ledger(owner, period):
-        given: Sequence[Any] = [ILLEGAL_CHARACTERS_RE.sub("", one) if isinstance(one, str) else one for one in line]
-        cells = [WriteOnlyCell(sheet, value=one) for one in given]
+        values: Sequence[Any] = [ILLEGAL_CHARACTERS_RE.sub("", one) if isinstance(one, str) else one for one in line]
+        cells = [WriteOnlyCell(sheet, value=one) for one in values]
         for cell in cells:
             if cell.data_type == "f":
                 cell.data_type = "s"

@@ -71,18 +71,18 @@ def _standings(case: Case) -> tuple[PlaceStanding, ...]:
     """Return the state of the places at their last visits."""
     last = recaptures.standings(case.captures.all()).values()
     addresses = Sighting.objects.in_bulk([visit.sighting_id for _, visit in last])
-    found = []
+    standings = []
     for standing, visit in last:
         assert visit.finished_at is not None
         place = addresses[visit.sighting_id]
-        found.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
-    return tuple(found)
+        standings.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
+    return tuple(standings)
 
 
 def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
-    named: list[PictureFacts] = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
+    images: list[PictureFacts] = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
     return {
-        picture.file: partial(services.blobs.get, picture.digest) for picture in named if picture.digest not in hidden
+        picture.file: partial(services.blobs.get, picture.digest) for picture in images if picture.digest not in hidden
     }
 
 

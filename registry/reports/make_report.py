@@ -92,8 +92,8 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
                 return None
             rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
             cases = [shown_case(services, case, languages[0], side) for case in rows]
-            named = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
-            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, named, listed)
+            work_numbers = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
+            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, work_numbers, listed)
             whole = replace(head, cases=tuple(case.case for case in cases), works=accounts)
             folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
@@ -136,8 +136,8 @@ def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
-        told = {"report": report.number, "title": report.parameters["title"]}
-        events.record(report.owner, EventKind.REPORT_READY, told)
+        details = {"report": report.number, "title": report.parameters["title"]}
+        events.record(report.owner, EventKind.REPORT_READY, details)
         return True
 
 

@@ -30,8 +30,8 @@ def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Want
     check(owner, wanted)
     with alone_with(owner):
         number = next_number(owner.reports)
-        named = {"preparer": preparer, "title": title or numbered_title(number, owner.name)}
-        return Report.objects.create(owner=owner, number=number, parameters=named | to_plain(wanted))
+        parameters = {"preparer": preparer, "title": title or numbered_title(number, owner.name)}
+        return Report.objects.create(owner=owner, number=number, parameters=parameters | to_plain(wanted))
 
 
 def ask_again(report: Report, *, by: str) -> Report:

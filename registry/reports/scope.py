@@ -58,16 +58,16 @@ def check(owner: Owner, wanted: Wanted) -> None:
         raise _too_many_works()
     if scope.watch:
         watch(owner, scope.watch)
-    found = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
-    if missing := sorted(set(scope.works) - found):
+    numbers = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
+    if missing := sorted(set(scope.works) - numbers):
         sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
         raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
 
 
 def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
     """Parse the parameters stored in a report's row."""
-    kept = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
-    return from_plain(Wanted, to_plain(Wanted()) | kept, where="a report's parameters")
+    stored = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
+    return from_plain(Wanted, to_plain(Wanted()) | stored, where="a report's parameters")
 
 
 def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
@@ -130,7 +130,7 @@ def numbers_of(text: str) -> tuple[int, ...]:
     Raises:
         WrongUseError: The text contains something else, or too many works.
     """
-    found: set[int] = set()
+    numbers: set[int] = set()
     for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
         first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
@@ -138,8 +138,8 @@ def numbers_of(text: str) -> tuple[int, ...]:
             raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))
         if int(last or first) - int(first) >= MAX_WORKS:
             raise _too_many_works()
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
+        numbers.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(numbers))
 
 
 def _day(text: str) -> date:

@@ -33,9 +33,11 @@ PLACES = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_key")
 def numbers_in_order(owner: Owner, scope: ReportScope, cases: Collection[int]) -> list[int]:
     """Return the numbers of the works in scope, those with any of these cases first."""
     rows = works_in(owner, scope)
-    found = list(rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct())
-    among = set(found)
-    return [*found, *(number for number in rows.values_list("number", flat=True) if number not in among)]
+    with_cases = list(
+        rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct()
+    )
+    among = set(with_cases)
+    return [*with_cases, *(number for number in rows.values_list("number", flat=True) if number not in among)]
 
 
 def accounts_of(
@@ -60,14 +62,16 @@ def accounts_of(
     places = CaseSighting.objects.filter(seen_in(owner, scope, zone), **shown).order_by().values_list("case__work")
     times = {"first": Min("sighting__first_seen"), "last": Max("sighting__last_seen")}
     seen = {key: (count, first, last) for key, count, first, last in places.annotate(places=PLACES, **times)}
-    told = []
+    accounts = []
     for work in filter(None, map(works.get, numbers)):
         why = () if COMPOSED.issuperset(work.low_information) else tuple(work.low_information)
         every, waiting = counted.get(work.pk, (0, 0))
         count, first, last = seen.get(work.pk, (0, None, None))
         found = tuple(cases[work.pk]), count, unlisted[work.pk], first, last
-        told.append(WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found))
-    return tuple(told)
+        accounts.append(
+            WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found)
+        )
+    return tuple(accounts)
 
 
 def looked_for(

@@ -43,7 +43,7 @@ def expire_bytes(services: Services) -> int:
     """
     limit = now() - timedelta(days=services.config.retention_days)
     proposed = Proposal.objects.filter(state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - TO_DECIDE))
-    kept = (
+    is_protected = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
         | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
@@ -52,7 +52,7 @@ def expire_bytes(services: Services) -> int:
         | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
     stored = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_ENDED)
-    old = stored.filter(~kept, first_seen__lt=limit)
+    old = stored.filter(~is_protected, first_seen__lt=limit)
     total = left = last = 0
     cause: Exception | None = None
     until = time.monotonic() + SECONDS

@@ -60,11 +60,11 @@ def touched(services: Services, digest: Digest) -> list[Touched]:
     Files that contain the exact bytes cannot be cut and are removed, as are copies that can be made again. Files that
     show the image are set aside. Other content of a page with the image is not affected.
     """
-    found = {visit.digest: visit for visit in _shown_by(services, digest) if visit.digest != digest}
+    by_digest = {visit.digest: visit for visit in _shown_by(services, digest) if visit.digest != digest}
     forms = _forms(services, digest)
     return [
         Touched(visit.digest, visit.owner, visit.what, visit.kept and not _holds(services, visit.digest, forms))
-        for visit in found.values()
+        for visit in by_digest.values()
     ]
 
 
@@ -117,12 +117,12 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
 
 def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:
     """Record the withheld files. Files set aside earlier that contain these bytes are removed, never the reverse."""
-    told = {"because": because, "reason": reason}
-    rows = {row.digest: WithheldFile(digest=row.digest, kept=row.kept, **told) for row in along}
+    values = {"because": because, "reason": reason}
+    rows = {row.digest: WithheldFile(digest=row.digest, kept=row.kept, **values) for row in along}
     kept = [row for row in rows.values() if row.kept]
     removed = [row for row in rows.values() if not row.kept]
     WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
-    columns = ["kept", *told]
+    columns = ["kept", *values]
     WithheldFile.objects.bulk_create(removed, update_conflicts=True, unique_fields=["digest"], update_fields=columns)
     WithheldFile.objects.filter(digest=because).update(kept=False)
     return [*rows.values()]
@@ -160,7 +160,10 @@ def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
     for visit in visits_with(digest).select_related("case__owner"):
         for file in captured_files(services, digest, [visit]):
             captured.add(file)
-            carries = next((kept["role"] for kept in visit.files if kept["digest"] == file.hex), "") in CARRYING
+            carries = (
+                next((file_entry["role"] for file_entry in visit.files if file_entry["digest"] == file.hex), "")
+                in CARRYING
+            )
             yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
     for file, case in archived_pictures(digest):
         yield Touched(file, case.owner.slug, f"case {case.number}", kept=False)
@@ -186,9 +189,9 @@ def _written(services: Services, digest: Digest) -> Iterator[Touched]:
         for pdf in (file for file in report.files if file["media_type"] == "application/pdf"):
             yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)
     for notice in Notice.objects.filter(notice_cases__case__in=cases_showing(digest)).distinct():
-        for made in (file for file in notice.files if file["media_type"] != "text/plain"):
+        for stored in (file for file in notice.files if file["media_type"] != "text/plain"):
             what = f"notice {notice.number}"
-            yield Touched(Digest.from_hex(made["digest"]), notice.owner.slug, what, kept=True)
+            yield Touched(Digest.from_hex(stored["digest"]), notice.owner.slug, what, kept=True)
 
 
 @contextmanager
@@ -197,8 +200,8 @@ def _passed_over(owner: str, what: str) -> Iterator[None]:
     try:
         yield
     except (IntegrityError, NotFoundError) as error:
-        told = "What %s, %s, shows of a purged picture can't be told; purge it again when that is mended. %s"
-        logging.getLogger(__name__).warning(told, owner, what, error)
+        message = "What %s, %s, shows of a purged picture can't be told; purge it again when that is mended. %s"
+        logging.getLogger(__name__).warning(message, owner, what, error)
 
 
 def _forms(services: Services, digest: Digest) -> tuple[bytes, ...]:

@@ -55,12 +55,12 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
     picture = case.shown.match.found
     assert picture.digest is not None
     passkeys.needed(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey)
-    made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
+    values = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
     others = cases_with(picture.digest).exclude(owner=case.owner_id)
     held = others.exists() or WorkPicture.objects.filter(picture=picture).exists()
     with transaction.atomic():
         signed = passkeys.take(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey) if held else None
-        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
+        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=values)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
             log_entries.log_note(case, "reported", by=by, **passkeys.details(signed))
@@ -75,7 +75,7 @@ def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
     digest = case.shown.match.found.digest if case.shown else None
     along = touched(services, digest) if digest else ()
     of = Counter((row.what, row.kept) for row in along if row.owner == case.owner.slug)
-    return [(what, kept, files) for (what, kept), files in sorted(of.items())]
+    return [(what, is_kept, files) for (what, is_kept), files in sorted(of.items())]
 
 
 def let_stay(digest: Digest, *, by: str, reason: str) -> int:

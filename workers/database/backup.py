@@ -142,16 +142,16 @@ def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
     Files in the data folder are included if they cannot be generated again. Files outside it that the settings name,
     and secrets outside it, are left out.
     """
-    named = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
+    referenced = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
     pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
     secrets = config.data_dir / "secrets"
-    kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named, *pairs]
-    kept += sorted(path for path in secrets.rglob("*") if path.name not in _NOT_KEPT)
-    inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
+    candidates = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *referenced, *pairs]
+    candidates += sorted(path for path in secrets.rglob("*") if path.name not in _NOT_KEPT)
+    inside = [path for path in dict.fromkeys(candidates) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(secrets)]
     mounted = [path for path in all_mounted(config) if path.name not in _NOT_KEPT]
-    left_out = [str(path) for path in dict.fromkeys([*named, *mounted]) if path not in inside]
+    left_out = [str(path) for path in dict.fromkeys([*referenced, *mounted]) if path not in inside]
     return inside, left_out if keys else [*left_out, "secrets/"]
 
 
@@ -260,10 +260,10 @@ class _Folder:
 
     def take(self, path: Path, name: str) -> None:
         """Move a file from the same disk to its name in the backup."""
-        made = self.beside / name
-        made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = self.beside / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.chmod(0o600)  # Access is controlled by the folder.
-        path.replace(made)
+        path.replace(target)
 
     def publish(self, description: Description) -> None:
         os.sync()
@@ -313,6 +313,6 @@ class _Tar:
         self._partial.replace(self._place)
 
     def _append(self, name: str, size: int, file: BinaryIO) -> None:
-        told = tarfile.TarInfo(name)
-        told.size, told.mode = size, 0o600
-        self._tar.addfile(told, file)
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = size, 0o600
+        self._tar.addfile(info, file)

@@ -81,15 +81,17 @@ def parse_description(data: bytes) -> Description:
         IntegrityError: The data is not a description in this format.
     """
     try:
-        told: dict[str, Any] = json.loads(data)
-        if told.pop("format") != FORMAT or told.keys() != {field.name for field in fields(Description)}:
+        fields_read: dict[str, Any] = json.loads(data)
+        if fields_read.pop("format") != FORMAT or fields_read.keys() != {field.name for field in fields(Description)}:
             raise IntegrityError("The backup has the format of another version of Exhibit.", hint=_OTHER_FORMAT)
-        parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**part) for part in told.pop("files"))
-        log = LogState(**told.pop("log"))
-        left_out, damaged = tuple(told.pop("left_out")), tuple(told.pop("damaged"))
+        parts = {name: Part(**fields_read.pop(name)) for name in ("rows", "listed")}
+        files = tuple(Part(**part) for part in fields_read.pop("files"))
+        log = LogState(**fields_read.pop("log"))
+        left_out, damaged = tuple(fields_read.pop("left_out")), tuple(fields_read.pop("damaged"))
         rows, listed = parts["rows"], parts["listed"]
-        return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged)
+        return Description(
+            **fields_read, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"The backup's {DESCRIPTION} can't be read.", hint=_HINT) from error
 
@@ -130,14 +132,14 @@ def verify_backup(place: Path) -> Description:
         NotFoundError: There is no backup.
         IntegrityError: A file is missing or damaged; the message names it.
     """
-    found = _read(place)
-    if found.description is None:
-        if not found.blobs and not any(name.startswith(_BEGINNINGS) for name in found.digests):
+    contents = _read(place)
+    if contents.description is None:
+        if not contents.blobs and not any(name.startswith(_BEGINNINGS) for name in contents.digests):
             raise IntegrityError(f"{place} isn't a backup: nothing of one is in it.", hint=_NAME_ONE)
         hint = "It was interrupted: `exhibit backup` to this folder goes on." if place.is_dir() else _HINT
         raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
-    _hold_against(found, found.description)
-    return found.description
+    _hold_against(contents, contents.description)
+    return contents.description
 
 
 def verify_written(place: Path, description: Description, whole: AbstractSet[str] = frozenset()) -> None:
@@ -159,18 +161,18 @@ class _Found:
 
 
 def _read(place: Path, whole: AbstractSet[str] = frozenset()) -> _Found:
-    found = _Found({}, set(), {})
+    contents = _Found({}, set(), {})
     try:
         for name, stream in members(place):
             if name in whole and name.startswith(BLOBS):
-                found.blobs.add(bytes.fromhex(name.rpartition("/")[2]))
+                contents.blobs.add(bytes.fromhex(name.rpartition("/")[2]))
             else:
-                _note(found, name, stream)
+                _note(contents, name, stream)
     except (tarfile.TarError, EOFError) as error:  # The file ends prematurely.
         raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
     except OSError as error:
         raise IntegrityError(f"{place} can't be read: {error.strerror or error}.", hint=_HINT) from error
-    return found
+    return contents
 
 
 def _note(found: _Found, name: str, stream: BufferedReader) -> None:
@@ -197,8 +199,8 @@ def _hold_against(found: _Found, description: Description) -> None:
         if not _DIGEST.fullmatch(digest) or bytes.fromhex(digest) not in found.blobs
     ]
     if wrong:
-        named = ", ".join(wrong[:3])
-        sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {named}."
+        names = ", ".join(wrong[:3])
+        sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {names}."
         raise IntegrityError(sentence, hint=_HINT)
 
 

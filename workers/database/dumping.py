@@ -77,9 +77,9 @@ def _holds_rows(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
 
 def _run(config: Config, program: str, *words: str) -> None:
     """Run a PostgreSQL program on the database. The password is passed in its environment."""
-    given = conninfo_to_dict(database_url(config))
-    password = str(given.pop("password", "") or "")
-    _ran(program, "--dbname", make_conninfo("", **given), *words, **({"PGPASSWORD": password} if password else {}))
+    parameters = conninfo_to_dict(database_url(config))
+    password = str(parameters.pop("password", "") or "")
+    _ran(program, "--dbname", make_conninfo("", **parameters), *words, **({"PGPASSWORD": password} if password else {}))
 
 
 def _ran(program: str, *words: str, **environ: str) -> str:

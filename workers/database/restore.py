@@ -142,14 +142,14 @@ def _check_room(config: Config, place: Path, description: Description) -> None:
     needed = bytes_of(place) - bytes_of(taken) + rows
     free = shutil.disk_usage(config.data_dir).free
     if needed > free:
-        told = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
-        raise WrongUseError(f"{told}: nothing was restored.", hint=MAKE_ROOM)
+        sentence = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
+        raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
     there = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS))
     bytes_here = 0 if config.blobs_url else max(0, description.blobs - there)
     count = bytes_here + len(description.files) + (0 if config.database_url else FILES_OF_DATABASE)
     if (left := files_left(config.data_dir)) is not None and count > left:
-        told = f"The backup takes some {count:,} files (inodes), and {left:,} more fit below {config.data_dir}"
-        raise WrongUseError(f"{told}: nothing was restored.", hint=MAKE_ROOM)
+        sentence = f"The backup takes some {count:,} files (inodes), and {left:,} more fit below {config.data_dir}"
+        raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
 
 
 def _staged(made: Path, place: Path, description: Description) -> Path:
@@ -238,10 +238,10 @@ def _usable(config: Config) -> bool:
     bytes were not restored.
     """
     try:
-        found = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
+        loaded = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
     except ConfigError:
         return False
-    return found.blobs_url == config.blobs_url
+    return loaded.blobs_url == config.blobs_url
 
 
 def _read(path: Path) -> str:

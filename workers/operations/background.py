@@ -37,9 +37,9 @@ def _uploads() -> Iterator[Progress]:
 
 def _searches() -> Iterator[Progress]:
     rows = WorkPicture.objects.exclude(state__in=_OVER).exclude(progress={})
-    told = list(rows.values_list("progress", flat=True))
-    if alike := sum(state.get("alike", 0) for state in told):
-        compared = sum(state.get("compared", 0) for state in told)
+    states = list(rows.values_list("progress", flat=True))
+    if alike := sum(state.get("alike", 0) for state in states):
+        compared = sum(state.get("compared", 0) for state in states)
         yield Progress("pictures seen before compared with new works that they resemble", compared, alike)
 
 

@@ -65,22 +65,22 @@ def by_task(most: int | None = None) -> dict[str, Backlog]:
     At most ``most`` waiting rows are counted. Rows under way or failed count for a step's own task.
     """
     tasks = [(step, task) for step in jobs.with_rows() for task in step.queues]
-    found = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
-    asked: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
-    asked += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.with_rows()]
-    for task, waiting, under_way, failed, oldest, rows in _over(asked):
-        row = found[task]
+    backlogs = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
+    queries: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
+    queries += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.with_rows()]
+    for task, waiting, under_way, failed, oldest, rows in _over(queries):
+        row = backlogs[task]
         counts = (row.waiting + waiting, row.under_way + under_way, row.failed + failed)
-        found[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
-    return found
+        backlogs[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
+    return backlogs
 
 
 def _over(asked: Iterable[Asked]) -> list[tuple[Any, ...]]:
     """Run several SELECTs over inner SELECTs as one query. The first column of each row is the name."""
     selects, values = [], list[Any]()
-    for select, name, (rows, given) in asked:
+    for select, name, (rows, parameters) in asked:
         selects.append(select.format(rows=rows, most=MAX_FAILURES))
-        values += [name, *given]
+        values += [name, *parameters]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(selects), values)
         return list(cursor.fetchall())
@@ -129,14 +129,14 @@ def _failed(step: Job) -> QuerySet[Any, Any]:
 
 def backlog() -> dict[str, dict[str, int]]:
     """Return the number of rows by step: ``waiting``, ``under_way`` and ``given_up``."""
-    found = [row for name, row in by_task().items() if name in jobs.JOBS]
-    return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in found}
+    rows = [row for name, row in by_task().items() if name in jobs.JOBS]
+    return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in rows}
 
 
 def held_up(most: int | None = None) -> dict[str, str]:
     """Return the reason why rows of a step are held up, by step, based on at most ``most`` rows."""
-    told = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
-    return {step: from_text(error) for step, error, _last in sorted(told, key=itemgetter(2))}
+    rows = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
+    return {step: from_text(error) for step, error, _last in sorted(rows, key=itemgetter(2))}
 
 
 def _held(step: Job) -> QuerySet[Any, Any]:
@@ -165,11 +165,11 @@ def failures() -> list[Failure]:
 
     Failures that need no operator are left out.
     """
-    told = [
+    found_failures = [
         Failure(step, from_text(error), *row)
         for step, error, *row in _over((REASONS, job.name, _sql(_reasons, job.name)) for job in jobs.with_rows())
     ]
-    return sorted(told, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
+    return sorted(found_failures, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
 
 
 def _reasons(step: Job) -> QuerySet[Any, Any]:
@@ -204,13 +204,15 @@ def dismiss(step: str, key: str | None = None, *, by: str) -> int:
     with transaction.atomic():
         rows = _given_up(jobs.named(step)).exclude(_dismissed(step))
         rows = _because(rows, key)
-        told = {"step": step, "by": by, "at": now()}
-        made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
+        values = {"step": step, "by": by, "at": now()}
+        dismissals = [Dismissal(row=pk, error=why, **values) for pk, why in rows.values_list("pk", "error")]
         columns = ["error", "by", "at"]
-        Dismissal.objects.bulk_create(made, update_conflicts=True, update_fields=columns, unique_fields=["step", "row"])
-        if made:
-            changed("given up and left", by=by, about={"step": step, "rows": len(made)})
-    return len(made)
+        Dismissal.objects.bulk_create(
+            dismissals, update_conflicts=True, update_fields=columns, unique_fields=["step", "row"]
+        )
+        if dismissals:
+            changed("given up and left", by=by, about={"step": step, "rows": len(dismissals)})
+    return len(dismissals)
 
 
 def try_again(enqueue: Enqueue, step: str, key: str | None = None) -> int:

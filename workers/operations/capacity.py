@@ -72,8 +72,8 @@ class Law:
 
     def at(self, works: float, pictures: float) -> float:
         """Return the value, scaled to this installation's own measurement if there is one."""
-        told = self._law(works, pictures)
-        return told if self.own is None else told * self.own.value / self._law(self.own.works, self.own.pictures)
+        value = self._law(works, pictures)
+        return value if self.own is None else value * self.own.value / self._law(self.own.works, self.own.pictures)
 
     def _law(self, works: float, pictures: float) -> float:
         n = {"works": works, "pictures": pictures}.get(self.of, 0)
@@ -189,8 +189,8 @@ class Plan:
 
 def shipped_laws() -> dict[str, Law]:
     """Return the shipped laws by name."""
-    given = tomllib.loads(MEASURED.read_text("utf-8"))
-    return {name: Law(name=name, **values) for name, values in given["figures"].items()}
+    table = tomllib.loads(MEASURED.read_text("utf-8"))
+    return {name: Law(name=name, **values) for name, values in table["figures"].items()}
 
 
 def prices_in(path: Path) -> Prices:
@@ -202,8 +202,8 @@ def prices_in(path: Path) -> Prices:
     try:
         return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8-sig")))
     except (OSError, ValueError) as error:  # Pydantic, TOML and UTF-8 errors are all ValueErrors.
-        told = f"{path} isn't a file of prices. {error}"
-        raise WrongUseError(told, hint=f"Copy {PRICES}, and change its figures.") from error
+        sentence = f"{path} isn't a file of prices. {error}"
+        raise WrongUseError(sentence, hint=f"Copy {PRICES}, and change its figures.") from error
 
 
 def prices_file(data_dir: Path) -> Path:
@@ -222,19 +222,19 @@ def plan(asked: Asked, laws: Mapping[str, Law], prices: Prices) -> Plan:
         raise WrongUseError("A plan needs a picture and a day at least.", hint="Such as --pictures 1M --days 30.")
     at = {name: law.at(asked.works, asked.pictures) for name, law in laws.items()}
     stages = [_settled(need, asked.days, prices) for need in _needs(asked, at, asked.works * prices.new_works)]
-    given = tomllib.loads(MEASURED.read_text("utf-8"))
-    changes = [change for one in given["changes"] if getattr(asked, (change := Change(**one)).of) > change.beyond]
+    table = tomllib.loads(MEASURED.read_text("utf-8"))
+    changes = [change for one in table["changes"] if getattr(asked, (change := Change(**one)).of) > change.beyond]
     changes.sort(key=lambda change: change.beyond)
-    return Plan(asked, stages, list(laws.values()), changes, prices, given["left_out"])
+    return Plan(asked, stages, list(laws.values()), changes, prices, table["left_out"])
 
 
 def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]:
     """Yield each stage with its needs at this size. Times are milliseconds of a core."""
     works, pictures, cases = asked.works, asked.pictures, asked.pictures * at["case"] / MILLION
-    kept = pictures * min(1.0, asked.retention_days / asked.days)
-    small, bucket = pictures - kept, pictures > ONE_FOLDER
+    images_kept = pictures * min(1.0, asked.retention_days / asked.days)
+    small, bucket = pictures - images_kept, pictures > ONE_FOLDER
     yield Stage("crawl", pictures * at["fetch"] / HOUR_MS, egress_gib=pictures * at["page"] * at["sent"] / GIB)
-    store = (kept * at["picture"] + small * at["small"]) / GIB
+    store = (images_kept * at["picture"] + small * at["small"]) / GIB
     yield Stage("exact bytes", store_gib=store, requests=(pictures + small) * bucket)
     yield Stage("match", pictures * at["match"] / HOUR_MS, machine_gib=works * at["work_index"] / GIB)
     features, files = works * at["work_features"] / GIB, works * at["work_file"] / GIB

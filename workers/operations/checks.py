@@ -61,12 +61,12 @@ def damaged(config: Config) -> list[Digest]:
 def damage_check(config: Config) -> Check:
     """Check that no stored bytes have changed."""
     try:
-        found = damaged(config)
+        digests = damaged(config)
     except (OSError, ValueError):
         sentence = _("The list of stored bytes that have changed can't be read.")
         return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Look at the disk."))
-    if found:
-        values = {"count": f"{len(found):,}", "first": found[0].hex}
+    if digests:
+        values = {"count": f"{len(digests):,}", "first": digests[0].hex}
         sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
         remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
         return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)

@@ -37,8 +37,8 @@ def look_for_damage(services: Services) -> None:
     known: list[Digest] = []
     with suppress(ValueError):  # A damaged list is rewritten. Missing entries are found again.
         known = damaged(services.config)
-    found = {*blobs.changed(f"{turn:02x}"), *known}
-    wrong = [digest.hex for digest in found if digest in blobs and not blobs.is_whole(digest)]
+    suspects = {*blobs.changed(f"{turn:02x}"), *known}
+    wrong = [digest.hex for digest in suspects if digest in blobs and not blobs.is_whole(digest)]
     draft = services.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{digest}\n" for digest in sorted(wrong)))
     draft.replace(services.config.data_dir / DAMAGED)
@@ -82,8 +82,8 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
 
 def _purged() -> set[Digest]:
     """Return digests that an interrupted purge may have left behind. Images that are only blocked are not included."""
-    kept = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
-    return set(models.BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
+    stored = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
+    return set(models.BlockedDigest.objects.filter(~Exists(stored)).values_list("digest", flat=True))
 
 
 def _make_room(services: Services) -> None:

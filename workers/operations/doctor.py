@@ -60,8 +60,8 @@ def examine_all(config: Config) -> tuple[Check, ...]:
     services = tuple(check for check in services if not check.name.startswith("witness "))
     if any(check.name.startswith("witness ") and not check.ok for check in machine):
         services = tuple(check for check in services if check.name != "witnesses" or not check.ok)
-    told = {check.name for check in services}
-    return (*(check for check in machine if check.name not in told), *services)
+    names = {check.name for check in services}
+    return (*(check for check in machine if check.name not in names), *services)
 
 
 def examine_without_settings(config: Config, fault: ConfigError) -> tuple[Check, ...]:
@@ -187,9 +187,9 @@ def _chinese_font(_config: Config) -> Check:
 
 
 def _browser(config: Config) -> Check:
-    found = find_browser(config.capture_browser)
-    well = found.path is not None or config.capture_browser == OFF
-    return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
+    browser = find_browser(config.capture_browser)
+    well = browser.path is not None or config.capture_browser == OFF
+    return Check("browser", ok=well, sentence=browser.sentence, remedy=browser.remedy, needed=False)
 
 
 def _browser_limits(config: Config) -> Check:
@@ -215,8 +215,8 @@ def _browser_limits(config: Config) -> Check:
 
 
 def _openssl(_config: Config) -> Check:
-    if found := shutil.which("openssl"):
-        return Check("openssl", ok=True, sentence=f"{found} is used.", needed=False)
+    if program := shutil.which("openssl"):
+        return Check("openssl", ok=True, sentence=f"{program} is used.", needed=False)
     sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
     remedy = "Install it, for example with `apt-get install openssl`."
     return Check("openssl", ok=False, sentence=sentence, remedy=remedy, needed=False)

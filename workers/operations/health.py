@@ -168,8 +168,8 @@ def _canaries(found: Status) -> Iterator[Check]:
     for canary in found.missed:
         values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its known copy %(number)s.") % values
-        named = f"{canary.watch.number}/crawls --owner {canary.watch.owner.slug}"
-        remedy = _("Its crawls: exhibit api GET watches/%(watch)s") % {"watch": named}
+        path = f"{canary.watch.number}/crawls --owner {canary.watch.owner.slug}"
+        remedy = _("Its crawls: exhibit api GET watches/%(watch)s") % {"watch": path}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)
@@ -291,13 +291,13 @@ def _settings(found: Status, config: Config) -> Iterator[Check]:
 
 def version_check(config: Config) -> Check:
     """Report the running version, and a newer one if the configured URL has named it."""
-    values, found = {"version": __version__}, updates.newest(config)
-    if found is None:
+    values, newest_version = {"version": __version__}, updates.newest(config)
+    if newest_version is None:
         asked_for = _("Version %(version)s runs. The newest is asked for once a day, and wasn't named yet.")
         sentence = _("Version %(version)s runs. Nobody is asked whether there is a newer one.")
         return Check("version", ok=True, sentence=(asked_for if config.update_url else sentence) % values, needed=False)
-    values |= {"newest": found[0], "ago": _ago(found[1], now())}
-    if updates.is_newer(found[0]):
+    values |= {"newest": newest_version[0], "ago": _ago(newest_version[1], now())}
+    if updates.is_newer(newest_version[0]):
         sentence = _("Version %(newest)s is out; this is %(version)s.") % values
         remedy = _("Read its changes, make a backup, then upgrade as docs/operator.md says.")
         return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)

@@ -39,26 +39,28 @@ def look(services: Services) -> None:
 
 def version_in(answer: bytes) -> str:
     """Parse the version from an answer: JSON of a forge's release or of a package index, or one line of text."""
-    told: Json = answer.decode("utf-8", "replace").strip()
-    if not _VERSION.fullmatch(told):  # JSON would parse 1.2 as a number.
+    content: Json = answer.decode("utf-8", "replace").strip()
+    if not _VERSION.fullmatch(content):  # JSON would parse 1.2 as a number.
         try:
-            told = json.loads(answer)
+            content = json.loads(answer)
         except (ValueError, RecursionError):
-            told = ""
-    if isinstance(told, dict):
-        info = told.get("info")
-        told = told.get("tag_name") or told.get("version") or (info.get("version") if isinstance(info, dict) else "")
-    found = _VERSION.fullmatch(told) if isinstance(told, str) else None
-    if found is None:
+            content = ""
+    if isinstance(content, dict):
+        info = content.get("info")
+        content = (
+            content.get("tag_name") or content.get("version") or (info.get("version") if isinstance(info, dict) else "")
+        )
+    version_match = _VERSION.fullmatch(content) if isinstance(content, str) else None
+    if version_match is None:
         raise ServiceMissingError("What was asked for the newest version named none.")
-    return found[1]
+    return version_match[1]
 
 
 def newest(config: Config) -> tuple[str, datetime] | None:
     """Return the version last named by the URL and its time, or None if there is no URL or no answer yet."""
     try:
-        told = json.loads((config.data_dir / NAME).read_text("utf-8"))
-        version, url, at = told["version"], told["url"], datetime.fromtimestamp(told["at"], now().tzinfo)
+        answer = json.loads((config.data_dir / NAME).read_text("utf-8"))
+        version, url, at = answer["version"], answer["url"], datetime.fromtimestamp(answer["at"], now().tzinfo)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return (version, at) if config.update_url and url == config.update_url else None

@@ -96,13 +96,13 @@ def all_queues() -> frozenset[str]:
 
 def make_app(config: Config) -> Celery:
     """Create the app of a configuration. Makes no connection."""
-    made = Celery(
+    celery_app = Celery(
         "exhibit",
         broker=broker_url(config),
         include=["workers.tasks.tasks", "workers.tasks.heartbeat"],
         task_cls="workers.tasks.tasks:StepTask",
     )
-    made.conf.update(
+    celery_app.conf.update(
         # Messages are hints: one is redelivered if its worker dies, and running it twice gives the same rows.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -117,7 +117,7 @@ def make_app(config: Config) -> Celery:
         task_routes={name: {"queue": queue} for name, queue in _UPKEEP_QUEUES.items()},
         worker_hijack_root_logger=False,
     )
-    return made
+    return celery_app
 
 
 app = make_app(load_config())
@@ -166,11 +166,13 @@ def queued(task: str) -> int:
 def living_workers(seconds: float = 1.0) -> dict[str, str]:
     """Return the workers on all machines that respond within this time, with their queues separated by commas."""
     try:
-        found = app.control.inspect(timeout=seconds).active_queues() or {}
+        queues_by_worker = app.control.inspect(timeout=seconds).active_queues() or {}
     except (OperationalError, RedisError):
         return {}
     known = all_queues()
-    return {name: ",".join(sorted(known & {queue["name"] for queue in queues})) for name, queues in found.items()}
+    return {
+        name: ",".join(sorted(known & {queue["name"] for queue in queues})) for name, queues in queues_by_worker.items()
+    }
 
 
 def workers_answer(seconds: float = 1.0) -> bool:

@@ -90,14 +90,14 @@ class Replacement:
 
 def record_replacement(config: Config, name: str, pid: int) -> Replacement:
     """Record that a hung process is replaced. On a full disk, only the log line remains."""
-    made = Replacement(name, pid, now(), round(hang_seconds()))
+    replacement = Replacement(name, pid, now(), round(hang_seconds()))
     path = _path(config)
-    rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), made][-_MAX_KEPT:]]
+    rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), replacement][-_MAX_KEPT:]]
     with suppress(OSError):
         part = path.with_name(f"{path.name}.{os.getpid()}")
         part.write_text(json.dumps(rows), encoding="utf-8")
         part.replace(path)
-    return made
+    return replacement
 
 
 def replacements(config: Config) -> list[Replacement]:

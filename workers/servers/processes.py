@@ -54,8 +54,8 @@ def service_user(data_dir: Path) -> ServiceUser | None:
     """
     if os.geteuid() != 0:
         return None
-    if named := named_user("exhibit"):
-        return named
+    if existing := named_user("exhibit"):
+        return existing
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     begun = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
     free = (_NUMBERS[(begun + step) % len(_NUMBERS)] for step in range(len(_NUMBERS)))
@@ -180,10 +180,10 @@ class Kept:
 
     def has_died(self) -> bool:
         """Return True once per death of the process."""
-        found = self._again_at == float("inf") and self.process.poll() is not None
-        if found:
+        is_newly_dead = self._again_at == float("inf") and self.process.poll() is not None
+        if is_newly_dead:
             self._put_off()
-        return found
+        return is_newly_dead
 
     def revive(self) -> bool:
         """Restart the process if that is due; return True if it was restarted.
@@ -209,11 +209,11 @@ class Kept:
 @contextmanager
 def asked_to_stop() -> Iterator[list[int]]:
     """Yield a list to which each received SIGTERM or SIGINT is appended. For the main thread."""
-    asked: list[int] = []
+    signals: list[int] = []
     signs = (signal.SIGTERM, signal.SIGINT)
-    before = {sign: signal.signal(sign, lambda number, _: asked.append(number)) for sign in signs}
+    before = {sign: signal.signal(sign, lambda number, _: signals.append(number)) for sign in signs}
     try:
-        yield asked
+        yield signals
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)
@@ -261,13 +261,13 @@ class ServerRights:
             ConfigError: The path belongs to another user.
         """
         folder.mkdir(mode=0o700, exist_ok=True)
-        found, above = folder.lstat(), folder.parent.stat()
+        status, above = folder.lstat(), folder.parent.stat()
         owners = {os.geteuid()} | ({self.user.user} if self.user else set())
         within = above.st_uid == os.geteuid() and not above.st_mode & stat.S_IWOTH  # Nobody else created it.
-        if not stat.S_ISDIR(found.st_mode) or not (found.st_uid in owners or within):
+        if not stat.S_ISDIR(status.st_mode) or not (status.st_uid in owners or within):
             raise ConfigError(f"{folder} belongs to somebody else.", hint="Choose another EXHIBIT_DATA.")
         folder.chmod(0o700)
-        if self.user and found.st_uid != self.user.user:
+        if self.user and status.st_uid != self.user.user:
             self.hand_over(folder)
 
     def hand_over(self, folder: Path) -> None:

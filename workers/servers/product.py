@@ -27,8 +27,12 @@ _WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "wor
 
 def environment(config: Config) -> dict[str, str]:
     """Return the environment in which another process finds this configuration."""
-    named = {"EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}
-    return {**os.environ, **named, "PYTHONUNBUFFERED": "1"}
+    variables = {
+        "EXHIBIT_DATA": str(config.data_dir),
+        "DATABASE_URL": config.database_url,
+        "REDIS_URL": config.redis_url,
+    }
+    return {**os.environ, **variables, "PYTHONUNBUFFERED": "1"}
 
 
 def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Popen[bytes]":
@@ -59,8 +63,8 @@ def worker(config: Config, name: str, queues: Sequence[str]) -> Child:
     """Return a worker for these queues. It has one process when idle, and more as messages arrive."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     most = jobs.most_processes(config.workers)[name]
-    told = (jobs.SWEEP,) if name == "worker-background" else ()
-    options = ("-Q", ",".join((*queues, *told)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
+    broadcast_queues = (jobs.SWEEP,) if name == "worker-background" else ()
+    options = ("-Q", ",".join((*queues, *broadcast_queues)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
     return Child(
         name=name,
         command=(*_WORKER, *options),

@@ -85,12 +85,12 @@ def embedded_answers(config: Config) -> bool:
 
     Uses a plain socket, because every command calls this and few need a Redis client.
     """
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(2 * addresses.REDIS_SECONDS)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(2 * addresses.REDIS_SECONDS)
         try:
-            asked.connect(str(addresses.redis_socket(config)))
-            asked.sendall(f"AUTH {redis_password(config)}\r\nPING\r\n".encode())
-            with asked.makefile("rb") as answers:
+            client.connect(str(addresses.redis_socket(config)))
+            client.sendall(f"AUTH {redis_password(config)}\r\nPING\r\n".encode())
+            with client.makefile("rb") as answers:
                 return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
         except OSError:
             return False

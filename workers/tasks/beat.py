@@ -29,10 +29,10 @@ class Roll:
 
     def __call__(self) -> None:
         """Query the workers once. A new worker gets a row at its second response: it may be ending at the first."""
-        found = living_workers()
-        for name in running.seen([running.TICK, *found]) & ({running.TICK} | self._before):
-            running.beat(name, found.get(name, ""))
-        self._before = set(found)
+        queues_by_worker = living_workers()
+        for name in running.seen([running.TICK, *queues_by_worker]) & ({running.TICK} | self._before):
+            running.beat(name, queues_by_worker.get(name, ""))
+        self._before = set(queues_by_worker)
 
 
 class Beat:

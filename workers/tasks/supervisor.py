@@ -219,8 +219,8 @@ class _Supervisor:
         """Kill each hung child with all its descendants."""
         for kept in self._kept:
             if kept.process.poll() is None and kept.detector.is_hung():
-                made = record_replacement(self._config, kept.child.name, kept.process.pid)
-                _say(f"{made.name} ({made.pid}) didn't run for {made.seconds} seconds; it is replaced.")
+                entry = record_replacement(self._config, kept.child.name, kept.process.pid)
+                _say(f"{entry.name} ({entry.pid}) didn't run for {entry.seconds} seconds; it is replaced.")
                 _kill_session(kept.process)
 
     def _look_after_servers(self) -> None:
@@ -250,10 +250,10 @@ class _Supervisor:
         processes = {kept.child.name: kept.process.pid for kept in self._kept}
         status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
         path = _status_path(self._config)
-        made = path.with_suffix(".new")
+        draft = path.with_suffix(".new")
         try:
-            made.write_text(json.dumps(asdict(status)), encoding="utf-8")
-            made.replace(path)
+            draft.write_text(json.dumps(asdict(status)), encoding="utf-8")
+            draft.replace(path)
         except OSError as error:
             _say(f"The status can't be written: {error}.")
         return status

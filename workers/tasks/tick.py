@@ -43,10 +43,10 @@ def tick(services: Services) -> None:
         else:
             plan_crawls(services, crawling.running_crawls())
     _send_waiting(services)
-    found = {what for (what,) in _log().rows()}
-    if "waiting" in found:
+    due_log_work = {what for (what,) in _log().rows()}
+    if "waiting" in due_log_work:
         sequence_log(services)
-    if found and checkpoint_due(services):
+    if due_log_work and checkpoint_due(services):
         try:
             sign_checkpoint(services)
         except BrokenHistoryError as error:  # Everything else continues; `exhibit status` reports it as well.
