@@ -39,10 +39,10 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
     verifier = _Makers(moment)
     try:
         response = RegistrationResponse.from_dict(credential).response
-        found = response.attestation_object
-        verifier.verify_attestation(found, response.client_data.hash)
+        attestation = response.attestation_object
+        verifier.verify_attestation(attestation, response.client_data.hash)
         # The oldest format's signature does not cover the AAGUID, which is therefore unverified.
-        model = b"" if found.fmt == "fido-u2f" else found.auth_data.credential_data.aaguid  # type: ignore[union-attr]
+        model = b"" if attestation.fmt == "fido-u2f" else attestation.auth_data.credential_data.aaguid  # type: ignore[union-attr]
     except Exception as error:  # Anything that makes it unreadable.
         sentence = _("No maker whom the operator trusts vouches for this passkey.")
         hint = _("Use a security key or device of a kind that the operator names, and let the browser tell the kind.")
@@ -51,7 +51,7 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
     if aaguid not in (settings.CONFIG.passkey_aaguids or [aaguid]):
         sentence = _("The operator doesn't allow passkeys of this kind (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
         raise WrongUseError(sentence, hint=_("Use another one, or ask the operator to allow this kind."))
-    return {"aaguid": aaguid, "format": found.fmt}
+    return {"aaguid": aaguid, "format": attestation.fmt}
 
 
 class _Makers(AttestationVerifier):

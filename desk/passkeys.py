@@ -42,15 +42,15 @@ def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
         NotFoundError: The owner has no such object.
         WrongUseError: The action is unknown, or the person has no suitable passkey.
     """
-    wanted = next((one for one in Act if one == act), None)
+    wanted_act = next((one for one in Act if one == act), None)
     credentials = _credentials(user)
-    if wanted is None or not credentials:
-        problem = _("You have no passkey.") if wanted else _("Nothing of this kind is signed.")
-        if wanted and auth.get_credentials(user):
+    if wanted_act is None or not credentials:
+        problem = _("You have no passkey.") if wanted_act else _("Nothing of this kind is signed.")
+        if wanted_act and auth.get_credentials(user):
             problem = _("None of your passkeys is of a kind that the operator trusts with this.")
         raise WrongUseError(problem, hint=_("Add one to your account first: Account, Second factor and passkeys."))
     server = auth.get_server()
-    row = passkeys.ask(owner, user, wanted, _subject(owner, wanted, of), str(server.rp.id))
+    row = passkeys.ask(owner, user, wanted_act, _subject(owner, wanted_act, of), str(server.rp.id))
     options, _state = server.authenticate_begin(
         credentials, UserVerificationRequirement.REQUIRED, challenge=row.challenge.raw
     )
@@ -91,24 +91,24 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
             "challenge": websafe_encode(row.challenge.raw),
             "user_verification": UserVerificationRequirement.REQUIRED,
         }
-        found = auth.get_server().authenticate_complete(state, _credentials(user), plain)
+        credential = auth.get_server().authenticate_complete(state, _credentials(user), plain)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
         raise WrongUseError(_("The passkey's answer doesn't hold.")) from error
-    authenticator = auth.get_authenticator_by_credential_id(user, found.credential_id)
+    authenticator = auth.get_authenticator_by_credential_id(user, credential.credential_id)
     assert authenticator is not None
-    key = _public(found.public_key)
+    key = _public(credential.public_key)
     parts = (bytes(response.authenticator_data), bytes(response.client_data), bytes(response.signature))
     return passkeys.answered(row, key, parts, _entry(authenticator, key))
 
 
 def _credentials(user: User) -> list[AttestedCredentialData]:
     """Return the person's passkeys that may sign critical decisions: all, or the attested ones if required."""
-    found = []
+    credentials = []
     for row in Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN):
         with contextlib.suppress(WrongUseError):
             attested(row.data.get("credential", {}), row.created_at)
-            found.append(row.wrap().authenticator_data.credential_data)
-    return found
+            credentials.append(row.wrap().authenticator_data.credential_data)
+    return credentials
 
 
 def _public(key: CoseKey) -> bytes:

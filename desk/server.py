@@ -157,10 +157,10 @@ def prepare_buffer_folder(data_dir: Path) -> Path:
 
 def allowed_connections() -> int:
     """Raise this process's limit of open files as needed; return the number of connections it allows."""
-    wanted = CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
+    files_needed = CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < files_needed:
+        soft = files_needed if hard == resource.RLIM_INFINITY else min(files_needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return min(CONNECTIONS, max(50, (soft - _OTHER_FILES) // _FILES_PER_CONNECTION))
 

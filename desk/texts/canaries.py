@@ -28,5 +28,5 @@ def last_runs(watch: Watch) -> list[tuple[Canary, str]]:
     planted = list(canaries.active(watch.owner).filter(watch=watch))
     newest = watch.crawls.order_by("-number").first() if planted else None
     results = canaries.results([newest]).get(newest.pk, []) if newest is not None else []
-    made = {result.canary.pk: last_run(str(result.outcome), result.reason) for result in results}
-    return [(canary, made.get(canary.pk, last_run())) for canary in planted]
+    results_in_words = {result.canary.pk: last_run(str(result.outcome), result.reason) for result in results}
+    return [(canary, results_in_words.get(canary.pk, last_run())) for canary in planted]

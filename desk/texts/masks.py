@@ -30,8 +30,8 @@ class Masked(NamedTuple):
 
 def masks(picture: WorkPicture) -> list[Masked]:
     """Describe the captions of a registered image and the mark it shares with the owner's other works."""
-    told = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
-    return told + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
+    captions = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
+    return captions + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
 
 
 def _told(kind: str, boxes: Sequence[Edges], sentence: Promise) -> Masked:

@@ -147,8 +147,8 @@ def warnings(warned: Warnings) -> list[str]:
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
         colon, semicolon = pgettext("after a label", ": "), pgettext("between parts of a sentence", "; ")
-        named = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
-        said.append(joined((one.sentence, named)))
+        statements = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
+        said.append(joined((one.sentence, statements)))
     return said
 
 
@@ -190,8 +190,8 @@ def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
     if said.manifest is None or said.manifest.standing == "none":
         return rows
     manifest = said.manifest
-    told = (str(MANIFESTS[manifest.standing]), manifest.signer, manifest.generator, *manifest.actions)
-    return [*rows, (str(FIELDS["manifest"]), " · ".join(filter(None, told)))]
+    details = (str(MANIFESTS[manifest.standing]), manifest.signer, manifest.generator, *manifest.actions)
+    return [*rows, (str(FIELDS["manifest"]), " · ".join(filter(None, details)))]
 
 
 def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
@@ -208,12 +208,12 @@ def bulk_in_words(edit: BulkEdit) -> str:
     """Describe a bulk edit, or the one that it undoes."""
     if edit.undoes is not None:
         return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
-    told = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
+    values = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
     if edit.what == PUT:
-        return _("Put into the collection “%(name)s”") % told
+        return _("Put into the collection “%(name)s”") % values
     if edit.what == TAKE:
-        return _("Taken out of the collection “%(name)s”") % told
-    return _("%(field)s: “%(value)s”") % told
+        return _("Taken out of the collection “%(name)s”") % values
+    return _("%(field)s: “%(value)s”") % values
 
 
 def why_held(flood: Flood) -> str:

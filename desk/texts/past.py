@@ -30,17 +30,17 @@ def search_in_words(search: Mapping[str, Any]) -> str:
     alike, compared, over = search["alike"], search.get("compared", 0), search["state"] == "done"
     if not alike:
         return _("No picture seen before resembles it.")
-    told = [_("%(compared)s compared") % {"compared": grouped(compared)}]
+    parts = [_("%(compared)s compared") % {"compared": grouped(compared)}]
     if search.get("expired"):
         counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
-        told.append(_("%(expired)s had expired, %(asked)s of them asked for again") % counts)
+        parts.append(_("%(expired)s had expired, %(asked)s of them asked for again") % counts)
     if search["state"] == "failed":
-        told.append(_("given up"))
+        parts.append(_("given up"))
     elif not over and search["state"] == "todo" and "at_once" in search:
-        told.append(_("the less alike follow when every new work has got so far"))
+        parts.append(_("the less alike follow when every new work has got so far"))
     elif not over:
-        told.append(_("under way"))
-    together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(told)}
+        parts.append(_("under way"))
+    together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(parts)}
     return _("Pictures seen before that resemble it: %(alike)s; %(told)s.") % together
 
 

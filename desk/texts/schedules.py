@@ -67,37 +67,37 @@ def schedule(watch: Watch) -> str:
 
 def budget(given: Mapping[str, Any]) -> list[str]:
     """Describe each limit of a run's budget in a sentence."""
-    told: list[str] = []
+    sentences: list[str] = []
     a_time = {RUN: _("At most %(money)s a run"), MONTH: _("At most %(money)s a month")}
-    told += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
-    told += _at_most(given, "searches", "pages", "images")
+    sentences += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
+    sentences += _at_most(given, "searches", "pages", "images")
     if "bytes" in given:
-        told.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
+        sentences.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
     if "seconds" in given:
         hours, rest = divmod(int(given["seconds"]), 3_600)
         longest = {"minutes": max(1, int(given["seconds"]) // 60)} if rest else {"hours": hours}
-        told += _at_most(longest, *longest)
+        sentences += _at_most(longest, *longest)
     if "depth" in given:
         depth = int(given["depth"])
         followed = ngettext(
             "Follows links %(n)s step from its sources", "Follows links %(n)s steps from its sources", depth
         )
-        told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
+        sentences.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
     if given.get("render", "never") != "never":
-        told.append(_rendering({**RENDERING, **given}))
-    return told + _at_most(given, "hosts", "visits")
+        sentences.append(_rendering({**RENDERING, **given}))
+    return sentences + _at_most(given, "hosts", "visits")
 
 
 def visits_used_up(watch: Watch) -> str:
     """State that today's visits for evidence are used up; empty if some are left."""
-    made, most = visits_today(watch)
-    if made < most:
+    visits, most = visits_today(watch)
+    if visits < most:
         return ""
-    told = _(
+    sentence = _(
         "Today's visits for evidence (%(n)s) are used up; the next are made tomorrow (UTC)."
         " What you confirm is visited at once."
     )
-    return told % {"n": grouped(most)}
+    return sentence % {"n": grouped(most)}
 
 
 def _at_most(given: Mapping[str, Any], *names: str) -> list[str]:
@@ -119,12 +119,12 @@ def politeness(given: Mapping[str, float]) -> list[str]:
     """Describe how a run treats sites."""
     usual = Politeness()
     delay = float(given.get("delay", usual.delay))
-    told = [_("Waits at least %(n)s s between two requests to a host") % {"n": number_format(f"{delay:g}")}]
+    sentences = [_("Waits at least %(n)s s between two requests to a host") % {"n": number_format(f"{delay:g}")}]
     if given.get("obey_robots", usual.obey_robots):
-        told.append(_("Follows robots.txt, and waits longer where it asks for that"))
+        sentences.append(_("Follows robots.txt, and waits longer where it asks for that"))
     if given.get("obey_reservations", usual.obey_reservations):
-        told.append(_("Leaves alone what is reserved against text and data mining"))
-    return told
+        sentences.append(_("Leaves alone what is reserved against text and data mining"))
+    return sentences
 
 
 def costs(estimates: Sequence[Estimate], given: Mapping[str, Any]) -> list[str]:
@@ -193,11 +193,11 @@ def _cost(one: Estimate) -> str:
 
 def _enough(each: Sequence[Money], may: Mapping[str, Money]) -> list[str]:
     """Describe how the budget limits a run of this cost; repeated requests are extra."""
-    run, told = sum(one.millionths for one in each), []
+    run, sentences = sum(one.millionths for one in each), []
     if RUN in may and may[RUN].millionths < run:
-        told.append(_("%(money)s end a run before that; the next one goes on.") % {"money": money(may[RUN])})
+        sentences.append(_("%(money)s end a run before that; the next one goes on.") % {"money": money(may[RUN])})
         run = may[RUN].millionths
     if MONTH in may and run:
         values = {"money": money(may[MONTH]), "n": grouped(may[MONTH].millionths // run)}
-        told.append(_("Such runs that %(money)s a month pay for: %(n)s.") % values)
-    return told
+        sentences.append(_("Such runs that %(money)s a month pay for: %(n)s.") % values)
+    return sentences

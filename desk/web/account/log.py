@@ -29,5 +29,5 @@ def _told(level: int, what: str, request: HttpRequest | None = None, user: User 
     address = ""
     with contextlib.suppress(PermissionDenied, AttributeError):
         address = str(get_adapter().get_client_ip(request))
-    told = {"user": user and user.pk, "address": address}
-    _LOG.log(level, "%s: user %s, address %s", what, told["user"] or "unknown", address or "unknown", extra=told)
+    details = {"user": user and user.pk, "address": address}
+    _LOG.log(level, "%s: user %s, address %s", what, details["user"] or "unknown", address or "unknown", extra=details)

@@ -99,8 +99,8 @@ def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
     days = number_in(request.POST.get("days")) or 0
     with Telling(request):
-        made, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
-        return _tokens(request, owner, made=made, secret=secret)
+        new_token, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
+        return _tokens(request, owner, made=new_token, secret=secret)
     return _tokens(request, owner, typed=request.POST)
 
 

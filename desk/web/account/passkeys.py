@@ -37,15 +37,18 @@ def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
     runs = manages(owner)
     shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
     rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
-    found = [(key, USES[use_of(key)]) for key in keys_of(owner)]
-    return {"manages": runs, "keys": found, "passkeys": rows.order_by("user__username", "created_at")}
+    keys_with_uses = [(key, USES[use_of(key)]) for key in keys_of(owner)]
+    return {"manages": runs, "keys": keys_with_uses, "passkeys": rows.order_by("user__username", "created_at")}
 
 
 @manager_post(back="security")
 def choose(request: HttpRequest, owner: Owner) -> str:
     """Turn the passkey requirement for critical decisions on or off."""
-    wanted, given = request.POST.get("wanted") == "on", answer_of(person_of(request), request.POST.get("passkey"))
-    passkeys.switch(owner, wanted=wanted, by=request.user.get_username(), given=given)
+    is_wanted, passkey_answer = (
+        request.POST.get("wanted") == "on",
+        answer_of(person_of(request), request.POST.get("passkey")),
+    )
+    passkeys.switch(owner, wanted=is_wanted, by=request.user.get_username(), given=passkey_answer)
     return _("Saved.")
 
 
@@ -54,6 +57,6 @@ def revoke_key(request: HttpRequest, owner: Owner) -> None:
     """Revoke one of the owner's keys."""
     with Telling(request):
         row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
-        given = answer_of(person_of(request), request.POST.get("passkey"))
-        signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=given)
+        passkey_answer = answer_of(person_of(request), request.POST.get("passkey"))
+        signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=passkey_answer)
         messages.success(request, _("The key is revoked. Tell those who check bundles."))

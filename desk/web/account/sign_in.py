@@ -120,5 +120,5 @@ def invited(request: HttpRequest) -> Invitation | None:
 
 
 def _key() -> bytes:
-    made = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"exhibit authenticators v1")
-    return made.derive(bytes.fromhex(settings.SECRET_KEY))
+    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"exhibit authenticators v1")
+    return derivation.derive(bytes.fromhex(settings.SECRET_KEY))

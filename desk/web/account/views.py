@@ -77,8 +77,8 @@ def owners(request: HttpRequest) -> HttpResponseBase:
             return redirect("owners")
         name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
         with Telling(request):
-            made = people.add_owner_of(person_of(request), name, contact=contact)
-            return redirect("cases", slug=made.slug)
+            new_owner = people.add_owner_of(person_of(request), name, contact=contact)
+            return redirect("cases", slug=new_owner.slug)
         values["typed"] = {"name": name, "contact": contact}
     return render(request, "web/owners.html", values)
 
@@ -88,8 +88,8 @@ def owners(request: HttpRequest) -> HttpResponseBase:
 def add_sample(request: HttpRequest) -> HttpResponse:
     """Create a sample owner for the person to explore."""
     with Telling(request):
-        made = sample.add_sample(wiring.services(), person_of(request))
-        return redirect("cases", slug=made.slug)
+        sample_owner = sample.add_sample(wiring.services(), person_of(request))
+        return redirect("cases", slug=sample_owner.slug)
     return redirect("owners")
 
 
@@ -137,10 +137,10 @@ def not_sent(request: HttpRequest, reason: str = "") -> HttpResponse:
 @receiver(user_signed_up)
 def join(request: HttpRequest, user: User, **_others: object) -> None:
     """Accept the invitation of a person who has just signed up."""
-    found = invited(request)
+    open_invitation = invited(request)
     request.session.pop(INVITED, None)
-    if found is not None:
-        _tried(request, found, user)
+    if open_invitation is not None:
+        _tried(request, open_invitation, user)
 
 
 @receiver(email_changed)
@@ -177,9 +177,9 @@ def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
 
 def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResponseBase | None:
     """Create the operator's account and owner at once; return None if the input is invalid."""
-    given = form.cleaned_data
+    fields = form.cleaned_data
     try:
-        person = people.begin(found, given["email"], given["password"], said(given["owner"]))
+        person = people.begin(found, fields["email"], fields["password"], said(fields["owner"]))
     except ExhibitError as error:
         form.add_error(None, in_words(error))
         return None

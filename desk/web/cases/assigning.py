@@ -40,8 +40,8 @@ def filters_of(request: HttpRequest, owner: Owner, state: State, chosen: str) ->
     others = sorted((members[str(key)], str(key)) for key in counted if str(key) in members and str(key) != me)
     names = [(me, _("Mine")), (NOBODY, _("Nobody's")), *((key, name) for name, key in others)]
     by_key = {NOBODY if key is None else str(key): count for key, count in counted.items()}
-    told = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
-    return [("", _("Anybody's")), *told]
+    options = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
+    return [("", _("Anybody's")), *options]
 
 
 def shared(owner: Owner) -> bool:
@@ -60,8 +60,8 @@ def whom(owner: Owner, row: Case) -> Told:
 
 def whose(query: QueryDict) -> str:
     """Return the assignee in a query string: a member's number, ``NOBODY``, or empty for everybody."""
-    asked = query.get("for", "")
-    return NOBODY if asked == NOBODY else str(number_in(asked) or "")
+    assignee = query.get("for", "")
+    return NOBODY if assignee == NOBODY else str(number_in(assignee) or "")
 
 
 def undo_of(request: HttpRequest, owner: Owner) -> dict[str, Any]:
@@ -92,9 +92,9 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
         changes = []
     if script:
         rows = scoped.cases(owner).filter(number__in=[one.case for one in changes]).select_related("assigned_to")
-        told = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
+        updates = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
         left = queue.left(owner, whose(QueryDict(request.POST.get("query", ""))))
-        return JsonResponse({"left": left, "cases": told, "undo": _written(changes)})
+        return JsonResponse({"left": left, "cases": updates, "undo": _written(changes)})
     last = {key: value for key, value in request.session.get(LAST, {}).items() if key != owner.slug}
     if "undo" in request.POST:
         request.session[LAST] = last
@@ -110,12 +110,12 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 def _assigned(request: HttpRequest, owner: Owner) -> list[Change]:
     """Perform a form's action: ``undo`` with changes, ``assign`` with assignee and cases, or ``to`` and ``case``."""
-    by, given = request.user.get_username(), request.POST
-    if "undo" in given:
-        return assigning.take_back(owner, _read(given["undo"]), by=by)
-    to, *named = given.get("assign", "").split() or [given.get("to", ""), *given.getlist("case")]
+    by, fields = request.user.get_username(), request.POST
+    if "undo" in fields:
+        return assigning.take_back(owner, _read(fields["undo"]), by=by)
+    to, *numbers = fields.get("assign", "").split() or [fields.get("to", ""), *fields.getlist("case")]
     person = None if to == NOBODY else number_in(to) or 0
-    return assigning.assign(owner, _numbers(named), person, by=by)
+    return assigning.assign(owner, _numbers(numbers), person, by=by)
 
 
 def _beside(request: HttpRequest, owner: Owner, row: Case) -> str:

@@ -47,10 +47,10 @@ def finds(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show one waiting find, after the skipped ones, with a button to undo the last decision."""
     left = queue.left(owner)
     skip = min(number_in(request.GET.get("skip")) or 0, max(left - 1, 0))
-    found = [row.case for row in queue.in_groups(owner, Wanted(), skip, 1)]
+    next_cases = [row.case for row in queue.in_groups(owner, Wanted(), skip, 1)]
     values = {
         "left": left,
-        "item": next(iter(items(owner, found)), None),
+        "item": next(iter(items(owner, next_cases)), None),
         "undo_for": UNDO_FOR.seconds,
         "skip": skip,
         "later": skip + 1 if skip + 1 < left else None,
@@ -88,11 +88,11 @@ def manifest(_request: HttpRequest) -> JsonResponse:
         for purpose in ("any", "maskable")
     ]
     about = {"id": reverse("start"), "start_url": reverse("start"), "scope": reverse("home"), "display": "standalone"}
-    named = {
+    names = {
         "name": "Exhibit",
         "short_name": "Exhibit",
         "description": _("Finds of your pictures, to look at and decide."),
     }
     colours = {"theme_color": PAPER, "background_color": "#ffffff"}
-    said = {**named, **about, **colours, "lang": get_language(), "icons": icons}
+    said = {**names, **about, **colours, "lang": get_language(), "icons": icons}
     return JsonResponse(said, content_type="application/manifest+json")

@@ -72,29 +72,31 @@ Otherwise = TypeVar("Otherwise")
 @cache_control(private=True, no_store=True)  # Going back shows the current state, even without a script.
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the owner's cases, by default those that await a decision."""
-    wanted = wanted_in(request)
+    filters = wanted_in(request)
     skip = number_in(request.GET.get("skip")) or 0
-    found = queue.in_groups(owner, wanted, skip, ROWS + 1)
-    more, found = len(found) > ROWS, found[:ROWS]
+    listed_cases = queue.in_groups(owner, filters, skip, ROWS + 1)
+    more, listed_cases = len(listed_cases) > ROWS, listed_cases[:ROWS]
     decides = may_decide(owner)
     empty = set(RARE) - queue.filled(owner, RARE)
-    whose = assigning.filters_of(request, owner, wanted.state, wanted.assigned)
+    whose = assigning.filters_of(request, owner, filters.state, filters.assigned)
     values = {
-        "wanted": wanted,
+        "wanted": filters,
         "narrowed": bool(
-            wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party or wanted.assigned
+            filters.words or filters.sure or filters.standing or filters.work or filters.party or filters.assigned
         ),
-        "in_other_states": 0 if found or skip or not wanted.words else queue.count_in_other_states(owner, wanted),
-        "states": [(state, words) for state, words in STATES if state not in empty or state == wanted.state],
+        "in_other_states": 0
+        if listed_cases or skip or not filters.words
+        else queue.count_in_other_states(owner, filters),
+        "states": [(state, words) for state, words in STATES if state not in empty or state == filters.state],
         "sorts": SORTS,
         "group_kinds": GROUPS,
         "sures": SURES,
         "standings": STANDINGS,
-        "groups": _groups(owner, found, wanted),
-        "left": queue.left(owner, wanted.assigned),
-        "resembling": queue.resembling(owner) if wanted.state == State.WAITING else 0,
+        "groups": _groups(owner, listed_cases, filters),
+        "left": queue.left(owner, filters.assigned),
+        "resembling": queue.resembling(owner) if filters.state == State.WAITING else 0,
         "skip": skip,
-        "next": skip + len(found) if more else None,
+        "next": skip + len(listed_cases) if more else None,
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
         "whose": whose,
@@ -103,7 +105,7 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,
         "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
-        "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
+        "anything": bool(listed_cases) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)
 
@@ -140,10 +142,10 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 
 def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
     """Perform the decision in a form's ``decide`` field and remember it for undo. Raises ``ExhibitError``."""
-    deed, *named = request.POST.get("decide", "").split() or [""]
+    deed, *numbers_given = request.POST.get("decide", "").split() or [""]
     word, _colon, licence = deed.partition(":")
-    numbers = [number for number in map(number_in, named) if number]
-    if not numbers or len(numbers) != len(named):
+    numbers = [number for number in map(number_in, numbers_given) if number]
+    if not numbers or len(numbers) != len(numbers_given):
         raise WrongUseError(gettext("No case is named."))
     if word not in set(Choice):
         raise WrongUseError(f"{word!r} is no decision.")
@@ -171,8 +173,8 @@ def _told(outcome: Outcome) -> dict[str, object]:
     case = outcome.case
     values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_FOR.seconds}
     html = render_to_string("web/cases-outcome.html", values)
-    told = {"number": case.number, "decision": case.decision, "open": case.waits or case.resembles}
-    return told | {"done": outcome.done, "html": html}
+    values_of_case = {"number": case.number, "decision": case.decision, "open": case.waits or case.resembles}
+    return values_of_case | {"done": outcome.done, "html": html}
 
 
 def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
@@ -185,15 +187,15 @@ def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[
     """Return the groups of a page, with their rows and texts."""
     cases = [row.case for row in found]
     items_of, also = {item["case"].pk: item for item in items(owner, cases)}, also_shown(cases)
-    made = []
+    groups = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
         of_group = [items_of[row.case.pk] | {"also": also.get(row.case.pk, ())} for row in listed]
         first = listed[0].case
         waiting = [str(item["case"].number) for item in of_group if item["case"].waits]
-        made.append({"first": first, "items": of_group, "waiting": " ".join(waiting), "size": listed[0].group_size})
-    return made
+        groups.append({"first": first, "items": of_group, "waiting": " ".join(waiting), "size": listed[0].group_size})
+    return groups
 
 
 def items(owner: Owner, cases: Sequence[Case]) -> list[dict[str, Any]]:

@@ -168,7 +168,7 @@ def _agency(owner: Owner, row: Case, found: Check | None, *, decides: bool) -> d
 
 def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, object]:
     """Return third-party statements about the places, and what a query would disclose to an archive."""
-    told = [
+    statements = [
         (place.first.page_url, elsewhere_in_words(elsewhere_of(row, place, number)[0]))
         for number, place in enumerate(places, 1)
     ]
@@ -177,7 +177,7 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
     can_ask = decides and ask_archive.may_ask(services, row)
     about = [place.first for place in ask_archive.asked_about(services, row, places)] if can_ask else []
     return {
-        "elsewhere": [(page, words) for page, words in told if words],
+        "elsewhere": [(page, words) for page, words in statements if words],
         "elsewhere_unchecked": unchecked_in_words(),
         "archive": title_of(ask_archive.archive_of(services)),
         "archive_learns": [url for seen in about for _what, url in ask_archive.addresses_of(seen)],
@@ -188,13 +188,13 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
 
 def _along(row: Case) -> list[str]:
     """Describe what would be removed along with a case's image, one line per object."""
-    told = []
+    lines = []
     for what, kept, files in goes_along(wiring.services(), row):
         kind, _space, number = what.partition(" ")
         removed = ngettext("%(what)s: %(count)d file is removed", "%(what)s: %(count)d files are removed", files)
         hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
-        told.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
-    return told
+        lines.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
+    return lines
 
 
 def _statement(match: Match) -> dict[str, Sequence[object]]:
@@ -281,27 +281,27 @@ def deed(request: HttpRequest, owner: Owner, number: int) -> None:
     """Perform another action on a case, such as adding a note, disputing it or querying an archive."""
     row = scoped.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
-    wanted = request.POST.get("deed", "")
+    action = request.POST.get("deed", "")
     with Telling(request):
-        if wanted == "note":
+        if action == "note":
             decisions.note(row, by=by, words=words)
-        elif wanted == "dispute":
+        elif action == "dispute":
             decisions.dispute(row, by=by, reason=words)
-        elif wanted == "settle":
+        elif action == "settle":
             decisions.settle(row, by=by, reason=words)
-        elif wanted == "take-out":
+        elif action == "take-out":
             decisions.take_out(row, by=by)
-        elif wanted == "ask-agency":
+        elif action == "ask-agency":
             agencies.ask(row, words, by=by)
-        elif wanted == "agency-answered":
+        elif action == "agency-answered":
             agencies.answered(row, words, by=by)
-        elif wanted == "ask-archive":
+        elif action == "ask-archive":
             ask_archive.ask(wiring.services(), row, by=by)
-        elif wanted == "report":
+        elif action == "report":
             passkey = answer_of(person_of(request), request.POST.get("passkey"))
             report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)
-        if wanted in DEEDS:
-            messages.success(request, str(DEEDS[wanted]))
+        if action in DEEDS:
+            messages.success(request, str(DEEDS[action]))
 
 
 @decider_post()
@@ -322,14 +322,14 @@ def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
     """Return one drawing of a comparison in the case."""
     row = scoped.case(owner, number)
-    found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
+    match_row = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {view.file_name: view for view in View}.get(drawing)
-    if found is None or (view is None and drawing != SURVIVAL) or scoped.hidden_among(owner, [found.found]):
+    if match_row is None or (view is None and drawing != SURVIVAL) or scoped.hidden_among(owner, [match_row.found]):
         raise Http404
     sees(request, owner, number)
     services = wiring.services()
     try:
-        drawn = survival_map(services, found) if view is None else draw(view, pair_of(services, found))
+        drawn = survival_map(services, match_row) if view is None else draw(view, pair_of(services, match_row))
         return HttpResponse(drawn, content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error

@@ -28,10 +28,10 @@ def nearest_page(request: HttpRequest, owner: Owner, /, **_parts: object) -> Htt
     for count in range(len(parts) - 1, 2, -1):
         above = f"/{'/'.join(parts[:count])}/"
         try:
-            found = resolve(above)
+            page_above = resolve(above)
         except Resolver404:
             continue
-        if found.url_name is not None:
+        if page_above.url_name is not None:
             return redirect(above)
     return redirect(_LISTS.get("".join(parts[2:3]), "cases"), slug=owner.slug)
 

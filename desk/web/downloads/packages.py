@@ -101,18 +101,18 @@ def package_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, 
 
 
 def _values(row: Package) -> dict[str, object]:
-    found = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
-    lines = _lines(list(found), {file["bundle"]: file for file in row.files if "bundle" in file})
-    made = bool(row.made_at and row.files)
+    bundle_rows = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
+    lines = _lines(list(bundle_rows), {file["bundle"]: file for file in row.files if "bundle" in file})
+    is_made = bool(row.made_at and row.files)
     return {
         "package": row,
         "lines": lines,
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
-        "made": made,
+        "made": is_made,
         "pdfs": packing.reading_copies(row),
         "without": [LANGUAGES.get(language, language) for language in packing.languages_without(row)],
-        "size": packing.package_size(wiring.services(), row) if made else 0,
+        "size": packing.package_size(wiring.services(), row) if is_made else 0,
     }
 
 
@@ -167,8 +167,8 @@ def said_by(answer: Answer, moment: datetime) -> str:
         return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
     if answer.silent_since is not None:
         since, again = _moment(answer.silent_since), _moment(answer.asked_again_at or moment)
-        told = {"name": name, "since": since, "again": again}
-        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % told
+        values = {"name": name, "since": since, "again": again}
+        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % values
     if expected is None:
         return _("%(name)s: asked") % {"name": name}
     if expected <= moment:

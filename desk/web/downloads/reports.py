@@ -47,12 +47,12 @@ MAX_WATCHES = 500
 @decider_page()
 def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Show the form for a report with default values."""
-    asked = QueryDict(mutable=True)
-    asked.setlist("decision", list(ReportScope().decisions))
-    asked.setlist("format", list(FORMATS))
-    asked.setlist("language", languages_of(wiring.services()))
-    asked.update({name: request.GET[name] for name in ("watch", "works", "every_work") if name in request.GET})
-    return _form(request, owner, asked)
+    fields = QueryDict(mutable=True)
+    fields.setlist("decision", list(ReportScope().decisions))
+    fields.setlist("format", list(FORMATS))
+    fields.setlist("language", languages_of(wiring.services()))
+    fields.update({name: request.GET[name] for name in ("watch", "works", "every_work") if name in request.GET})
+    return _form(request, owner, fields)
 
 
 @decider_post(back="downloads")
@@ -134,9 +134,9 @@ def title_of(report: Report) -> str:
 
 def heading_of(report: Report) -> str:
     """Return a report's heading: its title, if a person gave one, and its date. Reports cover all parties."""
-    given = making.title_given(report.parameters["title"], report.number, report.owner.name)
-    told = {"title": given, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
-    return (_("%(title)s: all parties, %(day)s") if given else _("All parties, %(day)s")) % told
+    title = making.title_given(report.parameters["title"], report.number, report.owner.name)
+    values = {"title": title, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
+    return (_("%(title)s: all parties, %(day)s") if title else _("All parties, %(day)s")) % values
 
 
 def files_of(report: Report) -> list[tuple[KeptFile, str]]:
@@ -147,8 +147,8 @@ def files_of(report: Report) -> list[tuple[KeptFile, str]]:
 def _parts_of(name: str) -> Iterator[str]:
     stem, _dot, form = name.rpartition(".")
     yield _("CSV, a line for each work") if stem.endswith("-works") and form == "csv" else form.upper()
-    if found := _VOLUME.search(stem):
-        yield _("volume %(n)s") % {"n": int(found[1])}
+    if volume := _VOLUME.search(stem):
+        yield _("volume %(n)s") % {"n": int(volume[1])}
     if words := LANGUAGES.get(stem.rpartition(".")[2]):
         yield str(words)
 

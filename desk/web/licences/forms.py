@@ -76,10 +76,10 @@ def on_its_way(trial: Trial, mark: str) -> str:
 def so_far(text: str, mark: str) -> Trial:
     """Restore a trial serialised by :func:`on_its_way`; start over if the values have changed."""
     try:
-        of, effects, told = signing.loads(text, salt="trial", max_age=HOUR)
+        of, effects, fields = signing.loads(text, salt="trial", max_age=HOUR)
     except signing.BadSignature:
         return NOTHING
-    return Trial(**told | {"effects": dict(effects)}) if of == mark else NOTHING
+    return Trial(**fields | {"effects": dict(effects)}) if of == mark else NOTHING
 
 
 def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
@@ -127,5 +127,5 @@ def understood_from(text: str) -> Understood | None:
     """
     if not text:
         return None
-    told = signing.loads(text, salt="understood", max_age=HOUR)
-    return Understood(**told | {"headings": tuple(Heading(**one) for one in told["headings"])})
+    fields = signing.loads(text, salt="understood", max_age=HOUR)
+    return Understood(**fields | {"headings": tuple(Heading(**one) for one in fields["headings"])})

@@ -48,9 +48,9 @@ def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
     if standing in ("now", "over"):
         rows = rows.filter(over) if standing == "over" else rows.exclude(over)
     if words:
-        found = Q(licensee__icontains=words) | Q(domain__icontains=words) | Q(url_pattern__icontains=words)
-        found |= Q(account__icontains=words) | Q(reason__icontains=words)
-        rows = rows.filter(found | Q(reseller__icontains=words) | Q(invoice__icontains=words))
+        matching = Q(licensee__icontains=words) | Q(domain__icontains=words) | Q(url_pattern__icontains=words)
+        matching |= Q(account__icontains=words) | Q(reason__icontains=words)
+        rows = rows.filter(matching | Q(reseller__icontains=words) | Q(invoice__icontains=words))
     page = page_of(request, rows)
     covered = CaseSighting.objects.filter(licence__in=[row.pk for row in page]).values("licence")
     counts = dict(covered.annotate(n=Count("case", distinct=True)).values_list("licence", "n"))
@@ -101,14 +101,14 @@ def write(request: HttpRequest, owner: Owner, number: int | None = None) -> Http
         return show(request, owner, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
     by, why = request.user.get_username(), said(request.POST.get("why", ""))
     if row is None:
-        (kept,), fresh = keep_licences(owner, [new], by=by)
+        (saved,), fresh = keep_licences(owner, [new], by=by)
         text = _("Licence %(number)d is saved.") if fresh else _("Licence %(number)d says this already.")
     else:
-        kept, done = row, change_licence(row, new, by=by, reason=why)
+        saved, done = row, change_licence(row, new, by=by, reason=why)
         text = _("Licence %(number)d is changed.") if done else _("Licence %(number)d says this already.")
     _look(owner)
-    messages.success(request, text % {"number": kept.number})
-    return redirect("licence", slug=owner.slug, number=kept.number)
+    messages.success(request, text % {"number": saved.number})
+    return redirect("licence", slug=owner.slug, number=saved.number)
 
 
 @decider_form(back="licence")
@@ -118,11 +118,11 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
     context = {"licence": row, "day": timezone.localdate().isoformat()}
     if request.method != "POST":
         return show(request, owner, "web/licence-end.html", context)
-    given, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
+    last_day, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
     try:
-        end_licence(row, day(given) or timezone.localdate(), by=request.user.get_username(), reason=reason)
+        end_licence(row, day(last_day) or timezone.localdate(), by=request.user.get_username(), reason=reason)
     except WrongUseError as error:
-        again = {**context, "day": given, "reason": reason, "problem": in_words(error)}
+        again = {**context, "day": last_day, "reason": reason, "problem": in_words(error)}
         return show(request, owner, "web/licence-end.html", again)
     _look(owner)
     return _("Licence %(number)d ends.") % {"number": number}
@@ -138,14 +138,20 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
             return _save_table(request, owner)
         if request.method == "POST":
             if "further" in request.POST:
-                given = forms.unpacked(owner, request.POST.get("table", ""))
+                licences_given = forms.unpacked(owner, request.POST.get("table", ""))
                 understood = forms.understood_from(request.POST.get("understood", ""))
             else:
-                table, told = _table(request, owner)
-                given, understood = list(table), table.understood
-                context["told"] = told
-            context |= _trial(request, owner, given, forms.tried(owner, {"table": str(given)}, None), None)
-            context |= {"given": given[:20], "count": len(given), "table": forms.packed(owner, given)}
+                table, remark = _table(request, owner)
+                licences_given, understood = list(table), table.understood
+                context["told"] = remark
+            context |= _trial(
+                request, owner, licences_given, forms.tried(owner, {"table": str(licences_given)}, None), None
+            )
+            context |= {
+                "given": licences_given[:20],
+                "count": len(licences_given),
+                "table": forms.packed(owner, licences_given),
+            }
             if understood is not None:
                 context |= {"read_as": read_as(understood), "skipped": understood.skipped}
                 context |= {"headings": understood.headings, "understood": forms.understood_packed(understood)}
@@ -201,11 +207,11 @@ def _brought(request: HttpRequest) -> tuple[str, bytes] | None:
 
 
 def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
-    given = forms.unpacked(owner, request.POST.get("table", ""))
-    kept, new = keep_licences(owner, given, by=request.user.get_username())
+    licences_given = forms.unpacked(owner, request.POST.get("table", ""))
+    saved, new = keep_licences(owner, licences_given, by=request.user.get_username())
     _look(owner)
     text = ngettext("%(n)s licence is new; %(of)s were read.", "%(n)s licences are new; %(of)s were read.", new)
-    messages.success(request, text % {"n": grouped(new), "of": grouped(len(kept))})
+    messages.success(request, text % {"n": grouped(new), "of": grouped(len(saved))})
     return redirect("licences", slug=owner.slug)
 
 

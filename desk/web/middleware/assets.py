@@ -52,8 +52,8 @@ class AssetStorage(StaticFilesStorage):
 @middleware
 def assets(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Serve assets before the session is read."""
-    asked = request.path_info.removeprefix("/")
-    return _served(request, asked.removeprefix(START)) if asked.startswith(START) else answer(request)
+    requested_path = request.path_info.removeprefix("/")
+    return _served(request, requested_path.removeprefix(START)) if requested_path.startswith(START) else answer(request)
 
 
 def asset(name: str) -> Asset:
@@ -93,13 +93,13 @@ def _kept() -> Mapping[str, Asset]:
 
 def _read() -> Mapping[str, Asset]:
     """Read all assets by name. If two have the same name, Django's finder order decides."""
-    found: dict[str, Asset] = {}
+    by_name: dict[str, Asset] = {}
     for finder in finders.get_finders():
         for name, storage in finder.list(["*.md"]):
-            if name not in found:
+            if name not in by_name:
                 with storage.open(name) as file:
-                    found[name] = _asset(name, file.read())
-    return found
+                    by_name[name] = _asset(name, file.read())
+    return by_name
 
 
 def _asset(name: str, data: bytes) -> Asset:

@@ -55,7 +55,7 @@ def _waited(
 def each_within(seconds: float, **questions: Callable[[], object]) -> dict[str, bool]:
     """Run several checks in parallel; those not finished in time count as failed."""
     pool = ThreadPoolExecutor(len(questions))
-    asked = {name: pool.submit(question) for name, question in questions.items()}
-    done, _ = wait(asked.values(), seconds)
+    futures = {name: pool.submit(question) for name, question in questions.items()}
+    done, _ = wait(futures.values(), seconds)
     pool.shutdown(wait=False, cancel_futures=True)
-    return {name: one in done and one.exception() is None and bool(one.result()) for name, one in asked.items()}
+    return {name: one in done and one.exception() is None and bool(one.result()) for name, one in futures.items()}

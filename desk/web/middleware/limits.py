@@ -14,8 +14,8 @@ BROUGHT = {"/id/", "/api/v1/id"}
 @middleware
 def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Reject requests that are too large or too frequent, with an explanation."""
-    told = request.META.get("CONTENT_LENGTH") or "0"
-    size = int(told) if told.isdecimal() else 0
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    size = int(length) if length.isdecimal() else 0
     door = door_of(request.path)
     if size > MAX_OF_NOBODY and size > (most := door.most(request)):
         return render(request, "413.html", {"most": most, "size": size}, status=413)

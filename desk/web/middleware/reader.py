@@ -43,14 +43,18 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Change the language of the site for this browser and for the signed-in person."""
-    wanted = request.POST.get("language", "")
+    language = request.POST.get("language", "")
     response = back(request)
-    if wanted in dict(settings.LANGUAGES):
+    if language in dict(settings.LANGUAGES):
         person = person_of(request)
         if person is not None:
-            User.objects.filter(pk=person.pk).update(language=wanted)
+            User.objects.filter(pk=person.pk).update(language=language)
         response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax", secure=settings.LANGUAGE_COOKIE_SECURE
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=YEAR,
+            samesite="Lax",
+            secure=settings.LANGUAGE_COOKIE_SECURE,
         )
     return response
 

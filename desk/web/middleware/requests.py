@@ -26,8 +26,8 @@ def traced(request: HttpRequest, answer: Answer) -> HttpResponseBase:
         response = answer(request)
         route = "" if request.resolver_match is None else request.resolver_match.route
         milliseconds = round((time.monotonic() - begun) * 1000)
-        told = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
-        _LOG.info("/%s", route, extra=told)
+        details = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
+        _LOG.info("/%s", route, extra=details)
     response.headers["X-Request-ID"] = request_id
     return response
 
@@ -36,12 +36,12 @@ def traced(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 def plain_words(request: HttpRequest, answer: Answer) -> HttpResponseBase:
     """Remove control characters from form input, as they affect terminals, emails and tables. Passwords are kept."""
     if request.method == "POST" and not request.path.startswith("/api/"):
-        given = request.POST.copy()
-        for name, texts in given.lists():
+        fields = request.POST.copy()
+        for name, texts in fields.lists():
             if "password" not in name:
-                given.setlist(name, [plain(str(text)) for text in texts])
-        given._mutable = False  # noqa: SLF001 - as Django makes it
-        request.POST = given  # type: ignore[assignment] # the stubs say that it can't be set
+                fields.setlist(name, [plain(str(text)) for text in texts])
+        fields._mutable = False  # noqa: SLF001 - as Django makes it
+        request.POST = fields  # type: ignore[assignment] # the stubs say that it can't be set
     return answer(request)
 
 

@@ -57,16 +57,16 @@ SAID = {
 @member_page("web/notices.html")
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's notices: those with unread replies first, then by due date."""
-    wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
+    state, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
     pictured = WorkPicture.objects.filter(work__cases__notice_cases__notice=OuterRef("pk"))
     rows: QuerySet[Any, Any] = notices.notices(owner).annotate(
         cases=Count("notice_cases"),
         thumbnail=thumbnail(pictured),
         addressee=KeyTextTransform("addressee_name", "fields"),
     )
-    if wanted in NAMED:
-        rows = rows.filter(state__in=NAMED[wanted][1])
-    elif wanted == UNREAD:
+    if state in NAMED:
+        rows = rows.filter(state__in=NAMED[state][1])
+    elif state == UNREAD:
         rows = rows.filter(unread=True)
     if party:
         rows = rows.filter(party__icontains=party)
@@ -74,7 +74,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {
         "page": page,
         "rows": [(row, words.kind_in_words(row.kind, row.language), words.state_of(row)) for row in page],
-        "state": wanted if wanted in NAMED or wanted == UNREAD else "",
+        "state": state if state in NAMED or state == UNREAD else "",
         "states": [
             (None, _("all")),
             (UNREAD, _("answered, not read")),
@@ -90,12 +90,12 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
     """Show a notice: text, missing items, and history."""
     row = notices.notice(owner, number)
     items = items_of(row)
-    made = letter(row, items) if row.state == Notice.State.DRAFT else None
-    signed = None if made else file_of(wiring.services(), row, TEXT_NAME)
+    draft_letter = letter(row, items) if row.state == Notice.State.DRAFT else None
+    signed = None if draft_letter else file_of(wiring.services(), row, TEXT_NAME)
     checks = check([item.row.case for item in items]) if row.state in notices.BEGUN else {}
     of_claims = [Gap(CLAIMS, sentence) for sentence in (*unanswered(checks), *unread(checks))]
-    lacks = [*missing(row, items), *of_claims] if made else []
-    text = made.whole if made else signed[0].decode() if signed else ""
+    lacks = [*missing(row, items), *of_claims] if draft_letter else []
+    text = draft_letter.whole if draft_letter else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     return {
         "notice": row,
@@ -104,11 +104,11 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "due": words.DUE.get(row.due_what, ""),
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
-        "read": read_mark(made) if made else "",
+        "read": read_mark(draft_letter) if draft_letter else "",
         **claims.shown(owner, checks),
         **shown_gaps(items, lacks, reverse("edit-notice", args=[owner.slug, number])),
-        "doubts": claims.doubts(checks, [item.row.case for item in items]) if made else [],
-        "unregistered": us_unregistered(items) if made and row.kind == Notice.Kind.DMCA else [],
+        "doubts": claims.doubts(checks, [item.row.case for item in items]) if draft_letter else [],
+        "unregistered": us_unregistered(items) if draft_letter and row.kind == Notice.Kind.DMCA else [],
         "items": [(item, *words.standings(item), max(0, len(item.there) - MAX_PLACES)) for item in items],
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
@@ -171,11 +171,11 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
     """Send a signed file of a notice."""
     row = notices.notice(owner, number)
-    found = file_of(wiring.services(), row, name)
-    if found is None:
+    file = file_of(wiring.services(), row, name)
+    if file is None:
         raise Http404
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
-    data, media_type = found
+    data, media_type = file
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
     return download(data, download_name(row, name), kind)
 
@@ -197,9 +197,9 @@ def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
 @member_page()
 def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int, file: int) -> HttpResponseBase:
     """Send a file of a reply, exactly as received from outside."""
-    found = replies.file_of(notices.notice(owner, number), reply, file)
+    reply_row = replies.file_of(notices.notice(owner, number), reply, file)
     takes(request, Evidence.PAPER, owner, notice=number, reply=reply, file=file)
-    return download(bytes(found.data), found.name, "application/octet-stream")
+    return download(bytes(reply_row.data), reply_row.name, "application/octet-stream")
 
 
 @member_page("web/notice-wordings.html")

@@ -182,8 +182,8 @@ STANDINGS = {
 
 def kind_in_words(kind: str, language: str) -> Promise:
     """Return the name of a notice's kind; a formal demand is named by the law of its language."""
-    named = DEMANDS_BY_LANGUAGE.get(language) if kind == Notice.Kind.CEASE else None
-    return named or KINDS[Notice.Kind(kind)]
+    legal_name = DEMANDS_BY_LANGUAGE.get(language) if kind == Notice.Kind.CEASE else None
+    return legal_name or KINDS[Notice.Kind(kind)]
 
 
 def asks(row: Notice, cases: int) -> str:
@@ -217,11 +217,13 @@ def state_of(row: Notice) -> str:
 def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
     """Count a case's places by state at the last visits, with the time of the latest."""
     counts = Counter(place.standing for place in item.places if place.licence is None)
-    told = [words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]]
+    counts_in_words = [
+        words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]
+    ]
     if licensed := sum(1 for place in item.places if place.licence is not None):
         covered = {"n": grouped(licensed), "numbers": _(", ").join(map(str, item.licences))}
-        told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
-    return told, max((place.visited for place in item.places if place.visited is not None), default=None)
+        counts_in_words.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
+    return counts_in_words, max((place.visited for place in item.places if place.visited is not None), default=None)
 
 
 SENDER = (
@@ -265,17 +267,17 @@ def spoken_in(notice: Notice) -> dict[str, object]:
 
 def found_at(one: Proposal) -> str:
     """Describe the source of a possible addressee, and its reliability."""
-    told = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
+    values = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
     if one.kind == "table":
         own = gettext(
             "From the platform's own page %(source)s, written down on %(day)s. Look whether it still says so."
         )
         others = gettext("From what others write at %(source)s, written down on %(day)s. Check it first.")
-        return (own if one.first_hand else others) % told
+        return (own if one.first_hand else others) % values
     if one.kind == "rdap":
-        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % told
+        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % values
     if one.kind == "page":
-        return gettext("A guess: it stands on the captured page {source}.").format(**told)
+        return gettext("A guess: it stands on the captured page {source}.").format(**values)
     if one.kind == "link":
         return gettext("A guess: the address of a page that a crawl met and that may say whom to write to.")
     return gettext("The Copyright Office's directory of designated agents. Look the provider up there.")

@@ -39,7 +39,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
     config = wiring.services().config
     start = f"/o/{row.owner.slug}/cases/"
     with translation.override(row.user.reads or translation.get_language()):
-        made = Atom1Feed(
+        atom_feed = Atom1Feed(
             title=_("%(owner)s: cases") % {"owner": row.owner.name},
             link=absolute(config, start),
             description="",
@@ -52,7 +52,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
                 "%(party)s shows what may be a copy of “%(title)s” at %(number)s places.",
                 case.places,
             ) % {"party": case.party, "title": case.work.title, "number": grouped(case.places)}
-            made.add_item(
+            atom_feed.add_item(
                 title=words,
                 link=absolute(config, f"{start}{case.number}/"),
                 description=decision_in_words(case.decision),
@@ -61,7 +61,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
                 updateddate=case.decided_at or case.opened_at,
             )
     headers = {"Cache-Control": "private, max-age=300", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
-    return HttpResponse(made.writeString("utf-8"), content_type=made.content_type, headers=headers)
+    return HttpResponse(atom_feed.writeString("utf-8"), content_type=atom_feed.content_type, headers=headers)
 
 
 @require_http_methods(FORM)
@@ -75,9 +75,9 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
     link = devices.read(signed)
     if link is None:
         raise Http404
-    member, kept = link.membership, request.COOKIES.get(COOKIE, "")
+    member, cookie = link.membership, request.COOKIES.get(COOKIE, "")
     usable = settings.CONFIG.mail_sign_in and not request.user.is_authenticated
-    if member is None or not usable or not devices.knows(kept, member.user):
+    if member is None or not usable or not devices.knows(cookie, member.user):
         return redirect(link.path)
     if request.method == "POST":
         about = {"page": link.path, "user": member.user.get_username()}

@@ -41,9 +41,9 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @member_post(back="told")
 def choose_mail(request: HttpRequest, owner: Owner) -> None:
     """Set how often the member gets email about this owner."""
-    wanted = request.POST.get("how-often", "")
-    if wanted in MailChoice.HowOften.values:
-        chosen, by = MailChoice.HowOften(wanted), request.user.get_username()
+    frequency = request.POST.get("how-often", "")
+    if frequency in MailChoice.HowOften.values:
+        chosen, by = MailChoice.HowOften(frequency), request.user.get_username()
         at_once = "answers-at-once" in request.POST
         mail_choices.choose(owner, person_of(request), chosen, by=by, answers_at_once=at_once)
         messages.success(request, _("Your choice is kept."))

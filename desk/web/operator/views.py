@@ -77,13 +77,13 @@ MAX_ROOTS = 256 * 1024
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
     """Show problems with their remedies, and failed work."""
-    found = status_of(wiring.services(), MOST)
-    checks = health.checks(found, wiring.services().config, in_words)
+    status = status_of(wiring.services(), MOST)
+    checks = health.checks(status, wiring.services().config, in_words)
     values = {
         "amiss": [check for check in checks if not check.ok],
         "well": [check for check in checks if check.ok],
-        "failures": [(jobs.in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
-        "dismissed": [(jobs.in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
+        "failures": [(jobs.in_words(failure.step), failure) for failure in status.failures if not failure.dismissed],
+        "dismissed": [(jobs.in_words(failure.step), failure) for failure in status.failures if failure.dismissed],
     }
     return render(request, "web/operator.html", values)
 
@@ -92,23 +92,23 @@ def operator(request: HttpRequest) -> HttpResponse:
 @operator_view
 def details(request: HttpRequest) -> HttpResponse:
     """Show metrics of the installation."""
-    found = status_of(wiring.services(), MOST)
-    costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
+    status = status_of(wiring.services(), MOST)
+    costs = costs_of(status.taken, wiring.services().config.processor_hour_price)
     values = {
-        "found": found,
+        "found": status,
         "steps": [
-            (jobs.in_words(step.step), step, found.taken.get(step.step))
-            for step in found.steps
-            if step.waiting or step.under_way or step.failed or step.step in found.taken
+            (jobs.in_words(step.step), step, status.taken.get(step.step))
+            for step in status.steps
+            if step.waiting or step.under_way or step.failed or step.step in status.taken
         ],
-        "queues": [(queue, jobs.taken_by(queue), _waited(found, queue)) for queue in found.queues],
-        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in found.indexes],
-        "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
-        "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
+        "queues": [(queue, jobs.taken_by(queue), _waited(status, queue)) for queue in status.queues],
+        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in status.indexes],
+        "ended": [(end_in_words(reason), count) for reason, count in status.crawls.ended.items()],
+        "contributors": Contributor.objects.order_by("pk") if "edge" in status.taken else (),
         "costs": costs,
         "cost_rows": [(jobs.in_words(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,
-        "workers": [(beat, beat.seen_at > found.at - SILENT) for beat in found.heartbeats],
+        "workers": [(beat, beat.seen_at > status.at - SILENT) for beat in status.heartbeats],
     }
     return render(request, "web/operator-details.html", values)
 
@@ -153,21 +153,21 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
 @asks_again
 def add_own_witness(request: HttpRequest) -> HttpResponse:
     """Add a custom timestamp service after a test request. Rejected input is shown again."""
-    given, root = request.POST, request.FILES.get("roots")
+    fields, root = request.POST, request.FILES.get("roots")
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
             raise WrongUseError(_("The file of roots is too large."))
-        if root is None and given.get("kind") == "rfc3161":
+        if root is None and fields.get("kind") == "rfc3161":
             raise WrongUseError(_("Choose the file with its root certificates."))
-        settings: dict[str, object] = {name: said(given.get(name, "")) for name in OWN_SETTINGS}
-        settings["urls"] = given.get("urls", "").split()
+        settings: dict[str, object] = {name: said(fields.get(name, "")) for name in OWN_SETTINGS}
+        settings["urls"] = fields.get("urls", "").split()
         pem = root.read().decode("ascii", "replace") if root is not None else ""
-        kind, name, by = said(given.get("kind", "")), said(given.get("name", "")), request.user.get_username()
+        kind, name, by = said(fields.get("kind", "")), said(fields.get("name", "")), request.user.get_username()
         added_witnesses.add_own(wiring.services(), kind, name, settings, roots=pem, by=by)
         messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
         return redirect("witnesses")
-    typed = {name: given.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
-    return _witnesses(request, {said(given.get("kind", "")): typed})
+    typed = {name: fields.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
+    return _witnesses(request, {said(fields.get("kind", "")): typed})
 
 
 @require_http_methods(FORM)
@@ -178,8 +178,8 @@ def site_settings(request: HttpRequest) -> HttpResponse:
         return _write_settings(request)
     config = wiring.services().config
     by_file, by_environment = written(config.data_dir), fixed()
-    kept = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
-    return _settings(request, kept)
+    values_set = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
+    return _settings(request, values_set)
 
 
 @asks_again

@@ -53,14 +53,14 @@ def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
 def _values(owner: Owner, number: int) -> dict[str, object]:
     row = demands.demand(owner, number)
     entries = row.entries.select_related("corrects", "correction")
-    made, paid = list(invoices.invoices(owner, number)), invoices.received(row)
-    standing = next(filter(invoices.counts, made), None)
+    issued, paid = list(invoices.invoices(owner, number)), invoices.received(row)
+    standing = next(filter(invoices.counts, issued), None)
     return {
         "demand": row,
         "cases": row.cases.select_related("work").order_by("number"),
         "entries": [(entry, words.ENTRIES[DemandEntry.Kind(entry.kind)]) for entry in entries],
         "kinds": words.ENTRIES.items(),
-        "invoices": made,
+        "invoices": issued,
         "standing": standing,
         "paid": paid,
         "due": invoices.due_next(standing, paid) if standing else None,
@@ -74,18 +74,18 @@ def _values(owner: Owner, number: int) -> dict[str, object]:
 @decider_form()
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Create a demand from a fee or from an amount with its basis. The form is first filled with proposed fees."""
-    given = request.POST if request.method == "POST" else request.GET
-    party, cases = one_line(said(given.get("party", ""))), list(filter(None, map(number_in, given.getlist("case"))))
+    fields = request.POST if request.method == "POST" else request.GET
+    party, cases = one_line(said(fields.get("party", ""))), list(filter(None, map(number_in, fields.getlist("case"))))
     with Telling(request):
         values = _proposed(owner, party, cases)
         if request.method != "POST":
             return show(request, owner, "web/new-demand.html", values)
-        typed, filled = ({name: said(given.get(at + name, "")) for name in FIELDS} for at in ("", "filled-"))
+        typed, filled = ({name: said(fields.get(at + name, "")) for name in FIELDS} for at in ("", "filled-"))
         with Telling(request):
             new = _of_its_fee(owner, party, cases, _day(request, "due_on"), typed, filled)
-            made = demands.begin(owner, new, by=request.user.get_username())
-            return redirect("demand", slug=owner.slug, number=made.number)
-        values |= typed | {"filled": filled.items(), "due_on": said(given.get("due_on", ""))}
+            new_demand = demands.begin(owner, new, by=request.user.get_username())
+            return redirect("demand", slug=owner.slug, number=new_demand.number)
+        values |= typed | {"filled": filled.items(), "due_on": said(fields.get("due_on", ""))}
         return show(request, owner, "web/new-demand.html", values, status=422)
     return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
 
@@ -106,9 +106,9 @@ def _of_its_fee(
 
 def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
     """Return the fees proposed for a party's cases, and the form fields filled from them."""
-    found, offered = proposed_fees(owner, party, cases), demands.fees(owner)
-    both = together(found)
-    several = both if len(found) > 1 else None
+    proposals, offered = proposed_fees(owner, party, cases), demands.fees(owner)
+    both = together(proposals)
+    several = both if len(proposals) > 1 else None
     only = both.lines[0][1] if both is not None and len(both.lines) == 1 else None
     filled = {
         "fee": f"{only.table.number}.{only.number}" if only else "",
@@ -118,8 +118,8 @@ def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
     }
     return filled | {
         "party": party,
-        "proposed": [(one, words.purpose(one.use), [words.fee(fee) for fee in one.fitting]) for one in found],
-        "doubts": words.doubts(found),
+        "proposed": [(one, words.purpose(one.use), [words.fee(fee) for fee in one.fitting]) for one in proposals],
+        "doubts": words.doubts(proposals),
         "fees": words.fees(offered),
         "together": several,
         "filled": filled.items(),
@@ -142,14 +142,14 @@ def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
     """Issue an invoice for the agreed amount. Rejected input is shown again."""
     row = demands.demand(owner, number)
     typed = ("issuer", "payer", "subject", "tax", "payment", "language")
-    given = {name: said(request.POST.get(name, "")) for name in typed}
+    fields = {name: said(request.POST.get(name, "")) for name in typed}
     lines = said(request.POST.get("instalments", ""))
     with Telling(request):
-        new = NewInvoice(**given, instalments=read_instalments(lines, row.currency))
-        made = invoices.issue(row, new, by=request.user.get_username())
-        messages.success(request, _("Invoice %(name)s is made. Nothing was sent.") % {"name": made.name})
+        new = NewInvoice(**fields, instalments=read_instalments(lines, row.currency))
+        new_invoice = invoices.issue(row, new, by=request.user.get_username())
+        messages.success(request, _("Invoice %(name)s is made. Nothing was sent.") % {"name": new_invoice.name})
         return redirect("demand", slug=owner.slug, number=number)
-    values = _values(owner, number) | {"proposed": given | {"instalments": lines}, "refused": True}
+    values = _values(owner, number) | {"proposed": fields | {"instalments": lines}, "refused": True}
     return show(request, owner, "web/demand.html", values, status=422)
 
 
@@ -166,8 +166,8 @@ def cancel_invoice(request: HttpRequest, owner: Owner, name: str) -> HttpRespons
     row = invoices.invoice(owner, name)
     with Telling(request):
         why = said(request.POST.get("words", ""))
-        made = invoices.cancel(row, why, by=request.user.get_username())
-        messages.success(request, _("Cancellation %(name)s is made. Nothing was sent.") % {"name": made.name})
+        cancellation = invoices.cancel(row, why, by=request.user.get_username())
+        messages.success(request, _("Cancellation %(name)s is made. Nothing was sent.") % {"name": cancellation.name})
     return redirect("demand", slug=owner.slug, number=row.demand.number)
 
 

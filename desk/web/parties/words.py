@@ -50,8 +50,8 @@ def fee(row: Fee) -> str:
 
 def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
     """Return form options for fees, including "none"; empty if there are no fees."""
-    told = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
-    return [("", _("None of a table: an amount of your own")), *told] if told else []
+    options = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
+    return [("", _("None of a table: an amount of your own")), *options] if options else []
 
 
 def purpose(use: KnownUse) -> str:
@@ -65,24 +65,24 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
     """Describe the fee-table parts that could not be compared with cases, and how to fix them."""
     parts = {(part.column, part.text): part for one in found for part in one.unknown}
     unread = [part for part in parts.values() if not part.kind]
-    told = []
+    sentences = []
     if unread:
         listed = [_("“%(text)s” (%(column)s)") % {"text": one.text, "column": COLUMNS[one.column]} for one in unread]
         more = _("…") if len(listed) > MAX_PARTS else ""
         said = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
-        told.append(
+        sentences.append(
             _("These parts of your fees can’t be compared with what was seen. Judge them yourself: %(parts)s.") % said
         )
-        told += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
+        sentences += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
     if any(part.kind == "purpose" for part in parts.values()):
-        told.append(
+        sentences.append(
             _(
                 "Some fees depend on what the picture is used for. That is known once a notice answers it for the case "
                 "itself, or where the answers for the party’s other cases agree."
             )
         )
     if any(part.kind and part.kind != "purpose" for part in parts.values()):
-        told.append(_("Some fees depend on a size or a time that isn’t known."))
+        sentences.append(_("Some fees depend on a size or a time that isn’t known."))
     if without := [str(one.use.case) for one in found if not one.fitting and not one.unknown]:
         more = _("…") if len(without) > MAX_PARTS else ""
         sentence = ngettext(
@@ -90,8 +90,8 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
             "No fee fits cases %(cases)s: each says something other than what is known.",
             len(without),
         )
-        told.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
-    return told
+        sentences.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
+    return sentences
 
 
 def basis(found: Together) -> str:
@@ -102,10 +102,10 @@ def basis(found: Together) -> str:
 
 def period(name: str) -> str:
     """Return the title of a month, quarter or year by its name, such as ``2026-Q3``."""
-    found = period_named(name)
+    period_found = period_named(name)
     if name.isdecimal():
         return _("%(year)s, the whole year") % {"year": name}
     year, _dash, part = name.partition("-")
     if part.startswith("Q"):
         return _("%(year)s, quarter %(n)s") % {"year": year, "n": part[1:]}
-    return date_format(found.first, "YEAR_MONTH_FORMAT")
+    return date_format(period_found.first, "YEAR_MONTH_FORMAT")

@@ -36,8 +36,8 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
     """Return hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
     tile = _tile(path, level)
-    wanted = [(level * HEIGHT, number) for number in range(tile.first, tile.first + tile.width)]
-    return _answer(b"".join(PostgresLogStore().nodes(wanted)), "application/octet-stream", FOR_LONG)
+    positions = [(level * HEIGHT, number) for number in range(tile.first, tile.first + tile.width)]
+    return _answer(b"".join(PostgresLogStore().nodes(positions)), "application/octet-stream", FOR_LONG)
 
 
 @require_safe

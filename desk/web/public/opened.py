@@ -94,8 +94,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         try:
             if (file := request.FILES.get("file")) is None:
                 raise WrongUseError(_("Choose a file."))
-            found = answer_to(file)
-            values |= {"found": found, "claims": [(SAID[claim.verdict], claim) for claim in found.claims]}
+            answer_found = answer_to(file)
+            values |= {"found": answer_found, "claims": [(SAID[claim.verdict], claim) for claim in answer_found.claims]}
         except (ExhibitError, Problem) as error:
             values["problem"] = in_words(error)
             status = error.status if isinstance(error, Problem) else status_of(error)

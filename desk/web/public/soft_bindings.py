@@ -63,8 +63,8 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 def by_binding(request: HttpRequest) -> JsonResponse:
     """Return the manifests for the value of a soft binding."""
     try:
-        asked = request.GET if request.method != "POST" else _body(request)
-        return _matches(request, str(asked.get("alg", "")), str(asked.get("value", "")))
+        parameters = request.GET if request.method != "POST" else _body(request)
+        return _matches(request, str(parameters.get("alg", "")), str(parameters.get("value", "")))
     except WrongUseError as wrong:
         return _refused(wrong, 400)
 
@@ -113,14 +113,14 @@ def _body(request: HttpRequest) -> dict[str, Untyped]:
 def _matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     if algorithm != SOFT_BINDING:
         raise WrongUseError(f"Only the algorithm {SOFT_BINDING} is known here.")
-    asked = request.GET.get("maxResults", str(USUAL))
-    if not asked.isascii() or not asked.isdecimal() or not int(asked[:4]) >= 1:
+    limit = request.GET.get("maxResults", str(USUAL))
+    if not limit.isascii() or not limit.isdecimal() or not int(limit[:4]) >= 1:
         raise WrongUseError("maxResults is a number from 1 on.")
-    found = found_by(read_binding(value), min(int(asked[:4]), MOST))
-    told = [{"manifestId": one.manifest, "similarityScore": one.score} for one in found]
-    return JsonResponse({"matches": told}, headers=HEADERS)
+    results = found_by(read_binding(value), min(int(limit[:4]), MOST))
+    answer = [{"manifestId": one.manifest, "similarityScore": one.score} for one in results]
+    return JsonResponse({"matches": answer}, headers=HEADERS)
 
 
 def _refused(error: ExhibitError | Problem, status: int) -> JsonResponse:
-    told = {"title": in_words(error), "status": status}
-    return JsonResponse(told, status=status, content_type="application/problem+json", headers=HEADERS)
+    problem = {"title": in_words(error), "status": status}
+    return JsonResponse(problem, status=status, content_type="application/problem+json", headers=HEADERS)

@@ -26,12 +26,12 @@ def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[
     """Return a case's notices, the link to start one, and whether a counter-notice pauses the case. One query."""
     about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
     rows: QuerySet[Any, Any] = with_answers(about)
-    found = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
+    notices_with_states = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
     return {
         "owner": owner,
         "case": case,
-        "rows": found,
-        "paused": any(row.state == Notice.State.COUNTERED for row, _ in found),
+        "rows": notices_with_states,
+        "paused": any(row.state == Notice.State.COUNTERED for row, _ in notices_with_states),
         "may_begin": may_decide and case.decision == Case.Decision.CONFIRMED,
     }
 
@@ -54,13 +54,13 @@ def notices_due(owner: Owner) -> dict[str, Any]:
 @register.simple_tag
 def with_due(memberships: Sequence[Membership]) -> list[Membership]:
     """Annotate memberships with ``due`` (notices that are due) and ``unread`` (unread replies). Two queries."""
-    found = list(memberships)
-    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in found])
-    kept = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
-    answers = dict(kept.annotate(n=Count("pk")))
-    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in found])
+    members = list(memberships)
+    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in members])
+    unread_owners = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
+    answers = dict(unread_owners.annotate(n=Count("pk")))
+    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in members])
     counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
-    for notice in found:
+    for notice in members:
         notice.due = counts.get(notice.owner_id, 0)  # type: ignore[attr-defined] # for the template
         notice.unread = answers.get(notice.owner_id, 0)  # type: ignore[attr-defined] # the same
-    return found
+    return members

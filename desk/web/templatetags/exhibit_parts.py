@@ -81,8 +81,8 @@ def as_time(at: datetime | None) -> str:
     if not at:
         return ""
     exact = at.astimezone(UTC)
-    told = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
-    return format_html("<time{}>{}</time>", told, date_format(localtime(at), "DATETIME_FORMAT"))
+    attributes = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
+    return format_html("<time{}>{}</time>", attributes, date_format(localtime(at), "DATETIME_FORMAT"))
 
 
 @register.filter
@@ -103,8 +103,8 @@ def as_due(day: date | None, words: str = "") -> str:
     """Render a due date after some words, highlighted if it is past; empty for None."""
     if not day:
         return ""
-    told = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
-    return format_html('<span class="flag">{}</span>', told) if day < localdate() else told
+    due_text = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
+    return format_html('<span class="flag">{}</span>', due_text) if day < localdate() else due_text
 
 
 @register.filter
@@ -189,11 +189,11 @@ def table(parser: template.base.Parser, token: template.base.Token) -> Table:
 
 def _until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, template.NodeList]:
     """Parse the nodes before a tag's end, and those after ``empty``."""
-    found, nothing = parser.parse(("empty", end)), template.NodeList()
+    rows, nothing = parser.parse(("empty", end)), template.NodeList()
     if parser.next_token().contents == "empty":
         nothing = parser.parse((end,))
         parser.delete_first_token()
-    return found, nothing
+    return rows, nothing
 
 
 class Items(template.Node):
@@ -235,26 +235,26 @@ def kept(context: Context, content: str, name: str) -> str:
 @register.simple_block_tag
 def section(content: str, title: str, **attributes: object) -> SafeString:
     """Render a section with a heading."""
-    given = flatatt(_attributes(attributes))
-    return format_html("<section{}><h2>{}</h2>{}</section>", given, title, content)
+    shown_attributes = flatatt(_attributes(attributes))
+    return format_html("<section{}><h2>{}</h2>{}</section>", shown_attributes, title, content)
 
 
 @register.simple_block_tag
 def details(content: str, label: str, **attributes: object) -> SafeString:
     """Render a collapsible block with a label."""
-    given = flatatt(_attributes(attributes))
-    return format_html("<details{}><summary>{}</summary>{}</details>", given, label, content)
+    shown_attributes = flatatt(_attributes(attributes))
+    return format_html("<details{}><summary>{}</summary>{}</details>", shown_attributes, label, content)
 
 
 @register.simple_block_tag
 def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
     """Render a collapsible section. ``beside`` is text next to its heading; ``named`` is the section's ID."""
-    given = flatatt({"class": "fold"} | _attributes(attributes))
+    shown_attributes = flatatt({"class": "fold"} | _attributes(attributes))
     heading = format_html(
         "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
     )
     return format_html(
-        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', given, heading, named, content
+        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', shown_attributes, heading, named, content
     )
 
 
@@ -262,10 +262,10 @@ def fold(content: str, named: str, title: str, beside: str = "", **attributes: o
 def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
     """Render a form that posts to a page, or to the current one. ``send`` is the label of the submit button."""
     to = reverse(page, args=where) if page else None
-    given = flatatt({"method": "post", "action": to} | _attributes(attributes))
+    shown_attributes = flatatt({"method": "post", "action": to} | _attributes(attributes))
     hidden = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
     last = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
-    return format_html("<form{}>{}{}{}</form>", given, hidden, content, last)
+    return format_html("<form{}>{}{}{}</form>", shown_attributes, hidden, content, last)
 
 
 @register.simple_tag
@@ -321,8 +321,8 @@ def choice(
     name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, /, **attributes: object
 ) -> SafeString:
     """Render a labelled select field."""
-    told = ((flatatt({"value": value or "", "selected": value == chosen}), words) for value, words in options)
-    offered = format_html_join("\n", "<option{}>{}</option>", told)
+    offers = ((flatatt({"value": value or "", "selected": value == chosen}), words) for value, words in options)
+    offered = format_html_join("\n", "<option{}>{}</option>", offers)
     return _labelled(name, label, "<select{}>{}</select>", attributes, offered)
 
 
@@ -333,8 +333,8 @@ def link_to(
     """Render a link to a page, or only its label if ``unless`` is true. ``further`` is appended to the URL."""
     if unless:
         return conditional_escape(label)
-    given = {"href": reverse(page, args=where) + further} | _attributes(attributes)
-    return format_html("<a{}>{}</a>", flatatt(given), label)
+    shown_attributes = {"href": reverse(page, args=where) + further} | _attributes(attributes)
+    return format_html("<a{}>{}</a>", flatatt(shown_attributes), label)
 
 
 @register.simple_tag
@@ -358,22 +358,22 @@ def button_to(context: Context, page: str, *where: object, label: str, inline: s
 def ways(context: Context, *pages: str) -> SafeString:
     """Render links to pages, of the owner if there is one. The current section is marked."""
     path, owner = _OF_PARTIES.sub(r"\1parties/", context["request"].path), context.get("owner")
-    found = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
-    here = max((address for address in found if path.startswith(address)), key=len, default="")
-    marked = ({"href": address, "aria-current": "page" if address == here else None} for address in found)
-    return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), found.values(), strict=True))
+    pages_by_address = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
+    here = max((address for address in pages_by_address if path.startswith(address)), key=len, default="")
+    marked = ({"href": address, "aria-current": "page" if address == here else None} for address in pages_by_address)
+    return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), pages_by_address.values(), strict=True))
 
 
 @register.simple_tag(takes_context=True)
 def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str]], chosen: str) -> SafeString:
     """Render the filter links of a list. The value None shows everything; each link leads to the first page."""
-    made = []
+    links = []
     for value, words in choices:
-        asked: dict[str, Any] = {"page": None, "skip": None, name: value}
-        address = querystring(context, **asked)
+        parameters: dict[str, Any] = {"page": None, "skip": None, name: value}
+        address = querystring(context, **parameters)
         current = "true" if (value or "") == chosen else None
-        made.append((flatatt({"href": address, "aria-current": current}), words))
-    return format_html_join("\n", "<a{}>{}</a>", made)
+        links.append((flatatt({"href": address, "aria-current": current}), words))
+    return format_html_join("\n", "<a{}>{}</a>", links)
 
 
 @register.simple_tag(takes_context=True)

@@ -106,8 +106,8 @@ def conditions(service: Service) -> Conditions:
 @register.filter
 def search_title(service: str) -> str:
     """Return the name of a search service or archive, or its identifier if it is no longer offered."""
-    found = services(wiring.services().config).get(service)
-    return TITLES.get(service, service) if found is None else found.name
+    service_found = services(wiring.services().config).get(service)
+    return TITLES.get(service, service) if service_found is None else service_found.name
 
 
 @register.filter
@@ -129,8 +129,8 @@ def paging_of(context: Context, page: Page[Any], name: str = "page", label: str 
     """Return a list's paging. On pages with several lists, ``name`` is the query parameter and the section's ID."""
 
     def part(number: int) -> str:
-        asked: dict[str, Any] = {name: number}
-        return querystring(context, **asked) + ("" if name == "page" else f"#{name}")
+        parameters: dict[str, Any] = {name: number}
+        return querystring(context, **parameters) + ("" if name == "page" else f"#{name}")
 
     before = part(page.previous_page_number()) if page.has_previous() else ""
     after = part(page.next_page_number()) if page.has_next() else ""

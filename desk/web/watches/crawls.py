@@ -100,8 +100,8 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
-    asked = watching.searches(row.watch) or watching.asks_archives(row.watch)
-    depth = 0 if asked else int(row.watch.budget.get("depth", Limits().depth))
+    is_query = watching.searches(row.watch) or watching.asks_archives(row.watch)
+    depth = 0 if is_query else int(row.watch.budget.get("depth", Limits().depth))
     values = {
         "crawl": row,
         "watch": row.watch,

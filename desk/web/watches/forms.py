@@ -195,22 +195,22 @@ class WatchForm(forms.Form):
 
     def settings(self) -> dict[str, Any]:
         """Return the settings as :func:`registry.crawls.watches.arrange` and ``change`` accept them."""
-        given = {name: value for name, value in self.cleaned_data.items() if value is not None}
-        budget = {name: given[field] * unit for field, (name, unit) in AMOUNTS.items() if field in given}
-        budget |= {name: given[name] for name in ("money", "money_month") if name in given}
-        if given.get("rendering"):
-            budget["render"] = given["rendering"]
-        every = timedelta(seconds=int(given["every"]) or self._watch.interval_seconds)
-        touched = {name for name in TIMES & set(self.changed_data) if given.get(name) != ""}
+        values = {name: value for name, value in self.cleaned_data.items() if value is not None}
+        budget = {name: values[field] * unit for field, (name, unit) in AMOUNTS.items() if field in values}
+        budget |= {name: values[name] for name in ("money", "money_month") if name in values}
+        if values.get("rendering"):
+            budget["render"] = values["rendering"]
+        every = timedelta(seconds=int(values["every"]) or self._watch.interval_seconds)
+        touched = {name for name in TIMES & set(self.changed_data) if values.get(name) != ""}
         stays = self._watch.pk and not touched
-        zone = ZoneInfo(given["zone"] or self.initial["zone"])
+        zone = ZoneInfo(values["zone"] or self.initial["zone"])
         return {
-            "name": given["name"],
+            "name": values["name"],
             "every": every,
-            "when": None if stays else TimeOfDay(given["at"], zone, given["weekday"]),
+            "when": None if stays else TimeOfDay(values["at"], zone, values["weekday"]),
             "budget": budget,
-            "politeness": {"delay": given["delay"]} if "delay" in given else {},
-            **({"own": given["own"]} if "own" in given else {}),
+            "politeness": {"delay": values["delay"]} if "delay" in values else {},
+            **({"own": values["own"]} if "own" in values else {}),
         }
 
     @property
@@ -234,8 +234,8 @@ class WatchForm(forms.Form):
         Raises:
             WrongUseError: A domain or time is invalid.
         """
-        given = self.cleaned_data
-        return captures.subjects(given["domains"].split(), given["since"], given["until"])
+        values = self.cleaned_data
+        return captures.subjects(values["domains"].split(), values["since"], values["until"])
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
         """Return the subjects of search queries.
@@ -243,10 +243,10 @@ class WatchForm(forms.Form):
         Raises:
             WrongUseError: A work does not exist.
         """
-        given = self.cleaned_data
-        said: dict[str, Any] = {"words": words_of(given["words"])} if "words" in given else {}
-        if "works" in given:
-            said |= {"works": [work.number for work in works_named(owner, given["works"])], "newest": given["newest"]}
+        values = self.cleaned_data
+        said: dict[str, Any] = {"words": words_of(values["words"])} if "words" in values else {}
+        if "works" in values:
+            said |= {"works": [work.number for work in works_named(owner, values["works"])], "newest": values["newest"]}
         return said
 
 

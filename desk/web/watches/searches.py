@@ -28,11 +28,11 @@ def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
     house = wiring.services()
-    found = []
+    offers = []
     for name, one in sorted(services(house.config).items()):
         lacks, cost = lacking(house, owner, name, one), price_of(owner, name, one)
-        found.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
-    return {"services": found, "may_keep": manages(owner)}
+        offers.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
+    return {"services": offers, "may_keep": manages(owner)}
 
 
 @manager_post(back="searches")
@@ -82,13 +82,13 @@ def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Create a watch that fetches what a web archive has of some domains."""
     house = wiring.services()
     form = WatchForm(request.POST or None, name=watching.free_name(owner, _("From an archive")), archive=True)
-    told: list[str] = []
+    sentences: list[str] = []
     if form.is_valid():
         try:
             given, subjects = form.settings(), form.of_archive()
             name = form.cleaned_data["archive"]
             if request.POST.get("estimate"):
-                told = archived(captures.estimate(house, [name], given["budget"], subjects))
+                sentences = archived(captures.estimate(house, [name], given["budget"], subjects))
             else:
                 by = request.user.get_username()
                 watch = arrange(house, owner, sources=[(crawling.ARCHIVE, name)], by=by, **given, **subjects)
@@ -96,7 +96,7 @@ def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
                 return run_at_once(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
-    values = {"form": form, "told": told}
+    values = {"form": form, "told": sentences}
     return show(request, owner, "web/archive-watch.html", values, status=422 if form.errors else 200)
 
 
@@ -104,18 +104,20 @@ def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
     """Create a watch that queries a search service with the owner's key."""
     house = wiring.services()
-    found = service_of(house.config, service)
-    form = WatchForm(request.POST or None, name=watching.free_name(owner, found.name), service=found)
-    others = {name: one.name for name, one in services(house.config).items() if one.takes == found.takes}
-    asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
-    told: list[str] = []
+    search_service = service_of(house.config, service)
+    form = WatchForm(request.POST or None, name=watching.free_name(owner, search_service.name), service=search_service)
+    others = {name: one.name for name, one in services(house.config).items() if one.takes == search_service.takes}
+    service_names = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
+    sentences: list[str] = []
     if form.is_valid():
         try:
             given, subjects = form.settings(), form.subjects(owner)
             if request.POST.get("estimate"):
-                told = costs(estimate(house, owner, asked, budget=given["budget"], **subjects), given["budget"])
+                sentences = costs(
+                    estimate(house, owner, service_names, budget=given["budget"], **subjects), given["budget"]
+                )
             else:
-                sources, by = [(crawling.SEARCH, name) for name in asked], request.user.get_username()
+                sources, by = [(crawling.SEARCH, name) for name in service_names], request.user.get_username()
                 watch = arrange(house, owner, sources=sources, by=by, **given, **subjects)
                 to_run = request.POST.get("now")
                 return run_at_once(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
@@ -123,11 +125,11 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
             form.add_error(None, in_words(error))
     values = {
         "form": form,
-        "service": found,
-        "lacks": lacking(house, owner, service, found),
-        "others": [(name, title, name in asked) for name, title in others.items() if name != service]
-        if found.takes != "nothing"
+        "service": search_service,
+        "lacks": lacking(house, owner, service, search_service),
+        "others": [(name, title, name in service_names) for name, title in others.items() if name != service]
+        if search_service.takes != "nothing"
         else [],
-        "costs": told,
+        "costs": sentences,
     }
     return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

@@ -29,8 +29,8 @@ from workers import wiring
 def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's watches with their last crawls."""
     page = page_of(request, scoped.watches(owner))
-    last, found = scoped.last_crawls(page), scoped.found_by(page)
-    return {"page": page, "rows": [_row(row, last.get(row.pk), *found.get(row.pk, (0, 0))) for row in page]}
+    last, finds = scoped.last_crawls(page), scoped.found_by(page)
+    return {"page": page, "rows": [_row(row, last.get(row.pk), *finds.get(row.pk, (0, 0))) for row in page]}
 
 
 def _row(watch: Watch, last: Crawl | None, finds: int, waiting: int) -> dict[str, object]:

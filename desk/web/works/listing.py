@@ -102,27 +102,27 @@ class Asked:
 @member_page("web/works.html")
 def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
     """Show the owner's works, filtered and sorted."""
-    given, counts = request.GET, searching.counts(owner)
-    asked = Asked.of(given)
-    rows = asked.rows(owner)
-    before, after = number_in(given.get("before")), number_in(given.get("after"))
-    piece = searching.piece(with_cards(rows), asked.sort, before, after, ROWS)
+    query, counts = request.GET, searching.counts(owner)
+    list_filters = Asked.of(query)
+    rows = list_filters.rows(owner)
+    before, after = number_in(query.get("before")), number_in(query.get("after"))
+    piece = searching.piece(with_cards(rows), list_filters.sort, before, after, ROWS)
     collections = list(collections_of(owner))
     return {
         "piece": piece,
         "cards": cards_of(piece.works),
-        "asked": asked,
-        "count": rows.count() if asked.narrowed else counts[""],
+        "asked": list_filters,
+        "count": rows.count() if list_filters.narrowed else counts[""],
         "has_works": counts[""] > 0,
         "choices": [
             (value, f"{words} {grouped(counts[value])}")
             for value, words in ONLY
-            if counts[value] or value in ("", asked.only)
+            if counts[value] or value in ("", list_filters.only)
         ],
         "sorts": SORTS,
         "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
-        "collection": next((row for row in collections if row.number == asked.collection), None),
-        "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk")) or 0).first(),
+        "collection": next((row for row in collections if row.number == list_filters.collection), None),
+        "done": scoped.bulk_edits(owner).filter(number=number_in(query.get("bulk")) or 0).first(),
         "whats": WHATS,
         "proposed": proposals.waiting(owner).count(),
     }
@@ -131,13 +131,13 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
 @decider_post()
 def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
     """Edit the chosen works, or all that match the filters."""
-    given = request.POST
-    numbers = [number for text in given.getlist("work")[:ROWS] if (number := number_in(text)) is not None]
-    chosen = Asked.of(given).rows(owner) if "all" in given else scoped.works(owner).filter(number__in=numbers)
+    fields = request.POST
+    numbers = [number for text in fields.getlist("work")[:ROWS] if (number := number_in(text)) is not None]
+    chosen = Asked.of(fields).rows(owner) if "all" in fields else scoped.works(owner).filter(number__in=numbers)
     back = QueryDict(mutable=True)
-    back.update({name: given[name] for name in ("q", "only", "upload", "collection", "sort") if given.get(name)})
+    back.update({name: fields[name] for name in ("q", "only", "upload", "collection", "sort") if fields.get(name)})
     with Telling(request):
-        what, value, reason = (said(given.get(name, "")) for name in ("what", "value", "reason"))
+        what, value, reason = (said(fields.get(name, "")) for name in ("what", "value", "reason"))
         by = request.user.get_username()
         done = bulk.edit_many(wiring.services(), owner, chosen, what, value, by=by, reason=reason)
         back["bulk"] = str(done.number)

@@ -39,9 +39,9 @@ SCRIPT = (
 @member_form()
 def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     """Show the form and the result. A URL is fetched only when the form is submitted; a visit leads to its crawl."""
-    given = request.POST if request.method == "POST" else request.GET
-    url, page, came = (plain(given.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
-    if "came" in given and came != url:
+    fields = request.POST if request.method == "POST" else request.GET
+    url, page, came = (plain(fields.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
+    if "came" in fields and came != url:
         page = ""  # The URL was changed in the form, so the page no longer belongs to it.
     here = whole_address(request, reverse("mine", args=[owner.slug]))
     values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % here}

@@ -53,17 +53,17 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
     files = request.FILES.getlist("files")
     author, rights = said(request.POST.get("author", ""))[:300], said(request.POST.get("rights", ""))
     declared = uploading.Declaration(author, rights, reads_metadata="reads_metadata" in request.POST)
-    given, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
+    table_given, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
     announced = number_in(request.POST.get("announced")) or len(files)
     try:
         by = request.user.get_username()
-        table = _table(request, given, columns)
+        table = _table(request, table_given, columns)
         upload = uploading.begin(owner, declared, by=by, table=table, announced=announced)
         if files:
             uploading.receive(wiring.services(), upload, _sent(request))
             uploading.close(upload)
     except ExhibitError as error:
-        values = questions(error, given, request) if isinstance(error, WrongUseError) else {}
+        values = questions(error, table_given, request) if isinstance(error, WrongUseError) else {}
         if values:
             return _asked(request, owner, error, values)
         return _told(request, error, reverse("add-works", args=[owner.slug]))
@@ -113,11 +113,11 @@ def state(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    file, given = request.FILES.get("file"), table_in(request, "table")
+    file, table_given = request.FILES.get("file"), table_in(request, "table")
     if file is None:
         raise WrongUseError(_("Choose a file."))
     columns = columns_in(request, owner, ColumnMapping.Kind.WORKS)
-    table = _table(request, given, columns)
+    table = _table(request, table_given, columns)
     declared: Mapping[str, DeclaredWork] = table or {}
     _tell_of_table(request, table, columns)
     results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
@@ -125,8 +125,8 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
     new = sum(made.new for _name, made in results if not isinstance(made, RefusedError))
     lines = lines_without(declared, (name for name, _made in results))
     counts = {"new": new, "known": len(results) - len(refused) - new, "more": max(len(refused) - LINES_SHOWN, 0)}
-    told = {"refused": refused[:LINES_SHOWN], "lines": lines[:LINES_SHOWN], "line_count": len(lines)}
-    return {"told": True, **counts, **told}
+    values = {"refused": refused[:LINES_SHOWN], "lines": lines[:LINES_SHOWN], "line_count": len(lines)}
+    return {"told": True, **counts, **values}
 
 
 @member_page("web/uploads.html")
@@ -265,25 +265,25 @@ def _limits() -> dict[str, int]:
 
 def _sent(request: HttpRequest) -> list[uploading.Sent]:
     """Return the uploaded files with their paths in a dropped folder, which are sent separately."""
-    given = request.FILES.getlist("files")
+    uploaded = request.FILES.getlist("files")
     try:
         names = [str(name) for name in json.loads(request.POST.get("names", "[]"))]
     except (ValueError, TypeError, RecursionError):
         names = []
-    named = zip_longest(given, names if len(names) == len(given) else [])
-    return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in named]
+    with_names = zip_longest(uploaded, names if len(names) == len(uploaded) else [])
+    return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in with_names]
 
 
 def _left_out(request: HttpRequest) -> list[uploading.LeftOut]:
     """Return the files that the browser skipped, with the reasons."""
     try:
-        given = [
+        skipped = [
             uploading.LeftOut(str(name), int(size), str(reason))
             for name, size, reason in json.loads(request.POST.get("left_out", "[]"))
         ]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return []
-    return [one for one in given if one.size >= 0 and one.reason in uploading.LEFT_OUT_REASONS][:MAX_LEFT_OUT]
+    return [one for one in skipped if one.size >= 0 and one.reason in uploading.LEFT_OUT_REASONS][:MAX_LEFT_OUT]
 
 
 def _gone_on(request: HttpRequest, row: Upload) -> HttpResponseBase:

@@ -51,10 +51,10 @@ def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
     prefetch_related_objects([row], pictures, "remarks", "conflicts")
     remarks = sorted(row.remarks.all(), key=lambda one: (one.answered_at is None, one.answered_at, one.pk))
-    found = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
+    case_rows = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
     history = page_of(request, row.changes.all(), "history")
-    cases = page_of(request, found)
-    waiting = found.filter(decision="open").count() if cases.has_other_pages() else _open(cases)
+    cases = page_of(request, case_rows)
+    waiting = case_rows.filter(decision="open").count() if cases.has_other_pages() else _open(cases)
     return {
         "work": row,
         "pictures": row.work_pictures.all(),
@@ -94,11 +94,11 @@ def _open(cases: Iterable[Case]) -> int:
 @decider_post()
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
     """Send copies for publication, with embedded ownership metadata, as a ZIP."""
-    row, given = scoped.work(owner, number), request.POST
+    row, fields = scoped.work(owner, number), request.POST
     with Telling(request):
-        licensor, recipient = (said(given.get(name, "")) for name in ("licence_url", "mark_for"))
-        wanted = exporting.Wanted(licensor, "no_training" in given, "sign" in given, recipient)
-        data = exporting.packed(wiring.services(), row, wanted, by=request.user.get_username())
+        licensor, recipient = (said(fields.get(name, "")) for name in ("licence_url", "mark_for"))
+        options = exporting.Wanted(licensor, "no_training" in fields, "sign" in fields, recipient)
+        data = exporting.packed(wiring.services(), row, options, by=request.user.get_username())
         return download(data, exporting.packed_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
@@ -108,8 +108,8 @@ def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
     """Create a deposit record of the current declarations."""
     row = scoped.work(owner, number)
     with Telling(request):
-        made = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
-        messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
+        new_deposit = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
+        messages.success(request, _("Deposit record %(number)d is ready.") % {"number": new_deposit.number})
 
 
 @member_page()
@@ -141,11 +141,13 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
     """Return an image as a reduced JPEG. Original bytes found on the web are never sent to a browser."""
     try:
-        named = Digest.from_hex(digest)
+        picture_digest = Digest.from_hex(digest)
     except ValueError as error:
         raise Http404 from error
     side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
-        return HttpResponse(shown(wiring.services(), scoped.picture(owner, named), side), content_type="image/jpeg")
+        return HttpResponse(
+            shown(wiring.services(), scoped.picture(owner, picture_digest), side), content_type="image/jpeg"
+        )
     except ExhibitError as error:
         raise Http404 from error
