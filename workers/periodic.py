@@ -46,11 +46,8 @@ def do_each_minute(services: Services) -> None:
 
 def each_hour(services: Services) -> tuple[Task, ...]:
     """Return the hourly jobs for one worker: expired bytes, leftovers of killed processes, ended links."""
-    from registry.bundles import (
-        links,
-        packages,
-        witness,
-    )  # They import image libraries, which must be loaded after the fork.
+    # These modules import image libraries, which must be loaded after the fork.
+    from registry.bundles import links, packages, witness
     from registry.retention import expiry
     from registry.works import uploads
     from workers.operations import cleanup

@@ -160,9 +160,8 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         recaptures.look_after(case)
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
     waiting = Bundle.objects.filter(case=row.case, state="todo")
-    waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(
-        not_before=None
-    )  # Not decisions that can be undone.
+    # Bundles whose decision can still be undone keep their longer delay.
+    waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)
     services.enqueue(Bundle, list(waiting.values_list("pk", flat=True)))
 
 

@@ -109,7 +109,8 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
             raise
         longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.MAX_PAUSE
         until = witnesses.note_silence(*who, error.sentence, longest)
-        steps.put_off(row, until + (until - now()), error.sentence)  # In case only this one fails.
+        # Twice as late as the others, in case only this receipt fails.
+        steps.put_off(row, until + (until - now()), error.sentence)
         return until, error.sentence
     except ExhibitError as error:
         witnesses.note_answer(*who, error.sentence)

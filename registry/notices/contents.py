@@ -158,7 +158,8 @@ def _earliest(
 ) -> SeenElsewhere | None:
     keys = [(item.row.case_id, *recaptures.place_of(place.seen)) for place in item.there]
     candidates = [one for key in keys for one in captures.get(key, ())]
-    return min(candidates, key=lambda one: (one.of == "page", one.stated), default=None)  # Prefers the image's.
+    # Captures of the image take precedence over captures of the page.
+    return min(candidates, key=lambda one: (one.of == "page", one.stated), default=None)
 
 
 def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
@@ -319,7 +320,8 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
 
 def _place_text(seen: Sighting, words: Wording) -> str:
     page = words.say("page", url=_one_line(seen.page_url))
-    if not seen.image_url.startswith(("http://", "https://")):  # Embedded, or stored by an archiver.
+    # Other URLs are of images embedded in the page, or stored by an archiving program.
+    if not seen.image_url.startswith(("http://", "https://")):
         return page
     return f"{page}\n{words.say('picture', url=_one_line(seen.image_url))}"
 

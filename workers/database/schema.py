@@ -48,10 +48,8 @@ def migrate() -> bool:
         if config.database_url:
             from registry.log.own_log import get_log
 
-            (
-                master_key(config),
-                get_log(Services(config)),
-            )  # Created now, lest another machine does so later.
+            # Created now, so that another machine cannot create different ones later.
+            master_key(config), get_log(Services(config))
             keep_marks(config)
     except DatabaseError as error:
         said = str(error).strip().splitlines()[0]

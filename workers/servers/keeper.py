@@ -64,7 +64,8 @@ def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
     while not (are_kept(config) and servers_answer(config)):
         if keeper is None or keeper.poll() == 0:  # It found another keeper, which may be ending.
             keeper = start_keeper(config)
-        if holder(lock_folder(config) / "servers.lock") == keeper.pid:  # It checks their progress itself.
+        # A keeper of our own checks by itself whether the servers make progress.
+        if holder(lock_folder(config) / "servers.lock") == keeper.pid:
             until = time.monotonic() + _SECONDS_FOR_ANOTHER
         if time.monotonic() - begun > _SECONDS_ON_A_FULL_DISK and is_full(config.data_dir):
             hint = f"Make room below {config.data_dir}; what runs goes on then by itself."

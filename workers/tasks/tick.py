@@ -29,7 +29,7 @@ from workers.tasks.ended import release_ended
 _clock: dict[str, float] = {}
 """Offset in seconds between the wall clock and the monotonic clock when this process last checked."""
 _witness_once = cache(witness_configuration)
-"""Logs the timestamp configuration once: a process keeps it until it ends."""
+"""Writes the configuration to the log once per process, because it does not change while the process runs."""
 
 
 def tick(services: Services) -> None:
