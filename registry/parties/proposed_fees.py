@@ -51,7 +51,7 @@ _DAYS: Mapping[str, float] = {"days": 1, "weeks": 7, "months": 30.4, "years": 36
 """Length of each unit in days, for sorting rows only. Uses are compared by calendar days."""
 _DIGITS = {sign: number for number, sign in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
 _GROUPED = "[1-9][0-9]{0,2}[,. \u00a0\u202f][0-9]{3}"
-"""Grouped thousands. Accepted for pixels only, which are integers: 1,500 years may also mean one and a half."""
+"""Grouped thousands. Accepted for pixels only, which are integers: 1,500 or 1.500 years may be one and a half."""
 _NUMBER = f"{_GROUPED}|[0-9]{{1,6}}|[{''.join(_DIGITS)}]"
 _BOUND = re.compile(
     r"(?P<most>up to|at most|max\.?|≤|不超过|最多)?(?P<least>from|at least|min\.?|≥|至少)?"

@@ -104,7 +104,7 @@ def asks_again(view: V) -> V:
 
 
 def shows_secret(view: V) -> V:
-    """Decorate a view that shows a new secret once: identity is confirmed first, and the response is never cached."""
+    """Decorate a view that shows a new secret once: :func:`asks_again` applies, and the response is never cached."""
     return asks_again(never_cache(view))
 
 
