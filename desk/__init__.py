@@ -1,1 +1,1 @@
-"""What people touch."""
+"""The user-facing layer: command line, API and web site."""

@@ -1,4 +1,4 @@
-"""``python -m desk``, the same as ``bin/exhibit``."""
+"""``python -m desk``, equivalent to ``bin/exhibit``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Passkeys for whose kind of device a maker vouches, where the operator demands it (WebAuthn Level 2, section 6.5)."""
+"""Attestation of passkeys by their makers, if the operator requires it (WebAuthn Level 2, section 6.5)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,26 +16,34 @@ from exhibit.errors import ConfigError, WrongUseError
 
 
 def demanded() -> bool:
-    """Whether the operator demands that makers vouch for passkeys."""
+    """Return True if the operator requires attestation."""
     return bool(settings.CONFIG.passkey_roots or settings.CONFIG.passkey_aaguids)
 
 
 def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] | None:
-    """What a maker says of the device of a new credential, certificates as of a moment: its ``aaguid`` and ``format``.
+    """Verify a new credential's attestation, with certificates valid at a given moment.
 
-    ``None`` where the operator demands nothing. Raises ``WrongUseError`` when nobody vouches whom the operator trusts,
-    or for another kind of device than those that are allowed; ``ConfigError`` where the settings can't be used.
+    Args:
+        credential: The registration response.
+        moment: Time for the validity of certificates.
+
+    Returns:
+        The ``aaguid`` and ``format`` of the device, or None if the operator requires nothing.
+
+    Raises:
+        WrongUseError: No trusted maker attests it, or the kind of device is not allowed.
+        ConfigError: The settings cannot be used.
     """
     if not demanded():
         return None
     verifier = _Makers(moment)
     try:
         response = RegistrationResponse.from_dict(credential).response
-        found = response.attestation_object
-        verifier.verify_attestation(found, response.client_data.hash)
-        # the signature of the oldest format doesn't cover the AAGUID: what stands there is anybody's word
-        model = b"" if found.fmt == "fido-u2f" else found.auth_data.credential_data.aaguid  # type: ignore[union-attr]
-    except Exception as error:  # whatever makes it unreadable
+        attestation = response.attestation_object
+        verifier.verify_attestation(attestation, response.client_data.hash)
+        # The oldest format's signature does not cover the AAGUID, which is therefore unverified.
+        model = b"" if attestation.fmt == "fido-u2f" else attestation.auth_data.credential_data.aaguid  # type: ignore[union-attr]
+    except Exception as error:  # Anything that makes it unreadable.
         sentence = _("No maker whom the operator trusts vouches for this passkey.")
         hint = _("Use a security key or device of a kind that the operator names, and let the browser tell the kind.")
         raise WrongUseError(sentence, hint=hint) from error
@@ -43,11 +51,11 @@ def attested(credential: Mapping[str, Any], moment: datetime) -> dict[str, str] 
     if aaguid not in (settings.CONFIG.passkey_aaguids or [aaguid]):
         sentence = _("The operator doesn't allow passkeys of this kind (AAGUID %(aaguid)s).") % {"aaguid": aaguid}
         raise WrongUseError(sentence, hint=_("Use another one, or ask the operator to allow this kind."))
-    return {"aaguid": aaguid, "format": found.fmt}
+    return {"aaguid": aaguid, "format": attestation.fmt}
 
 
 class _Makers(AttestationVerifier):
-    """Takes statements whose certificates lead to a root of the setting; the library checks signatures alone."""
+    """Verifies that certificates lead to a configured root. The library itself checks signatures only."""
 
     def __init__(self, moment: datetime) -> None:
         super().__init__()
@@ -61,7 +69,7 @@ class _Makers(AttestationVerifier):
         self._moment = moment
 
     def ca_lookup(self, attestation_result: AttestationResult, auth_data: AuthenticatorData) -> bytes | None:  # noqa: ARG002
-        """The root of a statement's certificates; none for a statement without any, such as a key's own."""
+        """Return the root of a statement's certificates; None for a statement without any, such as self-attestation."""
         path = [load_der_x509_certificate(der) for der in attestation_result.trust_path]
         if not all(one.extensions.get_extension_for_class(BasicConstraints).value.ca for one in path[1:]):
             return None

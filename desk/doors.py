@@ -1,7 +1,7 @@
-"""The doors of the site: for each kind of address who is known there, how much a request may bring, and how often.
+"""Access classes of URLs: who is identified there, and limits on request size and rate.
 
-One table: by it the middleware refuses what is too large before it is parsed, and the rates of those who need no
-account are these. The web server takes nothing larger than :data:`MAX_REQUEST`, from anybody.
+This single table is used by the middleware, which rejects large requests before parsing them, and for the rates of
+endpoints without accounts. The web server accepts at most :data:`MAX_REQUEST` from anybody.
 """
 
 import re
@@ -14,19 +14,19 @@ from django.http import HttpRequest
 KIB = 1024
 MIB = 1024 * KIB
 MAX_REQUEST = 128 * MIB
-"""Bytes of a request of a member, its files included."""
+"""Maximum bytes of a member's request, including files."""
 MAX_TEXT = 4 * MIB
-"""Bytes of a request without its files: of JSON, or of a form's fields."""
+"""Maximum bytes of a request without files: JSON or form fields."""
 MAX_OF_NOBODY = MIB
-"""Bytes of a request of whoever isn't known."""
+"""Maximum bytes of an unidentified caller's request."""
 MAX_WITH_PICTURE = 17 * MIB
-"""Bytes of a form with one picture, where strangers may bring a large one."""
+"""Maximum bytes of a form with one image, where strangers may upload a large one."""
 MAX_WITH_FILES = 61 * MIB
-"""Bytes of a form with files, by whoever has the link of a notice."""
+"""Maximum bytes of a form with files from the holder of a notice's link."""
 
 
 class Who(StrEnum):
-    """Who is known at a door."""
+    """Identification required for the higher limit."""
 
     MEMBER = "a member who is signed in, or a token of the API"
     CONTRIBUTOR = "the token of a contributor"
@@ -66,18 +66,18 @@ _KNOWS: dict[Who, Callable[[HttpRequest], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A kind of address.
+    """A class of URLs.
 
     Attributes:
-        name: what it is for.
-        addresses: a regular expression of the paths.
-        who: who is known there.
-        of_nobody: bytes of a request of anybody else.
-        of_known: bytes of a request of whoever is known.
-        rate: how often one address of the network asks, as allauth writes it; empty where callers are counted by
-            themselves (``api_requests_a_minute``), or not at all.
-        action: the name under which that is counted.
-        rate_of_large: the same of requests larger than anybody's, which are counted besides.
+        name: Purpose of the URLs.
+        addresses: Regular expression of the paths.
+        who: Identification that raises the size limit.
+        of_nobody: Maximum bytes of a request without that identification.
+        of_known: Maximum bytes of a request with it.
+        rate: Rate limit per network address in allauth's format; empty where callers are limited individually
+            (``api_requests_a_minute``) or not at all.
+        action: Name of the rate limit.
+        rate_of_large: Additional rate limit of requests that exceed ``MAX_OF_NOBODY``.
     """
 
     name: str
@@ -95,11 +95,11 @@ class Door:
 
     @property
     def action_of_large(self) -> str:
-        """The name under which large requests are counted; empty where they aren't."""
+        """Name of the rate limit for large requests; empty if there is none."""
         return f"{self.action}-large" if self.rate_of_large else ""
 
     def most(self, request: HttpRequest) -> int:
-        """Return how many bytes this request may have."""
+        """Return the maximum number of bytes of this request."""
         is_known = self.who in _KNOWS and _KNOWS[self.who](request)
         return self.of_known if is_known else self.of_nobody
 
@@ -123,7 +123,7 @@ DOORS = (
     Door("the API", "/api/", Who.MEMBER, of_known=MAX_REQUEST),
     Door("the site", "/", Who.MEMBER, of_known=MAX_REQUEST),
 )  # fmt: skip
-"""The first whose addresses fit is the one that counts."""
+"""The first match applies."""
 
 RATES = {door.action: door.rate for door in DOORS if door.action} | {
     door.action_of_large: door.rate_of_large for door in DOORS if door.rate_of_large
@@ -131,5 +131,5 @@ RATES = {door.action: door.rate for door in DOORS if door.action} | {
 
 
 def door_of(path: str) -> Door:
-    """The door at which a path is."""
+    """Return the access class of a path."""
     return next(door for door in DOORS if door.pattern.match(path))

@@ -1,4 +1,4 @@
-"""Grave decisions signed with a passkey: what a browser is asked for, and the answer, for the site and the API."""
+"""Critical decisions signed with a passkey: the challenge for the browser and its answer, for the site and the API."""
 
 import contextlib
 import json
@@ -32,23 +32,25 @@ from registry.notices.contents import items_of, letter
 from registry.notices.signing import read_mark
 
 MAX_ANSWER = 20_000
-"""Characters of a passkey's answer."""
+"""Maximum number of characters in a passkey's answer."""
 
 
 def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
-    """What a browser hands to the person's passkeys for an act on a thing, as ``navigator.credentials.get`` takes it.
+    """Return the options for ``navigator.credentials.get`` for an action on an object.
 
-    Raises ``NotFoundError`` where the owner has no such thing, ``WrongUseError`` for an unknown act or without passkey.
+    Raises:
+        NotFoundError: The owner has no such object.
+        WrongUseError: The action is unknown, or the person has no suitable passkey.
     """
-    wanted = next((one for one in Act if one == act), None)
+    wanted_act = next((one for one in Act if one == act), None)
     credentials = _credentials(user)
-    if wanted is None or not credentials:
-        problem = _("You have no passkey.") if wanted else _("Nothing of this kind is signed.")
-        if wanted and auth.get_credentials(user):
+    if wanted_act is None or not credentials:
+        problem = _("You have no passkey.") if wanted_act else _("Nothing of this kind is signed.")
+        if wanted_act and auth.get_credentials(user):
             problem = _("None of your passkeys is of a kind that the operator trusts with this.")
         raise WrongUseError(problem, hint=_("Add one to your account first: Account, Second factor and passkeys."))
     server = auth.get_server()
-    row = passkeys.ask(owner, user, wanted, _subject(owner, wanted, of), str(server.rp.id))
+    row = passkeys.ask(owner, user, wanted_act, _subject(owner, wanted_act, of), str(server.rp.id))
     options, _state = server.authenticate_begin(
         credentials, UserVerificationRequirement.REQUIRED, challenge=row.challenge.raw
     )
@@ -56,7 +58,7 @@ def asked(owner: Owner, user: User, act: str, of: str) -> dict[str, Any]:
 
 
 def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
-    """What is signed of the thing, as the deed itself will see it."""
+    """Return the signed subject, exactly as the action itself will compute it."""
     if act is Act.OFF:
         return {}
     if act is Act.REVOKE:
@@ -74,9 +76,10 @@ def _subject(owner: Owner, act: Act, of: str) -> dict[str, Any]:
 
 
 def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | None:
-    """A passkey's answer as a browser or a program sends it, checked; ``None`` where there is none.
+    """Verify a passkey's answer from a browser or program; return None if there is none.
 
-    Raises ``WrongUseError`` for one that can't be read, isn't by a passkey of the person, or answers no open question.
+    Raises:
+        WrongUseError: It is unreadable, not by a passkey of the person, or answers no open challenge.
     """
     if not given:
         return None
@@ -88,28 +91,32 @@ def answer_of(user: User, given: Mapping[str, Any] | str | None) -> Answer | Non
             "challenge": websafe_encode(row.challenge.raw),
             "user_verification": UserVerificationRequirement.REQUIRED,
         }
-        found = auth.get_server().authenticate_complete(state, _credentials(user), plain)
+        credential = auth.get_server().authenticate_complete(state, _credentials(user), plain)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ValidationError) as error:
         raise WrongUseError(_("The passkey's answer doesn't hold.")) from error
-    authenticator = auth.get_authenticator_by_credential_id(user, found.credential_id)
+    authenticator = auth.get_authenticator_by_credential_id(user, credential.credential_id)
     assert authenticator is not None
-    key = _public(found.public_key)
+    key = _public(credential.public_key)
     parts = (bytes(response.authenticator_data), bytes(response.client_data), bytes(response.signature))
     return passkeys.answered(row, key, parts, _entry(authenticator, key))
 
 
 def _credentials(user: User) -> list[AttestedCredentialData]:
-    """The passkeys of a person that may sign grave decisions: any, or those for which a maker vouches, if demanded."""
-    found = []
+    """Return the person's passkeys that may sign critical decisions: all, or the attested ones if required."""
+    credentials = []
     for row in Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN):
         with contextlib.suppress(WrongUseError):
             attested(row.data.get("credential", {}), row.created_at)
-            found.append(row.wrap().authenticator_data.credential_data)
-    return found
+            credentials.append(row.wrap().authenticator_data.credential_data)
+    return credentials
 
 
 def _public(key: CoseKey) -> bytes:
-    """The public key of a passkey (SubjectPublicKeyInfo); ``WrongUseError`` for a kind that verifiers don't read."""
+    """Return a passkey's public key (SubjectPublicKeyInfo).
+
+    Raises:
+        WrongUseError: Verifiers do not support this kind of key.
+    """
     parameters: Mapping[int, Any] = key
 
     def number(name: int) -> int:
@@ -125,7 +132,7 @@ def _public(key: CoseKey) -> bytes:
 
 
 def _entry(row: Authenticator, key: bytes, what: str = "noted") -> int:
-    """The log's entry of a passkey, made where there is none: of passkeys older than this there isn't."""
+    """Return the log entry of a passkey; create it for a passkey that predates this entry."""
     if "entry" not in row.data:
         row.data["attested"] = attested(row.data["credential"], row.created_at)
         row.data["entry"] = passkeys.log_key(key, what, row.user, row.data["name"], row.data["attested"]).pk
@@ -135,20 +142,20 @@ def _entry(row: Authenticator, key: bytes, what: str = "noted") -> int:
 
 @receiver(authenticator_added)
 def added(authenticator: Authenticator, **_others: object) -> None:
-    """Put a passkey that a person adds into the log."""
+    """Log a passkey that a person adds."""
     if (key := _key_of(authenticator)) is not None:
         _entry(authenticator, key, "created")
 
 
 @receiver(authenticator_removed)
 def removed(authenticator: Authenticator, user: User, **_others: object) -> None:
-    """Put the removal of a passkey into the log."""
+    """Log the removal of a passkey."""
     if (key := _key_of(authenticator)) is not None:
         passkeys.log_key(key, "removed", user, authenticator.data["name"])
 
 
 def _key_of(row: Authenticator) -> bytes | None:
-    """The public key of a passkey; none of another authenticator, or of one that can't be read or sign decisions."""
+    """Return a passkey's public key; None for other authenticators, and for unreadable or unsupported keys."""
     if row.type != Authenticator.Type.WEBAUTHN:
         return None
     with contextlib.suppress(WrongUseError, KeyError, ValueError):

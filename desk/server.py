@@ -59,7 +59,7 @@ class Request(HTTPRequestParser):
     reserve = 0
 
     def received(self, data: bytes) -> int:
-        """Take bytes that have arrived, and return how many of them belong to this request."""
+        """Process received bytes; return how many of them belong to this request."""
         try:
             if self.body_bytes_received < BUFFERED_IN_MEMORY or self._has_room(Path(tempfile.gettempdir())):
                 return super().received(data)
@@ -79,20 +79,20 @@ class Channel(HTTPChannel):
     parser_class = Request
 
     def handle_close(self) -> None:
-        """Close the connection, and remove what has arrived of an incomplete request from the disk."""
+        """Close the connection, and remove an incomplete request's buffered body from the disk."""
         super().handle_close()
         if self.request is not None:
             self.request.close()
 
 
 class Server(WSGIServer):
-    """waitress's server, which does not let idle clients take all connections.
+    """A waitress server that keeps idle clients from occupying all connections.
 
     Args:
         application: The site.
-        host: The address to listen on.
-        port: Its port; 0 takes a free one, which ``getsockname`` returns.
-        connections: How many connections may be open.
+        host: Address to listen on.
+        port: Port; 0 selects a free one, which ``getsockname`` returns.
+        connections: Maximum number of open connections.
         options: Further settings of waitress.
     """
 
@@ -101,7 +101,7 @@ class Server(WSGIServer):
     def __init__(
         self, application: WSGIApplication, host: str, port: int, *, connections: int = CONNECTIONS, **options: int
     ) -> None:
-        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it logs each request that waits for a thread
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # It logs each request that waits for a thread.
         settings: dict[str, Any] = {
             "host": host,
             "port": port,
@@ -114,15 +114,15 @@ class Server(WSGIServer):
             "outbuf_overflow": BUFFERED_IN_MEMORY,
             "outbuf_high_watermark": BUFFERED_RESPONSE,
             "max_request_header_size": 32 * KIB,
-            "max_request_body_size": MAX_REQUEST + 1,  # waitress refuses this size, too
-            "asyncore_use_poll": True,  # select() cannot handle more than 1,024 files
-            "clear_untrusted_proxy_headers": False,  # Django reads as many as the setting `proxies` says
+            "max_request_body_size": MAX_REQUEST + 1,  # waitress rejects this size as well.
+            "asyncore_use_poll": True,  # select() cannot handle more than 1,024 files.
+            "clear_untrusted_proxy_headers": False,  # Django reads as many as the `proxies` setting allows.
             "ident": None,
         }
         super().__init__(_adapt(application), **settings | options)
 
     def maintenance(self, now: int) -> None:
-        """Close connections that are idle or too many; called each second."""
+        """Close connections that are idle or exceed the limit. Called every second."""
         super().maintenance(now)
         if self.in_connection_overflow:
             waiting = [channel for channel in self.active_channels.values() if not channel.requests]  # type: ignore[attr-defined] # its types name one channel
@@ -132,10 +132,10 @@ class Server(WSGIServer):
 
 
 def _adapt(application: WSGIApplication) -> WSGIApplication:
-    """Return the application with what waitress leaves to it."""
+    """Wrap the application with what waitress leaves to it."""
 
     def adapted(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # the main thread would read the file, and all clients would wait for a slow disk or bucket
+        # The main thread would read the file, and all clients would wait for a slow disk or bucket.
         environ.pop("wsgi.file_wrapper", None)
         response = application(environ, start_response)
         if environ["REQUEST_METHOD"] != "HEAD":
@@ -148,7 +148,7 @@ def _adapt(application: WSGIApplication) -> WSGIApplication:
 
 
 def prepare_buffer_folder(data_dir: Path) -> Path:
-    """Return the folder for what clients send and have not read yet, emptied of what a killed process left."""
+    """Return the folder for buffered requests and responses, emptied of leftovers from a killed process."""
     folder = data_dir / "requests"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -156,23 +156,23 @@ def prepare_buffer_folder(data_dir: Path) -> Path:
 
 
 def allowed_connections() -> int:
-    """Allow this process as many files as it needs, and return how many connections these are enough for."""
-    wanted = CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
+    """Raise this process's limit of open files as needed; return the number of connections it allows."""
+    files_needed = CONNECTIONS * _FILES_PER_CONNECTION + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft < files_needed:
+        soft = files_needed if hard == resource.RLIM_INFINITY else min(files_needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return min(CONNECTIONS, max(50, (soft - _OTHER_FILES) // _FILES_PER_CONNECTION))
 
 
 def serve(application: WSGIApplication, host: str, port: int) -> None:
-    """Serve an application until SIGTERM or SIGINT; the requests that have a thread then are answered first."""
+    """Serve an application until SIGTERM or SIGINT. Requests being processed then are completed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     Server(application, host, port, connections=allowed_connections()).run()
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Serve the site at a host and a port."""
+    """Serve the site at a host and port."""
     host, port = arguments
     from django.conf import settings
 

@@ -1,4 +1,4 @@
-"""Django's settings, all from the configuration."""
+"""Django settings, derived from the configuration."""
 
 import gc
 from pathlib import Path
@@ -12,8 +12,8 @@ from registry.services.addresses import REDIS_SECONDS, django_database, redis_ur
 from registry.services.mail import django_mail
 from registry.services.same_secrets import check_secrets
 
-gc.set_threshold(5_000, 10, 10)  # what is loaded stays; to look for garbage every 700 objects is a fifth of a start
-keep_private()  # of the site's processes, and of every other that asks for rows
+gc.set_threshold(5_000, 10, 10)  # Loaded modules stay; collecting every 700 objects costs a fifth of a start.
+keep_private()  # Applies to the site's processes and all others that use the database.
 CONFIG = load_config()
 check_secrets(CONFIG)
 
@@ -35,7 +35,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "registry.apps.RegistryConfig",
-    "desk.web.apps.WebConfig",  # before allauth: its templates take the place of allauth's
+    "desk.web.apps.WebConfig",  # Before allauth, so that its templates override allauth's.
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -87,7 +87,7 @@ TEMPLATES = [
 
 DATABASES = {"default": {**django_database(CONFIG), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# what limits tries (sign-ins, links, invitations) counts here: one cache for all processes of the site
+# Rate limits (sign-ins, links, invitations) use this cache, which all processes of the site share.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -112,11 +112,11 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers' addresses get no mail from us
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # Strangers' addresses get no email from us.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_CHANGE_EMAIL = True
-# besides allauth's own; of one address (of one network of IPv6)
+# In addition to allauth's own; per address (per network for IPv6).
 ACCOUNT_RATE_LIMITS = RATES
 ALLAUTH_TRUSTED_PROXY_COUNT = CONFIG.proxies
 USERSESSIONS_ADAPTER = "desk.web.account.sign_in.Sessions"
@@ -130,18 +130,18 @@ MFA_FORMS = {
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_TOLERANCE = 1  # clocks of telephones
+MFA_TOTP_TOLERANCE = 1  # Tolerates inaccurate phone clocks.
 MFA_TOTP_ISSUER = "Exhibit"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not CONFIG.public_url.startswith("https://")
 
 LANGUAGE_CODE = CONFIG.languages[0]
 LANGUAGES = [(code, {"en": "English", "zh-hans": "简体中文"}[code]) for code in CONFIG.languages]
 FORMAT_MODULE_PATH = ["desk.formats"]
-# the second one has our words for what allauth and Django say on our pages
+# The second folder overrides texts of allauth and Django on our pages.
 LOCALE_PATHS = [BASE / "locale", BASE / "locale_of_accounts"]
 TIME_ZONE = CONFIG.time_zone
 
-STATIC_URL = "static/"  # Django wants one; the addresses are those of desk.web.middleware.assets
+STATIC_URL = "static/"  # Required by Django. The actual URLs are those of desk.web.middleware.assets.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "desk.web.middleware.assets.AssetStorage"},
@@ -149,11 +149,11 @@ STORAGES = {
 
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no cookie of their own
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # Needs no cookie of its own.
 CSRF_FAILURE_VIEW = "desk.web.account.views.not_sent"
 if CONFIG.public_url.startswith("https://"):
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
-    # browsers take these from this very host alone, over TLS alone
+    # Browsers accept these cookies only from this exact host and over TLS.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
     LANGUAGE_COOKIE_NAME = "__Host-language"
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -173,6 +173,6 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": CONFIG.log_format}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    # how each request and each task ended, for those who collect lines
+    # Logs the result of each request and task for log collectors.
     "loggers": {"exhibit": {"level": "INFO" if CONFIG.log_format == "json" else "WARNING"}},
 }

@@ -1,4 +1,4 @@
-"""All addresses of the site."""
+"""URL patterns of the site and the API."""
 
 from django.urls import include, path
 

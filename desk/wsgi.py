@@ -15,5 +15,5 @@ from workers.pipeline.celery import give_up_soon
 
 limit_statements()
 give_up_soon()
-wiring.services().features_in_memory = 8  # the site registers and draws single pictures; workers compare many
-resolve("/healthz")  # all pages are loaded now, so that the first visitor doesn't wait for that
+wiring.services().features_in_memory = 8  # The site registers and draws single images; workers compare many.
+resolve("/healthz")  # Loads all pages now, so that the first visitor does not wait for that.

@@ -1,1 +1,1 @@
-"""How things run: Celery's tasks and the tick, the servers, health, backups. What happens is in `registry`."""
+"""Runtime: Celery tasks, the tick, servers, health checks and backups. The work itself is in `registry`."""

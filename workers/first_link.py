@@ -1,6 +1,6 @@
-"""``python -m workers.first_link``: prints the link with which the first operator comes in; nothing when there is one.
+"""``python -m workers.first_link``: prints the link for the first operator; nothing if there is an operator.
 
-A process of its own, for the one that starts and watches the others: Django would stay in its memory.
+A separate process, because Django would otherwise stay in the supervisor's memory.
 """
 
 import os
@@ -16,7 +16,7 @@ from registry.configuration import load_config
 
 
 def main() -> None:
-    """Print it, or on standard error why it can't be told whether there is an operator."""
+    """Print the link, or on standard error why it is unknown whether there is an operator."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     django.setup()
     from registry.members import invitations

@@ -1,6 +1,6 @@
-"""``python -m workers.migrate``: brings the database up to date.
+"""``python -m workers.migrate``: migrates the database.
 
-With ``--other-secrets`` the secrets of this machine count from then on, for those that were lost everywhere.
+With ``--other-secrets``, the secrets of this machine are accepted from then on, in place of lost ones.
 """
 
 import sys
@@ -12,7 +12,7 @@ from workers.database.schema import migrate
 
 
 def main() -> None:
-    """Bring it up to date."""
+    """Migrate the database."""
     if sys.argv[1:] == ["--other-secrets"]:
         forget_marks(load_config())
     migrate()

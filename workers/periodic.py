@@ -1,8 +1,8 @@
-"""What is done again and again though no row waits for it: each job is named here once, below how often it is due.
+"""Periodic jobs that no row waits for. Each is listed here once, by interval.
 
-Beat looks each minute (:mod:`workers.tasks.beat`), and says each hour to a worker that the rest is due
-(:mod:`workers.tasks.tasks`). A job that fails keeps none of the others from being done. What has rows of its own is in
-:mod:`registry.jobs` instead.
+Beat runs the per-minute jobs (:mod:`workers.tasks.beat`) and sends the hourly ones to a worker
+(:mod:`workers.tasks.tasks`). A failing job does not keep the others from running. Jobs with rows of their own are in
+:mod:`registry.jobs`.
 """
 
 import logging
@@ -20,7 +20,7 @@ Task = Callable[[], object]
 
 
 def each_minute(services: Services) -> tuple[Task, ...]:
-    """What is due some day, and nobody waits for in these seconds; in beat's own process."""
+    """Return the jobs of each minute, which nobody waits for. They run in beat's own process."""
     from registry import due_times
     from registry.cases import recaptures
     from registry.crawls import canaries, revisits
@@ -40,13 +40,14 @@ def each_minute(services: Services) -> tuple[Task, ...]:
 
 
 def do_each_minute(services: Services) -> None:
-    """Do what is due each minute; raises what the last one that failed raised."""
+    """Run the jobs of each minute. Raises the last error, after all have run."""
     do_all(each_minute(services))
 
 
 def each_hour(services: Services) -> tuple[Task, ...]:
-    """Bytes that have expired, what killed processes have left behind, ways in that have ended; in one worker."""
-    from registry.bundles import links, packages, witness  # libraries for pictures come with them, after the fork
+    """Return the hourly jobs for one worker: expired bytes, leftovers of killed processes, ended links."""
+    # These modules import image libraries, which must be loaded after the fork.
+    from registry.bundles import links, packages, witness
     from registry.retention import expiry
     from registry.works import uploads
     from workers.operations import cleanup
@@ -67,7 +68,7 @@ def each_hour(services: Services) -> tuple[Task, ...]:
 
 
 def each_hour_at_length(services: Services) -> tuple[Task, ...]:
-    """What may take hours: mending indexes, looking for damage, votes that keep up; behind the rest, in one worker."""
+    """Return the hourly jobs that may take hours, such as index repair. They run after the others, in one worker."""
     from registry.alliance import cosigning
     from registry.matches import index_upkeep, votes_upkeep
     from workers.operations import cleanup, updates
@@ -77,19 +78,19 @@ def each_hour_at_length(services: Services) -> tuple[Task, ...]:
         partial(index_upkeep.mend_indexes, services),
         partial(cleanup.look_for_damage, services),
         partial(votes_upkeep.keep_up, services),
-        partial(cosigning.compare_heads, services),  # last: partners may be slow
+        partial(cosigning.compare_heads, services),  # Last, because partners may be slow.
     )
 
 
 def each_hour_everywhere(services: Services) -> tuple[Task, ...]:
-    """What processes and purges have left behind on a machine; in a worker of every machine."""
+    """Return the hourly jobs for a worker of every machine: leftovers of processes and purges on its disk."""
     from workers.operations import cleanup
 
     return (partial(cleanup.sweep_here, services),)
 
 
 def do_all(jobs: Iterable[Task]) -> None:
-    """Do each of several jobs, whatever becomes of the others; raises what the last one that failed raised."""
+    """Run several jobs, each regardless of the others. Raises the last error."""
     failed: Exception | None = None
     for job in jobs:
         try:

@@ -1,6 +1,6 @@
-"""Becomes one of the product's processes, for one who starts and watches them: ``python -m workers.run web``.
+"""Runs one of Exhibit's processes under an external supervisor: ``python -m workers.run web``.
 
-A worker may be told to take some of its queues alone: ``python -m workers.run worker-background crawl,upkeep``.
+A worker can be limited to some of its queues: ``python -m workers.run worker-background crawl,upkeep``.
 """
 
 import os
@@ -13,15 +13,15 @@ from workers.servers.product import services, worker
 
 
 def main(arguments: list[str]) -> int:
-    """Replace this process by the named one; returns only when that can't be."""
+    """Replace this process with the named one. Returns an exit code only if that is not possible."""
     config = load_config()
     known = {child.name: child for child in services(config)}
     name, *queues = arguments or [""]
     if name in jobs.QUEUES_OF and len(queues) == 1:
-        if not set(named := queues.pop().split(",")) <= set(jobs.QUEUES_OF[name]):
+        if not set(queue_names := queues.pop().split(",")) <= set(jobs.QUEUES_OF[name]):
             print(f"The queues of {name} are {', '.join(jobs.QUEUES_OF[name])}.", file=sys.stderr)
             return int(ExitCode.WRONG_USE)
-        known[name] = worker(config, name, named)
+        known[name] = worker(config, name, queue_names)
     if name in known and not queues:
         child = known[name]
         os.execvpe(child.command[0], child.command, dict(child.environ or os.environ))  # noqa: S606 - no shell is needed

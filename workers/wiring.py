@@ -1,4 +1,4 @@
-"""The ports of this process, with the broker of the configuration."""
+"""The services of this process, connected to the configured broker."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @cache
 def services() -> Services:
-    """The ports of this process, with messages sent through the broker: when the transaction, if any, has ended."""
+    """Return this process's services. Messages are sent through the broker once the current transaction commits."""
     from django.db import transaction
 
-    from workers.pipeline import celery  # commands that send nothing do without Celery
+    from workers.pipeline import celery  # Commands that send nothing do not need Celery.
 
     def enqueue(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
         transaction.on_commit(partial(celery.enqueue, rows, list(ids), asked=asked))

@@ -1,1 +1,1 @@
-"""What is said in the reader's language. Text only: no page, no form, nothing that decides."""
+"""Texts in the reader's language. They contain no pages, forms or decisions."""

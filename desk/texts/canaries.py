@@ -1,4 +1,4 @@
-"""What became of a canary, in words."""
+"""Results of canaries."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy
@@ -16,7 +16,7 @@ WORDS: dict[str, Promise] = {
 
 
 def last_run(outcome: str = "", reason: str = "") -> str:
-    """What the last run made of a canary; without an outcome there was none."""
+    """Describe a canary's result in the last run; without an outcome, there was no run."""
     if not outcome:
         return _("none yet")
     word = str(WORDS[outcome])
@@ -24,9 +24,9 @@ def last_run(outcome: str = "", reason: str = "") -> str:
 
 
 def last_runs(watch: Watch) -> list[tuple[Canary, str]]:
-    """The canaries that a watch has to find now, each with what its newest run made of it."""
+    """Return the active canaries of a watch with their results in its newest run."""
     planted = list(canaries.active(watch.owner).filter(watch=watch))
     newest = watch.crawls.order_by("-number").first() if planted else None
     results = canaries.results([newest]).get(newest.pk, []) if newest is not None else []
-    made = {result.canary.pk: last_run(str(result.outcome), result.reason) for result in results}
-    return [(canary, made.get(canary.pk, last_run())) for canary in planted]
+    results_in_words = {result.canary.pk: last_run(str(result.outcome), result.reason) for result in results}
+    return [(canary, results_in_words.get(canary.pk, last_run())) for canary in planted]

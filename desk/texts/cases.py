@@ -1,4 +1,4 @@
-"""What is known of a case in sentences of the reader's language: where, since when, how much of the work, how sure."""
+"""Descriptions of a case in the reader's language: where and since when it was seen, how much of the work, how sure."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ DECISIONS = {
     CaseDecision.LICENSED: pgettext_lazy("decision", "licensed"),
     CaseDecision.CLEARED: pgettext_lazy("decision", "cleared"),
 }
-"""A decision in a word."""
+"""Decisions as a single word."""
 
 OFFERED = {
     CaseDecision.OPEN: gettext_lazy("Not decided yet"),
@@ -40,7 +40,7 @@ OFFERED = {
     CaseDecision.LICENSED: gettext_lazy("Licensed"),
     CaseDecision.CLEARED: gettext_lazy("Cleared"),
 }
-"""Decisions as forms and lists offer them."""
+"""Decisions as shown in forms and lists."""
 
 STANDINGS = {
     Standing.ONLINE: gettext_lazy("still online"),
@@ -50,7 +50,7 @@ STANDINGS = {
     Standing.UNSEEN: gettext_lazy("not seen"),
 }
 DECIDERS = {LEDGER: gettext_lazy("licence ledger"), DEMONSTRATION: gettext_lazy("demonstration switch")}
-"""What stands where a person's name would stand."""
+"""Labels for deciders that are not persons."""
 SURE = {
     Decision.CERTAIN: gettext_lazy("Very likely a copy"),
     Decision.REVIEW: gettext_lazy("Perhaps a copy: look closely"),
@@ -60,14 +60,14 @@ MAX_TITLE = 72
 
 
 def where(url: str) -> str:
-    """An address as people read it: without its scheme, and not endless."""
+    """Shorten a URL for display: without its scheme and at most ``MAX_TITLE`` characters."""
     path, mark, query = without_scheme(url).partition("?")
     plain = path.rstrip("/") + mark + query
     return plain if len(plain) <= MAX_TITLE else f"{plain[: MAX_TITLE - 1]}…"
 
 
 def letters(host: str) -> str:
-    """What a party's host in ``xn--`` form reads like, and whether one may take it for another; else nothing."""
+    """Describe an ``xn--`` host in readable letters, and warn if it is confusable with another; otherwise empty."""
     said = {"letters": in_letters(host), "host": host}
     if not said["letters"]:
         return ""
@@ -77,7 +77,7 @@ def letters(host: str) -> str:
 
 
 def seen(case: Case, first: datetime | None) -> str:
-    """At how many places, and since when, as far as that is known."""
+    """Describe at how many places a case was seen, and since when if known."""
     if first is None:
         words = ngettext("Seen on one page; when isn't known", "Seen at %(n)s places; when isn't known", case.places)
         return words % {"n": grouped(case.places)}
@@ -86,7 +86,7 @@ def seen(case: Case, first: datetime | None) -> str:
 
 
 def mailed(case: Case, first: datetime | None) -> list[str]:
-    """What a mail says of a case, line by line: how sure, how much, where and since when, how often that is wrong."""
+    """Return the lines about a case in an email: certainty, share of the work, place and time, false alarm rate."""
     if case.shown is None:
         return [seen(case, first)]
     match, place = case.shown.match, where(case.shown.sighting.page_url)
@@ -95,7 +95,7 @@ def mailed(case: Case, first: datetime | None) -> list[str]:
 
 
 def how_much(match: Match | Verification) -> str:
-    """How much of the work the found picture shows, and how it lies."""
+    """Describe how much of the work the found image shows, and whether it is mirrored or rotated."""
     if DERIVED in match.reasons:
         return _("What survives of your picture is graded %(grade)s, of 0 to 5.") % {"grade": grade(match.survival)}
     if match.transform is None:
@@ -113,12 +113,12 @@ def how_much(match: Match | Verification) -> str:
 
 
 def how_sure(match: Match | Verification) -> str:
-    """How likely it is that the picture is a copy."""
+    """Describe how likely it is that the image is a copy."""
     return str(SURE.get(Decision(match.decision), SURE[Decision.REVIEW]))
 
 
 def false_alarms(match: Match) -> str:
-    """The bound on false alarms that was measured; what isn't measured is said too."""
+    """Describe the measured bound on false alarms, or state that it was not measured."""
     bound = None if match.calibration is None else _bound(match.calibration.hex, match.decision)
     if bound is None or match.probability is None:
         return _("How often this is wrong has not been measured.")
@@ -134,22 +134,22 @@ def _bound(calibration: str, decision: str) -> Bound:
 
 
 def _percent(share: float) -> str:
-    """Never more than there is: 99.6% of a picture isn't all of it."""
+    """Format a share as a percentage, rounded down: 99.6% must not appear as 100%."""
     return f"{min(int(share * 100 + 1e-9), 100)}%"
 
 
 def figures(match: Match) -> list[str]:
-    """The figures of a comparison, sentence by sentence, as the exhibit sheet has them in English."""
+    """Return the measurements of a comparison as sentences, translated from those of the exhibit sheet."""
     return [_(sentence) % values for sentence, values in said_of_match(match)]
 
 
 def line(event: CaseEvent) -> str:
-    """A line of a case's history. What a person wrote stays as it is."""
+    """Return one line of a case's history. Text written by a person is not translated."""
     return history.joined([history.in_words(event.said), in_words(event.sentence)])
 
 
 def taken(case: Case) -> str:
-    """That somebody else decided a case first, and how."""
+    """State that somebody else decided a case first, and how."""
     words = _("Case %(n)d stays as it is: %(who)s decided “%(what)s” before you.")
     return words % {"n": case.number, "who": who_in_words(case.decided_by), "what": decision_in_words(case.decision)}
 
@@ -168,12 +168,12 @@ GAPS = {
 
 
 def why_not(found: Obstacle | None) -> str:
-    """What keeps a licence from covering a case; empty when nothing does."""
+    """Describe why a licence does not cover a case; empty if it does."""
     return "" if found is None else str(GAPS[found.gap]) % {"value": found.value}
 
 
 def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Capture]) -> tuple[str, ...]:
-    """What confirming a case seals, line by line."""
+    """List what confirming a case seals."""
     pictures = len({match.registered_id for match in matches} | {match.found_id for match in matches})
     done = [capture for capture in captures if capture.state == StepState.DONE]
     visits = len(done)
@@ -193,12 +193,12 @@ def what_is_sealed(places: int, matches: Sequence[Match], captures: Sequence[Cap
 
 
 def decision_in_words(decision: str) -> str:
-    """A decision in a word."""
+    """Return a decision as a single word."""
     return str(DECISIONS[CaseDecision(decision)])
 
 
 def visited(found: Visited) -> str:
-    """How the visited places of a case stand, and when the last of the visits was."""
+    """Describe the state of a case's visited places and the time of the last visit."""
     day = formats.date_format(timezone.localtime(found.at), "DATE_FORMAT")
     if sum(found.places.values()) == 1:
         (only,) = found.places
@@ -213,17 +213,17 @@ def visited(found: Visited) -> str:
 
 
 def who_in_words(who: str) -> str:
-    """Who did something: a person as the row names them, or what decided in the place of one."""
+    """Return the display name of a decider: a person or an automatic one."""
     return str(DECIDERS.get(who, who))
 
 
 def standing_in_words(standing: str) -> str:
-    """How a place stood at its last visit."""
+    """Describe the state of a place at its last visit."""
     return str(STANDINGS[Standing(standing)])
 
 
 def remarks_of(reasons: Iterable[str]) -> list[str]:
-    """What a person should know of a match that isn't certain, as documents say it; an unknown reason as it is."""
+    """Return remarks on an uncertain match, worded as in documents; unknown reasons are returned unchanged."""
     phrases = load_phrases(DOCUMENT_LANGUAGES.get(get_language() or "", "en"))
     known = {reason: phrases.word("remark", reason) for reason in reasons}
     end = "." if phrases.language == "en" else "。"
@@ -231,7 +231,7 @@ def remarks_of(reasons: Iterable[str]) -> list[str]:
 
 
 def further_in_words(number: int) -> str:
-    """That the work is in the picture so many times more; empty when it isn't."""
+    """State how many more times the work appears in the image; empty if it does not."""
     if not number:
         return ""
     words = ngettext("The work is in the picture once more.", "The work is in the picture %(n)d times more.", number)

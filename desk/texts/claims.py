@@ -1,4 +1,4 @@
-"""The claim check in words: what may speak against a claim, and where that was found. They judge nothing."""
+"""Descriptions of the claim check: points that may weaken a claim, and their sources. They make no judgement."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -42,24 +42,24 @@ STATED = {
 
 
 def sentence(point: Point) -> str:
-    """A point in a sentence or two."""
+    """Describe a point in one or two sentences."""
     if point.kind in SENTENCES:
         return str(SENTENCES[point.kind])
     return ownership.warnings({str(point.kind): point.grounds})[0]
 
 
 def grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
-    """On what it rests, each in words with the address of its page, if it is a thing of the owner's."""
+    """Yield the grounds of a point, each with the URL of its page if it is an object of the owner."""
     held = point.grounds
     for each in held.get("statements", ()):
         yield _stated(each), ""
     for name in (name for key in ("named", "hosts", "places", "words") for name in held.get(key, ())):
         yield name, ""
     for each in held.get("licences", ()):
-        told = each if isinstance(each, Mapping) else {"licence": each}
-        why = cases.why_not(Obstacle(Gap(told["gap"]), told["value"])) if "gap" in told else ""
-        words = " · ".join(filter(None, (_("Licence %(n)d") % {"n": told["licence"]}, why)))
-        yield words, reverse("licence", args=[owner.slug, told["licence"]])
+        licence = each if isinstance(each, Mapping) else {"licence": each}
+        why = cases.why_not(Obstacle(Gap(licence["gap"]), licence["value"])) if "gap" in licence else ""
+        words = " · ".join(filter(None, (_("Licence %(n)d") % {"n": licence["licence"]}, why)))
+        yield words, reverse("licence", args=[owner.slug, licence["licence"]])
     for number in held.get("cases", ()):
         yield _("Case %(n)d") % {"n": number}, reverse("case", args=[owner.slug, number])
     for number in held.get("notices", ()):
@@ -67,41 +67,41 @@ def grounds(owner: Owner, point: Point) -> Iterator[tuple[str, str]]:
 
 
 def _stated(each: Mapping[str, Any]) -> str:
-    told = [str(STATED[What(each["what"])]) % {"name": each["name"]}]
+    parts = [str(STATED[What(each["what"])]) % {"name": each["name"]}]
     if each["page"]:
-        told += [_("beside the picture") if each["near"] else _("elsewhere on the page")]
-        told += [_("the page names the author or the holder") if each["credited"] else _("no credit was found there")]
+        parts += [_("beside the picture") if each["near"] else _("elsewhere on the page")]
+        parts += [_("the page names the author or the holder") if each["credited"] else _("no credit was found there")]
     else:
-        told += [_("in the words of the work itself")]
+        parts += [_("in the words of the work itself")]
     if each["name"].endswith("4.0"):
-        told += [_("version 4.0 restores the licence when a fault is mended within 30 days of its discovery (6(b))")]
-    return pgettext("between parts of a sentence", "; ").join(told)
+        parts += [_("version 4.0 restores the licence when a fault is mended within 30 days of its discovery (6(b))")]
+    return pgettext("between parts of a sentence", "; ").join(parts)
 
 
 OWNERSHIP = (Kind.TERM, Kind.DEDICATION, Kind.CREDIT, Kind.MANIFEST, Kind.EARLIER)
-"""Points that speak against a work being its owner's."""
+"""Points that question the owner's rights in a work."""
 
 
 def doubts(checks: Mapping[int, Check], cases: Iterable[Case]) -> list[tuple[int, str, str, str]]:
-    """What was noted about whose works these are: the case, a sentence, and who has answered it in what words."""
-    found = []
+    """Return recorded doubts about ownership: case number, sentence, who answered, and the answer."""
+    rows = []
     for case in cases:
         points = [point for point in checks[case.number].points if point.kind in OWNERSHIP]
-        told = {str(point.kind): (sentence(point), point.answer) for point in points}
-        found += [
-            (case.number, said, given.by if given else "", given.words if given else "")
-            for said, given in told.values()
+        answers = {str(point.kind): (sentence(point), point.answer) for point in points}
+        rows += [
+            (case.number, said, answer.by if answer else "", answer.words if answer else "")
+            for said, answer in answers.values()
         ]
-        found += [
+        rows += [
             (case.number, ownership.warnings({remark.kind: remark.details})[0], remark.answered_by, remark.reason)
             for remark in case.work.remarks.all()
-            if remark.answered_at is not None and remark.kind not in told
+            if remark.answered_at is not None and remark.kind not in answers
         ]
-    return found
+    return rows
 
 
 def shown(owner: Owner, checks: Mapping[int, Check]) -> dict[str, Any]:
-    """What a page shows of the claim check of some cases."""
+    """Return the template context of the claim check for some cases."""
     rows = [
         (number, [(point, sentence(point), list(grounds(owner, point))) for point in check.points])
         for number, check in checks.items()

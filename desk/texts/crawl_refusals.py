@@ -1,4 +1,4 @@
-"""Why a crawl refused an address or ended, in the reader's words."""
+"""Reasons why a crawl refused a URL or ended, in the reader's language."""
 
 from collections.abc import Iterable
 
@@ -73,7 +73,7 @@ PASSED: dict[str, Promise] = {
     "not-an-image": gettext_lazy("Neither a picture nor a page."),
     "revisit": gettext_lazy("It repeats a record that holds no picture, or that isn't among those read before it."),
 }
-"""Why records of web archives have no line of their own."""
+"""Reasons why records of web archives are skipped."""
 LEFT_OUT: dict[str, Promise] = {
     LeftOut.ADDRESSES: gettext_lazy("Addresses: the page or list names more than the crawler takes from one document."),
     LeftOut.CANVASES: gettext_lazy("Drawings made by scripts: too large, or too many on one page."),
@@ -85,7 +85,7 @@ LEFT_OUT: dict[str, Promise] = {
     LeftOut.STYLE_SHEETS: gettext_lazy("Style sheets: the page links or imports more than the crawler reads."),
     LeftOut.UNREAD_SHEETS: gettext_lazy("Style sheets that could not be fetched or read."),
 }
-"""What :class:`crawler.reading.limits.LeftOut` counts."""
+"""Sentences for the counters of :class:`crawler.reading.limits.LeftOut`."""
 ENDS: dict[str, Promise] = {
     "budget-bytes": gettext_lazy("Ended: as many bytes as its budget allows. More was waiting."),
     "budget-hosts": gettext_lazy("Ended: as many hosts as its budget allows. More was waiting."),
@@ -113,7 +113,7 @@ SPENT: dict[str, Promise] = {
 
 
 def inquiry_in_words(row: Inquiry) -> str:
-    """How asking a search stands; empty while it goes on, and when all was asked for."""
+    """Describe the state of a search query; empty while it runs and if it completed."""
     if row.outcome in SPENT:
         at = row.stopped_at
         figures = {name: money(parse_money(at[name])) for name in ("spent", "limit")}
@@ -128,7 +128,7 @@ def inquiry_in_words(row: Inquiry) -> str:
 
 
 def spending_in_words(crawl: Crawl) -> str:
-    """What a run and its watch's month cost so far, where prices are known; empty where nothing was counted."""
+    """Describe the cost of a run and of its watch's month, where prices are known; empty if nothing was counted."""
     if not (run := spent_of(of_run(crawl.pk))):
         return ""
     figures = {"run": amounts(run), "month": amounts(spent_of(of_month(crawl.watch_id)))}
@@ -136,26 +136,26 @@ def spending_in_words(crawl: Crawl) -> str:
 
 
 def amounts(spent: Iterable[Money]) -> str:
-    """Amounts of several currencies."""
+    """Format amounts in several currencies."""
     return _(", ").join(map(money, spent)) or _("nothing")
 
 
 def passed_in_words(reason: str) -> str:
-    """Why a record of a web archive was passed over."""
+    """Describe why a record of a web archive was skipped."""
     return str(PASSED[reason]) if reason in PASSED else refusal_in_words(reason)
 
 
 def left_out_in_words(what: str) -> str:
-    """What a limit left out."""
+    """Describe what a crawler limit left out."""
     return str(LEFT_OUT.get(what, what))
 
 
 def refusal_in_words(reason: str, sentence: str = "") -> str:
-    """Why an address wasn't fetched or kept; in the crawl's own sentence where its word has none here."""
+    """Describe why a URL was not fetched or stored. Reasons without text here use the crawler's own sentence."""
     if reason == Reason.REPETITIVE and sentence:
-        return in_words(sentence)  # it says how many
+        return in_words(sentence)  # The sentence states the number of pages.
     if reason == Reason.UNREADABLE and sentence:
-        words = in_words(sentence)  # it says of which archive, and where
+        words = in_words(sentence)  # The sentence names the archive and the position.
         if words != sentence or (get_language() or "en").startswith("en"):
             return words
     if reason in REASONS:
@@ -168,10 +168,10 @@ def refusal_in_words(reason: str, sentence: str = "") -> str:
 
 
 def not_asked_in_words(crawl: Crawl) -> list[str]:
-    """How many known pages a run has left alone, and why."""
+    """List how many known pages a run skipped, by reason."""
     return [counted(pages, why) for why, pages in sorted(crawl.not_asked.items())]
 
 
 def end_in_words(reason: str) -> str:
-    """Why a crawl ended; one that goes on is said to be under way."""
+    """Describe why a crawl ended, or that it is under way."""
     return str(ENDS.get(reason, reason)) if reason else _("Under way")

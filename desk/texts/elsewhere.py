@@ -1,4 +1,4 @@
-"""What others state of when a picture was at a place, as documents say it, in the reader's language."""
+"""Third-party statements of when an image was at a URL, worded as in documents, in the reader's language."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from evidence.facts.case import ElsewhereFacts
 
 
 def elsewhere_in_words(told: Sequence[ElsewhereFacts]) -> list[tuple[str, str]]:
-    """Each statement in a sentence, once, with the address at which it can be looked up, if there is one."""
+    """Return each distinct statement as a sentence, with the URL at which it can be checked, if any."""
     return elsewhere_lines(told, _wording())
 
 
 def unchecked_in_words() -> str:
-    """Whose word that is, and what nobody checked of it."""
+    """State who made these statements and that nobody verified them."""
     return _wording().say("elsewhere.unchecked")
 
 

@@ -1,4 +1,4 @@
-"""The evidence of a case as a short chain of steps: seen, captured, sealed, logged, witnessed; what lacks says why."""
+"""The steps of a case's evidence: seen, captured, sealed, logged, timestamped. Incomplete steps state the reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,15 @@ SUBJECTS: dict[str, Promise] = {
     "manifest": gettext_lazy("for the bundle itself"),
     "checkpoint": gettext_lazy("for the log's head above it"),
 }
-"""To what a witness speaks."""
+"""Subjects of a timestamp."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the chain: its words say why it lacks and what happens next, its target where the page says more."""
+    """One step of the evidence chain.
+
+    ``words`` explains an incomplete step and what happens next. ``target`` is the section of the page with details.
+    """
 
     name: str
     at: datetime | None
@@ -38,7 +41,7 @@ Shown = tuple[Bundle, tuple[WitnessFacts, ...], Witnessed]
 
 
 def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newest: Shown | None) -> list[Step]:
-    """The steps of a case's evidence in their order, those of its newest bundle."""
+    """Return the steps of a case's evidence in order, based on its newest bundle."""
     first = earliest(place.first_seen for place in places)
     steps = [Step(_("Seen"), first, _("by a crawl of a watch"), bool(places), "places"), _captured(captures)]
     if case.owner.sample:
@@ -70,17 +73,17 @@ def chain(case: Case, places: Sequence[Place], captures: Sequence[Capture], newe
 
 
 def witness_name(one: WitnessFacts) -> str:
-    """How people call a witness: the chain of OpenTimestamps is better known than its calendars."""
+    """Return a timestamp service's display name. For OpenTimestamps, the chain is better known than its calendars."""
     return (not one.development and KINDS[one.kind].public_name) or one.name
 
 
 def witness_kind(kind: str) -> str:
-    """What a witness is."""
+    """Describe a kind of timestamp service."""
     return _(KINDS[kind].words)
 
 
 def witness_subject(subject: str) -> str:
-    """To what a witness speaks."""
+    """Describe the subject of a timestamp."""
     return str(SUBJECTS.get(subject, subject))
 
 
@@ -115,7 +118,7 @@ def _sealed(case: Case, bundle: Bundle) -> Step:
 
 
 def _each_once(witnesses: Sequence[WitnessFacts]) -> list[WitnessFacts]:
-    """Each witness with its earliest complete answer, or one that is still awaited."""
+    """Return each timestamp service once, with its earliest complete timestamp or a pending one."""
     best: dict[tuple[str, str], WitnessFacts] = {}
     for witness in witnesses:
         known = best.get((witness.kind, witness.name))

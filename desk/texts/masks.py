@@ -1,4 +1,4 @@
-"""What of a registered picture isn't compared, or isn't enough for a match, in sentences."""
+"""Descriptions of the parts of a registered image that are excluded from matching or do not suffice for a match."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ CAPTIONS: dict[str, Promise] = {
 }
 MARK = _("Other works of this owner share %(share)s of it, such as a mark; a copy of that alone is never certain.")
 WHOLE = 0.99
-"""Share of the picture's width from which a bar lies along its upper or lower edge."""
+"""Minimum share of the image's width for a bar to count as an upper or lower caption."""
 Edges = Sequence[float]
 
 
 class Masked(NamedTuple):
-    """A ``caption`` or a ``mark``, its share of the picture's area, 0 to 1, and a sentence."""
+    """A ``caption`` or ``mark``, its share of the image's area (0 to 1), and a sentence about it."""
 
     kind: str
     share: float
@@ -29,9 +29,9 @@ class Masked(NamedTuple):
 
 
 def masks(picture: WorkPicture) -> list[Masked]:
-    """The captions of a registered picture, and the mark that it shares with other works of its owner."""
-    told = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
-    return told + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
+    """Describe the captions of a registered image and the mark it shares with the owner's other works."""
+    captions = [_told("caption", [edges], CAPTIONS[_side(edges)]) for edges in picture.captions]
+    return captions + ([_told("mark", picture.marks, MARK)] if picture.marks else [])
 
 
 def _told(kind: str, boxes: Sequence[Edges], sentence: Promise) -> Masked:

@@ -1,4 +1,4 @@
-"""Problems with a file's metadata, in words."""
+"""Descriptions of problems with a file's metadata."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,7 +13,7 @@ BLOCKS = {
     "PNG text": gettext_lazy("PNG text chunks"),
     "comment": gettext_lazy("Comment in the file"),
 }
-"""The blocks whose names are words."""
+"""Metadata blocks with a descriptive name."""
 BLOCK_SENTENCES = {
     DAMAGED: gettext_lazy("%(block)s: part of this block is damaged and was not read. Intact entries were read."),
     LONG: gettext_lazy("%(block)s: the block is too long and was not read."),
@@ -47,11 +47,11 @@ def sentence_of(problem: MetadataProblem) -> str:
 
 
 def sentences_of(problems: Iterable[MetadataProblem | Mapping[str, str]]) -> list[str]:
-    """Describe problems, each in a sentence; those of a work's row are JSON."""
+    """Describe problems, one sentence each. Problems from a work's row are JSON objects."""
     rows = (one if isinstance(one, MetadataProblem) else MetadataProblem(**one) for one in problems)
     return [sentence_of(one) for one in rows]
 
 
 def hint() -> str:
-    """Say what helps where metadata has problems."""
+    """Describe how to fix metadata problems."""
     return _("Enter missing values yourself on the page of the work.")

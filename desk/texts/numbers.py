@@ -1,4 +1,4 @@
-"""Numbers and lengths of time as the reader writes them."""
+"""Numbers, counts, durations and amounts in the reader's language."""
 
 from decimal import Decimal
 
@@ -125,21 +125,21 @@ COUNTED: dict[str, Promise] = {
         "count",
     ),
 }
-"""So many of something, in words."""
+"""Plural forms for counted things."""
 
 
 def grouped(number: int) -> str:
-    """A number with its thousands apart."""
+    """Format a number with thousands separators."""
     return number_format(number, force_grouping=True)
 
 
 def counted(count: int, of: str) -> str:
-    """So many things of a kind that ``COUNTED`` has, in words."""
+    """Format a count of things; ``of`` is a key of ``COUNTED``."""
     return str(COUNTED[of] % {"count": count, "n": grouped(count)})
 
 
 def lasting(seconds: float) -> str:
-    """A length of time in the largest unit of which there are two."""
+    """Format a duration in seconds, in the largest unit that fits at least twice."""
     for size, words in ((86_400, _("%(n)s days")), (3_600, _("%(n)s h")), (60, _("%(n)s min"))):
         if seconds >= 2 * size:
             return words % {"n": grouped(int(seconds // size))}
@@ -147,6 +147,6 @@ def lasting(seconds: float) -> str:
 
 
 def money(amount: Money) -> str:
-    """An exact amount with its currency."""
+    """Format an exact amount with its currency."""
     number, currency = str(amount).split()
     return number_format(Decimal(number), force_grouping=True) + "\u00a0" + currency

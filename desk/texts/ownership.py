@@ -1,4 +1,4 @@
-"""What speaks against a work being its owner's, and how it was changed, in words. They judge nothing."""
+"""Descriptions of ownership warnings and of changes to a work. They make no judgement."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +35,7 @@ LAWS = (
     gettext_noop("Copyright Act, section 6, as of 30 December 2022"),
     gettext_noop("Copyright Act 1957, sections 22-23"),
 )
-"""The sources of ``registry/works/terms.toml``, so that they are said in the reader's language."""
+"""The sources in ``registry/works/terms.toml``, marked for translation."""
 STANDINGS = {
     Standing.OVER: gettext_lazy("may be over on the dates entered"),
     Standing.RUNNING: gettext_lazy("not over on the dates entered"),
@@ -110,7 +110,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A remark in words: one sentence, what was stated (by field), and what follows."""
+    """A described remark: a sentence, the stated values by field, and the consequence."""
 
     remark: OwnershipRemark
     sentence: str
@@ -119,7 +119,7 @@ class Said:
 
 
 def said_of(remark: OwnershipRemark) -> Said:
-    """A remark in words."""
+    """Describe an ownership remark."""
     kinds, details = OwnershipRemark.Kind, remark.details
     if remark.kind == kinds.TERM:
         countries = _(", ").join(str(COUNTRIES.get(code, code)) for code in details["countries"])
@@ -137,7 +137,7 @@ def said_of(remark: OwnershipRemark) -> Said:
 
 
 def warnings(warned: Warnings) -> list[str]:
-    """Warnings about a work, each in a sentence with what was stated."""
+    """Describe each warning about a work in a sentence, with the stated values."""
     said = []
     for kind, details in warned.items():
         if kind == EARLIER:
@@ -147,13 +147,13 @@ def warnings(warned: Warnings) -> list[str]:
             continue
         one = said_of(OwnershipRemark(kind=kind, details=dict(details)))
         colon, semicolon = pgettext("after a label", ": "), pgettext("between parts of a sentence", "; ")
-        named = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
-        said.append(joined((one.sentence, named)))
+        statements = semicolon.join(f"{name}{colon}{text}" if name else text for name, text in one.stated)
+        said.append(joined((one.sentence, statements)))
     return said
 
 
 def in_short(work: Work) -> list[str]:
-    """What speaks against a work and nobody has answered, a sentence each; reads its conflicts and open ``doubts``."""
+    """Describe each unanswered warning about a work. Reads its prefetched conflicts and open ``doubts``."""
     said = [
         str(EARLIER_REGISTRATION[row.kind]) % {"day": _day(row.earlier_registered_at)} for row in work.conflicts.all()
     ]
@@ -165,7 +165,7 @@ def _day(moment: datetime) -> str:
 
 
 def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
-    """Country, what the dates say, by which rule, and where it stands."""
+    """Return (country, standing, rule, source) for each finding on the term of protection."""
     return [
         (
             str(COUNTRIES.get(finding.country, finding.country)),
@@ -178,24 +178,24 @@ def term_rows(findings: tuple[Finding, ...]) -> list[tuple[str, str, str, str]]:
 
 
 def stated_rows(metadata: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a work's file states of itself, by field."""
+    """Return the metadata of a work's file as (field, text) rows."""
     rows = [(str(FIELDS[name]), text) for name, text in metadata.items() if name in FIELDS and isinstance(text, str)]
     manifest = metadata.get("manifest", {}).get("authors", [])
     return rows + ([(str(FIELDS["manifest"]), _(", ").join(manifest))] if manifest else [])
 
 
 def statement_rows(said: FileStatement) -> list[tuple[str, str]]:
-    """What any picture's file states of itself, by field; empty where it states nothing."""
+    """Return the metadata and C2PA manifest of any image file as (field, text) rows; empty if it has none."""
     rows = stated_rows(dict(said.metadata.as_dict()))
     if said.manifest is None or said.manifest.standing == "none":
         return rows
     manifest = said.manifest
-    told = (str(MANIFESTS[manifest.standing]), manifest.signer, manifest.generator, *manifest.actions)
-    return [*rows, (str(FIELDS["manifest"]), " · ".join(filter(None, told)))]
+    details = (str(MANIFESTS[manifest.standing]), manifest.signer, manifest.generator, *manifest.actions)
+    return [*rows, (str(FIELDS["manifest"]), " · ".join(filter(None, details)))]
 
 
 def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
-    """Of a change: field, before, after."""
+    """Return the (field, before, after) rows of a change."""
     if change.kind in ("edited", "collected"):
         return [
             (str(FIELDS.get(name, name)), plain(name, both["before"]), plain(name, both["after"]))
@@ -205,19 +205,19 @@ def change_rows(change: WorkChange) -> list[tuple[str, str, str]]:
 
 
 def bulk_in_words(edit: BulkEdit) -> str:
-    """What a change of many works does, or which one it undoes."""
+    """Describe a bulk edit, or the one that it undoes."""
     if edit.undoes is not None:
         return _("Undone: %(what)s") % {"what": bulk_in_words(edit.undoes)}
-    told = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
+    values = {"name": edit.value, "field": str(FIELDS.get(edit.what, "")), "value": plain(edit.what, edit.value)}
     if edit.what == PUT:
-        return _("Put into the collection “%(name)s”") % told
+        return _("Put into the collection “%(name)s”") % values
     if edit.what == TAKE:
-        return _("Taken out of the collection “%(name)s”") % told
-    return _("%(field)s: “%(value)s”") % told
+        return _("Taken out of the collection “%(name)s”") % values
+    return _("%(field)s: “%(value)s”") % values
 
 
 def why_held(flood: Flood) -> str:
-    """Why a work is held back: what was counted, beside the limit."""
+    """Describe why a work's finds are held back: the counts and the limit."""
     words = _(
         "In one day it was found on %(sites)s new sites, on %(different)s of them with a picture that looks like none "
         "before. The limit was %(limit)s; sites whose pictures look alike count a tenth each."
@@ -226,7 +226,7 @@ def why_held(flood: Flood) -> str:
 
 
 def plain(name: str, value: Json) -> str:
-    """A declared value in words."""
+    """Format a declared value for display."""
     if name == "author_kind":
         return str(AUTHOR_KINDS.get(value, value))
     if name == "medium":

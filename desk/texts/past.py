@@ -1,4 +1,4 @@
-"""What the searches of a new work say, in sentences: how far that of the past is, and which works show the same."""
+"""Descriptions of a new work's searches among images seen before, and of works that show the same image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +15,11 @@ RELATIONS: dict[str, Promise] = {
     "whole-of": gettext_lazy("It is a part of this work."),
     "series": gettext_lazy("It shows the same scene, as another photograph or a changed copy would."),
 }
-"""Of another work, by what a work is to it."""
+"""Sentences about another work, by its relation to a work."""
 
 
 def search_in_words(search: Mapping[str, Any]) -> str:
-    """One registered picture's search, as :func:`desk.schemas.works.searches_of` tells it."""
+    """Describe the search of one registered image, as returned by :func:`desk.schemas.works.searches_of`."""
     if "alike" not in search:
         return _("Given up.") if search["state"] == "failed" else _("Waits for the workers.")
     if "stopped" in search:
@@ -30,20 +30,20 @@ def search_in_words(search: Mapping[str, Any]) -> str:
     alike, compared, over = search["alike"], search.get("compared", 0), search["state"] == "done"
     if not alike:
         return _("No picture seen before resembles it.")
-    told = [_("%(compared)s compared") % {"compared": grouped(compared)}]
+    parts = [_("%(compared)s compared") % {"compared": grouped(compared)}]
     if search.get("expired"):
         counts = {"expired": grouped(search["expired"]), "asked": grouped(search["asked_again"])}
-        told.append(_("%(expired)s had expired, %(asked)s of them asked for again") % counts)
+        parts.append(_("%(expired)s had expired, %(asked)s of them asked for again") % counts)
     if search["state"] == "failed":
-        told.append(_("given up"))
+        parts.append(_("given up"))
     elif not over and search["state"] == "todo" and "at_once" in search:
-        told.append(_("the less alike follow when every new work has got so far"))
+        parts.append(_("the less alike follow when every new work has got so far"))
     elif not over:
-        told.append(_("under way"))
-    together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(told)}
+        parts.append(_("under way"))
+    together = {"alike": grouped(alike), "told": pgettext("between parts of a sentence", ", ").join(parts)}
     return _("Pictures seen before that resemble it: %(alike)s; %(told)s.") % together
 
 
 def relation_in_words(related: Related) -> str:
-    """What another work of the same owner is to the one that is looked at."""
+    """Describe the relation of another work of the same owner to the current one."""
     return str(RELATIONS[related.kind])

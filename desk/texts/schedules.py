@@ -1,4 +1,4 @@
-"""When a watch runs, what it may spend and how it treats sites, in sentences."""
+"""Descriptions of a watch's schedule, budget and politeness settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -40,7 +40,7 @@ AT_MOST = {
 
 
 def schedule(watch: Watch) -> str:
-    """How often a watch runs, with its time of day (and where it is that time, if not here) and its weekday."""
+    """Describe how often a watch runs, with its time of day, weekday and, if it differs, time zone."""
     every, when = timedelta(seconds=watch.interval_seconds), kept(watch)
     if runs_once(watch):
         return _("Only when somebody starts it")
@@ -66,38 +66,38 @@ def schedule(watch: Watch) -> str:
 
 
 def budget(given: Mapping[str, Any]) -> list[str]:
-    """What a run may spend, a sentence for each limit that is set."""
-    told: list[str] = []
+    """Describe each limit of a run's budget in a sentence."""
+    sentences: list[str] = []
     a_time = {RUN: _("At most %(money)s a run"), MONTH: _("At most %(money)s a month")}
-    told += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
-    told += _at_most(given, "searches", "pages", "images")
+    sentences += [a_time[name] % {"money": money(limit)} for name, limit in limits(given).items()]
+    sentences += _at_most(given, "searches", "pages", "images")
     if "bytes" in given:
-        told.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
+        sentences.append(_("At most %(n)s MB") % {"n": grouped(max(1, int(given["bytes"]) // 1_000_000))})
     if "seconds" in given:
         hours, rest = divmod(int(given["seconds"]), 3_600)
         longest = {"minutes": max(1, int(given["seconds"]) // 60)} if rest else {"hours": hours}
-        told += _at_most(longest, *longest)
+        sentences += _at_most(longest, *longest)
     if "depth" in given:
         depth = int(given["depth"])
         followed = ngettext(
             "Follows links %(n)s step from its sources", "Follows links %(n)s steps from its sources", depth
         )
-        told.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
+        sentences.append(followed % {"n": depth} if depth else _("Follows no links from its sources"))
     if given.get("render", "never") != "never":
-        told.append(_rendering({**RENDERING, **given}))
-    return told + _at_most(given, "hosts", "visits")
+        sentences.append(_rendering({**RENDERING, **given}))
+    return sentences + _at_most(given, "hosts", "visits")
 
 
 def visits_used_up(watch: Watch) -> str:
-    """What is said once a watch has made today's visits for evidence; empty before."""
-    made, most = visits_today(watch)
-    if made < most:
+    """State that today's visits for evidence are used up; empty if some are left."""
+    visits, most = visits_today(watch)
+    if visits < most:
         return ""
-    told = _(
+    sentence = _(
         "Today's visits for evidence (%(n)s) are used up; the next are made tomorrow (UTC)."
         " What you confirm is visited at once."
     )
-    return told % {"n": grouped(most)}
+    return sentence % {"n": grouped(most)}
 
 
 def _at_most(given: Mapping[str, Any], *names: str) -> list[str]:
@@ -116,29 +116,29 @@ def _rendering(given: Mapping[str, Any]) -> str:
 
 
 def politeness(given: Mapping[str, float]) -> list[str]:
-    """How a run treats sites."""
+    """Describe how a run treats sites."""
     usual = Politeness()
     delay = float(given.get("delay", usual.delay))
-    told = [_("Waits at least %(n)s s between two requests to a host") % {"n": number_format(f"{delay:g}")}]
+    sentences = [_("Waits at least %(n)s s between two requests to a host") % {"n": number_format(f"{delay:g}")}]
     if given.get("obey_robots", usual.obey_robots):
-        told.append(_("Follows robots.txt, and waits longer where it asks for that"))
+        sentences.append(_("Follows robots.txt, and waits longer where it asks for that"))
     if given.get("obey_reservations", usual.obey_reservations):
-        told.append(_("Leaves alone what is reserved against text and data mining"))
-    return told
+        sentences.append(_("Leaves alone what is reserved against text and data mining"))
+    return sentences
 
 
 def costs(estimates: Sequence[Estimate], given: Mapping[str, Any]) -> list[str]:
-    """What a watch would cost that asks searches, and what its money is enough for."""
+    """Describe the estimated cost of searches and how far the watch's budget goes."""
     return [_cost(one) for one in estimates] + _enough([one.cost for one in estimates if one.cost], limits(given))
 
 
 def captures(estimates: Sequence[archived.Estimate]) -> list[str]:
-    """What archives would be asked, what their indexes name, and how long a run takes."""
+    """Describe which archives would be queried, what their indexes list, and how long a run takes."""
     return [line for one in estimates for line in _captures(one)]
 
 
 def asked(hosts: Hosts) -> Iterator[str]:
-    """Which hosts would be asked for how many addresses, and how long that takes at their pace."""
+    """List the hosts that would be requested, the number of URLs, and the time this takes at their pace."""
     more, rest = hosts.others
     values = {"n": grouped(hosts.addresses), "hosts": grouped(len(hosts.counts)), "delay": f"{hosts.delay:g}"}
     if not hosts.addresses:
@@ -156,7 +156,7 @@ def asked(hosts: Hosts) -> Iterator[str]:
 
 
 def in_file(found: "InFile") -> Iterator[str]:
-    """How many pictures are read from a folder or a web archive itself."""
+    """Describe how many images are read from a folder or a web archive."""
     values = {"file": found.path.name, "n": grouped(found.pictures), "left": grouped(found.refused.total())}
     yield _("Pictures that are read from %(file)s itself: %(n)s. Nobody is asked for them.") % values
     if found.refused:
@@ -192,12 +192,12 @@ def _cost(one: Estimate) -> str:
 
 
 def _enough(each: Sequence[Money], may: Mapping[str, Money]) -> list[str]:
-    """What limits do to a run of this cost; requests that have to be sent again come on top of it."""
-    run, told = sum(one.millionths for one in each), []
+    """Describe how the budget limits a run of this cost; repeated requests are extra."""
+    run, sentences = sum(one.millionths for one in each), []
     if RUN in may and may[RUN].millionths < run:
-        told.append(_("%(money)s end a run before that; the next one goes on.") % {"money": money(may[RUN])})
+        sentences.append(_("%(money)s end a run before that; the next one goes on.") % {"money": money(may[RUN])})
         run = may[RUN].millionths
     if MONTH in may and run:
         values = {"money": money(may[MONTH]), "n": grouped(may[MONTH].millionths // run)}
-        told.append(_("Such runs that %(money)s a month pay for: %(n)s.") % values)
-    return told
+        sentences.append(_("Such runs that %(money)s a month pay for: %(n)s.") % values)
+    return sentences

@@ -1,7 +1,7 @@
-"""Sentences that rows and errors carry, said in the reader's language.
+"""Translation of sentences that rows and errors carry.
 
-Below the desk they are English, and know their template and values. What is a quote, such as a person's own words or a
-server's, is shown as it is.
+Below the desk, sentences are in English and keep their template and values. Quotes, such as a person's own words or a
+server's message, are shown unchanged.
 """
 
 from typing import Protocol
@@ -13,15 +13,15 @@ from registry.cases.history import joined
 
 
 class Fault(Protocol):
-    """An error that says what is wrong and what to do."""
+    """An error with a message and a hint."""
 
     @property
     def sentence(self) -> str:
-        """Both, one after the other."""
+        """The message followed by the hint."""
 
 
 def in_words(said: Fault | Plain) -> str:
-    """A sentence, an error, or what JSON keeps of a sentence, in the reader's language."""
+    """Translate a sentence, an error, or the JSON form of a sentence into the reader's language."""
     text = from_plain(said) if isinstance(said, str | list | dict) else said.sentence
     if not isinstance(text, Sentence) or (get_language() or "en").startswith("en"):
         return str(text)

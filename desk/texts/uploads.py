@@ -1,4 +1,4 @@
-"""What is brought, in words: why files can't be registered and what to do about it, and how a table was understood."""
+"""Descriptions of uploads: why files cannot be registered, how to fix that, and how a table was parsed."""
 
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
@@ -51,14 +51,14 @@ OUTCOMES = {
 
 
 def result(row: UploadFile) -> str:
-    """What came of a file."""
+    """Describe the outcome of an uploaded file."""
     if row.state == StepState.FAILED:
         return str(OUTCOMES[UploadFile.Outcome.REFUSED])
     return str(OUTCOMES[UploadFile.Outcome(row.outcome)]) if row.outcome else _("waits")
 
 
 def why(row: UploadFile) -> str:
-    """Why a file isn't registered, or what its line says that a registered work doesn't; empty else."""
+    """Describe why a file is not registered, or which table columns differ from a registered work; otherwise empty."""
     if columns := not_taken(row):
         said = _("What is declared of a registered work stays as it is. The table says something else in: %(columns)s.")
         return said % {"columns": columns}
@@ -67,7 +67,7 @@ def why(row: UploadFile) -> str:
 
 
 def what_to_do(row: UploadFile) -> str:
-    """What helps."""
+    """Describe how to fix the problem; empty if there is none."""
     if not_taken(row):
         return _("Declare it anew on the page of the work, if the table is right.")
     reason = _reason(row)
@@ -75,7 +75,7 @@ def what_to_do(row: UploadFile) -> str:
 
 
 def not_taken(row: UploadFile) -> str:
-    """Columns in which a file's line says something else than the work that was registered already."""
+    """List the columns in which a table row differs from the work that was already registered."""
     if row.outcome != UploadFile.Outcome.KNOWN or row.line is None or row.work is None:
         return ""
     columns = differing(declared_in(row.line.declared), row.work.declared)
@@ -90,14 +90,14 @@ SKIPPED_SHOWN = 10
 ENCODINGS = {python: name for name, python in delimited.ENCODINGS.items()} | {
     "ascii": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "cp1252": "Windows-1252",
 }  # fmt: skip
-"""Their names, by those that Python has."""
+"""Display names of encodings, by Python codec name."""
 SEPARATORS = {
     ",": gettext_lazy("commas"),
     ";": gettext_lazy("semicolons"),
     "\t": gettext_lazy("tabs"),
     "|": gettext_lazy("bars"),
 }
-"""What parts the fields."""
+"""Display names of field separators."""
 
 
 COLUMNS = {
@@ -122,11 +122,11 @@ COLUMNS = {
     "reseller": gettext_lazy("agency that sold it"),
     "invoice": gettext_lazy("number of the invoice"),
 }
-"""What the columns of tables hold."""
+"""Descriptions of table columns."""
 
 
 def read_as(understood: Understood) -> str:
-    """As what a table was read, in a sentence."""
+    """Describe the format as which a table was read."""
     if not understood.encoding:
         read = _("Read as a workbook, its sheet “%(sheet)s”.") % {"sheet": understood.sheet}
         return " ".join(filter(None, (read, unread_sheets(understood))))
@@ -135,7 +135,7 @@ def read_as(understood: Understood) -> str:
 
 
 def unread_sheets(understood: Understood) -> str:
-    """Which sheets of a workbook hold something and were not read; empty where none does."""
+    """List the non-empty sheets of a workbook that were not read; empty if there are none."""
     if not understood.unread_sheets:
         return ""
     titles = _(", ").join(f"“{title}”" for title in understood.unread_sheets)
@@ -143,7 +143,7 @@ def unread_sheets(understood: Understood) -> str:
 
 
 def skipped_rows(understood: Understood) -> str:
-    """How many rows of a table were skipped, and why the first of them were; empty where none was."""
+    """Describe how many rows of a table were skipped and why the first of them were; empty if none were."""
     if not understood.skipped:
         return ""
     count = len(understood.skipped)
@@ -154,12 +154,12 @@ def skipped_rows(understood: Understood) -> str:
 
 
 def left_unread(understood: Understood) -> str:
-    """Which rows and sheets of a table were not read; empty where all were."""
+    """Describe the rows and sheets of a table that were not read; empty if all were."""
     return " ".join(filter(None, (skipped_rows(understood), unread_sheets(understood))))
 
 
 def doubt(understood: Understood) -> str:
-    """What somebody has to look at before the table counts; empty where nothing was likely only."""
+    """Warn if the encoding of a table was only guessed; otherwise empty."""
     if not understood.likely:
         return ""
     return _("The encoding is a likely one only. Look at names with letters beyond English, or save it as CSV UTF-8.")

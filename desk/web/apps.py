@@ -10,7 +10,7 @@ class WebConfig(AppConfig):
     label = "web"
 
     def ready(self) -> None:
-        """Begin to log who signs in."""
+        """Start logging sign-ins."""
         from desk.web.account.log import listen  # noqa: PLC0415 - models are there by now
 
         listen()

@@ -1,4 +1,4 @@
-"""Addresses of the site: of its pages, package by package, and of allauth's."""
+"""URL patterns of the site: those of its packages and of allauth."""
 
 from allauth.account import views as accounts
 from django.urls import URLPattern, URLResolver, include, path
@@ -39,7 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("o/", RedirectView.as_view(pattern_name="owners")),
     path("account/2fa/webauthn/add/", second_factors.AddKey.as_view(), name="mfa_add_webauthn"),
     path("account/", include("allauth.urls")),
-    path("sign-in/", accounts.login, name="account_login"),  # named last, so that links lead here
+    path("sign-in/", accounts.login, name="account_login"),  # Named last, so that links lead here.
     path("sign-out/", accounts.logout, name="account_logout"),
     path("sign-up/", accounts.signup, name="account_signup"),
 ]

@@ -1,1 +1,1 @@
-"""Sealed evidence: visits, facts, bundles, deposit records, packages, their documents and links, and their jobs."""
+"""Sealed evidence: visits, facts, bundles, deposit records, packages, documents, links, and their jobs."""

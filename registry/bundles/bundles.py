@@ -1,4 +1,4 @@
-"""Assembling a bundle for download: sealed content and the receipts of this moment."""
+"""Assembly of bundles for download: sealed content with the receipts available at this moment."""
 
 import tempfile
 from collections.abc import Callable, Iterable
@@ -33,23 +33,27 @@ REPORTED = "A member reported a picture as illegal; what shows it is left out."
 
 
 def sealed_case(services: Services, bundle: Bundle) -> SealedCase:
-    """Manifest and signature of a sealed bundle; raises ``NotFoundError`` before it is sealed."""
+    """Return the manifest and signature of a sealed bundle.
+
+    Raises:
+        NotFoundError: The bundle is not sealed yet.
+    """
     if bundle.manifest is None or bundle.signature is None:
-        named = {"bundle": bundle.number, "case": bundle.case.number}
-        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **named)
+        values = {"bundle": bundle.number, "case": bundle.case.number}
+        sentence = Sentence("Bundle %(bundle)s of case %(case)s isn't sealed yet.", **values)
         raise NotFoundError(sentence, hint=Sentence("Try again in a moment."))
     return SealedCase(Manifest.from_json(services.blobs.get(bundle.manifest)), bytes(bundle.signature))
 
 
 def sealed_facts(services: Services, sealed: SealedCase) -> CaseFacts:
-    """The facts as they were sealed."""
+    """Return the facts as they were sealed."""
     file = sealed.manifest.file(FACTS_PATH)
     assert file is not None
     return CaseFacts.from_json(services.blobs.get(file.sha256))
 
 
 def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
-    """A temporary file with what is written into it, to be read from its beginning; whoever reads it closes it."""
+    """Return a temporary file with the written content, positioned at its start. The caller closes it."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - as said
     try:
         write(file)
@@ -61,12 +65,21 @@ def in_a_file(write: Callable[[BinaryIO], object]) -> BinaryIO:
 
 
 def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_originals: str | None = None) -> None:
-    """Write a bundle's ZIP with the proofs of this moment; raises ``NotFoundError`` before it is sealed.
+    """Write a bundle's ZIP with the proofs available at this moment.
 
-    What has been purged, or shows a picture that a member reported as illegal, is withheld, and said so. With the
-    reason ``without_originals``, for the other side, so are registered pictures in full size and the documents of their
-    chain of title: the sealed reduced pictures stay, and the digests of all that is left out. Raises ``NotFoundError``
-    where sealed bytes are missing that nobody removed: a backup may have them.
+    Files that were purged, or that show an image reported as illegal, are withheld; the bundle states this.
+
+    Args:
+        services: Services with the blob store.
+        bundle: The sealed bundle.
+        out: File to write to.
+        without_originals: Reason for a copy for the other side. Full-size registered images and the documents of the
+            chain of title are then withheld as well. The sealed reduced images remain, and so do the digests of all
+            withheld files.
+
+    Raises:
+        NotFoundError: The bundle is not sealed yet, or sealed bytes are missing that nobody removed; a backup may have
+            them.
     """
     sealed = sealed_case(services, bundle)
     withheld = left_out(services, bundle, sealed, without_originals=without_originals)
@@ -83,7 +96,7 @@ def assemble(services: Services, bundle: Bundle, out: BinaryIO, *, without_origi
 def left_out(
     services: Services, bundle: Bundle, sealed: SealedCase, *, without_originals: str | None = None
 ) -> Withheld | None:
-    """What of a sealed bundle isn't handed out now, and why, as :func:`assemble` says; ``None`` for nothing."""
+    """Return the files withheld from a sealed bundle and the reason, as in :func:`assemble`, or None."""
     withheld = _withheld(services, bundle, sealed)
     if without_originals is None:
         return withheld
@@ -100,13 +113,13 @@ def _withheld(services: Services, bundle: Bundle, sealed: SealedCase) -> Withhel
 
 
 def _besides(files: Iterable[str], reason: str, gone: Withheld | None) -> Withheld:
-    """Files that are withheld for a reason, with those that are withheld already."""
+    """Combine files withheld for a reason with those that are already withheld."""
     already, why = ((), "") if gone is None else (gone.files, gone.reason)
     return Withheld(tuple(sorted({*files, *already})), " ".join(filter(None, (reason, why))))
 
 
 def purged(services: Services, sealed: SealedCase) -> Withheld | None:
-    """The files that a purge has removed or set aside, or ``None`` where there are none."""
+    """Return the files that a purge has removed or set aside, or None if there are none."""
     missing = {file.path: file.sha256 for file in sealed.manifest.files if file.sha256 not in services.blobs}
     blocked = BlockedDigest.objects.filter(digest__in=missing.values()).values_list("digest", "reason")
     said = {digest: f"Removed by the operator: {reason}" for digest, reason in blocked}
@@ -119,18 +132,19 @@ def purged(services: Services, sealed: SealedCase) -> Withheld | None:
 
 
 def bundle_name(bundle: Bundle, ending: str = ".zip") -> str:
-    """A file name that says what it is, such as ``studio-case-12-bundle-1.zip``."""
+    """Return a descriptive file name, such as ``studio-case-12-bundle-1.zip``."""
     return f"{bundle.case.owner.slug}-case-{bundle.case.number}-bundle-{bundle.number}{ending}"
 
 
 def file_countersignature(services: Services, bundle: Bundle, signature: bytes) -> Countersignature:
-    """Keep a device key's signature over a bundle's manifest, with an entry in the log; a second time changes nothing.
+    """Store a device key's signature over a bundle's manifest and log it. Storing it again has no effect.
 
-    Raises ``NotFoundError`` before the bundle is sealed, and ``WrongUseError`` for a signature that is by none of the
-    owner's device keys that count.
+    Raises:
+        NotFoundError: The bundle is not sealed yet.
+        WrongUseError: The signature was not made by a valid device key of the owner.
     """
     manifest = sealed_case(services, bundle).manifest.to_json()
-    with transaction.atomic():  # with the keys' rows held: a revocation comes before the entry or after it
+    with transaction.atomic():  # Locks the keys: a revocation is logged before or after this.
         keys = bundle.case.owner.device_keys.select_for_update(no_key=True).filter(revoked_at=None).order_by("pk")
         key = next((key for key in keys if holds(bytes(key.public_key), signature, manifest)), None)
         if key is None:
@@ -148,19 +162,19 @@ def file_countersignature(services: Services, bundle: Bundle, signature: bytes) 
 
 
 def awaits_witnesses(bundle: Bundle) -> bool:
-    """Whether a sealed bundle's place in the log, or a witness's first answer about it, is still to come.
+    """Return True if a sealed bundle is not logged yet, or awaits a timestamp service's first answer.
 
-    A witness that was asked in vain isn't waited for: it is asked again later, and bundles grow.
+    A service whose query failed does not count: it is queried again later, and the bundle then gains its receipt.
     """
     checkpoint = best_covering(bundle.submission_id)
     if checkpoint is None:
         return True
-    asked = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
-    return asked.filter(proof=None, error="").exists()
+    receipts = AnchorReceipt.objects.filter(Q(bundle=bundle) | Q(checkpoint=checkpoint))
+    return receipts.filter(proof=None, error="").exists()
 
 
 def log_download(bundle: Bundle, *, by: str) -> None:
-    """Put into the log that somebody takes a sealed bundle away."""
+    """Log that somebody downloads a sealed bundle."""
     seal = None if bundle.seal_digest is None else bundle.seal_digest.hex
     about = {"bundle": bundle.number, "case": bundle.case.number, "seal": seal}
     accessed(Evidence.BUNDLE, Way.TAKEN, bundle.case.owner, by=by, **about)

@@ -1,4 +1,4 @@
-"""Visiting a sighting's page and image again, at once and later on a schedule, and keeping exactly what was served."""
+"""Evidence visits: fetch a sighting's page and image again, at once and by schedule, and store what was served."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -38,17 +38,17 @@ REPORTED = Sentence("A picture of this page was reported as illegal; what carrie
 USED_UP = Sentence("Today's visits that nobody asked for are used up. This one is made tomorrow (UTC).")
 ASIDE = Sentence("Its case is put aside; the page is visited when it is opened again.")
 LONG = timedelta(days=30)
-"""After so long it is looked again whether a case that is put aside still is; opening it again asks by itself."""
+"""Interval at which a case that was put aside is checked again. Reopening it triggers a visit directly."""
 MAX_TOGETHER = 10
-"""Places of one page that a visit is for, at most; each has its own where partners visit it at the same time."""
+"""Maximum number of places covered by one visit to a page. With partners, each place has its own simultaneous visit."""
 
 
 def capture_sightings(services: Services, ids: Sequence[int]) -> None:
-    """Visit each page once for all of an owner's places on it, and record what came of each.
+    """Visit each page once for all of an owner's places on it and record the outcome for each.
 
-    A page that has gone is an outcome like any other. What nobody has asked for keeps to the budget of its watch.
+    A missing page is an outcome like any other. Visits that nobody requested stay within the watch's budget.
     """
-    most = 1 if cocaptures.asks_partners() else MAX_TOGETHER  # a partner makes one visit at a time
+    most = 1 if cocaptures.asks_partners() else MAX_TOGETHER  # A partner makes one visit at a time.
     claimed = steps.claim(Capture, _with_others(services, ids, most), services.stale_after)
     if disk_is_full(services, share=0.5):
         steps.hold_up(Capture, claimed, NEARLY_FULL)
@@ -69,22 +69,22 @@ def capture_sightings(services: Services, ids: Sequence[int]) -> None:
 
 
 def _with_others(services: Services, ids: Sequence[int], most: int) -> list[int]:
-    """These rows, and others of their owners that are due and for the same pages, as many as one visit may be for."""
-    named = Capture.objects.filter(pk__in=ids).values_list("case__owner", "page_key")
-    pages, found = Counter((owner, bytes(page)) for owner, page in named), list(ids)
+    """Return these captures and other due ones of the same owners and pages, up to the maximum per visit."""
+    owners_and_pages = Capture.objects.filter(pk__in=ids).values_list("case__owner", "page_key")
+    pages, keys = Counter((owner, bytes(page)) for owner, page in owners_and_pages), list(ids)
     due = Capture.objects.filter(steps.due(services.stale_after), case__owner__in={owner for owner, _ in pages})
-    others = due.filter(page_key__in={page for _, page in pages}).exclude(pk__in=found).order_by("pk")
+    others = due.filter(page_key__in={page for _, page in pages}).exclude(pk__in=keys).order_by("pk")
     for pk, owner, page in others.values_list("pk", "case__owner", "page_key"):
         if 0 < pages[owner, bytes(page)] < most:
             pages[owner, bytes(page)] += 1
-            found.append(pk)
-    return found
+            keys.append(pk)
+    return keys
 
 
 def _capture(services: Services, rows: Sequence[Capture]) -> None:
-    """Visit the one page of some rows; of hosts that are denied it is recorded that they weren't visited.
+    """Visit the page of some captures. For denied hosts, record that they were not visited.
 
-    For a case that was cleared or licensed meanwhile nothing is visited.
+    Cases that were cleared or licensed in the meantime are not visited.
     """
     aside = [row for row in rows if row.case.decision not in recaptures.FOLLOWED]
     if aside:
@@ -104,10 +104,10 @@ def _capture(services: Services, rows: Sequence[Capture]) -> None:
 
 
 def _turn(rows: Sequence[Capture]) -> datetime | None:
-    """Take one of today's visits for some rows of an owner, which any of their payers gives; else when it is made.
+    """Take one of today's visits from the budget of any payer; return None, or when the next one is available.
 
-    A watch pays for what it found for its own owner. What others' watches found is paid by the owner of the case:
-    nobody's budget says anything to others, or is spent by them.
+    A watch pays for what it found for its own owner. For finds of other owners' watches, the owner of the case pays, so
+    that budgets are neither disclosed to nor spent by others.
     """
     until = None
     watches = [(row.case.owner, row.sighting.crawl.watch) for row in rows]
@@ -119,19 +119,19 @@ def _turn(rows: Sequence[Capture]) -> datetime | None:
 
 
 def _asked(rows: Sequence[Capture]) -> set[int]:
-    """The cases of some rows whose bundles a person waits for."""
+    """Return the cases among these captures whose bundles a person waits for."""
     bundles = Bundle.objects.filter(case__in={row.case_id for row in rows}, state__in=UNFINISHED)
     return set(bundles.values_list("case", flat=True))
 
 
 def _put_off(rows: Sequence[Capture], until: datetime, why: Sentence) -> None:
-    """Put rows off but for those that a person asks for meanwhile, or whose case was decided otherwise, at once."""
+    """Postpone captures. Those that a person has requested or whose case has a new decision are due at once."""
     with transaction.atomic():
         cases = Case.objects.select_for_update(no_key=True).filter(pk__in={row.case_id for row in rows})
         decided = dict(cases.order_by("pk").values_list("pk", "decision"))
-        asked = _asked(rows)
+        requested = _asked(rows)
         for row in rows:
-            otherwise = row.case_id in asked or decided[row.case_id] != row.case.decision
+            otherwise = row.case_id in requested or decided[row.case_id] != row.case.decision
             steps.wait(Capture, row.pk, now() if otherwise else until, why)
 
 
@@ -140,13 +140,13 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
     with transaction.atomic():
         case = Case.objects.select_for_update(no_key=True).get(pk=row.case_id)
         if Capture.objects.select_for_update(no_key=True).get(pk=row.pk).state != StepState.DOING:
-            return  # another claimer was faster
+            return  # Another worker claimed the row first.
         standing = recaptures.standing_of(captured.outcome)
         pause = services.config.recapture_days
         outcomes = [captured.outcome, *recaptures.outcomes_before(row, captured.finished, pause)]
         Capture.objects.filter(pk=row.pk).update(
             **columns(captured, "method", "outcome", "sentence"),
-            sighting=row.sighting_id,  # that was looked for, whoever claimed the row since
+            sighting=row.sighting_id,  # The one that this visit looked for, even if the row was claimed again.
             started_at=captured.started,
             finished_at=captured.finished,
             files=files,
@@ -160,19 +160,21 @@ def _record(services: Services, row: Capture, came: Captured) -> None:
         recaptures.look_after(case)
         page_readings.request_reading(services, Capture.objects.get(pk=row.pk))
     waiting = Bundle.objects.filter(case=row.case, state="todo")
-    waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)  # not what can still be undone
+    # Bundles whose decision can still be undone keep their longer delay.
+    waiting.filter(not_before__lte=now() + WAIT_FOR_CAPTURES).update(not_before=None)
     services.enqueue(Bundle, list(waiting.values_list("pk", flat=True)))
 
 
 def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capture, Captured]]:
-    """What one visit brought for each row, and what partners saw, and an archive told, who were asked meanwhile.
+    """Visit a page and yield the result for each capture, merged with those of partners and an archive.
 
-    One row comes after the other, to be recorded at once: a visit for ten has much to be held.
-    An archive is asked once about the page, for those cases whose pages it may be told and that anybody may see.
+    Results are yielded one at a time so that the caller can record each at once: a visit for ten places uses much
+    memory. The archive is queried once about the page, for cases whose pages may be disclosed to it and that are
+    public.
     """
     asking = {row.pk: cocaptures.ask_partners(services, row.sighting) for row in rows}
-    told = [row for row in rows if row.sighting.private_to_id is None and web_archive.wanted(services, row.case)]
-    add_archive = web_archive.ask(services, told[0].case, told[0].sighting) if told else None
+    disclosable = [row for row in rows if row.sighting.private_to_id is None and web_archive.wanted(services, row.case)]
+    add_archive = web_archive.ask(services, disclosable[0].case, disclosable[0].sighting) if disclosable else None
     places: dict[tuple[str, Digest], list[Capture]] = defaultdict(list)
     for row in rows:
         places[row.sighting.image_url, row.sighting.picture.digest].append(row)
@@ -181,11 +183,11 @@ def _visited(services: Services, rows: Sequence[Capture]) -> Iterator[tuple[Capt
         for row in of_place:
             partners = asking[row.pk]
             joined = captured if partners is None else partners.join(captured)
-            yield row, joined if add_archive is None or row not in told else add_archive(joined)
+            yield row, joined if add_archive is None or row not in disclosable else add_archive(joined)
 
 
 def _unvisited(sighting: Sighting) -> Captured | None:
-    """What is recorded instead of a visit when a host of it is denied; ``None`` when none is."""
+    """Return the result to record instead of a visit if a host is denied, or None."""
     denied = denials()
     for host in (host_of(sighting.page_url), host_of(sighting.image_url)):
         if denied(host):
@@ -196,30 +198,30 @@ def _unvisited(sighting: Sighting) -> Captured | None:
 
 
 def _kept(services: Services, case: Case, captured: Captured) -> tuple[Captured, list[KeptFile]]:
-    """Store the files of a visit, and list them; of one that carries or shows what may not be kept, only its digest.
+    """Store the files of a visit and return the list. Of blocked files, only the digest is kept.
 
-    That is what the operator's blocklist names, and what a member of the owner has reported as illegal. The visit's
-    sentence says so then.
+    A file is blocked if it contains or shows an image on the operator's blocklist or one that a member of the owner
+    reported as illegal. The visit's sentence then states this.
     """
     met = {*captured.digests, *(Digest.of(file.data) for file in captured.files)}
-    named, reported = blocked(met), met & {*scoped.reported(case.owner)}
-    refused = sorted(named | reported, key=lambda digest: digest.hex)
+    blocklisted, reported = blocked(met), met & {*scoped.reported(case.owner)}
+    refused = sorted(blocklisted | reported, key=lambda digest: digest.hex)
     files: list[KeptFile] = []
     for file in captured.files:
         digest = Digest.of(file.data)
         because = next((one for one in refused if is_shown(one, file.role, digest, file.data)), None)
-        kept: KeptFile = {
+        stored: KeptFile = {
             "name": file.name,
             "media_type": file.media_type,
             "digest": digest.hex,
             "size": len(file.data),
         }
-        kept |= {"role": file.role}
+        stored |= {"role": file.role}
         if because is None:
             services.blobs.put(file.data)
         else:
-            kept |= {"because": because.hex}
-        files.append(kept)
+            stored |= {"because": because.hex}
+        files.append(stored)
     if refused:
-        captured = replace(captured, sentence=following(captured.sentence, BLOCKED if named else REPORTED))
+        captured = replace(captured, sentence=following(captured.sentence, BLOCKED if blocklisted else REPORTED))
     return captured, files

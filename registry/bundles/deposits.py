@@ -1,4 +1,4 @@
-"""Deposit records: what was declared of a work and its exact bytes, sealed, logged and assembled like a bundle."""
+"""Deposit records: a work's declarations and exact bytes, sealed, logged and assembled like a bundle."""
 
 from dataclasses import replace
 from functools import partial
@@ -39,7 +39,11 @@ NOT_SEARCHED = "Not searched: this is the record of a work, not of a use."
 
 
 def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
-    """The record of a work as declared now, the newest if nothing changed; raises ``NotFoundError`` for lost bytes."""
+    """Return a deposit record of a work as declared now; the newest one if nothing has changed.
+
+    Raises:
+        NotFoundError: Bytes of the work are missing.
+    """
     samples.refuse(work.owner)
     last = work.deposits.first()
     if last is not None and _says_the_same(services, last, work):
@@ -59,7 +63,7 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
             about = {"record": number, "warned": warned, "work": work.number}
             changed("deposit record made", by=by, owner=work.owner, about=about)
         entry = submit(EntryType.SEAL, seal_opening(sealed), work.owner)
-        assert entry is not None  # a sample has no records
+        assert entry is not None  # Sample works have no deposit records.
         return Deposit.objects.create(
             work=work,
             number=number,
@@ -73,15 +77,15 @@ def make_deposit(services: Services, work: Work, *, by: str) -> Deposit:
 
 
 def deposit_name(deposit: Deposit) -> str:
-    """What the names of its files start with, such as ``studio-work-12-deposit-record-1``."""
+    """Return the stem of a deposit record's file names, such as ``studio-work-12-deposit-record-1``."""
     work = deposit.work
     return f"{work.owner.slug}-work-{work.number}-deposit-record-{deposit.number}"
 
 
 def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> None:
-    """Write the record's ZIP with the proofs of this moment; signs a checkpoint where none covers it yet.
+    """Write a deposit record's ZIP with the proofs of this moment; sign a checkpoint if none covers it yet.
 
-    What has been purged is withheld, and said so.
+    Purged files are withheld, and the record states this.
     """
     sealed = sealed_deposit(services, deposit)
     checkpoint = best_covering(deposit.submission_id) or checkpoint_covering(services, [deposit.submission])
@@ -90,22 +94,28 @@ def assemble_deposit(services: Services, deposit: Deposit, out: BinaryIO) -> Non
 
 
 def record_files(services: Services, deposit: Deposit) -> dict[str, bytes]:
-    """The record itself as PDF, by name, in each language; raises ``NotFoundError`` if it showed what was purged."""
+    """Return a deposit record's PDFs in each language, by file name.
+
+    Raises:
+        NotFoundError: A PDF was removed because it showed a purged image.
+    """
     stem = deposit_name(deposit)
-    named = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
-    if any(file.sha256 not in services.blobs for file in named):
+    documents = [file for file in sealed_deposit(services, deposit).manifest.files if file.role == RECORD_ROLE]
+    if any(file.sha256 not in services.blobs for file in documents):
         sentence = f"Deposit record {deposit.number} showed a picture that was removed for good."
         raise NotFoundError(sentence, hint=Sentence("Its ZIP keeps the proofs, and says what was removed."))
-    return {f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in named}
+    return {
+        f"{stem}{file.path.removeprefix('data/deposit-record')}": services.blobs.get(file.sha256) for file in documents
+    }
 
 
 def sealed_deposit(services: Services, deposit: Deposit) -> SealedCase:
-    """Manifest and signature of a deposit record."""
+    """Return the manifest and signature of a deposit record."""
     return SealedCase(Manifest.from_json(services.blobs.get(deposit.seal_digest)), bytes(deposit.signature))
 
 
 def _says_the_same(services: Services, deposit: Deposit, work: Work) -> bool:
-    """Whether a record states what is declared now; its proof of the registration may be of an earlier checkpoint."""
+    """Return True if a record states the current declarations; its registration proof may use an earlier checkpoint."""
     sealed = sealed_facts(services, sealed_deposit(services, deposit))
     present = _work(services, work, sealed.work.registration, sealed.work.further_registrations)
     return (sealed.work, sealed.owner) == (present, OwnerFacts(work.owner.name, work.owner.contact))
@@ -137,7 +147,7 @@ def _facts(services: Services, work: Work, number: int) -> CaseFacts:
 
 
 def _work(services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...]) -> WorkFacts:
-    """What is declared and recorded of a work, since when another's registration of the like is known, and its page."""
+    """Return the facts of a work, with the earliest conflicting registration and its public page."""
     earlier = work.conflicts.aggregate(first=Min("earlier_registered_at"))["first"]
     page = public_address(services.config, work) if services.config.public_url else None
     facts = work_facts(services, work, registration, further)
@@ -147,7 +157,7 @@ def _work(services: Services, work: Work, registration: LogProof | None, further
 def _registered_under(
     services: Services, submission: LogSubmission | None, further: list[LogSubmission]
 ) -> LogCheckpoint | None:
-    """The checkpoint over its registration that most witnesses have answered for; signed now where there is none."""
+    """Return the checkpoint over a registration with the most timestamps; sign one now if there is none."""
     if submission is None:
         return None
     checkpoint = None if further else best_covering(submission.pk)
@@ -155,7 +165,7 @@ def _registered_under(
 
 
 def _records(services: Services, facts: CaseFacts) -> list[ContentFile]:
-    """The record in each of the installation's languages; one whose font is missing is left out."""
+    """Render the record in each of the installation's languages, except those whose font is missing."""
     if any(picture.digest not in services.blobs for picture in facts.work.pictures):
         sentence = "The bytes of one of the work's pictures aren't stored any more, so no record of them can be made."
         raise NotFoundError(sentence, hint=Sentence("Register the same file again."))

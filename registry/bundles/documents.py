@@ -8,20 +8,21 @@ from exhibit.errors import IntegrityError, NotFoundError, ServiceMissingError, U
 from registry.services.services import Services
 
 PDF = "application/pdf"
-DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}  # how documents name the languages of the site
+DOCUMENT_LANGUAGES = {"en": "en", "zh-hans": "zh-Hans"}  # Language codes of documents, by those of the site.
 
 
 def languages_of(services: Services) -> list[str]:
-    """The languages of its documents; the first one is that of what has no other."""
+    """Return the languages of the installation's documents. The first one is the default."""
     return [DOCUMENT_LANGUAGES[code] for code in services.config.languages]
 
 
 def in_each_language(services: Services, render: Callable[[str], bytes], path: str, role: str) -> list[ContentFile]:
-    """A document in each language; one whose font is missing is left out, unless it is the first.
+    """Render a document in each language.
 
-    The first one has the path; the others have their language before its suffix.
+    The first language's document is stored under ``path``; the others have their language before the suffix. A language
+    whose font is missing is skipped, unless it is the first.
     """
-    made: list[ContentFile] = []
+    files: list[ContentFile] = []
     for place, language in enumerate(languages_of(services)):
         try:
             pdf = render(language)
@@ -29,13 +30,13 @@ def in_each_language(services: Services, render: Callable[[str], bytes], path: s
             if place == 0:
                 raise
             continue
-        named = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
-        made.append(ContentFile(named, role, PDF, services.blobs.put(pdf)))
-    return made
+        file_path = path if place == 0 else str(PurePosixPath(path).with_suffix(f".{language}.pdf"))
+        files.append(ContentFile(file_path, role, PDF, services.blobs.put(pdf)))
+    return files
 
 
 class LazyPictures(Mapping[str, bytes]):
-    """Pictures by their path, each read or drawn when it is asked for; one that can't be had any more isn't in it."""
+    """Mapping of paths to images that are read or drawn on access. Unavailable images raise ``KeyError``."""
 
     def __init__(self, made: Mapping[str, Callable[[], bytes]]) -> None:
         self._made = made

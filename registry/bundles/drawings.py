@@ -1,4 +1,4 @@
-"""A match's two pictures, ready to be drawn, and drawings of them that are kept."""
+"""The two images of a match, prepared for drawing, and cached drawings of them."""
 
 from exhibit import __version__
 from exhibit.digests import Digest
@@ -14,9 +14,15 @@ from registry.services.services import Services
 
 
 def pair_of(services: Services, match: Match, side: int = MAX_SIDE) -> Pair:
-    """Both pictures of a match and their alignment, from their exact bytes; raises ``NotFoundError`` without them.
+    """Load both images of a match, with their alignment, from their exact bytes.
 
-    Its drawings will have so many pixels on their longer side.
+    Args:
+        services: Services with the blob store.
+        match: The match.
+        side: Longer side of the drawings, in pixels.
+
+    Raises:
+        NotFoundError: The bytes are not stored, or the images cannot be aligned.
     """
     verification = match.verification
     if verification.transform is None:
@@ -26,26 +32,34 @@ def pair_of(services: Services, match: Match, side: int = MAX_SIDE) -> Pair:
 
 
 def kept_drawing(services: Services, match: Match, view: View, side: int) -> bytes:
-    """A drawing that is made once in this size and kept beside the other caches, a JPEG.
+    """Return a drawing of this size as JPEG, from the cache or newly drawn.
 
-    The folder may be removed at any time. Raises ``NotFoundError`` or ``UnreadablePictureError``.
+    The cache folder may be deleted at any time.
+
+    Raises:
+        NotFoundError: The bytes of an image are not stored.
+        UnreadablePictureError: An image cannot be decoded.
     """
     check_kept(match.found, match.registered)
     laid, shown = match.verification, (match.found.digest, match.registered.digest)
-    told = Digest.of(repr((laid.transform, laid.further, laid.pieces, __version__)).encode())
-    path = drawing_path(services, shown, f"{told.hex[:16]}-{view}-{side}")
+    digest_of_alignment = Digest.of(repr((laid.transform, laid.further, laid.pieces, __version__)).encode())
+    path = drawing_path(services, shown, f"{digest_of_alignment.hex[:16]}-{view}-{side}")
     try:
         return path.read_bytes()
     except OSError:
         data = draw_small(view, pair_of(services, match, side))
-    kept = keep_in_cache(path, data, below=services.config.data_dir)
-    if kept and not all(digest in services.blobs for digest in shown):  # purged meanwhile
+    is_cached = keep_in_cache(path, data, below=services.config.data_dir)
+    if is_cached and not all(digest in services.blobs for digest in shown):  # Purged while the drawing was made.
         path.unlink(missing_ok=True)
     return data
 
 
 def survival_map(services: Services, match: Match) -> bytes:
-    """A match's registered picture with what survives of it, a JPEG; raises ``NotFoundError`` where that isn't kept."""
+    """Return a match's registered image as JPEG, marked with the parts that survive in the copy.
+
+    Raises:
+        NotFoundError: Survival was not measured for this match, or the bytes are not stored.
+    """
     if not match.survival:
         raise NotFoundError(Sentence("What survives of the work wasn't asked for."))
     return jpeg(survives(services.blobs.get(match.registered.digest), match.survival, services.limits))

@@ -1,4 +1,4 @@
-"""The plain facts of a case, from its rows: what is sealed, and what reports show."""
+"""The facts of a case, read from the database: the content of seals and reports."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,14 +72,14 @@ from registry.works.models import Work
 from registry.works.registration_proofs import further_submissions_of
 
 MAX_ELSEWHERE = 20
-"""Statements of others that came with a place's sightings: the oldest are told."""
+"""Maximum number of third-party statements per place; the oldest are stated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts of a case, the captured files by their place in a bundle, and the rows of its matches, in order.
+    """The facts of a case, its captured files by path in the bundle, and its matches in order.
 
-    ``absent`` tells of what is to be sealed which bytes can't be, and why.
+    ``absent`` maps digests of files that should be sealed but are unavailable to the reason.
     """
 
     facts: CaseFacts
@@ -89,7 +89,7 @@ class Gathered:
 
 
 def gather(services: Services, case: Case, *, bundle: int, language: str, sealed: bool) -> Gathered:
-    """Gather the facts of a case, with log proofs for what is sealed; the bundle's number is 0 outside a bundle."""
+    """Gather the facts of a case, with log proofs if they are to be sealed. Outside a bundle, ``bundle`` is 0."""
     rows = rows_of(case, sealed=sealed)
     prefetch_related_objects([case], QUESTIONS)
     places = places_of(rows)
@@ -150,9 +150,10 @@ def gather(services: Services, case: Case, *, bundle: int, language: str, sealed
 
 
 def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
-    """The pictures and captured files of a case that can't be sealed, each with the reason.
+    """Return the images and captured files of a case that cannot be sealed, with the reason for each.
 
-    Raises ``NotFoundError`` where a picture is lost: without it nothing can be compared, and a backup may have it.
+    Raises:
+        NotFoundError: An image is lost. Nothing can be compared without it, and a backup may have it.
     """
     registered = list(case.work.work_pictures.select_related("picture"))
     never = {row.digest: Absent(Absence.NEVER) for row in registered if row.picture.bytes_state == BytesState.NEVER}
@@ -172,17 +173,17 @@ def absent_in(services: Services, case: Case) -> dict[Digest, Absent]:
 def _left_out(
     work: WorkFacts, sightings: Sequence[SightingFacts], files: Sequence[ContentFile], gone: Mapping[Digest, Absent]
 ) -> Iterator[LeftOutFacts]:
-    """What the facts name and the bundle won't hold."""
-    named = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
-    named += [(seen.picture.file, "sighting-picture", seen.picture.digest) for seen in sightings]
-    named += [(file.path, file.role, file.digest) for file in files]
-    for path, role, digest in named:
+    """Yield the files that the facts name but the bundle will not contain."""
+    candidates = [(picture.file, "work-picture", picture.digest) for picture in work.pictures]
+    candidates += [(seen.picture.file, "sighting-picture", seen.picture.digest) for seen in sightings]
+    candidates += [(file.path, file.role, file.digest) for file in files]
+    for path, role, digest in candidates:
         if digest in gone:
             yield LeftOutFacts(path, role, digest, gone[digest].why, gone[digest].since)
 
 
 def software() -> SoftwareFacts:
-    """What made the record."""
+    """Return the software and model that made the record."""
     choice = descriptors.choice_with()
     if choice is None:
         shipped = Digest.from_hex(dict(DESCRIPTOR.parameters)["sha256"])
@@ -193,7 +194,7 @@ def software() -> SoftwareFacts:
 
 
 def _signed(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") -> PasskeyFacts | None:
-    """The passkey's answer that signed the decision; none once an opening of its entries is erased."""
+    """Return the passkey signature of the decision, or None if there is none or its log entries were erased."""
     if row is None:
         return None
     entry, key = proofs.entry(row.entry), proofs.entry(row.key_entry)
@@ -203,7 +204,7 @@ def _signed(services: Services, row: PasskeyQuestion | None, proofs: "_Proofs") 
 
 
 def picture_facts(picture: Picture, path: str) -> PictureFacts:
-    """A picture's row as facts."""
+    """Convert an image's row to facts."""
     size = (picture.width or 0, picture.height or 0)
     return PictureFacts(picture.digest, picture.size, picture.format, *size, path, bool(picture.incomplete))
 
@@ -211,7 +212,7 @@ def picture_facts(picture: Picture, path: str) -> PictureFacts:
 def work_facts(
     services: Services, work: Work, registration: LogProof | None, further: tuple[LogProof, ...] = ()
 ) -> WorkFacts:
-    """A work's row as facts, with the proofs of its registration and the documents beside it."""
+    """Convert a work's row to facts, with the proofs of its registration and its title documents."""
     pictures = [
         replace(picture_facts(row.picture, sealing.work_picture_path(number, row.picture.format)), digest=row.digest)
         for number, row in enumerate(work.work_pictures.select_related("picture").order_by("pk"), 1)
@@ -232,7 +233,7 @@ def work_facts(
 
 
 def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts]:
-    """The documents of a work's chain of title; one whose bytes were purged isn't there any more."""
+    """Yield the documents of a work's chain of title, except purged ones."""
     for attachment in work.attachments.filter(removed_at=None).order_by("number"):
         assert attachment.digest is not None
         if attachment.digest in services.blobs:
@@ -243,7 +244,7 @@ def _title_documents(services: Services, work: Work) -> Iterator[AttachmentFacts
 
 @dataclass(frozen=True, slots=True)
 class _Proofs:
-    """Proofs under one checkpoint, or none without it; the tree of each slice is made once."""
+    """Log proofs under one checkpoint; None without a checkpoint. Each slice's tree is built once."""
 
     services: Services
     checkpoint: LogCheckpoint | None
@@ -271,7 +272,7 @@ def _sighting(
     case: Case, place: Place, number: int, captures: tuple[CaptureFacts, ...], proofs: _Proofs
 ) -> SightingFacts:
     first = place.first
-    own = first.crawl.watch.owner_id == case.owner_id  # how others call their watches is theirs
+    own = first.crawl.watch.owner_id == case.owner_id  # Watch names of other owners are not disclosed.
     return SightingFacts(
         number=number,
         **columns(first, "page_url", "image_url", "final_url", "context", "status", "peer", "certificate", "period"),
@@ -289,9 +290,9 @@ def _sighting(
 def _captures(
     case: Case, place: Place, number: int, stated: set[int]
 ) -> tuple[tuple[CaptureFacts, ...], list[ContentFile]]:
-    """The visits that looked for the picture of this place, of those that aren't stated yet, whose rows are given.
+    """Return the visits that looked for the image of this place and are not in ``stated``; add them to it.
 
-    An address may have served several pictures in turn: what a visit came to is said of the one that it looked for.
+    A URL may have served several images in turn, so each visit's outcome is stated only for the image it looked for.
     """
     first = place.first
     visits = Capture.objects.filter(case=case, state="done", page_key=first.page_key, image_key=first.image_key)
@@ -309,7 +310,7 @@ def _captures(
 
 
 def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[ElsewhereFacts, ...], list[ContentFile]]:
-    """What others state of a place, oldest first, and the answers of archives that were kept."""
+    """Return third-party statements about a place, oldest first, and the stored answers of archives."""
     came: dict[SeenElsewhere, ElsewhereFacts] = {}
     for row in place.rows:
         learnt = (
@@ -320,14 +321,14 @@ def elsewhere_of(case: Case, place: Place, number: int) -> tuple[tuple[Elsewhere
         for one in stated(row.elsewhere):
             own = row.page_url if one.kind == SeenKind.PAGE_PUBLISHED else ""
             came.setdefault(one, _elsewhere_facts(replace(one, where=one.where or own), learnt))
-    told, files = sorted(came.values(), key=_oldest)[:MAX_ELSEWHERE], []
+    statements, files = sorted(came.values(), key=_oldest)[:MAX_ELSEWHERE], []
     for count, question in enumerate(answered(case, place), 1):
-        file = next(kept for kept in question.files if kept["role"] == ANSWERS)
+        file = next(stored for stored in question.files if stored["role"] == ANSWERS)
         path = f"{sealing.sighting_folder(number)}/archive-answers-{count}.json"
         files.append(ContentFile(path, ANSWERS, sealing.JSON, Digest.from_hex(file["digest"])))
         assert question.answered_at is not None
-        told += [_elsewhere_facts(one, question.answered_at, path) for one in stated(question.elsewhere)]
-    return tuple(sorted(told, key=_oldest)), files
+        statements += [_elsewhere_facts(one, question.answered_at, path) for one in stated(question.elsewhere)]
+    return tuple(sorted(statements, key=_oldest)), files
 
 
 def _elsewhere_facts(one: SeenElsewhere, learnt: datetime, file: str = "") -> ElsewhereFacts:
@@ -335,18 +336,18 @@ def _elsewhere_facts(one: SeenElsewhere, learnt: datetime, file: str = "") -> El
 
 
 def _oldest(one: ElsewhereFacts) -> tuple[str, datetime]:
-    """Those that state no time stand behind the others."""
+    """Sort key: statements without a time come last."""
     return one.stated or "~", one.learnt
 
 
 def answered(case: Case, place: Place) -> list[ArchiveQuestion]:
-    """The questions about a place of a case that an archive has answered, the first one first."""
+    """Return the answered archive queries about a place of a case, oldest first."""
     rows = [row for row in case.archive_questions.all() if asked_place(row.sighting) == asked_place(place.first)]
     return sorted((row for row in rows if row.state == StepState.DONE), key=lambda row: row.pk)
 
 
 QUESTIONS = Prefetch("archive_questions", ArchiveQuestion.objects.select_related("sighting"))
-"""The questions to archives of cases that are read together, with what :func:`answered` asks of them."""
+"""Prefetch of the archive queries that :func:`answered` reads, for many cases at once."""
 
 
 def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
@@ -363,7 +364,7 @@ def _capture(row: Capture, files: Sequence[ContentFile]) -> CaptureFacts:
 
 
 def said_of_match(match: Match) -> tuple[Said, ...]:
-    """A match's row sentence by sentence, for whichever language."""
+    """Return the measurements of a match as templates with values, for translation."""
     digest = match.calibration
     return said_of(match.verification, None if digest is None else calibrations.named(digest))
 
@@ -394,17 +395,17 @@ def _match(
 
 
 def _calibrations(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[CalibrationFacts, ...]:
-    """What gave the matches their probabilities; what is sealed goes into the blob store."""
-    wanted = {match.verification.calibration for match in matches if match.verification.calibration is not None}
-    found = [calibrations.named(digest) for digest in sorted(wanted, key=lambda digest: digest.hex)]
+    """Return the calibrations behind the matches' probabilities. If sealed, store them as blobs."""
+    digests = {match.verification.calibration for match in matches if match.verification.calibration is not None}
+    used = [calibrations.named(digest) for digest in sorted(digests, key=lambda digest: digest.hex)]
     if sealed:
-        for calibration in found:
+        for calibration in used:
             services.blobs.put(calibration.to_json())
-    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(found, 1))
+    return tuple(calibration_facts(row, sealing.calibration_path(number)) for number, row in enumerate(used, 1))
 
 
 def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: bool) -> tuple[WeighingFacts, ...]:
-    """What gave the matches their odds; what is sealed goes into the blob store."""
+    """Return the weights behind the matches' odds. If sealed, store them as blobs."""
     compared = (match.verification for match in matches)
     pipelines = sorted({one.pipeline for one in compared if one.related is not None})
     files = [weighing_file(services, pipeline) for pipeline in pipelines]
@@ -415,7 +416,11 @@ def _weighings(services: Services, matches: Sequence[MatchFacts], *, sealed: boo
 
 
 def weighing_file(services: Services, pipeline: str) -> WeighingFile:
-    """The weights of a version of the comparison, as they are sealed; raises ``NotFoundError`` without its file."""
+    """Return the weights of a comparison version in the form in which they are sealed.
+
+    Raises:
+        NotFoundError: The weights file of this version is missing.
+    """
     one = weighing.kept(pipeline, services.weighings)
     if one is None:
         raise NotFoundError(f"The weights of {pipeline} are missing: they come with Exhibit.", hint="Install it again.")
@@ -429,7 +434,7 @@ def weighing_file(services: Services, pipeline: str) -> WeighingFile:
 
 
 def _licence_check(case: Case, rows: Sequence[CaseSighting]) -> LicenceCheckFacts:
-    """The search of the ledger as it is now, at every place; what a person found to be licensed counts as covered."""
+    """Check the licence ledger as it is now for every place. A place that a person found licensed counts as covered."""
     licences, moment = licences_for(case.work), now()
     places = {row.sighting_id: row for row in rows}.values()
     left = {row.sighting_id for row in places if row.licence_id is None}

@@ -1,4 +1,4 @@
-"""Removal of reports and packages, and of files that no row names any more."""
+"""Removal of reports and packages, and of files that no row references any more."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,9 @@ from registry.works.models import WorkAttachment
 
 
 def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
-    """Remove bytes that no row names any more.
+    """Delete blobs that no row references any more.
 
-    Two reports may have the same table, two packages the same bundle, and somebody may have put a report beside a work.
+    Two reports may share a table, two packages a bundle, and a report may have been attached to a work.
     """
     with transaction.atomic():
         hold(Lock.FILES)
@@ -29,13 +29,13 @@ def remove_unused(services: Services, files: Sequence[KeptFile]) -> None:
 
 
 def remove_row(services: Services, row: Package | Report, *, by: str) -> None:
-    """Remove a package or a report with its files; its number isn't given again. One that is being made ends."""
+    """Remove a package or report with its files. Its number is not reused. Work in progress on it ends."""
     rows, what = type(row)._default_manager, "package" if isinstance(row, Package) else "report"
-    with alone_with(row) as kept:
+    with alone_with(row) as locked_row:
         gone = {"removed_at": now(), "files": [], "progress": {}, "state": StepState.DONE, "error": ""}
-        rows.filter(pk=kept.pk).update(**gone)
-        changed(f"{what} removed", by=by, owner=kept.owner, about={what: kept.number})
-    remove_unused(services, kept.files)
+        rows.filter(pk=locked_row.pk).update(**gone)
+        changed(f"{what} removed", by=by, owner=locked_row.owner, about={what: locked_row.number})
+    remove_unused(services, locked_row.files)
 
 
 def _is_named(digest: Digest) -> bool:

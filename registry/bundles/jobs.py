@@ -1,4 +1,4 @@
-"""Background jobs on the rows of bundles. What they import is loaded after the fork of a worker."""
+"""Background jobs for bundles. Their imports run after a worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     asked={"case__bundles__state__in": ("todo", "doing")},
 )
 def capture(services: "Services", ids: Sequence[int]) -> None:
-    """Visit pages and keep what they serve."""
+    """Visit pages again and store what they serve."""
     from registry.bundles.capture import capture_sightings
 
     capture_sightings(services, ids)
@@ -37,7 +37,7 @@ def seal(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("receipts that witnesses owe"), DEFAULT, AnchorReceipt, batch=50)
 def witness(services: "Services", ids: Sequence[int]) -> None:
-    """Ask outside witnesses for their receipts."""
+    """Request pending receipts from timestamp services."""
     from registry.bundles.witness import ask_witnesses
 
     ask_witnesses(services, ids)
@@ -45,7 +45,7 @@ def witness(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("bundles to be put together in one file"), FILES, Package, owner="owner")
 def package(services: "Services", ids: Sequence[int]) -> None:
-    """Put bundles together in one file."""
+    """Build packages of bundles."""
     from registry.bundles.make_package import make_packages
 
     make_packages(services, ids)

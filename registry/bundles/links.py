@@ -1,4 +1,4 @@
-"""Links for people outside: making one, finding what it leads to, counting its uses, taking it back."""
+"""Download links for people without an account: creation, lookup, use counts and revocation."""
 
 import secrets
 from datetime import timedelta
@@ -18,17 +18,21 @@ from registry.db.rows import alone_with, locked, next_number
 from registry.log.audit_log import Evidence, Way, accessed, changed
 
 MAX_DAYS = 90
-FREE_TRIES = 5  # wrong passwords in a row after which each further one costs a pause, which doubles
-KEPT_FOR = timedelta(days=90)  # so long members see of a link that is over how often it was used
+FREE_TRIES = 5  # Wrong passwords in a row without a pause. Each further one doubles the pause.
+KEPT_FOR = timedelta(days=90)  # Time for which members see the use count of an ended link.
 FIRST_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
 def make_link(
     owner: Owner, to: Package | Report, *, days: int, by: str, note: str = "", password: str = ""
 ) -> tuple[DownloadLink, str]:
-    """Make a link to what is there, kept for as long, with the secret part of its address, which isn't kept anywhere.
+    """Create a link to a package or report and keep its files for as long as the link is valid.
 
-    Raises ``WrongUseError`` for more than :data:`MAX_DAYS`.
+    Returns:
+        The link, and the secret token of its URL, of which only the digest is stored.
+
+    Raises:
+        WrongUseError: ``days`` exceeds :data:`MAX_DAYS`, or the files do not exist.
     """
     if not 1 <= days <= MAX_DAYS:
         sentence = _("A link holds for 1 to %(most)s days.") % {"most": MAX_DAYS}
@@ -54,7 +58,11 @@ def make_link(
 
 
 def _held(to: Package | Report) -> dict[str, Package | Report]:
-    """What a link leads to, held until the end of the transaction; raises ``WrongUseError`` if it isn't there."""
+    """Return the target of a link, locked until the end of the transaction.
+
+    Raises:
+        WrongUseError: The target has no files.
+    """
     row = locked(to)
     if row.state != StepState.DONE or not row.files:
         raise WrongUseError(_("There is no file yet to which a link could lead."), hint=_("Wait until it is made."))
@@ -62,25 +70,29 @@ def _held(to: Package | Report) -> dict[str, Package | Report]:
 
 
 def links_of(owner: Owner) -> QuerySet[DownloadLink]:
-    """The owner's links, newest first, with what they lead to."""
+    """Return the owner's links, newest first, with their targets."""
     rows = DownloadLink.objects.filter(owner=owner).select_related("package", "report__owner")
     return rows.order_by("-number")
 
 
 def live(rows: QuerySet[DownloadLink]) -> QuerySet[DownloadLink]:
-    """Those of the links that hold now."""
+    """Filter links to those that are valid now."""
     there = Q(package__removed_at=None, report=None) | Q(report__removed_at=None, package=None)
     return rows.filter(there, revoked_at=None, expires_at__gt=now())
 
 
 def holds(link: DownloadLink) -> bool:
-    """Whether a link is one of those that :func:`live` finds."""
+    """Return True if a link is valid now, by the same conditions as :func:`live`."""
     to = link.package or link.report
     return link.revoked_at is None and link.expires_at > now() and to is not None and to.removed_at is None
 
 
 def revoke_link(owner: Owner, number: int, *, by: str) -> None:
-    """Take a link back: from now on it leads nowhere. A second time changes nothing. Raises ``NotFoundError``."""
+    """Revoke a link. Revoking it again has no effect.
+
+    Raises:
+        NotFoundError: The owner has no link with this number.
+    """
     with transaction.atomic():
         row = DownloadLink.objects.select_for_update(no_key=True).filter(owner=owner, number=number).first()
         if row is None:
@@ -91,9 +103,9 @@ def revoke_link(owner: Owner, number: int, *, by: str) -> None:
 
 
 def forget_ended() -> int:
-    """Remove links that have been over for :data:`KEPT_FOR`, and count them; the log keeps who took what by them.
+    """Delete links that ended more than :data:`KEPT_FOR` ago and return their number. The log keeps their downloads.
 
-    The newest of each owner stays: its number, which the log names, is never given to another.
+    The newest link of each owner is kept, so that its number, which the log names, is never reused.
     """
     limit = now() - KEPT_FOR
     newer = DownloadLink.objects.filter(owner=OuterRef("owner"), number__gt=OuterRef("number"))
@@ -102,17 +114,21 @@ def forget_ended() -> int:
 
 
 def found_by(token: str) -> DownloadLink | None:
-    """The link with this token, while it holds; a wrong, expired or revoked token finds the same: nothing."""
+    """Return the valid link with this token. Wrong, expired and revoked tokens all return None."""
     rows = DownloadLink.objects.filter(token_digest=Digest.of(token.encode()))
     return live(rows).select_related("owner", "package__owner", "report__owner").first()
 
 
 def check_link_password(link: DownloadLink, given: str) -> None:
-    """Raise ``RefusedError`` for a wrong password, and for any when it was wrong so often that a pause is due."""
+    """Check the password of a link.
+
+    Raises:
+        RefusedError: The password is wrong, or a pause is due after too many wrong ones.
+    """
     if not link.password:
         return
     refused: RefusedError | None = None
-    with alone_with(link) as row:  # one try at a time
+    with alone_with(link) as row:  # One attempt at a time.
         if row.locked_until is not None and row.locked_until > now():
             sentence = _("Too many wrong passwords.")
             raise RefusedError(sentence, reason="locked", hint=_("Try again later."))
@@ -129,7 +145,7 @@ def check_link_password(link: DownloadLink, given: str) -> None:
 
 
 def note_use(link: DownloadLink, file: str) -> None:
-    """Count that somebody takes a file away by a link, and put it into the log, before the file is handed out."""
+    """Count and log a download by a link, before the file is sent."""
     with transaction.atomic():
         DownloadLink.objects.filter(pk=link.pk).update(downloads=F("downloads") + 1, last_used_at=now())
         what = Evidence.PACKAGE if link.package_id is not None else Evidence.REPORT

@@ -1,4 +1,4 @@
-"""Packages: the bundles of several cases for a court or for the other side, made one after the other, as one ZIP."""
+"""Building of packages: the bundles of several cases as one ZIP, for a court or for the other side."""
 
 import logging
 import shutil
@@ -39,19 +39,19 @@ from registry.services.disk import NEARLY_FULL, disk_is_full
 from registry.services.services import Services
 
 WORK_SECONDS = 10.0
-"""After so long a package is put off after the bundle at hand, so that other files have their turn."""
+"""Working time after which a package is postponed, once the current bundle is finished, to let other files proceed."""
 
 CONTENTS = "CONTENTS"
-"""The list that lies in a package: what each bundle is, its digests, and which witnesses had answered."""
+"""Name of the list in a package: each bundle, its digests, and the timestamp services that had answered."""
 
 WAIT_FOR_SEAL = timedelta(seconds=5)
 
 TRIES = 2
-"""Of one PDF: a ZIP that was claimed more often since something of it was made goes without."""
+"""Attempts at one PDF. If the ZIP is claimed more often without progress, it goes without the PDF."""
 
 
 def make_packages(services: Services, ids: Sequence[int]) -> None:
-    """Make each package that waits, bundle by bundle; one that takes long is gone on with in another message."""
+    """Build each pending package, bundle by bundle. Long builds continue in a further message."""
     for pk in steps.claim(Package, ids, services.stale_after):
         package = Package.objects.select_related("owner").get(pk=pk)
         if disk_is_full(services):
@@ -63,41 +63,45 @@ def make_packages(services: Services, ids: Sequence[int]) -> None:
                     steps.wait(Package, pk, now() + WAIT_FOR_SEAL)
                 elif not _finish(services, package):
                     _put_off(services, package)
-            except InterruptedError:  # the time is over, or it was removed or begun again meanwhile
+            except InterruptedError:  # The time is up, or the package was removed or restarted in the meantime.
                 _put_off(services, package)
 
 
 def _put_off(services: Services, package: Package) -> None:
-    """Go on in another message, unless the package is another process's by now."""
+    """Continue in another message, unless another process has taken over the package."""
     if steps.put_off(package, None):
         services.enqueue(Package, [package.pk])
 
 
 def _make(services: Services, package: Package) -> int:
-    """Make the bundles still to be made, and count those not sealed; raises ``InterruptedError`` to go on later."""
+    """Build the missing bundles and return the number of those that are not sealed yet.
+
+    Raises:
+        InterruptedError: The working time is up; continue later.
+    """
     bundles = list(package.bundles.select_related("case__owner", "case__work").order_by("case__number"))
-    wanted = {bundle.pk for bundle in bundles}
-    others = [file for file in package.files if "bundle" in file and file["bundle"] not in wanted]
+    keys = {bundle.pk for bundle in bundles}
+    others = [file for file in package.files if "bundle" in file and file["bundle"] not in keys]
     others += packing.reading_copies(package) if others else []
     here = [file for file in package.files if file not in others]
     package.files = [file for file in here if Digest.from_hex(file["digest"]) in services.blobs]
-    if others:  # it was asked for again with newer bundles
+    if others:  # The package was requested again with newer bundles.
         steps.mine(package).update(files=package.files)
         remove_unused(services, others)
     if "of" not in package.progress:
         package.progress = {"of": len(bundles)}
         Package.objects.filter(pk=package.pk, state=StepState.DOING).update(progress=package.progress)
-    made = {file.get("bundle") for file in package.files}
+    finished = {file.get("bundle") for file in package.files}
     over = time.monotonic() + WORK_SECONDS
     unsealed = 0
     for bundle in bundles:
-        if bundle.pk in made:
+        if bundle.pk in finished:
             continue
         if time.monotonic() > over:
             raise InterruptedError
         if bundle.seal_digest is None:
             unsealed += 1
-            if bundle.state == StepState.FAILED:  # it never will be
+            if bundle.state == StepState.FAILED:  # The bundle will never be sealed.
                 why = Sentence("Case %(number)s wasn't sealed.", number=bundle.case.number)
                 hint = Sentence("Decide the case again, and ask for the ZIP anew.")
                 raise WrongUseError(following(why, bundle.error), hint=hint)
@@ -109,7 +113,7 @@ def _make(services: Services, package: Package) -> int:
 
 
 def _read(services: Services, package: Package, bundles: Sequence[Bundle], over: float) -> None:
-    """Make the PDFs still to be made; the ZIP goes without those of a language in which one can't be."""
+    """Build the missing PDFs. A language in which one cannot be made is dropped from the package."""
     while volume := next_volume(services, package, len(bundles)):
         if time.monotonic() > over:
             raise InterruptedError
@@ -127,9 +131,9 @@ def _read(services: Services, package: Package, bundles: Sequence[Bundle], over:
 
 
 def _go_without(services: Services, package: Package, language: str, why: str) -> None:
-    """Record that a package has no PDF in a language, also not in part."""
-    told = "Package %s of %s goes without a PDF in %s: %s"
-    logging.getLogger(__name__).warning(told, package.number, package.owner.slug, language, why)
+    """Drop all PDFs of a language from a package and record this."""
+    message = "Package %s of %s goes without a PDF in %s: %s"
+    logging.getLogger(__name__).warning(message, package.number, package.owner.slug, language, why)
     dropped = [file for file in packing.reading_copies(package) if file["language"] == language]
     package.files = [file for file in package.files if file not in dropped]
     package.progress = {**package.progress, "without": [*packing.languages_without(package), language]}
@@ -139,7 +143,7 @@ def _go_without(services: Services, package: Package, language: str, why: str) -
 
 
 def _bundle_file(services: Services, package: Package, bundle: Bundle) -> KeptFile:
-    """Write one bundle with the receipts of now, in pieces, and keep it."""
+    """Write one bundle with its current receipts, in chunks, and store it."""
     folder = services.config.data_dir / "packages" / str(package.pk)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder) as temporary:
@@ -158,7 +162,7 @@ def _kept(services: Services, path: Path, name: str) -> KeptFile:
 
 
 def _add(services: Services, package: Package, file: KeptFile) -> None:
-    """Record a file of a package that is still this process's."""
+    """Add a file to a package that this process still holds."""
     if packing.size_with(services, package, file) > MAX_ZIP_BYTES:
         remove_unused(services, [file])
         sentence = Sentence("Together the bundles are larger than 4 GiB.")
@@ -172,15 +176,15 @@ def _add(services: Services, package: Package, file: KeptFile) -> None:
 
 
 def _tell(package: Package) -> bool:
-    """Write down how far it is; false if it isn't this process's any more. What failed before counts no more."""
+    """Save the progress and reset the attempts; return False if another process has taken over."""
     package.attempts = 1
     return _lives(package, files=package.files, progress=package.progress, attempts=package.attempts)
 
 
 def _lives(package: Package, **columns: object) -> bool:
-    """Give a sign of life, with these columns; false if it isn't this process's any more.
+    """Update these columns and the claim time; return False if another process has taken over.
 
-    A purge empties ``progress``: what was made may hold what was purged.
+    A purge empties ``progress``, because the files made so far may contain what was purged.
     """
     moment, mine = now(), steps.mine(package).filter(progress__has_key="of")
     if not mine.update(claimed_at=moment, **columns):
@@ -190,7 +194,7 @@ def _lives(package: Package, **columns: object) -> bool:
 
 
 def _finish(services: Services, package: Package) -> bool:
-    """Add the list of contents and mark the package as made; false if it was removed or begun again meanwhile."""
+    """Add the contents list and mark the package as made; return False if it was removed or restarted meanwhile."""
     moment = now()
     folder = services.config.data_dir / "packages" / str(package.pk)
     files = list(package.files)
@@ -212,9 +216,9 @@ def _finish(services: Services, package: Package) -> bool:
 
 
 def contents_files(services: Services, package: Package, made_at: datetime) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of the list in each language of the installation; the first one's name bears no language."""
+    """Yield the name and bytes of the contents list in each language. The first one's name has no language suffix."""
     bundles = list(package.bundles.select_related("case__work", "case__owner").order_by("case__number"))
-    answers = {pk: [bundle.facts for bundle in found] for pk, found in answers_of(bundles).items()}
+    answers = {pk: [bundle.facts for bundle in bundle_answers] for pk, bundle_answers in answers_of(bundles).items()}
     files = {file["bundle"]: file for file in package.files if "bundle" in file}
     for place, language in enumerate(languages_of(services)):
         wording = Wording(load_phrases(language), zone_named(services.config.time_zone))
@@ -231,15 +235,15 @@ def contents_files(services: Services, package: Package, made_at: datetime) -> I
 def _contents_head(package: Package, made_at: datetime, wording: Wording) -> Iterator[str]:
     yield wording.say(f"package.{package.recipient}")
     yield ""
-    made = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
-    yield wording.say("package.made", **made)
+    values = {"time": wording.both_times(made_at), "by": package.asked_by, "owner": package.owner.name}
+    yield wording.say("package.made", **values)
     if package.recipient == Recipient.OTHER_SIDE:
         said = "withheld" if package.reason else "withheld_silently"
         yield wording.say(f"package.{said}", reason=_line(package.reason))
 
 
 def _beside(package: Package, wording: Wording) -> Iterator[str]:
-    """The PDFs beside the ZIP, if there are any."""
+    """List the PDFs next to the ZIP, if any."""
     pdfs = packing.reading_copies(package)
     if pdfs:
         yield from ("", wording.say("package.reading"))
@@ -253,7 +257,7 @@ def _file(file: KeptFile, wording: Wording) -> Iterator[str]:
 
 
 def _held(services: Services, package: Package, bundle: Bundle, wording: Wording) -> list[str]:
-    """What PDFs of the owner hold besides pages; the other side gets none of them."""
+    """Describe the owner's PDFs that contain more than pages. Packages for the other side contain none of them."""
     if package.recipient == Recipient.OTHER_SIDE:
         return []
     work = sealed_facts(services, sealed_case(services, bundle)).work
@@ -270,7 +274,7 @@ def _bundle(
     yield wording.say("report.case_heading", case=case.number, title=_line(case.work.title), party=_line(case.party))
     yield from _file(file, wording)
     yield "  " + wording.say("package.seal", digest=bundle.seal_digest.hex, time=wording.time(bundle.sealed_at))
-    yield from (f"  {told}" for told in held)
+    yield from (f"  {line}" for line in held)
     for witness in witnesses:
         yield "  " + _witness(witness, wording)
     if not witnesses:
@@ -285,5 +289,5 @@ def _witness(witness: WitnessFacts, wording: Wording) -> str:
 
 
 def _line(text: str) -> str:
-    """Words of others on one line, without what a terminal would obey."""
+    """Put third-party text on one line, without control characters that a terminal would interpret."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

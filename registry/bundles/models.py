@@ -1,4 +1,4 @@
-"""Sealed bundles, deposit records, packages and reports, and links to take these away."""
+"""Models of sealed bundles, deposit records, packages, reports and download links."""
 
 from django.db import models
 
@@ -12,7 +12,7 @@ from registry.log.models import LogSubmission
 from registry.works.models import Work
 
 OPENED_AGAIN = Sentence("The case was opened again before the bundle was sealed. Deciding it again asks for another.")
-"""Why a bundle isn't sealed that nobody wants any more."""
+"""Reason why a bundle that is no longer needed is not sealed."""
 
 
 class Countersignature(models.Model):
@@ -29,7 +29,7 @@ class Countersignature(models.Model):
 
 
 class Bundle(Claimable):
-    """Sealed evidence of a case. What is sealed never changes; the proofs around it grow."""
+    """Sealed evidence of a case. Its content never changes; proofs are added to it."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="bundles")
     number = models.PositiveSmallIntegerField()
@@ -51,10 +51,10 @@ class Bundle(Claimable):
 
 
 class Package(Numbered, Claimable):
-    """Bundles of several cases with the receipts of one day, to be taken away as one ZIP.
+    """Bundles of several cases with their receipts at one time, for download as one ZIP.
 
-    Each bundle lies in the blob store as a ZIP of its own; the one ZIP around them is made while it is sent. So what
-    was made before an interruption stays, and nothing is kept twice.
+    Each bundle is stored as a ZIP of its own; the outer ZIP is generated while it is sent. This keeps finished bundles
+    after an interruption and stores nothing twice.
     """
 
     class Recipient(models.TextChoices):
@@ -79,12 +79,12 @@ class Package(Numbered, Claimable):
 
     @property
     def withholding(self) -> str | None:
-        """The reason why originals are left out; ``None`` where they aren't."""
+        """The reason why originals are withheld; None if they are not."""
         return self.reason if self.recipient == self.Recipient.OTHER_SIDE else None
 
     @property
     def bundle_ending(self) -> str:
-        """What the names of the bundles in it end with."""
+        """The suffix of the file names of its bundles."""
         return ".zip" if self.withholding is None else "-without-originals.zip"
 
     class Meta(Numbered.Meta):
@@ -96,7 +96,7 @@ class Package(Numbered, Claimable):
 
 
 class Deposit(models.Model):
-    """A sealed record of what was declared of a work and of the bytes of its pictures. It never changes."""
+    """A sealed, immutable record of a work's declarations and of the bytes of its images."""
 
     work = models.ForeignKey(Work, on_delete=models.PROTECT, related_name="deposits")
     number = models.PositiveSmallIntegerField()
@@ -113,7 +113,7 @@ class Deposit(models.Model):
 
 
 class Report(Numbered, Claimable):
-    """The downloadable account of a watch or a set of works."""
+    """A downloadable report on a watch or a set of works."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="reports")
     parameters = models.JSONField(default=dict, blank=True)
@@ -127,7 +127,7 @@ class Report(Numbered, Claimable):
 
 
 class DownloadLink(Numbered):
-    """A link to one package or one report, for somebody without an account, until a day. Only its digest is kept."""
+    """An expiring link to one package or report, for a person without an account. Only its token's digest is stored."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="download_links")
     token_digest = DigestField(unique=True, help_text="SHA-256 of the token in the address")

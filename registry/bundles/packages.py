@@ -1,4 +1,4 @@
-"""Packages: asking for the bundles of several cases as one ZIP with a PDF beside it, taking and removing these."""
+"""Packages: requests for the bundles of several cases as one ZIP with PDFs, their download and removal."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,16 +24,17 @@ from registry.db.rows import alone_with, next_number
 from registry.members import samples
 from registry.services.services import Services
 
-MAX_BUNDLES = 200  # bundles of one package; a court gets more than one ZIP of so many
+MAX_BUNDLES = 200  # Bundles in one package; larger sets are split into several ZIPs.
 _UNNAMED = re.compile("[^a-z0-9.]+")
 
 Recipient = Package.Recipient
 
 
 def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: str, reason: str = "") -> Package:
-    """Ask for the newest bundles of some confirmed cases as one ZIP; the other side's copies say the reason.
+    """Request the newest bundles of some confirmed cases as one ZIP. ``reason`` is stated in copies for the other side.
 
-    Raises ``WrongUseError`` for no case, too many, or one of which nothing is sealed.
+    Raises:
+        WrongUseError: There is no case, there are too many, or one of them has no sealed bundle.
     """
     samples.refuse(owner)
     if recipient not in Recipient.values:
@@ -56,40 +57,40 @@ def request_package(owner: Owner, cases: Sequence[int], recipient: str, *, by: s
 
 
 def deliverable(owner: Owner) -> QuerySet[Case]:
-    """The owner's confirmed cases of which something is sealed or being sealed, in no order."""
+    """Return the owner's confirmed cases with a bundle that is sealed or being sealed, unordered."""
     there = Bundle.objects.filter(case=OuterRef("pk")).exclude(state=StepState.FAILED)
     return Case.objects.filter(Exists(there), owner=owner, decision=Case.Decision.CONFIRMED).order_by()
 
 
 def newest_bundles(owner: Owner, numbers: Sequence[int]) -> dict[int, Bundle]:
-    """The newest bundle of each of these confirmed cases that is sealed or being sealed, by the case's number."""
+    """Return the newest bundle (sealed or being sealed) of each of these confirmed cases, by case number."""
     rows = Bundle.objects.filter(case__in=deliverable(owner).filter(number__in=numbers)).exclude(state=StepState.FAILED)
     rows = rows.order_by("case__number", "-number").distinct("case__number").select_related("case__work")
     return {row.case.number: row for row in rows}
 
 
 def ask_again(package: Package, *, by: str) -> Package:
-    """The same cases with their newest bundles and receipts; one that failed is tried again, also with the newest."""
+    """Request the same cases with their newest bundles and receipts. A failed package is retried instead."""
     numbers = list(package.bundles.values_list("case__number", flat=True))
     with transaction.atomic():
         if steps.try_again(Package, Package.objects.filter(pk=package.pk)):
             Package.objects.filter(pk=package.pk).update(progress={})
             newest = newest_bundles(package.owner, numbers)
-            if newest.keys() == set(numbers):  # else it says again which of them isn't sealed
+            if newest.keys() == set(numbers):  # Otherwise the retry reports again which bundle is not sealed.
                 package.bundles.set(newest.values())
             return Package.objects.get(pk=package.pk)
     return request_package(package.owner, numbers, package.recipient, by=by, reason=package.reason)
 
 
 def expire_packages(services: Services) -> int:
-    """Remove the files of packages whose time is over, and count them; what they were made of stays."""
+    """Remove the files of expired packages and return their number. The bundles themselves are kept."""
     over = Package.objects.filter(expires_at__lte=now(), removed_at=None, state=StepState.DONE).exclude(files=[])
     count = 0
     for pk in over.values_list("pk", flat=True):
         with transaction.atomic():
             row = Package.objects.select_for_update(no_key=True).get(pk=pk)
             if row.expires_at is None or row.expires_at > now():
-                continue  # a link keeps it for longer
+                continue  # A link has extended the expiry.
             Package.objects.filter(pk=pk).update(files=[])
         remove_unused(services, row.files)
         count += 1
@@ -97,7 +98,7 @@ def expire_packages(services: Services) -> int:
 
 
 def package_name(package: Package) -> str:
-    """A file name that says what it is, such as ``studio-shop.example-court-3-cases-2026-11-21.zip``."""
+    """Return a descriptive file name, such as ``studio-shop.example-court-3-cases-2026-11-21.zip``."""
     day = (package.made_at or package.created_at).date().isoformat()
     parties = set(package.bundles.values_list("case__party", flat=True))
     party = _UNNAMED.sub("-", parties.pop().lower()).strip("-.")[:60] if len(parties) == 1 else ""
@@ -107,33 +108,37 @@ def package_name(package: Package) -> str:
 
 
 def package_size(services: Services, package: Package) -> int:
-    """Bytes of the one ZIP."""
+    """Return the size of the package's ZIP in bytes."""
     return zip_size(_members(services, _zipped(package.files)))
 
 
 def size_with(services: Services, package: Package, file: KeptFile) -> int:
-    """Bytes of the one ZIP once this file has been added."""
+    """Return the size of the package's ZIP in bytes once this file has been added."""
     return zip_size(_members(services, _zipped([*package.files, file])))
 
 
 def is_reading_copy(file: KeptFile) -> bool:
-    """Whether a file of a package is a PDF beside the ZIP."""
+    """Return True if a file of a package is a PDF next to the ZIP."""
     return "exhibits" in file
 
 
 def reading_copies(package: Package) -> list[KeptFile]:
-    """The PDFs beside the ZIP, volume by volume in each language."""
+    """Return the PDFs next to the ZIP, by language and volume."""
     return list(filter(is_reading_copy, package.files))
 
 
 def languages_without(package: Package) -> list[str]:
-    """Languages of the installation in which a PDF couldn't be made."""
+    """Return the languages of the installation in which no PDF could be made."""
     without: list[str] = package.progress.get("without", [])
     return without
 
 
 def reading_copy(services: Services, package: Package, name: str) -> tuple[KeptFile, BinaryIO]:
-    """One of the PDFs, with its bytes; raises ``NotFoundError`` when it isn't there, or not any more."""
+    """Open one of the PDFs.
+
+    Raises:
+        NotFoundError: The package has no such PDF, or it was removed.
+    """
     file = next((file for file in reading_copies(package) if file["name"] == name), None)
     if file is None or package.made_at is None:
         raise NotFoundError(_("This PDF isn't kept any more."), hint=_("Ask for it again."))
@@ -148,7 +153,11 @@ def _zipped(files: Sequence[KeptFile]) -> list[KeptFile]:
 
 
 def package_chunks(services: Services, package: Package) -> Iterator[bytes]:
-    """The one ZIP, piece by piece; raises ``NotFoundError`` when it isn't made or not all there any more."""
+    """Return the ZIP in chunks.
+
+    Raises:
+        NotFoundError: The ZIP is not made yet, or some of its files were removed.
+    """
     if not package.files or package.made_at is None:
         raise NotFoundError(_("This ZIP isn't kept any more."), hint=_("Ask for it again."))
     files = _zipped(package.files)

@@ -1,4 +1,4 @@
-"""Papers of a sealed case that are made when asked for: drafts, and signed copies of its exhibit sheet."""
+"""Documents made on request from a sealed case: draft papers and signed copies of its exhibit sheet."""
 
 from django.utils.translation import gettext as _
 
@@ -26,10 +26,18 @@ REASON = "Sealed with the digest {seal}"
 
 
 def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "") -> bytes:
-    """A draft paper about a sealed bundle as PDF/A-3b, in the language in which its kind is used if none is named.
+    """Render a draft paper about a sealed bundle as PDF/A-3b.
 
-    Raises ``NotFoundError`` before it is sealed, ``ServiceMissingError`` without a needed font for Chinese, and
-    ``WrongUseError`` for an unknown kind or language.
+    Args:
+        services: Services with the blob store and configuration.
+        bundle: The sealed bundle.
+        kind: Kind of paper.
+        language: Language of the paper; defaults to the one in which its kind is used.
+
+    Raises:
+        NotFoundError: The bundle is not sealed yet.
+        ServiceMissingError: A font that Chinese text needs is not installed.
+        WrongUseError: The kind or language is unknown.
     """
     sealed = sealed_case(services, bundle)
     case = SealedFacts(
@@ -45,13 +53,13 @@ def draft_paper(services: Services, bundle: Bundle, kind: str, language: str = "
 
 
 def paper_name(bundle: Bundle, kind: str, language: str = "") -> str:
-    """A file name that says what it is, such as ``studio-case-12-bundle-1-us-902.draft.pdf``."""
+    """Return a descriptive file name, such as ``studio-case-12-bundle-1-us-902.draft.pdf``."""
     translated = f".{language}" if language else ""
     return bundle_name(bundle, f"-{kind}.draft{translated}.pdf")
 
 
 def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ...]:
-    """What the captures wrote of their surroundings; what has been removed or can't be read isn't there."""
+    """Return the network records of the captures. Removed or unreadable ones are skipped."""
     records = []
     for file in manifest.files:
         if file.role != NETWORK_ROLE or file.sha256 not in services.blobs:
@@ -66,11 +74,13 @@ def _networks(services: Services, manifest: Manifest) -> tuple[NetworkRecord, ..
 
 
 def signed_sheet(services: Services, bundle: Bundle) -> bytes:
-    """The exhibit sheet of a sealed bundle with a signature of the owner's document key behind it.
+    """Return a sealed bundle's exhibit sheet, signed with the owner's document key.
 
-    A timestamp is asked of the first authority (RFC 3161) that is configured, one with legal weight first. Raises
-    ``NotFoundError`` for a sheet that isn't there or shows what was reported, and ``ServiceMissingError`` when the
-    optional part isn't here or the authority doesn't answer.
+    The signature is timestamped by the first configured authority (RFC 3161); one with legal weight is preferred.
+
+    Raises:
+        NotFoundError: The sheet is missing, or shows an image that was reported as illegal.
+        ServiceMissingError: The optional signing dependency is not installed, or the authority does not respond.
     """
     sealed = sealed_case(services, bundle)
     file = sealed.manifest.file(SHEET)
@@ -82,13 +92,13 @@ def signed_sheet(services: Services, bundle: Bundle) -> bytes:
 
 
 def signed_copy(services: Services, owner: Owner, pdf: bytes, reason: str) -> bytes:
-    """A PDF with a signature of the owner's document key behind it; raises what :func:`signed_sheet` does."""
+    """Sign a PDF with the owner's document key. Raises the same errors as :func:`signed_sheet`."""
     key = document_key(services, owner)
     return sign_pdf(pdf, key, name=owner.name, reason=reason, authority=_authority(services))
 
 
 def signed_name(bundle: Bundle) -> str:
-    """A file name that says what it is, such as ``studio-case-12-bundle-1-exhibit.signed.pdf``."""
+    """Return a descriptive file name, such as ``studio-case-12-bundle-1-exhibit.signed.pdf``."""
     return bundle_name(bundle, "-exhibit.signed.pdf")
 
 

@@ -1,4 +1,4 @@
-"""Bundles that have to do with a picture, and which of their files carry or show it."""
+"""Bundles that involve an image, and those of their files that contain or show it."""
 
 from collections.abc import Collection, Iterator
 
@@ -15,14 +15,14 @@ from registry.services.services import Services
 
 
 def bundles_with(digest: Digest) -> QuerySet[Bundle]:
-    """The bundles that may hold the picture, and those that hold the very bytes, as a document of a work may."""
+    """Return the bundles whose case involves the image or that contain its exact bytes, such as a work's document."""
     return Bundle.objects.filter(Q(case__in=cases_with(digest)) | Q(contents__contains=[{"digest": digest.hex}]))
 
 
 def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Collection[Digest]) -> Iterator[Digest]:
-    """Reduced pictures, drawings of matches with the picture, and exhibit sheets that show it, of one bundle.
+    """Yield the digests of a bundle's reduced images, drawings of matches and exhibit sheets that show an image.
 
-    ``captured`` are the files that :func:`captured_files` finds.
+    ``captured`` are the files that :func:`captured_files` returns.
     """
     matches = [match for match in facts.matches if digest in (match.work_picture, match.picture)]
     drawings = {path for match in matches for path in match.drawings.values()}
@@ -35,7 +35,7 @@ def documents(sealed: SealedCase, facts: CaseFacts, digest: Digest, captured: Co
 
 
 def reported_files(services: Services, of: Owner, sealed: SealedCase, facts: CaseFacts) -> list[str]:
-    """The paths in a bundle that carry or show a picture which a member of the owner reported as illegal."""
+    """Return the paths in a bundle that contain or show an image that a member of the owner reported as illegal."""
     hidden: set[Digest] = set()
     for digest in scoped.reported(of):
         captured = {*captured_files(services, digest, visits_with(digest).filter(case__owner=of))}

@@ -1,4 +1,4 @@
-"""Proofs that have grown around the seal of a bundle, and its witnesses."""
+"""Proofs added to a bundle after it was sealed, and its timestamp services."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from registry.services.services import Services
 
 
 def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: CaseFacts) -> Proofs:
-    """Everything that has grown around a bundle's seal until now."""
+    """Return all proofs that exist for a bundle's seal at this moment."""
     checkpoint = best_covering(bundle.submission_id)
     grown = Proofs()
     if checkpoint is not None and bundle.submission is not None:
@@ -24,7 +24,7 @@ def proofs_of(services: Services, bundle: Bundle, sealed: SealedCase, facts: Cas
 
 
 def witnesses_of(bundle: Bundle) -> tuple[WitnessFacts, ...]:
-    """The witnesses of a bundle and how far they are."""
+    """Return the timestamp services of a bundle and their state."""
     checkpoint = best_covering(bundle.submission_id)
     direct = [witness_facts(row, "manifest") for row in bundle.receipts.order_by("witness")]
     return (*direct, *checkpoint_witnesses(checkpoint))

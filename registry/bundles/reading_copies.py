@@ -22,42 +22,53 @@ from registry.db.fields import KeptFile
 from registry.services.services import Services
 
 IN_A_VOLUME = 40
-"""Exhibits of one volume at most."""
+"""Maximum number of exhibits in a volume."""
 PAGES, BYTES, SECONDS = 400, 48 << 20, 100.0
-"""A volume with so much in it takes in no further exhibit; of what took so long to read, it is made at once."""
+"""Limits at which a volume is complete: its pages, its bytes, and the seconds spent on reading its exhibits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The next volume to be made."""
+    """The next volume to make."""
 
-    number: int  # from 1
+    number: int  # Starts at 1.
     language: str
-    first: int  # number of its first exhibit
+    first: int  # Number of its first exhibit.
 
 
 def next_volume(services: Services, package: Package, exhibits: int) -> Volume | None:
-    """The next volume over so many exhibits that isn't among the package's files; ``None`` when all are.
+    """Return the next volume that is missing from a package with this number of exhibits, or None if it is complete.
 
-    Languages that can't be set here, or that the package goes without, have none.
+    Languages without an installed font, and those that the package was marked to go without, are skipped.
     """
     fonts, without = installed_fonts(), languages_without(package)
     for language in filter(fonts.can_set, languages_of(services)):
         if language in without:
             continue
-        made = [file["exhibits"] for file in reading_copies(package) if file["language"] == language]
-        first = max((last for _, last in made), default=0) + 1
+        ranges = [file["exhibits"] for file in reading_copies(package) if file["language"] == language]
+        first = max((last for _, last in ranges), default=0) + 1
         if first <= exhibits:
-            return Volume(len(made) + 1, language, first)
+            return Volume(len(ranges) + 1, language, first)
     return None
 
 
 def make_volume(
     services: Services, package: Package, bundles: Sequence[Bundle], volume: Volume, go_on: Callable[[], bool]
 ) -> KeptFile:
-    """Make a volume and keep it. ``bundles`` are those of the package in their order.
+    """Make a volume and store it.
 
-    Raises ``InterruptedError`` once ``go_on``, which is asked after each exhibit, says no.
+    Args:
+        services: Services with the blob store and configuration.
+        package: The package that the volume belongs to.
+        bundles: All bundles of the package, in order.
+        volume: The volume to make.
+        go_on: Called after each exhibit; a false result aborts the volume.
+
+    Returns:
+        The stored file.
+
+    Raises:
+        InterruptedError: ``go_on`` returned False.
     """
     wording = wording_of(volume.language, services.config.time_zone)
     taken: list[Exhibit] = []
@@ -110,7 +121,10 @@ def _exhibit(services: Services, package: Package, bundle: Bundle, number: int, 
 
 
 def _name(services: Services, package: Package, volume: Volume, *, alone: bool) -> str:
-    """Such as ``studio-shop.example-court-3-cases-2026-11-21-exhibits.pdf``; the first language's bears no language."""
+    """Return a file name such as ``studio-shop.example-court-3-cases-2026-11-21-exhibits.pdf``.
+
+    The first language is not part of the name.
+    """
     stem = PurePosixPath(package_name(package)).stem
     numbered = "" if alone else f"-volume-{volume.number:02d}"
     ending = "" if volume.language == languages_of(services)[0] else f".{volume.language}"

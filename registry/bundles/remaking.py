@@ -1,4 +1,4 @@
-"""What a bundle's verifier makes once more to compare: drawings of matches and their sentences."""
+"""Functions with which a bundle's verifier regenerates the drawings and sentences of matches for comparison."""
 
 from collections.abc import Callable
 

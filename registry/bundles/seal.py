@@ -1,4 +1,4 @@
-"""Sealing a confirmed case: facts, pictures and captures become one signed manifest, and the log witnesses it."""
+"""Sealing of confirmed cases: facts, images and captures become one signed manifest, which is logged."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -39,11 +39,11 @@ from registry.services.services import Services
 WAIT_FOR_CAPTURES = timedelta(seconds=2)
 WAIT_FOR_LOG = timedelta(minutes=1)
 ANEW = frozenset({Absence.REPORTED, Absence.PURGED, Absence.LOST})
-"""Why a file is lacking of which a new visit may bring the like."""
+"""Reasons for a missing file that a new visit may replace."""
 
 
 def seal_bundles(services: Services, ids: Sequence[int]) -> None:
-    """Seal each bundle whose captures have ended, and the slices that saw it first; the others wait."""
+    """Seal each bundle whose captures and first slices have completed; the others wait."""
     for pk in steps.claim(Bundle, ids, services.stale_after):
         bundle = Bundle.objects.select_related("case__owner", "case__work").get(pk=pk)
         if bundle.case.decision != Case.Decision.CONFIRMED:
@@ -59,38 +59,39 @@ def seal_bundles(services: Services, ids: Sequence[int]) -> None:
         with steps.ending(Bundle, [pk]):
             try:
                 _seal(services, bundle)
-            except BrokenHistoryError as error:  # until the operator has decided; nothing is wrong with the bundle
+            except BrokenHistoryError as error:  # Until the operator has decided; the bundle itself has no fault.
                 steps.wait(Bundle, pk, now() + WAIT_FOR_LOG, error.sentence)
 
 
 def _is_under_way(case: Case) -> bool:
-    """Whether a capture hasn't ended, or a slice: its entry in the log is the first witness of what it saw."""
+    """Return True if a capture or a slice is unfinished. A slice's log entry is the first proof of what it saw."""
     captures = Capture.objects.filter(case=case, state__in=UNFINISHED)
     slices = CrawlSlice.objects.filter(sightings__case_sightings__case=case, state__in=UNFINISHED)
     return captures.exists() or slices.exists()
 
 
 def visits_anew(services: Services, case: Case) -> list[int]:
-    """Ask for one more visit to each place whose last one lacks files that were removed, reported or lost since then.
+    """Queue another visit to each place whose last visit lacks files that were removed, reported or lost since.
 
-    Nothing is asked for twice: what the new visit doesn't keep either, because the page still shows it, is left out.
+    Each visit is queried only once: files that the new visit cannot keep either, because the page still shows a blocked
+    image, are left out.
     """
     done = list(Capture.objects.filter(case=case, state=StepState.DONE))
     gone = absent(services, case.owner, (), done)
     last: dict[tuple[bytes, bytes], Capture] = {}
     for row in Capture.objects.filter(case=case).order_by("number"):
         last[recaptures.place_of(row)] = row
-    asked = []
+    requested = []
     for row in last.values():
         lacking = [gone[digest] for file in row.files if (digest := Digest.from_hex(file["digest"])) in gone]
         since = [one.since or case.decided_at for one in lacking if one.why in ANEW]
         if row.finished_at is not None and any(moment is not None and moment > row.finished_at for moment in since):
-            asked.append(recaptures.follow(row))
-    return asked
+            requested.append(recaptures.follow(row))
+    return requested
 
 
 def _seal(services: Services, bundle: Bundle) -> None:
-    """1. Gather facts. 2. Draw and typeset. 3. Seal and sign. 4. Rows, and an entry of the log, in one transaction."""
+    """Seal a bundle: 1. gather facts, 2. draw and typeset, 3. seal and sign, 4. save rows and log entry atomically."""
     case = bundle.case
     language = languages_of(services)[0]
     gathered = gather(services, case, bundle=bundle.number, language=language, sealed=True)
@@ -100,7 +101,7 @@ def _seal(services: Services, bundle: Bundle) -> None:
     except NotFoundError:
         if absent_in(services, case) == gathered.absent:
             raise
-        steps.wait(Bundle, bundle.pk, now())  # something was removed since: it is gathered anew
+        steps.wait(Bundle, bundle.pk, now())  # A file was removed in the meantime, so the facts are gathered again.
         return
     with alone_with(case) as present:
         if locked(bundle).state != StepState.DOING:
@@ -125,9 +126,9 @@ def _sealed(services: Services, gathered: Gathered, key: SealingKey) -> SealedCa
 
 
 def _is_outdated(services: Services, case: Case, gathered: Gathered) -> bool:
-    """Whether something of the case was removed or reported since its facts were gathered.
+    """Return True if a file of the case was removed or reported after its facts were gathered.
 
-    What it may show is held meanwhile, as a purge holds it: whoever comes second sees what the first one did.
+    The images are locked as a purge locks them, so that the second of two concurrent actions sees the first.
     """
     facts = gathered.facts
     met = {sighting.picture.digest for sighting in facts.sightings} | {
@@ -152,13 +153,13 @@ def _record(services: Services, bundle: Bundle, sealed: SealedCase, key: Sealing
     )
     steps.finish(Bundle, [bundle.pk])
     history.record(bundle.case, "sealed", "", ("sealed", {"number": bundle.number}))
-    told = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
-    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, told, name=sealed.seal.hex)
+    details = {"bundle": bundle.number, "case": bundle.case.number, "seal": sealed.seal.hex}
+    events.record(bundle.case.owner, EventKind.BUNDLE_SEALED, details, name=sealed.seal.hex)
     _stamp_directly(services, bundle, sealed.seal)
 
 
 def _stamp_directly(services: Services, bundle: Bundle, seal_digest: Digest) -> None:
-    """Have the tick ask time-stamping authorities about the seal digest itself, so many times a day as is set."""
+    """Queue direct timestamps (RFC 3161) of the seal digest, within the configured daily limit."""
     if witnesses.stamped_directly_since(now() - witnesses.DAY) >= services.config.direct_stamps_a_day:
         return
     for anchor in get_anchors(services):
@@ -177,7 +178,7 @@ def _drawings(services: Services, gathered: Gathered) -> list[ContentFile]:
 
 
 def _sheets(services: Services, gathered: Gathered, files: Sequence[ContentFile]) -> list[ContentFile]:
-    """The exhibit sheet in each of the installation's languages; one whose font is missing is left out."""
+    """Render the exhibit sheet in each of the installation's languages, except those whose font is missing."""
     facts = gathered.facts
     shown = {file.path: file.digest for file in files if file.media_type.startswith("image/") or file.role == "network"}
     shown |= {picture.file: picture.digest for picture in facts.work.pictures}

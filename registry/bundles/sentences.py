@@ -1,4 +1,4 @@
-"""Sentences that are sealed or shown with the facts: what was measured, and what wasn't checked."""
+"""Sentences that are sealed or shown with the facts: measurements and limits of what was checked."""
 
 from evidence.documents.phrases import standing_unchecked
 from evidence.documents.phrases.wording import figure, percent, ratio_words
@@ -10,7 +10,7 @@ from exhibit.types import Decision, Verification
 from registry.words import gettext_noop as _
 
 PRINTS = "prints"
-"""Why a match needs a look where only fingerprints were compared."""
+"""Reason code of a match in which only fingerprints were compared."""
 SHOWN = _(
     "The found picture shows %(work)s of the registered picture's area, which fills %(found)s of the found picture."
 )
@@ -40,25 +40,25 @@ MEASURED = _(
 )
 
 FIGURES = frozenset({AGREEING, HASHES, RELATED, EXPOSURE, RATIO, AT_MOST, AT_LEAST, MEASURED, UNCALIBRATED})
-"""Those that say nothing to a reader who doesn't compute with them."""
+"""Technical sentences, of use only to readers who compute with them."""
 
 
 def not_checked(language: str) -> tuple[str, ...]:
-    """What no document may be silent about, in the words of the documents."""
+    """Return the list of what was not checked, as every document must state it."""
     return standing_unchecked(language)
 
 
 Said = tuple[str, dict[str, object]]
-"""A sentence with a name wherever a value stands, and the values: pages say it in the reader's language."""
+"""A sentence template and its values, from which pages translate it."""
 
 
 def words_of(compared: Verification, calibration: Calibration | None = None) -> tuple[str, ...]:
-    """The figures of a comparison in English sentences, with the calibration that its probability comes from."""
+    """Return the measurements of a comparison as English sentences, with the calibration of its probability."""
     return tuple(sentence % values for sentence, values in said_of(compared, calibration))
 
 
 def said_of(compared: Verification, calibration: Calibration | None = None) -> tuple[Said, ...]:
-    """The figures of a comparison, sentence by sentence, for whichever language."""
+    """Return the measurements of a comparison as templates with values, for translation."""
     said: list[Said] = []
     is_derived = DERIVED in compared.reasons
     if compared.decision is Decision.RESEMBLES:
@@ -87,7 +87,7 @@ def said_of(compared: Verification, calibration: Calibration | None = None) -> t
 
 
 def _ratio(compared: Verification, calibration: Calibration | None) -> tuple[Said, ...]:
-    """The likelihood ratio with what it rests on."""
+    """Return the likelihood ratio and the calibration behind it."""
     if compared.probability is None or calibration is None:
         return ((UNCALIBRATED, {}),)
     bound, ratio = calibration.bound(compared.decision), calibration.ratio(compared.probability)

@@ -1,4 +1,4 @@
-"""Asking the outside witnesses, and asking again until their receipts are complete."""
+"""Requests to timestamp services, repeated until their receipts are complete."""
 
 import base64
 import contextlib
@@ -27,18 +27,18 @@ from registry.log.proofs import receipt_of
 from registry.services.services import Services
 
 ASK_DEVELOPMENT_AGAIN = timedelta(seconds=1)
-RETRY_WRONG = timedelta(minutes=5)  # at least until a witness is asked again that answered, but wrongly
+RETRY_WRONG = timedelta(minutes=5)  # Minimum time before a service that returned a wrong answer is queried again.
 
 SHARE_OF_WAIT = 10
-"""A receipt is asked for again after a tenth of the time for which nothing has come: the longer, the less hurry."""
+"""Retry interval of a receipt: a tenth of the time since its last progress."""
 
 LISTS_FOR = timedelta(days=30)
-"""For so long after a stamp was made missing revocation lists are asked for: roots issue theirs for months."""
+"""Time after a timestamp in which missing revocation lists are requested. Root CAs issue theirs every few months."""
 
 UNKNOWN = timedelta(hours=1)
-"""Until a witness that isn't configured any more is looked for again: it may come back."""
+"""Retry interval for a service that is no longer configured, in case it is configured again."""
 
-TASK_SECONDS = 60.0  # after so long no further question is begun: sealing waits for the same processes
+TASK_SECONDS = 60.0  # No further request starts after this time: sealing uses the same worker processes.
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -46,20 +46,20 @@ Question = WitnessState.Question
 
 
 def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
-    """Submit what is new, upgrade what is pending. A silent witness is asked again later; nothing waits for it.
+    """Submit new digests and upgrade pending receipts. A service that does not respond is queried again later.
 
-    Submitting goes first, and a witness that doesn't answer the one question may still answer the other: digests are
-    given to calendars while the source of blocks is away.
+    New digests are submitted first. Submitting and upgrading are tracked separately, because a service may answer one
+    but not the other: calendars accept digests while the block source is unreachable.
     """
     anchors = {(anchor.kind, anchor.name): anchor for anchor in get_anchors(services)}
     silent: dict[tuple[Anchor, Question], tuple[datetime, str]] = {}
     witnesses.forgive(ids)
     until = time.monotonic() + TASK_SECONDS
     rows = AnchorReceipt.objects.filter(pk__in=steps.claim(AnchorReceipt, ids, services.stale_after))
-    # what is new first, then those that have waited longest: one that always fails is put off longer than the rest
+    # New digests first, then the longest-waiting receipts. One that always fails is postponed further than the others.
     for row in sorted(rows, key=lambda row: (row.proof is not None, row.not_before or _BEGINNING, row.pk)):
         if not steps.mine(row).exists():
-            continue  # this batch took so long that somebody else has it now
+            continue  # This batch took so long that another worker has claimed the row.
         anchor = anchors.get((row.kind, row.witness))
         if anchor is None:
             steps.put_off(row, now() + UNKNOWN, f"The witness {row.witness} isn't configured any more.")
@@ -67,24 +67,24 @@ def ask_witnesses(services: Services, ids: Sequence[int]) -> None:
         if time.monotonic() > until:
             steps.put_off(row, now())
             continue
-        asked = (anchor, question_of(row))
-        silence = silent.get(asked) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
+        request = (anchor, question_of(row))
+        silence = silent.get(request) or witnesses.silence_of(anchor.kind, anchor.name, question_of(row))
         if silence is None:
             silence = _ask(row, anchor, services.config.witnesses_needed)
-        else:  # each further question would wait as long, and others wait behind them
+        else:  # Each further request would wait as long, while others wait in line.
             steps.put_off(row, *silence)
         if silence is not None:
-            silent[asked] = silence
+            silent[request] = silence
 
 
 def complete_stamps(services: Services) -> int:
-    """Ask for lists of revocations again that came too late for young stamps; returns how many stamps have more."""
+    """Request missing revocation lists for recent timestamps; return the number of timestamps that gained material."""
     grown = 0
     young = AnchorReceipt.objects.filter(kind="rfc3161", state=StepState.DONE, grown_at__gte=now() - LISTS_FOR)
     for anchor in get_anchors(services):
         for row in young.filter(kind=anchor.kind, witness=anchor.name).iterator(chunk_size=100):
             receipt = receipt_of(row)
-            with contextlib.suppress(ExhibitError):  # it is asked for again with the next round
+            with contextlib.suppress(ExhibitError):  # The next round requests them again.
                 again = anchor.upgrade(row.digest, receipt)
                 if again.material != receipt.material:
                     grown += AnchorReceipt.objects.filter(pk=row.pk).update(material=_material(again))
@@ -92,16 +92,16 @@ def complete_stamps(services: Services) -> int:
 
 
 def question_of(row: AnchorReceipt) -> Question:
-    """What is asked next for a receipt."""
+    """Return the next request to send for a receipt."""
     return Question.SUBMIT if row.proof is None else Question.UPGRADE
 
 
 def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str] | None:
-    """Ask for one receipt; until when the witness is left in peace, and why, when it doesn't answer."""
+    """Send a request for one receipt. If the service does not respond, return until when to leave it alone, and why."""
     who = (anchor.kind, anchor.name, question_of(row))
     try:
         receipt = anchor.submit(row.digest) if row.proof is None else anchor.upgrade(row.digest, receipt_of(row))
-    except SupersededError:  # nothing is owed any more: the later head covers this one
+    except SupersededError:  # The receipt is no longer needed: the later checkpoint covers this one.
         steps.mine(row).delete()
         return None
     except ServiceMissingError as error:
@@ -109,7 +109,8 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
             raise
         longest = ASK_DEVELOPMENT_AGAIN if anchor.development else witnesses.MAX_PAUSE
         until = witnesses.note_silence(*who, error.sentence, longest)
-        steps.put_off(row, until + (until - now()), error.sentence)  # the others go first, in case it's only this one's
+        # Twice as late as the others, in case only this receipt fails.
+        steps.put_off(row, until + (until - now()), error.sentence)
         return until, error.sentence
     except ExhibitError as error:
         witnesses.note_answer(*who, error.sentence)
@@ -129,7 +130,7 @@ def _ask(row: AnchorReceipt, anchor: Anchor, needed: int) -> tuple[datetime, str
 
 
 def _keep(row: AnchorReceipt, anchor: Anchor, receipt: Receipt, needed: int) -> None:
-    """Keep what came, in the transaction that says whether more is to come, unless somebody else has taken over."""
+    """Store a receipt, in the transaction that records whether more is due, unless another worker has taken over."""
     with transaction.atomic():
         if not steps.mine(row).select_for_update(no_key=True).exists():
             return
@@ -163,7 +164,7 @@ def _material(receipt: Receipt) -> dict[str, str]:
 
 
 def checkpoint_due(services: Services) -> bool:
-    """Whether the log's head should be signed now: after a seal at once, otherwise in the configured rhythm."""
+    """Return True if the log should be signed now: soon after a seal, otherwise at the configured interval."""
     last = LogCheckpoint.objects.order_by("-pk").first()
     size = 0 if last is None else last.size
     fresh = LogEntry.objects.filter(sequence__gte=size)

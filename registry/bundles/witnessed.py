@@ -1,4 +1,4 @@
-"""Which witnesses have answered about bundles, when the others are expected to, and what counts as witnessed here."""
+"""State of the timestamps of bundles: which services have answered, when the others are expected, and what suffices."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from registry.log import witnesses
 from registry.log.models import AnchorReceipt
 from registry.log.proofs import best_checkpoints, witness_facts
 
-YOUNG = timedelta(days=60)  # of older bundles nobody waits to hear that they are witnessed
-LAST = 200  # answers whose time tells how long the next ones take
-Who = tuple[str, str]  # kind and name of a witness
+YOUNG = timedelta(days=60)  # Owners are not notified about timestamps of older bundles.
+LAST = 200  # Number of recent answers from which waiting times are estimated.
+Who = tuple[str, str]  # Kind and name of a timestamp service.
 
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """How many different witnesses have answered in full about a bundle, were asked, and are wanted by the operator."""
+    """The number of distinct timestamp services that have completed, were requested, and that the operator requires."""
 
     complete: int
     asked: int
@@ -36,37 +36,37 @@ class Witnessed:
 
     @property
     def enough(self) -> bool:
-        """Whether it counts as witnessed."""
+        """True if the bundle has the required number of timestamps."""
         return self.complete >= self.needed
 
 
 def witnessed(witnesses: Sequence[WitnessFacts], needed: int) -> Witnessed:
-    """Count the witnesses of a bundle, each once whatever it was asked."""
-    asked = {(witness.kind, witness.name) for witness in witnesses}
+    """Count the timestamp services of a bundle, each once, regardless of the number of requests to it."""
+    requested = {(witness.kind, witness.name) for witness in witnesses}
     complete = {(witness.kind, witness.name) for witness in witnesses if witness.state == "complete"}
-    return Witnessed(len(complete), len(asked), needed)
+    return Witnessed(len(complete), len(requested), needed)
 
 
 def tell_witnessed(receipt: AnchorReceipt, needed: int) -> None:
-    """Note which bundles a receipt, complete since this transaction, makes witnessed, and tell their owners.
+    """Mark the bundles that a newly completed receipt makes fully timestamped, and notify their owners.
 
-    One receipt at a time: of two that come together each would miss the other.
+    Receipts are processed one at a time: of two concurrent ones, each would miss the other.
     """
     hold(Lock.WITNESSED)
     rows = Bundle.objects.filter(witnessed_at=None, sealed_at__gt=now() - YOUNG).select_related("case__owner")
     if receipt.bundle_id is not None:
-        found = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]
-    elif receipt.checkpoint is None:  # it stands for something else, such as a signed sheet
-        found = []
+        witnessed_rows = [row for row in rows.filter(pk=receipt.bundle_id) if _counted(row, needed).enough]
+    elif receipt.checkpoint is None:  # The receipt is for something else, such as a signed sheet.
+        witnessed_rows = []
     else:
         done = AnchorReceipt.objects.filter(checkpoint=receipt.checkpoint, state=StepState.DONE)
         enough = done.values("kind", "witness").distinct().count() >= needed
         covered = rows.filter(submission__entry__sequence__lt=receipt.checkpoint.size)
-        found = [row for row in covered.order_by("pk") if enough or _counted(row, needed).enough]
-    for row in found:
+        witnessed_rows = [row for row in covered.order_by("pk") if enough or _counted(row, needed).enough]
+    for row in witnessed_rows:
         if Bundle.objects.filter(pk=row.pk, witnessed_at=None).update(witnessed_at=now()):
-            told = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
-            events.record(row.case.owner, EventKind.BUNDLE_WITNESSED, told)
+            details = {"bundle": row.number, "case": row.case.number, "seal": str(row.seal_digest)}
+            events.record(row.case.owner, EventKind.BUNDLE_WITNESSED, details)
 
 
 def _counted(row: Bundle, needed: int) -> Witnessed:
@@ -75,37 +75,37 @@ def _counted(row: Bundle, needed: int) -> Witnessed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one witness has said about a bundle, and how far it is."""
+    """The state of one timestamp service's answer about a bundle."""
 
     facts: WitnessFacts
-    expected_at: datetime | None = None  # in full, by how long it took lately; ``None`` once it has answered
-    silent_since: datetime | None = None  # when it was asked and answers nothing at all
+    expected_at: datetime | None = None  # Based on recent waiting times; None once it has answered.
+    silent_since: datetime | None = None  # Since when the service has not responded at all.
     asked_again_at: datetime | None = None
 
 
 def answers_of(bundles: Sequence[Bundle]) -> dict[int, tuple[Answer, ...]]:
-    """The witnesses of each bundle, by its key, as ``proofs.witnesses_of`` has them; fifty cost no more than one."""
+    """Return the timestamp services of each bundle by primary key, as ``proofs.witnesses_of`` does, in few queries."""
     best = best_checkpoints([bundle.submission_id for bundle in bundles if bundle.submission_id is not None])
     of_checkpoint: dict[int, list[AnchorReceipt]] = defaultdict(list)
     of_bundle: dict[int, list[AnchorReceipt]] = defaultdict(list)
-    asked = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))
-    for row in asked.select_related("checkpoint", "bundle").order_by("witness"):
+    receipts = AnchorReceipt.objects.filter(Q(bundle__in=bundles) | Q(checkpoint__in=set(best.values())))
+    for row in receipts.select_related("checkpoint", "bundle").order_by("witness"):
         if row.checkpoint_id is not None:
             of_checkpoint[row.checkpoint_id].append(row)
         else:
             assert row.bundle_id is not None
             of_bundle[row.bundle_id].append(row)
     usual, health = usual_waits(), witnesses.health()
-    found = {}
+    answers = {}
     for bundle in bundles:
         rows = [(row, "manifest") for row in of_bundle[bundle.pk]]
         rows += [(row, "checkpoint") for row in of_checkpoint[best.get(bundle.submission_id or 0, 0)]]
-        found[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
-    return found
+        answers[bundle.pk] = tuple(_answer(row, subject, usual, health) for row, subject in rows)
+    return answers
 
 
 def usual_waits() -> dict[Who, timedelta]:
-    """How long each witness took lately from the checkpoint to its full answer: the middle of the last ones."""
+    """Return each service's median time from the checkpoint to its complete answer, over recent answers."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE, checkpoint__isnull=False)
     took: dict[Who, list[float]] = defaultdict(list)
     rows = done.order_by("-pk").values_list("kind", "witness", "grown_at", "checkpoint__made_at")

@@ -1,1 +1,1 @@
-"""Notices: to whom, in which words, with what enclosed, signed, sent and answered."""
+"""Notices: addressees, wordings, enclosures, signing, sending and replies."""

@@ -1,4 +1,4 @@
-"""Whom a notice may go to: a table of platforms, and what the party's own pages say. A guess is called a guess."""
+"""Possible addressees of a notice, from a table of platforms and from the party's pages. Guesses are marked as such."""
 
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from registry.notices.notices import FILINGS
 
 TABLE = Path(__file__).parent / "platforms.toml"
 DIRECTORY = "https://dmca.copyright.gov/osp/"
-"""Where the US Copyright Office lists the agents that providers have designated."""
+"""The US Copyright Office's directory of the agents that providers have designated."""
 
 MAX_PAGES, MAX_PROPOSALS = 8, 12
 _CONTACT = r"(contact|kontakt|impressum|imprint|legal|copyright|dmca|about|lianxi|lxwm|guanyu)"
@@ -28,20 +28,20 @@ _TELLING = ("copyright", "dmca", "legal", "ipr", "abuse", "recht")
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One possible addressee, as far as it is known."""
+    """One possible addressee."""
 
-    kind: str  # ``table``, ``page`` (an address on a captured page), ``link`` (to be looked at), ``rdap``, ``office``
+    kind: str  # ``table``, ``page`` (address on a captured page), ``link`` (to check by hand), ``rdap`` or ``office``.
     name: str
     email: str
-    url: str  # a form or a page
-    source: str  # where it was read
-    day: date | None  # when that was
-    first_hand: bool  # whether the addressee itself says so
+    url: str  # A form or a page.
+    source: str  # Where Exhibit read it.
+    day: date | None  # When Exhibit read it.
+    first_hand: bool  # True if the addressee itself states it.
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A line of the table of platforms."""
+    """A row of the table of platforms."""
 
     domains: Sequence[str]
     name: str
@@ -55,25 +55,25 @@ class Platform:
 
 @cache
 def platforms() -> tuple[Platform, ...]:
-    """The table of platforms that comes with the software."""
+    """Return the shipped table of platforms."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     return tuple(Platform(**line) for line in table["platform"])
 
 
 def proposals(notice: Notice) -> list[Proposal]:
-    """Possible addressees of a notice, the best known first. Nothing is fetched: it was captured and crawled."""
+    """Return possible addressees of a notice, most reliable first. Only captured and crawled data is used."""
     if notice.kind in FILINGS:
         return []
-    found = [*_of_table(notice), *_of_captures(notice), *_of_registries(notice), *_of_crawls(notice)]
+    candidates = [*_of_table(notice), *_of_captures(notice), *_of_registries(notice), *_of_crawls(notice)]
     if notice.kind == Notice.Kind.DMCA:
-        found.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
-    return found[:MAX_PROPOSALS]
+        candidates.append(Proposal("office", "", "", DIRECTORY, DIRECTORY, None, first_hand=False))
+    return candidates[:MAX_PROPOSALS]
 
 
 def addressee_of(proposal: Proposal) -> dict[str, str]:
-    """The fields of a notice that a proposal fills in; where it names nobody, the field stays as it is."""
-    given = {"addressee_name": proposal.name, "addressee_email": proposal.email}
-    return {name: text for name, text in given.items() if text} | {"addressee_source": proposal.source[:500]}
+    """Return the notice fields that a proposal fills in. Fields without a value stay unchanged."""
+    values = {"addressee_name": proposal.name, "addressee_email": proposal.email}
+    return {name: text for name, text in values.items() if text} | {"addressee_source": proposal.source[:500]}
 
 
 def _of_table(notice: Notice) -> Iterable[Proposal]:
@@ -84,24 +84,24 @@ def _of_table(notice: Notice) -> Iterable[Proposal]:
 
 
 def _of_captures(notice: Notice) -> list[Proposal]:
-    """Mail addresses that stand on the captured pages of the party, those that speak of copyright first."""
+    """Return email addresses on the party's captured pages; those that mention copyright come first."""
     readings = PageReading.objects.filter(capture__case__notice_cases__notice=notice, state=StepState.DONE)
     newest = readings.select_related("capture__sighting").defer("words").order_by("-capture__finished_at")[:MAX_PAGES]
-    found: dict[str, Proposal] = {}
+    by_address: dict[str, Proposal] = {}
     for visit, address in ((one.capture, address) for one in newest for address in one.addresses):
         day = None if visit.finished_at is None else visit.finished_at.date()
         known = Proposal("page", "", address, "", visit.sighting.page_url, day, first_hand=False)
-        found.setdefault(address, known)
+        by_address.setdefault(address, known)
 
     def rank(address: str) -> tuple[bool, bool]:
         name, _, host = address.rpartition("@")
         return not any(word in name for word in _TELLING), registrable_domain(host) != notice.party
 
-    return [found[address] for address in sorted(found, key=rank)[:5]]
+    return [by_address[address] for address in sorted(by_address, key=rank)[:5]]
 
 
 def _of_registries(notice: Notice) -> Iterable[Proposal]:
-    """Addresses for complaints that registries named when a member had them asked for the party; none is asked now."""
+    """Yield the abuse contacts that registries named in an earlier lookup of the party. No query is sent."""
     row = notice.owner.party_lookups.filter(party=notice.party).first()
     for answer in row.answers if row else ():
         name = answer["network"] if answer["about"] == "ip" else answer["registrar"]
@@ -111,11 +111,11 @@ def _of_registries(notice: Notice) -> Iterable[Proposal]:
 
 
 def _of_crawls(notice: Notice) -> list[Proposal]:
-    """Pages of the party that crawls of this owner met and whose address speaks of contact: to be looked at."""
+    """Return crawled pages of the party whose URL suggests contact details, to check by hand."""
     crawls = Crawl.objects.filter(sightings__case_sightings__case__notice_cases__notice=notice).distinct()
     recent = list(crawls.order_by("-pk").values_list("pk", flat=True)[:5])
     rows = FrontierUrl.objects.filter(crawl__in=recent, kind="page", url__iregex=rf"/[^?]*{_CONTACT}[^/?]*/?$")
-    rows = rows.filter(Q(host=notice.party) | Q(host__endswith=f".{notice.party}"))  # of millions, these are few
+    rows = rows.filter(Q(host=notice.party) | Q(host__endswith=f".{notice.party}"))  # Few rows among millions match.
     met = dict.fromkeys(rows.values_list("url", flat=True)[:50])
     known = [url for url in met if registrable_domain(host_of(url)) == notice.party]
     return [Proposal("link", "", "", url, url, None, first_hand=False) for url in known[:3]]

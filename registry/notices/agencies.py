@@ -1,4 +1,4 @@
-"""Asking an agency that sells a work's licences whether it sold one: until it has answered, no notice goes out."""
+"""Inquiries with agencies that license a work: until the agency has answered, no notice is sent."""
 
 from django.db.models import Case as Choice, Min, When
 from django.utils.translation import gettext as _
@@ -16,14 +16,15 @@ from registry.notices.claims import Check, Kind
 from registry.works.models import Licence
 
 MAX_NAME, MAX_WORDS, MAX_OFFERED = 200, 1_000, 20
-"""Characters of an agency's name, and of its answer; agencies that are offered."""
+"""Maximum characters of an agency's name and of its answer; maximum number of suggested agencies."""
 
 
 def ask(case: Case, agency: str, *, by: str) -> None:
-    """Note that an agency is asked whether it sold a licence for this use; a person asks it, nothing is sent.
+    """Record that a person is asking an agency whether it sold a licence for this use. Exhibit sends nothing.
 
-    Raises ``WrongUseError`` without a name, ``ConflictError`` when one is asked already or the case is licensed or
-    cleared.
+    Raises:
+        WrongUseError: The name is missing or too long.
+        ConflictError: An agency is already being asked, or the case is licensed or cleared.
     """
     agency = " ".join(agency.split())
     if not agency or len(agency) > MAX_NAME:
@@ -41,9 +42,11 @@ def ask(case: Case, agency: str, *, by: str) -> None:
 
 
 def answered(case: Case, words: str, *, by: str) -> None:
-    """Keep what the agency answered, in a member's words; notices may go out from then on.
+    """Record the agency's answer in a member's words. Notices may be sent again.
 
-    Raises ``WrongUseError`` without words, ``ConflictError`` when none is asked.
+    Raises:
+        WrongUseError: The text is empty.
+        ConflictError: No agency is being asked.
     """
     words = words.strip()[:MAX_WORDS]
     if not words:
@@ -57,9 +60,9 @@ def answered(case: Case, words: str, *, by: str) -> None:
 
 
 def whom_to_ask(owner: Owner, check: Check | None) -> list[str]:
-    """Agencies that may have sold a licence, those that something speaks for first.
+    """Return agencies that may have sold a licence, the most likely first.
 
-    These are agencies that the claim check names, those that sold the licences it names, and all others that sold
+    These are the agencies named in the claim check, those that sold the licences it names, and all others that sold
     licences of this owner.
     """
     grounds = next((point.grounds for point in check.points if point.kind is Kind.RESELLER), {}) if check else {}
@@ -70,11 +73,11 @@ def whom_to_ask(owner: Owner, check: Check | None) -> list[str]:
 
 
 def known_agencies() -> list[str]:
-    """Those that the product comes with."""
+    """Return the agencies that Exhibit knows by default."""
     return sorted(resellers().values(), key=str.casefold)
 
 
 def site_of(agency: str) -> str:
-    """The site of an agency that is known by this name, as an address; empty where none is."""
-    found = (domain for domain, name in resellers().items() if name.casefold() == agency.casefold())
-    return f"https://{domain}/" if (domain := next(found, "")) else ""
+    """Return the URL of a known agency's site; empty if the agency is unknown."""
+    domains = (domain for domain, name in resellers().items() if name.casefold() == agency.casefold())
+    return f"https://{domain}/" if (domain := next(domains, "")) else ""

@@ -1,6 +1,6 @@
-"""What the addressee of a notice is shown on its page: its cases, their pictures and places, and visits since.
+"""The reply page of a notice: its cases, their images and places, and later visits.
 
-Nothing but what its letter says or shows, and what was seen at the same places later.
+It shows only what the letter states or shows, and later observations of the same places.
 """
 
 from collections.abc import Sequence
@@ -23,38 +23,38 @@ from registry.pictures.models import BytesState
 from registry.services.services import Services
 
 SIDE = 1000
-"""Pixels on the longer side of the two pictures beside each other: to be recognised, and no use as originals."""
+"""Longer side of the side-by-side images in pixels: large enough to recognise, too small to use as originals."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskedPlace:
-    """A place that the letter is about."""
+    """A place that the letter names."""
 
     page: str
     first_seen: datetime | None
     last_seen: datetime | None
-    standing: Standing | None  # as the last visit found it; ``None`` before the first
+    standing: Standing | None  # Outcome of the last visit; None if there was none.
     visited: datetime | None
-    waits: bool  # whether another visit has been asked for and hasn't ended
+    waits: bool  # True if another visit is pending.
 
     def seen_since(self, at: datetime) -> bool:
-        """Whether a visit after a moment says how it stands, or one before has found it removed already."""
+        """Return True if a visit since that time shows the state, or an earlier one found the image removed."""
         return self.visited is not None and (self.visited >= at or self.standing is Standing.REMOVED)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A case of a notice, as its page shows it."""
+    """A case of a notice, as its reply page shows it."""
 
-    case: int  # its number
+    case: int  # Case number.
     title: str
     author: str
-    drawn: bool  # whether both pictures can be shown
+    drawn: bool  # True if both images can be shown.
     places: tuple[AskedPlace, ...]
 
 
 def asked(notice: Notice) -> list[Asked]:
-    """The cases of a signed notice with the places that its letter names, those that are licensed by now left out."""
+    """Return the cases of a signed notice with the places named in its letter, except those licensed since."""
     items = items_of(notice)
     visits = Capture.objects.filter(case__notice_cases__notice=notice, state__in=UNFINISHED)
     waiting = {
@@ -90,10 +90,11 @@ def _key(place: CasePlace) -> list[str]:
 
 
 def pictures(services: Services, notice: Notice, case: int) -> bytes:
-    """Both pictures of a case beside each other, small, as a JPEG.
+    """Return both images of a case side by side, reduced, as JPEG.
 
-    Raises ``NotFoundError`` for a case that isn't in the notice, or whose pictures aren't shown (any more), and
-    ``UnreadablePictureError``.
+    Raises:
+        NotFoundError: The case is not in the notice, or its images are not or no longer shown.
+        UnreadablePictureError: An image cannot be decoded.
     """
     row = _shown(notice).filter(case__number=case).first()
     if row is None:
@@ -102,7 +103,7 @@ def pictures(services: Services, notice: Notice, case: int) -> bytes:
 
 
 def _shown(notice: Notice) -> QuerySet[CaseSighting]:
-    """The use of each case that its letter shows, whose pictures are here and not reported as illegal."""
+    """Return the match of each case that the letter shows, if its images are stored and not reported as illegal."""
     uses = notice.notice_cases.values("shown")
     rows = CaseSighting.objects.filter(pk__in=uses, licence=None, match__found__bytes_state=BytesState.STORED)
     rows = rows.exclude(scoped.is_hidden(notice.owner, "match__found__"))
@@ -111,5 +112,5 @@ def _shown(notice: Notice) -> QuerySet[CaseSighting]:
 
 
 def looked_at(reply: NoticeReply, cases: Sequence[Asked]) -> list[AskedPlace]:
-    """The places of which a visit says how they stand since a reply that they were cleared, or which wait for one."""
+    """Return the places visited since a reply that reported their removal, or with a pending visit."""
     return [place for case in cases for place in case.places if place.seen_since(reply.at) or place.waits]

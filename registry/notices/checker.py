@@ -1,4 +1,4 @@
-"""What a draft lacks before a person can sign it, each with the field that it is about."""
+"""Checks of a draft before signing. Each missing item names the field it concerns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +15,20 @@ from registry.services.mail import is_address
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that a draft lacks."""
+    """An item that a draft lacks."""
 
-    at: str  # the field that it is about, or ``case-`` with a case's number
-    sentence: str  # for the person who writes it
+    at: str  # The field it concerns, or ``case-`` followed by a case number.
+    sentence: str  # Addressed to the author of the notice.
 
 
 def gaps(notice: Notice, items: Sequence[NoticeItem]) -> list[str]:
-    """What a draft still lacks before it can be signed, each as a sentence for the person who writes it."""
+    """Return a sentence for each item that a draft still lacks before it can be signed."""
     return [gap.sentence for gap in missing(notice, items)]
 
 
 def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
-    """The same with the field that each is about."""
-    given, found = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
+    """Return the items that a draft lacks, each with its field."""
+    fields, items_missing = {name: str(notice.fields.get(name, "")).strip() for name in FIELDS}, []
     needed = {
         "addressee_name": _("Name the addressee."),
         "sender_name": _("Write the name of the person who signs."),
@@ -42,25 +42,25 @@ def missing(notice: Notice, items: Sequence[NoticeItem]) -> list[Gap]:
         needed["sender_address"] = _("Write the signer's address.")
         needed["sender_telephone"] = _("Write the signer's telephone number.")
     if notice.kind in FILINGS:
-        needed |= _needed_to_file(notice, given)
-    found += [Gap(name, sentence) for name, sentence in needed.items() if sentence and not given[name]]
-    if given["sender_code"] and not is_credit_code(given["sender_code"]):
+        needed |= _needed_to_file(notice, fields)
+    items_missing += [Gap(name, sentence) for name, sentence in needed.items() if sentence and not fields[name]]
+    if fields["sender_code"] and not is_credit_code(fields["sender_code"]):
         wrong = _("This isn't a unified social credit code: 18 characters, of which the last fits the others.")
-        found.append(Gap("sender_code", wrong))
-    if notice.kind == Notice.Kind.CCB and given["amount"]:
-        found += _over_the_cap(given)
+        items_missing.append(Gap("sender_code", wrong))
+    if notice.kind == Notice.Kind.CCB and fields["amount"]:
+        items_missing += _over_the_cap(fields)
     for name in ("addressee_email", "sender_email"):
-        if (address := given[name]) and not is_address(address):
-            found.append(Gap(name, _("“%(given)s” isn't an e-mail address.") % {"given": address[:100]}))
+        if (address := fields[name]) and not is_address(address):
+            items_missing.append(Gap(name, _("“%(given)s” isn't an e-mail address.") % {"given": address[:100]}))
     bundles = enclosures.bundles_of([item.row.case for item in items]) if notice.kind == Notice.Kind.COURT else {}
     for item in items:
         lacks = _of_case(item, notice, sealed=item.row.case_id in bundles)
-        found += [Gap(f"case-{item.row.case.number}", sentence) for sentence in lacks]
-    return found
+        items_missing += [Gap(f"case-{item.row.case.number}", sentence) for sentence in lacks]
+    return items_missing
 
 
 def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
-    """What a board or a court asks for beside what each letter needs."""
+    """Return the additional fields that a board or a court requires."""
     needed = {
         "respondent_name": _("Name the respondent: a person or an organisation, and not a site."),
         "respondent_address": _("Write the respondent's address."),
@@ -80,7 +80,7 @@ def _needed_to_file(notice: Notice, given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
-    """Whether a sum is one that the Copyright Claims Board can award: 17 U.S.C. 1504(e)(1)(D), 1506(z)."""
+    """Check that an amount is within the limits of the Copyright Claims Board (17 U.S.C. 1504(e)(1)(D), 1506(z))."""
     most = 5_000 if given["smaller"] == "yes" else 30_000
     digits = given["amount"].replace(",", "").removeprefix("$").strip()
     if digits.isdecimal() and len(digits) < 9 and int(digits) <= most:
@@ -90,23 +90,27 @@ def _over_the_cap(given: Mapping[str, str]) -> list[Gap]:
 
 
 def _of_case(item: NoticeItem, notice: Notice, *, sealed: bool) -> list[str]:
-    """What a case of a draft lacks."""
-    case, found = {"case": item.row.case.number}, []
+    """Return a sentence for each item that a case of a draft lacks."""
+    case, sentences = {"case": item.row.case.number}, []
     if notice.kind == Notice.Kind.DMCA:
-        found += [sentence % case for sentence in _unconsidered(item.row)]
+        sentences += [sentence % case for sentence in _unconsidered(item.row)]
     if notice.kind == Notice.Kind.CCB and not _registered_in_us(item.row.case.work.registrations):
         said = _("Case %(case)d: enter the registration of the work with the US Copyright Office, or its application.")
-        found.append(said % case)
+        sentences.append(said % case)
     if notice.kind == Notice.Kind.CCB and not item.row.case.work.author:
-        found.append(_("Case %(case)d: declare the author of the work; the Board asks for it (37 CFR 222.2).") % case)
+        sentences.append(
+            _("Case %(case)d: declare the author of the work; the Board asks for it (37 CFR 222.2).") % case
+        )
     if notice.kind == Notice.Kind.COURT and not sealed:
-        found.append(_("Case %(case)d: no evidence bundle of it is sealed yet.") % case)
+        sentences.append(_("Case %(case)d: no evidence bundle of it is sealed yet.") % case)
     if not item.there and item.licences:
         case["licence"] = item.licences[0]
-        found.append(_("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case)
+        sentences.append(
+            _("Case %(case)d: licence %(licence)d covers what is left of it. Look at the case again.") % case
+        )
     elif not item.there:
-        found.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
-    return found
+        sentences.append(_("Case %(case)d: the last visits found the picture gone at every place.") % case)
+    return sentences
 
 
 def _unconsidered(row: NoticeCase) -> list[str]:
@@ -120,13 +124,13 @@ def _unconsidered(row: NoticeCase) -> list[str]:
 
 
 def us_unregistered(items: Sequence[NoticeItem]) -> list[int]:
-    """Cases whose works show no registration with an office of the United States."""
+    """Return the cases whose works have no registration with the US Copyright Office."""
     return [item.row.case.number for item in items if not _registered_in_us(item.row.case.work.registrations)]
 
 
 def _registered_in_us(registrations: Sequence[Mapping[str, str]]) -> bool:
-    named = [
+    words_of_offices = [
         set(str(registration.get("office", "")).upper().replace(".", "").replace(",", " ").split())
         for registration in registrations
     ]
-    return any(case & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= case for case in named)
+    return any(case & {"US", "USA", "USCO", "LOC"} or {"UNITED", "STATES"} <= case for case in words_of_offices)

@@ -1,8 +1,7 @@
-"""The claim check: what may speak against a claim, gathered before anybody is accused. It decides nothing.
+"""The claim check: points that may weaken a claim, gathered before anybody is accused. It makes no decision.
 
-Each point says on what it rests and where that was found; a member answers it, and no notice is signed, or mailed from
-here, while a point is unanswered. What a page says of itself is its party's word: it raises a question, and settles
-none.
+Each point states its grounds and their source. A member answers it; while a point is unanswered, no notice is signed or
+emailed from here. A page's statement about itself is only its party's word: it raises a question but settles nothing.
 """
 
 import re
@@ -33,7 +32,7 @@ from registry.notices.models import ClaimAnswer, Notice, NoticeEvent
 from registry.works.ownership import warnings_of
 
 MAX_PAGES, MAX_PLACES, MAX_GROUNDS, MAX_WORDS = 3, 200, 10, 1_000
-"""Of a case: kept pages that are read, places that are looked at; of a point: grounds; of an answer: characters."""
+"""Limits: stored pages and places per case, grounds per point, and characters per answer."""
 _CONTEXT = re.compile(
     r"(?<![a-z])(review|critique|criticism|commentary|quotation|citation|essay|parody|satire|obituary|news|thesis|"
     r"rezension|kritik|zitat|nachrichten)(?![a-z])|(评论|书评|影评|引用|新闻|报道|戏仿|论文)",
@@ -42,7 +41,7 @@ _CONTEXT = re.compile(
 
 
 class Kind(StrEnum):
-    """What a point is about; the last but one are the warnings of the ownership check."""
+    """Subject of a point. TERM to EARLIER are the warnings of the ownership check."""
 
     LEDGER = "ledger"
     RESELLER = "reseller"
@@ -60,25 +59,25 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where something was found, and in what words."""
+    """Source and wording of a finding."""
 
     page: str
     words: str = ""
-    visit: int | None = None  # the one whose files hold the page; ``None`` for what a crawl read
+    visit: int | None = None  # The visit whose files contain the page; None for text read by a crawl.
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One thing that may speak against the claim."""
+    """One point that may weaken the claim."""
 
     kind: Kind
-    grounds: Mapping[str, Any]  # what it rests on: an answer holds as long as this stays the same
+    grounds: Mapping[str, Any]  # An answer is valid as long as the grounds stay the same.
     evidence: tuple[Evidence, ...]
-    answer: ClaimAnswer | None  # a member's, to these grounds
+    answer: ClaimAnswer | None  # A member's answer to these grounds.
 
     @property
     def mark(self) -> str:
-        """What says that somebody was shown this point with these grounds."""
+        """Digest that identifies the point with these grounds, as shown to a member."""
         return Digest.of(canonical({"grounds": self.grounds, "kind": self.kind})).hex
 
 
@@ -87,23 +86,23 @@ class Check:
     """The points of a case."""
 
     points: tuple[Point, ...]
-    places: int  # where the case was seen
-    pages: int  # kept pages of those that were read
-    pending: int  # kept pages that are still to be read
+    places: int  # Places where the case was seen.
+    pages: int  # Stored pages that were read.
+    pending: int  # Stored pages still to be read.
 
     @property
     def unanswered(self) -> int:
-        """How many points wait for a member."""
+        """Number of points that await a member's answer."""
         return sum(point.answer is None for point in self.points)
 
     @property
     def friendly_first(self) -> bool:
-        """Whether a Creative Commons licence is named: then a friendly letter comes before a notice."""
+        """True if a Creative Commons licence is named; a friendly letter should then come before a notice."""
         stated = [each["what"] for point in self.points for each in point.grounds.get("statements", ())]
         return What.CREATIVE_COMMONS in stated
 
     def record(self) -> list[dict[str, Any]]:
-        """The points with who has answered what, as JSON for the log."""
+        """Return the points with their answers, as JSON for the log."""
         return [
             {"evidence": [asdict(each) for each in point.evidence], "grounds": dict(point.grounds), "point": point.kind}
             | ({"by": point.answer.by, "words": point.answer.words} if point.answer else {})
@@ -112,7 +111,7 @@ class Check:
 
 
 def check(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, Check]:
-    """The claim check of cases of one owner, by number. Nothing is fetched, and no page is parsed."""
+    """Run the claim check on cases of one owner, by case number. Nothing is fetched, and no page is parsed."""
     if not cases:
         return {}
     known = _Known(cases, ledger or ledger_of(cases[0].owner_id))
@@ -120,8 +119,8 @@ def check(cases: Sequence[Case], ledger: Ledger | None = None) -> dict[int, Chec
 
 
 def unanswered(checks: Mapping[int, Check]) -> list[str]:
-    """What keeps a notice about these cases from being signed or sent, a sentence for each case."""
-    open_points = {number: found.unanswered for number, found in checks.items() if found.unanswered}
+    """Return a sentence for each case whose unanswered points keep a notice from being signed or sent."""
+    open_points = {number: case_check.unanswered for number, case_check in checks.items() if case_check.unanswered}
     return [
         ngettext(
             "Case %(case)d: %(n)d point of the claim check is unanswered.",
@@ -134,23 +133,24 @@ def unanswered(checks: Mapping[int, Check]) -> list[str]:
 
 
 def unread(checks: Mapping[int, Check]) -> list[str]:
-    """The same of pages that are still to be read: a sentence for each case."""
+    """Return a sentence for each case with captured pages that are still to be read."""
     return [
         ngettext(
             "Case %(case)d: %(n)d captured page is still to be read.",
             "Case %(case)d: %(n)d captured pages are still to be read.",
-            found.pending,
+            case_check.pending,
         )
-        % {"case": number, "n": found.pending}
-        for number, found in checks.items()
-        if found.pending
+        % {"case": number, "n": case_check.pending}
+        for number, case_check in checks.items()
+        if case_check.pending
     ]
 
 
 def answer(case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
-    """Keep a member's answer to a point, which counts until the point rests on other grounds; the log keeps all.
+    """Save and log a member's answer to a point. It is valid until the point's grounds change.
 
-    Raises ``WrongUseError`` without words, and when the point isn't there as it was shown (:attr:`Point.mark`).
+    Raises:
+        WrongUseError: The answer is empty, or the point changed since it was shown (:attr:`Point.mark`).
     """
     if not words.strip():
         raise WrongUseError(_("There are no words."), hint=_("Say what you know of it, and from where."))
@@ -160,21 +160,21 @@ def answer(case: Case, kind: str, mark: str, words: str, *, by: str) -> None:
         raise WrongUseError(_("The point has changed since it was shown."), hint=_("Read it again, then answer."))
     grounds, words = dict(point.grounds), words.strip()[:MAX_WORDS]
     with transaction.atomic():
-        told = {"grounds": grounds, "words": words, "by": by, "at": now()}
-        ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=told)
+        values = {"grounds": grounds, "words": words, "by": by, "at": now()}
+        ClaimAnswer.objects.update_or_create(case=case, point=kind, defaults=values)
         log_entries.log_note(case, "claim answered", by=by, point=kind, grounds=grounds, words=words)
         history.record(case, "claim", by, ("claim-answered", {}), words=words)
 
 
 class _Known:
-    """What is known of some cases of one owner, in as many queries as for one."""
+    """Data about some cases of one owner. The number of queries does not depend on the number of cases."""
 
     def __init__(self, cases: Sequence[Case], ledger: Ledger) -> None:
         self.ledger = ledger
         owner, ids = cases[0].owner, [case.pk for case in cases]
         prefetch_related_objects(cases, "work__remarks", "work__conflicts", "captures", SEEN)
         for case in cases:
-            case.work.owner = owner  # it is the cases' own
+            case.work.owner = owner  # Reuse the cases' own owner object.
         works = [case.work_id for case in cases]
         self.places: dict[int, dict[tuple[bytes, bytes], Sighting]] = defaultdict(dict)
         for row in (row for case in cases for row in case.case_sightings.all()):
@@ -207,7 +207,7 @@ class _Known:
         ]
 
     def check(self, case: Case) -> Check:
-        """The points of one case."""
+        """Return the claim check of one case."""
         seen = list(self.places[case.pk].values())[:MAX_PLACES]
         statements, pages = self._statements(case, seen)
         credited = [found for found in statements if found[0]["what"] is What.RESELLER and found[0]["near"]]
@@ -243,14 +243,14 @@ class _Known:
         return Check(tuple(points), len(self.places[case.pk]), pages, pending)
 
     def _read_visits(self, case: Case) -> list[int]:
-        """The visits whose pages count for a case: those of its places, the newest, as far as they were read."""
+        """Return the visits to a case's places whose pages have been read, limited to ``MAX_PAGES``."""
         seen = list(self.places[case.pk].values())[:MAX_PLACES]
         visits = (self.visits.get((case.pk, *recaptures.place_of(sighting))) for sighting in seen)
         pks = [visit.pk for visit in visits if visit is not None]
         return [pk for pk in pks if pk in self.readings and self.readings[pk].is_read][:MAX_PAGES]
 
     def _statements(self, case: Case, seen: Iterable[Sighting]) -> tuple[list[tuple[dict[str, Any], Evidence]], int]:
-        """What the work's own words and pages state: the newest kept ones, and what a crawl read beside the picture."""
+        """Return licence statements in the work's metadata, in the newest stored pages, and in text read by a crawl."""
         names = [name for name in map(squashed, _names(case)) if len(name) > 1]
         read = self._read_visits(case)
         work = case.work
@@ -274,7 +274,7 @@ class _Known:
         return sorted(found, key=lambda pair: canonical(pair[0])), len(read)
 
     def _licences(self, case: Case, seen: Iterable[Sighting]) -> list[tuple[dict[str, Any], Evidence]]:
-        """Licences that name a place: they cover it, or only their time or territory doesn't fit."""
+        """Return licences that name a place: those that cover it, or fail only by their time or territory."""
         found: dict[int, tuple[dict[str, Any], Evidence]] = {}
         for at in seen:
             for number, gap in self.ledger.near(case.work_id, at).items():
@@ -283,7 +283,7 @@ class _Known:
         return [found[number] for number in sorted(found)]
 
     def _own(self, case: Case, seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
-        """Accounts, sites and pages that may be the owner's."""
+        """Yield accounts, sites and pages that may belong to the owner."""
         names = [name for name in map(squashed, (*_names(case), case.owner.slug)) if len(name) > 4]
         for sighting in seen:
             for where in (sighting.party, host_of(sighting.image_url)):
@@ -306,7 +306,7 @@ def _names(case: Case) -> tuple[str, ...]:
 
 
 def _embedded(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
-    """Hosts of somebody else from which pages show the picture."""
+    """Yield third-party hosts from which pages embed the image."""
     for sighting in seen:
         host = registrable_domain(host_of(sighting.image_url))
         if host and host != registrable_domain(sighting.host):
@@ -314,7 +314,7 @@ def _embedded(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
 
 
 def _context(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
-    """Words that may say that the picture is quoted, reviewed or reported on."""
+    """Yield words suggesting that the image is quoted, reviewed or reported on."""
     for sighting in seen:
         for text in (sighting.page_title, sighting.context, sighting.page_url):
             for hit in _CONTEXT.finditer(text):
@@ -322,19 +322,19 @@ def _context(seen: Iterable[Sighting]) -> Iterator[tuple[str, Evidence]]:
 
 
 def lost(works: Collection[int]) -> Mapping[int, Mapping[str, list[int]]]:
-    """Disputes that works have lost, by primary key: numbers of ``cases`` and of ``notices``.
+    """Return disputes about works that were lost, by the work's primary key: numbers of ``cases`` and of ``notices``.
 
-    Cases that were decided, disputed, and then licensed or cleared; notices that were countered, with nothing removed.
+    These are cases that were disputed and then licensed or cleared, and notices that were countered without a removal.
     """
     given_up = (Case.Decision.LICENSED, Case.Decision.CLEARED)
     cases = CaseEvent.objects.filter(kind="disputed", case__work__in=works, case__decision__in=given_up)
     about = NoticeEvent.objects.filter(kind=Notice.State.COUNTERED, notice__notice_cases__case__work__in=works)
     notices = about.exclude(notice__state=Notice.State.REMOVED)
-    found: dict[int, dict[str, list[int]]] = defaultdict(dict)
-    told = (
+    disputes: dict[int, dict[str, list[int]]] = defaultdict(dict)
+    queries = (
         cases.values_list(Value("cases"), "case__work", "case__number"),
         notices.values_list(Value("notices"), "notice__notice_cases__case__work", "notice__number"),
     )
-    for name, work, number in sorted(told[0].union(told[1])):  # a union leaves out what is the same
-        found[work].setdefault(name, []).append(number)
-    return found
+    for name, work, number in sorted(queries[0].union(queries[1])):  # The union removes duplicates.
+        disputes[work].setdefault(name, []).append(number)
+    return disputes

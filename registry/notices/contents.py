@@ -1,4 +1,4 @@
-"""What a notice says: its cases as facts, its fields, and the letter that both make in a wording."""
+"""The content of a notice: facts of its cases, its fields, and the letter that a wording makes of them."""
 
 import re
 from collections import defaultdict
@@ -34,7 +34,7 @@ FIELDS = (
     "facts", "relief", "amount", "costs", "undertaking", "smaller", "fee", "reply_days", "further", "deposits",
     "package",
 )  # fmt: skip
-"""What a person fills in."""
+"""Fields that a person fills in."""
 
 QUESTIONS = {
     "purpose": ("commercial", "plain", "comment"),
@@ -42,47 +42,47 @@ QUESTIONS = {
     "amount": ("whole", "part", "little"),
     "market": ("replaces", "none", "unclear"),
 }
-"""What the signer considers about each use (17 U.S.C. 107), with the answers that there are; none is given before."""
+"""The signer's considerations about each use (17 U.S.C. 107), with the possible answers. None is preselected."""
 
 SPEAK_FOR_FAIR_USE = {("purpose", "comment"), ("nature", "factual"), ("amount", "little"), ("market", "none")}
-"""Answers after which a notice needs words of the signer's."""
+"""Answers that require the signer to add an explanation."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-MAX_PLACES = 300  # addresses of one case that a letter lists
-MAX_PICTURES = 20  # cases whose pictures are shown beside the letter
+MAX_PLACES = 300  # Maximum number of URLs that a letter lists for one case.
+MAX_PICTURES = 20  # Maximum number of cases whose images are attached to the letter.
 
 
 @dataclass(frozen=True, slots=True)
 class CasePlace:
-    """A place of a case, with how it stood when it was visited last."""
+    """A place of a case with its state at the last visit."""
 
-    seen: Sighting  # the last sighting there
-    first_seen: datetime | None  # when the first was, as far as is known
-    licence: int | None  # the number of the one that covers it today
-    standing: Standing | None  # as the last visit found it; ``None`` before the first
+    seen: Sighting  # The last sighting at this place.
+    first_seen: datetime | None  # Time of the first sighting, if known.
+    licence: int | None  # Number of the licence that covers it today.
+    standing: Standing | None  # Outcome of the last visit; None if there was none.
     visited: datetime | None
 
     @property
     def last_seen(self) -> datetime | None:
-        """When a crawl or the last visit saw the picture there last."""
+        """The last time at which a crawl or the last visit saw the image at this place."""
         return latest((self.seen.last_seen, self.visited if self.standing is Standing.ONLINE else None))
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeItem:
-    """A case of a notice with all that the letter says of it."""
+    """A case of a notice with everything that the letter states about it."""
 
     row: NoticeCase
     places: tuple[CasePlace, ...]
-    there: tuple[CasePlace, ...]  # those that the letter is about: not licensed, not found to be gone
-    share: float  # of the work that the best match at those places shows
-    shown: CaseSighting | None  # that use, if its two pictures can be drawn
-    searched: bool  # whether there are licences of the work that could be searched
-    stated: SeenElsewhere | None = None  # the earliest capture at those places that an archive which was asked states
+    there: tuple[CasePlace, ...]  # The places that the letter is about: not licensed, and not found removed.
+    share: float  # Share of the work that the best match at those places shows.
+    shown: CaseSighting | None  # That match, if both images can be drawn.
+    searched: bool  # True if the work has licences to search.
+    stated: SeenElsewhere | None = None  # The earliest capture of those places that a queried archive states.
 
     @property
     def licences(self) -> list[int]:
-        """The licences that cover places of the case today."""
+        """Numbers of the licences that cover places of the case today."""
         return sorted({place.licence for place in self.places if place.licence is not None})
 
 
@@ -90,24 +90,26 @@ class NoticeItem:
 class Letter:
     """A notice as it would be sent now."""
 
-    subject: str  # one line
-    text: str  # with an empty line to sign on; nobody has signed it
+    subject: str  # One line.
+    text: str  # Unsigned, with an empty line for the signature.
     day: date
-    signed: str  # the same with the signature, as it is kept once somebody has signed
+    signed: str  # The text with the signature, as it is stored once signed.
 
     @property
     def whole(self) -> str:
-        """All of it, the subject first, as it is read; signing puts the signature in."""
+        """Subject and text as shown to the signer. Signing adds the signature."""
         return f"{self.subject}\n\n{self.text}"
 
 
 def items_of(notice: Notice) -> list[NoticeItem]:
-    """The cases of a notice with their places, held against the licences of today: few queries, however many."""
+    """Return the cases of a notice with their places, checked against today's licences, in few queries."""
     rows = notice.notice_cases.select_related("case__work__owner", "case__owner").order_by("case__number")
     ids = [row.case_id for row in rows]
     uses: dict[int, list[CaseSighting]] = defaultdict(list)
-    found = CaseSighting.objects.filter(case__in=ids).select_related("sighting", "match__registered", "match__found")
-    for use in found.only(*_NEEDED).order_by("pk"):
+    sightings = CaseSighting.objects.filter(case__in=ids).select_related(
+        "sighting", "match__registered", "match__found"
+    )
+    for use in sightings.only(*_NEEDED).order_by("pk"):
         uses[use.case_id].append(use)
     ledger, visits = ledger_of(notice.owner_id), last_visits(ids)
     reported = set(PictureReport.objects.filter(owner=notice.owner_id).values_list("picture", flat=True))
@@ -136,27 +138,28 @@ Visits = Mapping[tuple[int, bytes, bytes], Capture]
 
 
 def last_visits(cases: Iterable[int]) -> Visits:
-    """The last visit to each place of some cases."""
+    """Return the last visit to each place of some cases."""
     rows = Capture.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("number")
     rows = rows.only("case", "page_key", "image_key", "outcome", "finished_at")
     return {(row.case_id, bytes(row.page_key), bytes(row.image_key)): row for row in rows}
 
 
 def archived_captures(cases: Iterable[int]) -> Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]]:
-    """The captures that archives state of each place of some cases."""
-    found: dict[tuple[int, bytes, bytes], list[SeenElsewhere]] = defaultdict(list)
+    """Return the captures that archives state for each place of some cases."""
+    by_place: dict[tuple[int, bytes, bytes], list[SeenElsewhere]] = defaultdict(list)
     for row in ArchiveQuestion.objects.filter(case__in=list(cases), state=StepState.DONE).order_by("pk"):
         captures = [one for one in stated(row.elsewhere) if one.stated]
-        found[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
-    return found
+        by_place[row.case_id, bytes(row.page_key), bytes(row.image_key)] += captures
+    return by_place
 
 
 def _earliest(
     captures: Mapping[tuple[int, bytes, bytes], list[SeenElsewhere]], item: NoticeItem
 ) -> SeenElsewhere | None:
     keys = [(item.row.case_id, *recaptures.place_of(place.seen)) for place in item.there]
-    told = [one for key in keys for one in captures.get(key, ())]
-    return min(told, key=lambda one: (one.of == "page", one.stated), default=None)  # of the picture, if there is one
+    candidates = [one for key in keys for one in captures.get(key, ())]
+    # Captures of the image take precedence over captures of the page.
+    return min(candidates, key=lambda one: (one.of == "page", one.stated), default=None)
 
 
 def _item(row: NoticeCase, uses: list[CaseSighting], ledger: Ledger, visits: Visits, reported: set[int]) -> NoticeItem:
@@ -188,16 +191,16 @@ def _place(case: Case, key: tuple[bytes, bytes], seen: Sequence[Sighting], ledge
 
 
 def keep_shown(item: NoticeItem) -> None:
-    """Keep with a case of a notice that is being signed which places its letter names, and the use that it shows."""
+    """Save the places that a letter names for a case, and the match that it shows, as part of signing."""
     keys = (recaptures.place_of(place.seen) for place in item.there[:MAX_PLACES])
     write(item.row, places=[[page.hex(), image.hex()] for page, image in keys], shown=item.shown)
 
 
-MAX_OF_A_PART = 30_000  # characters of a letter that a page shows at once
+MAX_OF_A_PART = 30_000  # Maximum number of characters of a letter that a page shows in one part.
 
 
 def parts_of(text: str) -> list[str]:
-    """A long letter in parts that end where a paragraph does; put together again they are the letter."""
+    """Split a long letter at paragraphs. The parts joined together are the letter."""
     parts = [""]
     for paragraph in text.split("\n\n"):
         piece = paragraph if parts == [""] else f"\n\n{paragraph}"
@@ -208,7 +211,7 @@ def parts_of(text: str) -> list[str]:
 
 
 def letter(notice: Notice, items: Sequence[NoticeItem] | None = None) -> Letter:
-    """The notice as it would be sent today."""
+    """Return the notice as it would be sent today."""
     items = items_of(notice) if items is None else items
     words, day = wording(notice.owner, notice.kind, notice.language), localdate()
     values = _values(notice, items, words, day)
@@ -226,12 +229,12 @@ def _signer(notice: Notice) -> dict[str, str]:
 
 
 def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: date) -> dict[str, str]:
-    given = {name: str(notice.fields.get(name, "")) for name in FIELDS}
-    addressee = [given["addressee_name"], given["addressee_address"], given["addressee_email"]]
+    fields = {name: str(notice.fields.get(name, "")) for name in FIELDS}
+    addressee = [fields["addressee_name"], fields["addressee_address"], fields["addressee_email"]]
     contact = "\n".join(
-        words.say(name, text=given[f"sender_{name}"])
+        words.say(name, text=fields[f"sender_{name}"])
         for name in ("name", "organisation", "code", "representative", "capacity", "address", "telephone", "email")
-        if given[f"sender_{name}"] and name in words.words
+        if fields[f"sender_{name}"] and name in words.words
     )
     return {
         "number": str(notice.number),
@@ -243,20 +246,20 @@ def _values(notice: Notice, items: Sequence[NoticeItem], words: Wording, day: da
         "items": "\n\n".join(_item_text(n, item, words, day).strip() for n, item in enumerate(items, 1)),
         "contact": contact,
         "identity": f"{words.say('owner', text=notice.owner.name)}\n{contact}",
-        "further": given["further"],
+        "further": fields["further"],
         "signature": words.say("signature", **_signer(notice), date=words.day(day)),
-        "fee": given["fee"] or words.words.get("fee_asked", ""),
+        "fee": fields["fee"] or words.words.get("fee_asked", ""),
         "reply_by": words.day(day + timedelta(days=reply_days(notice.fields))),
         "shown": _shown(items, words),
-        **_filed(given, words),
-        **_demanded(given, words, day + timedelta(days=reply_days(notice.fields))),
+        **_filed(fields, words),
+        **_demanded(fields, words, day + timedelta(days=reply_days(notice.fields))),
         "evidence_list": enclosures.evidence_list([item.row.case for item in items], words),
-        "respondent_name": given["respondent_name"] or notice.party,
+        "respondent_name": fields["respondent_name"] or notice.party,
     }
 
 
 def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
-    """What only a paper for a board or a court says."""
+    """Return the values used only in filings with a board or a court."""
     respondent = [
         words.words.get(f"respondent_{name}", words.words.get(name, "")).format(text=text)
         for name in ("name", "representative", "address", "contact")
@@ -274,7 +277,7 @@ def _filed(given: Mapping[str, str], words: Wording) -> dict[str, str]:
 
 
 def _demanded(given: Mapping[str, str], words: Wording, until: date) -> dict[str, str]:
-    """What only a formal demand says: sums that a person entered, each by itself, and of an enclosed undertaking."""
+    """Return the values used only in formal demands: the amounts entered by a person, and the undertaking."""
     if "claims_none" not in words.words:
         return {"claims": "", "undertaking": ""}
     sums = [words.say(name, text=given[name]) for name in ("amount", "costs") if given[name]]
@@ -284,7 +287,7 @@ def _demanded(given: Mapping[str, str], words: Wording, until: date) -> dict[str
 
 
 def _shown(items: Sequence[NoticeItem], words: Wording) -> str:
-    """Of how many works the attached document shows both pictures, if the letter says that at all."""
+    """State how many works the attached document shows, or return "" if the wording has no such sentence."""
     count = sum(1 for item in items[:MAX_PICTURES] if item.shown is not None)
     if "shown_all" not in words.words or not count:
         return ""
@@ -317,18 +320,19 @@ def _item_text(number: int, item: NoticeItem, words: Wording, day: date) -> str:
 
 def _place_text(seen: Sighting, words: Wording) -> str:
     page = words.say("page", url=_one_line(seen.page_url))
-    if not seen.image_url.startswith(("http://", "https://")):  # it lies in the page, or an archiving program made it
+    # Other URLs are of images embedded in the page, or stored by an archiving program.
+    if not seen.image_url.startswith(("http://", "https://")):
         return page
     return f"{page}\n{words.say('picture', url=_one_line(seen.image_url))}"
 
 
 def _one_line(url: str) -> str:
-    """An address on one line, whatever a stranger has put into it."""
+    """Return a URL on one line, without whitespace or control characters."""
     return "".join(sign for sign in url if sign.isprintable() and not sign.isspace())
 
 
 def _stated(one: SeenElsewhere | None, words: Wording) -> str:
-    """The capture that an archive states, as its word."""
+    """State the capture that an archive reports, as that archive's statement."""
     if one is None or f"archived_{one.of}" not in words.words:
         return ""
     who = words.words.get("internet_archive", one.by) if one.by == "Internet Archive" else one.by

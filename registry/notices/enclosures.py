@@ -1,4 +1,4 @@
-"""What goes with a notice: deposit records of its works, bundles of its cases, the sender's business licence."""
+"""Enclosures of a notice: deposit records of its works, bundles of its cases, the sender's business licence."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -21,17 +21,17 @@ from registry.notices.wording import Wording
 from registry.services.services import Services
 
 MAX_DEPOSITS = 20
-"""Deposit records that go with one notice."""
+"""Maximum number of deposit records in one notice."""
 
 
 def bundles_of(cases: Sequence[Case], until: datetime | None = None) -> dict[int, Bundle]:
-    """The last sealed bundle of each case that has one, by the case; perhaps the last one at a moment."""
+    """Return the last sealed bundle of each case (by the case's primary key), optionally as of an earlier time."""
     rows = Bundle.objects.filter(case__in=cases, sealed_at__lte=until or now()).order_by("number")
     return {row.case_id: row for row in rows.exclude(seal_digest=None).select_related("case__owner")}
 
 
 def deposits_of(cases: Sequence[Case]) -> dict[int, Deposit]:
-    """The last deposit record of the work of each case that has one, by the case."""
+    """Return the last deposit record of each case's work, by the case's primary key."""
     rows = {
         row.work_id: row for row in Deposit.objects.filter(work__in=[case.work_id for case in cases]).order_by("number")
     }
@@ -39,7 +39,10 @@ def deposits_of(cases: Sequence[Case]) -> dict[int, Deposit]:
 
 
 def evidence_list(cases: Sequence[Case], words: Wording) -> str:
-    """证据目录: a deposit record and a sealed bundle of each case, numbered; empty where a wording has no such list."""
+    """Return the numbered list of evidence (证据目录): each case's deposit record and sealed bundle.
+
+    Empty if the wording has no such list.
+    """
     if "evidence_bundle" not in words.words:
         return ""
     deposits, bundles, lines = deposits_of(cases), bundles_of(cases), list[str]()
@@ -47,26 +50,30 @@ def evidence_list(cases: Sequence[Case], words: Wording) -> str:
         about = {"case": case.number, "title": case.work.title}
         for name, row in (("deposit", deposits.get(case.pk)), ("bundle", bundles.get(case.pk))):
             if row is not None and row.seal_digest is not None and row.sealed_at is not None:
-                told = about | {"n": len(lines) + 1, "bundle": row.number, "digest": row.seal_digest.hex}
-                lines.append(words.say(f"evidence_{name}", day=words.day(row.sealed_at), **told))
+                values = about | {"n": len(lines) + 1, "bundle": row.number, "digest": row.seal_digest.hex}
+                lines.append(words.say(f"evidence_{name}", day=words.day(row.sealed_at), **values))
     return "\n\n".join(lines)
 
 
 def said(notice: Notice, cases: Sequence[Case], words: Wording) -> str:
-    """What stands below the letter of what is enclosed with it, a line each."""
-    told = [
+    """Return the lines below the letter that list its enclosures."""
+    enclosures = [
         words.say(
             "deposit", n=row.number, title=case.work.title, day=words.day(row.sealed_at), digest=row.seal_digest.hex
         )
         for case, row in _deposits(notice, cases)
     ]
     if _licence(notice) and notice.sender is not None:
-        told.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
-    return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in told)
+        enclosures.append(words.say("business_licence", digest=Digest.of(bytes(notice.sender.file or b"")).hex))
+    return "".join(f"\n{words.say('enclosed', what=what)}\n" for what in enclosures)
 
 
 def files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator[tuple[str, str, bytes]]:
-    """The enclosed files: name, media type, bytes; raises ``NotFoundError`` for a record of what was purged."""
+    """Yield the enclosed files as (name, media type, bytes).
+
+    Raises:
+        NotFoundError: A deposit record was removed because it showed a purged image.
+    """
     for case, row in _deposits(notice, cases):
         records = record_files(services, row)
         name = next((name for name in records if f".{notice.language}." in name), min(records))
@@ -79,9 +86,10 @@ def files(services: Services, notice: Notice, cases: Sequence[Case]) -> Iterator
 
 
 def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
-    """A link to the package of bundles that was chosen, made now, in a sentence; empty without one.
+    """Create a link to the chosen package of bundles and return it in a sentence; empty if none was chosen.
 
-    Raises ``WrongUseError`` when the package isn't there any more, or this site has no public address.
+    Raises:
+        WrongUseError: The package no longer exists, or the site has no public address.
     """
     number = str(notice.fields.get("package", ""))
     if not number.isdecimal():
@@ -89,13 +97,13 @@ def link(services: Services, notice: Notice, words: Wording, *, by: str) -> str:
     row = packages(notice).filter(number=int(number[:9])).first()
     if row is None or not services.config.public_url:
         raise WrongUseError(_("The package of bundles isn't there any more."), hint=_("Choose another one, or none."))
-    made, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
+    download_link, token = make_link(notice.owner, row, days=MAX_DAYS, by=by, note=_note(notice))
     where = f"{services.config.public_url}/d/{token}"
-    return words.say("bundles", day=words.day(made.expires_at), link=where)
+    return words.say("bundles", day=words.day(download_link.expires_at), link=where)
 
 
 def revoke(notice: Notice, *, by: str) -> None:
-    """Take back the links that were made for a notice when it was signed."""
+    """Revoke the links that were created when a notice was signed."""
     for row in live(links_of(notice.owner)).filter(note=_note(notice)):
         revoke_link(notice.owner, row.number, by=by)
 
@@ -105,7 +113,7 @@ def _note(notice: Notice) -> str:
 
 
 def packages(notice: Notice) -> QuerySet[Package]:
-    """Packages to which a notice may link: made for its reader, and with bundles of its cases only."""
+    """Return the packages that a notice may link to: for its kind of recipient, and with bundles of its cases only."""
     reader = Package.Recipient.COURT if notice.kind in FILINGS else Package.Recipient.OTHER_SIDE
     rows = Package.objects.filter(
         owner=notice.owner, recipient=reader, state=StepState.DONE, removed_at=None, expires_at__gt=now()
@@ -118,13 +126,13 @@ def packages(notice: Notice) -> QuerySet[Package]:
 def _deposits(notice: Notice, cases: Sequence[Case]) -> list[tuple[Case, Deposit]]:
     if not notice.fields.get("deposits"):
         return []
-    found = deposits_of(cases)
-    works = {case.work_id: case for case in reversed(cases) if case.pk in found}
-    return [(case, found[case.pk]) for case in sorted(works.values(), key=lambda case: case.number)[:MAX_DEPOSITS]]
+    records = deposits_of(cases)
+    works = {case.work_id: case for case in reversed(cases) if case.pk in records}
+    return [(case, records[case.pk]) for case in sorted(works.values(), key=lambda case: case.number)[:MAX_DEPOSITS]]
 
 
 def _licence(notice: Notice) -> bool:
-    """Whether the sender's business licence goes with it: where it names who writes to China."""
+    """Return True if the sender's business licence is enclosed: in letters to China sent by its organisation."""
     if notice.kind not in (Notice.Kind.PRC, Notice.Kind.COURT) or notice.sender is None:
         return False
     same = notice.fields.get("sender_organisation", "") == notice.sender.organisation

@@ -1,4 +1,4 @@
-"""Background jobs on the rows of notices. What they import is loaded after the fork of a worker."""
+"""Background jobs for notices. Their imports run after a worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("notices to be sent"), ASKED, NoticeMail, owner="notice__owner", settled={"begun_at__isnull": False})
 def notice(services: "Services", ids: Sequence[int]) -> None:
-    """Send notices by mail."""
+    """Send notices by email."""
     from registry.notices.send_notice import send_notices
 
     send_notices(services, ids)

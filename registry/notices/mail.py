@@ -1,7 +1,7 @@
-"""The mail of a signed notice leaves at most once: it is begun before it is sent, and what ended in between is told.
+"""Delivery state of a signed notice's email, which is sent at most once.
 
-Nobody can know whether a mail left when the sender died, or the line broke, between handing it over and hearing the
-answer. Such a mail may have left; a person looks, and says which it is.
+The start is recorded before the email is handed over. If the sender dies or the connection breaks before the server
+answers, nobody can know whether the email was sent. It is then marked as in doubt, and a person decides.
 """
 
 from collections.abc import Mapping
@@ -20,31 +20,32 @@ from registry.db.rows import write
 from registry.notices.models import Notice, NoticeMail
 
 AGAIN = timedelta(minutes=10)
-"""Until a mail server that didn't take a mail for now is asked again."""
+"""Time before a mail server that temporarily refused an email is tried again."""
 
 MAYBE = "It may have left: nobody heard what the mail server said of it. A member looks and says so."
 
 
 def ask(held: Notice, to: str, message_id: str, *, by: str) -> NoticeMail:
-    """Have a mail wait for its step; asked for twice it is one mail, and one that was refused is tried again.
+    """Queue the email of a notice that the caller has locked. A second call has no effect, or retries a refused email.
 
-    The caller holds the notice. The message's id is the same for the same words.
+    The Message-ID is the same for the same text.
     """
-    made, _new = NoticeMail.objects.get_or_create(notice=held, defaults={"to": to, "by": by, "message_id": message_id})
-    if made.state == StepState.FAILED and made.begun_at is None:
-        steps.try_again(NoticeMail, NoticeMail.objects.filter(pk=made.pk))
-    return made
+    row, _new = NoticeMail.objects.get_or_create(notice=held, defaults={"to": to, "by": by, "message_id": message_id})
+    if row.state == StepState.FAILED and row.begun_at is None:
+        steps.try_again(NoticeMail, NoticeMail.objects.filter(pk=row.pk))
+    return row
 
 
 def may_have_left(mail: NoticeMail) -> bool:
-    """Whether a person has to say what became of it."""
+    """Return True if it is unknown whether an email was sent, so that a person has to decide."""
     return mail.state == StepState.FAILED and mail.begun_at is not None
 
 
 def stop(held: Notice) -> None:
-    """Let go of a mail that waits or was refused; the caller holds its notice.
+    """Cancel a pending or refused email of a notice that the caller has locked.
 
-    Raises ``WrongUseError`` when it is leaving at this moment, or may have left.
+    Raises:
+        WrongUseError: The email is being sent at this moment, or may have been sent.
     """
     mail = NoticeMail.objects.select_for_update(no_key=True).filter(notice=held).first()
     if mail is None:
@@ -57,9 +58,10 @@ def stop(held: Notice) -> None:
 
 
 def begin(pk: int, file: Mapping[str, Any]) -> bool:
-    """Note that a claimed mail, of these exact bytes, is handed to a server now.
+    """Record that a claimed email with these exact bytes is handed to a server now.
 
-    Says whether it may be sent: its notice waits for that, and it wasn't begun before.
+    Returns:
+        True if it may be sent: its notice is signed and unsent, and the email was not handed over before.
     """
     with transaction.atomic():
         mail = NoticeMail.objects.select_for_update(no_key=True).filter(pk=pk, state=StepState.DOING).first()
@@ -70,14 +72,14 @@ def begin(pk: int, file: Mapping[str, Any]) -> bool:
 
 
 def refused(pk: int, sentence: str, *, for_good: bool) -> None:
-    """Record that the server has refused a mail that was begun, perhaps for good: it hasn't left."""
+    """Record that the server refused an email that was handed over, so it was not sent."""
     with transaction.atomic():
         NoticeMail.objects.filter(pk=pk).update(begun_at=None, file={})
         not_taken(pk, sentence, for_good=for_good)
 
 
 def not_taken(pk: int, sentence: str, *, for_good: bool) -> None:
-    """Record that no server could be asked to take a mail."""
+    """Record that no server accepted a connection for an email."""
     if for_good:
         steps.fail(NoticeMail, pk, sentence, retry=False)
     else:
@@ -85,26 +87,27 @@ def not_taken(pk: int, sentence: str, *, for_good: bool) -> None:
 
 
 def unknown(pk: int) -> None:
-    """Record that a mail that was begun may have left."""
+    """Record that an email that was handed over may have been sent."""
     steps.fail(NoticeMail, pk, MAYBE, retry=False)
 
 
 def doubt_waiting() -> None:
-    """Record of each mail that waits that it may have left: a restore doesn't know what was sent since the backup."""
+    """Mark every pending email as in doubt. After a restore, it is unknown what was sent since the backup."""
     waiting = NoticeMail.objects.filter(state__in=UNFINISHED)
     waiting.update(state=StepState.FAILED, error=MAYBE, begun_at=Coalesce("begun_at", now()))
 
 
 def never_left(held: Notice) -> None:
-    """Let go of a mail that may have left, as a person says that it hasn't; the caller holds its notice.
+    """Delete an email in doubt that a person states was not sent. The caller has locked its notice.
 
-    Raises ``WrongUseError`` when nothing has to be said of it.
+    Raises:
+        WrongUseError: No email of the notice is in doubt.
     """
     _doubted(held).delete()
 
 
 def has_left(held: Notice) -> NoticeMail:
-    """End a mail that may have left, as a person says that it has; as :func:`never_left`."""
+    """Complete an email in doubt that a person states was sent. Same conditions as :func:`never_left`."""
     mail = _doubted(held)
     write(mail, state=StepState.DONE)
     return mail

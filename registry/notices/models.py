@@ -1,4 +1,4 @@
-"""Notices to a party about one or more cases: who sends them, what became of them, and how they are worded."""
+"""Models of notices to a party about one or more cases: senders, outcomes, replies and wordings."""
 
 from django.db import models
 
@@ -9,7 +9,7 @@ from registry.db.fields import DigestField, KeptFiles
 
 
 class Sender(Numbered):
-    """Whoever signs for an owner, kept to be chosen in drafts; what is signed keeps its own copy."""
+    """A person or organisation that signs for an owner. Signed notices keep their own copy."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="senders")
     name = models.CharField(max_length=200)
@@ -25,14 +25,14 @@ class Sender(Numbered):
 
 
 class Notice(Numbered):
-    """One letter about cases of one party, and how it stands."""
+    """A letter about cases of one party, and its state."""
 
-    answered: bool  # of what registry.notices.notices gives: whether anything came on its page,
-    unread: bool  # and something that no member has read
-    refuted: bool  # whether something was said to be taken down, and a later visit found it online
+    answered: bool  # Annotated by registry.notices.notices: has replies,
+    unread: bool  # has replies that no member has read,
+    refuted: bool  # and a reported takedown was refuted by a later visit.
 
     class Kind(models.TextChoices):
-        """Under which rules it is written."""
+        """Legal basis or type of the notice."""
 
         DMCA = "dmca"
         DSA = "dsa"
@@ -43,7 +43,7 @@ class Notice(Numbered):
         COURT = "court"
 
     class State(models.TextChoices):
-        """What has happened last."""
+        """The last event of the notice."""
 
         DRAFT = "draft"
         SIGNED = "signed"
@@ -86,7 +86,7 @@ class Notice(Numbered):
 
 
 class NoticeCase(models.Model):
-    """A case in a notice, with what its signer considered about it."""
+    """A case in a notice, with the signer's considerations about it."""
 
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="notice_cases")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="notice_cases")
@@ -103,7 +103,7 @@ class NoticeCase(models.Model):
 
 
 class ClaimAnswer(models.Model):
-    """What a member said to a point that speaks against a case; it holds as long as the point's grounds are these."""
+    """A member's answer to a point of the claim check. It is valid as long as the point has these grounds."""
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="claim_answers")
     point = models.CharField(max_length=20)
@@ -117,7 +117,7 @@ class ClaimAnswer(models.Model):
 
 
 class NoticeEvent(models.Model):
-    """What happened to a notice, and when."""
+    """An event in the history of a notice."""
 
     notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
@@ -131,10 +131,10 @@ class NoticeEvent(models.Model):
 
 
 class NoticeReply(models.Model):
-    """What somebody who has the letter answered on the page that it names."""
+    """A reply submitted on the page that the letter links to."""
 
     class Kind(models.TextChoices):
-        """What is said."""
+        """Subject of the reply."""
 
         LICENCE = "licence"
         REMOVED = "removed"
@@ -161,7 +161,7 @@ class NoticeReply(models.Model):
 
 
 class NoticeReplyFile(models.Model):
-    """A file of a reply, as it came from a stranger; nothing here decodes it."""
+    """A file in a reply, exactly as received from outside. Exhibit never decodes it."""
 
     reply = models.ForeignKey(NoticeReply, on_delete=models.CASCADE, related_name="files")
     number = models.PositiveIntegerField()
@@ -176,7 +176,7 @@ class NoticeReplyFile(models.Model):
 
 
 class NoticeMail(Claimable):
-    """A signed notice on its way by mail. Once begun it isn't sent again, unless a person says that it hasn't left."""
+    """A signed notice's email. Once handed over it is not sent again, unless a person states that it was not sent."""
 
     notice = models.OneToOneField(Notice, on_delete=models.CASCADE, related_name="mail")
     to = models.EmailField(max_length=300)
@@ -192,7 +192,7 @@ class NoticeMail(Claimable):
 
 
 class NoticeWording(models.Model):
-    """An owner's own wording of a kind of notice in a language, in place of the one that is shipped."""
+    """An owner's replacement of a shipped wording, by kind of notice and language."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="notice_wordings")
     kind = models.CharField(max_length=5, choices=Notice.Kind.choices)

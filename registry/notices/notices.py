@@ -1,4 +1,4 @@
-"""Notices: how they begin, what a person states in them, and what became of them. Each change is told to the log."""
+"""Notices: drafting, the signer's statements, and outcomes. Every change is logged."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,18 +27,18 @@ from registry.notices.refuted import with_refuted
 from registry.notices.terms import Due, due_after, reply_days
 
 MAX_CASES = 100
-"""Cases of one notice."""
+"""Maximum number of cases in a notice."""
 
 State = Notice.State
 BEGUN = (State.DRAFT, State.SIGNED)
 OPEN_STATES = (State.SENT, State.ANSWERED, State.COUNTERED, State.ONLINE)
-"""States in which somebody has something to wait for."""
+"""States in which an owner awaits a response."""
 
 HAPPENED = (State.ANSWERED, State.COUNTERED, State.REMOVED, State.ONLINE, State.RESOLVED)
-"""What a person can say has happened to a notice that was sent."""
+"""Outcomes that a person can record for a sent notice."""
 
 FILINGS = (Notice.Kind.CCB, Notice.Kind.COURT)
-"""Kinds that a person files with a board or a court: they go to no party, and by no mail."""
+"""Kinds that a person files with a board or a court. They are not sent to a party or by email."""
 
 LANGUAGES = {
     Notice.Kind.DMCA: ("en",),
@@ -49,22 +49,22 @@ LANGUAGES = {
     Notice.Kind.CCB: ("en",),
     Notice.Kind.COURT: ("zh-Hans",),
 }
-"""In which languages a kind is shipped, the first by itself."""
+"""Languages available for each kind. The first is the default."""
 
 
 def notices(of: Owner) -> QuerySet[Notice]:
-    """The owner's notices, newest first, without the discarded ones; as :func:`with_answers` gives them."""
+    """Return the owner's notices, newest first, without discarded ones, annotated as by :func:`with_answers`."""
     return with_answers(Notice.objects.filter(owner=of).exclude(state=State.DISCARDED)).order_by("-number")
 
 
 def with_answers(rows: QuerySet[Notice]) -> QuerySet[Notice]:
-    """The notices with ``answered``, whether anything came on their pages, and ``unread``, by no member yet.
+    """Annotate notices with ``answered`` (has replies), ``unread`` (has a reply that no member read) and ``refuted``.
 
-    ``refuted`` says whether it was said to be taken down, and a later visit found it online.
+    ``refuted`` means that a takedown was reported and a later visit found the image online.
     """
     replies = NoticeReply.objects.filter(notice=OuterRef("pk"), withdrawn_at=None)
-    told: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
-    return with_refuted(rows.annotate(**told))
+    annotations: dict[str, Any] = {"answered": Exists(replies), "unread": Exists(replies.filter(seen_at=None))}
+    return with_refuted(rows.annotate(**annotations))
 
 
 _with_senders = Notice.objects.select_related("owner", "sender").defer("sender__file")
@@ -72,10 +72,10 @@ notice = numbered(lambda of: with_answers(_with_senders.filter(owner=of)), "noti
 
 
 def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet[Case]:
-    """The party's cases about which a notice may be written: a person has confirmed them.
+    """Return the party's confirmed cases, about which a notice may be written.
 
-    Those with the numbers ``first`` come first; then those that no notice is about. Each has ``noticed``, the number of
-    the last notice about it, if there is one.
+    Cases with the numbers ``first`` come first, then those without a notice. Each is annotated with ``noticed``, the
+    number of the last notice about it, or None.
     """
     about = Notice.objects.filter(notice_cases__case=OuterRef("pk")).exclude(state=State.DISCARDED)
     rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED).select_related("work")
@@ -85,9 +85,11 @@ def may_be_noticed(of: Owner, party: str, first: Sequence[int] = ()) -> QuerySet
 
 
 def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by: str) -> Notice:
-    """Begin a notice about confirmed cases of one party; what the last notice of the owner said of its sender is kept.
+    """Create a draft notice about confirmed cases of one party. The sender is copied from the owner's last notice.
 
-    Raises ``WrongUseError`` when a case isn't confirmed or is paused, or the cases are too many or of several parties.
+    Raises:
+        WrongUseError: A case is not confirmed or is paused, there are too many cases, or they belong to several
+            parties.
     """
     samples.refuse(owner)
     if kind not in Notice.Kind.values or language not in LANGUAGES[Notice.Kind(kind)]:
@@ -105,10 +107,10 @@ def draft(owner: Owner, numbers: Sequence[int], kind: str, language: str, *, by:
             "fields": sender,
             "sender_id": last.sender_id if last else None,
         }
-        made = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
-        NoticeCase.objects.bulk_create([NoticeCase(notice=made, case=case) for case in cases])
-        keep_event(made, "drafted", by=by)
-    return made
+        notice_row = Notice.objects.create(owner=owner, number=number, created_at=now(), created_by=by, **said)
+        NoticeCase.objects.bulk_create([NoticeCase(notice=notice_row, case=case) for case in cases])
+        keep_event(notice_row, "drafted", by=by)
+    return notice_row
 
 
 def _check(cases: Sequence[Case]) -> None:
@@ -131,9 +133,11 @@ def _check(cases: Sequence[Case]) -> None:
 
 
 def check_rest(cases: Iterable[Case]) -> None:
-    """Raise ``WrongUseError`` while a reply to a notice about one of the cases is unread: nothing more leaves then.
+    """Check that no case is paused. Pass current rows of the cases.
 
-    The same while an agency that may have sold a licence for one is being asked. The cases are as they are now.
+    Raises:
+        WrongUseError: A reply to a notice about one of the cases is unread, or an agency is being asked whether it sold
+            a licence for one.
     """
     cases = list(cases)
     for case in cases:
@@ -153,16 +157,24 @@ def check_rest(cases: Iterable[Case]) -> None:
 
 
 def fill(row: Notice, given: Mapping[str, str], names: Iterable[str], *, sender: Sender | None = None) -> None:
-    """Keep fields of a draft, perhaps with whose they are; raises ``WrongUseError`` when it is signed already."""
+    """Save fields of a draft, and its sender if given.
+
+    Raises:
+        WrongUseError: The notice is already signed or discarded.
+    """
     with transaction.atomic():
         held = _hold_draft(row)
-        kept = {**held.fields, **{name: given.get(name, "") for name in names}}
-        write(held, fields=kept, **({} if sender is None else {"sender": sender}))
+        fields = {**held.fields, **{name: given.get(name, "") for name in names}}
+        write(held, fields=fields, **({} if sender is None else {"sender": sender}))
     row.fields = held.fields
 
 
 def speak(row: Notice, language: str) -> None:
-    """Have a draft speak another language of its kind; raises ``WrongUseError`` for others, and when it is signed."""
+    """Change the language of a draft.
+
+    Raises:
+        WrongUseError: The kind is not available in this language, or the notice is already signed or discarded.
+    """
     with transaction.atomic():
         held = _hold_draft(row)
         if language not in LANGUAGES[Notice.Kind(held.kind)]:
@@ -171,19 +183,21 @@ def speak(row: Notice, language: str) -> None:
 
 
 def consider(row: Notice, case: int, answers: Mapping[str, str]) -> None:
-    """Keep what a person considered about one case of a draft.
+    """Save a person's considerations about one case of a draft.
 
-    Raises ``NotFoundError`` when the case isn't in it, ``WrongUseError`` when it is signed already.
+    Raises:
+        NotFoundError: The case is not in the notice.
+        WrongUseError: The notice is already signed or discarded.
     """
     with transaction.atomic():
         _hold_draft(row)
-        found = NoticeCase.objects.filter(notice=row, case__number=case)
-        if not found.update(answers=dict(answers)):
+        matching = NoticeCase.objects.filter(notice=row, case__number=case)
+        if not matching.update(answers=dict(answers)):
             raise NotFoundError(f"Notice {row.number} has no case {case}.")
 
 
 def discard(row: Notice, *, by: str) -> None:
-    """Throw a draft away; its number isn't given again."""
+    """Discard a draft. Its number is not reused."""
     with transaction.atomic():
         held = _hold_draft(row)
         write(held, state=State.DISCARDED)
@@ -192,9 +206,10 @@ def discard(row: Notice, *, by: str) -> None:
 
 @contextmanager
 def held_draft(row: Notice) -> Iterator[Notice]:
-    """A draft as it is now, which nobody else changes until the block, a transaction, has ended, nor its cases.
+    """Lock a draft and its cases for the duration of the block, in a transaction.
 
-    Raises ``WrongUseError`` when it is signed already, or a case of it may not be noticed any more.
+    Raises:
+        WrongUseError: The notice is already signed or discarded, or a case may no longer be noticed.
     """
     with transaction.atomic():
         held = _hold_draft(row)
@@ -211,10 +226,9 @@ def keep_signed(
     by: str,
     details: Mapping[str, Any],
 ) -> None:
-    """Record that a person has signed a draft that the caller holds: the files' exact bytes, the digest of the letter.
+    """Record the signature on a draft that the caller has locked, with the signed files and the digest of the letter.
 
-    ``claims`` is the claim check of each case, by its number, with what members have answered; ``details`` are more
-    that the log's entries keep.
+    ``claims`` maps case numbers to the claim check with the members' answers. ``details`` is added to the log entries.
     """
     write(held, state=State.SIGNED, signed_at=now(), signed_by=by, files=files, text=text)
     keep_event(held, "signed", by=by)
@@ -226,9 +240,10 @@ def keep_signed(
 
 
 def take_back(row: Notice, *, by: str) -> None:
-    """Make a signed notice that hasn't left a draft again; the signed bytes are let go of, a mail that waits too.
+    """Turn a signed notice that has not been sent back into a draft; its signed files and pending email are dropped.
 
-    Raises ``WrongUseError`` when it isn't signed, or a mail of it is leaving or may have left.
+    Raises:
+        WrongUseError: The notice is not signed, or an email of it is being sent or may have been sent.
     """
     with transaction.atomic():
         held = held_signed(row)
@@ -249,7 +264,11 @@ def take_back(row: Notice, *, by: str) -> None:
 
 
 def held_signed(row: Notice) -> Notice:
-    """A signed notice that hasn't left (else ``WrongUseError``), held until the caller's transaction ends."""
+    """Lock a signed notice that has not been sent, until the end of the caller's transaction.
+
+    Raises:
+        WrongUseError: The notice is not signed, or has been sent.
+    """
     held = locked(row)
     if held.state != State.SIGNED:
         raise WrongUseError(_("Notice %(number)d isn't signed, or has been sent.") % {"number": held.number})
@@ -257,9 +276,9 @@ def held_signed(row: Notice) -> Notice:
 
 
 def sent_by_hand(row: Notice, *, by: str) -> None:
-    """Record that a person has sent a signed notice outside of Exhibit; a mail that waits isn't sent any more.
+    """Record that a person sent a signed notice outside of Exhibit. A pending email is cancelled.
 
-    Raises as :func:`take_back`.
+    Raises the same errors as :func:`take_back`.
     """
     with transaction.atomic():
         held = held_signed(row)
@@ -269,9 +288,10 @@ def sent_by_hand(row: Notice, *, by: str) -> None:
 
 
 def never_left(row: Notice, *, by: str) -> None:
-    """Record that, as a person says, a mail that may have left hasn't: the notice waits to be sent anew.
+    """Record a person's statement that an email that may have been sent was not; the notice can be sent again.
 
-    Raises ``WrongUseError`` when nothing has to be said of it.
+    Raises:
+        WrongUseError: No email of the notice is in doubt.
     """
     with alone_with(row) as held:
         mail.never_left(held)
@@ -279,14 +299,14 @@ def never_left(row: Notice, *, by: str) -> None:
 
 
 def has_left(row: Notice, *, by: str) -> None:
-    """Record that, as a person says, a mail that may have left has; raises what :func:`never_left` raises."""
+    """Record a person's statement that an email in doubt was sent. Raises the same errors as :func:`never_left`."""
     with alone_with(row) as held:
-        file = mail.has_left(held).file  # none of a mail that waited when a backup was made
+        file = mail.has_left(held).file  # Empty for an email that was pending when a backup was made.
         keep_sent(held, "mail", by=by, files=[file] if file else [])
 
 
 def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ()) -> None:
-    """Record that a signed notice has left, by ``mail`` or ``by hand``, with further files; twice is once."""
+    """Record that a signed notice was sent, by ``mail`` or ``by hand``. Recording it again has no effect."""
     with alone_with(row) as held:
         if held.state != State.SIGNED:
             return
@@ -299,10 +319,13 @@ def keep_sent(row: Notice, how: str, *, by: str, files: Sequence[KeptFile] = ())
 
 
 def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
-    """Record what became of a notice that was sent; raises ``WrongUseError`` for what can't have happened to it.
+    """Record an outcome of a sent notice.
 
-    A counter-notice pauses its cases until the notice is resolved: whatever else is recorded in between is kept in the
-    history, and changes neither that nor the term that runs.
+    A counter-notice pauses its cases until the notice is resolved. Other outcomes recorded in between appear in the
+    history, but change neither the state nor the deadline.
+
+    Raises:
+        WrongUseError: The outcome is not possible for this notice, or the day is out of range.
     """
     if what not in HAPPENED or (row.kind in FILINGS and what == State.COUNTERED):
         raise WrongUseError(_("Choose what has happened."))
@@ -312,7 +335,7 @@ def happened(row: Notice, what: str, day: date, words: str, *, by: str) -> None:
         if not localdate(held.sent_at) - timedelta(days=1) <= day <= localdate() + timedelta(days=1):
             raise WrongUseError(_("The day lies before the notice was sent, or in the future."))
         if held.state != State.COUNTERED or what in (State.COUNTERED, State.RESOLVED):
-            runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # the time to complain
+            runs_on = what == State.ONLINE and held.due_what == "dsa-complaint"  # The deadline for a complaint.
             write(held, state=State(what), **({} if runs_on else _columns(due_after(held.kind, what, day))))
         keep_event(held, what, by=by, day=day, words=words)
         for case in cases_of(held):
@@ -333,17 +356,17 @@ def _columns(due: Due | None) -> dict[str, object]:
 
 
 def cases_of(row: Notice) -> QuerySet[Case]:
-    """The cases of a notice with their owner and works."""
+    """Return the cases of a notice with their owners and works."""
     return Case.objects.filter(notice_cases__notice=row).select_related("owner", "work").order_by("pk")
 
 
 def held_cases(row: Notice) -> list[Case]:
-    """The same as they are now; nobody else changes them until the caller's transaction ends."""
+    """Return the current cases of a notice, locked until the end of the caller's transaction."""
     return list(cases_of(row).select_for_update(no_key=True, of=("self",)))
 
 
 def keep_event(row: Notice, kind: str, *, by: str, day: date | None = None, words: str = "") -> None:
-    """Add a line to a notice's history."""
+    """Add an entry to a notice's history."""
     NoticeEvent.objects.create(notice=row, at=now(), kind=kind, by=by, day=day, words=words)
 
 

@@ -1,4 +1,4 @@
-"""A paper for a board or a court as one ZIP: what was signed, and the bundles of its cases."""
+"""A filing for a board or a court as one ZIP: the signed files and the bundles of its cases."""
 
 import io
 from collections.abc import Iterator
@@ -17,28 +17,30 @@ from registry.services.services import Services
 
 
 def packet_name(notice: Notice) -> str:
-    """What its ZIP is called, such as ``studio-court-packet-3.zip``."""
+    """Return the name of a filing's ZIP, such as ``studio-court-packet-3.zip``."""
     return f"{notice.owner.slug}-{notice.kind}-packet-{notice.number}.zip"
 
 
 def packet(services: Services, notice: Notice) -> tuple[Iterator[bytes], list[str]]:
-    """Its ZIP, made while it is sent, and the seals of the bundles in it: of each case the last one when it was signed.
+    """Return a filing's ZIP, generated while it is sent, and the seals of its bundles: each case's last one at signing.
 
-    The same bytes each time until a witness answers. Raises ``NotFoundError`` for another kind, before it is signed,
-    and for a file that may not be shown any more.
+    The bytes are the same each time until another timestamp arrives.
+
+    Raises:
+        NotFoundError: The notice is of another kind or not signed, or a file may no longer be shown.
     """
     if notice.kind not in FILINGS or notice.signed_at is None:
         raise NotFoundError(f"Notice {notice.number} has no packet.")
     files = {file["name"]: file_of(services, notice, file["name"]) for file in notice.files}
-    signed = {download_name(notice, name): found[0] for name, found in files.items() if found is not None}
+    signed = {download_name(notice, name): content[0] for name, content in files.items() if content is not None}
     cases = [row.case for row in notice.notice_cases.select_related("case").order_by("case__number")]
-    made = bundles_of(cases, until=notice.signed_at)
-    bundles = [made[case.pk] for case in cases if case.pk in made]
+    last_bundles = bundles_of(cases, until=notice.signed_at)
+    bundles = [last_bundles[case.pk] for case in cases if case.pk in last_bundles]
     return _zipped(services, signed, bundles), [str(row.seal_digest) for row in bundles]
 
 
 class _Sent(io.RawIOBase):
-    """What a ZIP has written and nobody has taken yet."""
+    """A write-only buffer that returns and clears what a ZIP has written so far."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -54,17 +56,17 @@ class _Sent(io.RawIOBase):
 
 
 def _zipped(services: Services, signed: dict[str, bytes], bundles: list[Bundle]) -> Iterator[bytes]:
-    """One bundle after the other is put together, so that only one at a time lies on the disk."""
+    """Yield the ZIP. Bundles are assembled one at a time, so that only one is on disk."""
     sources = {name: partial(io.BytesIO, data) for name, data in sorted(signed.items())}
     writers = {bundle_name(row): partial(in_a_file, partial(assemble, services, row)) for row in bundles}
     sent = _Sent()
     with ZipFile(sent, "w") as archive:
         for name, opened in (sources | writers).items():
             with opened() as source:
-                told = ZipInfo(name)  # of 1980: the same bytes each time
-                told.file_size, told.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
+                info = ZipInfo(name)  # The default date of 1980 keeps the bytes the same each time.
+                info.file_size, info.external_attr = source.seek(0, io.SEEK_END), 0o644 << 16
                 source.seek(0)
-                with archive.open(told, "w") as into:
+                with archive.open(info, "w") as into:
                     while piece := source.read(CHUNK):
                         into.write(piece)
                         yield sent.taken()

@@ -1,4 +1,4 @@
-"""A notice as a PDF: the letter word for word, then the pictures side by side."""
+"""A notice as PDF: the exact text of the letter, followed by the images side by side."""
 
 import re
 from collections.abc import Container, Sequence
@@ -19,16 +19,17 @@ from registry.notices.models import Notice
 from registry.notices.wording import Wording as NoticeWording, wording
 from registry.services.services import Services
 
-HEIGHT, CODE = 70, 24  # most millimetres of two pictures, and of the QR code
+HEIGHT, CODE = 70, 24  # Maximum height of two images, and size of the QR code, in millimetres.
 _HEADING = re.compile(r"(\d{1,2}\.|[一二三四五六七八九十]{1,2}、)\s*\S")
 
 
 def notice_pdf(
     services: Services, notice: Notice, letter: Letter, items: Sequence[NoticeItem], at: datetime, link: str = ""
 ) -> bytes:
-    """The notice as PDF/A-3b, which states when it was made; with a QR code of the ``link`` at which it is answered.
+    """Render a notice as PDF/A-3b with its time of creation and a QR code of the reply ``link``, if given.
 
-    Raises ``ServiceMissingError`` when no font with Chinese characters is here, and the notice needs one.
+    Raises:
+        ServiceMissingError: The notice needs a font with Chinese characters, and none is installed.
     """
     files: list[TypesetFile] = []
     said, speaks = wording(notice.owner, notice.kind, notice.language), notice.language
@@ -39,7 +40,7 @@ def notice_pdf(
         opening[-1:] = replace(lines[-1], leads=True), Plates((Plate("pictures/answer.png", "", "", link),), CODE)
     if (foot := said.words.get("foot")) is None:
         setting = Wording(load_phrases(speaks)).setting()
-    else:  # a language in which only notices are written
+    else:  # A language that only notices are written in.
         setting = {"lang": speaks, "region": speaks, "footer": foot, "page_of": said.words["page_of"]}
     sections = []
     if notice.kind != Notice.Kind.OFFER and (plates := _plates(services, said, items, files)):
@@ -60,19 +61,19 @@ def notice_pdf(
 
 
 def _paragraphs(text: str, headings: Container[str]) -> list[Lines]:
-    """The letter's paragraphs, line by line; the headings of its wording are set as such."""
-    made: list[Lines] = []
+    """Split the letter into paragraphs and lines. Headings of its wording are styled as such."""
+    blocks: list[Lines] = []
     for lines in map(str.splitlines, text.strip().split("\n\n")):
         leads = len(lines) == 1 and lines[0] in headings
         style = Style.STRONG if leads else Style.PLAIN
-        made.append(Lines(tuple(Line(line, style) for line in lines), leads))
-    return made
+        blocks.append(Lines(tuple(Line(line, style) for line in lines), leads))
+    return blocks
 
 
 def _plates(
     services: Services, said: NoticeWording, items: Sequence[NoticeItem], files: list[TypesetFile]
 ) -> list[Block]:
-    made: list[Block] = []
+    blocks: list[Block] = []
     shown = [item.shown.match_id for item in items[:MAX_PICTURES] if item.shown is not None]
     matches = Match.objects.select_related("registered", "found").in_bulk(shown)
     for n, item in enumerate(items[:MAX_PICTURES], 1):
@@ -83,8 +84,8 @@ def _plates(
         try:
             files.append(TypesetFile(path, draw(View.SIDE_BY_SIDE, pair_of(services, matches[item.shown.match_id]))))
         except ExhibitError as error:
-            if error.retry:  # the place of the bytes doesn't answer
+            if error.retry:  # The blob store does not respond.
                 raise
             path, why = "", said.say("not_shown", why=error.message)
-        made.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
-    return made
+        blocks.append(Plates((Plate(path or None, why, words, words),), HEIGHT))
+    return blocks

@@ -1,4 +1,4 @@
-"""Statements that a picture was taken down, refuted by later visits that found it at a place of the letter."""
+"""Takedown statements refuted by later visits that found the image at a place named in the letter."""
 
 from datetime import datetime
 from typing import Any
@@ -12,37 +12,37 @@ from registry.db.claimable import StepState
 from registry.notices.models import Notice, NoticeEvent, NoticeReply
 
 ONLINE = "captured"
-"""The outcome of a visit that found the picture on its page."""
+"""Outcome of a visit that found the image on its page."""
 
 
 def visits_refuting(notice: Notice | OuterRef, since: "datetime | OuterRef | F") -> QuerySet[Capture]:
-    """The last visits to places that a letter names which began after a moment and found the picture still online."""
+    """Return the last visit to each place in a letter, if it began after ``since`` and found the image still online."""
     page, image = (Func(F(key), Value("hex"), function="encode", output_field=TextField()) for key in _KEYS)
-    named = _array(_array(page, image))
+    place_keys = _array(_array(page, image))
     place = {name: OuterRef(name) for name in ("case", *_KEYS)}
     later = Capture.objects.filter(**place, state=StepState.DONE, number__gt=OuterRef("number"))
     rows = Capture.objects.filter(
-        case__notice_cases__notice=notice, case__notice_cases__places__contains=named, case__decision__in=FOLLOWED
+        case__notice_cases__notice=notice, case__notice_cases__places__contains=place_keys, case__decision__in=FOLLOWED
     )
     return rows.filter(~Exists(later), state=StepState.DONE, outcome=ONLINE, started_at__gte=since)
 
 
 def refuting(reply: NoticeReply) -> list[Capture]:
-    """The visits that refute an answer; none for an answer that says something else, or was taken back."""
+    """Return the visits that refute a reply. Empty unless the reply is a current takedown statement."""
     if reply.kind != NoticeReply.Kind.REMOVED or reply.withdrawn_at is not None:
         return []
     return list(visits_refuting(reply.notice, reply.at))
 
 
 def with_refuted(rows: QuerySet[Notice]) -> QuerySet[Notice]:
-    """The notices with ``refuted``: whether somebody said that it was taken down, and a later visit found it online."""
+    """Annotate notices with ``refuted``: a takedown was reported, and a later visit found the image online."""
     about = {"notice": OuterRef("pk")}
     said = NoticeReply.objects.filter(**about, kind=NoticeReply.Kind.REMOVED, withdrawn_at=None).order_by("-at")
     marked = NoticeEvent.objects.filter(**about, kind=Notice.State.REMOVED).order_by("-at")
     moments = (Subquery(said.values("at")[:1]), Subquery(marked.values("at")[:1]))
-    rows = rows.annotate(said_removed_at=Greatest(*moments))  # PostgreSQL leaves out what is null
-    told: dict[str, Any] = {"refuted": Exists(visits_refuting(OuterRef("pk"), OuterRef("said_removed_at")))}
-    return rows.annotate(**told)
+    rows = rows.annotate(said_removed_at=Greatest(*moments))  # PostgreSQL ignores nulls in GREATEST.
+    annotations: dict[str, Any] = {"refuted": Exists(visits_refuting(OuterRef("pk"), OuterRef("said_removed_at")))}
+    return rows.annotate(**annotations)
 
 
 _KEYS = ("page_key", "image_key")

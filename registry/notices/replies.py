@@ -1,9 +1,9 @@
-"""What the addressee of a notice answers on a page of its own: kept, logged, told; the notice rests until it is read.
+"""Replies to a notice, submitted by its addressee on a dedicated page: stored, logged and notified.
 
-Who says that it was taken down has the places of the cases visited again, and decides nothing by that. What nobody has
-read yet can be taken back.
+The notice is paused until a member has read the reply. A reply that reports a takedown triggers new visits to the
+places of the cases, but decides nothing. A reply can be withdrawn until it is read.
 
-Whoever has the letter has the link. A reply is what somebody with the letter says, and no more.
+Anybody who has the letter has the link, so a reply is only the statement of somebody with the letter.
 """
 
 import secrets
@@ -35,57 +35,64 @@ from registry.notices.models import Notice, NoticeReply, NoticeReplyFile
 from registry.notices.notices import cases_of, keep_event
 
 HOLDS = timedelta(days=365)
-"""So long after the signature its addressee can answer."""
+"""Time after the signature during which the addressee can reply."""
 MAX_UNSEEN, MAX_REPLIES = 5, 50
-"""Replies to one notice: that no member has read yet, and altogether."""
+"""Maximum number of replies to one notice: unread, and in total."""
 DAY = timedelta(days=1)
-"""Between two looks that replies to a notice ask for; for so long one that was taken back counts as unread."""
+"""Minimum interval between visits that replies to a notice trigger; a withdrawn reply counts as unread for as long."""
 MAX_WORDS, MAX_FILES = 4_000, 5
-"""Characters and files of a reply."""
+"""Maximum number of characters and files in a reply."""
 MAX_FILE, MAX_REPLY, MAX_NOTICE = 20 * 1024 * 1024, 60 * 1024 * 1024, 100 * 1024 * 1024
-"""Bytes of a file, of the files of a reply, and of those of all replies to one notice."""
+"""Maximum bytes of a file, of a reply's files, and of the files of all replies to one notice."""
 
 OPEN = (Notice.State.SENT, Notice.State.ANSWERED, Notice.State.COUNTERED, Notice.State.REMOVED, Notice.State.ONLINE)
-"""States in which a notice can be answered, and signed: a letter may arrive before anybody says that it was sent."""
+"""States in which a notice can be answered, besides signed: a letter may arrive before its sending is recorded."""
 
 
 def new_token() -> tuple[str, datetime]:
-    """A token of 256 random bits, and until when it will hold."""
+    """Return a token of 256 random bits and its expiry."""
     return secrets.token_urlsafe(32), now() + HOLDS
 
 
 def find(token: str) -> Notice | None:
-    """The notice with this token while it can be answered: a wrong, expired or withdrawn one finds nothing."""
+    """Return the notice with this token if it can be answered. Wrong, expired and withdrawn tokens return None."""
     rows = Notice.objects.filter(reply_token=Digest.of(token.encode()), reply_until__gt=now())
     return rows.filter(state__in=(*OPEN, Notice.State.SIGNED)).select_related("owner").first()
 
 
 def unread(of: Owner) -> QuerySet[NoticeReply]:
-    """The replies to the owner's notices that no member has read, the oldest first."""
+    """Return the replies to the owner's notices that no member has read, oldest first."""
     rows = NoticeReply.objects.filter(notice__owner=of, seen_at=None).exclude(notice__state=Notice.State.DISCARDED)
     return rows.select_related("notice").order_by("at", "pk")
 
 
 def check_sizes(files: "Sequence[File[bytes]]") -> None:
-    """Raise ``RefusedError`` for too many files, or more bytes than are taken; reads none of them."""
+    """Check the number and sizes of files without reading them.
+
+    Raises:
+        RefusedError: There are too many files or bytes.
+    """
     if len(files) > MAX_FILES:
-        told = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
-        raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % told, reason="too-many")
+        values = {"count": number_format(len(files)), "most": number_format(MAX_FILES)}
+        raise RefusedError(_("There are %(count)s files; up to %(most)s are taken.") % values, reason="too-many")
     for file in files:
         if file.size > MAX_FILE:
-            told = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
-            raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % told, reason="too-many-bytes")
+            values = {"size": filesizeformat(file.size), "most": filesizeformat(MAX_FILE)}
+            raise RefusedError(_("The file has %(size)s; up to %(most)s are taken.") % values, reason="too-many-bytes")
     if (size := sum(file.size for file in files)) > MAX_REPLY:
-        told = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
-        said = _("The files together have %(size)s; up to %(most)s are taken.") % told
+        values = {"size": filesizeformat(size), "most": filesizeformat(MAX_REPLY)}
+        said = _("The files together have %(size)s; up to %(most)s are taken.") % values
         raise RefusedError(said, reason="too-many-bytes")
 
 
 def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Sequence[File[bytes]]" = ()) -> NoticeReply:
-    """Keep a reply: an entry of the log for each case, a line in its history, and an event that members are told of.
+    """Store a reply, log it for each case, and notify members.
 
-    Files are kept byte by byte as PDFs, JPEGs, PNGs or UTF-8 texts by their first bytes; nothing here decodes them.
-    Raises ``RefusedError`` for what is empty, too large, or one too many.
+    Files are stored byte by byte. PDFs, JPEGs, PNGs (recognised by their first bytes) and UTF-8 texts are accepted;
+    Exhibit never decodes them.
+
+    Raises:
+        RefusedError: The reply is empty or too large, or there are too many replies.
     """
     words, contact = plain(words).strip(), one_line(contact)[:300]
     _check(kind, words, files)
@@ -97,13 +104,13 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
             hint = _("Write to the address in the letter.")
             raise RefusedError(_("So many answers came that no more are taken for now."), reason="too-many", hint=hint)
         looked = held.replies.filter(kind=NoticeReply.Kind.REMOVED).aggregate(at=Max("at"))["at"]
-        made = NoticeReply.objects.create(
+        new_reply = NoticeReply.objects.create(
             notice=held, number=count + 1, kind=kind, words=words, contact=contact, at=now()
         )
-        _keep_files(held, made, files)
+        _keep_files(held, new_reply, files)
         keep_event(held, "reply", by="")
-        about = {"notice": held.number, "reply": made.number, "kind": kind, "words": words, "contact": contact}
-        about |= {"files": [one.hex for one in made.files.values_list("digest", flat=True)]}
+        about = {"notice": held.number, "reply": new_reply.number, "kind": kind, "words": words, "contact": contact}
+        about |= {"files": [one.hex for one in new_reply.files.values_list("digest", flat=True)]}
         for case in cases_of(held):
             log_entries.log_note(case, "notice replied to", by="the addressee's page", **about)
             history.record(case, "notice", "", ("notice-reply", {"number": held.number}))
@@ -111,18 +118,18 @@ def keep(row: Notice, kind: str, words: str, *, contact: str = "", files: "Seque
                 recaptures.visit_again(case, now() if looked is None else max(now(), looked + DAY))
                 history.record(case, "notice", "", ("notice-said-removed", {"number": held.number}))
         mail_choices.hasten(held.owner)
-        event = {"notice": held.number, "party": held.party, "reply": made.number, "kind": kind}
+        event = {"notice": held.number, "party": held.party, "reply": new_reply.number, "kind": kind}
         events.record(held.owner, EventKind.NOTICE_REPLIED, event)
-    return made
+    return new_reply
 
 
 def _check(kind: str, words: str, files: "Sequence[File[bytes]]") -> None:
     if kind not in NoticeReply.Kind.values:
         raise RefusedError(_("Choose what you would like to say."), reason="kind")
     if len(words) > MAX_WORDS:
-        told = {"count": number_format(len(words), force_grouping=True)}
-        told["most"] = number_format(MAX_WORDS, force_grouping=True)
-        said = _("The words have %(count)s characters; up to %(most)s are taken.") % told
+        values = {"count": number_format(len(words), force_grouping=True)}
+        values["most"] = number_format(MAX_WORDS, force_grouping=True)
+        said = _("The words have %(count)s characters; up to %(most)s are taken.") % values
         raise RefusedError(said, reason="too-many-bytes")
     check_sizes(files)
     if kind in (NoticeReply.Kind.LICENCE, NoticeReply.Kind.DISPUTE) and not (words or files):
@@ -154,9 +161,10 @@ def _readable(data: bytes) -> bool:
 
 
 def withdraw(row: Notice, number: int) -> None:
-    """Take a reply back that nobody has read: the notice goes on as without it, and its words stay for the record.
+    """Withdraw a reply that nobody has read. The notice continues as if without it; its text is kept for the record.
 
-    Raises ``NotFoundError`` where there is none, or it was read or taken back already.
+    Raises:
+        NotFoundError: The reply does not exist, or was read or withdrawn already.
     """
     with alone_with(row) as held:
         _check_holds(held, row)
@@ -172,42 +180,42 @@ def withdraw(row: Notice, number: int) -> None:
 
 
 def tell_visited() -> None:
-    """Record for mails and webhooks how the places stand, once of each reply that they were cleared.
+    """Record the state of the places once after each takedown reply, for emails and webhooks.
 
-    That is when no visit to them waits any more. A visit that failed says nothing: its place wasn't seen.
+    This happens when no visit to them is pending. A failed visit shows nothing about its place.
     """
     places = Capture.objects.filter(case__notice_cases__notice=OuterRef("notice"), state__in=UNFINISHED)
     waits = Exists(places.filter(case__decision__in=recaptures.FOLLOWED))
     untold = Q(kind=NoticeReply.Kind.REMOVED, withdrawn_at=None, told_at=None)
     for reply in NoticeReply.objects.filter(untold, ~waits).select_related("notice__owner").order_by("pk")[:500]:
         with transaction.atomic():
-            told = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
+            updated = NoticeReply.objects.filter(untold, pk=reply.pk).update(told_at=now())
             stand, before = _standing(reply)
-            if told and (stand or before):
+            if updated and (stand or before):
                 about = {"notice": reply.notice.number, "party": reply.notice.party, "reply": reply.number}
                 about |= {"places": stand, "removed_before": before}
                 events.record(reply.notice.owner, EventKind.NOTICE_VISITED, about)
 
 
 def _standing(reply: NoticeReply) -> tuple[dict[str, int], int]:
-    """How many places of a notice's cases stand how by visits begun after a reply, and how many were removed before."""
+    """Count a notice's places by their state in visits begun after a reply, and those found removed before it."""
     rows = Capture.objects.filter(case__in=cases_of(reply.notice).filter(decision__in=recaptures.FOLLOWED))
     place = ("case_id", "page_key", "image_key")
-    found, before = Counter[Standing](), 0
+    counts, before = Counter[Standing](), 0
     for visit in rows.order_by(*place, "-number").distinct(*place):
         if visit.state != StepState.DONE:
-            found[Standing.UNSEEN] += 1
+            counts[Standing.UNSEEN] += 1
         elif visit.started_at is not None and visit.started_at >= reply.at:
-            found[recaptures.standing_of(visit.outcome)] += 1
+            counts[recaptures.standing_of(visit.outcome)] += 1
         else:
             before += recaptures.standing_of(visit.outcome) is Standing.REMOVED
-    return {str(standing): count for standing, count in found.items()}, before
+    return {str(standing): count for standing, count in counts.items()}, before
 
 
 def see(row: Notice, *, by: str) -> None:
-    """Record that a member has read the replies: the notice goes on, and a reminder of ours moves by the days of rest.
+    """Record that a member has read the replies. The notice resumes; Exhibit's reminder moves by the days of the pause.
 
-    A term of law runs whatever somebody answers here, and isn't moved. A second time changes nothing.
+    Legal deadlines are not affected by replies and do not move. Calling it again has no effect.
     """
     with alone_with(row) as held:
         unseen = list(held.replies.filter(seen_at=None).order_by("number"))
@@ -222,6 +230,10 @@ def see(row: Notice, *, by: str) -> None:
 
 
 def file_of(row: Notice, reply: int, number: int) -> NoticeReplyFile:
-    """A file of a reply; raises ``NotFoundError``."""
-    found = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
-    return there(found, f"Reply {reply} to notice {row.number} has no file {number}.")
+    """Return a file of a reply.
+
+    Raises:
+        NotFoundError: The reply has no such file.
+    """
+    file = NoticeReplyFile.objects.filter(reply__notice=row, reply__number=reply, number=number).first()
+    return there(file, f"Reply {reply} to notice {row.number} has no file {number}.")

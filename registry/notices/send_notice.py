@@ -1,4 +1,4 @@
-"""Sending signed notices by mail: the bytes that were signed, with the same message id each time it is tried."""
+"""Delivery of signed notices by email: exactly the signed bytes, with the same Message-ID on every attempt."""
 
 import contextlib
 import smtplib
@@ -20,29 +20,29 @@ from registry.services.services import Services
 
 
 class OneMail(EmailMessage):
-    """A mail whose bytes are made once: those that are kept are those that leave."""
+    """An email that is serialised once, so that the stored bytes are those that are sent."""
 
     @cached_property
     def _made(self) -> Untyped:
         return super().message()
 
     def message(self, **_: Untyped) -> Untyped:
-        """The mail as Django's backends send it."""
+        """Return the message for Django's email backends."""
         return self._made
 
     def sent_bytes(self) -> bytes:
-        """The mail as it goes over the line."""
+        """Return the message as sent over the wire."""
         return bytes(self._made.as_bytes(linesep="\r\n"))
 
 
 def send_notices(services: Services, ids: Sequence[int]) -> None:
-    """Send each mail that waits, at most once; a server that doesn't take it for now is asked again later."""
+    """Send each pending notice at most once. If a server temporarily refuses it, retry later."""
     for pk in steps.claim(NoticeMail, ids, services.stale_after):
         _send(services, NoticeMail.objects.select_related("notice__owner").get(pk=pk))
 
 
 def _send(services: Services, row: NoticeMail) -> None:
-    if row.begun_at is not None:  # whoever sent it ended before it could say what came of it
+    if row.begun_at is not None:  # The process that was sending it ended before it could record the outcome.
         mail.unknown(row.pk)
         return
     if row.notice.state != Notice.State.SIGNED:
@@ -50,7 +50,7 @@ def _send(services: Services, row: NoticeMail) -> None:
         return
     try:
         message = _message(services, row)
-    except ExhibitError as error:  # what it shows was reported or removed since it was signed
+    except ExhibitError as error:  # An image that it shows was reported or removed after signing.
         mail.not_taken(row.pk, error.sentence, for_good=True)
         return
     server = get_connection()
@@ -68,17 +68,17 @@ def _send(services: Services, row: NoticeMail) -> None:
 
 
 def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: OneMail) -> None:
-    """Give a mail to a server, at most once; one whose cases rest since it was asked for waits."""
+    """Hand an email to a server, at most once. If one of its cases was paused in the meantime, the email waits."""
     try:
-        kept = _begun(services, row, message)
+        file = _begun(services, row, message)
     except WrongUseError as error:
         mail.not_taken(row.pk, error.sentence, for_good=False)
         return
     try:
-        if kept is not None:
+        if file is not None:
             server.send_messages([message])
             with transaction.atomic():
-                notices.keep_sent(row.notice, "mail", by=row.by, files=[kept])
+                notices.keep_sent(row.notice, "mail", by=row.by, files=[file])
                 steps.finish(NoticeMail, [row.pk])
     except REFUSALS as error:
         mail.refused(row.pk, words_of(error), for_good=is_final(error))
@@ -87,14 +87,15 @@ def _hand_over(services: Services, row: NoticeMail, server: Untyped, message: On
 
 
 def _begun(services: Services, row: NoticeMail, message: OneMail) -> KeptFile | None:
-    """Note that a mail is handed over now, and keep its bytes; ``None`` for one that may not be sent.
+    """Record that an email is handed over now and store its bytes; return None if it may not be sent.
 
-    Raises ``WrongUseError`` while a case of its notice rests.
+    Raises:
+        WrongUseError: A case of its notice is paused.
     """
     with transaction.atomic():
         notices.check_rest(notices.held_cases(row.notice))
-        kept = keep_mail(services, message.sent_bytes())
-        return kept if mail.begin(row.pk, kept) else None
+        file = keep_mail(services, message.sent_bytes())
+        return file if mail.begin(row.pk, file) else None
 
 
 def _message(services: Services, row: NoticeMail) -> OneMail:
@@ -113,6 +114,6 @@ def _message(services: Services, row: NoticeMail) -> OneMail:
     )
     message.attach(f"notice-{notice.number}.pdf", pdf[0], "application/pdf")
     for file in notice.files:
-        if file["name"] not in (TEXT_NAME, PDF_NAME) and (found := file_of(services, notice, file["name"])):
-            message.attach(file["name"], *found)
+        if file["name"] not in (TEXT_NAME, PDF_NAME) and (content := file_of(services, notice, file["name"])):
+            message.attach(file["name"], *content)
     return message

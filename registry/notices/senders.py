@@ -1,4 +1,4 @@
-"""Who signs for an owner: kept once, chosen in drafts, and copied into what is signed."""
+"""Senders who sign for an owner. They are stored once, chosen in drafts, and copied into signed notices."""
 
 from collections.abc import Mapping
 
@@ -18,17 +18,20 @@ FIELDS = {
     "name": 200, "capacity": 200, "organisation": 200, "representative": 200, "code": 30, "address": 500,
     "telephone": 60, "email": 300,
 }  # fmt: skip
-"""What is kept of a sender, in so many characters, beside the file of a business licence."""
+"""Fields of a sender with their maximum length in characters; the business licence file is stored separately."""
 MAX_SENDERS, MAX_FILE = 50, 2 * 1024 * 1024
-"""Senders of an owner; bytes of a file."""
+"""Maximum number of senders of an owner, and of bytes in a file."""
 TYPES = {b"%PDF-": "pdf", b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
-"""How files begin that are taken, with the ending of their names."""
+"""Magic numbers of accepted files, with their file name extensions."""
 
 _DIGITS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 
 def is_credit_code(code: str) -> bool:
-    """Whether a 统一社会信用代码 has 18 characters of which the last fits the others (GB 32100-2015, ISO 7064)."""
+    """Return True if a 统一社会信用代码 (unified social credit code) has 18 characters and a valid check character.
+
+    Defined in GB 32100-2015, with ISO 7064 for the check character.
+    """
     if len(code) != 18 or any(sign not in _DIGITS for sign in code):
         return False
     total = sum(_DIGITS.index(sign) * pow(3, place, 31) for place, sign in enumerate(code[:17]))
@@ -41,15 +44,17 @@ sender = numbered(lambda of: Sender.objects.filter(owner=of).defer("file"), "sen
 def keep(
     of: Owner, number: int | None, given: Mapping[str, str], *, by: str, file: bytes = b"", name: str = ""
 ) -> Sender:
-    """Keep a sender, a new one without a number; the file stays where none is given.
+    """Save a sender; without a number, create one. The stored file is kept if none is given.
 
-    Raises ``NotFoundError``, and ``WrongUseError`` for a name or code that can't be, or a file that isn't taken.
+    Raises:
+        NotFoundError: The owner has no sender with this number.
+        WrongUseError: The name or code is invalid, or the file is too large or of another type.
     """
-    told = {field: one_line(given.get(field, "")).strip()[:most] for field, most in FIELDS.items()}
-    told["code"] = told["code"].replace(" ", "").upper()
-    if not told["name"]:
+    values = {field: one_line(given.get(field, "")).strip()[:most] for field, most in FIELDS.items()}
+    values["code"] = values["code"].replace(" ", "").upper()
+    if not values["name"]:
         raise WrongUseError(_("Write the name of the person who signs."))
-    if told["code"] and not is_credit_code(told["code"]):
+    if values["code"] and not is_credit_code(values["code"]):
         raise WrongUseError(
             _("This isn't a unified social credit code: 18 characters, of which the last fits the others.")
         )
@@ -62,24 +67,25 @@ def keep(
         new = next_number(rows)
         added = {"file": file, "file_name": one_line(name)[-200:]} if file else {}
         held = Sender(owner=of, number=new) if number is None else sender(of, number)
-        for field, value in (told | added).items():
+        for field, value in (values | added).items():
             setattr(held, field, value)
         held.save()
-        audit_log.changed("notice sender", by=by, owner=of, about={"sender": held.number, **told})
+        audit_log.changed("notice sender", by=by, owner=of, about={"sender": held.number, **values})
     return held
 
 
 def remove(of: Owner, number: int, *, by: str) -> None:
-    """Forget a sender; what was signed keeps what it says."""
+    """Delete a sender. Signed notices are not affected."""
     with transaction.atomic():
         sender(of, number).delete()
         audit_log.changed("notice sender", by=by, owner=of, about={"sender": number, "removed": True})
 
 
 def take(row: Notice, chosen: Sender) -> None:
-    """Fill a sender into a draft, and enclose the business licence where the letter goes to China.
+    """Copy a sender into a draft. In letters to China, the business licence is then enclosed.
 
-    Raises ``WrongUseError`` when it is signed already.
+    Raises:
+        WrongUseError: The notice is already signed or discarded.
     """
-    told = {f"sender_{field}": str(getattr(chosen, field)) for field in FIELDS}
-    notices.fill(row, told, told, sender=chosen)
+    values = {f"sender_{field}": str(getattr(chosen, field)) for field in FIELDS}
+    notices.fill(row, values, values, sender=chosen)

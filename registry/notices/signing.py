@@ -1,4 +1,4 @@
-"""Signing a notice, and having it leave: only what a person has read, and exactly that."""
+"""Signing and sending of notices. Only a letter that a person has read is signed, and exactly that letter is sent."""
 
 from dataclasses import replace
 
@@ -30,16 +30,24 @@ _UNSIGN = Sentence("As long as it hasn't been sent: take the signature back, and
 
 
 def read_mark(made: Letter) -> str:
-    """What says that somebody has read exactly this letter."""
+    """Return a digest that proves that a person was shown exactly this letter."""
     return Digest.of(made.whole.encode()).hex
 
 
 def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, passkey: Answer | None = None) -> None:
-    """Sign a notice: its exact bytes are kept, and their digests go into the log.
+    """Sign a notice: store its exact bytes and log their digests.
 
-    ``typed`` is the signer's name as the person typed it, ``read`` the mark of the letter that was shown
-    (:func:`read_mark`). Raises ``WrongUseError`` when something is missing, name or letter are others, or the owner has
-    notices signed with a passkey and this answer isn't one to that.
+    Args:
+        services: Services with the blob store.
+        notice: The draft.
+        typed: The signer's name, as typed by the person.
+        read: Digest of the letter that was shown (:func:`read_mark`).
+        by: Account that signs.
+        passkey: Passkey answer, if the owner requires passkeys to sign notices.
+
+    Raises:
+        WrongUseError: Required information is missing, the name or the letter differs, or a required passkey answer is
+            missing or invalid.
     """
     with notices.held_draft(notice) as held:
         items = items_of(held)
@@ -47,14 +55,14 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         missing = [*gaps(held, items), *unanswered(checks), *unread(checks)]
         if missing:
             raise WrongUseError(missing[0], hint=_("Nothing was signed."))
-        made = letter(held, items)
-        if read != read_mark(made):
+        draft = letter(held, items)
+        if read != read_mark(draft):
             raise WrongUseError(_("The notice has changed since it was shown."), hint=_("Read it again, then sign."))
         if " ".join(typed.split()).casefold() != " ".join(held.fields["sender_name"].split()).casefold():
             said = _("The typed name isn't %(name)s.") % {"name": held.fields["sender_name"]}
             raise WrongUseError(said, hint=_("Type the name of the person who signs, as it stands in the notice."))
         details = passkeys.details(passkeys.take(held.owner, Act.SIGN, passkeys.of_letter(read, held.number), passkey))
-        signed, link = replace(made, text=made.signed), ""
+        signed, link = replace(draft, text=draft.signed), ""
         words = wording(held.owner, held.kind, held.language)
         if bundles := enclosures.link(services, held, words, by=by):
             signed = replace(signed, text=f"{signed.text}\n{bundles}\n")
@@ -71,22 +79,23 @@ def sign(services: Services, notice: Notice, *, typed: str, read: str, by: str, 
         files += [_kept(services, *enclosed) for enclosed in enclosures.files(services, held, cases)]
         for item in items:
             keep_shown(item)
-        claims = {number: found.record() for number, found in checks.items()}
+        claims = {number: case_check.record() for number, case_check in checks.items()}
         notices.keep_signed(held, files, Digest.of(text), claims, by=by, details=details)
 
 
 def take_back(notice: Notice, *, by: str) -> None:
-    """Take a signature back, as :func:`registry.notices.notices.take_back`; the link to bundles in it leads nowhere."""
+    """Withdraw a signature (:func:`registry.notices.notices.take_back`), and revoke the letter's link to bundles."""
     with transaction.atomic():
         notices.take_back(notice, by=by)
         enclosures.revoke(notice, by=by)
 
 
 def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
-    """Have a signed notice leave by mail, in the background; asked for twice it leaves once.
+    """Queue the email of a signed notice. Queuing it again has no effect.
 
-    Raises ``WrongUseError`` when it isn't signed, there is no address, no mail server is set, or something speaks
-    against it since that no member has answered.
+    Raises:
+        WrongUseError: The notice is not signed, has no address or may not be emailed, no mail server is configured, or
+            a claim-check point is unanswered.
     """
     if notice.kind in notices.FILINGS:
         raise WrongUseError(_("It is filed by a person, and goes by no mail."))
@@ -114,19 +123,20 @@ def send_by_mail(services: Services, notice: Notice, *, by: str) -> NoticeMail:
                 open_points[0], hint=_("Something speaks against it since it was signed. Answer it first.")
             )
         name = message_id(services.config, f"notice-{held.pk}.{str(held.text)[:16]}")
-        made = mail.ask(held, to, name, by=by)
-    services.enqueue(NoticeMail, [made.pk])
-    return made
+        queued = mail.ask(held, to, name, by=by)
+    services.enqueue(NoticeMail, [queued.pk])
+    return queued
 
 
 MEDIA_TYPES = ("text/plain", "application/pdf", "message/rfc822", "image/jpeg", "image/png")
-"""Of the files of notices: what was signed, the mail that left, and what is enclosed."""
+"""Media types of a notice's files: the signed files, the sent email, and enclosures."""
 
 
 def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] | None:
-    """One of the signed files of a notice with its media type; nothing when it has no such file.
+    """Return the bytes and media type of a signed notice's file, or None if it has no such file.
 
-    Raises ``NotFoundError`` when it may show a picture that was removed for good, or reported as illegal since.
+    Raises:
+        NotFoundError: The file may show an image that was purged or has since been reported as illegal.
     """
     reported = scoped.reported(notice.owner, since=notice.signed_at) if name != TEXT_NAME else ()
     if any(cases_with(digest).filter(notice_cases__notice=notice).exists() for digest in reported):
@@ -136,7 +146,7 @@ def file_of(services: Services, notice: Notice, name: str) -> tuple[bytes, str] 
 
 
 def download_name(notice: Notice, name: str) -> str:
-    """What one of its files is called where it is taken to, such as ``studio-notice-3.pdf``."""
+    """Return the download name of a notice's file, such as ``studio-notice-3.pdf``."""
     stem, own = f"{notice.owner.slug}-notice-{notice.number}", (TEXT_NAME, PDF_NAME, MAIL_NAME)
     return f"{stem}.{name.rsplit('.', 1)[-1]}" if name in own else f"{stem}-{name}"
 
@@ -146,5 +156,5 @@ def _kept(services: Services, name: str, media_type: str, data: bytes) -> KeptFi
 
 
 def keep_mail(services: Services, data: bytes) -> KeptFile:
-    """Keep the exact bytes of a mail that leaves."""
+    """Store the exact bytes of an email that is being sent."""
     return _kept(services, MAIL_NAME, "message/rfc822", data)

@@ -1,4 +1,4 @@
-"""By when somebody has to look at a notice again: terms of law, and reminders of ours."""
+"""Due dates of notices: deadlines set by law, and Exhibit's own reminders."""
 
 from calendar import monthrange
 from collections.abc import Callable, Mapping
@@ -16,66 +16,66 @@ from registry.events.models import EventKind
 from registry.notices.models import Notice, NoticeReply
 
 REPLY_DAYS, MAX_REPLY_DAYS = 14, 365
-"""In which an offer asks for an answer."""
+"""Default and maximum number of days in which an offer asks for an answer."""
 
 AHEAD = {
     "reminder": 0, "dmca-counter": 4, "prc-statement": 5, "dsa-complaint": 14, "court-filing": 0, "ccb-service": 30,
 }  # fmt: skip
-"""So many days before the due day members are told: a term of law leaves time to act."""
+"""Days before the due date at which members are notified. Legal deadlines leave time to act."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """By when somebody has to look at a notice again, and why: a key of a sentence."""
+    """A due date of a notice and its reason, which is the key of a sentence."""
 
     day: date
     what: str
 
 
 def due_soon(today: date) -> Q:
-    """Notices that somebody has to look at, by a day: those whose time is over, and those whose time nears.
+    """Select notices that are overdue, or due soon, on a day.
 
-    A reminder of ours waits while a reply is unread; a term of law doesn't.
+    Exhibit's own reminders wait while a reply is unread; legal deadlines do not.
     """
     unseen = NoticeReply.objects.filter(notice=OuterRef("pk"), seen_at=None)
-    found = Q(pk__in=())
+    condition = Q(pk__in=())
     for what, days in AHEAD.items():
         near = Q(due_what=what, due_on__lte=today + timedelta(days=days))
-        found |= near & ~Q(Exists(unseen)) if what == "reminder" else near
-    return found
+        condition |= near & ~Q(Exists(unseen)) if what == "reminder" else near
+    return condition
 
 
 def due(of: Owner, today: date) -> QuerySet[Notice]:
-    """The owner's notices that somebody has to look at, the most urgent first."""
+    """Return the owner's notices that are due or due soon, the most urgent first."""
     return Notice.objects.filter(due_soon(today), owner=of).order_by("due_on", "number")
 
 
 def tell_due() -> None:
-    """Write down once of each due day that it nears, for mails and webhooks."""
+    """Record one event per due date that is near, for emails and webhooks."""
     untold = ~Q(told_due=F("due_on")) | Q(told_due=None)
     for row in Notice.objects.filter(due_soon(localdate()), untold).select_related("owner").order_by("pk")[:500]:
         with transaction.atomic():
-            told = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
-            if told and row.due_on is not None:
+            updated = Notice.objects.filter(untold, pk=row.pk, due_on=row.due_on).update(told_due=row.due_on)
+            if updated and row.due_on is not None:
                 about = {"notice": row.number, "party": row.party, "due": row.due_on.isoformat(), "what": row.due_what}
                 events.record(row.owner, EventKind.NOTICE_DUE, about)
 
 
 def reply_days(given: Mapping[str, Any]) -> int:
-    """In how many days an offer or a formal demand asks for an answer, by a notice's fields."""
+    """Return the number of days in which an offer or formal demand asks for an answer, from the notice's fields."""
     said = str(given.get("reply_days", ""))
     return min(max(int(said), 1), MAX_REPLY_DAYS) if said.isdecimal() and len(said) < 6 else REPLY_DAYS
 
 
 def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | None:
-    """By when to look again after something happened; an offer and a formal demand ask for an answer in so many days.
+    """Return the next due date after an event, or None. ``days`` is the time to answer an offer or a formal demand.
 
     17 U.S.C. 512(g)(2)(C): material is put back 10 to 14 business days after a counter-notice unless the provider is
-    told before that of an action; business days are counted without regard to holidays, so that the day is never late.
-    PRC E-Commerce Law, Art. 43: 15 days from the statement's arrival. DSA, Art. 20: six months to complain of a
-    decision. PRC Civil Procedure Law, Art. 126: a court registers a complaint or rejects it within 7 days. 17 U.S.C.
-    1506(g): proof of service within 90 days of the Board's word that a claim may be served. What follows a letter that
-    was just sent is a reminder of ours and no term of law.
+    first notified of a court action. Business days are counted without regard to holidays, so that the date is never
+    too late. PRC E-Commerce Law, Art. 43: 15 days from receipt of the statement. DSA, Art. 20: six months to complain
+    about a decision. PRC Civil Procedure Law, Art. 126: a court registers or rejects a complaint within 7 days. 17
+    U.S.C. 1506(g): proof of service within 90 days of the Board's notice that a claim may be served. The date after a
+    letter that was just sent is Exhibit's own reminder, not a legal deadline.
     """
     if (what, kind) in TERMS:
         name, ends = TERMS[what, kind]
@@ -88,7 +88,7 @@ def due_after(kind: str, what: str, day: date, days: int = REPLY_DAYS) -> Due | 
 
 
 def business_day(day: date, count: int) -> date:
-    """The day that many business days later, Monday to Friday; holidays aren't known here."""
+    """Return the day that many business days later (Monday to Friday; holidays are not considered)."""
     while count:
         day += timedelta(days=1)
         count -= day.weekday() < 5
@@ -96,7 +96,7 @@ def business_day(day: date, count: int) -> date:
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day some months later, or the last day of that month."""
+    """Return the same day a number of months later, or the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
@@ -108,4 +108,4 @@ TERMS: Mapping[tuple[str, str], tuple[str, Callable[[date], date]]] = {
     (Notice.State.SENT, Notice.Kind.COURT): ("court-filing", lambda day: day + timedelta(days=7)),
     (Notice.State.ANSWERED, Notice.Kind.CCB): ("ccb-service", lambda day: day + timedelta(days=90)),
 }
-"""Terms of law, by what has happened to which kind: their name, and the day on which they end."""
+"""Legal deadlines by event and kind of notice: their name, and a function that returns the last day."""

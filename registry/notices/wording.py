@@ -1,4 +1,4 @@
-"""The wording of notices: shipped as files, an owner may put its own in place of each. What the law asks for stays."""
+"""Wordings of notices. They are shipped as files; an owner may replace each, except for what the law requires."""
 
 import difflib
 import re
@@ -22,10 +22,10 @@ FOLDER = Path(__file__).parent / "wording"
 MAX_WORDING = 20_000
 
 FILED = ("respondent", "respondent_name", "relief", "amount", "facts", "smaller", "natural", "evidence_list")
-"""Names of what is filed with a board or a court; empty in letters."""
+"""Placeholders of filings with a board or a court; empty in letters."""
 
 DEMANDED = ("claims", "undertaking")
-"""Names of a formal demand; empty elsewhere."""
+"""Placeholders of a formal demand; empty elsewhere."""
 
 LETTER = (
     "number", "date", "owner", "party", "addressee", "count", "items", "contact", "identity", "further", "signature",
@@ -35,7 +35,7 @@ ITEM = (
     "n", "title", "author", "holder", "first_publication", "registrations", "case",
     "places", "seen", "aligned", "licences",
 )  # fmt: skip
-"""Names that a wording may use: of the whole letter, and of each work in it."""
+"""Placeholders that a wording may use: in the whole letter, and in the part for each work."""
 
 NEEDED = {
     Notice.Kind.DMCA: ("items", "contact", "good_faith", "accuracy", "signature"),
@@ -48,7 +48,7 @@ NEEDED = {
         "identity", "respondent", "relief", "amount", "declared", "items", "evidence_list", "truth", "signature",
     ),
 }  # fmt: skip
-"""What no letter of a kind may be without; the statements among them stay in the words of the law."""
+"""Placeholders required in the letter, by kind. The statements among them keep the words of the law."""
 
 NEEDED_OF_ITEM = {
     Notice.Kind.DMCA: ("title", "places"),
@@ -59,38 +59,38 @@ NEEDED_OF_ITEM = {
     Notice.Kind.CCB: ("title", "author", "registrations", "places", "seen"),
     Notice.Kind.COURT: ("title", "holder", "places", "seen", "aligned", "licences"),
 }
-"""The same of each work in it: what the statements say stands with it."""
+"""Placeholders required in the part for each work, on which the statements rely."""
 
 _NAME = re.compile(r"\{([^{}]*)\}")
 _LABELLED = re.compile(r"[^\s:：]\s?[:：]\s*\{[^{}]*\}\s*$")
 _LEADS = r"\s*[,，、;；(（–—·]?[^{},，、;；()（）–—·.。»”\"'“„]*"
-"""Words that lead to a name, back to a sign or another name."""
+"""Matches the words that lead to a placeholder, back to a punctuation mark or another placeholder."""
 _ENDS = r"[)）]?"
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """How a kind of notice speaks in a language."""
+    """The wording of a kind of notice in a language."""
 
-    subject: str  # one line
-    body: str  # the letter, with names in braces
-    item: str  # one work in it, the same
-    statements: Mapping[str, str]  # sentences that an owner can't reword
-    words: Mapping[str, str]  # smaller pieces
-    own: bool = False  # whether the owner has put its own in place
+    subject: str  # One line.
+    body: str  # The letter, with placeholders in braces.
+    item: str  # The part for one work, with placeholders in braces.
+    statements: Mapping[str, str]  # Sentences that an owner cannot change.
+    words: Mapping[str, str]  # Short phrases.
+    own: bool = False  # True if the owner has replaced the shipped wording.
 
     def say(self, piece: str, **values: object) -> str:
-        """One of the smaller pieces."""
+        """Return a short phrase with its values."""
         return self.words[piece].format(**values)
 
     def day(self, day: date) -> str:
-        """A day as letters in this language write it."""
+        """Format a day as is usual in letters in this language."""
         return self.words["day"].format(day)
 
 
 @cache
 def shipped(kind: str, language: str) -> Wording:
-    """The wording that comes with the software."""
+    """Return the wording that is shipped with Exhibit."""
     table = tomllib.loads((FOLDER / f"{kind}.{language}.toml").read_text(encoding="utf-8"))
     like = shipped(*table["like"].split(".")) if "like" in table else None
     item = table["item"].strip("\n") if "item" in table or like is None else like.item
@@ -99,7 +99,7 @@ def shipped(kind: str, language: str) -> Wording:
 
 
 def wording(owner: Owner, kind: str, language: str) -> Wording:
-    """The owner's wording, or the one that is shipped."""
+    """Return the owner's wording, or the shipped one."""
     base = shipped(kind, language)
     own = NoticeWording.objects.filter(owner=owner, kind=kind, language=language).first()
     if own is None:
@@ -108,14 +108,14 @@ def wording(owner: Owner, kind: str, language: str) -> Wording:
 
 
 def names_for(kind: str, language: str) -> tuple[str, ...]:
-    """The names that a letter of this kind may use."""
+    """Return the placeholders that a letter of this kind may use."""
     return (*LETTER, *shipped(kind, language).statements)
 
 
 def without(template: str, values: Mapping[str, str], blank: str) -> str:
-    """A template without what it says of names that have no value.
+    """Remove from a template the text around placeholders without a value.
 
-    Behind a label that stands on a line of its own such a name reads ``blank``; within a sentence it goes with the
+    After a label on a line of its own, such a placeholder becomes ``blank``. Within a sentence it is removed with the
     words that lead to it: ``{title}, by {author}`` becomes ``{title}``.
     """
     return "\n".join(_line_without(line, values, blank) for line in template.splitlines())
@@ -130,14 +130,18 @@ def _line_without(line: str, values: Mapping[str, str], blank: str) -> str:
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """A template with its names filled in; more than one empty line in a row becomes one."""
+    """Fill in a template's placeholders. Several empty lines in a row become one."""
     text = _NAME.sub(lambda found: values[found[1]], template)
     text = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
 def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
-    """Refuse a wording (``WrongUseError``) that couldn't be filled in, or that lacks what the law asks for."""
+    """Check a wording.
+
+    Raises:
+        WrongUseError: The wording cannot be filled in, or lacks a placeholder that the law requires.
+    """
     for text, what in ((subject, _("the subject")), (body, _("the letter")), (item, _("the part for each work"))):
         if not text.strip() or len(text) > MAX_WORDING:
             raise WrongUseError(_("%(what)s is empty or too long.") % {"what": what.capitalize()})
@@ -151,18 +155,18 @@ def check(kind: str, language: str, subject: str, body: str, item: str) -> None:
 
 
 def keep(owner: Owner, kind: str, language: str, texts: Mapping[str, str], *, by: str) -> None:
-    """Put an owner's own ``subject``, ``body`` and ``item`` in place; raises what :func:`check` raises."""
-    given = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
-    check(kind, language, **given)
+    """Save an owner's own ``subject``, ``body`` and ``item``. Raises the same errors as :func:`check`."""
+    values = {name: texts.get(name, "").replace("\r\n", "\n").strip() for name in ("subject", "body", "item")}
+    check(kind, language, **values)
     with transaction.atomic():
         NoticeWording.objects.update_or_create(
-            owner=owner, kind=kind, language=language, defaults={**given, "changed_at": now(), "changed_by": by}
+            owner=owner, kind=kind, language=language, defaults={**values, "changed_at": now(), "changed_by": by}
         )
-        audit_log.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **given})
+        audit_log.changed("notice wording", by=by, owner=owner, about={"kind": kind, "language": language, **values})
 
 
 def restore(owner: Owner, kind: str, language: str, *, by: str) -> None:
-    """Go back to the wording that is shipped."""
+    """Restore the shipped wording."""
     with transaction.atomic():
         if NoticeWording.objects.filter(owner=owner, kind=kind, language=language).delete()[0]:
             about = {"kind": kind, "language": language, "shipped": True}

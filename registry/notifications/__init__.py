@@ -1,1 +1,1 @@
-"""What members and programs are sent: mails, messages in browsers, webhooks."""
+"""Notifications: emails, push messages and webhooks."""

@@ -1,4 +1,4 @@
-"""Telling webhooks what happened: each in turn, all beside one another, and again until they take it."""
+"""Delivery of webhook messages: in order for each webhook, in parallel across webhooks, with retries."""
 
 import logging
 from collections import defaultdict
@@ -21,14 +21,14 @@ from registry.services.services import Services
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 60, 5 * 60, 30 * 60, 2 * 3_600, 5 * 3_600, 10 * 3_600, 12 * 3_600)
 )
-"""Until a webhook that doesn't answer is asked again; then always the last."""
+"""Retry intervals for a webhook that does not respond; the last one repeats."""
 
 PATIENCE = timedelta(days=5)
-"""After so long without a good answer a webhook is paused, and the owner is told."""
+"""Time without a successful response after which a webhook is paused and the owner is notified."""
 
-AT_ONCE = 8  # webhooks that are asked beside one another
+AT_ONCE = 8  # Webhooks served in parallel.
 
-IN_TURN = 10  # messages to one webhook in one go, so that one with many doesn't keep the others waiting
+IN_TURN = 10  # Messages to one webhook per batch, so that a busy webhook does not hold up others.
 
 LOGGER = logging.getLogger(__name__)
 REMEMBERED = 10
@@ -36,15 +36,15 @@ ALONE = Sentence("The webhook is paused.")
 
 
 def deliver(services: Services, ids: Sequence[int]) -> None:
-    """Send each message that is due. One webhook's silence holds up nothing but its own messages."""
+    """Send each message that is due. An unresponsive webhook delays only its own messages."""
     claimed = steps.claim(Delivery, ids, services.stale_after)
     rows = Delivery.objects.filter(pk__in=claimed).select_related("webhook__owner", "event__owner").order_by("pk")
     queues = _queues(services, rows)
     if not queues:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
-        for future, queue in asked.items():
+        futures = {pool.submit(_in_turn, services, [one for _, one in queue]): queue for queue in queues}
+        for future, queue in futures.items():
             replies, error = future.result()
             for (row, _), reply in zip(queue, replies, strict=False):
                 _keep(row, reply)
@@ -53,17 +53,17 @@ def deliver(services: Services, ids: Sequence[int]) -> None:
                 LOGGER.error("Asking a webhook broke off.", exc_info=error)
                 steps.break_off(Delivery, [row.pk for row in rest], error)
                 continue
-            for row in rest:  # behind one that wasn't taken
+            for row in rest:  # Messages after one that was not accepted.
                 row.webhook.refresh_from_db()
                 steps.wait(Delivery, row.pk, row.webhook.ask_after or now(), replies[-1].sentence)
 
 
 def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Delivery, Message]]]:
-    """The messages that can go now, by webhook; the others are put off."""
+    """Return the messages that can be sent now, by webhook. The others are postponed."""
     queues: dict[int, list[tuple[Delivery, Message]]] = defaultdict(list)
     for row in rows:
         hook = row.webhook
-        if hook.removed_at is not None:  # what happened in the moment of its removal
+        if hook.removed_at is not None:  # The event occurred while the webhook was being removed.
             row.delete()
         elif hook.paused_at is not None:
             steps.wait(Delivery, row.pk, now() + PATIENCE, ALONE)
@@ -80,7 +80,7 @@ def _queues(services: Services, rows: Iterable[Delivery]) -> list[list[tuple[Del
 
 
 def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Reply], Exception | None]:
-    """Send messages to one webhook until it doesn't take one or sending fails; in a thread, without the database."""
+    """Send messages to one webhook until one fails. Runs in a thread, without database access."""
     replies: list[Reply] = []
     for message in messages:
         try:
@@ -93,13 +93,13 @@ def _in_turn(services: Services, messages: Sequence[Message]) -> tuple[list[Repl
 
 
 def _keep(row: Delivery, reply: Reply) -> None:
-    """Record what came of one try: of the message, and of its webhook."""
-    told = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
+    """Record the result of one attempt for the message and its webhook."""
+    result = {"status": reply.status, "milliseconds": reply.milliseconds, "sentence": to_plain(reply.sentence)}
     with transaction.atomic():
         hook = Webhook.objects.select_for_update(no_key=True).select_related("owner").get(pk=row.webhook_id)
-        kept = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
-        answers = [*row.answers, {"at": rfc3339(reply.at), **told}]
-        kept.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
+        delivery_rows = Delivery.objects.filter(pk=row.pk, state=StepState.DOING)
+        answers = [*row.answers, {"at": rfc3339(reply.at), **result}]
+        delivery_rows.update(answers=answers[-REMEMBERED:], tries=row.tries + 1)
         if reply.taken:
             Webhook.objects.filter(pk=hook.pk).update(misses=0, failing_since=None, ask_after=None)
             Delivery.objects.filter(pk=row.pk).update(delivered_at=now())

@@ -1,4 +1,4 @@
-"""What a mail tells a member of an owner's matters."""
+"""Digest emails that inform a member about an owner's events."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -30,12 +30,12 @@ from registry.services.addresses import absolute
 from registry.services.mail import message_id
 from registry.services.services import Services
 
-PARTIES, SHOWN = 5, 10  # parties and cases that a mail shows, the likeliest first; the others are counted
+PARTIES, SHOWN = 5, 10  # Parties and cases listed in an email, most likely first. Further ones are only counted.
 SALT = "exhibit.unsubscribe"
 
 
 def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -> EmailMultiAlternatives | None:
-    """The mail about events that came since the last one; ``None`` when nothing of them is open any more."""
+    """Return the email about events since the last one, or None if none of them is still open."""
     user, owner = choice.user, choice.owner
     with translation.override(user.reads or settings.LANGUAGE_CODE), timezone.override(zone_of(user)):
         waiting = _waiting(owner, told)
@@ -76,47 +76,47 @@ def digest_mail(services: Services, choice: MailChoice, told: Sequence[Event]) -
 
 
 def _link(services: Services, choice: MailChoice, path: str) -> str:
-    """The address of a page, opened signed in where the browser is known and the operator allows that."""
+    """Return the absolute URL of a page. If the operator allows it, known browsers are signed in by it."""
     signed = services.config.mail_sign_in
     way = f"/mail/open/{devices.link(choice.owner, choice.user, path)}" if signed else path
     return absolute(services.config, way)
 
 
 def _waiting(owner: Owner, told: Sequence[Event]) -> list[tuple[int, str]]:
-    """The cases that were opened and still wait for a person, each with its party, the likeliest first."""
+    """Return the new cases that still await a decision, each with its party, most likely first."""
     opened = {event.about["case"] for event in told if event.kind == EventKind.CASE_OPENED}
     rows = scoped.cases(owner).filter(number__in=opened, decision=Case.Decision.OPEN, waits=True)
     return list(rows.order_by("-likelihood", "number").values_list("pk", "party"))
 
 
 def _unread_answers(owner: Owner, told: Sequence[Event]) -> list[Event]:
-    """The events of answers to notices that no member has read meanwhile, one for each notice."""
+    """Return one event for each notice with a reply that no member has read yet."""
     resting = set(
         Notice.objects.filter(owner=owner, replies__seen_at=None, replies__isnull=False).values_list(
             "number", flat=True
         )
     )
-    found = {event.about["notice"]: event for event in told if event.kind == EventKind.NOTICE_REPLIED}
-    return [event for number, event in found.items() if number in resting]
+    by_notice = {event.about["notice"]: event for event in told if event.kind == EventKind.NOTICE_REPLIED}
+    return [event for number, event in by_notice.items() if number in resting]
 
 
 def _groups(
     services: Services, choice: MailChoice, waiting: Sequence[tuple[int, str]]
 ) -> tuple[list[dict[str, Any]], Mapping[str, bytes]]:
-    """The parties with the likeliest cases, some cases of each, and the pictures of these by their names."""
+    """Return the parties with the most likely cases, some cases of each, and the images of these by name."""
     parties: dict[str, list[int]] = {}
     for pk, party in waiting:
         parties.setdefault(party, []).append(pk)
-    named = list(parties.items())[:PARTIES]
-    most = SHOWN // max(len(named), 1)
-    wanted = [pk for _party, keys in named for pk in keys[:most]]
+    shown_parties = list(parties.items())[:PARTIES]
+    most = SHOWN // max(len(shown_parties), 1)
+    keys_shown = [pk for _party, keys in shown_parties for pk in keys[:most]]
     with_pictures = ("shown__match__registered", "shown__match__found", "shown__sighting")
-    rows = scoped.cases(choice.owner).select_related(*with_pictures).in_bulk(wanted)
+    rows = scoped.cases(choice.owner).select_related(*with_pictures).in_bulk(keys_shown)
     times = seen_between(list(rows.values()))
     pairs, pictures = ({}, {}) if choice.user.blurs else _pictures(services, choice.owner, list(rows.values()))
     queue = f"/o/{choice.owner.slug}/cases/"
     groups = []
-    for party, keys in named:
+    for party, keys in shown_parties:
         cases = [
             {
                 "case": row,
@@ -134,35 +134,35 @@ def _groups(
 def _pictures(
     services: Services, owner: Owner, cases: Sequence[Case]
 ) -> tuple[dict[int, tuple[str, str]], dict[str, bytes]]:
-    """The names of the registered and the found picture of each case, and each picture, small, by its name.
+    """Return the names of each case's registered and found image, and the reduced images by name.
 
-    A case whose found picture is gone or hidden has none.
+    Cases whose found image is missing or hidden are left out.
     """
     shown = {case: case.shown.match for case in cases if case.shown is not None}
     hidden = hidden_among(owner, [match.found for match in shown.values()])
     names: dict[int, tuple[str, str]] = {}
-    made: dict[str, bytes] = {}
+    images: dict[str, bytes] = {}
     for case, match in shown.items():
         if match.found_id in hidden:
             continue
-        own, found = f"work-{match.registered.digest.hex}", f"case-{case.number}-{match.found.digest.hex}"
+        own, found_name = f"work-{match.registered.digest.hex}", f"case-{case.number}-{match.found.digest.hex}"
         try:
-            pair = {own: previews.shown(services, match.registered), found: previews.shown(services, match.found)}
+            pair = {own: previews.shown(services, match.registered), found_name: previews.shown(services, match.found)}
         except ExhibitError:
             continue
-        names[case.pk] = (own, found)
-        made |= pair
-    return names, made
+        names[case.pk] = (own, found_name)
+        images |= pair
+    return names, images
 
 
 def _sentence(event: Event) -> str:
-    """What an event says beside the cases, in the reader's language; empty for what a mail doesn't say."""
+    """Describe an event other than new cases in the reader's language; empty for events that emails leave out."""
     about = event.about
     if event.kind == EventKind.CANARY_MISSED:
         return _("The watch %(name)s missed a known copy: %(page)s") % {"name": about["name"], "page": about["page"]}
     if event.kind == EventKind.WORK_HELD:
-        told = {"work": about["work"], "sites": about["sites"]}
-        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % told
+        values = {"work": about["work"], "sites": about["sites"]}
+        return _("Work %(work)d was found on %(sites)d new sites in one day. It is held back until you look.") % values
     if event.kind == EventKind.REPORT_READY:
         title = title_in_words(about["title"], about["report"], event.owner.name)
         return _("The report “%(title)s” is ready.") % {"title": title}
@@ -174,22 +174,22 @@ def _sentence(event: Event) -> str:
 
 
 def _of_notice(event: Event) -> str:
-    told = {"number": event.about["notice"], "party": event.about["party"]}
+    values = {"number": event.about["notice"], "party": event.about["party"]}
     if event.kind == EventKind.NOTICE_REPLIED:
-        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % told
+        return _("Notice %(number)d about %(party)s: an answer came on its page. It rests until you look.") % values
     if event.kind == EventKind.NOTICE_VISITED:
         places = event.about["places"]
-        told |= {"removed": places.get("removed", 0), "places": sum(places.values())}
-        told["before"] = event.about.get("removed_before", 0)
+        values |= {"removed": places.get("removed", 0), "places": sum(places.values())}
+        values["before"] = event.about.get("removed_before", 0)
         return (
             _(
                 "Notice %(number)d about %(party)s: somebody said that it was taken down. Places visited since: "
                 "%(places)d, of them found removed: %(removed)d. Found removed before: %(before)d."
             )
-            % told
+            % values
         )
-    told["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
-    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % told
+    values["day"] = formats.date_format(date.fromisoformat(event.about["due"]), "DATE_FORMAT")
+    return _("Notice %(number)d about %(party)s: look again by %(day)s.") % values
 
 
 def _subject(owner: Owner, cases: int, answers: Sequence[tuple[str, str]], others: Sequence[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""Invitations by mail."""
+"""Invitations by email."""
 
 from django.core.mail import send_mail
 from django.db import transaction
@@ -13,12 +13,18 @@ from registry.services.addresses import absolute
 
 
 def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> str:
-    """Invite a person to an owner, by mail; returns the link where no mail is sent and somebody has to pass it on.
+    """Invite a person to an owner by email.
 
-    The mail is in the language of the person, or of who invites, where it is known.
-    Else the text is empty, since the link shows that the address is the person's. Raises ``WrongUseError`` as
-    :func:`registry.members.invitations.invite` does, and ``OSError`` or ``smtplib.SMTPException`` when the mail server
-    doesn't answer, or take the mail; nobody is invited then.
+    The email is in the language of the invited person, or of the inviting one, if known.
+
+    Returns:
+        The link to pass on if no mail server is configured. Otherwise an empty string: opening the emailed link proves
+        that the address belongs to the person.
+
+    Raises:
+        WrongUseError: As :func:`registry.members.invitations.invite` does.
+        OSError: The mail server does not respond. Nobody is invited then.
+        smtplib.SMTPException: The mail server refuses the email. Nobody is invited then.
     """
     with transaction.atomic():
         row, secret = invitations.invite(owner, email, role, by=by)
@@ -35,5 +41,5 @@ def invite(config: Config, owner: Owner, email: str, role: str, *, by: str) -> s
 
 
 def operator_link(config: Config, *, by: str) -> str:
-    """Make the one-time link with which somebody becomes the operator; earlier ones are of no use any more."""
+    """Create the one-time link that makes a person the operator. Earlier links become invalid."""
     return absolute(config, reverse("invitation", args=[invitations.invite_operator(by=by)]))

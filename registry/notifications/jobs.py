@@ -1,4 +1,4 @@
-"""Background jobs on the rows of notifications. What they import is loaded after the fork of a worker."""
+"""Background jobs for notifications. Their imports run after a worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("mails to members"), MAIL, MailChoice, owner="owner", batch=10)
 def mail(services: "Services", ids: Sequence[int]) -> None:
-    """Mail members what is new."""
+    """Email members about news."""
     from registry.notifications.send_mail import send_digests
 
     send_digests(services, ids)
@@ -21,7 +21,7 @@ def mail(services: "Services", ids: Sequence[int]) -> None:
 
 @job(gettext_noop("push notifications"), DEFAULT, PushBrowser, batch=50)
 def push(services: "Services", ids: Sequence[int]) -> None:
-    """Tell browsers of finds."""
+    """Send push notifications about finds to browsers."""
     from registry.notifications.send_push import send_messages
 
     send_messages(services, ids)

@@ -1,4 +1,4 @@
-"""Rows that wait for something to tell: how a member is mailed, and browsers; they are due when there is news, too."""
+"""Rows that are due only if there is news: email preferences and push browsers."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -15,14 +15,14 @@ WITH_NEWS: Mapping[type[Claimable], Callable[[datetime | None], Q]] = {
     MailChoice: mail_choices.with_news,
     PushBrowser: push_browsers.with_news,
 }
-"""Which of their rows haven't been told all that there is to tell at a moment."""
+"""Conditions that select rows with unreported news at a given time, by model."""
 
 
 def waiting(model: type[Claimable], stale_after: timedelta, moment: datetime | None = None) -> QuerySet[Any]:
-    """Rows whose time has come, and that have something to tell."""
+    """Return rows that are due and have news to report."""
     return model._default_manager.filter(steps.due(stale_after, moment), WITH_NEWS[model](moment))
 
 
 def due(model: type[Claimable], stale_after: timedelta, most: int) -> list[int]:
-    """The same by their keys, the oldest first; so many at most."""
+    """Return the primary keys of due rows with news, oldest first, up to a maximum number."""
     return list(waiting(model, stale_after).order_by("pk").values_list("pk", flat=True)[:most])

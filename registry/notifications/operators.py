@@ -1,4 +1,4 @@
-"""What operators are told by mail."""
+"""Emails to operators."""
 
 from django.core.mail import send_mail
 from django.utils import translation
@@ -9,9 +9,11 @@ from registry.members import people
 
 
 def tell_of_address(address: str, *, by: str) -> None:
-    """Tell every operator that somebody changed the public address, each in their language where it is known.
+    """Notify every operator that the public address was changed, each in their own language if known.
 
-    Raises ``OSError`` or ``smtplib.SMTPException`` when the mail server doesn't answer, or take the mail.
+    Raises:
+        OSError: The mail server does not respond.
+        smtplib.SMTPException: The mail server refuses an email.
     """
     for person in User.objects.filter(is_staff=True, is_active=True).exclude(email="").order_by("pk"):
         with translation.override(people.language_of(person.email, by) or translation.get_language()):

@@ -1,4 +1,4 @@
-"""Find an owner's notifications, and nothing of another owner."""
+"""Queries for webhooks and their messages, limited to one owner."""
 
 from registry.accounts.scoped import numbered, rows_of_owner
 from registry.db.rows import there
@@ -8,10 +8,10 @@ webhooks = rows_of_owner(Webhook, "owner", order="number", removed_at=None)
 
 
 def message(of: Webhook, named: str) -> Delivery:
-    """One of a webhook's messages, by its name, such as ``evt_17``."""
+    """Return a webhook's message by its name, such as ``evt_17``."""
     key = named.removeprefix("evt_")
-    found = of.deliveries.filter(event=int(key) if key.isascii() and key.isdecimal() else 0).select_related("event")
-    return there(found.first(), f"The webhook {of.number} has no such message.")
+    rows = of.deliveries.filter(event=int(key) if key.isascii() and key.isdecimal() else 0).select_related("event")
+    return there(rows.first(), f"The webhook {of.number} has no such message.")
 
 
 webhook = numbered(webhooks, "webhook")

@@ -1,4 +1,4 @@
-"""Mail to members about what happened."""
+"""Delivery of digest emails to members."""
 
 import logging
 import smtplib
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 NOT_TAKEN = Sentence("The mail server didn't take it.")
 
 AGAIN, MUCH_LATER = timedelta(minutes=10), timedelta(days=1)
-"""Until a server that didn't take a mail is asked again: for now, and after it has refused one for good."""
+"""Retry interval after a temporary refusal, and after a permanent one."""
 
 
 def send_digests(services: Services, ids: Sequence[int]) -> None:
-    """Send each mail that is due; a server that isn't there is asked once, not for each.
+    """Send each email that is due. If the server is unreachable, the others are postponed without trying.
 
-    One that a server has taken may come twice, when this process dies at that moment; both have the same Message-ID.
+    An email may be sent twice if this process dies right after the server accepted it. Both have the same Message-ID.
     """
     down = False
     for pk in steps.claim(MailChoice, ids, services.stale_after):
@@ -43,9 +43,9 @@ def send_digests(services: Services, ids: Sequence[int]) -> None:
 
 
 def _send(services: Services, row: MailChoice) -> bool:
-    """Send one mail, if there is something to tell; returns whether the server was there."""
-    told = events.after(row.owner, row.told_until, mail_choices.TOLD)
-    mail = digest_mail(services, row, told) if told else None
+    """Send one email if there is news. Return False if the server was unreachable."""
+    new_events = events.after(row.owner, row.told_until, mail_choices.TOLD)
+    mail = digest_mail(services, row, new_events) if new_events else None
     try:
         if mail is not None:
             mail.send()
@@ -61,7 +61,7 @@ def _send(services: Services, row: MailChoice) -> bool:
             steps.wait(MailChoice, row.pk, now() + AGAIN, NOT_TAKEN)
         return False
     with transaction.atomic():
-        told_until = told[-1].pk if told else row.told_until
+        told_until = new_events[-1].pk if new_events else row.told_until
         MailChoice.objects.filter(pk=row.pk).update(told_until=told_until)
         until = mail_choices.after_mail(row, told_until)
         if mail is not None:

@@ -1,4 +1,4 @@
-"""Messages to browsers about finds: how many there are and which page shows them, and nothing else."""
+"""Push notifications about finds. They contain only counts and the path of the page that shows the finds."""
 
 import json
 import logging
@@ -31,24 +31,24 @@ from registry.notifications.webhooks import Reply, post
 from registry.services.services import Services
 
 PAUSE = timedelta(hours=1)
-"""Between two messages to a browser: what is found meanwhile is told together."""
+"""Minimum interval between two notifications to a browser; finds in between are combined."""
 
 KEPT_FOR = timedelta(days=1)
-"""How long a service keeps a message for a browser that isn't there; the next one takes its place."""
+"""Time for which the push service keeps a notification for an offline browser. A later one replaces it."""
 
 PAGE = "/finds/"
 TRIES = len(PAUSES) + math.ceil((PATIENCE - sum(PAUSES, timedelta())) / PAUSES[-1]) + 1
-"""In a row without a good answer, then a browser is sent nothing more: with their pauses they take ``PATIENCE``."""
+"""Consecutive failures after which a browser is dropped. With the pauses between them, they take ``PATIENCE``."""
 
 ENDED = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
-"""What a service answers for a browser that takes no more (RFC 8030, 7.3)."""
+"""Status codes for an expired subscription (RFC 8030, section 7.3)."""
 
 LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent to one browser, and up to which event it tells."""
+    """A notification to one browser, with the last event that it covers."""
 
     url: str
     headers: dict[str, str]
@@ -57,9 +57,10 @@ class Message:
 
 
 def send_messages(services: Services, ids: Sequence[int]) -> None:
-    """Send each message that is due, all beside one another.
+    """Send each notification that is due, in parallel.
 
-    One that a service has taken may come twice, when this process dies at that moment: the second takes its place.
+    A notification may be sent twice if this process dies right after the service accepted it; the second replaces the
+    first.
     """
     claimed = steps.claim(PushBrowser, ids, services.stale_after)
     rows = PushBrowser.objects.filter(pk__in=claimed).select_related("user").order_by("pk")
@@ -67,30 +68,30 @@ def send_messages(services: Services, ids: Sequence[int]) -> None:
     if not messages:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = [
+        futures = [
             (row, message, pool.submit(post, services, message.url, message.body, message.headers))
             for row, message in messages
         ]
-        for row, message, future in asked:
+        for row, message, future in futures:
             if (error := future.exception()) is None:
                 _keep(row, message, future.result())
             elif isinstance(error, Exception):
-                # its words have the address, with which others could send
+                # The error text contains the URL, with which anybody could send notifications.
                 LOGGER.error("Sending to a push service broke off: %s", type(error).__name__)
                 steps.break_off(PushBrowser, [row.pk], error)
 
 
 def _message(services: Services, row: PushBrowser) -> Message | None:
-    """What there is to send to a claimed browser; where there is nothing, the row is put off or gone."""
+    """Return the notification for a claimed browser. If there is nothing to send, postpone or delete the row."""
     if not row.user.is_active:
         row.delete()
         return None
     if not services.config.push:
         steps.wait(PushBrowser, row.pk, now() + PAUSE)
         return None
-    told = push_browsers.news_of(row)
-    new, waiting, page = _counted(row.user, told)
-    until = told[-1][0] if told else row.told_until
+    news = push_browsers.news_of(row)
+    new, waiting, page = _counted(row.user, news)
+    until = news[-1][0] if news else row.told_until
     if not new:
         with transaction.atomic():
             PushBrowser.objects.filter(pk=row.pk).update(told_until=until)
@@ -108,9 +109,10 @@ def _message(services: Services, row: PushBrowser) -> Message | None:
 
 
 def _counted(user: User, told: Sequence[tuple[int, int, int]]) -> tuple[int, int, str]:
-    """How many of the cases that were opened still wait for a person, how many wait with all others, and where.
+    """Return the number of new cases that still await a decision, the number of all waiting ones, and a page.
 
-    Those of one owner wait on its page; where several have new ones, what waits for all of the person's is counted.
+    If the new cases belong to one owner, its waiting cases and page are returned; otherwise those of all the person's
+    owners.
     """
     opened: dict[int, set[int]] = defaultdict(set)
     for _event, of, number in told:
@@ -128,30 +130,30 @@ def _counted(user: User, told: Sequence[tuple[int, int, int]]) -> tuple[int, int
 
 
 def _words(user: User, new: int, waiting: int, page: str) -> bytes:
-    """What the browser shows, in the language of its person."""
+    """Return the notification's payload in the person's language."""
     with translation.override(user.reads or settings.LANGUAGE_CODE):
-        told = {
+        payload = {
             "title": ngettext("%(number)d new find", "%(number)d new finds", new) % {"number": new},
             "body": ngettext("%(number)d to decide", "%(number)d to decide", waiting) % {"number": waiting},
             "lang": translation.get_language(),
             "page": page,
         }
-    return json.dumps(told, ensure_ascii=False).encode()
+    return json.dumps(payload, ensure_ascii=False).encode()
 
 
 def _keep(row: PushBrowser, message: Message, reply: Reply) -> None:
-    """Record what came of one try; a browser that was removed meanwhile stays removed."""
+    """Record the result of one attempt. A browser removed in the meantime stays removed."""
     with transaction.atomic():
-        kept = PushBrowser.objects.filter(pk=row.pk)
+        browser_rows = PushBrowser.objects.filter(pk=row.pk)
         if reply.taken:
-            told_until = Greatest("told_until", message.told_until)  # its person may have joined an owner meanwhile
-            kept.update(told_until=told_until, used_at=now(), misses=0)
+            told_until = Greatest("told_until", message.told_until)  # The person may have joined an owner since.
+            browser_rows.update(told_until=told_until, used_at=now(), misses=0)
             steps.wait(PushBrowser, row.pk, now() + PAUSE)
         elif reply.status in ENDED:
-            kept.delete()
+            browser_rows.delete()
         elif row.misses + 1 >= TRIES:
-            kept.update(state=StepState.DONE, misses=row.misses + 1, error=reply.sentence)
+            browser_rows.update(state=StepState.DONE, misses=row.misses + 1, error=reply.sentence)
         else:
-            kept.update(misses=row.misses + 1)
+            browser_rows.update(misses=row.misses + 1)
             until = max(now() + PAUSES[min(row.misses, len(PAUSES) - 1)], reply.after or now())
             steps.wait(PushBrowser, row.pk, until, reply.sentence)

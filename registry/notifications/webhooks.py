@@ -1,4 +1,4 @@
-"""Webhooks as an owner arranges them, and one message to one of them."""
+"""Management of an owner's webhooks, and delivery of a single message."""
 
 import base64
 import json
@@ -35,11 +35,11 @@ from registry.services.same_secrets import encrypting_key
 from registry.services.services import Services
 
 PREFIX = "whsec_"
-SECONDS = 10.0  # for each part of an exchange; then a webhook counts as silent
-MAX_WEBHOOKS = 20  # webhooks of an owner
-AT_FIRST = 50  # messages that go at once when a webhook is resumed; the tick sends the others
+SECONDS = 10.0  # Timeout for each part of a request, after which the webhook counts as unresponsive.
+MAX_WEBHOOKS = 20  # Maximum number of webhooks per owner.
+AT_FIRST = 50  # Messages sent at once when a webhook is resumed. The tick sends the others.
 BY_A_MEMBER, BY_A_PROGRAM = Sentence("A member paused it."), Sentence("A program paused it.")
-"""Why a webhook is paused that somebody paused, as rows say it."""
+"""Reasons for a paused webhook, as stored in its row."""
 
 MAX_URL = 2_000
 OFFERED = tuple(kind for kind in EventKind if kind not in (EventKind.WEBHOOK_PAUSED, EventKind.TEST))
@@ -47,7 +47,7 @@ OFFERED = tuple(kind for kind in EventKind if kind not in (EventKind.WEBHOOK_PAU
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent: the same bytes under the same name however often it is tried."""
+    """A message to send. Retries use the same bytes and name."""
 
     url: str
     name: str
@@ -57,30 +57,34 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of one try."""
+    """The result of one delivery attempt."""
 
-    at: datetime  # when it began
-    status: int  # of the answer; 0 when there was none
-    milliseconds: int  # until then
-    sentence: str = ""  # what went wrong; empty when nothing did
-    after: datetime | None = None  # when the receiver wants to be asked again, if it says so
+    at: datetime  # Start of the attempt.
+    status: int  # HTTP status, or 0 if there was no response.
+    milliseconds: int  # Response time.
+    sentence: str = ""  # Error; empty on success.
+    after: datetime | None = None  # Time from the Retry-After header, if any.
 
     @property
     def taken(self) -> bool:
-        """Whether the message was taken."""
+        """True if the receiver accepted the message."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def gone(self) -> bool:
-        """Whether the receiver says that it wants nothing more."""
+        """True if the receiver wants no further messages (HTTP 410)."""
         return self.status == HTTPStatus.GONE
 
 
 def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[str], *, by: str) -> tuple[Webhook, str]:
-    """Arrange a webhook for events of some kinds of :data:`OFFERED`, for all where none is named.
+    """Create a webhook for kinds of events in :data:`OFFERED`; for all of them if none is named.
 
-    Returns its row, and the secret that its messages are signed with, which nobody can read again. Raises
-    ``RefusedError`` when the address may not be reached, ``WrongUseError`` for an unknown kind, or too many webhooks.
+    Returns:
+        The webhook, and the secret that signs its messages. It cannot be read again later.
+
+    Raises:
+        RefusedError: The URL is not allowed.
+        WrongUseError: A kind is unknown, the URL is too long, or the owner has too many webhooks.
     """
     if len(url) > MAX_URL:
         raise WrongUseError(_("The address is too long."))
@@ -92,7 +96,7 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
         if owner.webhooks.filter(removed_at=None).count() >= MAX_WEBHOOKS:
             sentence = _("There are %(number)d webhooks already.") % {"number": MAX_WEBHOOKS}
             raise WrongUseError(sentence, hint=_("Remove one."))
-        hold(Lock.KEYS)  # whoever changes the master key comes before this or after it
+        hold(Lock.KEYS)  # The master key is rotated either before or after this.
         row = Webhook(owner=owner, url=url, made_by=by, made_at=now())
         row.kinds = [kind.value for kind in OFFERED if kind in kinds]
         row.number = next_number(owner.webhooks)
@@ -104,7 +108,7 @@ def add_webhook(services: Services, owner: Owner, url: str, kinds: Collection[st
 
 
 def remove_webhook(row: Webhook, *, by: str) -> None:
-    """Send nothing more there; what was sent stays in the list of deliveries for some months."""
+    """Remove a webhook. Its past deliveries stay listed for some months."""
     with transaction.atomic():
         if Webhook.objects.filter(pk=row.pk, removed_at=None).update(removed_at=now()):
             row.deliveries.exclude(state=StepState.DONE).delete()
@@ -112,7 +116,7 @@ def remove_webhook(row: Webhook, *, by: str) -> None:
 
 
 def pause(row: Webhook, why: str, *, by: str) -> bool:
-    """Send nothing until somebody resumes it; what happens meanwhile waits. Returns whether it wasn't paused."""
+    """Pause a webhook until it is resumed; events queue up. Return True if it was not paused before."""
     with transaction.atomic():
         paused = Webhook.objects.filter(pk=row.pk, paused_at=None).update(paused_at=now(), paused_why=why)
         if paused:
@@ -121,7 +125,7 @@ def pause(row: Webhook, why: str, *, by: str) -> bool:
 
 
 def resume(services: Services, row: Webhook, *, by: str) -> None:
-    """Send again, what has waited first."""
+    """Resume a webhook, starting with the messages that have queued up."""
     with transaction.atomic():
         fresh = {"paused_at": None, "paused_why": "", "misses": 0, "failing_since": None, "ask_after": None}
         if Webhook.objects.filter(pk=row.pk).exclude(paused_at=None).update(**fresh):
@@ -132,22 +136,22 @@ def resume(services: Services, row: Webhook, *, by: str) -> None:
 
 
 def send_again(services: Services, delivery: Delivery) -> None:
-    """Send a message once more, under its name; receivers know by it that it is the same."""
+    """Send a message again under the same name, by which receivers recognise duplicates."""
     Delivery.objects.filter(pk=delivery.pk).exclude(state=StepState.DOING).update(**steps.afresh())
     services.enqueue(Delivery, [delivery.pk])
 
 
 def message_of(services: Services, row: Webhook, event: Event) -> Message:
-    """What a webhook is told of an event."""
+    """Return the message that informs a webhook of an event."""
     data = {"owner": event.owner.slug, **event.about, "url": absolute(services.config, page_of(event))}
-    told = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
-    body = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    payload = {"type": event.kind, "timestamp": rfc3339(event.at), "data": data}
+    body = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     secret = decrypt(SECRET, bytes(row.encrypted_secret), *master_keys(services.config))
     return Message(row.url, f"evt_{event.pk}", body, PREFIX + base64.b64encode(secret).decode())
 
 
 def page_of(event: Event) -> str:
-    """The page of the site that an event is about."""
+    """Return the path of the page that an event is about."""
     start, about = f"/o/{event.owner.slug}", event.about
     for what, folder in (("case", "cases"), ("watch", "watches"), ("notice", "notices"), ("work", "works")):
         if what in about:
@@ -156,7 +160,7 @@ def page_of(event: Event) -> str:
 
 
 def send(services: Services, message: Message) -> Reply:
-    """Send a message once, as :func:`post` does."""
+    """Sign a message and send it once, as :func:`post` does."""
     signed_at = now()
     headers = {
         "Content-Type": "application/json",
@@ -168,7 +172,7 @@ def send(services: Services, message: Message) -> Reply:
 
 
 def post(services: Services, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-    """Post something once to an address of a stranger's. Redirects aren't followed; the answer's body isn't read."""
+    """Send one POST request to a third-party URL. Redirects are not followed and the response body is not read."""
     begun, clock = now(), time.monotonic()
     status, sentence, after = 0, "", None
     try:
@@ -194,5 +198,5 @@ def _retry_after(text: str, moment: datetime) -> datetime | None:
         return moment + timedelta(seconds=min(int(text[:9]), 86_400))
     try:
         return min(parsedate_to_datetime(text), moment + timedelta(days=1)) if text else None
-    except (ValueError, TypeError, OverflowError):  # whatever a stranger writes there stops nobody else's messages
+    except (ValueError, TypeError, OverflowError):  # Invalid values from a receiver must not hold up other messages.
         return None

@@ -1,1 +1,1 @@
-"""Parties: who stands behind a host, what is demanded of it, what registries say of it."""
+"""Parties: who operates a host, payment demands, and registry lookups."""

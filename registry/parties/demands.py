@@ -1,6 +1,6 @@
-"""Money that owners ask of parties: its basis, and the entries from which follows how it stands. Nothing is deleted.
+"""Payment demands to parties: their basis, and entries that determine their status. Nothing is deleted.
 
-Amounts are whole numbers of a currency's smallest unit (ISO 4217): read and written exactly.
+Amounts are integers in the currency's smallest unit (ISO 4217), read and written exactly.
 """
 
 import re
@@ -25,7 +25,7 @@ from registry.parties.periods import Period
 
 MAX_CASES = 200
 MAX_FEES = 500
-"""Lines of a table of fees: a form offers all of them."""
+"""Maximum number of rows in a fee table; a form lists all of them."""
 Kind = DemandEntry.Kind
 HEAD = (
     "demand", "party", "cases", "basis", "fee_table", "currency", "entry", "kind", "amount", "day", "due_on",
@@ -41,37 +41,37 @@ SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX 
 XCG XOF XPF YER ZAR ZMW ZWG
 """
 _WHOLE, _THOUSANDTHS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF", "BHD IQD JOD KWD LYD OMR TND"
-"""Currencies without digits behind the point, and with three; the others have two."""
+"""Currencies with no decimal digits, and with three. All others have two."""
 _AMOUNT = re.compile(r"([0-9]{1,16})(?:[.]([0-9]{1,3}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """What happened to the money."""
+    """A payment event to record."""
 
     kind: str
-    amount: int  # in the currency's smallest unit
-    day: date | None = None  # if none, today, or of a correction that of what it corrects
+    amount: int  # In the currency's smallest unit.
+    day: date | None = None  # Defaults to today, or for a correction to the day of the corrected entry.
     due_on: date | None = None
     words: str = ""
-    corrects: int | None = None  # number of the entry that counts no more
+    corrects: int | None = None  # Number of the entry that this one replaces.
 
 
 @dataclass(frozen=True, slots=True)
 class NewDemand:
-    """Money to be asked of a party: what isn't said of currency, amount and basis is the fee's."""
+    """A demand to create. Currency, amount and basis default to those of the fee."""
 
     party: str
-    cases: Sequence[int]  # their numbers
+    cases: Sequence[int]  # Case numbers.
     fee: Fee | None = None
-    currency: str = ""  # ISO 4217
-    amount: int | None = None  # in the currency's smallest unit
-    basis: str = ""  # on what the amount rests
+    currency: str = ""  # ISO 4217.
+    amount: int | None = None  # In the currency's smallest unit.
+    basis: str = ""  # Basis of the amount.
     due_on: date | None = None
 
 
 def demands(of: Owner, party: str = "") -> QuerySet[Demand]:
-    """The owner's demands, each with ``asked`` and ``agreed`` last by day, all ``received``, and ``due_on``."""
+    """Return the owner's demands with the latest ``asked``, ``agreed`` and ``due_on``, and the total ``received``."""
     live = DemandEntry.objects.filter(demand=OuterRef("pk"), correction=None).order_by("-day", "-number")
     sums = live.filter(kind=Kind.RECEIVED).order_by().values("demand").annotate(sum=Sum("amount"))
     rows = Demand.objects.filter(owner=of, **({"party": party} if party else {})).annotate(
@@ -87,16 +87,18 @@ demand = numbered(demands, "demand")
 
 
 def totals(of: Owner) -> QuerySet[Demand, tuple[str, int | None, int | None, int | None]]:
-    """What was asked, agreed and received in each currency."""
+    """Sum the amounts asked, agreed and received by currency."""
     rows = demands(of).order_by("currency").values("currency")
     sums = rows.annotate(all_asked=Sum("asked"), all_agreed=Sum("agreed"), all_received=Sum("received"))
     return sums.values_list("currency", "all_asked", "all_agreed", "all_received")
 
 
 def typed(of: Owner, party: str, cases: Sequence[int], due_on: date | None, given: Mapping[str, str]) -> NewDemand:
-    """What a person typed: ``fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
+    """Parse a demand form: ``fee`` as ``TABLE.LINE``, ``amount`` such as ``1200.50``, ``currency``, ``basis``.
 
-    Raises ``WrongUseError`` for what can't be read, ``NotFoundError`` for a fee that the owner doesn't have.
+    Raises:
+        WrongUseError: A value cannot be parsed.
+        NotFoundError: The owner does not have the fee.
     """
     table, _dot, line = given["fee"].partition(".")
     at, number = (int(text) if text.isdecimal() and len(text) < 9 else 0 for text in (table, line))
@@ -107,10 +109,11 @@ def typed(of: Owner, party: str, cases: Sequence[int], due_on: date | None, give
 
 
 def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
-    """Ask a party for money, by a line of a table of fees or an amount with its basis, for some of its confirmed cases.
+    """Demand payment from a party for some of its confirmed cases, by a fee or by an amount with its basis.
 
-    Raises ``WrongUseError`` for cases that are another party's or that no person has confirmed, without an amount or a
-    basis, and for a fee of another currency.
+    Raises:
+        WrongUseError: A case belongs to another party or is not confirmed, the amount or basis is missing, or the fee
+            is in another currency.
     """
     fee = new.fee
     basis = new.basis.strip() or (fee_in_words(fee) if fee else "")
@@ -123,27 +126,32 @@ def begin(owner: Owner, new: NewDemand, *, by: str) -> Demand:
     about = {"party": new.party, "currency": currency, "basis": basis, "fee": fee, "made_at": now()}
     with alone_with(owner):
         rows = askable(owner, new.party, new.cases)
-        made = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
-        made.cases.set(rows)
-        add_entry(made, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
-    return demand(owner, made.number)
+        row = Demand.objects.create(owner=owner, number=next_number(owner.demands), **about)
+        row.cases.set(rows)
+        add_entry(row, NewEntry(Kind.ASKED, amount, due_on=new.due_on), by=by)
+    return demand(owner, row.number)
 
 
 def askable(of: Owner, party: str, cases: Sequence[int]) -> list[Case]:
-    """Cases for which a party can be asked for money, by their numbers; raises ``WrongUseError`` for others."""
-    asked = set(cases)
-    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=asked)
-    found = list(rows.order_by("number")) if 0 < len(asked) <= MAX_CASES else []
-    if not asked or len(found) < len(asked):
+    """Return cases for which payment can be demanded from a party, by their numbers.
+
+    Raises:
+        WrongUseError: A case is not a confirmed case of this party, or there are none or too many.
+    """
+    numbers = set(cases)
+    rows = Case.objects.filter(owner=of, party=party, decision=Case.Decision.CONFIRMED, number__in=numbers)
+    confirmed = list(rows.order_by("number")) if 0 < len(numbers) <= MAX_CASES else []
+    if not numbers or len(confirmed) < len(numbers):
         hint = _("Choose cases of one party that a person has called not licensed.")
         raise WrongUseError(_("Money is asked for cases of one party, at least one."), hint=hint)
-    return found
+    return confirmed
 
 
 def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
-    """Write down what happened to the money; one that corrects another says so, and why, and stands in its place.
+    """Record a payment event. A correction names the entry it replaces and gives a reason.
 
-    Raises ``WrongUseError`` for a day to come, and a correction that can't be.
+    Raises:
+        WrongUseError: The kind or amount is invalid, the day is in the future, or the correction is not possible.
     """
     if new.kind not in Kind.values:
         raise WrongUseError(_("Choose what has happened."))
@@ -163,10 +171,9 @@ def add_entry(row: Demand, new: NewEntry, *, by: str) -> DemandEntry:
 
 
 def ledger(of: Owner, period: Period | None = None) -> Iterator[tuple[object, ...]]:
-    """The entries of an owner's demands, then its invoices, of which the day lies within a period, all without one.
+    """Yield the ledger: a header, the entries of all demands, then all invoices, limited to a period if given.
 
-    They stand below their heads. Amounts are in the currency's unit, such as 1200.50; those of cancellations are below
-    nothing.
+    Amounts are in the currency's main unit, such as 1200.50. Those of cancellations are negative.
     """
     yield HEAD
     within = {} if period is None else {"day__range": (period.first, period.last)}
@@ -189,54 +196,65 @@ def ledger(of: Owner, period: Period | None = None) -> Iterator[tuple[object, ..
 
 
 def _ledger_head(row: Demand) -> tuple[object, ...]:
-    """What each line of the ledger says first: of which demand it is."""
+    """Return the first columns of a ledger row, which identify the demand."""
     cases = " ".join(str(case.number) for case in row.cases.all())
     return row.number, row.party, cases, row.basis, row.fee.table.name if row.fee else "", row.currency
 
 
 def fee_tables(of: Owner) -> QuerySet[FeeTable]:
-    """The owner's tables of fees, newest first."""
+    """Return the owner's fee tables, newest first."""
     return FeeTable.objects.filter(owner=of).order_by("-number")
 
 
 def fees(of: Owner) -> QuerySet[Fee]:
-    """What can be chosen now: the lines of the newest table of each name."""
+    """Return the fees that can be chosen now: the rows of the newest table of each name."""
     newest = FeeTable.objects.filter(owner=of).order_by("name", "-number").distinct("name")
     return Fee.objects.filter(table__in=newest.values("pk")).select_related("table").order_by("table__name", "number")
 
 
 def fee(of: Owner, table: int, number: int) -> Fee:
-    """A line of one of the owner's tables; raises ``NotFoundError``."""
-    found = Fee.objects.filter(table__owner=of, table__number=table, number=number).select_related("table").first()
-    return there(found, f"{of.name} has no fee {number} in table {table}.")
+    """Return a row of one of the owner's fee tables.
+
+    Raises:
+        NotFoundError: The owner has no such table or row.
+    """
+    row = Fee.objects.filter(table__owner=of, table__number=table, number=number).select_related("table").first()
+    return there(row, f"{of.name} has no fee {number} in table {table}.")
 
 
 def fee_in_words(row: Fee) -> str:
-    """A line of a table of fees, without its amount."""
+    """Describe a fee-table row, without its amount."""
     return " · ".join(filter(None, (row.table.name, row.use, row.size, row.duration)))
 
 
 def keep_fees(owner: Owner, name: str, currency: str, lines: Iterable[Fee], *, by: str) -> FeeTable:
-    """Keep a table of fees and its lines, no rows yet; one of its name is offered no more, and stays for its uses.
+    """Store a fee table and its rows (unsaved ``Fee`` objects).
 
-    Raises ``WrongUseError`` without a name or lines, and for too many.
+    An older table of the same name is no longer offered, but is kept for demands that use it.
+
+    Raises:
+        WrongUseError: The name or the rows are missing, or there are too many rows.
     """
-    given = list(lines)
-    if not name.strip() or not 1 <= len(given) <= MAX_FEES:
+    rows = list(lines)
+    if not name.strip() or not 1 <= len(rows) <= MAX_FEES:
         most = _("A table of fees has a name, and up to %(n)d lines.") % {"n": MAX_FEES}
         raise WrongUseError(most)
     with alone_with(owner):
         number, code = next_number(owner.fee_tables), currency_named(currency)
         about = {"name": name.strip(), "currency": code, "made_at": now(), "made_by": by}
-        made = FeeTable.objects.create(owner=owner, number=number, **about)
-        for at, line in enumerate(given, 1):
-            line.table, line.number, line.amount = made, at, checked_amount(line.amount)
-        Fee.objects.bulk_create(given)
-    return made
+        table = FeeTable.objects.create(owner=owner, number=number, **about)
+        for at, line in enumerate(rows, 1):
+            line.table, line.number, line.amount = table, at, checked_amount(line.amount)
+        Fee.objects.bulk_create(rows)
+    return table
 
 
 def currency_named(text: str) -> str:
-    """A currency's code in capitals; raises ``WrongUseError`` for none of ISO 4217."""
+    """Return a currency code in upper case.
+
+    Raises:
+        WrongUseError: The code is not in ISO 4217.
+    """
     code = text.strip().upper()
     if len(code) != 3 or not code.isalpha() or code not in _CODES:
         said = Sentence("“%(given)s” isn't a currency.", given=text.strip()[:40])
@@ -245,23 +263,31 @@ def currency_named(text: str) -> str:
 
 
 def read_amount(text: str, currency: str) -> int:
-    """An amount such as ``120.50`` in the currency's smallest unit; raises ``WrongUseError``."""
-    digits, found = _digits(currency), _AMOUNT.fullmatch(text.strip())
-    if found is None or len(found[2] or "") > digits:
+    """Parse an amount such as ``120.50`` into the currency's smallest unit.
+
+    Raises:
+        WrongUseError: The text is not an amount in this currency.
+    """
+    digits, digits_match = _digits(currency), _AMOUNT.fullmatch(text.strip())
+    if digits_match is None or len(digits_match[2] or "") > digits:
         said = Sentence("“%(given)s” isn't an amount of %(currency)s.", given=text.strip()[:40], currency=currency)
         raise WrongUseError(said, hint=Sentence("Write digits and a point, such as 1200.50, without the currency."))
-    return checked_amount(int(found[1] + (found[2] or "").ljust(digits, "0")))
+    return checked_amount(int(digits_match[1] + (digits_match[2] or "").ljust(digits, "0")))
 
 
 def checked_amount(amount: int) -> int:
-    """The amount, if it can be kept; raises ``WrongUseError``."""
+    """Return the amount if it is within the limits.
+
+    Raises:
+        WrongUseError: The amount is negative or exceeds ``MAX_AMOUNT``.
+    """
     if not 0 <= amount <= MAX_AMOUNT:
         raise WrongUseError(Sentence("The amount is too large, or below nothing."))
     return amount
 
 
 def in_units(amount: int, currency: str) -> Decimal:
-    """The amount in the currency's unit, with all of its digits."""
+    """Convert an amount to the currency's main unit, with all decimal digits."""
     return Decimal(amount).scaleb(-_digits(currency))
 
 

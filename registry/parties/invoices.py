@@ -1,6 +1,6 @@
-"""Invoices over amounts that were agreed: numbered without gaps by owner and year, and never changed.
+"""Invoices for agreed amounts. They are numbered without gaps by owner and year, and never changed.
 
-Amounts are whole numbers of a currency's smallest unit (ISO 4217).
+Amounts are integers in the currency's smallest unit (ISO 4217).
 """
 
 import re
@@ -25,73 +25,77 @@ from registry.works.tables import as_date
 MAX_INSTALMENTS = 24
 NAME = r"^[1-9][0-9]{3}-[0-9]{4,9}$"
 _KEPT = ("agreed_on", "issuer", "payer", "subject", "currency", "tax", "payment", "language")
-"""What a cancellation says as its invoice did."""
+"""Fields that a cancellation copies from its invoice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What of an instalment is to be paid by a day, and hasn't been received."""
+    """The unpaid amount of an instalment and the day by which it is due."""
 
     day: date
-    amount: int  # in the currency's smallest unit
+    amount: int  # In the currency's smallest unit.
 
 
 @dataclass(frozen=True, slots=True)
 class NewInvoice:
-    """What an owner states on an invoice, beside the amount that was agreed."""
+    """The owner's input for an invoice, in addition to the agreed amount."""
 
-    issuer: str  # name and address, a line each
-    payer: str  # the same
-    subject: str  # what is paid for
-    instalments: Sequence[Due]  # each day after the one before
+    issuer: str  # Name and address, on separate lines.
+    payer: str  # Name and address, on separate lines.
+    subject: str  # Description of what is paid for.
+    instalments: Sequence[Due]  # In order; each day is later than the one before.
     tax: str = ""
-    payment: str = ""  # how to pay
-    language: str = "en"  # ``en`` or ``zh-Hans``
+    payment: str = ""  # Payment instructions.
+    language: str = "en"  # ``en`` or ``zh-Hans``.
 
 
 def invoices(of: Owner, demand: int | None = None) -> QuerySet[Invoice]:
-    """The owner's invoices, newest first; those of one demand where its number is given."""
+    """Return the owner's invoices, newest first; only those of one demand if its number is given."""
     rows = Invoice.objects.filter(owner=of, **({} if demand is None else {"demand__number": demand}))
     rows = rows.select_related("owner", "demand", "cancels", "cancellation")
     return rows.prefetch_related("instalments").order_by("-pk")
 
 
 def invoice(of: Owner, name: str) -> Invoice:
-    """An invoice of an owner by its number, such as ``2026-0001``; raises ``NotFoundError``."""
+    """Return an owner's invoice by its number, such as ``2026-0001``.
+
+    Raises:
+        NotFoundError: The owner has no invoice with this number.
+    """
     year, _dash, number = name.partition("-") if re.fullmatch(NAME, name) else ("0", "", "0")
-    found = invoices(of).filter(year=int(year), number=int(number)).first()
-    return there(found, f"{of.name} has no invoice {name[:20]}.")
+    row = invoices(of).filter(year=int(year), number=int(number)).first()
+    return there(row, f"{of.name} has no invoice {name[:20]}.")
 
 
 def agreed_entry(of: Demand) -> DemandEntry | None:
-    """The entry that says what was agreed last, by its day, if any does."""
+    """Return the latest uncorrected entry (by day) that records an agreement, or None."""
     rows = of.entries.filter(kind=DemandEntry.Kind.AGREED, correction=None)
     return rows.order_by("-day", "-number").first()
 
 
 def received(of: Demand) -> int:
-    """All that was received of a demand and isn't corrected."""
+    """Sum the payments received for a demand, without corrected entries."""
     rows = of.entries.filter(kind=DemandEntry.Kind.RECEIVED, correction=None)
     return int(rows.aggregate(sum=Sum("amount"))["sum"] or 0)
 
 
 def counts(row: Invoice) -> bool:
-    """Whether an invoice stands: it is no cancellation, and none cancels it."""
+    """Return True if an invoice is valid: it is not a cancellation and has not been cancelled."""
     return row.cancels_id is None and not hasattr(row, "cancellation")
 
 
 def due_next(row: Invoice, paid: int) -> Due | None:
-    """The first instalment that what was received doesn't cover, with what of it is left; none where all is."""
-    asked = 0
+    """Return the first instalment that the payments do not cover, with the amount left, or None if all are paid."""
+    due_so_far = 0
     for one in row.instalments.all():
-        asked += one.amount
-        if asked > paid:
-            return Due(one.day, min(one.amount, asked - paid))
+        due_so_far += one.amount
+        if due_so_far > paid:
+            return Due(one.day, min(one.amount, due_so_far - paid))
     return None
 
 
 def proposed(demand: Demand) -> dict[str, str]:
-    """What a form begins with: the works' titles, and what the owner's last invoice said of issuer, tax and payment."""
+    """Return initial form values: the works' titles, and issuer, tax and payment from the owner's last invoice."""
     last = Invoice.objects.filter(owner=demand.owner, cancels=None).order_by("-pk").first()
     said = columns(last, "issuer", "tax", "payment", "language") if last else {"issuer": demand.owner.name}
     before = demand.invoices.filter(cancels=None).order_by("-pk").first()
@@ -104,7 +108,11 @@ def proposed(demand: Demand) -> dict[str, str]:
 
 
 def read_instalments(text: str, currency: str) -> list[Due]:
-    """A day, as tables may have it, and an amount in each line: ``2026-12-15 250.00``; raises ``WrongUseError``."""
+    """Parse instalments, one per line, each a day and an amount, such as ``2026-12-15 250.00``.
+
+    Raises:
+        WrongUseError: A line is not a day followed by an amount.
+    """
     return [_instalment(line, currency) for line in text.splitlines() if line.strip()]
 
 
@@ -119,10 +127,11 @@ def _instalment(line: str, currency: str) -> Due:
 
 
 def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
-    """Make an invoice over what was agreed, dated today, with the year's next number.
+    """Issue an invoice for the agreed amount, dated today, with the year's next number.
 
-    Raises ``WrongUseError`` where nothing is agreed, one stands already, something isn't said, or the instalments don't
-    add up to the amount.
+    Raises:
+        WrongUseError: No amount is agreed, a valid invoice exists, a required field is empty, or the instalments do not
+            add up to the amount.
     """
     load_phrases(new.language)
     with alone_with(demand.owner) as owner, alone_with(demand) as held:
@@ -136,17 +145,21 @@ def issue(demand: Demand, new: NewInvoice, *, by: str) -> Invoice:
             raise WrongUseError(_("Say who issues the invoice, who pays, and what for."))
         _check(new.instalments, agreed.amount)
         about = said | {"agreed_on": agreed.day, "currency": held.currency, "amount": agreed.amount}
-        made = _numbered(owner, held, by, **about)
+        row = _numbered(owner, held, by, **about)
         lines = (
-            Instalment(invoice=made, number=n, day=due.day, amount=due.amount)
+            Instalment(invoice=row, number=n, day=due.day, amount=due.amount)
             for n, due in enumerate(new.instalments, 1)
         )
         Instalment.objects.bulk_create(lines)
-    return invoice(owner, made.name)
+    return invoice(owner, row.name)
 
 
 def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
-    """Cancel an invoice by one of its own, with its own number; raises ``WrongUseError`` without a reason, or twice."""
+    """Cancel an invoice by issuing a cancellation with its own number.
+
+    Raises:
+        WrongUseError: No reason is given, or the invoice was cancelled or is a cancellation itself.
+    """
     if not why.strip():
         raise WrongUseError(_("Say why it is cancelled."))
     with alone_with(row.owner) as owner:
@@ -154,14 +167,15 @@ def cancel(row: Invoice, why: str, *, by: str) -> Invoice:
             hint = _("It is cancelled already, or cancels another one.")
             raise WrongUseError(_("This invoice can't be cancelled."), hint=hint)
         about = columns(row, *_KEPT) | {"amount": -row.amount, "cancels": row, "words": why.strip()}
-        made = _numbered(owner, row.demand, by, **about)
-    return invoice(owner, made.name)
+        cancellation = _numbered(owner, row.demand, by, **about)
+    return invoice(owner, cancellation.name)
 
 
 def invoice_pdf(row: Invoice) -> bytes:
-    """An invoice as PDF/A-3b, made of what was kept of it: the same bytes each time.
+    """Render an invoice as PDF/A-3b from its stored data. The bytes are the same each time.
 
-    Raises ``ServiceMissingError`` without a font that its language needs.
+    Raises:
+        ServiceMissingError: A font that the language needs is not installed.
     """
     facts = InvoiceFacts(
         name=row.name,
@@ -187,8 +201,8 @@ def _check(instalments: Sequence[Due], amount: int) -> None:
 
 
 def _numbered(owner: Owner, demand: Demand, by: str, **about: object) -> Invoice:
-    """An invoice of today with the year's next number; the caller's lock on the owner keeps that from another."""
+    """Create an invoice dated today with the year's next number. The caller must hold the owner's lock."""
     day = localdate()
     number = next_number(owner.invoices.filter(year=day.year))
-    kept = {"year": day.year, "number": number, "day": day, "by": by, "at": now()}
-    return Invoice.objects.create(owner=owner, demand=demand, **kept, **about)
+    values = {"year": day.year, "number": number, "day": day, "by": by, "at": now()}
+    return Invoice.objects.create(owner=owner, demand=demand, **values, **about)

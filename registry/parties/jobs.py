@@ -1,4 +1,4 @@
-"""Background jobs on the rows of parties. What they import is loaded after the fork of a worker."""
+"""Background jobs for parties. Their imports run after a worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("registries to be asked for parties"), ASKED, PartyLookup, owner="owner")
 def lookup(services: "Services", ids: Sequence[int]) -> None:
-    """Ask registries who is behind a party."""
+    """Query RDAP registries about parties."""
     from registry.parties.lookup import look_up
 
     look_up(services, ids)

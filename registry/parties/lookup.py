@@ -1,4 +1,4 @@
-"""Lookups: registries asked for a party, because a member pressed a button."""
+"""RDAP lookups of parties, started by a member."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,10 @@ from registry.services.services import Services
 
 
 def look_up(services: Services, ids: Sequence[int]) -> None:
-    """Ask for each party that waits. A registry that doesn't answer is told as such, and not asked again by itself."""
+    """Query the registries for each pending lookup.
+
+    A registry that does not answer is recorded as missing. It is not queried again automatically.
+    """
     for pk in steps.claim(PartyLookup, ids, services.stale_after):
         row = PartyLookup.objects.get(pk=pk)
         with steps.ending(PartyLookup, [pk]):
@@ -25,7 +28,7 @@ def look_up(services: Services, ids: Sequence[int]) -> None:
 
 
 def _peer(row: PartyLookup) -> str:
-    """The address from which the party's own host was seen to answer last; empty if all pictures came from others'."""
+    """Return the address that the party's own host last answered from; empty if only other hosts served the images."""
     seen = CaseSighting.objects.filter(case__owner=row.owner_id, case__party=row.party).exclude(sighting__peer="")
     rows = seen.order_by(F("sighting__last_seen").desc(nulls_last=True)).values_list(
         "sighting__peer", "sighting__page_url", "sighting__final_url"

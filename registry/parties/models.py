@@ -1,4 +1,4 @@
-"""What registries say of a party, and money asked of it."""
+"""Models of registry lookups of parties, fee tables, payment demands and invoices."""
 
 from typing import TypedDict
 
@@ -10,23 +10,23 @@ from registry.db.claimable import Claimable
 
 
 class RdapAnswer(TypedDict):
-    """What a registry said of a domain or an address (RFC 9083), as the JSON of a row lists it; empty: not said."""
+    """A registry's answer about a domain or IP address (RFC 9083), as stored in JSON. Unknown values are empty."""
 
     about: str  # `domain` or `ip`
     query: str
-    url: str  # that answered
-    at: str  # RFC 3339
-    missing: str  # why there is no answer; else empty
+    url: str  # URL of the server that answered.
+    at: str  # RFC 3339.
+    missing: str  # Reason for a missing answer; otherwise empty.
     registrant: str
     registrar: str
     network: str
     country: str
-    since: str  # the day of registration
-    abuse: list[str]  # addresses of mail
+    since: str  # Date of registration.
+    abuse: list[str]  # Email addresses.
 
 
 class PartyLookup(Claimable):
-    """Who registered a party's domain and whose network its host is in, as registries said when a member asked."""
+    """A lookup of a party: the registrant of its domain and the network of its host, as requested by a member."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="party_lookups")
     party = models.CharField(max_length=260)
@@ -40,7 +40,7 @@ class PartyLookup(Claimable):
 
 
 class FeeTable(Numbered):
-    """What uses cost: an owner's own prices, or a table such as a collecting society's; a later one changes none."""
+    """A fee table, such as an owner's prices or those of a collecting society. New tables never change old ones."""
 
     owner = models.ForeignKey(Owner, on_delete=models.CASCADE, related_name="fee_tables")
     name = models.CharField(max_length=200)
@@ -53,7 +53,7 @@ class FeeTable(Numbered):
 
 
 class Fee(models.Model):
-    """One line of a table of fees."""
+    """One row of a fee table."""
 
     table = models.ForeignKey(FeeTable, on_delete=models.CASCADE, related_name="fees")
     number = models.PositiveIntegerField()
@@ -68,7 +68,7 @@ class Fee(models.Model):
 
 
 class Demand(Numbered):
-    """Money that an owner asks of a party for uses; how it stands follows from its entries."""
+    """A demand for payment from a party for uses. Its status follows from its entries."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="demands")
     party = models.CharField(max_length=260)
@@ -83,10 +83,10 @@ class Demand(Numbered):
 
 
 class DemandEntry(models.Model):
-    """What was asked, agreed or received; it stays as it is, and another one corrects it."""
+    """An amount asked, agreed or received. Entries are immutable; a correction is a new entry."""
 
     class Kind(models.TextChoices):
-        """What happened to the money."""
+        """Kind of payment event."""
 
         ASKED = "asked"
         AGREED = "agreed"
@@ -111,7 +111,7 @@ class DemandEntry(models.Model):
 
 
 class Invoice(models.Model):
-    """What an owner states to a party of an agreed amount; it stays as it is, and one of its own cancels it."""
+    """An invoice to a party for an agreed amount. Invoices are immutable; a cancellation is a new invoice."""
 
     owner = models.ForeignKey(Owner, on_delete=models.PROTECT, related_name="invoices")
     year = models.PositiveSmallIntegerField()
@@ -140,12 +140,12 @@ class Invoice(models.Model):
 
     @property
     def name(self) -> str:
-        """Its number as papers show it, such as ``2026-0001``."""
+        """Invoice number as shown in documents, such as ``2026-0001``."""
         return f"{self.year}-{self.number:04}"
 
 
 class Instalment(models.Model):
-    """What of an invoice is to be paid by a day; all of them add up to its amount."""
+    """Part of an invoice, due by a day. The instalments of an invoice add up to its amount."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="instalments")
     number = models.PositiveSmallIntegerField()

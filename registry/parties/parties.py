@@ -1,4 +1,4 @@
-"""What stands of parties: counted for a list, and of one all that an owner has; and what notices brought about."""
+"""Parties of an owner's cases: counts for lists, details of one party, registry lookups, and outcomes of notices."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,27 +26,27 @@ from registry.parties.models import PartyLookup
 from registry.works.models import Work
 
 FEW = 12
-"""Works, cases and places that a party's page shows; it counts them all."""
+"""Maximum number of works, cases and places on a party's page; the counts include all of them."""
 KEPT = timedelta(days=1)
-"""So long what registries said is shown instead of asking them anew."""
+"""Time for which a registry's answer is reused instead of sending a new query."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartyLine:
-    """A party in a list."""
+    """A party's row in a list."""
 
     party: str
     cases: int
-    waiting: int  # for a person
+    waiting: int  # Cases awaiting a decision.
     confirmed: int
-    removed: int  # cases of which the last visits found no place any more
+    removed: int  # Cases for which the last visits no longer found any place.
     places: int
-    newest: datetime  # when its last case was opened
+    newest: datetime  # When its latest case was opened.
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page of a party with a picture of a case."""
+    """A page of a party that showed an image of a case."""
 
     case: int
     page_url: str
@@ -56,28 +56,28 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What notices of one kind brought about, as members wrote it down."""
+    """The outcome of notices of one kind, as recorded by members."""
 
     kind: str
     sent: int
     removed: int
-    answered: int  # by the addressee, a counter-notice too
-    days_to_removal: int | None  # the median, from sending
+    answered: int  # Answered by the addressee, including counter-notices.
+    days_to_removal: int | None  # Median number of days from sending.
     days_to_answer: int | None
 
     @property
     def removed_share(self) -> int:
-        """In percent of those sent, rounded down."""
+        """Percentage of sent notices, rounded down."""
         return 100 * self.removed // self.sent
 
     @property
     def answered_share(self) -> int:
-        """In percent of those sent, rounded down."""
+        """Percentage of sent notices, rounded down."""
         return 100 * self.answered // self.sent
 
 
 def parties(of: Owner, words: str = "") -> QuerySet[Case, Any]:
-    """The parties of an owner's cases, counted: those with the most confirmed and waiting cases first."""
+    """Return the parties of an owner's cases with counts, ordered by most confirmed, then most waiting cases."""
     rows = Case.objects.filter(owner=of, resembles=False).exclude(party="")
     rows = rows.filter(party__icontains=words) if words else rows
     counted = (
@@ -96,33 +96,37 @@ def parties(of: Owner, words: str = "") -> QuerySet[Case, Any]:
 
 
 def lines(found: Iterable[dict[str, Any]]) -> list[PartyLine]:
-    """Some of :func:`parties`."""
+    """Convert rows of :func:`parties` to :class:`PartyLine`."""
     return [
         PartyLine(**{"places" if name == "all_places" else name: value for name, value in row.items()}) for row in found
     ]
 
 
 def party(of: Owner, name: str) -> PartyLine:
-    """One of them; raises ``NotFoundError``."""
-    found = lines(parties(of).filter(party=name))
-    if not found:
+    """Return one party of an owner.
+
+    Raises:
+        NotFoundError: The owner has no case of this party.
+    """
+    rows = lines(parties(of).filter(party=name))
+    if not rows:
         raise NotFoundError(f"{of.name} has no case of {name}.")
-    return found[0]
+    return rows[0]
 
 
 def cases_of(of: Owner, name: str) -> QuerySet[Case]:
-    """The owner's cases of a party: those that wait first, then the newest."""
+    """Return the owner's cases of a party: waiting cases first, then the newest."""
     return scoped.cases(of).filter(party=name, resembles=False).order_by("-waits", "-number")
 
 
 def works_of(of: Owner, name: str) -> QuerySet[Work]:
-    """The owner's works that the party showed, each with ``seen`` in so many cases."""
+    """Return the owner's works that the party showed; ``seen`` is the number of cases of each."""
     mine = Q(cases__party=name)
     return Work.objects.filter(mine, owner=of).annotate(seen=Count("cases", filter=mine)).order_by("-seen", "number")
 
 
 def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
-    """Pages of the party with pictures of the owner's cases, those seen last first."""
+    """Return pages of the party that showed the owner's works, most recently seen first."""
     mine = CaseSighting.objects.filter(case__owner=of, case__party=name)
     rows = mine.values("case", "case__number", "sighting__page_key", "sighting__page_url")
     online = last_online(case=OuterRef("case"), page_key=OuterRef("sighting__page_key"))
@@ -133,45 +137,46 @@ def places_of(of: Owner, name: str, most: int = FEW) -> list[Place]:
 
 
 def contacts_of(of: Owner, name: str) -> list[tuple[str, str, str, int]]:
-    """Whom notices to the party name: name, address of mail, where it was found, the number of the last notice."""
+    """Return past addressees of notices to the party: name, email address, its source, number of the last notice."""
     rows = Notice.objects.filter(owner=of, party=name).exclude(state=State.DISCARDED).order_by("-number")
-    found: dict[tuple[str, str], tuple[str, str, str, int]] = {}
+    contacts: dict[tuple[str, str], tuple[str, str, str, int]] = {}
     for number, fields in rows.values_list("number", "fields")[:50]:
         who = (fields.get("addressee_name", ""), fields.get("addressee_email", ""))
         if any(who):
-            found.setdefault(who, (*who, fields.get("addressee_source", ""), number))
-    return list(found.values())
+            contacts.setdefault(who, (*who, fields.get("addressee_source", ""), number))
+    return list(contacts.values())
 
 
 def look_up(of: Owner, name: str, *, by: str) -> PartyLookup:
-    """Have registries asked for a party, as a person wants; what they said within a day is kept instead.
+    """Queue a registry lookup of a party at a member's request. Answers less than a day old are reused.
 
-    Raises ``NotFoundError`` for a party of whom the owner has no case.
+    Raises:
+        NotFoundError: The owner has no case of this party.
     """
     party(of, name)
     with transaction.atomic():
-        asked = {"asked_by": by, "asked_at": now()}
+        values = {"asked_by": by, "asked_at": now()}
         rows = PartyLookup.objects.select_for_update(no_key=True)
-        row, made = rows.get_or_create(owner=of, party=name, defaults=asked)
-        if not made and is_old(row):
-            write(row, **asked, **steps.afresh())
+        row, is_new = rows.get_or_create(owner=of, party=name, defaults=values)
+        if not is_new and is_old(row):
+            write(row, **values, **steps.afresh())
     return row
 
 
 def is_old(row: PartyLookup | None) -> bool:
-    """Whether registries may be asked: for the first time, again after a day, or because it failed."""
+    """Return True if registries may be queried: no lookup exists, the last one failed, or it is over a day old."""
     if row is None or row.state == StepState.FAILED:
         return True
     return row.state == StepState.DONE and row.asked_at < now() - KEPT
 
 
 def lookup_of(of: Owner, name: str) -> PartyLookup | None:
-    """What registries said of a party when a member asked, or that they are being asked."""
+    """Return the lookup of a party (finished or pending), or None if no member requested one."""
     return PartyLookup.objects.filter(owner=of, party=name).first()
 
 
 def outcomes(of: Owner) -> list[Outcome]:
-    """What came of the notices that were sent, by kind."""
+    """Summarise the outcomes of sent notices by kind."""
     day = Coalesce("day", TruncDate("at"))
 
     def first(*kinds: str) -> Subquery:
@@ -179,11 +184,11 @@ def outcomes(of: Owner) -> list[Outcome]:
         return Subquery(events.values("notice").annotate(first=Min(day)).values("first"))
 
     sent = Notice.objects.filter(owner=of, sent_at__isnull=False).exclude(state=State.DISCARDED)
-    found = with_refuted(sent).annotate(
+    rows = with_refuted(sent).annotate(
         on=TruncDate("sent_at"), gone=first("removed"), answer=first("answered", "countered", "reply")
     )
     by_kind: dict[str, list[tuple[date, date | None, date | None]]] = {}
-    for kind, on, gone, answer, refuted in found.values_list("kind", "on", "gone", "answer", "refuted"):
+    for kind, on, gone, answer, refuted in rows.values_list("kind", "on", "gone", "answer", "refuted"):
         by_kind.setdefault(kind, []).append((on, None if refuted else gone, answer))
     return [_outcome(kind, by_kind[kind]) for kind in Notice.Kind.values if kind in by_kind]
 

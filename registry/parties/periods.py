@@ -1,4 +1,4 @@
-"""Months, quarters and years for an accountant, and what the books say of one: each currency by itself."""
+"""Accounting periods (months, quarters and years) and their totals by currency."""
 
 import re
 from calendar import monthrange
@@ -19,7 +19,7 @@ Kind = DemandEntry.Kind
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days of a month, a quarter or a year, by its name: ``2026``, ``2026-Q3`` or ``2026-07``."""
+    """A month, quarter or year by its name: ``2026``, ``2026-Q3`` or ``2026-07``."""
 
     name: str
     first: date
@@ -28,23 +28,27 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What the books say of a period in one currency; amounts in its smallest unit, corrected entries left out."""
+    """Totals of a period in one currency, in its smallest unit, without corrected entries."""
 
     currency: str
-    asked: int  # of each demand, what was asked last within the period
-    agreed: int  # the same of what was agreed
-    invoiced: int  # on invoices of these days, less what cancellations of these days take back
-    received: int  # all that came within it
-    open: int  # agreed by its last day, and not received by then
+    asked: int  # The last amount asked within the period, summed over demands.
+    agreed: int  # The last amount agreed within the period, summed over demands.
+    invoiced: int  # Invoices dated within the period, minus cancellations dated within it.
+    received: int  # Payments received within the period.
+    open: int  # Agreed by the last day of the period and not received by then.
 
 
 def period_named(text: str) -> Period:
-    """The period of a name such as ``2026-Q3``; raises ``WrongUseError`` for anything else."""
-    found = _NAME.fullmatch(text)
-    if found is None:
+    """Parse the name of a period, such as ``2026-Q3``.
+
+    Raises:
+        WrongUseError: The text is not the name of a period.
+    """
+    name_match = _NAME.fullmatch(text)
+    if name_match is None:
         said = Sentence("“%(given)s” is no month, quarter or year.", given=text[:40])
         raise WrongUseError(said, hint=Sentence("Write 2026, 2026-Q3 or 2026-07."))
-    year, quarter, month = int(found[1]), found[2], found[3]
+    year, quarter, month = int(name_match[1]), name_match[2], name_match[3]
     first, last = (int(month), int(month)) if month else (1, 12)
     if quarter:
         first, last = 3 * int(quarter) - 2, 3 * int(quarter)
@@ -52,7 +56,7 @@ def period_named(text: str) -> Period:
 
 
 def periods_of(owner: Owner) -> list[str]:
-    """The names of all years, quarters and months in which something was entered or invoiced, the latest first."""
+    """Return the names of all years, quarters and months with entries or invoices, latest first."""
     entered = DemandEntry.objects.filter(demand__owner=owner).order_by().dates("day", "month")
     invoiced = Invoice.objects.filter(owner=owner).order_by().dates("day", "month")
     names: list[str] = []
@@ -62,7 +66,7 @@ def periods_of(owner: Owner) -> list[str]:
 
 
 def sums(owner: Owner, period: Period) -> list[Sums]:
-    """What the books say of a period, a line for each currency; nothing is added across currencies."""
+    """Compute the totals of a period, one row per currency. Currencies are never added up."""
     entries = DemandEntry.objects.filter(demand__owner=owner, correction=None, day__lte=period.last)
     rows = entries.order_by("demand", "day", "number").values_list(
         "demand", "demand__currency", "kind", "amount", "day"

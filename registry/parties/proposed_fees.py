@@ -1,7 +1,7 @@
-"""Which line of an owner's tables of fees fits what is known of a use, by rules that a person can foresee.
+"""Selection of the fee-table row that fits the known facts of a use, by simple and predictable rules.
 
-A line is read in parts, those of its use, its size and its duration. It fits where each of them does. What isn't known
-of a use fits nothing and contradicts nothing: then a person chooses.
+A row is split into parts: those of its use, its size and its duration. A row fits if every part fits. An unknown fact
+neither fits nor contradicts a part; a person then has to choose.
 """
 
 import re
@@ -26,19 +26,19 @@ from registry.parties.demands import MAX_AMOUNT, askable, fees
 from registry.parties.models import Fee
 
 MAX_LINES = 2_000
-"""Lines of tables that are compared with a use."""
+"""Maximum number of table rows that are compared with a use."""
 MAX_PARTS = 8
-"""Parts of a cell that are read; what comes behind is the last one's, and understood as nothing."""
+"""Maximum number of parts read from a cell. Further text becomes part of the last one, which then matches no rule."""
 MAX_SHOWN = 20
-"""Lines that fit, and parts that aren't known, that are told of a use."""
+"""Maximum number of fitting rows and of unknown parts that are returned for a use."""
 MAX_YEARS = 100
-"""So long a time may be; beyond that a number is a year, as in 2026年."""
+"""Longest accepted duration. A larger number is a calendar year, as in 2026年."""
 _WORDS = {
     **dict.fromkeys(["web", "website", "websites", "online", "internet", "网站", "网络", "网页", "互联网"], "web"),
     **dict.fromkeys(["commercial", "advertising", "商业", "商业用途", "广告"], "commercial"),
     **dict.fromkeys(["editorial", "编辑", "编辑用途", "报道"], "comment"),
 }
-"""What words of a line mean: that pictures stand on the web, or what they are used for there."""
+"""Meanings of words in a row: publication on the web, or the purpose of the use."""
 _UNITS = {
     **dict.fromkeys(["px", "pixel", "pixels", "像素"], "pixels"),
     **dict.fromkeys(["day", "days", "天"], "days"),
@@ -48,10 +48,10 @@ _UNITS = {
     **dict.fromkeys(["page", "pages", "页"], "pages"),
 }
 _DAYS: Mapping[str, float] = {"days": 1, "weeks": 7, "months": 30.4, "years": 365}
-"""So long spans of time are when lines are put in order; a use is held against days of the calendar."""
+"""Length of each unit in days, for sorting rows only. Uses are compared by calendar days."""
 _DIGITS = {sign: number for number, sign in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
 _GROUPED = "[1-9][0-9]{0,2}[,. \u00a0\u202f][0-9]{3}"
-"""Thousands as people part them: read of pixels, which are whole, for 1,500 and 1.500 years may be one and a half."""
+"""Grouped thousands. Accepted for pixels only, which are integers: 1,500 or 1.500 years may be one and a half."""
 _NUMBER = f"{_GROUPED}|[0-9]{{1,6}}|[{''.join(_DIGITS)}]"
 _BOUND = re.compile(
     r"(?P<most>up to|at most|max\.?|≤|不超过|最多)?(?P<least>from|at least|min\.?|≥|至少)?"
@@ -60,37 +60,37 @@ _BOUND = re.compile(
 )
 _DOMAIN = re.compile(r"(?:\.[a-z0-9-]{1,63}){1,3}")
 _BETWEEN = re.compile(r"(?<!\d),|,(?!\d)|(?<!\d)(?<!\d\s)/|/(?!\s?\d)|[;·，；、()（）]")
-"""A comma or a stroke within a number, as of 1,200 and of 1/2, parts nothing."""
+"""Separators of parts. A comma or slash within a number, as in 1,200 or 1/2, does not separate."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownUse:
-    """What is known of a case: of its places that no licence covers, as they were seen."""
+    """Known facts about a case, from its places that no licence covers."""
 
     case: int
     party: str
-    longer_side: int | None  # in pixels, of the largest file
+    longer_side: int | None  # In pixels, of the largest file.
     first_seen: datetime | None
     last_seen: datetime | None
     pages: int
-    purpose: str = ""  # as a member answered it in a notice: ``commercial``, ``plain`` or ``comment``; else empty
-    notice: int | None = None  # the number of that one
+    purpose: str = ""  # As a member stated it in a notice: ``commercial``, ``plain`` or ``comment``; otherwise empty.
+    notice: int | None = None  # Number of that notice.
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a line, as it is understood."""
+    """One parsed part of a fee-table row."""
 
-    column: str  # use, size or duration
+    column: str  # ``use``, ``size`` or ``duration``.
     text: str
-    kind: str = ""  # web, purpose, domain, pages, pixels or a span of time; empty where no rule reads it
+    kind: str = ""  # Web, purpose, domain, pages, pixels or a unit of time; empty if no rule matches.
     word: str = ""
     least: int | None = None
     most: int | None = None
-    beyond: bool = False  # whether ``least`` itself isn't enough
+    beyond: bool = False  # True if the value must exceed ``least``.
 
     def fits(self, use: KnownUse) -> bool | None:
-        """Whether it says what is known of a use; none where that isn't known, or where no rule reads the part."""
+        """Return True if the part fits the known use, or None if the fact is unknown or no rule matches the part."""
         if self.kind == "web":
             return True
         if self.kind == "purpose":
@@ -114,30 +114,34 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ProposedFee:
-    """What an owner's tables say of one case."""
+    """Fees proposed by an owner's tables for one case."""
 
     use: KnownUse
-    fitting: tuple[Fee, ...]  # of each table the line that says most and is narrowest; several where none is
-    unknown: tuple[Part, ...]  # what keeps other lines from fitting: not known of the use, or read by no rule
-    is_open: bool  # whether a line that says no less would fit, were more known of the use
+    fitting: tuple[Fee, ...]  # The most specific, narrowest row of each table; several if they tie.
+    unknown: tuple[Part, ...]  # Parts that keep other rows from fitting: unknown for this use, or not parsed.
+    is_open: bool  # True if more facts could make an equally specific row fit.
 
     @property
     def fee(self) -> Fee | None:
-        """The line that is proposed; none where a person has to choose."""
+        """The proposed fee, or None if a person has to choose."""
         return self.fitting[0] if len(self.fitting) == 1 and not self.is_open else None
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """What the proposals of several cases come to: a fee for each of them."""
+    """The total of the fees proposed for several cases."""
 
-    amount: int  # in the currency's smallest unit
+    amount: int  # In the currency's smallest unit.
     currency: str
-    lines: tuple[tuple[int, Fee], ...]  # how often which line
+    lines: tuple[tuple[int, Fee], ...]  # (count, row) pairs.
 
 
 def proposed_fees(of: Owner, party: str, cases: Sequence[int]) -> list[ProposedFee]:
-    """What is known of some of a party's confirmed cases, and which fees fit; raises ``WrongUseError`` for others."""
+    """Return the known facts and the fitting fees for some of a party's confirmed cases.
+
+    Raises:
+        WrongUseError: A case is not a confirmed case of this party.
+    """
     known: dict[Part, int] = {}
     lines = [
         _Line(fee, tuple(known.setdefault(part, len(known)) for part in parts), _rank(parts))
@@ -151,23 +155,23 @@ def proposed_fees(of: Owner, party: str, cases: Sequence[int]) -> list[ProposedF
 
 
 def for_each(fee: Fee, cases: int) -> Together:
-    """What one line comes to for each of so many cases."""
+    """Multiply one fee by a number of cases."""
     return Together(fee.amount * cases, fee.table.currency, ((cases, fee),))
 
 
 def together(proposed: Sequence[ProposedFee]) -> Together | None:
-    """A fee for each case; none unless each has one, all in one currency."""
-    found = [one.fee for one in proposed if one.fee is not None]
-    amount, currencies = sum(fee.amount for fee in found), {fee.table.currency for fee in found}
-    if len(found) < len(proposed) or len(currencies) != 1 or amount > MAX_AMOUNT:
+    """Add up the proposed fees, or return None unless every case has one and all share a currency."""
+    fees_found = [one.fee for one in proposed if one.fee is not None]
+    amount, currencies = sum(fee.amount for fee in fees_found), {fee.table.currency for fee in fees_found}
+    if len(fees_found) < len(proposed) or len(currencies) != 1 or amount > MAX_AMOUNT:
         return None
-    lines = {fee.pk: fee for fee in found}
-    counted = tuple((sum(fee.pk == key for fee in found), fee) for key, fee in lines.items())
+    lines = {fee.pk: fee for fee in fees_found}
+    counted = tuple((sum(fee.pk == key for fee in fees_found), fee) for key, fee in lines.items())
     return Together(amount, currencies.pop(), counted)
 
 
 def known_uses(of: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
-    """What is known of cases of one party, in few queries, however many."""
+    """Return the known facts of a party's cases. The number of queries does not depend on the number of cases."""
     uncovered = CaseSighting.objects.filter(case__in=cases, licence=None).order_by()
     rows = uncovered.values_list("case__number").annotate(
         longer_side=Max(Greatest("match__found__width", "match__found__height")),
@@ -177,33 +181,36 @@ def known_uses(of: Owner, party: str, cases: Sequence[Case]) -> list[KnownUse]:
     )
     seen = {number: known for number, *known in rows}
     uses = [KnownUse(case.number, party, *seen.get(case.number, (None, None, None, 0))) for case in cases]
-    told = _purposes(of, party)
-    agreed = next(iter(told.values())) if len({purpose for purpose, _notice in told.values()}) == 1 else ("", None)
-    answers = [told.get(use.case, agreed) for use in uses]
+    purposes = _purposes(of, party)
+    agreed = (
+        next(iter(purposes.values())) if len({purpose for purpose, _notice in purposes.values()}) == 1 else ("", None)
+    )
+    answers = [purposes.get(use.case, agreed) for use in uses]
     return [replace(use, purpose=said, notice=at) for use, (said, at) in zip(uses, answers, strict=True)]
 
 
 def _purposes(of: Owner, party: str) -> Mapping[int, tuple[str, int | None]]:
-    """What members answered last of the use of each case of a party, and in which notice."""
+    """Return the purpose last recorded for each case of a party, with the number of the notice it was recorded in."""
     rows = NoticeCase.objects.filter(notice__owner=of, notice__party=party).exclude(notice__state=State.DISCARDED)
-    found = rows.filter(answers__purpose__in=QUESTIONS["purpose"]).order_by("notice__number")
+    answered_rows = rows.filter(answers__purpose__in=QUESTIONS["purpose"]).order_by("notice__number")
     return {
-        case: (said, at) for case, said, at in found.values_list("case__number", "answers__purpose", "notice__number")
+        case: (said, at)
+        for case, said, at in answered_rows.values_list("case__number", "answers__purpose", "notice__number")
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A line of a table as it is understood."""
+    """A parsed row of a fee table."""
 
     fee: Fee
-    parts: tuple[int, ...]  # where each stands among the parts of all lines
+    parts: tuple[int, ...]  # Indexes into the list of all parts.
     rank: tuple[Any, ...]
 
 
 def _proposed(use: KnownUse, parts: Sequence[Part], tables: Sequence[Sequence[_Line]]) -> ProposedFee:
     fitting: list[Fee] = []
-    unknown: dict[int, None] = {}  # in their order
+    unknown: dict[int, None] = {}  # A dict, to keep insertion order.
     is_open = False
     fits = [part.fits(use) for part in parts]
     for lines in tables:
@@ -222,7 +229,7 @@ def _proposed(use: KnownUse, parts: Sequence[Part], tables: Sequence[Sequence[_L
 
 
 def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
-    """What says most comes first, then the shortest time, the smallest size and the fewest pages."""
+    """Sort key: most parts first, then shortest duration, smallest size and fewest pages."""
     narrow: list[tuple[float, float]] = []
     for kinds in (_DAYS, ("pixels",), ("pages",)):
         bounds = [part for part in parts if part.kind in kinds]
@@ -233,36 +240,36 @@ def _rank(parts: Sequence[Part]) -> tuple[Any, ...]:
 
 
 def parts_of_fee(fee: Fee) -> tuple[Part, ...]:
-    """The parts of a line, as they are understood."""
+    """Split a fee-table row into parsed parts."""
     cells = (("use", fee.use), ("size", fee.size), ("duration", fee.duration))
-    found = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell, MAX_PARTS - 1)]
-    return tuple(_understood(column, text) for column, text in found if text)
+    texts = [(column, text.strip()) for column, cell in cells for text in _BETWEEN.split(cell, MAX_PARTS - 1)]
+    return tuple(_understood(column, text) for column, text in texts if text)
 
 
 def _understood(column: str, text: str) -> Part:
-    read = text.lower()  # letters that only fold to ours, as the Turkish dotless i, are others
+    read = text.lower()  # Not casefold(): letters that only fold to ASCII, as the Turkish dotless i, are different.
     word = _WORDS.get(read, "")
     if word:
         return Part(column, text, "web") if word == "web" else Part(column, text, "purpose", word)
     if _DOMAIN.fullmatch(read):
         return Part(column, text, "domain", read)
-    found = _BOUND.fullmatch(read)
-    if found is None or sum(found[name] is not None for name in ("most", "least", "over", "high")) > 1:
+    bound = _BOUND.fullmatch(read)
+    if bound is None or sum(bound[name] is not None for name in ("most", "least", "over", "high")) > 1:
         return Part(column, text)
-    unit, numbers = _UNITS[found["unit"]], found.group("low", "high")
+    unit, numbers = _UNITS[bound["unit"]], bound.group("low", "high")
     is_unsure = unit != "pixels" and any(number and re.fullmatch(_GROUPED, number) for number in numbers)
     low, high = (
         None if number is None else _DIGITS.get(number) or int(re.sub("[^0-9]", "", number)) for number in numbers
     )
     if is_unsure or (unit == "years" and max(low or 0, high or 0) > MAX_YEARS):
         return Part(column, text)
-    if found["least"] or found["over"]:
-        return Part(column, text, unit, least=low, beyond=bool(found["over"]))
+    if bound["least"] or bound["over"]:
+        return Part(column, text, unit, least=low, beyond=bool(bound["over"]))
     return Part(column, text, unit, most=low) if high is None else Part(column, text, unit, least=low, most=high)
 
 
 def _after(day: date, number: int, span: str) -> date:
-    """The day so long after another one; the last that there is, where it would lie beyond."""
+    """Add a time span to a day; return ``date.max`` on overflow."""
     try:
         if span in ("days", "weeks"):
             return day + timedelta(days=number * (7 if span == "weeks" else 1))

@@ -1,8 +1,11 @@
-"""What registries say of a party: who registered its domain, and whose network its host is in (RDAP).
+"""RDAP lookups of a party: the registrant of its domain and the network of its host.
 
-The servers are those that IANA's registers name (RFC 9224); queries and answers are RFC 9082 and 9083, contacts jCards
-(RFC 7095). All of it is fetched through the guard and within limits, and only what is listed here is kept.
-whoisit isn't used: where no register names a server it asks one of three others, and it brings a second HTTP client.
+The servers come from IANA's bootstrap registries (RFC 9224); queries and answers follow RFC 9082 and 9083, contacts are
+jCards (RFC 7095). All requests go through the network guard and are limited in size and time. Only the fields listed
+here are stored.
+
+The whoisit library is not used: where no registry lists a server it falls back to one of three others, and it depends
+on a second HTTP client.
 """
 
 import json
@@ -28,19 +31,20 @@ from registry.services.mail import is_address
 from registry.services.services import Services
 
 MAX_ANSWER = 2 << 20
-"""Bytes of an answer; IANA's longest register has some 200,000."""
+"""Maximum size of an answer in bytes. IANA's largest registry has about 200,000."""
 SECONDS = 15.0
 DAY = 86_400.0
 _TEXT = 300
 _registers: dict[str, tuple[float, list[Any]]] = {}
-"""IANA's registers by address, each with the time at which it was fetched: they change a few times a month."""
+"""IANA's registries by URL, with the monotonic time at which each was fetched. They change a few times a month."""
 
 
 def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> PartyLookup:
-    """Have registries asked for a party by a step, because a member wants it.
+    """Queue a registry lookup of a party at a member's request.
 
-    Raises ``WrongUseError`` for a sample or where the operator lets nobody, ``NotFoundError`` for a party of no case
-    of the owner.
+    Raises:
+        WrongUseError: The owner is a sample, or the operator has not enabled lookups.
+        NotFoundError: The owner has no case of this party.
     """
     samples.refuse(owner)
     if not services.config.rdap_url:
@@ -51,9 +55,15 @@ def have_asked(services: Services, owner: Owner, party: str, *, by: str) -> Part
 
 
 def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer]:
-    """What is said of a party's domain, by its registrar too where the registry names its server, and of its host.
+    """Query the registries about a party's domain and host, and the registrar if the registry refers to it.
 
-    ``peer`` is the address from which the host was seen to answer; without one the host's name is resolved.
+    Args:
+        services: Services with the network guard and configuration.
+        party: Host, optionally followed by a path.
+        peer: Address from which the host was seen to answer. If it is empty or not public, the host is resolved.
+
+    Returns:
+        One answer for each query. Failed queries have ``missing`` set.
     """
     host = party.partition("/")[0]
     name, address = registered_name(host), peer if _is_public(peer) else _resolved(services, host)
@@ -70,7 +80,7 @@ def ask_registries(services: Services, party: str, peer: str) -> list[RdapAnswer
 
 
 def read_answer(about: str, query: str, url: str, said: Mapping[str, Any]) -> RdapAnswer:
-    """What is kept of an answer; whatever in it isn't what RFC 9083 says is passed over."""
+    """Extract the stored fields from an answer. Anything that does not conform to RFC 9083 is skipped."""
     roles: dict[str, list[Mapping[str, Any]]] = {}
     for entity in _entities(said):
         for role in _list(entity.get("roles")):
@@ -98,7 +108,7 @@ def read_answer(about: str, query: str, url: str, said: Mapping[str, Any]) -> Rd
 def _asked(
     services: Services, session: requests.Session, about: str, query: str, url: str = ""
 ) -> tuple[RdapAnswer, dict[str, Any]]:
-    """What is kept of an answer, and all of it: of a server that is known, or of the one that the registers name."""
+    """Query a server and return the stored fields and the full answer. Without ``url``, IANA's registries name it."""
     said: dict[str, Any] = {}
     try:
         if not url and (server := _server(services, session, about, query)):
@@ -122,9 +132,9 @@ def _fetched(session: requests.Session, url: str) -> dict[str, Any]:
 
 
 def _server(services: Services, session: requests.Session, about: str, query: str) -> str:
-    """The server that answers for a domain or an address, by the longest match (RFC 9224, 4 and 5); empty for none."""
+    """Return the server for a domain or address by longest match (RFC 9224, sections 4 and 5), or an empty string."""
     kind = "dns" if about == "domain" else f"ipv{ip_address(query).version}"
-    best, found = -1, ""
+    best, server = -1, ""
     for entries, urls in _register(session, f"{services.config.rdap_url}/{kind}.json"):
         for entry in map(str, entries):
             if about == "ip":
@@ -133,8 +143,8 @@ def _server(services: Services, session: requests.Session, about: str, query: st
             else:
                 fits, length = f".{query}".endswith(f".{entry.lower()}"), entry.count(".")
             if fits and length > best:
-                best, found = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
-    return found
+                best, server = length, min(map(str, urls), key=lambda url: not url.startswith("https:"))
+    return server
 
 
 def _register(session: requests.Session, url: str) -> list[Any]:
@@ -146,7 +156,7 @@ def _register(session: requests.Session, url: str) -> list[Any]:
 
 
 def _further(said: Mapping[str, Any], url: str) -> str:
-    """Where the registrar answers for the same domain, as a registry that knows little tells (RFC 9083, 4.2)."""
+    """Return the registrar's URL for the same domain, as thin registries link it (RFC 9083, section 4.2), or ""."""
     for link in _dicts(said.get("links")):
         href = str(link.get("href", ""))
         if link.get("rel") == "related" and link.get("type") == "application/rdap+json" and href not in ("", url):
@@ -155,7 +165,7 @@ def _further(said: Mapping[str, Any], url: str) -> str:
 
 
 def _resolved(services: Services, host: str) -> str:
-    """A public address of a host; empty for none."""
+    """Resolve a host to a public address; return an empty string if there is none."""
     try:
         return next(filter(_is_public, services.guard.resolve(host, 443)), "")
     except ExhibitError:
@@ -163,7 +173,7 @@ def _resolved(services: Services, host: str) -> str:
 
 
 def _is_public(address: str) -> bool:
-    """Whether an address may be named to a registry: the operator's own networks are nobody's business."""
+    """Return True if an address may be sent to a registry. Addresses of private networks are never disclosed."""
     return passes(ip_address, address) and ip_address(address).is_global
 
 
@@ -175,7 +185,7 @@ def _entities(said: Mapping[str, Any], depth: int = 3) -> Iterator[Mapping[str, 
 
 
 def _card(entity: Mapping[str, Any], wanted: str) -> list[str]:
-    """The values of a property of an entity's jCard."""
+    """Return the values of a property in an entity's jCard."""
     return [text for name, _params, value in _properties(entity) if name == wanted and (text := _text(value))]
 
 

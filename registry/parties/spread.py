@@ -1,4 +1,4 @@
-"""Where and when a work spreads: which parties showed it at how many new places, period by period."""
+"""The spread of a work: how many new pages of each party showed it, period by period."""
 
 import re
 from collections import defaultdict
@@ -20,31 +20,38 @@ from registry.works.models import Work
 
 
 class Newly(NamedTuple):
-    """Places of one case, images on pages, that were seen for the first time within one period."""
+    """New places of one case (images on pages) that were first seen within one period."""
 
-    begins: datetime  # of the period, in the time zone that is current
-    after_notice: bool  # whether a notice about the case had been sent by then
+    begins: datetime  # Start of the period, in the current time zone.
+    after_notice: bool  # True if a notice about the case had been sent by then.
     places: int
 
 
 class Country(NamedTuple):
-    """Where a party is, as far as that is known."""
+    """The country of a party, as far as Exhibit knows it."""
 
-    code: str  # ISO 3166-1, two letters; empty where it isn't known
-    by_network: bool  # as registries said of the network of its host; else by the ending of its name
+    code: str  # ISO 3166-1 alpha-2; empty if unknown.
+    by_network: bool  # From the registry entry of its network; otherwise from its top-level domain.
 
 
 def cases_of(owner: Owner, work: Work) -> QuerySet[Case]:
-    """The cases of a work that nobody cleared, in the order in which they were seen, with when first and last."""
+    """Return a work's cases that were not cleared, ordered by first sighting, with first and last sighting times."""
     seen = Exists(CaseSighting.objects.filter(case=OuterRef("pk")))
     rows = scoped.cases(owner).filter(seen, work=work, resembles=False).exclude(decision=Case.Decision.CLEARED)
     return seen_in(rows).order_by(F("first_seen"), "number")
 
 
 def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]]:
-    """When places of each case were seen first, oldest first, by primary key; a period is ``week``, say.
+    """Count the places of each case by the period in which they were first seen.
 
-    A place that no moment is known of isn't among them.
+    Places without a known time are left out.
+
+    Args:
+        cases: Cases to count.
+        period: A unit that ``Trunc`` accepts, such as ``week``.
+
+    Returns:
+        Counts by the case's primary key, oldest period first.
     """
     place = ("case_id", "sighting__page_key", "sighting__image_key")
     rows = CaseSighting.objects.filter(case__in=[case.pk for case in cases], sighting__first_seen__isnull=False)
@@ -57,35 +64,37 @@ def newly_seen(cases: Collection[Case], period: str) -> Mapping[int, list[Newly]
         .annotate(after=Coalesce(later, False, output_field=BooleanField()))  # noqa: FBT003
         .values_list("case_id", "begins", "after")
     )
-    found: dict[int, list[Newly]] = defaultdict(list)
+    by_case: dict[int, list[Newly]] = defaultdict(list)
     for case, *step in counted.annotate(places=Count("pk")).order_by("case_id", "begins", "after"):
-        found[case].append(Newly(*step))
-    return found
+        by_case[case].append(Newly(*step))
+    return by_case
 
 
 def notices_sent(cases: Collection[Case]) -> Mapping[int, list[datetime]]:
-    """When notices about each case were sent, oldest first, by primary key."""
+    """Return the times at which notices about each case were sent, by the case's primary key, oldest first."""
     rows = NoticeCase.objects.filter(case__in=[case.pk for case in cases], notice__sent_at__isnull=False)
-    found: dict[int, list[datetime]] = defaultdict(list)
+    by_case: dict[int, list[datetime]] = defaultdict(list)
     for case, sent in rows.order_by("notice__sent_at").values_list("case", "notice__sent_at"):
         if sent is not None:
-            found[case].append(sent)
-    return found
+            by_case[case].append(sent)
+    return by_case
 
 
 def countries(owner: Owner, parties: Collection[str]) -> Mapping[str, Country]:
-    """The country of each party: of its network, if a member had registries asked, else what its name ends in."""
-    asked = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
-    told = {party: one["country"].upper() for party, answers in asked for one in answers if one["about"] == "ip"}
-    of_networks = {party: code for party, code in told.items() if re.fullmatch("[A-Z]{2}", code)}
+    """Return each party's country: from its network if a member looked it up, otherwise from its top-level domain."""
+    lookups = PartyLookup.objects.filter(owner=owner, party__in=parties).values_list("party", "answers")
+    network_countries = {
+        party: one["country"].upper() for party, answers in lookups for one in answers if one["about"] == "ip"
+    }
+    of_networks = {party: code for party, code in network_countries.items() if re.fullmatch("[A-Z]{2}", code)}
     return {one: Country(of_networks.get(one) or country_of(one), one in of_networks) for one in parties}
 
 
 def by_country(owner: Owner, cases: QuerySet[Case]) -> list[tuple[str, int, int, int]]:
-    """Each country's code, its parties, those of them known by their network, and places: the most places first."""
+    """Return (country code, parties, parties located by network, places) for each country, most places first."""
     places = dict(cases.order_by().values("party").annotate(all=Sum("places")).values_list("party", "all"))
-    found: dict[str, list[tuple[bool, int]]] = defaultdict(list)  # by code; empty for what isn't known: last
+    by_code: dict[str, list[tuple[bool, int]]] = defaultdict(list)  # By country code; empty if unknown.
     for party, (code, by_network) in countries(owner, places).items():
-        found[code].append((by_network, places[party]))
-    counted = ((code, len(of), sum(by for by, _ in of), sum(n for _, n in of)) for code, of in found.items())
+        by_code[code].append((by_network, places[party]))
+    counted = ((code, len(of), sum(by for by, _ in of), sum(n for _, n in of)) for code, of in by_code.items())
     return sorted(counted, key=lambda one: (not one[0], -one[3], one[0]))

@@ -1,4 +1,4 @@
-"""Tables of fees as people have them, CSV or XLSX, one line a use; and the ledger as CSV."""
+"""Fee tables imported from CSV or XLSX (one row per use), and the ledger exported as CSV or XLSX."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,11 @@ ALIASES = {"price": "amount", "fee": "amount", "用途": "use", "尺寸": "size"
 
 
 def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
-    """The lines of a table; raises ``WrongUseError``, which names the line and what is wrong."""
+    """Parse the rows of a fee table.
+
+    Raises:
+        WrongUseError: A row is invalid. The error names the row and the problem.
+    """
     code = currency_named(currency)
 
     def read(_line: int, row: Mapping[str, str]) -> Fee:
@@ -26,12 +30,12 @@ def fees_in_table(name: str, data: bytes, currency: str) -> list[Fee]:
 
 
 def ledger_bytes(owner: Owner, period: Period | None = None) -> bytes:
-    """The ledger of an owner, or of a period, as CSV, in which a spreadsheet computes nothing."""
+    """Export the ledger of an owner (or of one period) as CSV, with formulas escaped for spreadsheets."""
     return ("\ufeff" + csv_text(ledger(owner, period))).encode()
 
 
 def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
-    """The same as a workbook: days and amounts as such, and what people wrote as text, which computes nothing."""
+    """Export the ledger as an XLSX workbook with typed dates and amounts; text is never stored as a formula."""
     from openpyxl import Workbook  # noqa: PLC0415 - not every process writes workbooks
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
@@ -39,8 +43,8 @@ def ledger_xlsx(owner: Owner, period: Period | None = None) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("ledger")
     for line in ledger(owner, period):
-        given: Sequence[Any] = [ILLEGAL_CHARACTERS_RE.sub("", one) if isinstance(one, str) else one for one in line]
-        cells = [WriteOnlyCell(sheet, value=one) for one in given]
+        values: Sequence[Any] = [ILLEGAL_CHARACTERS_RE.sub("", one) if isinstance(one, str) else one for one in line]
+        cells = [WriteOnlyCell(sheet, value=one) for one in values]
         for cell in cells:
             if cell.data_type == "f":
                 cell.data_type = "s"

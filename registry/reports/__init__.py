@@ -1,1 +1,1 @@
-"""Reports of an owner's cases, works and watches."""
+"""Reports on an owner's cases, works and watches."""

@@ -1,4 +1,4 @@
-"""One case as a report shows it: its facts, and its pictures when they are asked for."""
+"""A case as shown in a report: its facts, and its images on demand."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ from registry.services.services import Services
 
 @dataclass(frozen=True, slots=True)
 class ShownCase:
-    """A case in a report, with the pictures that its facts name."""
+    """A case in a report, with the images that its facts name."""
 
     case: ReportCase
     pictures: Mapping[str, bytes]
 
 
 def shown_case(services: Services, case: Case, language: str, side: int = MAX_SIDE) -> ShownCase:
-    """What was sealed last, or the facts of now where nothing is sealed or another decision was made since.
+    """Return the last sealed content, or the current facts if nothing is sealed or the decision has changed since.
 
-    What isn't sealed is drawn in the size in which it is shown: so many pixels on the longer side.
+    Unsealed drawings are made in the size in which they are shown: ``side`` pixels on the longer side.
     """
     bundle = case.bundles.exclude(seal_digest=None).order_by("-number").first()
     if bundle is None:
@@ -55,7 +55,7 @@ def shown_case(services: Services, case: Case, language: str, side: int = MAX_SI
 
 
 def _present(services: Services, case: Case, sealed: Bundle | None, language: str, side: int) -> ShownCase:
-    """The facts of now, with the seal of an earlier decision if there is one."""
+    """Return the current facts, with the seal of an earlier decision if there is one."""
     gathered = gather(services, case, bundle=0, language=language, sealed=False)
     hidden = scoped.reported(case.owner)
     pictures = LazyPictures(
@@ -68,28 +68,28 @@ def _present(services: Services, case: Case, sealed: Bundle | None, language: st
 
 
 def _standings(case: Case) -> tuple[PlaceStanding, ...]:
-    """How the places stood when they were visited last."""
+    """Return the state of the places at their last visits."""
     last = recaptures.standings(case.captures.all()).values()
     addresses = Sighting.objects.in_bulk([visit.sighting_id for _, visit in last])
-    found = []
+    standings = []
     for standing, visit in last:
         assert visit.finished_at is not None
         place = addresses[visit.sighting_id]
-        found.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
-    return tuple(found)
+        standings.append(PlaceStanding(place.page_url, place.image_url, str(standing), visit.finished_at))
+    return tuple(standings)
 
 
 def _originals(services: Services, facts: CaseFacts, hidden: Collection[Digest]) -> dict[str, Callable[[], bytes]]:
-    named: list[PictureFacts] = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
+    images: list[PictureFacts] = [*facts.work.pictures, *(sighting.picture for sighting in facts.sightings)]
     return {
-        picture.file: partial(services.blobs.get, picture.digest) for picture in named if picture.digest not in hidden
+        picture.file: partial(services.blobs.get, picture.digest) for picture in images if picture.digest not in hidden
     }
 
 
 def _drawn(
     services: Services, gathered: Gathered, hidden: Collection[Digest], side: int
 ) -> dict[str, Callable[[], bytes]]:
-    """The drawings of a case that isn't sealed, each made once, for whatever language asks first."""
+    """Return functions that draw an unsealed case's images. Each image is drawn once for all languages."""
     return {
         path: cache(partial(kept_drawing, services, row, View(role), side))
         for match, row in zip(gathered.facts.matches, gathered.matches, strict=True)

@@ -1,4 +1,4 @@
-"""Background jobs on the rows of reports. What they import is loaded after the fork of a worker."""
+"""Background jobs for reports. Their imports run after a worker has forked."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @job(gettext_noop("reports"), FILES, Report, owner="owner")
 def report(services: "Services", ids: Sequence[int]) -> None:
-    """Make reports."""
+    """Generate reports."""
     from registry.reports.make_report import make_reports
 
     make_reports(services, ids)

@@ -1,4 +1,4 @@
-"""Reports: the account of an owner's cases as PDF, CSV, XLSX and JSON, volume by volume."""
+"""Generation of reports: an owner's cases as PDF, CSV, XLSX and JSON, volume by volume."""
 
 import time
 from collections.abc import Sequence
@@ -49,11 +49,11 @@ from registry.reports.works import accounts_of, coverage_of, looked_for, numbers
 from registry.services.services import Services
 
 WORK_SECONDS = 10.0
-"""After so long a report is put off after the volume at hand, so that other files have their turn."""
+"""Working time after which a report is postponed, once the current volume is finished, to let other files proceed."""
 
 
 def make_reports(services: Services, ids: Sequence[int]) -> None:
-    """Make each report that waits, volume by volume; one that takes long is gone on with in another message."""
+    """Generate each pending report, volume by volume. Long reports continue in a further message."""
     for pk in steps.claim(Report, ids, services.stale_after):
         report = Report.objects.select_related("owner").get(pk=pk)
         with steps.ending(Report, [pk]):
@@ -62,7 +62,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
             except FileNotFoundError:
                 if _is_being_made(pk):
                     raise
-                files = None  # a purge has removed what was made until now
+                files = None  # A purge has removed the volumes made so far.
             if files is not None:
                 if _finish(services, report, files):
                     clear_folder(services, report)
@@ -73,7 +73,7 @@ def make_reports(services: Services, ids: Sequence[int]) -> None:
 
 
 def _make(services: Services, report: Report) -> list[KeptFile] | None:
-    """Make what is still to be made; the stored files, or ``None`` when the time is over before all are made."""
+    """Make the missing volumes. Return the stored files, or None if the working time ended before all were made."""
     numbers, works = _begun(services, report)
     volumes = volumes_of(len(numbers), len(works))
     side = PICTURE_SIDE if len(numbers) <= AT_LENGTH else CARD_SIDE
@@ -81,7 +81,7 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
     over = time.monotonic() + WORK_SECONDS
     wanted = wanted_of(report.parameters)
     languages = wanted.languages or tuple(languages_of(services))
-    # of one that was begun again on another machine, parts may still lie here
+    # Parts of a report that was restarted on another machine may still be here.
     run = _folder(services, report) / report.progress.get("run", "")
     with ReportFolder(run, languages if "pdf" in wanted.formats else ()) as folder:
         head = folder.head(lambda: _head(services, report, wanted.scope, languages[0]))
@@ -92,8 +92,8 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
                 return None
             rows = scoped.cases(report.owner).filter(number__in=numbers[volume.first - 1 :][:IN_A_VOLUME])
             cases = [shown_case(services, case, languages[0], side) for case in rows]
-            named = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
-            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, named, listed)
+            work_numbers = works[(volume.number - 1) * WORKS_IN_A_VOLUME :][:WORKS_IN_A_VOLUME]
+            accounts = accounts_of(report.owner, wanted.scope, head.time_zone, work_numbers, listed)
             whole = replace(head, cases=tuple(case.case for case in cases), works=accounts)
             folder.add(volume, whole, {case.case.facts.number: case.pictures for case in cases})
         stem = f"{report.owner.slug}-report-{report.number}"
@@ -102,7 +102,7 @@ def _make(services: Services, report: Report) -> list[KeptFile] | None:
 
 
 def _begun(services: Services, report: Report) -> tuple[list[int], list[int]]:
-    """The numbers of its cases, and of the works that it names, as they were when it was begun: it is of one piece."""
+    """Return the numbers of the cases and works, fixed when the report was started so that it stays consistent."""
     if "cases" not in report.progress:
         clear_folder(services, report)
         scope = wanted_of(report.parameters).scope
@@ -116,7 +116,7 @@ def _begun(services: Services, report: Report) -> tuple[list[int], list[int]]:
 
 
 def _tell(report: Report, volume: Volume) -> bool:
-    """Write down, as a sign of life too, which volume is begun; false once a purge or a removal has come between."""
+    """Record the volume being made and renew the claim; return False if a purge or removal intervened."""
     rows = Report.objects.filter(pk=report.pk, state=StepState.DOING, progress__has_key="cases")
     if report.progress["begun"] == volume.number:
         return bool(rows.update(claimed_at=now()))
@@ -125,24 +125,24 @@ def _tell(report: Report, volume: Volume) -> bool:
 
 
 def _is_being_made(pk: int) -> bool:
-    """Whether no purge has had the report begun again."""
+    """Return True if no purge has restarted the report."""
     return Report.objects.filter(pk=pk, progress__has_key="cases").exists()
 
 
 def _finish(services: Services, report: Report, files: list[KeptFile]) -> bool:
-    """Record the files; returns whether they count, which they don't if a purge came meanwhile."""
+    """Record the files; return False if a purge intervened, in which case they are not used."""
     with alone_with(report):
         if not _is_being_made(report.pk) or not all_kept(services, files):
             return False
         Report.objects.filter(pk=report.pk).update(files=files)
         steps.finish(Report, [report.pk])
-        told = {"report": report.number, "title": report.parameters["title"]}
-        events.record(report.owner, EventKind.REPORT_READY, told)
+        details = {"report": report.number, "title": report.parameters["title"]}
+        events.record(report.owner, EventKind.REPORT_READY, details)
         return True
 
 
 def _head(services: Services, report: Report, scope: ReportScope, language: str) -> ReportFacts:
-    """Everything that a report says apart from its cases."""
+    """Return the content of a report apart from its cases."""
     owner, zone = report.owner, services.config.time_zone
     crawls = list(crawls_in(owner, scope, zone))
     moment = now()

@@ -1,4 +1,4 @@
-"""Reports: asking for one, asking again, removing it."""
+"""Reports: requesting, repeating and removing them."""
 
 import shutil
 from pathlib import Path
@@ -20,20 +20,22 @@ WANTED = Wanted()
 
 
 def request_report(owner: Owner, *, preparer: str, title: str = "", wanted: Wanted = WANTED) -> Report:
-    """Ask for an owner's next report, which gets a number where it has no title.
+    """Request a report for an owner. Without a title, it is named by its number.
 
-    Raises ``WrongUseError`` when such a report can't be made, ``NotFoundError`` when the owner has no such watch.
+    Raises:
+        WrongUseError: A report with this scope or format is not possible.
+        NotFoundError: The owner has no such watch.
     """
     samples.refuse(owner)
     check(owner, wanted)
     with alone_with(owner):
         number = next_number(owner.reports)
-        named = {"preparer": preparer, "title": title or numbered_title(number, owner.name)}
-        return Report.objects.create(owner=owner, number=number, parameters=named | to_plain(wanted))
+        parameters = {"preparer": preparer, "title": title or numbered_title(number, owner.name)}
+        return Report.objects.create(owner=owner, number=number, parameters=parameters | to_plain(wanted))
 
 
 def ask_again(report: Report, *, by: str) -> Report:
-    """The same report anew: one that failed is tried again, any other is asked for as another one."""
+    """Repeat a report: retry it if it failed, otherwise request a new one with the same parameters."""
     with transaction.atomic():
         if steps.try_again(Report, Report.objects.filter(pk=report.pk)):
             Report.objects.filter(pk=report.pk).update(progress={})
@@ -42,13 +44,13 @@ def ask_again(report: Report, *, by: str) -> Report:
 
 
 def remove_report(services: Services, report: Report, *, by: str) -> None:
-    """Remove a report, as :func:`registry.bundles.file_removal.remove_row` does, with what is made of it by now."""
+    """Remove a report (:func:`registry.bundles.file_removal.remove_row`) and its unfinished files."""
     remove_row(services, report, by=by)
     clear_folder(services, report)
 
 
 def clear_folder(services: Services, report: Report) -> None:
-    """Remove what was made of a report that isn't finished."""
+    """Remove the files of an unfinished report."""
     shutil.rmtree(_folder(services, report), ignore_errors=True)
 
 
@@ -61,16 +63,16 @@ def _given_title(report: Report) -> str:
 
 
 def numbered_title(number: int, owner: str) -> str:
-    """The title that a row keeps of a report without one."""
+    """Return the default title stored for a report without one."""
     return f"Report {number} for {owner}"
 
 
 def title_given(title: str, number: int, owner: str) -> str:
-    """The title that somebody gave; empty when nobody did."""
+    """Return the title that a person chose; empty if it is the default."""
     return "" if title == numbered_title(number, owner) else title
 
 
 def title_in_words(title: str, number: int, owner: str) -> str:
-    """The title for a reader."""
+    """Return a report's title in the reader's language."""
     values = {"number": number, "owner": owner}
     return title_given(title, number, owner) or _("Report %(number)s for %(owner)s") % values

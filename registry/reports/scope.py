@@ -1,4 +1,4 @@
-"""What a report is limited to, and which cases and crawls that leaves."""
+"""The scope of a report, and the cases and crawls within it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,22 +23,27 @@ from registry.crawls.scoped import crawls, watch
 from registry.works.models import Work
 from registry.works.scoped import works
 
-EVERYTHING = ReportScope()  # all watches, works and times, and every case that wasn't cleared
+EVERYTHING = ReportScope()  # All watches, works and times, and all cases except cleared ones.
 MAX_NUMBER = 9
-MAX_WORKS = 1_000  # works that a report may name; more are had by asking for all
+MAX_WORKS = 1_000  # Maximum number of works named in a report. Larger reports cover all works.
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wants of a report."""
+    """The requested content and format of a report."""
 
     scope: ReportScope = EVERYTHING
-    formats: tuple[str, ...] = tuple(FORMATS)  # of :data:`evidence.documents.report.volumes.FORMATS`
-    languages: tuple[str, ...] = ()  # of the PDFs; those of the installation if there are none
+    formats: tuple[str, ...] = tuple(FORMATS)  # Keys of :data:`evidence.documents.report.volumes.FORMATS`.
+    languages: tuple[str, ...] = ()  # Of the PDFs. If empty, those of the installation.
 
 
 def check(owner: Owner, wanted: Wanted) -> None:
-    """Raise ``WrongUseError`` or ``NotFoundError`` for what can't be asked for, or isn't the owner's."""
+    """Check a report's parameters.
+
+    Raises:
+        WrongUseError: A parameter is invalid.
+        NotFoundError: A watch or work does not belong to the owner.
+    """
     scope = wanted.scope
     if not scope.decisions or not set(scope.decisions) <= set(CaseDecision):
         raise WrongUseError(_("A report needs a decision whose cases it lists."), hint=_("Choose one at least."))
@@ -53,29 +58,29 @@ def check(owner: Owner, wanted: Wanted) -> None:
         raise _too_many_works()
     if scope.watch:
         watch(owner, scope.watch)
-    found = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
-    if missing := sorted(set(scope.works) - found):
+    numbers = set(works(owner).filter(number__in=scope.works).values_list("number", flat=True))
+    if missing := sorted(set(scope.works) - numbers):
         sentence = _("%(owner)s has no work %(number)s.") % {"owner": owner.name, "number": missing[0]}
         raise WrongUseError(sentence, hint=_("The number of a work stands on its page."))
 
 
 def wanted_of(parameters: Mapping[str, Any]) -> Wanted:
-    """What a report's row says that somebody wants."""
-    kept = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
-    return from_plain(Wanted, to_plain(Wanted()) | kept, where="a report's parameters")
+    """Parse the parameters stored in a report's row."""
+    stored = {name: parameters[name] for name in ("scope", "formats", "languages") if name in parameters}
+    return from_plain(Wanted, to_plain(Wanted()) | stored, where="a report's parameters")
 
 
 def cases_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
-    """The owner's cases that a report lists, by number; a case counts with any of its sightings.
+    """Return the owner's cases in a report, by number. A case is included if any of its sightings is in scope.
 
-    The days of the scope are those of the time zone (IANA name).
+    Days in the scope are in the given time zone (IANA name).
     """
     rows = cases_whatever_decided(owner, scope, zone)
     return rows.filter(decision__in=scope.decisions)
 
 
 def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Case]:
-    """The same, with those of every decision; without what only resembles a work until a person makes it a case."""
+    """Return the cases in scope regardless of their decision, without mere resemblances that no person has accepted."""
     rows = cases(owner).filter(resembles=False)
     if scope.works:
         rows = rows.filter(work__number__in=scope.works)
@@ -84,7 +89,7 @@ def cases_whatever_decided(owner: Owner, scope: ReportScope, zone: str) -> Query
 
 
 def seen_in(owner: Owner, scope: ReportScope, zone: str) -> Q:
-    """Which rows of sightings in cases lie within the watch and the days of a scope; empty for all of them."""
+    """Return a filter for case sightings by the watch and days of a scope; empty if it has neither."""
     seen = Q()
     if scope.watch:
         seen &= Q(sighting__crawl__watch__owner=owner, sighting__crawl__watch__name=scope.watch)
@@ -96,7 +101,7 @@ def seen_in(owner: Owner, scope: ReportScope, zone: str) -> Q:
 
 
 def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
-    """The crawls whose coverage a report states, oldest first."""
+    """Return the crawls whose coverage a report states, oldest first."""
     rows = crawls(owner).order_by("started_at", "pk")
     if scope.watch:
         rows = rows.filter(watch__name=scope.watch)
@@ -108,20 +113,24 @@ def crawls_in(owner: Owner, scope: ReportScope, zone: str) -> QuerySet[Crawl]:
 
 
 def period_of(scope: ReportScope, zone: str) -> tuple[datetime | None, datetime | None]:
-    """From when to when, as far as the scope says."""
+    """Return the start and end of a scope's days; None where the scope is open."""
     first = _begin_of(scope.first, zone) if scope.first else None
     return first, _end_of(scope.last, zone) if scope.last else None
 
 
 def works_in(owner: Owner, scope: ReportScope) -> QuerySet[Work]:
-    """The works that a report is about, by number."""
+    """Return the works in a report's scope, by number."""
     rows = works(owner).order_by("number")
     return rows.filter(number__in=scope.works) if scope.works else rows
 
 
 def numbers_of(text: str) -> tuple[int, ...]:
-    """The numbers that somebody typed, such as ``3, 7-9``, ascending; raises ``WrongUseError`` for anything else."""
-    found: set[int] = set()
+    """Parse work numbers such as ``3, 7-9`` into ascending order.
+
+    Raises:
+        WrongUseError: The text contains something else, or too many works.
+    """
+    numbers: set[int] = set()
     for part in filter(None, (word.strip() for word in text.replace("、", ",").replace("，", ",").split(","))):
         first, dash, last = (word.strip() for word in part.replace("–", "-").partition("-"))
         if not first.isdecimal() or (dash and not last.isdecimal()) or max(len(first), len(last)) > MAX_NUMBER:
@@ -129,8 +138,8 @@ def numbers_of(text: str) -> tuple[int, ...]:
             raise WrongUseError(sentence, hint=_("Write them like this: 3, 7-9."))
         if int(last or first) - int(first) >= MAX_WORKS:
             raise _too_many_works()
-        found.update(range(int(first), int(last or first) + 1))
-    return tuple(sorted(found))
+        numbers.update(range(int(first), int(last or first) + 1))
+    return tuple(sorted(numbers))
 
 
 def _day(text: str) -> date:

@@ -1,4 +1,4 @@
-"""Find an owner's reports, and nothing of another owner."""
+"""Queries for reports, limited to one owner."""
 
 from registry.accounts.scoped import numbered, rows_of_owner
 from registry.bundles.models import Report

@@ -1,4 +1,4 @@
-"""Every work that a report is asked about, with or without finds: read slice by slice, in four queries each."""
+"""The works in a report, with or without finds, read in batches of four queries each."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -27,21 +27,23 @@ from registry.reports.scope import cases_whatever_decided, seen_in, works_in
 from registry.works.models import WorkPicture
 
 PLACES = Count(Func(F("case"), F("sighting__page_key"), F("sighting__image_key"), function="ROW"), distinct=True)
-"""Images on pages, each once however often it was seen."""
+"""Count of distinct images on pages, regardless of how often each was seen."""
 
 
 def numbers_in_order(owner: Owner, scope: ReportScope, cases: Collection[int]) -> list[int]:
-    """The works that are asked for by number, those of the cases with these numbers first."""
+    """Return the numbers of the works in scope, those with any of these cases first."""
     rows = works_in(owner, scope)
-    found = list(rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct())
-    among = set(found)
-    return [*found, *(number for number in rows.values_list("number", flat=True) if number not in among)]
+    with_cases = list(
+        rows.filter(cases__number__in=cases).order_by("number").values_list("number", flat=True).distinct()
+    )
+    among = set(with_cases)
+    return [*with_cases, *(number for number in rows.values_list("number", flat=True) if number not in among)]
 
 
 def accounts_of(
     owner: Owner, scope: ReportScope, zone: str, numbers: Sequence[int], listed: Collection[int]
 ) -> tuple[WorkAccount, ...]:
-    """The accounts of some works, in the order of their numbers, over the cases with the numbers that are listed."""
+    """Return the accounts of some works, by number, over the listed cases."""
     works = {work.number: work for work in works_in(owner, scope).filter(number__in=numbers)}
     keys = [work.pk for work in works.values()]
     cases: dict[int, list[int]] = defaultdict(list)
@@ -60,20 +62,22 @@ def accounts_of(
     places = CaseSighting.objects.filter(seen_in(owner, scope, zone), **shown).order_by().values_list("case__work")
     times = {"first": Min("sighting__first_seen"), "last": Max("sighting__last_seen")}
     seen = {key: (count, first, last) for key, count, first, last in places.annotate(places=PLACES, **times)}
-    told = []
+    accounts = []
     for work in filter(None, map(works.get, numbers)):
         why = () if COMPOSED.issuperset(work.low_information) else tuple(work.low_information)
         every, waiting = counted.get(work.pk, (0, 0))
         count, first, last = seen.get(work.pk, (0, None, None))
         found = tuple(cases[work.pk]), count, unlisted[work.pk], first, last
-        told.append(WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found))
-    return tuple(told)
+        accounts.append(
+            WorkAccount(work.number, work.title, work.author, work.registered_at, why, every, waiting, *found)
+        )
+    return tuple(accounts)
 
 
 def looked_for(
     owner: Owner, scope: ReportScope, zone: str, cases: Collection[int], crawls: Sequence[Crawl], until: datetime
 ) -> LookedFacts:
-    """What is said of all works together, over the cases with these numbers and the crawls, until a moment at most."""
+    """Return the totals over all works, for these cases and crawls, until a given time at most."""
     numbers, standings, places = numbers_in_order(owner, scope, cases), Counter[str](), 0
     for start in range(0, len(numbers), WORKS_IN_A_VOLUME):
         some = accounts_of(owner, scope, zone, numbers[start:][:WORKS_IN_A_VOLUME], cases)
@@ -96,7 +100,7 @@ def looked_for(
 
 
 def coverage_of(crawls: Sequence[Crawl]) -> tuple[CrawlCoverage, ...]:
-    """What each crawl visited, in the order given; asks the database as often for one as for thousands."""
+    """Return the coverage of each crawl, in the given order. The number of queries is constant."""
     keys = [crawl.pk for crawl in crawls]
     received: dict[int, int] = defaultdict(int)
     for crawl, counts in CrawlSlice.objects.filter(crawl__in=keys).values_list("crawl", "counts"):

@@ -1,1 +1,1 @@
-"""Removal: which bytes are kept and for how long, purges, reported pictures, and samples that are taken away."""
+"""Removal: expiry of bytes, purges, reported images, and sample owners."""

@@ -1,4 +1,4 @@
-"""How long the bytes of what matched nothing are kept; their digests, fingerprints and small pictures stay."""
+"""Expiry of the bytes of unmatched images. Their digests, fingerprints and thumbnails are kept."""
 
 import logging
 import time
@@ -24,23 +24,26 @@ from registry.works.models import WorkAttachment, WorkPicture
 
 LOGGER = logging.getLogger(__name__)
 TO_DECIDE = timedelta(days=90)
-"""How long what is proposed as a work waits for a person; seen again later, it is proposed again."""
+"""Time for which a proposed work waits for a decision. If the image is seen again later, it is proposed again."""
 SECONDS = 240.0
-"""After so long the rest waits for the next hour: other upkeep is behind it."""
+"""Time after which the rest is left to the next hour, so that other upkeep tasks can run."""
 TOGETHER = 32
-"""Pictures whose bytes are read and removed at once."""
+"""Number of images whose bytes are read and removed together."""
 _ENDED = [StepState.DONE, StepState.FAILED]
 
 
 def expire_bytes(services: Services) -> int:
-    """Remove the bytes of pictures that matched nothing and last came longer ago than the retention time.
+    """Remove the bytes of unmatched images that were last seen before the retention time.
 
-    Digest, fingerprints, addresses and a small picture stay. What belongs to a work, a match or a case is kept; what is
-    proposed as a work, too, until somebody decides or has had :data:`TO_DECIDE`.
+    Digests, fingerprints, URLs and thumbnails are kept. Images of a work, match or case are not affected, nor are
+    proposed works until they are decided or :data:`TO_DECIDE` has passed.
+
+    Returns:
+        The number of images whose bytes were removed.
     """
     limit = now() - timedelta(days=services.config.retention_days)
     proposed = Proposal.objects.filter(state=Proposal.State.OPEN, proposed_at__gte=min(limit, now() - TO_DECIDE))
-    kept = (
+    is_protected = (
         Exists(WorkPicture.objects.filter(picture=OuterRef("pk")))
         | Exists(Match.objects.filter(found=OuterRef("pk")).exclude(decision="none"))
         | Exists(Sighting.objects.filter(picture=OuterRef("pk"), bytes_came=True, last_seen__gte=limit))
@@ -49,7 +52,7 @@ def expire_bytes(services: Services) -> int:
         | Exists(CaseSighting.objects.filter(sighting__picture=OuterRef("pk")))
     )
     stored = Picture.objects.filter(bytes_state=BytesState.STORED, state__in=_ENDED)
-    old = stored.filter(~kept, first_seen__lt=limit)
+    old = stored.filter(~is_protected, first_seen__lt=limit)
     total = left = last = 0
     cause: Exception | None = None
     until = time.monotonic() + SECONDS
@@ -59,7 +62,7 @@ def expire_bytes(services: Services) -> int:
         last = batch[-1]
         try:
             expired, failed = _expire(services, old.filter(pk__in=batch))
-        except ServiceMissingError as error:  # the bucket doesn't answer
+        except ServiceMissingError as error:  # The bucket does not respond.
             expired, failed = 0, [error] * len(batch)
         total, left, cause = total + expired, left + len(failed), [cause, *failed][-1]
     if left:
@@ -68,9 +71,10 @@ def expire_bytes(services: Services) -> int:
 
 
 def _expire(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Exception]]:
-    """Keep small pictures of those that can be decoded, then remove pictures' bytes; killed in between, it goes on.
+    """Store thumbnails of decodable images, then remove the bytes. An interrupted run can be continued.
 
-    Returns how many are gone, and what kept others here.
+    Returns:
+        The number of removed images, and the errors that kept others.
     """
     small: dict[int, bytes] = {}
     failed: list[Exception] = []
@@ -82,9 +86,9 @@ def _expire(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Excep
             except (OSError, MemoryError, ServiceMissingError) as error:
                 failed.append(error)
         fit = _keep(services, small)
-    with _locked(old.filter(pk__in=small)) as rows:  # without those that have come again meanwhile
+    with _locked(old.filter(pk__in=small)) as rows:  # Without images that were seen again in the meantime.
         gone, stay = _remove(services, rows)
-        if not fit:  # a disk so full that not even the small ones did: now there is room
+        if not fit:  # The disk was too full even for thumbnails. There is room now.
             _keep(services, {row.pk: small[row.pk] for row in gone})
         Picture.objects.filter(pk__in=[row.pk for row in gone]).update(bytes_state=BytesState.EXPIRED)
     return len(gone), [*failed, *stay]
@@ -92,16 +96,16 @@ def _expire(services: Services, old: QuerySet[Picture]) -> tuple[int, list[Excep
 
 @contextmanager
 def _locked(old: QuerySet[Picture]) -> Iterator[list[Picture]]:
-    """The rows, while they are locked: a crawl that brings one of them again waits."""
+    """Lock the rows for the block, so that a crawl that finds one of the images again waits."""
     with transaction.atomic():
         yield list(old.select_for_update(skip_locked=True, no_key=True).order_by("digest"))
 
 
 def _remove(services: Services, rows: list[Picture]) -> tuple[list[Picture], list[OSError]]:
-    """Remove pictures' bytes; returns those that are gone, and what kept others here."""
+    """Remove the bytes of images; return the removed rows, and the errors that kept others."""
     try:
         services.blobs.remove_all([row.digest for row in rows])
-    except OSError:  # one that can't be removed keeps no other
+    except OSError:  # One failed removal must not keep the others.
         gone, stay = [], []
         for row in rows:
             try:
@@ -114,7 +118,7 @@ def _remove(services: Services, rows: list[Picture]) -> tuple[list[Picture], lis
 
 
 def _keep(services: Services, small: Mapping[int, bytes]) -> bool:
-    """Keep small pictures and say so in the rows of these; false when they don't fit."""
+    """Store thumbnails and record them; return False if they do not fit on the disk."""
     try:
         services.blobs.put_all([data for data in small.values() if data])
     except (OSError, StorageError):
@@ -126,7 +130,7 @@ def _keep(services: Services, small: Mapping[int, bytes]) -> bool:
 
 
 def _small(services: Services, row: Picture, read: Callable[[], bytes]) -> bytes:
-    """What stays to be looked at; nothing of what can't be decoded."""
+    """Return a thumbnail; empty for images that cannot be decoded."""
     if not row.refusal:
         with suppress(IntegrityError, NotFoundError, UnreadablePictureError):
             return preview(read(), services.limits)

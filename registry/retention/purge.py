@@ -1,4 +1,4 @@
-"""Removing a picture's bytes everywhere and for good; what shows it is withheld, what stood beside it stays."""
+"""Permanent removal of an image's bytes everywhere. Files that show it are withheld; unrelated content is kept."""
 
 import logging
 from base64 import b64encode
@@ -46,36 +46,41 @@ from registry.works.models import SignedCopy
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A file that goes with a picture when it is purged."""
+    """A file that is affected when an image is purged."""
 
     digest: Digest
     owner: str
-    what: str  # it belongs to, such as ``case 3``
-    kept: bool  # only set aside: it shows the picture and doesn't hold its bytes
+    what: str  # The object it belongs to, such as ``case 3``.
+    kept: bool  # True if it is only set aside, because it shows the image without containing its bytes.
 
 
 def touched(services: Services, digest: Digest) -> list[Touched]:
-    """What a purge would take along besides the picture's own bytes: to be told before, and done then.
+    """Return the files that a purge affects besides the image's own bytes, for preview and for the purge itself.
 
-    Files in which the very bytes stand are removed, for they can't be cut, and so are copies that are made anew when
-    asked for. What shows the picture is set aside. Whatever else stood on a page with it isn't touched.
+    Files that contain the exact bytes cannot be cut and are removed, as are copies that can be made again. Files that
+    show the image are set aside. Other content of a page with the image is not affected.
     """
-    found = {visit.digest: visit for visit in _shown_by(services, digest) if visit.digest != digest}
+    by_digest = {visit.digest: visit for visit in _shown_by(services, digest) if visit.digest != digest}
     forms = _forms(services, digest)
     return [
         Touched(visit.digest, visit.owner, visit.what, visit.kept and not _holds(services, visit.digest, forms))
-        for visit in found.values()
+        for visit in by_digest.values()
     ]
 
 
 def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: Answer | None = None) -> bool:
-    """Remove a picture's bytes everywhere and block them from coming back; returns whether they were here.
+    """Remove an image's bytes everywhere and block them from being stored again.
 
-    Besides them goes what :func:`touched` names: files that hold the bytes, and reports and packages with them, are
-    removed; drawings, documents and screenshots that show the picture are set aside (``kept_files.ASIDE``).
-    What was sealed keeps its proofs: a bundle says then which of its files are withheld, and why. Only the named bytes
-    are blocked, and their digest stays in the log. A report or package that is being made is begun again. Raises
-    ``WrongUseError`` while an owner whom it concerns has that signed with a passkey, and this answer isn't one to that.
+    The files named by :func:`touched` are included: files that contain the bytes are removed, and so are reports and
+    packages with them; drawings, documents and screenshots that show the image are set aside (``kept_files.ASIDE``).
+    Sealed bundles keep their proofs and state which files are withheld, and why. Only these exact bytes are blocked;
+    their digest stays in the log. Unfinished reports and packages are restarted.
+
+    Returns:
+        True if the bytes were stored here.
+
+    Raises:
+        WrongUseError: An affected owner requires passkeys for purges, and the passkey answer is missing or invalid.
     """
     with transaction.atomic():
         concerned = Q(cases__in=cases_with(digest)) | Q(works__work_pictures__picture__digest=digest)
@@ -89,7 +94,7 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
             if picture.thumbnail is not None:
                 along.append(Touched(picture.thumbnail, "", "small picture", kept=False))
             Picture.objects.filter(pk=picture.pk).update(bytes_state=BytesState.PURGED, thumbnail=None)
-            SignedCopy.objects.filter(work_picture__picture=picture).delete()  # what the file brought may show it
+            SignedCopy.objects.filter(work_picture__picture=picture).delete()  # The file's data may show the image.
             vectors.remove_from(vectors.Collection.WORKS, [picture.pk])
             vectors.remove_from(vectors.Collection.PICTURES, [picture.pk])
         get_features(services).remove(digest)
@@ -111,20 +116,20 @@ def purge(services: Services, digest: Digest, *, by: str, reason: str, passkey: 
 
 
 def _withheld(along: list[Touched], because: Digest, reason: str) -> list[WithheldFile]:
-    """Record what goes along. What was set aside earlier and holds these bytes is removed now, never the reverse."""
-    told = {"because": because, "reason": reason}
-    rows = {row.digest: WithheldFile(digest=row.digest, kept=row.kept, **told) for row in along}
+    """Record the withheld files. Files set aside earlier that contain these bytes are removed, never the reverse."""
+    values = {"because": because, "reason": reason}
+    rows = {row.digest: WithheldFile(digest=row.digest, kept=row.kept, **values) for row in along}
     kept = [row for row in rows.values() if row.kept]
     removed = [row for row in rows.values() if not row.kept]
     WithheldFile.objects.bulk_create(kept, ignore_conflicts=True)
-    columns = ["kept", *told]
+    columns = ["kept", *values]
     WithheldFile.objects.bulk_create(removed, update_conflicts=True, unique_fields=["digest"], update_fields=columns)
     WithheldFile.objects.filter(digest=because).update(kept=False)
     return [*rows.values()]
 
 
 def _begin_packages_again(digest: Digest) -> None:
-    """Have packages that aren't finished begun again: their bundles up to now may hold the picture."""
+    """Restart unfinished packages, because their bundles made so far may contain the image."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).exclude(state=StepState.DONE).distinct():
         rest = [file for file in package.files if file.get("bundle") not in keys and not is_reading_copy(file)]
@@ -132,7 +137,7 @@ def _begin_packages_again(digest: Digest) -> None:
 
 
 def _packed(digest: Digest) -> Iterator[Touched]:
-    """The bundles with the picture that lie in packages, as ZIPs of their own, and the PDFs beside these."""
+    """Yield packaged bundles (ZIPs) that contain the image, and the PDFs of their packages."""
     keys = {*bundles_with(digest).values_list("pk", flat=True)}
     for package in Package.objects.filter(bundles__in=keys).select_related("owner").distinct():
         for file in package.files:
@@ -142,7 +147,7 @@ def _packed(digest: Digest) -> Iterator[Touched]:
 
 
 def _begin_reports_again(digest: Digest) -> list[Report]:
-    """Have reports that aren't finished begun again: their volumes up to now may show the picture."""
+    """Restart unfinished reports, because their volumes made so far may show the image."""
     about = Report.objects.filter(owner__cases__in=cases_showing(digest))
     reports = list(about.exclude(state=StepState.DONE).distinct())
     Report.objects.filter(pk__in=[report.pk for report in reports]).exclude(state=StepState.DONE).update(progress={})
@@ -150,12 +155,15 @@ def _begin_reports_again(digest: Digest) -> list[Report]:
 
 
 def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
-    """Files that carry or show the picture, of captures, bundles, packages, deposit records, reports and notices."""
+    """Yield files of captures, bundles, packages, deposits, reports and notices that contain or show the image."""
     captured: set[Digest] = set()
     for visit in visits_with(digest).select_related("case__owner"):
         for file in captured_files(services, digest, [visit]):
             captured.add(file)
-            carries = next((kept["role"] for kept in visit.files if kept["digest"] == file.hex), "") in CARRYING
+            carries = (
+                next((file_entry["role"] for file_entry in visit.files if file_entry["digest"] == file.hex), "")
+                in CARRYING
+            )
             yield Touched(file, visit.case.owner.slug, f"case {visit.case.number}", kept=not carries)
     for file, case in archived_pictures(digest):
         yield Touched(file, case.owner.slug, f"case {case.number}", kept=False)
@@ -170,7 +178,7 @@ def _shown_by(services: Services, digest: Digest) -> Iterator[Touched]:
 
 
 def _written(services: Services, digest: Digest) -> Iterator[Touched]:
-    """Deposit records, reports and signed notices that show the picture."""
+    """Yield deposit records, reports and signed notices that show the image."""
     for deposit in Deposit.objects.filter(work__work_pictures__picture__digest=digest).distinct():
         what = f"work {deposit.work.number}"
         with _passed_over(deposit.work.owner.slug, what):
@@ -181,23 +189,23 @@ def _written(services: Services, digest: Digest) -> Iterator[Touched]:
         for pdf in (file for file in report.files if file["media_type"] == "application/pdf"):
             yield Touched(Digest.from_hex(pdf["digest"]), report.owner.slug, f"report {report.number}", kept=False)
     for notice in Notice.objects.filter(notice_cases__case__in=cases_showing(digest)).distinct():
-        for made in (file for file in notice.files if file["media_type"] != "text/plain"):
+        for stored in (file for file in notice.files if file["media_type"] != "text/plain"):
             what = f"notice {notice.number}"
-            yield Touched(Digest.from_hex(made["digest"]), notice.owner.slug, what, kept=True)
+            yield Touched(Digest.from_hex(stored["digest"]), notice.owner.slug, what, kept=True)
 
 
 @contextmanager
 def _passed_over(owner: str, what: str) -> Iterator[None]:
-    """Go on where what was sealed can't be read: nobody is handed it until it is restored from a backup."""
+    """Skip sealed content that cannot be read. It is not handed out until it is restored from a backup."""
     try:
         yield
     except (IntegrityError, NotFoundError) as error:
-        told = "What %s, %s, shows of a purged picture can't be told; purge it again when that is mended. %s"
-        logging.getLogger(__name__).warning(told, owner, what, error)
+        message = "What %s, %s, shows of a purged picture can't be told; purge it again when that is mended. %s"
+        logging.getLogger(__name__).warning(message, owner, what, error)
 
 
 def _forms(services: Services, digest: Digest) -> tuple[bytes, ...]:
-    """The picture's bytes as they may stand inside of other files; none where they have changed or aren't here."""
+    """Return the image's bytes as they may be embedded in files (raw and Base64); empty if changed or missing."""
     data = as_they_lie(services, digest)
     return (data, b64encode(data)) if data and Digest.of(data) == digest else ()
 

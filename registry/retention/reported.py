@@ -1,4 +1,4 @@
-"""Illegal content that a member reports: it is shown and handed to that owner no more, and removed for good."""
+"""Illegal content reported by a member: it is hidden from that owner at once, and removed permanently."""
 
 from collections import Counter
 
@@ -26,16 +26,25 @@ from registry.retention.purge import purge, touched
 from registry.services.services import Services
 from registry.works.models import WorkPicture
 
-MAX_REPORTED = 5  # reports that an operator is told of at once
+MAX_REPORTED = 5  # Maximum number of reported images shown to an operator at once.
 
 
 def report_picture(services: Services, case: Case, *, by: str, reason: str, passkey: Answer | None = None) -> None:
-    """Report the found picture that a case shows as illegal; raises ``WrongUseError`` without a reason or a picture.
+    """Report the found image of a case as illegal.
 
-    From then on no member of the owner sees it, and nothing that shows it is handed out any more. It is purged at once
-    when it has to do with this owner's cases alone. Else the operator decides, because evidence of others would go with
-    it; the reporting owner isn't told which it is. Where the owner has purges signed with a passkey, this has to be its
-    answer (``WrongUseError``).
+    From then on, no member of the owner sees it, and nothing that shows it is handed out. If it concerns only this
+    owner's cases, it is purged at once. Otherwise the operator decides, because other owners' evidence would be lost;
+    the reporting owner is not shown which applies.
+
+    Args:
+        services: Services with the blob store.
+        case: The case that shows the image.
+        by: Account that reports it.
+        reason: Description of the content.
+        passkey: Passkey answer, if the owner requires passkeys for purges.
+
+    Raises:
+        WrongUseError: There is no reason or no image, or a required passkey answer is missing or invalid.
     """
     samples.refuse(case.owner)
     if not reason:
@@ -46,12 +55,12 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
     picture = case.shown.match.found
     assert picture.digest is not None
     passkeys.needed(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey)
-    made = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
+    values = {"case": case, "reported_by": by, "reason": reason, "reported_at": now()}
     others = cases_with(picture.digest).exclude(owner=case.owner_id)
     held = others.exists() or WorkPicture.objects.filter(picture=picture).exists()
     with transaction.atomic():
         signed = passkeys.take(case.owner, Act.PURGE, passkeys.of_picture(picture.digest), passkey) if held else None
-        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=made)
+        _row, new = PictureReport.objects.get_or_create(owner=case.owner, picture=picture, defaults=values)
         if new:
             history.record(case, "reported", by, ("reported", {}), words=reason)
             log_entries.log_note(case, "reported", by=by, **passkeys.details(signed))
@@ -62,18 +71,23 @@ def report_picture(services: Services, case: Case, *, by: str, reason: str, pass
 
 
 def goes_along(services: Services, case: Case) -> list[tuple[str, bool, int]]:
-    """What of the owner's goes when the picture that a case shows is purged: what it belongs to, kept or not, files."""
+    """Return what the owner would lose if a case's image were purged: (object, kept or removed, number of files)."""
     digest = case.shown.match.found.digest if case.shown else None
     along = touched(services, digest) if digest else ()
     of = Counter((row.what, row.kept) for row in along if row.owner == case.owner.slug)
-    return [(what, kept, files) for (what, kept), files in sorted(of.items())]
+    return [(what, is_kept, files) for (what, is_kept), files in sorted(of.items())]
 
 
 def let_stay(digest: Digest, *, by: str, reason: str) -> int:
-    """Take back what members reported of a picture: they see it again, and what shows it is handed out again.
+    """Dismiss members' reports of an image; it and the files that show it become available again.
 
-    Returns how many owners do. Copies that were removed meanwhile are made anew when somebody asks for them. Raises
-    ``NotFoundError`` when no member reported it, or its bytes were removed.
+    Copies that were removed in the meantime are made again on request.
+
+    Returns:
+        The number of dismissed reports.
+
+    Raises:
+        NotFoundError: No member reported the image, or its bytes were removed.
     """
     with transaction.atomic():
         rows = PictureReport.objects.select_for_update(of=("self",)).filter(picture__digest=digest).order_by("pk")
@@ -89,14 +103,14 @@ def let_stay(digest: Digest, *, by: str, reason: str) -> int:
 
 
 def waiting_reports() -> list[str]:
-    """Digests of pictures that were reported and are still here, the oldest first."""
+    """Return the digests of reported images that are still stored, oldest first."""
     rows = PictureReport.objects.exclude(picture__bytes_state=BytesState.PURGED).order_by("reported_at", "pk")
     digests = rows.values_list("picture__digest", flat=True)[:MAX_REPORTED]
     return list(dict.fromkeys(digest.hex for digest in digests if digest is not None))
 
 
 def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
-    """Remove ZIPs and reports that may show the picture; asked for again, they are made without it."""
+    """Remove ZIPs and reports that may show the image. New ones are made without it."""
     packed = Package.objects.filter(owner=of, bundles__in=bundles_with(digest)).values("pk")
     with transaction.atomic():
         packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=packed).order_by("pk"))
@@ -113,5 +127,5 @@ def _let_go_of_copies(services: Services, of: Owner, digest: Digest) -> None:
 
 
 def _is_pdf(file: KeptFile) -> bool:
-    """Whether a report's file shows pictures."""
+    """Return True if a report's file contains images."""
     return bool(file["media_type"] == "application/pdf")

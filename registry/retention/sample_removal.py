@@ -1,4 +1,4 @@
-"""Removal of sample owners with everything that was done in them."""
+"""Removal of sample owners with all their data."""
 
 from django.db import transaction
 from django.db.models import Q
@@ -15,7 +15,11 @@ from registry.works.registration import remove_work
 
 
 def delete_owner(owner: Owner) -> None:
-    """Delete a sample; rows of pictures, which name nobody, stay. Raises ``WrongUseError`` for a real owner."""
+    """Delete a sample owner. Image rows, which identify nobody, are kept.
+
+    Raises:
+        WrongUseError: The owner is not a sample.
+    """
     if not owner.sample:
         raise WrongUseError(f"{owner.name} isn't a sample.")
     with transaction.atomic():
@@ -36,9 +40,10 @@ def delete_owner(owner: Owner) -> None:
 
 
 def remove_sample(owner: Owner, *, by: str) -> None:
-    """Take a sample away with all that was done in it; raises ``WrongUseError`` for a real owner.
+    """Remove a sample owner with all its data. The bytes of its images expire like those of any unmatched image.
 
-    The bytes of its pictures expire as those of any that matched nothing.
+    Raises:
+        WrongUseError: The owner is not a sample.
     """
     with transaction.atomic():
         seen = set(Picture.objects.filter(sightings__private_to=owner).values_list("pk", flat=True))
@@ -48,5 +53,5 @@ def remove_sample(owner: Owner, *, by: str) -> None:
         elsewhere = Picture.objects.filter(Q(sightings__isnull=False) | Q(work_pictures__isnull=False), pk__in=seen)
         gone = sorted(seen - set(elsewhere.values_list("pk", flat=True)))
         vectors.remove_from(vectors.Collection.PICTURES, gone)
-        Match.objects.filter(found__in=gone).delete()  # nothing keeps their bytes any more
+        Match.objects.filter(found__in=gone).delete()  # Nothing keeps their bytes any longer.
         Picture.objects.filter(pk__in=gone).update(searched="")

@@ -1,4 +1,4 @@
-"""Making a backup while the product runs: the rows of one moment, then the bytes, then what says that it is whole."""
+"""Backups while Exhibit runs: the rows of one point in time, then the bytes, then the description that completes it."""
 
 import errno
 import io
@@ -46,27 +46,37 @@ Tell = Callable[[str], None]
 _LISTED = r"(database-[0-9a-f]{16}\.dump|blobs-[0-9a-f]{16}\.txt)"
 _BLOB = r"blobs/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}"
 _MADE = re.compile(rf"({_LISTED}|{_BLOB}|files/.+-[0-9a-f]{{16}})(\.partial)?")
-"""What a backup's folder holds beside its description; nothing else is ever removed."""
+"""File names in a backup folder, besides the description. No other files are ever removed."""
 _BEGUN = ".backup-"
 _TOP = re.compile(
     rf"{re.escape(DESCRIPTION)}(\.partial)?|blobs|files|{_LISTED}(\.partial)?|{re.escape(_BEGUN)}.*|lost\+found"
 )
 _NOT_KEPT = {REDIS_PASSWORD, INSTALLATION}
-"""Secrets that are made anew where a backup is put back."""
+"""Secrets that are generated again after a restore."""
 KEY_FILES = ("roots", "key_file", "password_file", "bitcoin_credentials")
 
 
 def back_up(services: Services, place: Path, *, keys: bool, tell: Tell) -> Description:
-    """Write a backup and read it again; the product may run meanwhile.
+    """Write a backup and verify it. Exhibit may keep running.
 
-    The rows are those of one moment. The bytes are copied afterwards, so every row finds its bytes, save those that
-    expired or were purged in between, and those that are damaged, which the description names. A folder, made if
-    missing, is kept up: bytes that it has and that are whole aren't copied again, an interrupted backup goes on, and
-    the earlier one stays whole until the new one is. A TAR file appears when it is whole. Without the secrets
-    (``keys``) nothing can be sealed after a restore.
+    The rows are those of one point in time. The bytes are copied afterwards, so every row finds its bytes, except those
+    that expired or were purged in between and damaged ones, which the description names.
 
-    Raises ``WrongUseError`` when the place can't be used, ``IntegrityError`` when what was written isn't what is there:
-    a failing disk.
+    A folder (created if missing) is updated incrementally: intact bytes are not copied again, an interrupted backup is
+    continued, and the previous one stays complete until the new one is. A TAR file appears only once it is complete.
+
+    Args:
+        services: Services with the blob store and configuration.
+        place: Folder, or file name ending in ``.tar``.
+        keys: Include the secrets. Without them, nothing can be sealed after a restore.
+        tell: Called with progress messages.
+
+    Returns:
+        The description of the backup.
+
+    Raises:
+        WrongUseError: The location cannot be used.
+        IntegrityError: The written data differs when read again, for example on a failing disk.
     """
     place, data = place.resolve(), services.config.data_dir.resolve()
     if place.is_relative_to(data) or data.is_relative_to(place):
@@ -107,7 +117,7 @@ def _write(services: Services, target: "_Folder | _Tar", *, keys: bool, tell: Te
 
 
 def _dump(services: Services, to: Path) -> tuple[LogState, int]:
-    """The rows as they are at one moment; returns what the log is in them, and the bytes of the database."""
+    """Dump the rows as of one point in time; return the state of the log in them and the database size in bytes."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
@@ -117,7 +127,7 @@ def _dump(services: Services, to: Path) -> tuple[LogState, int]:
 
 
 def log_state(services: Services) -> LogState:
-    """The log as the rows hold it."""
+    """Return the state of the log according to the rows."""
     from registry.log.own_log import get_log
 
     entries, log = LogEntry.objects.count(), get_log(services)
@@ -127,28 +137,29 @@ def log_state(services: Services) -> LogState:
 
 
 def _files(config: Config, *, keys: bool) -> tuple[list[Path], list[str]]:
-    """Files of the data folder that can't be made again, and what the settings name and that lies elsewhere.
+    """Return the files to back up, and the names of those left out.
 
-    Secrets that lie elsewhere are left out, too.
+    Files in the data folder are included if they cannot be generated again. Files outside it that the settings name,
+    and secrets outside it, are left out.
     """
-    named = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
+    referenced = [path for anchor in config.anchors for name in KEY_FILES if (path := getattr(anchor, name, None))]
     pairs = sorted(path for path in (config.data_dir / BENCHMARK).rglob("*") if path.parent.name != "incoming")
     secrets = config.data_dir / "secrets"
-    kept = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *named, *pairs]
-    kept += sorted(path for path in secrets.rglob("*") if path.name not in _NOT_KEPT)
-    inside = [path for path in dict.fromkeys(kept) if path.is_relative_to(config.data_dir) and path.is_file()]
+    candidates = [config.data_dir / FILE_NAME, config.data_dir / JOINED, *own_mappings(config), *referenced, *pairs]
+    candidates += sorted(path for path in secrets.rglob("*") if path.name not in _NOT_KEPT)
+    inside = [path for path in dict.fromkeys(candidates) if path.is_relative_to(config.data_dir) and path.is_file()]
     if not keys:
         inside = [path for path in inside if not path.is_relative_to(secrets)]
     mounted = [path for path in all_mounted(config) if path.name not in _NOT_KEPT]
-    left_out = [str(path) for path in dict.fromkeys([*named, *mounted]) if path not in inside]
+    left_out = [str(path) for path in dict.fromkeys([*referenced, *mounted]) if path not in inside]
     return inside, left_out if keys else [*left_out, "secrets/"]
 
 
 def _blobs(blobs: BlobStore, target: "_Folder | _Tar", draft: Path, listed: Path) -> tuple[int, list[str]]:
-    """Copy all exact bytes and list their digests; what expires at this moment is left out.
+    """Copy all blobs and list their digests. Blobs that expire in the meantime are left out.
 
-    Those that are damaged where they lie are taken from the earlier backup at the same place. Returns how many there
-    are, and the digests of those that are whole in neither.
+    Damaged blobs are taken from the previous backup at the same location. Returns the number of blobs, and the digests
+    of those that are intact in neither.
     """
     count, damaged = 0, []
     with listed.open("w", encoding="ascii") as file:
@@ -171,7 +182,7 @@ def _blobs(blobs: BlobStore, target: "_Folder | _Tar", draft: Path, listed: Path
 
 
 def _copied(source: Iterable[bytes], digest: Digest, to: Path) -> bool:
-    """Write bytes into a file; whether they are those of a digest."""
+    """Write bytes to a file; return True if they match the digest."""
     seen = sha256()
     with to.open("wb") as file:
         for piece in source:
@@ -181,7 +192,11 @@ def _copied(source: Iterable[bytes], digest: Digest, to: Path) -> bool:
 
 
 def _stored(blobs: BlobStore, digest: Digest) -> Iterator[bytes]:
-    """What the disk still gives of exact bytes; raises ``OSError`` when all of it is gone."""
+    """Yield the readable bytes of a blob.
+
+    Raises:
+        OSError: The storage itself is gone (ESTALE).
+    """
     try:
         with blobs.open(digest) as stream:
             yield from iter(lambda: stream.read(CHUNK), b"")
@@ -191,7 +206,7 @@ def _stored(blobs: BlobStore, digest: Digest) -> Iterator[bytes]:
 
 
 def _add(target: "_Folder | _Tar", path: Path, begin: str, end: str = "") -> Part:
-    """Bring a file into the backup under a name by what it holds: no name of an earlier backup gets other bytes."""
+    """Add a file under a name derived from its content, so that a name of an earlier backup never gets other bytes."""
     digest, size = Digest.of_file(path).hex, path.stat().st_size
     name = f"{begin}{digest[:16]}{end}"
     if not target.holds(name, digest):
@@ -206,7 +221,7 @@ def _in_folder(place: Path) -> "Iterator[_Folder]":
     if strange:
         hint = "Name an empty folder, or one that holds a backup and nothing else."
         raise WrongUseError(f"{place} holds something that belongs to no backup: {strange[0]}.", hint=hint)
-    for left in place.glob(f"{_BEGUN}*"):  # by one that was killed
+    for left in place.glob(f"{_BEGUN}*"):  # Left by a killed process.
         shutil.rmtree(left)
     yield _Folder(place)
 
@@ -223,7 +238,7 @@ def _in_tar(place: Path) -> "Iterator[_Tar]":
 
 
 class _Folder:
-    """A folder that is kept up from backup to backup."""
+    """A backup folder that is updated incrementally."""
 
     def __init__(self, place: Path) -> None:
         self.beside = place
@@ -231,24 +246,24 @@ class _Folder:
         self._whole: set[str] = set()
 
     def holds(self, name: str, digest: str) -> bool:
-        """Whether a file is there with these bytes; it is read. One with others stays until better ones come."""
+        """Return True if a file has these bytes, which are read. A different one is kept until it can be replaced."""
         self._named.add(name)
-        with suppress(OSError):  # there is none, or the disk can't read it any more
+        with suppress(OSError):  # The file does not exist or is unreadable.
             if Digest.of_file(self.beside / name).hex == digest:
                 self._whole.add(name)
                 return True
         return False
 
     def had(self, name: str) -> Iterator[bytes]:  # noqa: ARG002 - as a TAR file has it
-        """Nothing that it doesn't hold."""
+        """Return nothing: a folder has no content besides its files."""
         return iter(())
 
     def take(self, path: Path, name: str) -> None:
-        """Give a file of this disk a name."""
-        made = self.beside / name
-        made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o600)  # whoever may read the folder
-        path.replace(made)
+        """Move a file from the same disk to its name in the backup."""
+        target = self.beside / name
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.chmod(0o600)  # Access is controlled by the folder.
+        path.replace(target)
 
     def publish(self, description: Description) -> None:
         os.sync()
@@ -259,25 +274,25 @@ class _Folder:
             settle(file)
         aside.replace(self.beside / DESCRIPTION)
         settle_path(self.beside)
-        for path in list(self.beside.rglob("*")):  # of an earlier backup, or of one that was broken off
+        for path in list(self.beside.rglob("*")):  # From an earlier or interrupted backup.
             name = path.relative_to(self.beside).as_posix()
             if path.is_file() and name not in self._named and _MADE.fullmatch(name):
                 path.unlink()
 
 
 class _Tar:
-    """One file that appears when it is whole."""
+    """A TAR file that appears once it is complete."""
 
     def __init__(self, place: Path, partial: Path, file: BinaryIO, tar: tarfile.TarFile) -> None:
         self.beside = place.parent
         self._place, self._partial, self._file, self._tar = place, partial, file, tar
 
     def holds(self, name: str, digest: str) -> bool:  # noqa: ARG002 - as a folder has it
-        """It begins empty."""
+        """Return False: the file is written from scratch."""
         return False
 
     def had(self, name: str) -> Iterator[bytes]:
-        """What an earlier backup at this place has under a name, which this one takes the place of."""
+        """Yield the content of a name in the previous backup, which this one replaces."""
         with suppress(OSError, tarfile.TarError, KeyError), tarfile.open(self._place, "r:") as earlier:
             stream = earlier.extractfile(name)
             if stream is not None:
@@ -292,12 +307,12 @@ class _Tar:
         data = description.to_json()
         self._append(DESCRIPTION, len(data), io.BytesIO(data))
         self._tar.close()
-        self._file.flush()  # closing the archive leaves the file open, and its last blocks in memory
+        self._file.flush()  # Closing the archive does not close the file, whose last blocks are still in memory.
         os.sync()
         verify_written(self._partial, description)
         self._partial.replace(self._place)
 
     def _append(self, name: str, size: int, file: BinaryIO) -> None:
-        told = tarfile.TarInfo(name)
-        told.size, told.mode = size, 0o600
-        self._tar.addfile(told, file)
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = size, 0o600
+        self._tar.addfile(info, file)

@@ -1,12 +1,12 @@
-"""What a backup is: a folder or a TAR file with a description, the rows, the exact bytes, keys and settings.
+"""The format of a backup: a folder or TAR file with a description, rows, exact bytes, keys and settings.
 
-backup.json               says what belongs to it; it is written last, so a backup without one is none
-database-HASH.dump        the rows, as pg_dump writes them (custom format)
-blobs-HASH.txt            the digests of the exact bytes, one a line
+backup.json               lists the contents; written last, so that a backup without it is incomplete
+database-HASH.dump        the rows, in pg_dump's custom format
+blobs-HASH.txt            the digests of the exact bytes, one per line
 blobs/ab/cd/abcd…         the exact bytes, named by their SHA-256
-files/…-HASH              of the data folder: exhibit.toml, searches/, benchmark/, secrets/, what the settings name
+files/…-HASH              from the data folder: exhibit.toml, searches/, benchmark/, secrets/, files named in settings
 
-HASH is the beginning of the SHA-256 of what a file holds.
+HASH is the beginning of the SHA-256 of the file's content.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ DESCRIPTION = "backup.json"
 BLOBS, FILES = "blobs/", "files/"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BEGINNINGS = (".backup-", "database-", "blobs-", FILES)
-"""Of the names of files that only a backup has."""
+"""File name prefixes that only a backup has."""
 _NAME_ONE = "Name the folder or the TAR file that `exhibit backup` wrote."
 _HINT = "Make another backup, or take an earlier one."
 _OTHER_FORMAT = "Restore it with the version that made it. Backups from before version 1.0 cannot be converted."
@@ -35,18 +35,18 @@ _OTHER_FORMAT = "Restore it with the version that made it. Backups from before v
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a backup: its name in it, its SHA-256 in hexadecimal digits, its bytes, its mode, where it belongs."""
+    """A file of a backup: name, SHA-256 in hexadecimal, size in bytes, mode, and path in the data folder."""
 
     name: str
     digest: str
     size: int
     mode: int = 0o600
-    path: str = ""  # in the data folder, where it is a file of that
+    path: str = ""  # Relative to the data folder; empty for other files.
 
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The log as the rows of a backup hold it: its name, entries, root over them, and the head that was signed last."""
+    """The state of the log in a backup: origin, number of entries, Merkle root, and last signed checkpoint."""
 
     origin: str
     entries: int
@@ -56,54 +56,60 @@ class LogState:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What belongs to a backup."""
+    """The contents of a backup."""
 
-    made_at: str  # RFC 3339
-    version: str  # of Exhibit
-    rows: Part  # the dump
-    listed: Part  # the list of digests
-    blobs: int  # how many there are
-    files: tuple[Part, ...]  # of the data folder
+    made_at: str  # RFC 3339.
+    version: str  # Of Exhibit.
+    rows: Part  # The dump.
+    listed: Part  # The list of digests.
+    blobs: int  # Number of blobs.
+    files: tuple[Part, ...]  # From the data folder.
     log: LogState
-    left_out: tuple[str, ...]  # files that the settings name and that lie elsewhere, or that were to be left out
-    database: int  # bytes that the rows took there
-    damaged: tuple[str, ...]  # digests of exact bytes that had changed, or couldn't be read, and aren't in it
+    left_out: tuple[str, ...]  # Files outside the data folder that the settings name, or that were excluded.
+    database: int  # Size of the database in bytes.
+    damaged: tuple[str, ...]  # Digests of bytes that were changed or unreadable and are not in the backup.
 
     def to_json(self) -> bytes:
-        """As it stands in the backup."""
+        """Return the description as stored in the backup."""
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=2).encode()
 
 
 def parse_description(data: bytes) -> Description:
-    """The inverse of :meth:`Description.to_json`; raises ``IntegrityError`` for anything else."""
+    """Parse a description, the inverse of :meth:`Description.to_json`.
+
+    Raises:
+        IntegrityError: The data is not a description in this format.
+    """
     try:
-        told: dict[str, Any] = json.loads(data)
-        if told.pop("format") != FORMAT or told.keys() != {field.name for field in fields(Description)}:
+        fields_read: dict[str, Any] = json.loads(data)
+        if fields_read.pop("format") != FORMAT or fields_read.keys() != {field.name for field in fields(Description)}:
             raise IntegrityError("The backup has the format of another version of Exhibit.", hint=_OTHER_FORMAT)
-        parts = {name: Part(**told.pop(name)) for name in ("rows", "listed")}
-        files = tuple(Part(**part) for part in told.pop("files"))
-        log = LogState(**told.pop("log"))
-        left_out, damaged = tuple(told.pop("left_out")), tuple(told.pop("damaged"))
+        parts = {name: Part(**fields_read.pop(name)) for name in ("rows", "listed")}
+        files = tuple(Part(**part) for part in fields_read.pop("files"))
+        log = LogState(**fields_read.pop("log"))
+        left_out, damaged = tuple(fields_read.pop("left_out")), tuple(fields_read.pop("damaged"))
         rows, listed = parts["rows"], parts["listed"]
-        return Description(**told, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged)
+        return Description(
+            **fields_read, rows=rows, listed=listed, files=files, log=log, left_out=left_out, damaged=damaged
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"The backup's {DESCRIPTION} can't be read.", hint=_HINT) from error
 
 
 def blob_name(digest: str) -> str:
-    """The name of exact bytes in a backup."""
+    """Return the name of a blob in a backup."""
     return f"{BLOBS}{digest[:2]}/{digest[2:4]}/{digest}"
 
 
 def bytes_of(place: Path) -> int:
-    """How large a folder, with all that is in it, or a file is; 0 where there is none."""
+    """Return the size in bytes of a file or of all files in a folder; 0 if it does not exist."""
     if not place.is_dir():
         return place.stat().st_size if place.exists() else 0
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def members(place: Path) -> Iterator[tuple[str, BufferedReader]]:
-    """Every file of a backup by name, in no order, each to be read before the next one is asked for."""
+    """Yield every file of a backup by name, in no particular order. Read each before requesting the next."""
     if place.is_dir():
         for path in sorted(path for path in place.rglob("*") if path.is_file() and not path.is_symlink()):
             with path.open("rb") as file:
@@ -120,31 +126,33 @@ def members(place: Path) -> Iterator[tuple[str, BufferedReader]]:
 
 
 def verify_backup(place: Path) -> Description:
-    """Read a whole backup, and hold every byte of it against what belongs to it; raises ``NotFoundError`` without one.
+    """Read a whole backup and verify every byte against its description.
 
-    Raises ``IntegrityError`` when something is missing or damaged; the message names it.
+    Raises:
+        NotFoundError: There is no backup.
+        IntegrityError: A file is missing or damaged; the message names it.
     """
-    found = _read(place)
-    if found.description is None:
-        if not found.blobs and not any(name.startswith(_BEGINNINGS) for name in found.digests):
+    contents = _read(place)
+    if contents.description is None:
+        if not contents.blobs and not any(name.startswith(_BEGINNINGS) for name in contents.digests):
             raise IntegrityError(f"{place} isn't a backup: nothing of one is in it.", hint=_NAME_ONE)
         hint = "It was interrupted: `exhibit backup` to this folder goes on." if place.is_dir() else _HINT
         raise IntegrityError(f"{place} isn't a whole backup: it has no {DESCRIPTION}.", hint=hint)
-    _hold_against(found, found.description)
-    return found.description
+    _hold_against(contents, contents.description)
+    return contents.description
 
 
 def verify_written(place: Path, description: Description, whole: AbstractSet[str] = frozenset()) -> None:
-    """Read what was written of a backup whose description comes last; raises as :func:`verify_backup` does.
+    """Verify a backup that was just written and whose description is added last.
 
-    ``whole`` names exact bytes that were read just now and aren't read once more.
+    Raises the same errors as :func:`verify_backup`. ``whole`` names blobs that were just read and are not read again.
     """
     _hold_against(_read(place, whole), description)
 
 
 @dataclass(slots=True)
 class _Found:
-    """What a place holds: digests by name, the digests of exact bytes that are what their names say, and two files."""
+    """The contents of a backup: digests by name, the verified blobs, the digest lists, and the description."""
 
     digests: dict[str, str]
     blobs: set[bytes]
@@ -153,18 +161,18 @@ class _Found:
 
 
 def _read(place: Path, whole: AbstractSet[str] = frozenset()) -> _Found:
-    found = _Found({}, set(), {})
+    contents = _Found({}, set(), {})
     try:
         for name, stream in members(place):
             if name in whole and name.startswith(BLOBS):
-                found.blobs.add(bytes.fromhex(name.rpartition("/")[2]))
+                contents.blobs.add(bytes.fromhex(name.rpartition("/")[2]))
             else:
-                _note(found, name, stream)
-    except (tarfile.TarError, EOFError) as error:  # it ends within a file
+                _note(contents, name, stream)
+    except (tarfile.TarError, EOFError) as error:  # The file ends prematurely.
         raise IntegrityError(f"{place} is no whole TAR file: {error}.", hint=_HINT) from error
     except OSError as error:
         raise IntegrityError(f"{place} can't be read: {error.strerror or error}.", hint=_HINT) from error
-    return found
+    return contents
 
 
 def _note(found: _Found, name: str, stream: BufferedReader) -> None:
@@ -191,13 +199,17 @@ def _hold_against(found: _Found, description: Description) -> None:
         if not _DIGEST.fullmatch(digest) or bytes.fromhex(digest) not in found.blobs
     ]
     if wrong:
-        named = ", ".join(wrong[:3])
-        sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {named}."
+        names = ", ".join(wrong[:3])
+        sentence = f"Of the backup {len(wrong):,} files are missing or hold other bytes: {names}."
         raise IntegrityError(sentence, hint=_HINT)
 
 
 def inside(part: Part) -> PurePosixPath:
-    """The path of a file of the data folder, below it; raises ``IntegrityError`` for one that leads out of it."""
+    """Return a file's relative path within the data folder.
+
+    Raises:
+        IntegrityError: The path leads out of the data folder.
+    """
     path = PurePosixPath(part.path)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise IntegrityError(f"The backup names a file outside of the data folder: {part.path!r}.", hint=_HINT)

@@ -1,4 +1,4 @@
-"""The rows as a whole: written down by pg_dump at one moment, and put back by pg_restore into an empty database."""
+"""Dump of all rows at one point in time with pg_dump, and restore into an empty database with pg_restore."""
 
 import os
 import subprocess
@@ -13,32 +13,42 @@ from registry.services.addresses import database_url
 from workers.servers.postgres import postgres_programs
 
 _KEPT = ("registry_owner", "registry_user", "registry_logentry")
-"""A database in which one of these has rows isn't empty."""
+"""Tables whose rows show that a database is in use."""
 
 
 def dump_rows(config: Config, snapshot: str, to: Path) -> None:
-    """Write all rows as a transaction sees them that has exported its snapshot; raises ``ServiceMissingError``."""
+    """Dump all rows as of an exported transaction snapshot.
+
+    Raises:
+        ServiceMissingError: pg_dump failed.
+    """
     options = ("--format", "custom", "--no-owner", f"--snapshot={snapshot}", "--file", str(to))
     _run(config, "pg_dump", *options)
 
 
 def restore_rows(config: Config, dump: Path) -> None:
-    """Put the rows of a dump into an empty database: all of them or none.
+    """Restore a dump into an empty database, completely or not at all.
 
-    Raises ``WrongUseError`` when it isn't empty, ``ServiceMissingError`` when pg_restore can't.
+    Raises:
+        WrongUseError: The database is not empty.
+        ServiceMissingError: pg_restore failed.
     """
     with psycopg.connect(database_url(config), autocommit=True) as connection:
         if _holds_rows(connection):
             hint = "Restore into another data folder, or set DATABASE_URL to an empty database."
             raise WrongUseError("There are rows in the database already: nothing was restored.", hint=hint)
-        if _tables(connection):  # made by a command that looked in here before
+        if _tables(connection):  # Created by an earlier command that opened the database.
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
     _run(config, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(dump))
 
 
 def migrations_in(dump: Path, app: str) -> set[str]:
-    """The names of the migrations of an app that a dump's rows have gone through; raises ``ServiceMissingError``."""
+    """Return the names of an app's migrations that are recorded in a dump.
+
+    Raises:
+        ServiceMissingError: pg_restore failed.
+    """
     options = ("--data-only", "--table=django_migrations", "--file=-")
     said = _ran("pg_restore", *options, str(dump))
     rows = (line.split("\t") for line in said.splitlines())
@@ -46,7 +56,7 @@ def migrations_in(dump: Path, app: str) -> set[str]:
 
 
 def is_empty(config: Config) -> bool:
-    """Whether the database holds nothing that could be lost."""
+    """Return True if the database has no data that could be lost."""
     with psycopg.connect(database_url(config), autocommit=True) as connection:
         return not _holds_rows(connection)
 
@@ -66,14 +76,18 @@ def _holds_rows(connection: "psycopg.Connection[tuple[object, ...]]") -> bool:
 
 
 def _run(config: Config, program: str, *words: str) -> None:
-    """Run one of PostgreSQL's programs on the database; a password travels in its environment."""
-    given = conninfo_to_dict(database_url(config))
-    password = str(given.pop("password", "") or "")
-    _ran(program, "--dbname", make_conninfo("", **given), *words, **({"PGPASSWORD": password} if password else {}))
+    """Run a PostgreSQL program on the database. The password is passed in its environment."""
+    parameters = conninfo_to_dict(database_url(config))
+    password = str(parameters.pop("password", "") or "")
+    _ran(program, "--dbname", make_conninfo("", **parameters), *words, **({"PGPASSWORD": password} if password else {}))
 
 
 def _ran(program: str, *words: str, **environ: str) -> str:
-    """What one of PostgreSQL's programs says; raises ``ServiceMissingError`` with what it says when it fails."""
+    """Run a PostgreSQL program and return its output.
+
+    Raises:
+        ServiceMissingError: The program failed; the message contains its error output.
+    """
     command = [str(postgres_programs() / program), *words]
     ran = subprocess.run(command, env=os.environ | environ, capture_output=True, text=True, check=False)
     if ran.returncode:

@@ -1,4 +1,4 @@
-"""Taking the exact bytes to another place: each is read, written, and read again there."""
+"""Moving of the exact bytes to another location: each blob is read, written, and verified there."""
 
 import shutil
 from collections import deque
@@ -20,41 +20,45 @@ from workers.servers.embedded import lock_folder
 AT_ONCE = 8
 
 Copied = tuple[Digest, int | None] | None
-"""A digest with the bytes that were copied: 0 when they were there already, ``None`` when they are damaged.
+"""A digest with the number of copied bytes: 0 if it was there already, None if it is damaged.
 
-``None`` for what has expired meanwhile."""
+The whole value is None if the blob expired in the meantime.
+"""
 Progress = Callable[["Moved"], None]
-"""Told after each file what has come of it so far."""
+"""Called after each file with the result so far."""
 
 
 @dataclass(slots=True)
 class Moved:
-    """What lies in the other place now."""
+    """The result of copying to the other location."""
 
-    files: int = 0  # that are whole there
-    copied: int = 0  # of these in this run
-    size: int = 0  # bytes copied in this run
-    damaged: list[Digest] = field(default_factory=list)  # which lie changed where they were, and weren't taken
+    files: int = 0  # Intact at the destination.
+    copied: int = 0  # Copied by this run.
+    size: int = 0  # Bytes copied by this run.
+    damaged: list[Digest] = field(default_factory=list)  # Damaged at the source, and not copied.
 
 
 def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
-    """Copy what is missing or damaged in another place; what is there is read and held against its digest.
+    """Copy missing or damaged blobs to another location. Existing ones are verified against their digests.
 
-    Nothing is removed. After an interruption the same call goes on. Raises ``StorageError`` when a place can't be
-    used, ``WrongUseError`` while another call is at it, or for places of which one lies within the other.
+    Nothing is removed. After an interruption, the same call continues.
+
+    Raises:
+        StorageError: A location cannot be used.
+        WrongUseError: Another call is in progress, or one location lies within the other.
     """
     _refuse_nested(_folders(config, source), _folders(config, to))
     busy = WrongUseError("The bytes are being moved already.", hint="Wait for the end of that.")
     scratch, moved = config.data_dir / "moving", Moved()
     with alone(lock_folder(config) / "moving.lock", busy):
-        shutil.rmtree(scratch, ignore_errors=True)  # of one that was killed
+        shutil.rmtree(scratch, ignore_errors=True)  # Left by a killed process.
         scratch.mkdir()
         try:
             if not to:
-                FolderBlobStore(config.data_dir / BLOBS)  # it may have been removed since the bytes lay there
+                FolderBlobStore(config.data_dir / BLOBS)  # It may have been removed since the bytes were stored there.
             for name in (WITHHELD, BLOBS):
                 old, new = store_at(config, source, name), store_at(config, to, name)
-                any(new)  # whether it can be used at all
+                any(new)  # Fails if the location cannot be used.
                 count = partial(_count, moved, progress)
                 _take_some(iter(old), partial(_copy, old, new, scratch), count)
         finally:
@@ -63,13 +67,13 @@ def take_to(config: Config, source: str, to: str, progress: Progress) -> Moved:
 
 
 def _folders(config: Config, url: str) -> list[Path]:
-    """The folders in which bytes lie at a place, wherever links lead; none for a bucket."""
+    """Return the resolved folders of a location; empty for a bucket."""
     place = folder_of(url) if url else config.data_dir
     return [] if place is None else [(place / name).resolve() for name in (BLOBS, WITHHELD)]
 
 
 def _refuse_nested(old: list[Path], new: list[Path]) -> None:
-    """What is copied there would be copied again from there."""
+    """Refuse nested locations, whose copies would be copied again."""
     if old and old == new:
         raise WrongUseError("The bytes lie there already.")
     if any(one.is_relative_to(other) or other.is_relative_to(one) for one in old for other in new):
@@ -78,7 +82,7 @@ def _refuse_nested(old: list[Path], new: list[Path]) -> None:
 
 
 def _take_some(given: Iterable[Digest], copy: Callable[[Digest], Copied], count: Callable[[Copied], None]) -> None:
-    """Copy several at once; those under way end before an error or an interruption leaves here."""
+    """Copy several blobs in parallel. Running copies finish before an error or interruption propagates."""
     under_way: deque[Future[Copied]] = deque()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
@@ -106,7 +110,7 @@ def _count(moved: Moved, progress: Progress, copied: Copied) -> None:
 
 
 def _copy(old: BlobStore, new: BlobStore, scratch: Path, digest: Digest) -> Copied:
-    """Copy bytes by way of this disk."""
+    """Copy a blob by way of the local disk."""
     if new.is_whole(digest):
         return digest, 0
     path = scratch / digest.hex
@@ -119,7 +123,7 @@ def _copy(old: BlobStore, new: BlobStore, scratch: Path, digest: Digest) -> Copi
         if not new.is_whole(digest):
             raise StorageError(Sentence("What was written of %(digest)s reads otherwise.", digest=digest))
         return digest, path.stat().st_size
-    except NotFoundError:  # it has expired meanwhile
+    except NotFoundError:  # It has expired in the meantime.
         return None
     finally:
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Putting a backup back into an empty data folder: bytes, rows, and then the files that belong to them.
+"""Restore of a backup into an empty data folder: bytes, then rows, then files.
 
-What is refused leaves nothing but bytes that have no rows yet. What is broken off in the middle lies in one folder:
-the same command goes on with it, and the next start of anything makes it good or throws it away (:func:`take_up`).
+A refused restore leaves nothing but bytes without rows. An interrupted one keeps its files in one folder: the same
+command continues it, and the next start of any process completes or discards it (:func:`take_up`).
 """
 
 import os
@@ -35,10 +35,10 @@ from workers.servers.keeper import ensure_servers
 Tell = Callable[[str], None]
 MAKE_ROOM = "Make room, or restore into a data folder on another disk (EXHIBIT_DATA)."
 FILES_OF_DATABASE = 2_000
-"""That a new database takes."""
+"""Number of files in a new database."""
 _GIB = 1024**3
-FOLDER = "restoring"  # of the data folder: what is on its way into the database
-_BEGUN = "begun"  # in it, from just before the rows are put back: the digest of their dump
+FOLDER = "restoring"  # In the data folder: files on their way into the database.
+_BEGUN = "begun"  # In that folder, from just before the rows are restored: the digest of their dump.
 _MIGRATIONS = Path(__file__).parents[2] / "registry" / "migrations"
 _FOREIGN = "There are rows in the database already: nothing was restored."
 _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABASE_URL to an empty database."
@@ -46,26 +46,27 @@ _FOREIGN_HINT = "Restore into another data folder (EXHIBIT_DATA), or set DATABAS
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back."""
+    """The result of a restore."""
 
     description: Description
-    log: LogState  # as the restored rows hold it, which is what the backup says
-    settings_aside: bool  # settings or searches of the backup stand beside those that were here, or can't be used here
-    stopped: str  # why the log's head isn't signed from here on, with what to do; empty when signing goes on
-    closed_keys: str  # why owners' keys don't open, so that nothing is sealed; empty when they do
+    log: LogState  # According to the restored rows; equal to the backup's.
+    settings_aside: bool  # Settings or searches were stored next to existing ones, or are unusable here.
+    stopped: str  # Reason why the log is no longer signed, with a remedy; empty if it is.
+    closed_keys: str  # Reason why owners' keys cannot be decrypted, so that nothing is sealed; empty if they can.
 
 
 def put_back(config: Config, place: Path, tell: Tell) -> Restored:
-    """Put a backup back; after an interruption the same command goes on.
+    """Restore a backup. After an interruption, the same call continues it.
 
-    1. Read the whole backup and hold it against its description, this data folder and this version.
-    2. Write the bytes; what is there already stays.
-    3. Put the rows back, in one transaction, then settings and secrets.
-    4. Hold the log's root against the backup's, and make the indexes again.
+    1. Read the whole backup and check it against its description, this data folder and this version.
+    2. Write the bytes; existing ones are kept.
+    3. Restore the rows in one transaction, then settings and secrets.
+    4. Compare the log's root with the backup's, and rebuild the indexes.
 
-    Raises ``IntegrityError`` when the backup is damaged, or the restored log isn't that of the backup,
-    ``WrongUseError`` when the product runs, there are rows, the backup has the schema of another version, or the disk
-    is too small.
+    Raises:
+        IntegrityError: The backup is damaged, or the restored log differs from the backup's.
+        WrongUseError: Exhibit is running, the database has rows, the backup has another version's schema, or the disk
+            is too small.
     """
     with _alone(config):
         tell("Reading the backup.")
@@ -98,12 +99,13 @@ def put_back(config: Config, place: Path, tell: Tell) -> Restored:
 
 
 def take_up(config: Config) -> Callable[[], None]:
-    """Make good what a restore has left that was killed; what it hadn't put in yet is thrown away.
+    """Complete a restore that was killed, or discard it if its rows were not restored.
 
-    Returns what is to be called when the schema is up to date.
+    Returns:
+        A function to call once the schema is up to date.
     """
     folder, lock = config.data_dir / FOLDER, FileLock(lock_folder(config) / "restore.lock")
-    if not folder.is_dir() or not lock.take():  # a restore is at work
+    if not folder.is_dir() or not lock.take():  # Another process is restoring.
         return lambda: None
     if not (folder / _BEGUN).exists() or is_empty(config):
         shutil.rmtree(folder, ignore_errors=True)
@@ -121,7 +123,7 @@ def take_up(config: Config) -> Callable[[], None]:
 
 @contextmanager
 def _alone(config: Config) -> Iterator[None]:
-    """Nothing else is started or restored in this data folder meanwhile."""
+    """Hold the locks, so that nothing else is started or restored in this data folder."""
     folder = lock_folder(config)
     runs = WrongUseError("Exhibit runs for this data folder.", hint="Stop it first: exhibit down")
     with alone(folder / "supervisor.lock", runs, within=0.5) as lock, alone(folder / "restore.lock", runs, within=0.5):
@@ -130,26 +132,31 @@ def _alone(config: Config) -> Iterator[None]:
 
 
 def _check_room(config: Config, place: Path, description: Description) -> None:
-    """Raise ``WrongUseError`` where the disk of the data folder hasn't the room for what is still to be written."""
+    """Check that the disk has room for the data still to be written.
+
+    Raises:
+        WrongUseError: Bytes or inodes are insufficient.
+    """
     rows = 0 if config.database_url else description.database
     taken = place / BLOBS if config.blobs_url else config.data_dir / BLOBS
     needed = bytes_of(place) - bytes_of(taken) + rows
     free = shutil.disk_usage(config.data_dir).free
     if needed > free:
-        told = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
-        raise WrongUseError(f"{told}: nothing was restored.", hint=MAKE_ROOM)
+        sentence = f"The backup takes {needed / _GIB:.1f} GiB, and {free / _GIB:.1f} are free below {config.data_dir}"
+        raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
     there = sum(len(names) for _parent, _folders, names in os.walk(config.data_dir / BLOBS))
     bytes_here = 0 if config.blobs_url else max(0, description.blobs - there)
     count = bytes_here + len(description.files) + (0 if config.database_url else FILES_OF_DATABASE)
     if (left := files_left(config.data_dir)) is not None and count > left:
-        told = f"The backup takes some {count:,} files (inodes), and {left:,} more fit below {config.data_dir}"
-        raise WrongUseError(f"{told}: nothing was restored.", hint=MAKE_ROOM)
+        sentence = f"The backup takes some {count:,} files (inodes), and {left:,} more fit below {config.data_dir}"
+        raise WrongUseError(f"{sentence}: nothing was restored.", hint=MAKE_ROOM)
 
 
 def _staged(made: Path, place: Path, description: Description) -> Path:
-    """Write everything but the bytes into the folder of what is on its way, and see whether it can be used here.
+    """Write everything but the bytes into the staging folder and check that it can be used here.
 
-    Returns where the dump lies.
+    Returns:
+        The path of the dump.
     """
     parts = {part.name: part for part in (description.rows, *description.files)}
     paths = {part.name: made / "files" / inside(part) for part in description.files}
@@ -174,7 +181,7 @@ def _staged(made: Path, place: Path, description: Description) -> Path:
 
 
 def _refuse_other_schema(dump: Path, description: Description) -> None:
-    """Raise ``WrongUseError`` for a dump that went through migrations which this version does not have."""
+    """Raise ``WrongUseError`` for a dump with migrations that this version does not have."""
     if unknown := unknown_migrations(migrations_in(dump, "registry")):
         schema = f"the schema of another version of Exhibit ({description.version}, migration {unknown[-1]})"
         hint = "Restore it with the version that made it. Backups from before version 1.0 cannot be converted."
@@ -192,14 +199,15 @@ def _bytes_back(config: Config, place: Path) -> None:
         if name.startswith(BLOBS):
             with piece.open("wb") as file:
                 shutil.copyfileobj(stream, file)
-            if blob_name(Digest.of_file(piece).hex) == name:  # else it belongs to none, and is damaged
+            if blob_name(Digest.of_file(piece).hex) == name:  # Otherwise it is damaged and does not belong to any row.
                 blobs.put_file(piece)
 
 
 def _files_back(config: Config) -> bool:
-    """Put settings and secrets where they belong; whether settings stand beside those of the data folder.
+    """Move settings and secrets into place; return True if settings were stored next to existing ones.
 
-    The rows are in, so their secrets count. Others, as a start without rows makes them, stay beside them.
+    The rows have been restored, so their secrets apply. Others, created by a start without rows, are kept under another
+    name.
     """
     folder, aside = config.data_dir, False
     beside = folder / FOLDER / "files"
@@ -213,7 +221,7 @@ def _files_back(config: Config) -> bool:
             continue
         if other:
             path.replace(path.with_name(path.name + ".replaced"))
-            if path.name == "log.key":  # the head is signed with the other key
+            if path.name == "log.key":  # The log is signed with the other key.
                 log_head(config, objects_of(config)).set_aside()
         staged.replace(path)
     settings = folder / "exhibit.toml"
@@ -224,15 +232,16 @@ def _files_back(config: Config) -> bool:
 
 
 def _usable(config: Config) -> bool:
-    """Whether the settings can be used here: one may name a file that is missing, or belong to another version.
+    """Return True if the settings can be used here.
 
-    One may also name the bucket of the installation that the backup is of, where the bytes weren't put.
+    They may name a missing file, belong to another version, or name the original installation's bucket, in which the
+    bytes were not restored.
     """
     try:
-        found = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
+        loaded = load_config({**os.environ, "EXHIBIT_DATA": str(config.data_dir)})
     except ConfigError:
         return False
-    return found.blobs_url == config.blobs_url
+    return loaded.blobs_url == config.blobs_url
 
 
 def _read(path: Path) -> str:
@@ -243,16 +252,16 @@ def _read(path: Path) -> str:
 
 
 def _settle_rows() -> None:
-    """What holds for rows that come from elsewhere."""
+    """Adjust rows that come from another installation."""
     from registry.models import Heartbeat
     from registry.notices import mail
 
-    Heartbeat.objects.all().delete()  # of workers elsewhere
+    Heartbeat.objects.all().delete()  # Of workers on other machines.
     mail.doubt_waiting()
 
 
 def _begin(config: Config, description: Description) -> tuple[LogState, str, str]:
-    """Bring the schema up to date, and see whether the log is that of the backup."""
+    """Update the schema and check that the log is that of the backup."""
     from registry.log.own_log import get_log
     from workers.database.schema import migrate
 

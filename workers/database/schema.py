@@ -1,4 +1,4 @@
-"""Brings the database up to date, once, however many ask at the same moment: its schema, and what comes along."""
+"""Database migration and initial rows. Concurrent calls run it only once."""
 
 import os
 from collections.abc import Iterator
@@ -26,10 +26,11 @@ _OTHER_SCHEMA = (
 
 
 def migrate() -> bool:
-    """Apply what is missing and return whether anything was; some 50 ms when nothing is.
+    """Apply missing migrations; return True if any were. Takes about 50 ms if there are none.
 
-    Raises ``ServiceMissingError`` when the database doesn't answer, refuses or has the schema of another version,
-    ``ConfigError`` when the secrets here aren't those of the installation.
+    Raises:
+        ServiceMissingError: The database does not respond, refuses, or has the schema of another version.
+        ConfigError: The secrets are not those of the installation.
     """
     config = load_config()
     end_restore = take_up(config)
@@ -40,14 +41,15 @@ def migrate() -> bool:
         if behind:
             from django.core.management import call_command
 
-            with _alone(), transaction.atomic():  # killed meanwhile, none is applied
+            with _alone(), transaction.atomic():  # If the process is killed, no migration is applied.
                 call_command("migrate", verbosity=0, interactive=False)
         _keep_shipped()
         end_restore()
         if config.database_url:
             from registry.log.own_log import get_log
 
-            master_key(config), get_log(Services(config))  # they are made now, or never on another machine
+            # Created now, so that another machine cannot create different ones later.
+            master_key(config), get_log(Services(config))
             keep_marks(config)
     except DatabaseError as error:
         said = str(error).strip().splitlines()[0]
@@ -56,22 +58,23 @@ def migrate() -> bool:
 
 
 def _keep_shipped() -> None:
-    """Have the calibration and the network of this version among the rows."""
+    """Store the calibration and the network shipped with this version in the database."""
     from registry.matches import calibrations
     from registry.models import DescriptorModel
 
     if (shipped := shipped_calibration()) is not None:
         calibrations.keep_shipped(shipped)
     if not DescriptorModel.objects.filter(name=DESCRIPTOR.name, version=DESCRIPTOR.version).exists():
-        from registry.fingerprints.loaded_networks import start_shipped  # loads OpenCV, once for each version
+        from registry.fingerprints.loaded_networks import start_shipped  # Loads OpenCV, once per version.
 
         start_shipped(Services(load_config()).blobs)
 
 
 def is_behind() -> bool:
-    """Whether the database's schema is of an earlier version, by the names of migrations alone: all commands ask it.
+    """Return True if the schema is outdated, judged by migration names alone, because every command calls this.
 
-    Raises ``ServiceMissingError`` for the schema of another version: a later one, or one from before version 1.0.
+    Raises:
+        ServiceMissingError: The schema belongs to a later version, or to one before 1.0.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('django_migrations')")

@@ -1,1 +1,1 @@
-"""Whether all is well: doctor, health, backlog, metrics, cost; what expires."""
+"""Operations: diagnosis, health checks, backlog, metrics, costs and cleanup."""

@@ -1,4 +1,4 @@
-"""What goes on beside the steps and takes long: how far each of it is."""
+"""Progress of long-running background work outside of the steps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ _OVER = (StepState.DONE, StepState.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far something is, in words with their unit."""
+    """Progress of one activity, in words with their unit."""
 
     what: str
     done: int
     total: int
-    seconds_left: int | None = None  # where the pace is known
+    seconds_left: int | None = None  # None if the pace is unknown.
 
 
 def going_on(services: Services) -> list[Progress]:
-    """All that goes on in the background and isn't done."""
+    """Return all unfinished background work."""
     return [*_uploads(), *_searches(), *_networks(services), *_votes()]
 
 
@@ -37,9 +37,9 @@ def _uploads() -> Iterator[Progress]:
 
 def _searches() -> Iterator[Progress]:
     rows = WorkPicture.objects.exclude(state__in=_OVER).exclude(progress={})
-    told = list(rows.values_list("progress", flat=True))
-    if alike := sum(state.get("alike", 0) for state in told):
-        compared = sum(state.get("compared", 0) for state in told)
+    states = list(rows.values_list("progress", flat=True))
+    if alike := sum(state.get("alike", 0) for state in states):
+        compared = sum(state.get("compared", 0) for state in states)
         yield Progress("pictures seen before compared with new works that they resemble", compared, alike)
 
 

@@ -1,4 +1,4 @@
-"""How much work waits, step by step, since when, and what was given up."""
+"""The backlog of each step: waiting and failed rows, and their age."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,56 +31,56 @@ HELD_UP = """
 SELECT %s, error, max(not_before)
 FROM ({rows}) AS open WHERE state = 'todo' AND held_since IS NOT NULL GROUP BY error
 """
-MAX_FAILURES = 50  # reasons that are told, the most frequent ones
+MAX_FAILURES = 50  # Maximum number of reasons reported, most frequent first.
 REASONS = """
 (SELECT %s, error, dismissed, count(*), min(waits_since), min(pk) FROM ({rows}) AS failed
 GROUP BY error, dismissed ORDER BY dismissed, count(*) DESC, error LIMIT {most})
 """
 Asked = tuple[str, str, tuple[str, Sequence[Any]]]
-"""A SELECT over rows, a name, and the SELECT of the rows with its values."""
+"""A SELECT template, a name, and the inner SELECT with its parameters."""
 MOST = 1_000
-"""Rows that wait for a step which a page counts, the oldest ones: it is quick however many wait."""
+"""Maximum number of waiting rows that a page counts for a step, oldest first. This bounds its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for one step, or for one of its tasks."""
+    """The backlog of one step or of one of its tasks."""
 
     step: str
-    waiting: int  # rows to do, those too that are put off
-    under_way: int  # rows that somebody has claimed
-    failed: int  # rows that were given up and that somebody should look at
-    oldest: datetime | None  # since when the one waits that could be taken first, if one could; not of mails
-    more: bool = False  # whether more wait than were counted
+    waiting: int  # Including postponed rows.
+    under_way: int  # Claimed rows.
+    failed: int  # Failed rows that need attention.
+    oldest: datetime | None  # Since when the first row that can be processed now waits. None for emails.
+    more: bool = False  # True if more rows wait than were counted.
 
     @property
     def in_all(self) -> str:
-        """How many wait, with a plus behind it where that isn't all."""
+        """Number of waiting rows, followed by a plus sign if there are more."""
         return f"{self.waiting:,}{'+' * self.more}"
 
 
 def by_task(most: int | None = None) -> dict[str, Backlog]:
-    """What waits for each task of each step, in the order of the tick; asks the database once.
+    """Return the backlog of each task, in the order of the tick, with a single query.
 
-    Of what waits at most so many are counted. What is under way and given up is counted with a step's own task.
+    At most ``most`` waiting rows are counted. Rows under way or failed count for a step's own task.
     """
     tasks = [(step, task) for step in jobs.with_rows() for task in step.queues]
-    found = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
-    asked: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
-    asked += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.with_rows()]
-    for task, waiting, under_way, failed, oldest, rows in _over(asked):
-        row = found[task]
+    backlogs = {task: Backlog(task, 0, 0, 0, None) for _, task in tasks}
+    queries: list[Asked] = [(COUNTED, task, _open(step, task)[:most].query.sql_with_params()) for step, task in tasks]
+    queries += [(FAILED, step.name, _sql(_failed, step.name)) for step in jobs.with_rows()]
+    for task, waiting, under_way, failed, oldest, rows in _over(queries):
+        row = backlogs[task]
         counts = (row.waiting + waiting, row.under_way + under_way, row.failed + failed)
-        found[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
-    return found
+        backlogs[task] = Backlog(task, *counts, row.oldest or oldest, more=row.more or rows == most)
+    return backlogs
 
 
 def _over(asked: Iterable[Asked]) -> list[tuple[Any, ...]]:
-    """What each SELECT, whose first value is the name, finds in the rows of another; asks the database once."""
+    """Run several SELECTs over inner SELECTs as one query. The first column of each row is the name."""
     selects, values = [], list[Any]()
-    for select, name, (rows, given) in asked:
+    for select, name, (rows, parameters) in asked:
         selects.append(select.format(rows=rows, most=MAX_FAILURES))
-        values += [name, *given]
+        values += [name, *parameters]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(selects), values)
         return list(cursor.fetchall())
@@ -88,12 +88,12 @@ def _over(asked: Iterable[Asked]) -> list[tuple[Any, ...]]:
 
 @cache
 def _sql(rows: Callable[[Job], QuerySet[Any, Any]], step: str, most: int | None = None) -> tuple[str, Sequence[Any]]:
-    """The SELECT of rows of a step, made once a process: to make it takes longer than to answer it."""
+    """Return the SQL of a step's rows. It is cached because building it takes longer than running it."""
     return rows(jobs.JOBS[step])[:most].query.sql_with_params()
 
 
 def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
-    """Of each queue, since when the row waits that could be taken first, if one could; mails aren't counted."""
+    """Return since when the first row of each queue that could be processed now has waited, without emails."""
     oldest: dict[str, datetime | None] = dict.fromkeys(sorted(set(jobs.queues().values())))
     for task, waiting in found.items():
         since = [moment for moment in (oldest[jobs.queues()[task]], waiting.oldest) if moment is not None]
@@ -102,7 +102,7 @@ def oldest_by_queue(found: Mapping[str, Backlog]) -> dict[str, datetime | None]:
 
 
 def settled(step: Job) -> Q:
-    """What has failed and needs no operator."""
+    """Return a condition for failed rows that need no operator."""
     conditions = [Q(**{lookup: value}) for lookup, value in step.settled.items()]
     return reduce(or_, conditions, Q(pk__in=[]))
 
@@ -110,7 +110,7 @@ def settled(step: Job) -> Q:
 def _open(step: Job, task: str) -> QuerySet[Any, Any]:
     due = Q(state=StepState.TODO) & (Q(not_before=None) | Q(not_before__lte=now()))
     rows = _unfinished(step).filter(**step.only(task))
-    if step.rows in news.WITH_NEWS:  # their time may have come long before there was something to tell
+    if step.rows in news.WITH_NEWS:  # They may have become due long before there was news.
         rows, due = rows.filter(news.WITH_NEWS[step.rows](None)), Q(pk__lt=0)
     return rows.annotate(since=Case(When(due, then=Greatest("waits_since", "not_before")))).values_list(
         "state", "since"
@@ -118,7 +118,7 @@ def _open(step: Job, task: str) -> QuerySet[Any, Any]:
 
 
 def _unfinished(step: Job) -> QuerySet[Claimable]:
-    """Rows to do and under way, in the order of an index of theirs: the first are found among all that is done."""
+    """Return unfinished rows in index order, so that the first are found quickly among all finished ones."""
     rows: QuerySet[Claimable] = step.rows._default_manager.filter(state__in=UNFINISHED)
     return rows.order_by("state", "pk")
 
@@ -128,15 +128,15 @@ def _failed(step: Job) -> QuerySet[Any, Any]:
 
 
 def backlog() -> dict[str, dict[str, int]]:
-    """Rows by step: ``waiting``, ``under_way`` and ``given_up``."""
-    found = [row for name, row in by_task().items() if name in jobs.JOBS]
-    return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in found}
+    """Return the number of rows by step: ``waiting``, ``under_way`` and ``given_up``."""
+    rows = [row for name, row in by_task().items() if name in jobs.JOBS]
+    return {row.step: {"waiting": row.waiting, "under_way": row.under_way, "given_up": row.failed} for row in rows}
 
 
 def held_up(most: int | None = None) -> dict[str, str]:
-    """What keeps rows of a step from being done, by step, as far as so many rows tell; others are left out."""
-    told = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
-    return {step: from_text(error) for step, error, _last in sorted(told, key=itemgetter(2))}
+    """Return the reason why rows of a step are held up, by step, based on at most ``most`` rows."""
+    rows = _over((HELD_UP, step.name, _sql(_held, step.name, most)) for step in jobs.with_rows())
+    return {step: from_text(error) for step, error, _last in sorted(rows, key=itemgetter(2))}
 
 
 def _held(step: Job) -> QuerySet[Any, Any]:
@@ -145,31 +145,31 @@ def _held(step: Job) -> QuerySet[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Rows of one step that were given up for the same reason."""
+    """Rows of one step that failed for the same reason."""
 
     step: str
-    error: str  # the reason, for the operator
-    dismissed: bool  # whether the operator leaves them as they are
+    error: str  # The reason, for the operator.
+    dismissed: bool  # True if the operator has dismissed it.
     count: int
-    since: datetime  # since when the oldest had waited
-    example: int  # the primary key of one
+    since: datetime  # Start of the oldest row's waiting time.
+    example: int  # Primary key of one row.
 
     @property
     def key(self) -> str:
-        """The reason as the rows' column has it: what names these rows to :func:`dismiss` and :func:`try_again`."""
+        """The reason as stored in the column, which identifies the rows for :func:`dismiss` and :func:`try_again`."""
         return to_text(self.error)
 
 
 def failures() -> list[Failure]:
-    """What was given up, by step and reason, the most frequent first; last what the operator leaves as it is.
+    """Return failures by step and reason, most frequent first and dismissed ones last.
 
-    What needs nobody is left out.
+    Failures that need no operator are left out.
     """
-    told = [
+    found_failures = [
         Failure(step, from_text(error), *row)
         for step, error, *row in _over((REASONS, job.name, _sql(_reasons, job.name)) for job in jobs.with_rows())
     ]
-    return sorted(told, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
+    return sorted(found_failures, key=lambda one: (one.dismissed, -one.count, one.step, one.error))[:MAX_FAILURES]
 
 
 def _reasons(step: Job) -> QuerySet[Any, Any]:
@@ -191,28 +191,38 @@ def _because(rows: QuerySet[Claimable], key: str | None) -> QuerySet[Claimable]:
 
 
 def dismiss(step: str, key: str | None = None, *, by: str) -> int:
-    """Leave rows of a step as they are that were given up (for a reason, or all): nobody is told of them any more.
+    """Dismiss failed rows of a step, for one reason or for all, so that they are no longer reported.
 
-    One that is given up again for another reason is told again. Nothing of the rows themselves changes. Returns how
-    many there are; raises ``WrongUseError`` when there is no such step.
+    A row that fails again for another reason is reported again. The rows themselves do not change.
+
+    Returns:
+        The number of dismissed rows.
+
+    Raises:
+        WrongUseError: There is no such step.
     """
     with transaction.atomic():
         rows = _given_up(jobs.named(step)).exclude(_dismissed(step))
         rows = _because(rows, key)
-        told = {"step": step, "by": by, "at": now()}
-        made = [Dismissal(row=pk, error=why, **told) for pk, why in rows.values_list("pk", "error")]
+        values = {"step": step, "by": by, "at": now()}
+        dismissals = [Dismissal(row=pk, error=why, **values) for pk, why in rows.values_list("pk", "error")]
         columns = ["error", "by", "at"]
-        Dismissal.objects.bulk_create(made, update_conflicts=True, update_fields=columns, unique_fields=["step", "row"])
-        if made:
-            changed("given up and left", by=by, about={"step": step, "rows": len(made)})
-    return len(made)
+        Dismissal.objects.bulk_create(
+            dismissals, update_conflicts=True, update_fields=columns, unique_fields=["step", "row"]
+        )
+        if dismissals:
+            changed("given up and left", by=by, about={"step": step, "rows": len(dismissals)})
+    return len(dismissals)
 
 
 def try_again(enqueue: Enqueue, step: str, key: str | None = None) -> int:
-    """Let rows of a step that were given up be tried again, from the first attempt on; those too that were left.
+    """Retry failed rows of a step, including dismissed ones, with a fresh count of attempts.
 
-    Returns how many there are; raises
-    ``WrongUseError`` when there is no such step.
+    Returns:
+        The number of rows.
+
+    Raises:
+        WrongUseError: There is no such step.
     """
     declared = jobs.named(step)
     rows = _given_up(declared)

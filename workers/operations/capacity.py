@@ -1,8 +1,8 @@
-"""What so many works and pictures take, stage by stage: machines, cores, memory, storage, requests, money.
+"""Capacity planning: the machines, cores, memory, storage, requests and money that works and images need, by stage.
 
-Laws of few coefficients, measured (``measured.toml``), times prices in a file (``prices.toml``). What this installation
-has counted goes before the figures that came with the software, where that is enough; and by the steps' seconds and a
-price that is set it says what a million pictures have cost.
+Costs follow laws with few coefficients, measured (``measured.toml``), multiplied by prices from a file
+(``prices.toml``). Measurements of this installation replace the shipped ones where there are enough of them. With a
+configured price, the measured CPU time also gives the cost of a million images.
 """
 
 import math
@@ -27,51 +27,53 @@ if TYPE_CHECKING:
 MEASURED, PRICES = (Path(__file__).with_name(name) for name in ("measured.toml", "prices.toml"))
 GIB, MILLION, MONTH_DAYS, HOUR_MS = 1 << 30, 1_000_000, 30, 3_600_000
 ONE_FOLDER = 20 * MILLION
-"""Files that a folder of exact bytes holds well; more lie in a bucket, which counts requests."""
-COST_DAYS = 30  # over so many days the steps' times are added up
-MATCH = "match"  # the step that every picture found goes through once: its rows are what the cost is counted by
-MIN_PICTURES = 100  # from so many pictures on, a figure for a million is told
+"""Maximum number of files for a folder of exact bytes. Larger stores use a bucket, which charges for requests."""
+COST_DAYS = 30  # Number of days over which the steps' times are summed.
+MATCH = "match"  # The step that every found image passes once. Its rows are the unit of the cost.
+MIN_PICTURES = 100  # Minimum number of images for an estimate per million.
 ENOUGH, ENOUGH_ON_DISK = 1_000, 10_000
-"""Pictures, works or cases from which on a mean of this installation goes before what came with the software; and of
-what lies in files and tables, whose beginnings take more."""
+"""Minimum number of images, works or cases for a mean of this installation to replace the shipped one.
+
+The second is for files and tables, which take relatively more at the beginning.
+"""
 Share = Annotated[float, Field(gt=0, lt=math.inf)]
 Price = Annotated[float, Field(ge=0, lt=math.inf)]
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What this installation has counted of a figure, at so many works and pictures."""
+    """A measurement of this installation, with the number of works and images at that time."""
 
     value: float
-    counted: int  # of what it is the mean
-    since: str  # the first day, ISO 8601
+    counted: int  # Sample size of the mean.
+    since: str  # First day, ISO 8601.
     works: int
     pictures: int
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A figure that may grow with a number n: ``fixed + each * n + thousand * (n / 1000) ** power``, up to ``most``."""
+    """A quantity that may grow with n: ``fixed + each * n + thousand * (n / 1000) ** power``, up to ``most``."""
 
     name: str
     says: str
     unit: str
-    of: str = ""  # what n is: ``works`` or ``pictures``
+    of: str = ""  # Meaning of n: ``works`` or ``pictures``.
     fixed: float = 0.0
     each: float = 0.0
     thousand: float = 0.0
     power: float = 0.0
-    most: float = math.inf  # it is never more
-    upto: float = math.inf  # n up to which it was measured
-    by: str = ""  # the command that measured it
-    on: str = ""  # which day, ISO 8601
-    assumed: str = ""  # why it is no measurement
+    most: float = math.inf  # Upper bound.
+    upto: float = math.inf  # Largest n that was measured.
+    by: str = ""  # Command that measured it.
+    on: str = ""  # Date of measurement, ISO 8601.
+    assumed: str = ""  # Reason why it is assumed instead of measured.
     own: Own | None = None
 
     def at(self, works: float, pictures: float) -> float:
-        """Its value, in proportion to what was counted here, if it was."""
-        told = self._law(works, pictures)
-        return told if self.own is None else told * self.own.value / self._law(self.own.works, self.own.pictures)
+        """Return the value, scaled to this installation's own measurement if there is one."""
+        value = self._law(works, pictures)
+        return value if self.own is None else value * self.own.value / self._law(self.own.works, self.own.pictures)
 
     def _law(self, works: float, pictures: float) -> float:
         n = {"works": works, "pictures": pictures}.get(self.of, 0)
@@ -80,7 +82,7 @@ class Law:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What changes beyond a number of works or pictures; it comes by itself, or isn't built."""
+    """A change at a threshold of works or images: automatic, or not implemented yet."""
 
     of: str
     beyond: int
@@ -90,7 +92,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A kind of machine."""
+    """A machine type."""
 
     kind: str
     cores: Share
@@ -100,11 +102,11 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """A file of prices, which explains each."""
+    """A price file, which explains each price."""
 
     currency: str
     whose: str
-    as_of: str  # ISO 8601, as much of it as is known
+    as_of: str  # ISO 8601, as precise as known.
     core_hour: Price
     memory_gib_month: Price
     disk_gib_month: Price
@@ -115,12 +117,12 @@ class Prices:
     core_memory_gib: Share
     database_memory: Share
     new_works: Price
-    machines: Annotated[tuple[Machine, ...], Field(min_length=1)]  # smallest first
+    machines: Annotated[tuple[Machine, ...], Field(min_length=1)]  # Smallest first.
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How much there is, and how long it may take."""
+    """The planned amount of data and the period."""
 
     works: int
     pictures: int
@@ -130,50 +132,50 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a stage needs for the whole time, and then on which machines and for how much money."""
+    """The resources of a stage for the whole period, and then its machines and cost."""
 
     stage: str
     core_hours: float = 0.0
-    memory_gib: float = 0.0  # at first once, beside what each core and each machine takes
-    machine_gib: float = 0.0  # on each machine
-    disk_gib: float = 0.0  # where it works
-    store_gib: float = 0.0  # exact bytes
-    requests: float = 0.0  # that write into a bucket
+    memory_gib: float = 0.0  # At first counted once, in addition to the memory per core and per machine.
+    machine_gib: float = 0.0  # On each machine.
+    disk_gib: float = 0.0  # Working storage.
+    store_gib: float = 0.0  # Exact bytes.
+    requests: float = 0.0  # Writes to a bucket.
     egress_gib: float = 0.0
     kind: str = ""
     machines: float = 0.0
-    cores: float = 0.0  # that stand
+    cores: float = 0.0  # Provisioned cores.
     money: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What all of it takes."""
+    """The total requirements."""
 
     asked: Asked
     stages: Sequence[Stage]
     laws: Sequence[Law]
-    changes: Sequence[Change]  # that come at this size, the nearest last
+    changes: Sequence[Change]  # Those in effect at this size, the nearest last.
     prices: Prices
     left_out: Sequence[str]
 
     @property
     def money(self) -> float:
-        """All stages together."""
+        """Total cost of all stages."""
         return sum(stage.money for stage in self.stages)
 
     @property
     def core_hours(self) -> float:
-        """Hours of a core of all stages together."""
+        """Total core hours of all stages."""
         return sum(stage.core_hours for stage in self.stages)
 
     def a_million(self, amount: float) -> float:
-        """Which part of an amount falls to a million pictures."""
+        """Return the share of an amount per million images."""
         return amount / self.asked.pictures * MILLION
 
     @property
     def machines(self) -> Mapping[str, int]:
-        """Whole machines by kind; one where all stages fit into it together."""
+        """Number of machines by type; a single one if all stages fit into it together."""
         kinds = [machine.kind for machine in self.prices.machines]
         parts = {kind: sum(stage.machines for stage in self.stages if stage.kind == kind) for kind in kinds}
         if sum(parts.values()) <= 1:
@@ -181,50 +183,58 @@ class Plan:
         return {kind: math.ceil(part) for kind, part in parts.items() if part}
 
     def is_beyond(self, law: Law) -> bool:
-        """Whether a figure is told for more than it was measured with."""
+        """Return True if the plan exceeds the range in which a law was measured."""
         return bool(law.of) and getattr(self.asked, law.of) > law.upto
 
 
 def shipped_laws() -> dict[str, Law]:
-    """The figures that came with the software, by name."""
-    given = tomllib.loads(MEASURED.read_text("utf-8"))
-    return {name: Law(name=name, **values) for name, values in given["figures"].items()}
+    """Return the shipped laws by name."""
+    table = tomllib.loads(MEASURED.read_text("utf-8"))
+    return {name: Law(name=name, **values) for name, values in table["figures"].items()}
 
 
 def prices_in(path: Path) -> Prices:
-    """A file of prices; raises ``WrongUseError`` where one is missing or can't be."""
+    """Read a price file.
+
+    Raises:
+        WrongUseError: A price is missing or invalid.
+    """
     try:
         return TypeAdapter(Prices).validate_python(tomllib.loads(path.read_text("utf-8-sig")))
-    except (OSError, ValueError) as error:  # what pydantic, TOML and UTF-8 raise is a ValueError
-        told = f"{path} isn't a file of prices. {error}"
-        raise WrongUseError(told, hint=f"Copy {PRICES}, and change its figures.") from error
+    except (OSError, ValueError) as error:  # Pydantic, TOML and UTF-8 errors are all ValueErrors.
+        sentence = f"{path} isn't a file of prices. {error}"
+        raise WrongUseError(sentence, hint=f"Copy {PRICES}, and change its figures.") from error
 
 
 def prices_file(data_dir: Path) -> Path:
-    """The operator's own prices, where there are any in the data folder, or those that came with the software."""
+    """Return the operator's price file in the data folder if there is one, otherwise the shipped one."""
     own = data_dir / PRICES.name
     return own if own.exists() else PRICES
 
 
 def plan(asked: Asked, laws: Mapping[str, Law], prices: Prices) -> Plan:
-    """Reckon; raises ``WrongUseError`` for no pictures or no time."""
+    """Compute a plan.
+
+    Raises:
+        WrongUseError: There are no images or no days.
+    """
     if asked.pictures < 1 or asked.days < 1:
         raise WrongUseError("A plan needs a picture and a day at least.", hint="Such as --pictures 1M --days 30.")
     at = {name: law.at(asked.works, asked.pictures) for name, law in laws.items()}
     stages = [_settled(need, asked.days, prices) for need in _needs(asked, at, asked.works * prices.new_works)]
-    given = tomllib.loads(MEASURED.read_text("utf-8"))
-    changes = [change for one in given["changes"] if getattr(asked, (change := Change(**one)).of) > change.beyond]
+    table = tomllib.loads(MEASURED.read_text("utf-8"))
+    changes = [change for one in table["changes"] if getattr(asked, (change := Change(**one)).of) > change.beyond]
     changes.sort(key=lambda change: change.beyond)
-    return Plan(asked, stages, list(laws.values()), changes, prices, given["left_out"])
+    return Plan(asked, stages, list(laws.values()), changes, prices, table["left_out"])
 
 
 def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]:
-    """Each stage, by the figures at this size; times in them are milliseconds of a core."""
+    """Yield each stage with its needs at this size. Times are milliseconds of a core."""
     works, pictures, cases = asked.works, asked.pictures, asked.pictures * at["case"] / MILLION
-    kept = pictures * min(1.0, asked.retention_days / asked.days)
-    small, bucket = pictures - kept, pictures > ONE_FOLDER
+    images_kept = pictures * min(1.0, asked.retention_days / asked.days)
+    small, bucket = pictures - images_kept, pictures > ONE_FOLDER
     yield Stage("crawl", pictures * at["fetch"] / HOUR_MS, egress_gib=pictures * at["page"] * at["sent"] / GIB)
-    store = (kept * at["picture"] + small * at["small"]) / GIB
+    store = (images_kept * at["picture"] + small * at["small"]) / GIB
     yield Stage("exact bytes", store_gib=store, requests=(pictures + small) * bucket)
     yield Stage("match", pictures * at["match"] / HOUR_MS, machine_gib=works * at["work_index"] / GIB)
     features, files = works * at["work_features"] / GIB, works * at["work_file"] / GIB
@@ -239,7 +249,7 @@ def _needs(asked: Asked, at: Mapping[str, float], new: float) -> Iterator[Stage]
 
 
 def _settled(need: Stage, days: int, prices: Prices) -> Stage:
-    """A stage on its machines: the first kind whose memory holds what each has to hold."""
+    """Assign machines to a stage: the smallest type whose memory suffices for each machine's share."""
     rented = need.core_hours / prices.busy
     cores, a_core = rented / (days * 24), prices.core_memory_gib
     once = need.memory_gib + (need.disk_gib * prices.database_memory if need.stage == "rows" else 0)
@@ -257,7 +267,7 @@ def _settled(need: Stage, days: int, prices: Prices) -> Stage:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a step takes for a million pictures found, in hours of a core, and in money at the price that is set."""
+    """The cost of a step per million found images, in core hours and, if a price is set, in money."""
 
     step: str
     hours: float
@@ -266,19 +276,26 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """All steps together, and each, the dearest first; ``None`` of a sum while too few pictures were seen."""
+    """The cost of all steps and of each, most expensive first. The total is None if too few images were seen."""
 
-    pictures: int  # found and compared in the time that was measured
-    price: Money | None  # of an hour of a core
+    pictures: int  # Found and compared in the measured period.
+    price: Money | None  # Per core hour.
     total: Cost | None
     steps: tuple[Cost, ...]
 
 
 def costs_of(taken: "Mapping[str, Taken]", priced: str) -> Costs:
-    """What a million pictures cost, by what the steps have taken for those that were found.
+    """Compute the cost of a million images from the measured time of each step.
 
-    All that the steps did counts, registrations, evidence and reports too, as far as it came with those pictures. Rent
-    of disks, traffic and people's time aren't in it. An hour of a core is priced such as ``0.02 EUR``, or not at all.
+    All steps count, including registrations, evidence and reports, in the proportion in which they occurred. Disk rent,
+    traffic and labour are not included.
+
+    Args:
+        taken: Measured time by step.
+        priced: Price of a core hour, such as ``0.02 EUR``, or empty.
+
+    Returns:
+        The costs.
     """
     price = parse_money(priced) if priced else None
     pictures = taken[MATCH].rows if MATCH in taken else 0
@@ -296,7 +313,7 @@ def _cost(step: str, seconds: float, price: Money | None) -> Cost:
 
 
 def laws_here(services: "Services") -> dict[str, Law]:
-    """The figures, those that this installation has counted in place of those that came with the software."""
+    """Return the laws, with this installation's measurements in place of shipped ones where available."""
     from django.db.models import Min
 
     from registry.fingerprints.fingerprints import Collection
@@ -325,7 +342,7 @@ def _began() -> date:
 
 
 def _by_steps() -> Iterator[tuple[str, float, int]]:
-    """Milliseconds of a core, bytes, or cases of a million, that figures took, and for how many of what."""
+    """Yield (law, total, count): core milliseconds, bytes, or cases per million, and the number they refer to."""
     from django.db.models import Avg, Count
 
     from registry.db.running import Taken, taken_since

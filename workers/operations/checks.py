@@ -1,4 +1,4 @@
-"""What checks of this machine and of the installation have in common."""
+"""Shared parts of the checks of this machine and of the installation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from registry.words import gettext as _, ngettext
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     ok: bool
-    sentence: str  # how it stands
-    remedy: str = ""  # what to do, where not all is well
-    needed: bool = True  # whether Exhibit doesn't work without it; else it does less, and says so where it matters
+    sentence: str  # The finding.
+    remedy: str = ""  # How to fix it, if there is a problem.
+    needed: bool = True  # False if Exhibit works without it, with limitations that it reports.
 
 
 GIB = 1024**3
-DAMAGED = "damaged"  # the file of the data folder that lists exact bytes that have changed
+DAMAGED = "damaged"  # File in the data folder that lists damaged blobs.
 
 
 def disk_check(config: Config) -> Check:
-    """How much room is left, and whether crawling has stopped for that."""
+    """Check the free disk space, and whether crawling has stopped because of it."""
     return room(room_of(config))
 
 
 def room(found: Room) -> Check:
-    """Whether there is room for crawling, for bytes and for files."""
+    """Check that there is room for crawling, in bytes and inodes."""
     bytes_missing, files_missing = found.missing(1)
     if files_missing > 0:
         values = {"free": f"{found.files:,}", "floor": f"{found.files_floor:,}"}
@@ -46,7 +46,12 @@ def room(found: Room) -> Check:
 
 
 def damaged(config: Config) -> list[Digest]:
-    """The exact bytes that were found changed when they were last read again; raises ``OSError`` or ``ValueError``."""
+    """Return the blobs that were found damaged when last read.
+
+    Raises:
+        OSError: The list cannot be read.
+        ValueError: The list is malformed.
+    """
     try:
         return [Digest.from_hex(line) for line in (config.data_dir / DAMAGED).read_text("ascii").split()]
     except FileNotFoundError:
@@ -54,14 +59,14 @@ def damaged(config: Config) -> list[Digest]:
 
 
 def damage_check(config: Config) -> Check:
-    """Whether stored bytes have changed."""
+    """Check that no stored bytes have changed."""
     try:
-        found = damaged(config)
+        digests = damaged(config)
     except (OSError, ValueError):
         sentence = _("The list of stored bytes that have changed can't be read.")
         return Check("stored bytes", ok=False, sentence=sentence, remedy=_("Look at the disk."))
-    if found:
-        values = {"count": f"{len(found):,}", "first": found[0].hex}
+    if digests:
+        values = {"count": f"{len(digests):,}", "first": digests[0].hex}
         sentence = _("Stored bytes have changed: %(count)s files, %(first)s the first.") % values
         remedy = _("Look at the disk. Bring the same pictures again, or put the files back from a backup.")
         return Check("stored bytes", ok=False, sentence=sentence, remedy=remedy)
@@ -69,7 +74,7 @@ def damage_check(config: Config) -> Check:
 
 
 def witnesses_check(config: Config, added: int = 0) -> Check:
-    """Whether there are as many outside witnesses as are needed, with so many that were added to those configured."""
+    """Check that there are enough timestamp services: those configured plus ``added``."""
     there, needed = len(config.anchors) + added, config.witnesses_needed
     sentence = _("No outside witness is configured: only this installation's own log knows the time.")
     if there:
@@ -82,7 +87,7 @@ def witnesses_check(config: Config, added: int = 0) -> Check:
 
 
 def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator[Check]:
-    """Whether Milvus answers, where it searches the pictures seen."""
+    """Check that Milvus responds, if it is used to search seen images."""
     try:
         if config.milvus_url:
             from registry.fingerprints.milvus import milvus_of  # noqa: PLC0415 - loads FAISS
@@ -96,7 +101,7 @@ def archive_checks(config: Config, said: Callable[[str], str] = str) -> Iterator
 
 
 def search_check(config: Config) -> Check:
-    """Whether every mapping of an image search or a marketplace can be read, and if not, which files can't and why."""
+    """Check that all mappings of image searches and marketplaces can be read, and list those that cannot."""
     from registry.crawls.search_services import FOLDER, broken, services  # noqa: PLC0415 - the crawler is loaded where needed
 
     wrong = [f"{FOLDER}/{name}: {why}" for name, why in broken(config).items()]

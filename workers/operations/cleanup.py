@@ -1,4 +1,4 @@
-"""What killed processes and purges leave behind, bytes that were damaged, and room on a disk that fills."""
+"""Cleanup after killed processes and purges, detection of damaged bytes, and room on filling disks."""
 
 import shutil
 from collections.abc import Mapping
@@ -20,25 +20,25 @@ from registry.services.stores import objects_of
 from workers.operations.checks import DAMAGED, damaged
 
 ROOM = 2
-"""Times the floor of the disk that caches leave free."""
+"""Multiple of the disk floor that caches leave free."""
 _ENDED = [models.StepState.DONE, models.StepState.FAILED]
 READ_NEXT = "damaged.next"
-"""The file of the data folder that says which bytes are read again next: the two digits with which they begin."""
+"""File in the data folder that names the bytes to read next, by their first two hexadecimal digits."""
 
 
 def look_for_damage(services: Services) -> None:
-    """Read some of the exact bytes again, all of them in 256 calls, and keep a list of those that have changed.
+    """Read a part of the exact bytes again (all of them in 256 calls) and update the list of damaged ones.
 
-    Bytes that come again, with an upload or a crawl, heal what is stored; they leave the list then.
+    Damaged bytes that are uploaded or crawled again repair the store, and are removed from the list.
     """
     blobs, place, turn = services.blobs, services.config.data_dir / READ_NEXT, 0
     with suppress(FileNotFoundError, ValueError):
         turn = int(place.read_text("ascii"), 16) % 256
     known: list[Digest] = []
-    with suppress(ValueError):  # a damaged list is written anew, and those that it lacks are found again
+    with suppress(ValueError):  # A damaged list is rewritten. Missing entries are found again.
         known = damaged(services.config)
-    found = {*blobs.changed(f"{turn:02x}"), *known}
-    wrong = [digest.hex for digest in found if digest in blobs and not blobs.is_whole(digest)]
+    suspects = {*blobs.changed(f"{turn:02x}"), *known}
+    wrong = [digest.hex for digest in suspects if digest in blobs and not blobs.is_whole(digest)]
     draft = services.config.data_dir / f".{DAMAGED}"
     draft.write_text("".join(f"{digest}\n" for digest in sorted(wrong)))
     draft.replace(services.config.data_dir / DAMAGED)
@@ -46,23 +46,23 @@ def look_for_damage(services: Services) -> None:
 
 
 def sweep(services: Services) -> None:
-    """Remove what was left behind of bytes that all machines share: half-written ones, and those of purged pictures."""
+    """Remove leftovers from the shared blob store: partial writes, and bytes of purged images."""
     services.blobs.sweep()
     services.blobs.remove_all(_purged())
     let_go(services, models.WithheldFile.objects.all())
 
 
 def sweep_here(services: Services) -> None:
-    """Remove what was left behind on this machine: spools of slices, parts of reports and packages, purged pictures.
+    """Remove leftovers on this machine: slice spools, partial reports and packages, purged images.
 
-    Where its disk fills, caches make room before crawling would have to stop.
+    If its disk fills up, caches are reduced before crawling would have to stop.
     """
     folder = services.config.data_dir
     spools = (folder / "spool").glob("slice-*-*")
     _remove_ended(models.CrawlSlice, {path: int(path.name.split("-")[1]) for path in spools})
     for model, name in ((models.Package, "packages"), (models.Report, "reports")):
         _remove_ended(model, {path: int(path.name) for path in (folder / name).glob("[0-9]*")})
-    if purged := _purged():  # previews, drawings and measured features, pairs and mails
+    if purged := _purged():  # Previews, drawings, measured features, pairs and emails.
         drop_kept(services, purged)
         pairs = KeptPairs(folder)
         for digest in purged:
@@ -72,7 +72,7 @@ def sweep_here(services: Services) -> None:
 
 
 def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
-    """Remove the folders whose rows, by primary key, have ended."""
+    """Remove the folders whose rows, given by primary key, have ended."""
     rows = model._default_manager.filter(pk__in=folders.values())
     ended = set(rows.filter(state__in=_ENDED).values_list("pk", flat=True))
     for path, pk in folders.items():
@@ -81,15 +81,15 @@ def _remove_ended(model: type[Claimable], folders: Mapping[Path, int]) -> None:
 
 
 def _purged() -> set[Digest]:
-    """What a purge may have left behind as it was killed, or was written beside it; what is only blocked stays."""
-    kept = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
-    return set(models.BlockedDigest.objects.filter(~Exists(kept)).values_list("digest", flat=True))
+    """Return digests that an interrupted purge may have left behind. Images that are only blocked are not included."""
+    stored = models.Picture.objects.filter(digest=OuterRef("digest"), bytes_state=models.BytesState.STORED)
+    return set(models.BlockedDigest.objects.filter(~Exists(stored)).values_list("digest", flat=True))
 
 
 def _make_room(services: Services) -> None:
-    """Remove what lies longest in caches until there is twice the room at which crawling stops, for bytes and files.
+    """Remove the least recently used cache files until twice the disk floor is free, in bytes and inodes.
 
-    What was measured of works is one of them only where other machines can be asked for it.
+    Measured features of works count as a cache only where they can be fetched from other machines.
     """
     missing, too_many = room_of(services.config).missing(ROOM)
     if max(missing, too_many) <= 0:
@@ -97,10 +97,10 @@ def _make_room(services: Services) -> None:
     files = []
     for name in CACHES if objects_of(services.config) else CACHES[:-1]:
         for path in (services.config.data_dir / name).rglob("*.*"):
-            with suppress(FileNotFoundError):  # a cache is changed by all processes
+            with suppress(FileNotFoundError):  # Other processes modify the cache concurrently.
                 files.append((path.stat().st_atime, path))
     for _, path in sorted(files):
-        with suppress(OSError):  # gone, or a folder
+        with suppress(OSError):  # Removed meanwhile, or a folder.
             size = path.stat().st_size
             path.unlink()
             missing, too_many = missing - size, too_many - 1

@@ -1,4 +1,4 @@
-"""What this machine has and lacks: each check says how it stands, and how to get what is missing."""
+"""Diagnosis of this machine: each check states the result and how to fix a problem."""
 
 import os
 import shutil
@@ -34,13 +34,15 @@ from workers.servers.processes import service_user
 from workers.servers.redis import redis_answers, redis_program
 
 MAX_APART = 5.0
-"""Seconds that two clocks may differ before it is told."""
+"""Difference in seconds between two clocks that is still accepted."""
 
 
 def examine(config: Config, added: Sequence[AnchorConfig] = ()) -> tuple[Check, ...]:
-    """All checks, in the order in which one would mend them; changes nothing and starts no server.
+    """Run all checks, in the order in which problems should be fixed. Changes nothing and starts no server.
 
-    ``added`` are witnesses beside those of the configuration.
+    Args:
+        config: The configuration.
+        added: Timestamp services besides the configured ones.
     """
     probes: tuple[Callable[[Config], Check], ...] = (
         _data_folder, disk_check, damage_check, _secrets, _bytes, _database, _redis, _chinese_font, _browser,
@@ -51,19 +53,19 @@ def examine(config: Config, added: Sequence[AnchorConfig] = ()) -> tuple[Check, 
 
 
 def examine_all(config: Config) -> tuple[Check, ...]:
-    """What :func:`examine` says of the machine and, while the database answers, what its rows say."""
+    """Run :func:`examine` and, if the database responds, the checks based on its rows."""
     services, added = _examine_rows(config)
     machine = examine(config, added)
-    # whether a witness answers at this moment counts, whatever it did when it was asked last
+    # The current response of a timestamp service takes precedence over its last recorded one.
     services = tuple(check for check in services if not check.name.startswith("witness "))
     if any(check.name.startswith("witness ") and not check.ok for check in machine):
         services = tuple(check for check in services if check.name != "witnesses" or not check.ok)
-    told = {check.name for check in services}
-    return (*(check for check in machine if check.name not in told), *services)
+    names = {check.name for check in services}
+    return (*(check for check in machine if check.name not in names), *services)
 
 
 def examine_without_settings(config: Config, fault: ConfigError) -> tuple[Check, ...]:
-    """What can be said where a setting is wrong, of which only the data folder is known."""
+    """Return the checks that are possible with an invalid setting, when only the data folder is known."""
     wrong = Check("settings", ok=False, sentence=fault.message, remedy=fault.hint or "Correct it, and ask again.")
     return (wrong, *(probe(config) for probe in (_data_folder, damage_check, _chinese_font, _openssl)))
 
@@ -75,17 +77,17 @@ def _silent_database(config: Config) -> Check:
 
 
 def _examine_rows(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:
-    """What the rows say, and the witnesses that were added in them, as far as they can be asked."""
-    if not _secrets(config).ok:  # the rows are for those who have them
+    """Return the checks based on the rows, and the timestamp services stored in them, if they are accessible."""
+    if not _secrets(config).ok:  # The rows are only for users with the secrets.
         return (), ()
-    with shared(lock_folder(config) / "users.lock"):  # embedded servers that are just stopping have stopped then
+    with shared(lock_folder(config) / "users.lock"):  # Servers that are stopping have stopped by then.
         if database_answers(config):
             return examine_house(config)
         return ((_silent_database(config),) if are_kept(config) else ()), ()
 
 
 def examine_house(config: Config) -> tuple[tuple[Check, ...], tuple[AnchorConfig, ...]]:
-    """What the operator's page says, in English, and the witnesses that were added there; changes nothing."""
+    """Return the checks of the operator's page, in English, and the timestamp services added there. Changes nothing."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
     import django
     from django.utils import translation
@@ -118,7 +120,7 @@ def _data_folder(config: Config) -> Check:
 
 
 def _secrets(config: Config) -> Check:
-    """Whether the secrets here are those of the installation, as its database knows them; none is made."""
+    """Check that the secrets are those that the installation's database knows. None is created."""
     try:
         check_secrets(config)
     except ExhibitError as error:
@@ -134,7 +136,7 @@ def _secrets(config: Config) -> Check:
 
 
 def _bytes(config: Config) -> Check:
-    """Whether the place of the exact bytes answers; nothing is written there."""
+    """Check that the store of exact bytes responds. Nothing is written."""
     place = config.blobs_url or config.data_dir / "blobs"
     try:
         stores.examine(config)
@@ -163,9 +165,9 @@ def _redis(config: Config) -> Check:
 
 
 def _program(name: str, find: Callable[[], Path]) -> Check:
-    """Whether an embedded server's program is there and runs on this machine."""
+    """Check that an embedded server's program exists and runs on this machine."""
     try:
-        path = find()  # a slow machine takes long to load it
+        path = find()  # A slow machine takes long to load it.
         said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     except ExhibitError as error:
         return Check(name, ok=False, sentence=error.message, remedy=error.hint)
@@ -175,7 +177,7 @@ def _program(name: str, find: Callable[[], Path]) -> Check:
 
 
 def _chinese_font(_config: Config) -> Check:
-    from evidence.documents.typeset.fonts import installed_fonts  # typst is loaded where it is needed
+    from evidence.documents.typeset.fonts import installed_fonts  # typst is loaded on demand.
 
     if installed_fonts().chinese:
         return Check("Chinese font", ok=True, sentence="There is a font with Chinese characters.", needed=False)
@@ -185,13 +187,13 @@ def _chinese_font(_config: Config) -> Check:
 
 
 def _browser(config: Config) -> Check:
-    found = find_browser(config.capture_browser)
-    well = found.path is not None or config.capture_browser == OFF
-    return Check("browser", ok=well, sentence=found.sentence, remedy=found.remedy, needed=False)
+    browser = find_browser(config.capture_browser)
+    well = browser.path is not None or config.capture_browser == OFF
+    return Check("browser", ok=well, sentence=browser.sentence, remedy=browser.remedy, needed=False)
 
 
 def _browser_limits(config: Config) -> Check:
-    """What holds the browser of captures within its bounds on this machine, and what can't."""
+    """Check how the capture browser is limited on this machine, and which limits are missing."""
     from evidence.capture.browser.limits import BrowserLimits
 
     name = "browser limits"
@@ -213,8 +215,8 @@ def _browser_limits(config: Config) -> Check:
 
 
 def _openssl(_config: Config) -> Check:
-    if found := shutil.which("openssl"):
-        return Check("openssl", ok=True, sentence=f"{found} is used.", needed=False)
+    if program := shutil.which("openssl"):
+        return Check("openssl", ok=True, sentence=f"{program} is used.", needed=False)
     sentence = "There is no openssl: bundles verify without it, but not in the second, independent way."
     remedy = "Install it, for example with `apt-get install openssl`."
     return Check("openssl", ok=False, sentence=sentence, remedy=remedy, needed=False)
@@ -229,7 +231,7 @@ def _mail(config: Config) -> Check:
 
 
 def _witness(config: Config, given: AnchorConfig) -> Check:
-    """Whether an outside witness answers; nothing is stamped and nothing is sent."""
+    """Check that a timestamp service responds. Nothing is sent or timestamped."""
     from registry.services.anchors import anchor_of
 
     name = f"witness {given.name}"

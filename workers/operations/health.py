@@ -1,6 +1,6 @@
-"""Whether the installation is well: one check for each thing that can be amiss, with one sentence that says what to do.
+"""Health checks of the installation. Each states one possible problem and its remedy in a sentence.
 
-The operator's page and `exhibit doctor` show the same.
+They are shown on the operator's page and by `exhibit doctor`.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,17 +25,17 @@ from workers.operations.status import Status, Witness
 from workers.pipeline.celery import all_queues
 from workers.servers import liveness
 
-LONG = timedelta(hours=1)  # after so long, what could have been done is late
+LONG = timedelta(hours=1)  # Waiting time after which work that could have been done is late.
 FOR_MILVUS = 10_000_000
-"""Pictures seen that each machine would hold in 6 GB, and that one which comes would read from the rows."""
+"""Number of seen images above which Milvus is advised: each machine needs 6 GB, and a new one loads all rows."""
 SILENT_WITNESS = timedelta(hours=6)
 Saying = Callable[[str], str]
 
 
 def checks(found: Status, config: Config, said: Saying = str) -> list[Check]:
-    """Everything that figures tell, in the order in which one would mend it.
+    """Return the checks based on statistics, in the order in which problems should be fixed.
 
-    ``said`` puts the reasons that rows keep into the reader's language.
+    ``said`` translates the reasons that rows store into the reader's language.
     """
     return [
         room(found.disk),
@@ -98,7 +98,7 @@ def _workers(found: Status) -> Iterator[Check]:
 
 
 def _replaced(found: Status, config: Config) -> Iterator[Check]:
-    """The processes of this machine that hung and were replaced within a day, each by the last time."""
+    """Yield this machine's hung processes that were replaced within a day, each with its last replacement."""
     last = {one.name: one for one in liveness.replacements(config)}
     for name, one in last.items():
         values = {"name": name, "ago": _ago(one.at, found.at), "seconds": one.seconds}
@@ -168,8 +168,8 @@ def _canaries(found: Status) -> Iterator[Check]:
     for canary in found.missed:
         values = {"watch": canary.watch.name, "owner": canary.watch.owner.name, "number": canary.number}
         sentence = _("The watch %(watch)s of %(owner)s has missed its known copy %(number)s.") % values
-        named = f"{canary.watch.number}/crawls --owner {canary.watch.owner.slug}"
-        remedy = _("Its crawls: exhibit api GET watches/%(watch)s") % {"watch": named}
+        path = f"{canary.watch.number}/crawls --owner {canary.watch.owner.slug}"
+        remedy = _("Its crawls: exhibit api GET watches/%(watch)s") % {"watch": path}
         yield Check("canary", ok=False, sentence=sentence, remedy=remedy, needed=False)
     if not found.missed:
         yield Check("canaries", ok=True, sentence=_("No known copy was missed."), needed=False)
@@ -200,12 +200,12 @@ def _indexes(found: Status) -> Iterator[Check]:
 
 
 def _is_behind(index: IndexState) -> bool:
-    """Whether much is missing of an index that this machine has; what it never searches it doesn't have."""
+    """Return True if an index on this machine lacks many changes. Indexes it never searches are not stored here."""
     return bool(index.vectors) and index.behind > 2 * MAX_TAIL
 
 
 def _large_archive(found: Status, config: Config) -> Iterator[Check]:
-    """Whether each of several machines keeps so many pictures seen that Milvus had better keep them for all."""
+    """Warn if each of several machines stores so many seen images that a shared Milvus would be better."""
     of_pictures = (one for one in found.indexes if (one.collection, one.space) == (Collection.PICTURES, PHASH.id))
     seen = sum(index.vectors + index.behind for index in of_pictures)
     is_shared = bool(config.blobs_url) and not config.blobs_url.startswith("file:")
@@ -225,7 +225,7 @@ def _log(found: Status, said: Saying) -> Check:
 
 
 def _witnesses(found: Status, config: Config, said: Saying) -> Iterator[Check]:
-    """Whether there are as many outside witnesses as are needed, and whether each answers."""
+    """Check that there are enough timestamp services and that each responds."""
     there = len(found.witnesses)
     count = witnesses_check(config, there - len(config.anchors))
     if not count.ok:
@@ -261,7 +261,7 @@ def _witness(witness: Witness, at: datetime, said: Saying) -> Iterator[Check]:
 
 
 def _partners(found: Status, said: Saying) -> Iterator[Check]:
-    """What is wrong with the logs of partners; one line when nothing is."""
+    """Report faults in the logs of partners, or a single line if there are none."""
     amiss = [(name, fault) for name, fault in found.partners if fault]
     for name, fault in amiss:
         sentence = _("The partner %(name)s: %(why)s") % {"name": name, "why": said(fault)}
@@ -278,7 +278,7 @@ def _partners(found: Status, said: Saying) -> Iterator[Check]:
 
 
 def _settings(found: Status, config: Config) -> Iterator[Check]:
-    """Whether sites that are visited can say something, and whether all that was set is in force."""
+    """Check that visited sites have a contact, and that all changed settings are in effect."""
     if found.crawls.anonymous:
         sentence = _("The crawler names no contact: who runs a site that it visits can't complain or opt out.")
         remedy = _("Name one on the operator's page under Settings, or set EXHIBIT_CONTACT.")
@@ -290,14 +290,14 @@ def _settings(found: Status, config: Config) -> Iterator[Check]:
 
 
 def version_check(config: Config) -> Check:
-    """Which version runs, and whether a newer one was named by whom the operator has asked."""
-    values, found = {"version": __version__}, updates.newest(config)
-    if found is None:
+    """Report the running version, and a newer one if the configured URL has named it."""
+    values, newest_version = {"version": __version__}, updates.newest(config)
+    if newest_version is None:
         asked_for = _("Version %(version)s runs. The newest is asked for once a day, and wasn't named yet.")
         sentence = _("Version %(version)s runs. Nobody is asked whether there is a newer one.")
         return Check("version", ok=True, sentence=(asked_for if config.update_url else sentence) % values, needed=False)
-    values |= {"newest": found[0], "ago": _ago(found[1], now())}
-    if updates.is_newer(found[0]):
+    values |= {"newest": newest_version[0], "ago": _ago(newest_version[1], now())}
+    if updates.is_newer(newest_version[0]):
         sentence = _("Version %(newest)s is out; this is %(version)s.") % values
         remedy = _("Read its changes, make a backup, then upgrade as docs/operator.md says.")
         return Check("version", ok=False, sentence=sentence, remedy=remedy, needed=False)

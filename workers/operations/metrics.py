@@ -1,4 +1,4 @@
-"""The figures of the installation for Prometheus: from rows, so that it doesn't matter which process is asked."""
+"""Prometheus metrics of the installation. They come from rows, so any process can serve them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def metrics(services: Services) -> bytes:
-    """All metrics in Prometheus's text format; labels are steps, queues, indexes and witnesses only."""
+    """Return all metrics in Prometheus's text format. Labels are steps, queues, indexes and timestamp services only."""
     return generate_latest(_Collected([*_families(status_of(services), services.config), *_counters()]))
 
 
 @dataclass(frozen=True, slots=True)
 class _Collected(Collector):
-    """Metrics that have been collected already."""
+    """A collector of metrics that were computed in advance."""
 
     families: Sequence[Metric]
 
@@ -95,7 +95,7 @@ def _witnesses(found: Status) -> Iterator[Metric]:
 
 
 def _counters() -> Iterator[Metric]:
-    """What the steps have taken in all."""
+    """Yield the total resource use of each step."""
     texts = {"rows": "Rows ended.", "seconds": "Seconds of the clock.", "processor_seconds": "Seconds of a core."}
     taken = running.taken_since(BEGINNING)
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""How the installation is, in figures: all from rows and the disk, so that every process tells the same."""
+"""Statistics of the installation, from rows and the disk, so that every process reports the same."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -40,31 +40,31 @@ from registry.services.services import Services
 from workers.operations.backlog import Backlog, Failure, by_task, failures, held_up, oldest_by_queue
 from workers.operations.capacity import COST_DAYS
 
-LATE = timedelta(minutes=15)  # so long after its time a run that hasn't begun counts as late
+LATE = timedelta(minutes=15)  # Delay after which a run that has not started counts as late.
 MAX_CRAWLS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One outside witness that is configured."""
+    """A configured timestamp service."""
 
     kind: str
     name: str
     development: bool
-    health: witnesses.Health | None  # how it has answered lately; ``None`` when it was never asked
-    last_receipt: datetime | None  # when it last stood for a digest in full, as it says itself
+    health: witnesses.Health | None  # Its recent responses; None if it was never queried.
+    last_receipt: datetime | None  # Time of its last complete timestamp, as stated by itself.
 
 
 @dataclass(frozen=True, slots=True)
 class Disk(Room):
-    """Room, and what the database takes, in bytes."""
+    """Disk room, and the size of the database in bytes."""
 
     database: int
 
 
 @dataclass(frozen=True, slots=True)
 class LogFigures:
-    """The log: entries that wait for their number, the newest signed head, and why no other follows, if none does."""
+    """The log: entries awaiting numbers, the newest signed checkpoint, and why signing has stopped, if it has."""
 
     waiting: int
     size: int
@@ -74,23 +74,23 @@ class LogFigures:
 
 @dataclass(frozen=True, slots=True)
 class Crawls:
-    """Crawls under way, the oldest first, those that ended within a day by reason, and watches that are late."""
+    """Crawls under way (oldest first), those that ended within a day by reason, and late watches."""
 
-    under_way: Sequence[Crawl]  # with pages that a browser has ``rendered``, and their ``render_seconds``
+    under_way: Sequence[Crawl]  # Annotated with pages ``rendered`` by a browser and ``render_seconds``.
     ended: Mapping[str, int]
     late: int
-    anonymous: bool  # whether there are watches, and no contact for those whom they visit
+    anonymous: bool  # True if there are watches but no contact for visited sites.
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the installation is at one moment."""
+    """The state of the installation at one point in time."""
 
     at: datetime
     steps: Sequence[Backlog]
     failures: Sequence[Failure]
     held_up: Mapping[str, str]
-    queues: Mapping[str, datetime | None]  # since when the oldest row of each waits that could be taken, if one does
+    queues: Mapping[str, datetime | None]  # Since when the oldest row that can be processed waits, by queue.
     heartbeats: Sequence[Heartbeat]
     crawls: Crawls
     indexes: Sequence[IndexState]
@@ -100,15 +100,15 @@ class Status:
     missed: Sequence[Canary]
     taken: Mapping[str, Taken]
     reported: Sequence[str] = ()
-    partners: Sequence[tuple[str, str]] = ()  # with what is wrong with the log of each, if something is
-    closed_keys: str = ""  # why owners' sealing keys can't be opened, so that nothing is sealed
-    floods: Sequence[tuple[str, int, int]] = ()  # owner and number of each work held back, and on how many sites
+    partners: Sequence[tuple[str, str]] = ()  # Names with the fault in each partner's log, if any.
+    closed_keys: str = ""  # Reason why owners' sealing keys cannot be decrypted, so that nothing is sealed.
+    floods: Sequence[tuple[str, int, int]] = ()  # Owner, work number, and number of sites of each work on hold.
 
 
 def status_of(services: Services, most: int | None = None) -> Status:
-    """Look at everything once: some twenty questions to the database, however much there is.
+    """Collect all statistics in some twenty queries, regardless of the amount of data.
 
-    Of rows that wait for a step at most so many are counted.
+    At most ``most`` waiting rows are counted per step.
     """
     waiting = by_task(most)
     return Status(
@@ -143,7 +143,7 @@ def _crawls(services: Services) -> Crawls:
 
 
 def _counted(name: str) -> Sum:
-    """The sum of what a crawl's slices have counted under a name; 0 where none has."""
+    """Return the sum of a count over a crawl's slices; 0 if none has it."""
     return Sum(Cast(KeyTextTransform(name, "slices__counts"), FloatField()), default=0.0)
 
 
@@ -156,7 +156,7 @@ def _witnesses(services: Services) -> list[Witness]:
 
 
 def _last_receipts(named: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], datetime | None]:
-    """When each witness last stood for something in full, by kind and name."""
+    """Return the time of each service's last complete timestamp, by kind and name."""
     done = AnchorReceipt.objects.filter(state=StepState.DONE).order_by("-pk").values_list("kind", "witness", "time")
     each = [done.filter(kind=kind, witness=name)[:1] for kind, name in named]
     return {(kind, name): time for kind, name, time in each[0].union(*each[1:], all=True)}
@@ -170,7 +170,7 @@ def _log(services: Services) -> LogFigures:
 
 
 def disk_of(services: Services) -> Disk:
-    """Room where the data folder lies, and in the database."""
+    """Return the room on the data folder's disk and the size of the database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         (database,) = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Whether there is a newer version: nobody is asked unless the operator names whom (``update_url``)."""
+"""Update check. No request is sent unless the operator sets a URL (``update_url``)."""
 
 import json
 import re
@@ -16,20 +16,21 @@ from exhibit.types import Json
 from registry.services.services import Services
 
 NAME, ASKED = "newest-version", "newest-version-asked"
-"""Files of the data folder: the answer that came last; and which address was asked last, at the file's time."""
+"""Files in the data folder: the last answer, and the URL queried last (at the file's modification time)."""
 EVERY, SECONDS, MAX_ANSWER = 24 * 3600, 10.0, 64 * 1024
 _VERSION = re.compile(r"v?(\d{1,6}(?:\.\d{1,6}){1,3})")
 
 
 def look(services: Services) -> None:
-    """Ask once a day, where the operator has named an address: one GET, without version, contact or cookie.
+    """Query the configured URL once a day: one GET request, without version, contact or cookies.
 
-    Raises ``ServiceMissingError`` where the answer names no version.
+    Raises:
+        ServiceMissingError: The answer names no version.
     """
     config, url = services.config, services.config.update_url
     if not url or _asked_lately(config):
         return
-    _write(config.data_dir / ASKED, url)  # whatever comes of it, the next question is tomorrow's
+    _write(config.data_dir / ASKED, url)  # Written first, so that the next request is tomorrow's whatever the outcome.
     guard = Guard(allowed_networks=config.allowed_networks, allowed_ports=frozenset((80, 443, *named_ports([url]))))
     with guarded_session(guard, timeout=SECONDS, user_agent="Exhibit") as session:
         version = version_in(read_limited(session.get(url, stream=True), MAX_ANSWER))
@@ -37,39 +38,41 @@ def look(services: Services) -> None:
 
 
 def version_in(answer: bytes) -> str:
-    """The version that an answer names: JSON of a forge's release or of a package index, or one line of text."""
-    told: Json = answer.decode("utf-8", "replace").strip()
-    if not _VERSION.fullmatch(told):  # 1.2 is a number to JSON
+    """Parse the version from an answer: JSON of a forge's release or of a package index, or one line of text."""
+    content: Json = answer.decode("utf-8", "replace").strip()
+    if not _VERSION.fullmatch(content):  # JSON would parse 1.2 as a number.
         try:
-            told = json.loads(answer)
+            content = json.loads(answer)
         except (ValueError, RecursionError):
-            told = ""
-    if isinstance(told, dict):
-        info = told.get("info")
-        told = told.get("tag_name") or told.get("version") or (info.get("version") if isinstance(info, dict) else "")
-    found = _VERSION.fullmatch(told) if isinstance(told, str) else None
-    if found is None:
+            content = ""
+    if isinstance(content, dict):
+        info = content.get("info")
+        content = (
+            content.get("tag_name") or content.get("version") or (info.get("version") if isinstance(info, dict) else "")
+        )
+    version_match = _VERSION.fullmatch(content) if isinstance(content, str) else None
+    if version_match is None:
         raise ServiceMissingError("What was asked for the newest version named none.")
-    return found[1]
+    return version_match[1]
 
 
 def newest(config: Config) -> tuple[str, datetime] | None:
-    """The version that the address named last, and when; ``None`` where nobody is asked, or it has named none."""
+    """Return the version last named by the URL and its time, or None if there is no URL or no answer yet."""
     try:
-        told = json.loads((config.data_dir / NAME).read_text("utf-8"))
-        version, url, at = told["version"], told["url"], datetime.fromtimestamp(told["at"], now().tzinfo)
+        answer = json.loads((config.data_dir / NAME).read_text("utf-8"))
+        version, url, at = answer["version"], answer["url"], datetime.fromtimestamp(answer["at"], now().tzinfo)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return (version, at) if config.update_url and url == config.update_url else None
 
 
 def is_newer(version: str, than: str = __version__) -> bool:
-    """Whether one version is later than another, number by number."""
+    """Return True if a version is later than another, compared numerically."""
     return _numbers(version) > _numbers(than)
 
 
 def _asked_lately(config: Config) -> bool:
-    """Whether the address was asked within a day: another one is asked at once."""
+    """Return True if this URL was queried within a day. A new URL is queried at once."""
     path = config.data_dir / ASKED
     try:
         return path.read_text("utf-8") == config.update_url and now().timestamp() - path.stat().st_mtime < EVERY

@@ -1,1 +1,1 @@
-"""How messages travel (the Celery app), and what work takes. Which jobs there are says `registry.jobs`."""
+"""Message transport (the Celery app) and resource metering. The jobs are declared in `registry.jobs`."""

@@ -1,4 +1,4 @@
-"""The Celery app: how messages travel. What happens is in the tasks; the truth is in the rows."""
+"""The Celery app, which transports messages. The work is in the tasks, the state in the rows."""
 
 import contextlib
 import os
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 keep_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "desk.settings")
 
-TASK_SECONDS = 570  # after so long a task is killed, before its message would be given to another worker
+TASK_SECONDS = 570  # A task is killed after this time, before its message would be redelivered.
 
 VISIBILITY_SECONDS = 600
 
 LONG_SECONDS = 24 * 3600
-"""After so long what takes hours at times is killed; no other worker is given its message."""
+"""Time limit in seconds of tasks that may take hours; their messages are never redelivered."""
 
 WORKER_SECONDS = 15
 """Seconds for which a worker waits for Redis to answer one command before it reconnects."""
@@ -44,19 +44,19 @@ _BOUNDED = {
     "socket_timeout": WORKER_SECONDS,
     "socket_connect_timeout": WORKER_SECONDS,
     "socket_keepalive": True,
-    "health_check_interval": 15,  # kombu drops a silent BRPOP after polling_interval plus at most twice this
+    "health_check_interval": 15,  # kombu drops a silent BRPOP after polling_interval plus at most twice this.
 }
-"""For every process: without these limits a stalled Redis, or a half-open connection, blocks it for good.
+"""For every process: without these limits, a stalled Redis or a half-open connection blocks it forever.
 
-``retry_on_timeout`` stays off: a message that was sent, but not confirmed, would be sent twice.
+``retry_on_timeout`` stays off: a message that was sent but not confirmed would be sent twice.
 """
 
 UPKEEP_SECONDS = 3600.0
-"""How often bytes are looked for that have been kept long enough, and works that the local votes don't know."""
+"""Interval of upkeep: expired bytes, and works missing from the local votes."""
 
 
 _UPKEEP_QUEUES = {"exhibit.retain": jobs.UPKEEP, "exhibit.votes": jobs.UPKEEP, "exhibit.sweep": jobs.SWEEP}
-"""Queues of the tasks that aren't jobs of rows."""
+"""Queues of tasks that are not jobs with rows."""
 _SWEEP = Exchange(jobs.SWEEP, type="fanout")
 
 
@@ -90,20 +90,20 @@ redis.Channel.QoS = _QoS
 
 
 def all_queues() -> frozenset[str]:
-    """Every queue that some worker has to take."""
+    """Return every queue that some worker has to serve."""
     return frozenset(jobs.queues().values())
 
 
 def make_app(config: Config) -> Celery:
-    """The app of one configuration; makes no connection."""
-    made = Celery(
+    """Create the app of a configuration. Makes no connection."""
+    celery_app = Celery(
         "exhibit",
         broker=broker_url(config),
         include=["workers.tasks.tasks", "workers.tasks.heartbeat"],
         task_cls="workers.tasks.tasks:StepTask",
     )
-    made.conf.update(
-        # a message is a hint: it comes again when its worker has died, and running it twice gives the same rows
+    celery_app.conf.update(
+        # Messages are hints: one is redelivered if its worker dies, and running it twice gives the same rows.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         task_ignore_result=True,
@@ -113,11 +113,11 @@ def make_app(config: Config) -> Celery:
         task_time_limit=TASK_SECONDS,
         task_default_queue=jobs.DEFAULT,
         task_queues=[Broadcast(jobs.SWEEP, exchange=_SWEEP, queue=f"{jobs.SWEEP}@{socket.gethostname()}")],
-        task_create_missing_queues=True,  # all others
+        task_create_missing_queues=True,  # All others.
         task_routes={name: {"queue": queue} for name, queue in _UPKEEP_QUEUES.items()},
         worker_hijack_root_logger=False,
     )
-    return made
+    return celery_app
 
 
 app = make_app(load_config())
@@ -129,8 +129,8 @@ def give_up_soon() -> None:
 
 
 def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
-    """Send hints for rows; what can't be sent is found by the tick."""
-    with contextlib.suppress(OperationalError, RedisError):  # it doesn't answer, or its disk is full
+    """Send messages for rows. The tick finds rows whose messages could not be sent."""
+    with contextlib.suppress(OperationalError, RedisError):  # The broker does not respond, or its disk is full.
         task = job.task(asked=asked)
         for rows in job.batches(ids):
             headers = {"request_id": about().get("request_id", "")}
@@ -138,25 +138,25 @@ def send(job: jobs.Job, ids: Sequence[int], *, asked: bool = False) -> None:
 
 
 def enqueue(rows: "type[Model]", ids: Sequence[int], *, asked: bool = False) -> None:
-    """Send hints for rows to the workers at once, as :class:`registry.services.services.Enqueue` asks for."""
+    """Send messages for rows to the workers at once (:class:`registry.services.services.Enqueue`)."""
     send(jobs.job_of(rows), ids, asked=asked)
 
 
 def send_upkeep(through: Celery = app) -> None:
-    """Say that the upkeep is due, here and on every machine; what isn't heard is made good by the next time."""
-    expires = UPKEEP_SECONDS + 2 * SLACK.total_seconds()  # the clocks of two machines may differ
+    """Announce upkeep, here and on every machine. A lost message is made up for by the next one."""
+    expires = UPKEEP_SECONDS + 2 * SLACK.total_seconds()  # The clocks of two machines may differ.
     with contextlib.suppress(OperationalError, RedisError):
         through.send_task("exhibit.retain", expires=expires)
-        through.send_task("exhibit.sweep", expires=expires, declare=[_SWEEP])  # else kombu takes it for a direct one
+        through.send_task("exhibit.sweep", expires=expires, declare=[_SWEEP])  # kombu would assume a direct one.
 
 
 def queued(task: str) -> int:
-    """How many messages wait in the queue of a task; 0 when the broker doesn't answer."""
-    pool: Any = app.pool  # as celery-stubs don't have it
+    """Return the number of messages in a task's queue; 0 if the broker does not respond."""
+    pool: Any = app.pool  # celery-stubs lack its methods.
     with (
         contextlib.suppress(OperationalError, RedisError),
         pool.acquire(block=True) as connection,
-        contextlib.suppress(ChannelError),  # a queue is made by its first message
+        contextlib.suppress(ChannelError),  # A queue is created by its first message.
     ):
         queue = jobs.queues().get(task, jobs.DEFAULT)
         return int(connection.default_channel.queue_declare(queue=queue, passive=True).message_count)
@@ -164,17 +164,19 @@ def queued(task: str) -> int:
 
 
 def living_workers(seconds: float = 1.0) -> dict[str, str]:
-    """The workers that answer within this time, on whichever machine, each with its queues and commas between them."""
+    """Return the workers on all machines that respond within this time, with their queues separated by commas."""
     try:
-        found = app.control.inspect(timeout=seconds).active_queues() or {}
+        queues_by_worker = app.control.inspect(timeout=seconds).active_queues() or {}
     except (OperationalError, RedisError):
         return {}
     known = all_queues()
-    return {name: ",".join(sorted(known & {queue["name"] for queue in queues})) for name, queues in found.items()}
+    return {
+        name: ",".join(sorted(known & {queue["name"] for queue in queues})) for name, queues in queues_by_worker.items()
+    }
 
 
 def workers_answer(seconds: float = 1.0) -> bool:
-    """Whether a worker answers, on this machine or on another; takes all of the time when none does."""
+    """Return True if a worker responds on any machine. Takes the full time if none does."""
     try:
         return bool(app.control.ping(timeout=seconds, limit=1))
     except (OperationalError, RedisError):

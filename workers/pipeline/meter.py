@@ -1,4 +1,4 @@
-"""What a step takes: measured around each batch, whoever runs it, and added up in one row a day."""
+"""Resource use of a step, measured around each batch and summed up in one row per day."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def metered(step: str) -> Iterator[None]:
-    """Measure one batch of a step: seconds of the clock, seconds of a core, and the rows that it ends.
+    """Measure one batch of a step: wall-clock seconds, CPU seconds, and completed rows.
 
-    Costs one small UPDATE. What a browser takes isn't in it: it goes on living behind its capture.
+    Costs one small UPDATE. Browsers are not included, because they outlive their captures.
     """
     from django.db import Error
 
@@ -23,11 +23,11 @@ def metered(step: str) -> Iterator[None]:
             yield
         finally:
             seconds, processor = time.monotonic() - begun, _processor_seconds() - used
-            with contextlib.suppress(Error):  # a figure is worth no failure
+            with contextlib.suppress(Error):  # A measurement must not cause a failure.
                 running.add_time(step, rows=len(ended), seconds=seconds, processor_seconds=processor)
 
 
 def _processor_seconds() -> float:
-    """Of this process and of its children that have ended."""
+    """Return the CPU seconds of this process and of its ended children."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system

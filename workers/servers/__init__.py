@@ -1,1 +1,1 @@
-"""The embedded servers and the processes of the product: started, found, watched, stopped."""
+"""The embedded servers and Exhibit's processes: start, discovery, supervision and stop."""

@@ -1,4 +1,4 @@
-"""Embedded PostgreSQL and Redis: real servers out of wheels, run as children of whoever starts them."""
+"""Embedded PostgreSQL and Redis: real servers from Python wheels, run as children of the calling process."""
 
 import os
 import signal
@@ -30,10 +30,10 @@ class ServersBusyError(ServiceMissingError):
 
 
 class EmbeddedServers:
-    """The embedded servers of one data folder as children of this process; what has a URL of its own isn't run.
+    """The embedded servers of one data folder, as children of this process. Those with a configured URL are left out.
 
-    A context manager. After a crash of anything the next start recovers: PostgreSQL from its write-ahead log, Redis
-    from its append-only file.
+    A context manager. After any crash, the next start recovers: PostgreSQL from its write-ahead log, Redis from its
+    append-only file.
     """
 
     def __init__(self, config: Config) -> None:
@@ -57,14 +57,15 @@ class EmbeddedServers:
 
     @property
     def processes(self) -> dict[str, int]:
-        """The process numbers of what runs, by name."""
+        """Process IDs of the running servers, by name."""
         return {name: kept.process.pid for name, kept in self._kept.items()}
 
     def start(self, stop: Callable[[], object] = bool) -> None:
-        """Start the servers and return when they answer.
+        """Start the servers and return when they respond.
 
-        Raises ``ServersBusyError`` when another process runs them, ``ServiceMissingError`` when one doesn't come up, or
-        ``stop`` says to wait no longer.
+        Raises:
+            ServersBusyError: Another process runs them.
+            ServiceMissingError: A server does not start, or ``stop`` returned true.
         """
         if not self._lock.take(within=1.0):
             raise ServersBusyError(f"The servers in {self._config.data_dir} are run by another process.")
@@ -75,7 +76,7 @@ class EmbeddedServers:
             self._rights.let_pass(self._config.data_dir)
             for server in self._servers:
                 self._rights.own_folder(server.folder)
-                _clear_stale(server.folder, server.pid_file)  # nothing is changed below a server that still runs
+                _clear_stale(server.folder, server.pid_file)  # Nothing is changed below a server that is still running.
                 server.prepare()
                 logs, make_way = self._config.data_dir / "log", partial(self._make_way, server)
                 self._kept[server.name] = Kept(server.child(), logs, make_way)
@@ -87,10 +88,10 @@ class EmbeddedServers:
             raise
 
     def revive(self) -> list[str]:
-        """Start again what has died since, and return the names of it; waits for nothing.
+        """Restart the servers that have died and return their names. Does not wait.
 
-        What dies again and again, as on a full disk, is started after longer and longer pauses. One whose socket
-        somebody has removed is asked to stop: nobody reaches it any more.
+        Servers that die repeatedly, as on a full disk, are restarted after growing pauses. A server whose socket was
+        removed is asked to stop, because it can no longer be reached.
         """
         again = []
         for server in self._servers:
@@ -107,13 +108,13 @@ class EmbeddedServers:
         return again
 
     def has_folder(self) -> bool:
-        """Whether the data folder is where it was when the servers were started."""
+        """Return True if the data folder is still where it was when the servers were started."""
         return self._lock.is_in_place()
 
     def stop(self) -> None:
-        """Stop cleanly, within seconds; harmless when nothing runs.
+        """Stop the servers cleanly within seconds. Does nothing if none is running.
 
-        Where the data folder has gone they are killed: PostgreSQL's last words would go to whatever lies at its path.
+        If the data folder has gone, they are killed: PostgreSQL would otherwise write to whatever is at its path.
         """
         lost = bool(self._kept) and not self.has_folder()
         running, self._kept = list(self._kept.values()), {}
@@ -128,9 +129,9 @@ class EmbeddedServers:
         self._rights.own_folder(server.socket.parent)
 
     def _wait_for(self, server: Server, stop: Callable[[], object]) -> None:
-        """Wait until it answers, as long as it gets on: recovering takes minutes on a slow machine.
+        """Wait until a server responds, as long as it makes progress: recovery takes minutes on a slow machine.
 
-        One that ends is started again for ten seconds: a predecessor may still be ending.
+        A server that ends is restarted for ten seconds, because a predecessor may still be ending.
         """
         kept = self._kept[server.name]
         begun = time.monotonic()
@@ -146,24 +147,24 @@ class EmbeddedServers:
 
 
 def lock_folder(config: Config) -> Path:
-    """The folder of this installation's locks, made when it isn't there, with the data folder itself."""
+    """Return the folder of this installation's locks; create it and the data folder if missing."""
     folder = made_data_dir(config) / "locks"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def servers_answer(config: Config) -> bool:
-    """Whether the servers answer that the configuration wants embedded."""
+    """Return True if the servers that the configuration embeds respond."""
     return (bool(config.database_url) or database_answers(config)) and (
         bool(config.redis_url) or embedded_answers(config)
     )
 
 
 def _clear_stale(folder: Path, pid_file: str) -> None:
-    """Remove the pid file of a server that no longer runs, even where its number now belongs to another process.
+    """Remove the pid file of a server that no longer runs, even if its number now belongs to another process.
 
-    PostgreSQL refuses to start beside such a file. A predecessor that still runs is waited for, and killed after ten
-    seconds: two servers must never write the same files.
+    PostgreSQL refuses to start next to such a file. A predecessor that still runs is waited for, and killed after ten
+    seconds, because two servers must never write to the same files.
     """
     path = folder / pid_file
     until = time.monotonic() + _SECONDS_OF_RETRIES
@@ -182,7 +183,7 @@ def _read_number(path: Path) -> int | None:
 
 
 def _works_in(number: int, folder: Path) -> bool:
-    """Whether a process lives, a zombie not counted, and has this working folder, as each server has its own."""
+    """Return True if a process is alive (not a zombie) and has this working folder, which is unique to each server."""
     try:
         return stat_fields(number)[0] != "Z" and Path(f"/proc/{number}/cwd").samefile(folder)
     except (FileNotFoundError, ProcessLookupError, PermissionError):

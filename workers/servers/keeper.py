@@ -1,7 +1,7 @@
-"""The servers of several commands at once: kept by one detached process for as long as anybody uses them.
+"""Servers shared by several commands: a detached process, the keeper, runs them as long as they are in use.
 
-Whoever uses the servers shares a lock. The keeper stops them when it can take that lock alone: nobody is left. It holds
-the lock while it stops them, so that one who comes at that moment waits and starts a new keeper.
+Users of the servers share a lock. The keeper stops the servers once it can take that lock exclusively, which means that
+nobody is left. It holds the lock while stopping them, so that a new user waits and starts a new keeper.
 """
 
 import errno
@@ -25,20 +25,23 @@ from workers.servers.product import start_detached
 
 _PAUSE = 0.1
 _LOOK_SECONDS = 1.0
-"""Between two looks whether anybody uses the servers; that one of them has ended is heard at once."""
+"""Interval between two checks for users. The end of a server is noticed at once."""
 _SECONDS_FOR_ANOTHER = 120.0
-"""For so long servers are waited for that another process keeps, and that don't answer."""
+"""Time to wait for servers that another process keeps and that do not respond."""
 
 _SECONDS_ON_A_FULL_DISK = 2.0
-"""For so long servers that may be starting are waited for where they find no room to write."""
+"""Time to wait for servers that may be starting on a full disk."""
 
 
 @contextmanager
 def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterator[None]:
-    """PostgreSQL and Redis answer for the length of the block, or it raises ``ServiceMissingError``.
+    """Ensure that PostgreSQL and Redis respond for the duration of the block.
 
-    With both URLs in the configuration nothing is started. Else running embedded servers are used, whoever runs them,
-    or a keeper is started, which ends by itself when the last user has left.
+    With both URLs configured, nothing is started. Otherwise running embedded servers are used, whoever runs them, or a
+    keeper is started, which ends by itself after the last user.
+
+    Raises:
+        ServiceMissingError: A server does not respond.
     """
     if config.database_url and config.redis_url:
         yield
@@ -49,17 +52,20 @@ def ensure_servers(config: Config, stop: Callable[[], object] = bool) -> Iterato
 
 
 def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
-    """Wait until the servers answer, with a new keeper when there is none; for one who uses them already.
+    """Wait until the servers respond, starting a keeper if there is none. The caller must hold the users' lock.
 
-    It takes as long as they get on: making or recovering a database takes minutes on a slow machine. Raises
-    ``ServiceMissingError`` when they don't come up, soon where the disk is full, or ``stop`` says to wait no longer.
+    This waits as long as they make progress: creating or recovering a database takes minutes on a slow machine.
+
+    Raises:
+        ServiceMissingError: They do not start (reported early if the disk is full), or ``stop`` returned true.
     """
     keeper, begun = None, time.monotonic()
     until = begun + _SECONDS_FOR_ANOTHER
     while not (are_kept(config) and servers_answer(config)):
-        if keeper is None or keeper.poll() == 0:  # it found another one at work, which may be ending
+        if keeper is None or keeper.poll() == 0:  # It found another keeper, which may be ending.
             keeper = start_keeper(config)
-        if holder(lock_folder(config) / "servers.lock") == keeper.pid:  # it sees for itself whether they get on
+        # A keeper of our own checks by itself whether the servers make progress.
+        if holder(lock_folder(config) / "servers.lock") == keeper.pid:
             until = time.monotonic() + _SECONDS_FOR_ANOTHER
         if time.monotonic() - begun > _SECONDS_ON_A_FULL_DISK and is_full(config.data_dir):
             hint = f"Make room below {config.data_dir}; what runs goes on then by itself."
@@ -71,24 +77,24 @@ def keep_alive(config: Config, stop: Callable[[], object] = bool) -> None:
 
 
 def are_kept(config: Config) -> bool:
-    """Whether somebody keeps the servers, or they aren't ours; the orphans of a killed keeper still answer a while."""
+    """Return True if a process keeps the servers or they are external. Orphans of a killed one respond for a while."""
     if config.database_url and config.redis_url:
         return True
     return not is_free(lock_folder(config) / "servers.lock")
 
 
 def start_keeper(config: Config) -> "subprocess.Popen[bytes]":
-    """Start a process that keeps the servers; it ends at once when another one does."""
+    """Start a keeper process. It ends at once if another one is running."""
     folder = config.data_dir / "log"
     with open_log(folder, "keeper") as log:
         keeper = start_detached(config, "workers.servers.keeper", log)
-    # it may end long after its user has stopped to look, and must not remain as a zombie
+    # The keeper may outlive the interest of its user and must not remain as a zombie.
     threading.Thread(target=keeper.wait, daemon=True).start()
     return keeper
 
 
 def keep_for_users(config: Config, servers: EmbeddedServers, asked: Sequence[int]) -> None:
-    """Keep servers running until nobody uses them any more, or a signal has asked to end; then stop them."""
+    """Keep servers running until nobody uses them or a signal requests the end; then stop them."""
     users = FileLock(lock_folder(config) / "users.lock")
     try:
         with pauses() as pause:
@@ -101,9 +107,9 @@ def keep_for_users(config: Config, servers: EmbeddedServers, asked: Sequence[int
 
 
 def main() -> int:
-    """Keep the servers of this process's configuration; 0 also when another process keeps them already.
+    """Keep the servers of this process's configuration; return 0 even if another process keeps them already.
 
-    With a command after it: run that command with servers that answer and nothing else, as a restore needs it.
+    With a command as arguments, run that command with responding servers only, as a restore needs it.
     """
     keep_private()
     config = load_config()

@@ -35,10 +35,10 @@ def hang_seconds() -> float:
 
 
 class HangDetector:
-    """Detects that a process hangs: it hasn't run for longer than a limit.
+    """Detects that a process hangs: it has not run for longer than a limit.
 
-    It measures by the monotonic clock of the process that checks. While that one was stopped itself, as on a starved
-    machine, no process counts as hung. Without /proc none ever does.
+    The detector uses the monotonic clock of the checking process. If that process was stopped itself, as on a starved
+    machine, no process counts as hung. Without /proc, none ever does.
 
     Args:
         pid: Process ID.
@@ -62,10 +62,10 @@ class HangDetector:
 
 
 def _count_switches(pid: int) -> int | None:
-    """Return how often the kernel has switched to and from the threads of a process; None if it doesn't say."""
+    """Return how often the kernel has switched to and from the threads of a process, or None if unknown."""
     counts = []
     for path in Path(f"/proc/{pid}/task").glob("*/status"):
-        with suppress(OSError):  # a thread, or the process, has just ended
+        with suppress(OSError):  # The thread or the process has just ended.
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
             counts += [int(line.split()[1]) for line in lines if "voluntary_ctxt_switches:" in line]
     return sum(counts) if counts else None
@@ -89,15 +89,15 @@ class Replacement:
 
 
 def record_replacement(config: Config, name: str, pid: int) -> Replacement:
-    """Record that a hung process is replaced; on a full disk the record is lost, but not the line in the log."""
-    made = Replacement(name, pid, now(), round(hang_seconds()))
+    """Record that a hung process is replaced. On a full disk, only the log line remains."""
+    replacement = Replacement(name, pid, now(), round(hang_seconds()))
     path = _path(config)
-    rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), made][-_MAX_KEPT:]]
+    rows = [asdict(row) | {"at": rfc3339(row.at)} for row in [*_read_rows(path), replacement][-_MAX_KEPT:]]
     with suppress(OSError):
         part = path.with_name(f"{path.name}.{os.getpid()}")
         part.write_text(json.dumps(rows), encoding="utf-8")
         part.replace(path)
-    return made
+    return replacement
 
 
 def replacements(config: Config) -> list[Replacement]:

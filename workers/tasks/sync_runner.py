@@ -1,4 +1,4 @@
-"""Working everything off in this process, for commands that run while no worker does, and for tests."""
+"""Synchronous execution of all work in this process, for commands without workers and for tests."""
 
 import time
 from collections import deque
@@ -18,7 +18,7 @@ from workers.tasks import tick
 
 
 class SyncRunner:
-    """An installation whose hints are worked off one after the other, in this process."""
+    """An installation whose messages are processed one after the other in this process."""
 
     def __init__(self, config: Config) -> None:
         self._waiting: deque[tuple[Job, list[int]]] = deque()
@@ -29,7 +29,7 @@ class SyncRunner:
         self._waiting.extend((job, batch) for batch in job.batches(ids))
 
     def run_until(self, done: Callable[[], bool], *, pause: float = 0.2) -> None:
-        """Tick and work until something is so, which is asked after each step; pause after ticks that found nothing."""
+        """Work until ``done``, called after each step, returns true; pause after ticks that find nothing."""
         while not done():
             self._tick()
             if not self._waiting:
@@ -38,7 +38,7 @@ class SyncRunner:
                 self._work(*self._waiting.popleft())
 
     def run_until_idle(self) -> None:
-        """Work until a tick finds nothing that is due now."""
+        """Work until a tick finds nothing due."""
         self._tick()
         while self._waiting:
             self._work(*self._waiting.popleft())
@@ -46,7 +46,7 @@ class SyncRunner:
                 self._tick()
 
     def _tick(self) -> None:
-        """What time has made due is looked for when nothing else waits: it costs ten times what a tick does."""
+        """Tick. The per-minute jobs run only if nothing else waits, because they cost ten times as much as a tick."""
         tick.tick(self.services)
         if not self._waiting:
             periodic.do_each_minute(self.services)
@@ -56,8 +56,8 @@ class SyncRunner:
         try:
             with metered(job.name):
                 job(self.services, ids)
-        except BaseException as error:  # also Ctrl-C: nobody should have to wait until the claims are stale
+        except BaseException as error:  # Including Ctrl-C: otherwise the rows stay claimed until the claims are stale.
             if job.periodic:
-                with suppress(OperationalError, InterfaceError):  # what ended the step may have ended the connection
+                with suppress(OperationalError, InterfaceError):  # The connection may be lost as well.
                     steps.break_off(job.rows, ids, error)
             raise

@@ -1,6 +1,6 @@
-"""Celery tasks: a message says which rows wait, the job does the work.
+"""Celery tasks: a message names waiting rows, and the job processes them.
 
-A task that breaks off lets go of its rows, so that nobody waits until they are stale.
+A task that is interrupted releases its rows, so that they do not stay claimed until they are stale.
 """
 
 import fcntl
@@ -23,24 +23,27 @@ from workers.tasks.tick import send_next
 from workers.wiring import services
 
 FIRST_PAUSE, MAX_PAUSE = 0.5, 10.0
-"""Seconds between two tries to reach a database that has gone."""
+"""Seconds between two attempts to reach a lost database; the pause doubles up to the maximum."""
 
 _LOG = logging.getLogger("exhibit.task")
 _PLACES = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - of this worker and all that is forked from it
-"""Each byte is a place: the process that locks it has it, and gives it back however it ends (fcntl(2), F_SETLK)."""
+"""Each byte is a slot held by the process that locks it, and released however that process ends (fcntl(2), F_SETLK)."""
 _WIDTH = 1_000
 
 
 class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
-    """A task whose one argument names the rows that wait for a step."""
+    """A task whose only argument is the list of row IDs waiting for a step."""
 
     @property
     def _job(self) -> str:
-        """The job whose rows it takes, whichever queue its message came through."""
+        """The job whose rows the task processes, regardless of the queue."""
         return str(self.name).rpartition(".")[2].removesuffix("_asked")
 
     def __call__(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
-        """Run it, unless so many of this worker are at its queue already: its rows are told again when one is free."""
+        """Run the task, unless this worker already serves its queue with the maximum number of processes.
+
+        The skipped rows are sent again when a process becomes free.
+        """
         queue = jobs.queues().get(str(self.name).rpartition(".")[2], "")
         limit = jobs.limits(services().config.workers).get(queue)
         if limit is None:
@@ -53,7 +56,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
         return answer
 
     def _run(self, *args: Untyped, **kwargs: Untyped) -> Untyped:
-        """Run it, measured, with log lines that name it and the request that caused it, if one did."""
+        """Run the task and measure it. Its log lines name the task and the request that caused it, if any."""
         job, begun = self._job, time.monotonic()
         request_id = str(self.request.get("request_id") or "")
         with logged_as(request_id=request_id, task_id=str(self.request.id or ""), task=str(self.name)):
@@ -65,10 +68,10 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
     def on_failure(
         self, exc: BaseException, task_id: str, args: Sequence[Any], kwargs: dict[str, Any], einfo: object
     ) -> None:
-        """Give the rows back after an error that no step expects, such as a lost connection; Celery logs the error.
+        """Release the rows after an unexpected error, such as a lost connection. Celery logs the error.
 
-        Whatever this process did next would need the database too, so it waits until that takes what it has to say, or
-        until the time limit of the task ends it: then its rows are free all the same.
+        The process's next task would need the database as well, so this waits until the database accepts the update, or
+        until the task's time limit ends it, which releases the rows as well.
         """
         from django.db import Error, connection
 
@@ -79,7 +82,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
             return None
         pause = FIRST_PAUSE
         while True:
-            connection.close()  # it may be the one that was lost
+            connection.close()  # This may be the connection that was lost.
             try:
                 return steps.break_off(job.rows, args[0], exc)
             except Error:
@@ -89,7 +92,7 @@ class StepTask(Task):  # type: ignore[type-arg] # generic in the stubs only
 
 @contextmanager
 def place(queue: str, limit: int) -> Iterator[bool]:
-    """Have one of the places that this worker has for a queue for the length of a block; gives whether one was free."""
+    """Hold one of this worker's slots for a queue during the block; yield whether one was free."""
     first = sorted(jobs.queues().values()).index(queue) * _WIDTH
     taken = next((number for number in range(first, first + limit) if _lock(number)), None)
     try:
@@ -116,22 +119,22 @@ def _task_of(job: jobs.Job, name: str) -> Untyped:
 
 
 TASKS = {name: _task_of(job, name) for job in jobs.JOBS.values() for name in job.queues}
-"""Of each job; what a person has asked for goes ahead of what a crawl brings."""
+"""Tasks by name. Requests by persons have queues of their own and precede work from crawls."""
 
 
 @app.task(name="exhibit.retain")
 def expire_bytes() -> None:
-    """What is due each hour; what takes longer goes behind it, so that both never take two processes at once."""
+    """Run the hourly jobs. Long ones follow in a separate task, so that the two never occupy two processes at once."""
     periodic.do_all((*periodic.each_hour(services()), keep_up_votes.delay))
 
 
 @app.task(name="exhibit.sweep")
 def sweep() -> None:
-    """What is due each hour on every machine."""
+    """Run the hourly jobs of every machine."""
     periodic.do_all(periodic.each_hour_everywhere(services()))
 
 
 @app.task(name="exhibit.votes", acks_late=False, time_limit=LONG_SECONDS)
 def keep_up_votes() -> None:
-    """What is due each hour and may take long; a message that was lost is made good by the next one."""
+    """Run the hourly jobs that may take long. A lost message is made up for by the next one."""
     periodic.do_all(periodic.each_hour_at_length(services()))

@@ -1,4 +1,4 @@
-"""The tick: looks at the rows and sends what waits. Messages are hints; this is what makes them dispensable."""
+"""The tick: finds waiting rows and sends messages for them. Messages are hints; the tick makes losing them harmless."""
 
 import logging
 import time
@@ -27,16 +27,13 @@ from workers.servers.redis import forget_tries
 from workers.tasks.ended import release_ended
 
 _clock: dict[str, float] = {}
-"""By how many seconds the clock was ahead of the monotonic one when this process looked last."""
+"""Offset in seconds between the wall clock and the monotonic clock when this process last checked."""
 _witness_once = cache(witness_configuration)
-"""A process keeps its configuration until it ends."""
+"""Writes the configuration to the log once per process, because it does not change while the process runs."""
 
 
 def tick(services: Services) -> None:
-    """One round: crawls, waiting rows of each step, and the log.
-
-    Where nothing waits it asks four questions.
-    """
+    """Run one round: crawls, waiting rows of each step, and the log. If nothing waits, this takes four queries."""
     _witness_once(services)
     release_ended()
     _forget_tries(services)
@@ -46,15 +43,15 @@ def tick(services: Services) -> None:
         else:
             plan_crawls(services, crawling.running_crawls())
     _send_waiting(services)
-    found = {what for (what,) in _log().rows()}
-    if "waiting" in found:
+    due_log_work = {what for (what,) in _log().rows()}
+    if "waiting" in due_log_work:
         sequence_log(services)
-    if found and checkpoint_due(services):
+    if due_log_work and checkpoint_due(services):
         try:
             sign_checkpoint(services)
-        except BrokenHistoryError as error:  # everything else goes on; `exhibit status` says it too
+        except BrokenHistoryError as error:  # Everything else continues; `exhibit status` reports it as well.
             tell_once(f"The log's head isn't signed: {error}", logging.ERROR)
-        except (ExhibitError, OSError) as error:  # the head's file can't be written
+        except (ExhibitError, OSError) as error:  # The checkpoint file cannot be written.
             if not machine_fault(error):
                 raise
             tell_once(f"The log's head isn't signed: {machine_fault(error)}", logging.ERROR)
@@ -62,14 +59,14 @@ def tick(services: Services) -> None:
 
 @cache
 def _crawls() -> Statement:
-    """Whether watches are due, and whether crawls are under way."""
+    """Query whether watches are due and whether crawls are under way."""
     due = Watch.objects.filter(paused=False, next_run_at__lte=MOMENT)
     return Statement([any_of(due, "due"), any_of(Crawl.objects.filter(state=StepState.DOING), "under way")])
 
 
 @cache
 def _log() -> Statement:
-    """Whether submissions wait for their numbers, and whether entries lie beyond the newest signed head."""
+    """Query whether submissions await their numbers, and whether entries follow the newest checkpoint."""
     size = Subquery(LogCheckpoint.objects.order_by("-pk").values("size")[:1])
     unsigned = LogEntry.objects.filter(sequence__gte=Coalesce(size, 0))
     return Statement([any_of(LogWaiting.objects.all(), "waiting"), any_of(unsigned, "unsigned")])
@@ -77,7 +74,7 @@ def _log() -> Statement:
 
 @cache
 def _due_jobs(stale_after: timedelta) -> Statement:
-    """Which jobs have rows that they may take."""
+    """Query which jobs have due rows."""
     return Statement(
         any_of(
             news.waiting(job.rows, stale_after, MOMENT)
@@ -90,16 +87,16 @@ def _due_jobs(stale_after: timedelta) -> Statement:
 
 
 def _send_waiting(services: Services) -> None:
-    """Send what waits, if anything does: no job has the queue that it shares to itself, no owner the job."""
+    """Send messages for waiting rows. No job monopolises a shared queue, and no owner monopolises a job."""
     due = {name for (name,) in _due_jobs(services.stale_after).rows()}
     tasks = [(job, task) for job in jobs.with_rows() if job.name in due for task in job.queues]
-    # all asked before anything is sent
+    # All queues are checked before anything is sent.
     for job, task in [(job, task) for job, task in tasks if services.queued(task) < jobs.MAX_MESSAGES]:
         _send_due(services, job, task, jobs.MAX_MESSAGES)
 
 
 def send_next(services: Services, queue: str) -> None:
-    """Send the next message of a queue, unless one waits in it: a process that was at it is free again."""
+    """Send the next message of a queue unless one is waiting: a process that served it has become free."""
     for job in jobs.with_rows():
         for task, through in job.queues.items():
             if through == queue and not services.queued(task):
@@ -117,7 +114,7 @@ def _send_due(services: Services, job: jobs.Job, task: str, messages: int) -> No
 
 
 def _forget_tries(services: Services) -> None:
-    """Once the clock has been set back, forget what the site has counted by it."""
+    """Clear the site's rate-limit counters if the wall clock was set back."""
     ahead = now().timestamp() - time.monotonic()
     if ahead < _clock.get("ahead", ahead) - SLACK.total_seconds():
         forget_tries(services.config)

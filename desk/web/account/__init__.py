@@ -1,1 +1,1 @@
-"""Signing in, a person's account, members and their roles, invitations, tokens."""
+"""Sign-in, accounts, members and roles, invitations, and tokens."""

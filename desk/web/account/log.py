@@ -1,4 +1,4 @@
-"""Log lines about who came in, and whom the site didn't let in: by number and address, never by what was typed."""
+"""Log of sign-ins and refused attempts. They name the person's number and address, never the typed input."""
 
 import contextlib
 import logging
@@ -16,7 +16,7 @@ _LOG = logging.getLogger("exhibit.account")
 
 
 def listen() -> None:
-    """Log every sign-in, and every refusal as a warning; whether a name or its password was wrong stands nowhere."""
+    """Log each sign-in, and each refusal as a warning. It is not logged whether the name or the password was wrong."""
     for signal, level, what in (
         (user_logged_in, logging.INFO, "signed in"),
         (user_login_failed, logging.WARNING, "sign-in refused"),
@@ -29,5 +29,5 @@ def _told(level: int, what: str, request: HttpRequest | None = None, user: User 
     address = ""
     with contextlib.suppress(PermissionDenied, AttributeError):
         address = str(get_adapter().get_client_ip(request))
-    told = {"user": user and user.pk, "address": address}
-    _LOG.log(level, "%s: user %s, address %s", what, told["user"] or "unknown", address or "unknown", extra=told)
+    details = {"user": user and user.pk, "address": address}
+    _LOG.log(level, "%s: user %s, address %s", what, details["user"] or "unknown", address or "unknown", extra=details)

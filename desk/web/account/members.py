@@ -1,4 +1,4 @@
-"""Members of an owner, and invitations; tokens for programs."""
+"""Members of an owner, invitations, and API tokens."""
 
 from smtplib import SMTPException
 
@@ -28,19 +28,19 @@ from registry.models import Owner, Scope
 from registry.notifications.invitations import invite as invite_by_mail
 
 PERIODS = (7, 30, 90, 365)
-"""Days for which a token can be valid, as the page offers them."""
+"""Periods of validity offered for a token, in days."""
 
 
 @member_page()
 def list_members(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Who is a member with which role; who runs the owner changes it."""
+    """Show the members and their roles. Managers can change them."""
     return _members(request, owner)
 
 
 @manager_post()
 @shows_secret
 def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """Invite a person by mail; without a mail server the link is shown instead, once."""
+    """Invite a person by email. Without a mail server, the link is shown once instead."""
     email, role = request.POST.get("email", ""), request.POST.get("role", "")
     try:
         link = invite_by_mail(settings.CONFIG, owner, email, role, by=request.user.get_username())
@@ -57,28 +57,28 @@ def invite(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 @manager_post(back="members")
 def revoke_invitation(request: HttpRequest, owner: Owner, invitation: int) -> str:
-    """Take an open invitation back."""
+    """Revoke an open invitation."""
     invitations.revoke(owner, invitation, by=request.user.get_username())
     return _("The invitation was taken back.")
 
 
 @manager_post(back="members")
 def change_role(request: HttpRequest, owner: Owner, person: int) -> str:
-    """Give a member another role."""
+    """Change a member's role."""
     row = people.change_role(owner, person, request.POST.get("role", ""), by=request.user.get_username())
     return _("The role of %(email)s was saved.") % {"email": row.user.email}
 
 
 @manager_post(back="members")
 def remove_member(request: HttpRequest, owner: Owner, person: int) -> str:
-    """Let a person be a member no more."""
+    """Remove a member."""
     row = people.remove_member(owner, person, by=request.user.get_username())
     return _("%(email)s is no longer a member.") % {"email": row.user.email}
 
 
 @member_post(back="members")
 def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
-    """Be a member no more."""
+    """Leave the owner."""
     if not request.POST.get("sure"):
         return None
     people.remove_member(owner, person_of(request).pk, by=request.user.get_username())
@@ -88,25 +88,25 @@ def leave(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
 
 @member_page()
 def list_tokens(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Tokens of the owner's members, and a form for another."""
+    """Show the tokens of the owner's members, and a form to create one."""
     return _tokens(request, owner)
 
 
 @member_post()
 @shows_secret
 def make_token(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """Make a token."""
+    """Create a token."""
     name, scopes = request.POST.get("name", ""), request.POST.getlist("scopes")
     days = number_in(request.POST.get("days")) or 0
     with Telling(request):
-        made, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
-        return _tokens(request, owner, made=made, secret=secret)
+        new_token, secret = tokens.make(owner, person_of(request), name=name, scopes=scopes, days=days)
+        return _tokens(request, owner, made=new_token, secret=secret)
     return _tokens(request, owner, typed=request.POST)
 
 
 @member_post(back="tokens")
 def revoke_token(request: HttpRequest, owner: Owner, token: int) -> HttpResponse | str:
-    """Let a token be valid no more: one's own, or any for whoever runs the owner."""
+    """Revoke a token: one's own, or any for a manager."""
     if not manages(owner) and not tokens.tokens_of(owner).filter(pk=token, user=request.user.pk).exists():
         return forbidden(request)
     tokens.revoke(owner, token, by=request.user.get_username())

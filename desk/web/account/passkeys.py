@@ -1,4 +1,4 @@
-"""The page of an owner's keys, where grave decisions are made to need a passkey, and what scripts ask for one."""
+"""The page of an owner's keys and passkey requirement, and the endpoint for passkey scripts."""
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
@@ -23,7 +23,7 @@ USES = {
 
 @decider_post()
 def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """What the person's passkeys are to sign, for the script beside a form."""
+    """Return the passkey challenge for an action, for the script next to a form."""
     act, of = request.POST.get("act", ""), request.POST.get("of", "")
     try:
         return JsonResponse(asked(owner, person_of(request), act, of))
@@ -33,27 +33,30 @@ def ask(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page("web/security.html")
 def security(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """Whether grave decisions need a passkey, and all keys; of others' passkeys only who runs the owner is told."""
+    """Show the passkey requirement and all keys. Other persons' passkeys are shown only to managers."""
     runs = manages(owner)
     shown = {"user__memberships__owner": owner} if runs else {"user": person_of(request)}
     rows = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN, **shown).select_related("user")
-    found = [(key, USES[use_of(key)]) for key in keys_of(owner)]
-    return {"manages": runs, "keys": found, "passkeys": rows.order_by("user__username", "created_at")}
+    keys_with_uses = [(key, USES[use_of(key)]) for key in keys_of(owner)]
+    return {"manages": runs, "keys": keys_with_uses, "passkeys": rows.order_by("user__username", "created_at")}
 
 
 @manager_post(back="security")
 def choose(request: HttpRequest, owner: Owner) -> str:
-    """Have grave decisions signed with a passkey from now on, or no more."""
-    wanted, given = request.POST.get("wanted") == "on", answer_of(person_of(request), request.POST.get("passkey"))
-    passkeys.switch(owner, wanted=wanted, by=request.user.get_username(), given=given)
+    """Turn the passkey requirement for critical decisions on or off."""
+    is_wanted, passkey_answer = (
+        request.POST.get("wanted") == "on",
+        answer_of(person_of(request), request.POST.get("passkey")),
+    )
+    passkeys.switch(owner, wanted=is_wanted, by=request.user.get_username(), given=passkey_answer)
     return _("Saved.")
 
 
 @manager_post(back="security")
 def revoke_key(request: HttpRequest, owner: Owner) -> None:
-    """Take back the trust in one of the owner's keys."""
+    """Revoke one of the owner's keys."""
     with Telling(request):
         row, reason = key_named(owner, request.POST.get("key", "")), said(request.POST.get("reason", ""))
-        given = answer_of(person_of(request), request.POST.get("passkey"))
-        signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=given)
+        passkey_answer = answer_of(person_of(request), request.POST.get("passkey"))
+        signing_keys.revoke(row, by=request.user.get_username(), reason=reason, passkey=passkey_answer)
         messages.success(request, _("The key is revoked. Tell those who check bundles."))

@@ -1,4 +1,4 @@
-"""The roles of members, in words."""
+"""Names and descriptions of the members' roles."""
 
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy

@@ -1,4 +1,4 @@
-"""allauth's forms of second factors: labels in the reader's language, codes that are good once, kinds of passkeys."""
+"""Customised allauth forms for second factors: translated labels, single-use codes, trusted kinds of passkeys."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from registry.models import User
 
 
 class _Once(Form):
-    """Takes a right code once: for as long as clocks that differ let it be right (RFC 6238, 5.2)."""
+    """Mixin that accepts a code only once during its validity, including clock tolerance (RFC 6238, section 5.2)."""
 
     user: User
 
@@ -36,7 +36,7 @@ class _Once(Form):
 
 
 class FirstCode(_Once, ActivateTOTPForm):
-    """The code with which an authenticator is added; nobody signs in with it afterwards."""
+    """The code that activates an authenticator. It cannot be used for a later sign-in."""
 
 
 class Code(_Once, AuthenticateForm):
@@ -44,7 +44,7 @@ class Code(_Once, AuthenticateForm):
 
 
 class CodeAgain(_Once, ReauthenticateForm):
-    """A code before something that needs to be sure who asks."""
+    """A code that confirms the person's identity before a sensitive action."""
 
 
 class _Named(Form):
@@ -54,10 +54,10 @@ class _Named(Form):
 
 
 class NewKey(_Named, AddWebAuthnForm):
-    """A passkey or security key that is added: whatever its kind, or as the operator demands."""
+    """A new passkey or security key, of a kind that the operator accepts."""
 
     def clean(self) -> dict[str, Any]:
-        """What allauth checks, and who vouches for it."""
+        """Validate as allauth does, and verify the attestation."""
         cleaned: dict[str, Any] = super().clean() or {}
         if "credential" in cleaned:
             try:
@@ -68,10 +68,10 @@ class NewKey(_Named, AddWebAuthnForm):
 
 
 class AddKey(AddWebAuthnView):
-    """The page that adds one: where the operator demands it, the browser is asked who made it."""
+    """The page to add a key. It asks the browser for an attestation if the operator requires one."""
 
     def get_context_data(self, **kwargs: Untyped) -> dict[str, Any]:
-        """allauth's, with the form as it was refused, and what the browser is asked for."""
+        """Return allauth's context, with the rejected form and the requested attestation."""
         values: dict[str, Any] = super().get_context_data() | kwargs
         if demanded():
             values["js_data"]["creation_options"]["publicKey"]["attestation"] = "direct"
@@ -79,4 +79,4 @@ class AddKey(AddWebAuthnView):
 
 
 class RenamedKey(_Named, EditWebAuthnForm):
-    """A passkey or security key that gets another name."""
+    """A new name for a passkey or security key."""

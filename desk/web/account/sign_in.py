@@ -1,4 +1,4 @@
-"""How allauth's accounts fit the installation: names, mail, who may sign up, and secrets of authenticators at rest."""
+"""Adapters for allauth: user names, email, sign-up, and encryption of authenticator secrets at rest."""
 
 import base64
 import logging
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from allauth.usersessions.models import UserSession
 
 INVITED = "invitation"
-"""In a session: the invitation with which somebody is about to sign up."""
+"""Session key: the invitation with which somebody is signing up."""
 
 _NONCE_BYTES = 12
 _log = logging.getLogger(__name__)
 
 
 class Accounts(DefaultAccountAdapter):
-    """The e-mail address is the name; links begin with ``public_url``; who signs up is invited or the site is open."""
+    """Uses the email address as user name, builds links from ``public_url``, and restricts sign-up."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Whether the site is open, or an invitation was followed to here."""
+        """Return True if the site is open, or the session has an invitation."""
         return settings.CONFIG.sign_up == "open" or invited(request) is not None
 
     def clean_email(self, email: str) -> str:
-        """Accept an address that can be a name; with an invitation, only the one that was invited."""
+        """Validate an address as a user name. With an invitation, only the invited address is accepted."""
         invitation = invited(self.request)
         if invitation is not None and email.lower() != invitation.email.lower():
             raise ValidationError(_("The invitation is for %(email)s."), params={"email": invitation.email})
@@ -58,19 +58,19 @@ class Accounts(DefaultAccountAdapter):
         return email
 
     def populate_username(self, request: HttpRequest, user: User) -> None:  # noqa: ARG002 - allauth's signature
-        """Name the person after the address."""
+        """Set the user name to the address."""
         user.username = user.email = user.email.lower()
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        """The link in a mail, which never follows the host that a request names where ``public_url`` is known."""
+        """Return the link for an email. If ``public_url`` is set, the request's Host header is not used."""
         return whole_address(self.request, urlsplit(super().get_reset_password_from_key_url(key)).path)
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Untyped) -> str:
-        """The link in a mail, as above."""
+        """Return the link for an email, like the one above."""
         return whole_address(request, reverse("account_confirm_email", args=[emailconfirmation.key]))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send a mail in the language of its reader; when the server doesn't take it, say so instead of failing."""
+        """Send an email in its reader's language. If the server refuses it, show a message instead of failing."""
         person = context.get("user")
         names = (email, person.get_username()) if isinstance(person, User) else (email,)
         try:
@@ -82,25 +82,29 @@ class Accounts(DefaultAccountAdapter):
 
 
 class Sessions(DefaultUserSessionsAdapter):
-    """Whoever ends the other sessions has lost a device, perhaps: none is known any more by its cookie."""
+    """Ends sessions. As the device may be lost, all browsers recognised by cookie are forgotten as well."""
 
     def end_sessions(self, sessions: "Sequence[UserSession]") -> None:
-        """End them; a lost device's own may have run out, and then there are none."""
+        """End the sessions. There may be none, if that of a lost device has expired."""
         person = person_of(self.request)
         devices.forget(person, by=person.get_username())
         super().end_sessions(sessions)
 
 
 class Authenticators(DefaultMFAAdapter):
-    """Secrets of authenticators lie encrypted (AES-256-GCM, under a key that follows from ``secrets/secret_key``)."""
+    """Encrypts authenticator secrets at rest (AES-256-GCM, with a key derived from ``secrets/secret_key``)."""
 
     def encrypt(self, text: str) -> str:
-        """Encrypt a secret for its row."""
+        """Encrypt a secret for storage."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return base64.b64encode(nonce + AESGCM(_key()).encrypt(nonce, text.encode(), None)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The secret of a row; raises ``IntegrityError`` when ``secret_key`` isn't the one it was made with."""
+        """Decrypt a stored secret.
+
+        Raises:
+            IntegrityError: The secret was encrypted with a different ``secret_key``.
+        """
         data = base64.b64decode(encrypted_text)
         try:
             return AESGCM(_key()).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None).decode()
@@ -110,11 +114,11 @@ class Authenticators(DefaultMFAAdapter):
 
 
 def invited(request: HttpRequest) -> Invitation | None:
-    """The open invitation that was followed in this session."""
+    """Return the open invitation of this session, or None."""
     number = request.session.get(INVITED)
     return None if number is None else invitations.open_ones().filter(pk=number).first()
 
 
 def _key() -> bytes:
-    made = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"exhibit authenticators v1")
-    return made.derive(bytes.fromhex(settings.SECRET_KEY))
+    derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"exhibit authenticators v1")
+    return derivation.derive(bytes.fromhex(settings.SECRET_KEY))

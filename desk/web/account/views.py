@@ -1,4 +1,4 @@
-"""A person's account and owners, and the links that let people in."""
+"""A person's account and owners, and invitations."""
 
 from allauth.account.adapter import get_adapter
 from allauth.account.signals import email_changed, password_changed, password_reset, user_signed_up
@@ -35,7 +35,7 @@ from workers import wiring
 
 
 class Beginning(forms.Form):
-    """What the first operator tells: who it is, and for whom the installation is."""
+    """Form of the first operator: account and rights holder."""
 
     email = forms.EmailField(
         label=gettext_lazy("E-mail address"),
@@ -60,7 +60,7 @@ class Beginning(forms.Form):
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """What a person can see and change of the own account."""
+    """Show the person's account."""
     browsers = push_browsers.browsers_of(person_of(request))
     own = {"second_factor": is_mfa_enabled(request.user), "push": push.offer(request), "browsers": browsers}
     return render(request, "web/account.html", _own(request) | own)
@@ -69,7 +69,7 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_http_methods(FORM)
 @login_required
 def owners(request: HttpRequest) -> HttpResponseBase:
-    """The owners of which the person is a member, and a form for another."""
+    """Show the person's owners, and a form to add one."""
     values = _own(request)
     if request.method == "POST":
         if not values["may_add"]:
@@ -77,8 +77,8 @@ def owners(request: HttpRequest) -> HttpResponseBase:
             return redirect("owners")
         name, contact = said(request.POST.get("name", "")), said(request.POST.get("contact", ""))
         with Telling(request):
-            made = people.add_owner_of(person_of(request), name, contact=contact)
-            return redirect("cases", slug=made.slug)
+            new_owner = people.add_owner_of(person_of(request), name, contact=contact)
+            return redirect("cases", slug=new_owner.slug)
         values["typed"] = {"name": name, "contact": contact}
     return render(request, "web/owners.html", values)
 
@@ -86,16 +86,16 @@ def owners(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 @login_required
 def add_sample(request: HttpRequest) -> HttpResponse:
-    """Make a sample owner for the person to look around in."""
+    """Create a sample owner for the person to explore."""
     with Telling(request):
-        made = sample.add_sample(wiring.services(), person_of(request))
-        return redirect("cases", slug=made.slug)
+        sample_owner = sample.add_sample(wiring.services(), person_of(request))
+        return redirect("cases", slug=sample_owner.slug)
     return redirect("owners")
 
 
 @manager_post(back="owners")
 def remove_sample(request: HttpRequest, owner: Owner) -> str:
-    """Take a sample owner away, with all that was done in it."""
+    """Remove a sample owner with all its data."""
     sample_removal.remove_sample(owner, by=request.user.get_username())
     return _("The sample is gone, with all that was done in it.")
 
@@ -104,7 +104,7 @@ def remove_sample(request: HttpRequest, owner: Owner) -> str:
 @never_cache
 @rate_limit(action="invitation", limit_get=True)
 def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
-    """What a link lets a person do; nothing happens before the person says so."""
+    """Show what an invitation permits. It is accepted only by submitting the form."""
     found = invitations.find(secret)
     if found is None:
         return render(request, "web/invitation.html", status=404)
@@ -130,29 +130,29 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponseBase:
 
 
 def not_sent(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """The answer to a form without a valid token against forgery."""
+    """Return the response to a form without a valid CSRF token."""
     return render(request, "403_csrf.html", status=403)
 
 
 @receiver(user_signed_up)
 def join(request: HttpRequest, user: User, **_others: object) -> None:
-    """Let somebody in who followed an invitation and has just made an account."""
-    found = invited(request)
+    """Accept the invitation of a person who has just signed up."""
+    open_invitation = invited(request)
     request.session.pop(INVITED, None)
-    if found is not None:
-        _tried(request, found, user)
+    if open_invitation is not None:
+        _tried(request, open_invitation, user)
 
 
 @receiver(email_changed)
 def rename(user: User, **_others: object) -> None:
-    """Keep the name that records show the address with which the person signs in."""
+    """Keep the user name, which records show, equal to the email address."""
     if not User.objects.filter(username=user.email).exclude(pk=user.pk).exists():
         write(user, username=user.email)
 
 
 @receiver([password_changed, password_reset])
 def forget_devices(user: User, **_others: object) -> None:
-    """Let no browser be known any more, nor told of finds, once the password is another."""
+    """Forget all recognised browsers and push subscriptions after a password change."""
     devices.forget(user, by=user.get_username())
 
 
@@ -176,10 +176,10 @@ def _tried(request: HttpRequest, found: Invitation, person: User) -> bool:
 
 
 def _begun(request: HttpRequest, found: Invitation, form: Beginning) -> HttpResponseBase | None:
-    """Make the operator's account and owner in one go; None when something of it can't be used."""
-    given = form.cleaned_data
+    """Create the operator's account and owner at once; return None if the input is invalid."""
+    fields = form.cleaned_data
     try:
-        person = people.begin(found, given["email"], given["password"], said(given["owner"]))
+        person = people.begin(found, fields["email"], fields["password"], said(fields["owner"]))
     except ExhibitError as error:
         form.add_error(None, in_words(error))
         return None

@@ -1,1 +1,1 @@
-"""The queue of cases, and the page of one."""
+"""The case queue and the page of a case."""

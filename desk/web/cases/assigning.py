@@ -1,4 +1,4 @@
-"""Cases assigned to members: one, or all that are chosen; and that taken back."""
+"""Assignment of one or many cases to members, and its undo."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,15 +24,15 @@ from registry.members import people
 from registry.models import Case, Owner
 
 LAST = "assigned-last"
-"""In a session, by the owner's short name: what was just assigned, as :func:`_written`, and when, by Unix time."""
+"""Session key. By owner slug: the last assignment (as :func:`_written`) and its Unix time."""
 LATELY = 300.0
-"""Seconds for which that can be taken back by a button."""
+"""Seconds during which a button undoes the last assignment."""
 
 Told = list[tuple[str, str]]
 
 
 def filters_of(request: HttpRequest, owner: Owner, state: State, chosen: str) -> Told:
-    """Whose cases of a state the queue can show, each with how many there are; nothing while all are nobody's."""
+    """Return the queue's assignee filters with case counts; empty if no case is assigned."""
     counted = assigning.counts(owner, state)
     if not counted.keys() - {None} and not chosen:
         return []
@@ -40,17 +40,17 @@ def filters_of(request: HttpRequest, owner: Owner, state: State, chosen: str) ->
     others = sorted((members[str(key)], str(key)) for key in counted if str(key) in members and str(key) != me)
     names = [(me, _("Mine")), (NOBODY, _("Nobody's")), *((key, name) for name, key in others)]
     by_key = {NOBODY if key is None else str(key): count for key, count in counted.items()}
-    told = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
-    return [("", _("Anybody's")), *told]
+    options = [(key, f"{name} ({grouped(by_key.get(key, 0))})") for key, name in names]
+    return [("", _("Anybody's")), *options]
 
 
 def shared(owner: Owner) -> bool:
-    """Whether there is somebody to assign a case to, besides oneself."""
+    """Return True if the owner has other members to assign cases to."""
     return people.members(owner).count() > 1
 
 
 def whom(owner: Owner, row: Case) -> Told:
-    """To whom a case may be assigned, as a form offers it; nothing where there is nobody to choose."""
+    """Return the form options for assigning a case; empty if there is no choice."""
     members = _members(owner)
     has = row.assigned_to_id
     if has is None and len(members) < 2:
@@ -59,13 +59,13 @@ def whom(owner: Owner, row: Case) -> Told:
 
 
 def whose(query: QueryDict) -> str:
-    """Whose cases a list shows, by its address: a member's number, nobody's, or everybody's."""
-    asked = query.get("for", "")
-    return NOBODY if asked == NOBODY else str(number_in(asked) or "")
+    """Return the assignee in a query string: a member's number, ``NOBODY``, or empty for everybody."""
+    assignee = query.get("for", "")
+    return NOBODY if assignee == NOBODY else str(number_in(assignee) or "")
 
 
 def undo_of(request: HttpRequest, owner: Owner) -> dict[str, Any]:
-    """What takes back what was assigned lately: how many cases, and their changes; empty where nothing was."""
+    """Return the last assignment, if recent, for its undo button: number of cases and their changes."""
     changes, at = request.session.get(LAST, {}).get(owner.slug, ("", 0.0))
     is_late = now().timestamp() - at > LATELY
     return {} if is_late else {"changes": changes, "count": len(changes.split())}
@@ -73,7 +73,7 @@ def undo_of(request: HttpRequest, owner: Owner) -> dict[str, Any]:
 
 @decider_page("web/cases-assign.html")
 def choose(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The cases that are chosen, and to whom they may be assigned."""
+    """Show the chosen cases and the members they can be assigned to."""
     numbers = _numbers(request.GET.getlist("case"))[:MAX_CASES]
     rows = scoped.cases(owner).filter(number__in=numbers).select_related("assigned_to")
     return {"rows": rows, "whom": [*_members(owner), (NOBODY, _("Nobody"))], "me": str(person_of(request).pk)}
@@ -81,7 +81,7 @@ def choose(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @decider_post()
 def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Assign cases; ``undo`` takes back instead. A script is answered in JSON, with what stands beside each case."""
+    """Assign cases, or undo an assignment (``undo``). Scripts get JSON with the updated HTML of each case."""
     script = request.headers.get("Accept") == "application/json"
     try:
         changes = _assigned(request, owner)
@@ -92,9 +92,9 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
         changes = []
     if script:
         rows = scoped.cases(owner).filter(number__in=[one.case for one in changes]).select_related("assigned_to")
-        told = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
+        updates = [{"number": row.number, "html": _beside(request, owner, row)} for row in rows]
         left = queue.left(owner, whose(QueryDict(request.POST.get("query", ""))))
-        return JsonResponse({"left": left, "cases": told, "undo": _written(changes)})
+        return JsonResponse({"left": left, "cases": updates, "undo": _written(changes)})
     last = {key: value for key, value in request.session.get(LAST, {}).items() if key != owner.slug}
     if "undo" in request.POST:
         request.session[LAST] = last
@@ -109,17 +109,17 @@ def assign(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _assigned(request: HttpRequest, owner: Owner) -> list[Change]:
-    """What a form asks for: ``undo`` with changes; ``assign`` with whom and the cases; or ``to``, and each ``case``."""
-    by, given = request.user.get_username(), request.POST
-    if "undo" in given:
-        return assigning.take_back(owner, _read(given["undo"]), by=by)
-    to, *named = given.get("assign", "").split() or [given.get("to", ""), *given.getlist("case")]
+    """Perform a form's action: ``undo`` with changes, ``assign`` with assignee and cases, or ``to`` and ``case``."""
+    by, fields = request.user.get_username(), request.POST
+    if "undo" in fields:
+        return assigning.take_back(owner, _read(fields["undo"]), by=by)
+    to, *numbers = fields.get("assign", "").split() or [fields.get("to", ""), *fields.getlist("case")]
     person = None if to == NOBODY else number_in(to) or 0
-    return assigning.assign(owner, _numbers(named), person, by=by)
+    return assigning.assign(owner, _numbers(numbers), person, by=by)
 
 
 def _beside(request: HttpRequest, owner: Owner, row: Case) -> str:
-    """What stands beside a case in the queue: who has it, and the button that takes it."""
+    """Render the assignee of a case in the queue, with the button to take it over."""
     return render_to_string("web/cases-assigned.html", {"case": row, "may_decide": True}, request)
 
 
@@ -136,7 +136,11 @@ def _written(changes: Sequence[Change]) -> str:
 
 
 def _read(text: str) -> list[Change]:
-    """What :func:`_written` made; raises ``WrongUseError`` for anything else."""
+    """Parse the result of :func:`_written`.
+
+    Raises:
+        WrongUseError: The text is invalid.
+    """
     changes = []
     for one in text.split()[: MAX_CASES + 1]:
         number, *who = one.split(":")

@@ -1,4 +1,4 @@
-"""Finds one at a time, for a phone: the pair, a sentence, and one press each; and what makes it an app there."""
+"""Review of finds one at a time on a phone: image pair, sentence and buttons; and the web app manifest."""
 
 from datetime import timedelta
 
@@ -26,15 +26,15 @@ from registry.models import Case, Owner
 
 ICONS = (("web/icon-192.png", "192x192"), ("web/icon-512.png", "512x512"))
 PAPER = "#1b5e84"
-"""Of the icon, and of the bar above an app."""
+"""Colour of the icon and of the app's title bar."""
 LATELY = timedelta(minutes=5)
-"""For so long what was decided last can be taken back here; later on the case's page."""
+"""Time during which the last decision can be undone here; later on the case's page."""
 
 
 @require_safe
 @login_required
 def start(request: HttpRequest) -> HttpResponse:
-    """Where the app begins: with the finds of the owner for whom most wait."""
+    """Redirect the app's start page to the owner with the most waiting finds."""
     owners = scoped.owners_of(person_of(request))
     if not owners:
         return redirect("owners")
@@ -44,13 +44,13 @@ def start(request: HttpRequest) -> HttpResponse:
 @member_page()
 @cache_control(private=True, no_store=True)
 def finds(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """One find that waits, after those that are skipped; and a way to take back what was decided last."""
+    """Show one waiting find, after the skipped ones, with a button to undo the last decision."""
     left = queue.left(owner)
     skip = min(number_in(request.GET.get("skip")) or 0, max(left - 1, 0))
-    found = [row.case for row in queue.in_groups(owner, Wanted(), skip, 1)]
+    next_cases = [row.case for row in queue.in_groups(owner, Wanted(), skip, 1)]
     values = {
         "left": left,
-        "item": next(iter(items(owner, found)), None),
+        "item": next(iter(items(owner, next_cases)), None),
         "undo_for": UNDO_FOR.seconds,
         "skip": skip,
         "later": skip + 1 if skip + 1 < left else None,
@@ -69,7 +69,7 @@ def _decided_last(request: HttpRequest, owner: Owner) -> Case | None:
 
 @decider_post()
 def decide_find(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Decide a find, or take back what was decided last; then comes the one after those that are skipped."""
+    """Decide a find or undo the last decision, then show the next find."""
     with Telling(request):
         for outcome in decided(request, owner)[1]:
             if not outcome.done:
@@ -81,18 +81,18 @@ def decide_find(request: HttpRequest, owner: Owner) -> HttpResponse:
 @require_safe
 @cache_control(max_age=3600)
 def manifest(_request: HttpRequest) -> JsonResponse:
-    """What a browser that installs the site as an app reads (W3C Web Application Manifest)."""
+    """Return the manifest for installing the site as an app (W3C Web Application Manifest)."""
     icons = [
         {"src": static(name), "sizes": sizes, "type": "image/png", "purpose": purpose}
         for name, sizes in ICONS
         for purpose in ("any", "maskable")
     ]
     about = {"id": reverse("start"), "start_url": reverse("start"), "scope": reverse("home"), "display": "standalone"}
-    named = {
+    names = {
         "name": "Exhibit",
         "short_name": "Exhibit",
         "description": _("Finds of your pictures, to look at and decide."),
     }
     colours = {"theme_color": PAPER, "background_color": "#ffffff"}
-    said = {**named, **about, **colours, "lang": get_language(), "icons": icons}
+    said = {**names, **about, **colours, "lang": get_language(), "icons": icons}
     return JsonResponse(said, content_type="application/manifest+json")

@@ -1,4 +1,4 @@
-"""The queue of cases: groups of a party or a work, many decided or put aside at once, and that taken back."""
+"""The case queue: groups by party or work, bulk decisions, and their undo."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -35,7 +35,7 @@ from workers import wiring
 
 ROWS = 30
 LAST = "decided-last"
-"""In a session: the numbers of the cases that were decided last, by the owner's short name."""
+"""Session key. By owner slug: the numbers of the cases decided last."""
 
 STATES = (
     (State.WAITING, gettext_lazy("To decide")),
@@ -49,7 +49,7 @@ STATES = (
     (State.ALL, gettext_lazy("All")),
 )
 RARE = (State.DISPUTED, State.ASKED, State.RESEMBLES, State.LOOK_ALIKES)
-"""States that are offered once a case is in them."""
+"""States that are offered only if some case is in them."""
 SORTS = (
     (Sort.LIKELY, gettext_lazy("Most likely copies first")),
     (Sort.REACH, gettext_lazy("Most places first")),
@@ -69,32 +69,34 @@ Otherwise = TypeVar("Otherwise")
 
 
 @member_page()
-@cache_control(private=True, no_store=True)  # who comes back sees how it is now, without a script too
+@cache_control(private=True, no_store=True)  # Going back shows the current state, even without a script.
 def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The owner's cases, those that wait for a person first asked for."""
-    wanted = wanted_in(request)
+    """Show the owner's cases, by default those that await a decision."""
+    filters = wanted_in(request)
     skip = number_in(request.GET.get("skip")) or 0
-    found = queue.in_groups(owner, wanted, skip, ROWS + 1)
-    more, found = len(found) > ROWS, found[:ROWS]
+    listed_cases = queue.in_groups(owner, filters, skip, ROWS + 1)
+    more, listed_cases = len(listed_cases) > ROWS, listed_cases[:ROWS]
     decides = may_decide(owner)
     empty = set(RARE) - queue.filled(owner, RARE)
-    whose = assigning.filters_of(request, owner, wanted.state, wanted.assigned)
+    whose = assigning.filters_of(request, owner, filters.state, filters.assigned)
     values = {
-        "wanted": wanted,
+        "wanted": filters,
         "narrowed": bool(
-            wanted.words or wanted.sure or wanted.standing or wanted.work or wanted.party or wanted.assigned
+            filters.words or filters.sure or filters.standing or filters.work or filters.party or filters.assigned
         ),
-        "in_other_states": 0 if found or skip or not wanted.words else queue.count_in_other_states(owner, wanted),
-        "states": [(state, words) for state, words in STATES if state not in empty or state == wanted.state],
+        "in_other_states": 0
+        if listed_cases or skip or not filters.words
+        else queue.count_in_other_states(owner, filters),
+        "states": [(state, words) for state, words in STATES if state not in empty or state == filters.state],
         "sorts": SORTS,
         "group_kinds": GROUPS,
         "sures": SURES,
         "standings": STANDINGS,
-        "groups": _groups(owner, found, wanted),
-        "left": queue.left(owner, wanted.assigned),
-        "resembling": queue.resembling(owner) if wanted.state == State.WAITING else 0,
+        "groups": _groups(owner, listed_cases, filters),
+        "left": queue.left(owner, filters.assigned),
+        "resembling": queue.resembling(owner) if filters.state == State.WAITING else 0,
         "skip": skip,
-        "next": skip + len(found) if more else None,
+        "next": skip + len(listed_cases) if more else None,
         "back": max(skip - ROWS, 0) if skip else None,
         "may_decide": decides,
         "whose": whose,
@@ -103,16 +105,16 @@ def cases(request: HttpRequest, owner: Owner) -> HttpResponse:
         "undo": request.session.get(LAST, {}).get(owner.slug, []) if decides else [],
         "held": floods.undecided().filter(work__owner=owner).exists,
         "aside": owner.group_decisions.filter(at__gt=now() - timedelta(days=1)).order_by("-pk").first(),
-        "anything": bool(found) or Case.objects.filter(owner=owner).exists(),
+        "anything": bool(listed_cases) or Case.objects.filter(owner=owner).exists(),
     }
     return show(request, owner, "web/cases.html", values)
 
 
 @decider_post()
 def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """Decide one or many cases, or take back what was decided: ``decide`` is a choice and the numbers.
+    """Decide one or many cases, or undo decisions. ``decide`` contains the choice and the case numbers.
 
-    A script is answered in JSON: how many are left, and a sentence for each case. A form goes back to where it was.
+    Scripts get JSON with the number of remaining cases and a sentence for each case. Forms are redirected back.
     """
     script = request.headers.get("Accept") == "application/json"
     try:
@@ -131,7 +133,7 @@ def decide_cases(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 @member_page("web/cases-licences.html")
 def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """The licences that may permit what a case holds, the likeliest first; for these cases, this one among them."""
+    """Show the licences that may permit the uses in a case, likeliest first, to be applied to the listed cases."""
     case = scoped.case(owner, number)
     numbers = [number for number in map(number_in, request.GET.get("cases", "").split()) if number] or [number]
     fits = [(fit, case_words.why_not(fit.obstacle)) for fit in fitting(case)]
@@ -139,11 +141,11 @@ def licences_for(request: HttpRequest, owner: Owner, number: int) -> dict[str, o
 
 
 def decided(request: HttpRequest, owner: Owner) -> tuple[str, list[Outcome]]:
-    """Do what a form's ``decide`` says, and remember it as what can be taken back; raises ``ExhibitError``."""
-    deed, *named = request.POST.get("decide", "").split() or [""]
+    """Perform the decision in a form's ``decide`` field and remember it for undo. Raises ``ExhibitError``."""
+    deed, *numbers_given = request.POST.get("decide", "").split() or [""]
     word, _colon, licence = deed.partition(":")
-    numbers = [number for number in map(number_in, named) if number]
-    if not numbers or len(numbers) != len(named):
+    numbers = [number for number in map(number_in, numbers_given) if number]
+    if not numbers or len(numbers) != len(numbers_given):
         raise WrongUseError(gettext("No case is named."))
     if word not in set(Choice):
         raise WrongUseError(f"{word!r} is no decision.")
@@ -171,8 +173,8 @@ def _told(outcome: Outcome) -> dict[str, object]:
     case = outcome.case
     values = {"one": outcome, "word": case_words.decision_in_words(case.decision), "undo_for": UNDO_FOR.seconds}
     html = render_to_string("web/cases-outcome.html", values)
-    told = {"number": case.number, "decision": case.decision, "open": case.waits or case.resembles}
-    return told | {"done": outcome.done, "html": html}
+    values_of_case = {"number": case.number, "decision": case.decision, "open": case.waits or case.resembles}
+    return values_of_case | {"done": outcome.done, "html": html}
 
 
 def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
@@ -182,22 +184,22 @@ def _back(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _groups(owner: Owner, found: Sequence[Listed], wanted: Wanted) -> list[dict[str, Any]]:
-    """The rows of a page, group by group, with the words of each."""
+    """Return the groups of a page, with their rows and texts."""
     cases = [row.case for row in found]
     items_of, also = {item["case"].pk: item for item in items(owner, cases)}, also_shown(cases)
-    made = []
+    groups = []
     by_party = wanted.group is Group.PARTY
     for __, rows in groupby(found, key=lambda one: one.case.party if by_party else one.case.work_id):
         listed = list(rows)
         of_group = [items_of[row.case.pk] | {"also": also.get(row.case.pk, ())} for row in listed]
         first = listed[0].case
         waiting = [str(item["case"].number) for item in of_group if item["case"].waits]
-        made.append({"first": first, "items": of_group, "waiting": " ".join(waiting), "size": listed[0].group_size})
-    return made
+        groups.append({"first": first, "items": of_group, "waiting": " ".join(waiting), "size": listed[0].group_size})
+    return groups
 
 
 def items(owner: Owner, cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """Cases in the order given, fetched with ``queue.SHOWN``, each with its pictures and the words for a template."""
+    """Return the template data of cases fetched with ``queue.SHOWN``, in the given order."""
     times, visited = queue.seen_between(list(cases)), recaptures.visited(cases)
     hidden = scoped.hidden_among(owner, [row.shown.match.found for row in cases if row.shown is not None])
     return [_item(row, times, hidden, visited.get(row.pk)) for row in cases]
@@ -222,7 +224,7 @@ def _item(row: Case, times: dict[int, tuple[Any, Any]], hidden: set[int], now: V
 
 
 def wanted_in(request: HttpRequest) -> Wanted:
-    """Which cases an address asks for."""
+    """Parse the queue's filters from a query string."""
     return Wanted(
         state=_one_of(State, request.GET.get("state", ""), State.WAITING),
         words=said(request.GET.get("q", "")),
@@ -242,7 +244,7 @@ def _one_of(kind: type[One], word: str, otherwise: Otherwise) -> One | Otherwise
 
 @decider_post(back="cases")
 def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Clear all cases that wait and are as the address says."""
+    """Clear all waiting cases that match the filters in the query string."""
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
     group = decisions.clear_group(wiring.services(), owner, wanted_in(request), by=by, reason=reason)
     return redirect("group-decision", slug=owner.slug, group=group.pk)
@@ -250,7 +252,7 @@ def put_aside(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page("web/group-decision.html")
 def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, object]:
-    """How far it is with cases that were put aside at once, or are opened again."""
+    """Show the progress of clearing or reopening a group of cases."""
     row = get_object_or_404(owner.group_decisions, pk=group)
     cleared = row.cases.filter(decision=Case.Decision.CLEARED).count()
     mine = row.by == request.user.get_username()
@@ -259,7 +261,7 @@ def group_decision(request: HttpRequest, owner: Owner, group: int) -> dict[str, 
 
 @decider_post(back="group-decision")
 def undo_group(request: HttpRequest, owner: Owner, group: int) -> str:
-    """Open again what was put aside at once."""
+    """Reopen the cases that were cleared as a group."""
     row = get_object_or_404(owner.group_decisions, pk=group)
     decisions.undo_group(wiring.services(), row, by=request.user.get_username())
     return _("They are opened again, one after the other.")

@@ -1,4 +1,4 @@
-"""Cases: the list, the page of one with its pictures, and the decision."""
+"""The page of a case with its images, and the actions on it."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -50,12 +50,12 @@ PAPERS = (
     ("cn-environment", _("China: record of the capturing environment (清洁性检查)")),
     ("personal-data", _("Note on personal data in the bundle")),
 )
-"""Draft papers, by the name of each."""
+"""Names of draft papers, by kind."""
 
 THINGS = {
     "case": _("Case"), "package": _("Package"), "work": _("Work"), "report": _("Report"), "notice": _("Notice"),
 }  # fmt: skip
-"""What a file belongs to, by the word that :func:`registry.retention.reported.goes_along` has for it."""
+"""Kinds of objects that files belong to, by the words of :func:`registry.retention.reported.goes_along`."""
 
 DEEDS = {
     "note": _("The note is kept."),
@@ -67,21 +67,21 @@ DEEDS = {
     "agency-answered": _("What the agency answered is kept."),
     "report": _("The picture has been reported and is no longer shown to anybody here."),
 }
-"""What is said when a deed is done, by its name."""
+"""Messages shown after an action, by its name."""
 
 ROWS = 400
-"""Rows of a case that its page looks at: the newest."""
+"""Maximum number of sightings read for a case's page; the newest."""
 MATCHES = 12
 SURVIVAL = "survival.jpg"
-"""Comparisons that are shown, the strongest first."""
+"""Maximum number of comparisons shown, strongest first."""
 EVENTS, VISITS = 100, 50
-"""Lines of a case's history, and visits, on one page."""
+"""Maximum number of history entries and of visits on a page."""
 
 
 @member_page()
 @cache_control(private=True, no_store=True)
 def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """One case: the sentence, both pictures, the decision, the evidence, the history."""
+    """Show a case: summary, both images, decision, evidence and history."""
     row = scoped.case(owner, number)
     sees(request, owner, number)
     found = row.case_sightings.annotate(hidden=scoped.is_hidden(owner, "match__found__"))
@@ -155,7 +155,7 @@ def case(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 
 def _agency(owner: Owner, row: Case, found: Check | None, *, decides: bool) -> dict[str, object]:
-    """Which agency is asked about a case, or may be."""
+    """Return the template data about the agency asked about a case."""
     may_ask = decides and row.decision in (Case.Decision.OPEN, Case.Decision.CONFIRMED)
     likely = agencies.whom_to_ask(owner, found) if may_ask and row.asked_at is None else []
     return {
@@ -167,8 +167,8 @@ def _agency(owner: Owner, row: Case, found: Check | None, *, decides: bool) -> d
 
 
 def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, object]:
-    """What others state of when the picture was there, and what an archive would learn that a member has asked."""
-    told = [
+    """Return third-party statements about the places, and what a query would disclose to an archive."""
+    statements = [
         (place.first.page_url, elsewhere_in_words(elsewhere_of(row, place, number)[0]))
         for number, place in enumerate(places, 1)
     ]
@@ -177,7 +177,7 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
     can_ask = decides and ask_archive.may_ask(services, row)
     about = [place.first for place in ask_archive.asked_about(services, row, places)] if can_ask else []
     return {
-        "elsewhere": [(page, words) for page, words in told if words],
+        "elsewhere": [(page, words) for page, words in statements if words],
         "elsewhere_unchecked": unchecked_in_words(),
         "archive": title_of(ask_archive.archive_of(services)),
         "archive_learns": [url for seen in about for _what, url in ask_archive.addresses_of(seen)],
@@ -187,18 +187,18 @@ def _archive(row: Case, places: list[Place], *, decides: bool) -> dict[str, obje
 
 
 def _along(row: Case) -> list[str]:
-    """What goes with the picture of a case when it is removed, a line for each thing that it belongs to."""
-    told = []
+    """Describe what would be removed along with a case's image, one line per object."""
+    lines = []
     for what, kept, files in goes_along(wiring.services(), row):
         kind, _space, number = what.partition(" ")
         removed = ngettext("%(what)s: %(count)d file is removed", "%(what)s: %(count)d files are removed", files)
         hidden = ngettext("%(what)s: %(count)d file is set aside", "%(what)s: %(count)d files are set aside", files)
-        told.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
-    return told
+        lines.append((hidden if kept else removed) % {"what": f"{THINGS[kind]} {number}", "count": files})
+    return lines
 
 
 def _statement(match: Match) -> dict[str, Sequence[object]]:
-    """Return what the found picture's file says of itself, and the problems with its metadata."""
+    """Return the metadata in the found image's file, and the problems with it."""
     if match.found.digest not in wiring.services().blobs:
         return {}
     said = _said_by(match.found.digest, match.found.format)
@@ -215,7 +215,7 @@ def _said_by(digest: Digest, picture_format: str) -> FileStatement:
 
 
 def _matches(row: Case, found: list[Match]) -> list[Match]:
-    """The comparisons of a case, that which the queue shows first."""
+    """Return the distinct comparisons of a case, the one shown in the queue first."""
     distinct = {one.pk: one for one in found}
     first = None if row.shown is None else row.shown.match_id
     return sorted(distinct.values(), key=lambda one: (one.pk != first, -likelihood(one), one.pk))[:MATCHES]
@@ -236,10 +236,10 @@ def _words(row: Case, matches: list[Match], places: list[Place]) -> dict[str, st
 
 
 def _others(row: Case) -> list[Case]:
-    """Cases that resemble this one: of the same party, or of the same work."""
+    """Return related cases: of the same party or work."""
     alike = scoped.cases(row.owner).filter(Q(party=row.party) | Q(work=row.work)).exclude(pk=row.pk)
     ordered = ("-waits", "-likelihood", "number")
-    # a party may have thousands: their order is found without their works
+    # A party may have thousands of cases, so they are sorted without joining their works.
     return list(scoped.cases(row.owner).filter(pk__in=alike.order_by(*ordered).values("pk")[:12]).order_by(*ordered))
 
 
@@ -249,7 +249,7 @@ def _with_witnesses(bundle: Bundle) -> Shown:
 
 
 def _awaited(bundles: list[Shown]) -> int:
-    """Seconds until the page asks again how its bundles stand: for a seal, or for witnesses; 0 when all is there."""
+    """Return the seconds until the page reloads for a seal or for timestamps; 0 if nothing is pending."""
     if any(bundle.seal_digest is None and bundle.state in UNFINISHED for bundle, *_rest in bundles):
         return 5
     return 60 if any(witnesses and not counted.enough for _bundle, witnesses, counted in bundles[:1]) else 0
@@ -257,7 +257,7 @@ def _awaited(bundles: list[Shown]) -> int:
 
 @decider_post()
 def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Record a person's decision, with the reason given."""
+    """Save a person's decision with its reason."""
     by, reason = request.user.get_username(), said(request.POST.get("reason", ""))
     choice, licence = request.POST.get("decision", ""), number_in(request.POST.get("licence"))
     with Telling(request):
@@ -278,35 +278,35 @@ def decide(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 @decider_post(back="case")
 def deed(request: HttpRequest, owner: Owner, number: int) -> None:
-    """What members do with a case besides deciding it: a note, a dispute, out of the drawer, an archive asked."""
+    """Perform another action on a case, such as adding a note, disputing it or querying an archive."""
     row = scoped.case(owner, number)
     by, words = request.user.get_username(), said(request.POST.get("words", ""))
-    wanted = request.POST.get("deed", "")
+    action = request.POST.get("deed", "")
     with Telling(request):
-        if wanted == "note":
+        if action == "note":
             decisions.note(row, by=by, words=words)
-        elif wanted == "dispute":
+        elif action == "dispute":
             decisions.dispute(row, by=by, reason=words)
-        elif wanted == "settle":
+        elif action == "settle":
             decisions.settle(row, by=by, reason=words)
-        elif wanted == "take-out":
+        elif action == "take-out":
             decisions.take_out(row, by=by)
-        elif wanted == "ask-agency":
+        elif action == "ask-agency":
             agencies.ask(row, words, by=by)
-        elif wanted == "agency-answered":
+        elif action == "agency-answered":
             agencies.answered(row, words, by=by)
-        elif wanted == "ask-archive":
+        elif action == "ask-archive":
             ask_archive.ask(wiring.services(), row, by=by)
-        elif wanted == "report":
+        elif action == "report":
             passkey = answer_of(person_of(request), request.POST.get("passkey"))
             report_picture(wiring.services(), row, by=by, reason=words, passkey=passkey)
-        if wanted in DEEDS:
-            messages.success(request, str(DEEDS[wanted]))
+        if action in DEEDS:
+            messages.success(request, str(DEEDS[action]))
 
 
 @decider_post()
 def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Answer a point of the claim check, which stands for every notice about the case until its grounds change."""
+    """Answer a point of the claim check. It applies to every notice about the case until the grounds change."""
     row, notice = scoped.case(owner, number), number_in(request.POST.get("notice"))
     with Telling(request):
         point, mark = request.POST.get("point", ""), request.POST.get("mark", "")
@@ -320,16 +320,16 @@ def answer_claim(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 @member_page()
 @cache_control(private=True, max_age=3600)
 def drawing(request: HttpRequest, owner: Owner, number: int, match: int, drawing: str) -> HttpResponse:
-    """One view of the comparison in one of the case's matches."""
+    """Return one drawing of a comparison in the case."""
     row = scoped.case(owner, number)
-    found = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
+    match_row = Match.objects.filter(pk=match, case_sightings__case=row).exclude(transform=None).first()
     view = {view.file_name: view for view in View}.get(drawing)
-    if found is None or (view is None and drawing != SURVIVAL) or scoped.hidden_among(owner, [found.found]):
+    if match_row is None or (view is None and drawing != SURVIVAL) or scoped.hidden_among(owner, [match_row.found]):
         raise Http404
     sees(request, owner, number)
     services = wiring.services()
     try:
-        drawn = survival_map(services, found) if view is None else draw(view, pair_of(services, found))
+        drawn = survival_map(services, match_row) if view is None else draw(view, pair_of(services, match_row))
         return HttpResponse(drawn, content_type=MEDIA_TYPE)
     except ExhibitError as error:
         raise Http404 from error

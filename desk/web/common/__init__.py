@@ -1,1 +1,1 @@
-"""What pages of an owner's things stand on: who may see and do what, what every page shows, long lists."""
+"""Shared basis of an owner's pages: permissions, common parts, and paging."""

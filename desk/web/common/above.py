@@ -1,4 +1,4 @@
-"""Addresses below an owner that somebody has cut short lead to the nearest page above, and not to *not found*."""
+"""Redirects for shortened URLs below an owner: they lead to the nearest page above instead of 404."""
 
 from collections.abc import Iterable
 
@@ -11,11 +11,11 @@ from registry.models import Owner
 
 _OWNER = "o/<slug:slug>/"
 _LISTS = {"party": "parties", "invitations": "members", "pictures": "works", "links": "downloads"}
-"""Pages that hold what has no page above it, by the first part of its address; the cases for all else."""
+"""Pages for paths without a page above, by the first part of the path. All others lead to the cases."""
 
 
 def cut_short(pages: Iterable[URLPattern]) -> list[URLPattern]:
-    """Every address that begins one of an owner's pages and is none itself."""
+    """Return patterns for every prefix of an owner's URLs that is not a page itself."""
     known = {str(page.pattern) for page in pages}
     cut = {above for route in known if route.startswith(_OWNER) for above in _above(route)} - known
     return [path(route, nearest_page) for route in sorted(cut)]
@@ -23,15 +23,15 @@ def cut_short(pages: Iterable[URLPattern]) -> list[URLPattern]:
 
 @member_page()
 def nearest_page(request: HttpRequest, owner: Owner, /, **_parts: object) -> HttpResponse:
-    """The way to the page that the fewest parts less lead to; the cases are an owner's first page."""
+    """Redirect to the nearest page above; an owner's first page is its cases."""
     parts = request.path.strip("/").split("/")
     for count in range(len(parts) - 1, 2, -1):
         above = f"/{'/'.join(parts[:count])}/"
         try:
-            found = resolve(above)
+            page_above = resolve(above)
         except Resolver404:
             continue
-        if found.url_name is not None:
+        if page_above.url_name is not None:
             return redirect(above)
     return redirect(_LISTS.get("".join(parts[2:3]), "cases"), slug=owner.slug)
 

@@ -1,4 +1,4 @@
-"""Who may see and do what, all through an owner of whom the person is a member; what a person takes, and has typed."""
+"""Permissions through the owner's membership, access logging, and cleaning of input."""
 
 from django.http import HttpRequest
 
@@ -9,42 +9,42 @@ from registry.log.audit_log import Evidence, Way, accessed
 from registry.models import Owner, Role, User
 
 MAX_FIELD = 1_000
-"""Characters that a person may type into a field."""
+"""Maximum number of characters in a field."""
 
 MAX_DIGITS = 9
-"""Digits of a number that an address or a form may name: rows can hold it."""
+"""Maximum number of digits of a number in a URL or form, so that database columns can hold it."""
 
 SEEN = "cases-seen"
-"""In a session: the day, and the cases that were looked at on it."""
+"""Session key: the day, and the cases viewed on it."""
 
 DECIDERS = (Role.OWNER, Role.REVIEWER)
-"""Who may decide cases and start work for the owner: everybody but viewers."""
+"""Roles that may decide cases and start work for the owner: all except viewers."""
 
 
 def person_of(request: HttpRequest) -> User:
-    """Who is signed in, where nobody else is let in."""
+    """Return the signed-in person of a view that requires one."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def may_decide(owner: Owner) -> bool:
-    """Whether the person may decide cases and start work for the owner: everybody but viewers."""
+    """Return True if the person may decide cases and start work for the owner (all except viewers)."""
     return owner.role in DECIDERS
 
 
 def manages(owner: Owner) -> bool:
-    """Whether the person runs the owner: members, settings, keys."""
+    """Return True if the person manages the owner: members, settings, keys."""
     return owner.role == Role.OWNER
 
 
 def takes(request: HttpRequest, what: Evidence, owner: Owner, **about: Json) -> None:
-    """Put into the log that the person takes evidence away; asking for its headers alone takes nothing."""
+    """Log that the person downloads evidence. HEAD requests are not logged."""
     if request.method == "GET":
         accessed(what, Way.TAKEN, owner, by=request.user.get_username(), **about)
 
 
 def sees(request: HttpRequest, owner: Owner, case: int) -> None:
-    """Put into the log that the person looks at a case with its evidence: once a day while they are signed in."""
+    """Log that the person views a case's evidence, once per day and session."""
     day, key = now().date().isoformat(), f"{owner.pk}:{case}"
     seen = request.session.get(SEEN, {})
     if seen.get("day") != day:
@@ -55,10 +55,10 @@ def sees(request: HttpRequest, owner: Owner, case: int) -> None:
 
 
 def said(text: str) -> str:
-    """What a person has typed, as rows can hold it: nothing that acts, not endless, no blanks around it."""
+    """Clean typed text for storage: no control characters, limited length, no surrounding whitespace."""
     return plain(text).strip()[:MAX_FIELD]
 
 
 def number_in(text: str | None) -> int | None:
-    """A number that an address or a form names; none if it isn't one, or is larger than any that is given."""
+    """Parse a number in a URL or form; return None if it is invalid or too large."""
     return int(text) if text and text.isdecimal() and len(text) <= MAX_DIGITS else None

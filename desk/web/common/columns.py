@@ -1,4 +1,4 @@
-"""Which column each heading of a table names, as a person chooses it on a page before the table counts."""
+"""Mapping of table headings to columns, chosen by a person before an import, and other questions about a table."""
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from registry.works.column_mappings import Columns, mark
 from registry.works.spreadsheets import EncodingError, HeadingsError, WrongRowsError
 
 MAX_KEPT = 2 * 1024 * 1024
-"""Bytes of a table that a page carries until its columns are chosen; of a larger one the file is chosen again."""
+"""Maximum bytes of a table that the page carries until its columns are chosen. Larger files must be chosen again."""
 MAX_NAME = 300
 ROWS_SHOWN = 100
-"""Rows that can't be used of which a page says why."""
+"""Maximum number of unusable rows explained on a page."""
 
 
 def columns_in(request: HttpRequest, owner: Owner, kind: ColumnMapping.Kind) -> Columns:
-    """What a form chose for the headings of its table, or else what is remembered."""
+    """Return the columns chosen in the form, or the remembered ones."""
     return Columns(owner, kind, request.POST.getlist("column"), request.POST.get("headings", ""))
 
 
 def table_in(request: HttpRequest, name: str) -> tuple[str, bytes] | None:
-    """Name and bytes of the table that a form brings: in a file of this name, or as the page has carried it."""
+    """Return the name and bytes of the form's table: from an uploaded file, or carried by the page."""
     file = request.FILES.get(name)
     if file is not None:
         file.seek(0)
@@ -43,23 +43,23 @@ def table_in(request: HttpRequest, name: str) -> tuple[str, bytes] | None:
 
 @dataclass(frozen=True, slots=True)
 class TableAnswers:
-    """What a person answered about one table: its encoding, and whether rows that can't be used are skipped."""
+    """A person's answers about one table: its encoding, and whether unusable rows are skipped."""
 
-    encoding: str = ""  # as Python names it; empty where nobody chose
+    encoding: str = ""  # Python codec name; empty if not chosen.
     skips: bool = False
 
 
 def answers_in(request: HttpRequest, table: tuple[str, bytes] | None) -> TableAnswers:
-    """What a form says of its table; nothing where the answers were given for another table."""
+    """Return the form's answers about its table; none if they were given for another table."""
     if table is None or request.POST.get("answers-of") != Digest.of(table[1]).hex:
         return TableAnswers()
     return TableAnswers(ENCODINGS.get(request.POST.get("encoding", ""), ""), "skip-rows" in request.POST)
 
 
 def questions(error: WrongUseError, table: tuple[str, bytes] | None, request: HttpRequest) -> dict[str, Any]:
-    """What a page shows to ask about a table: its encoding, its columns, or whether wrong rows are skipped.
+    """Return the template data of a question about a table: encoding, columns, or skipping of rows.
 
-    Returns an empty mapping for an error that no answer helps with.
+    Empty for an error that no answer resolves.
     """
     name, data = table or ("", b"")
     of, answers = Digest.of(data).hex, answers_in(request, table)
@@ -81,7 +81,7 @@ def questions(error: WrongUseError, table: tuple[str, bytes] | None, request: Ht
 
 
 def _of_columns(error: HeadingsError, request: HttpRequest) -> dict[str, Any]:
-    """The columns of a table, as they were chosen before for the same headings, or as its headings say."""
+    """Return a table's headings with columns as chosen, as remembered, or as guessed."""
     beginning, of = error.beginning, mark(error.beginning.headings)
     fields = zip(*beginning.rows, strict=True) if beginning.rows else ((),) * len(beginning.headings)
     chosen = request.POST.getlist("column")
@@ -95,7 +95,7 @@ def _of_columns(error: HeadingsError, request: HttpRequest) -> dict[str, Any]:
 
 
 def by_whom(columns: Columns) -> str:
-    """That a table's columns were taken as a member chose them, and which of them aren't used; else nothing."""
+    """Describe whose remembered column choice was used, and which headings are not; otherwise empty."""
     used = columns.used
     if used is None:
         return ""

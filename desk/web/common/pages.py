@@ -1,4 +1,4 @@
-"""For whom views are, with which template; and what pages share."""
+"""Decorators for views, which check methods and roles, and helpers shared by pages."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +24,7 @@ from registry.members.people import is_operator
 from registry.models import Owner, Role
 
 ROWS = 50
-"""Rows of a long list on one page."""
+"""Rows per page of a long list."""
 
 SAFE, POST = ("GET", "HEAD"), ("POST",)
 FORM = (*SAFE, *POST)
@@ -32,18 +32,18 @@ FORM = (*SAFE, *POST)
 P = ParamSpec("P")
 Row = TypeVar("Row", bound=Model)
 Shown = HttpResponseBase | Mapping[str, object] | str | Promise | None
-"""An answer; or the values of a page's template; or what is said, if anything, on the page to which a deed leads."""
+"""Result of a view: a response, template values, or an optional message for the page that follows an action."""
 OwnedView = Callable[Concatenate[HttpRequest, Owner, P], Shown]
 View = Callable[..., HttpResponseBase]
 V = TypeVar("V", bound=View)
 
 
 def _members(methods: Sequence[str], roles: Collection[Role] = ()) -> Callable[..., Callable[[OwnedView[P]], View]]:
-    """Decorators for views of an owner's things: by which methods and roles they are asked, any role when empty.
+    """Return decorators for views of an owner, restricted to these methods and roles (any role if empty).
 
-    A stranger gets 404 for whatever is asked, as if the owner weren't there; members with another role are told that
-    theirs doesn't permit it. A view that gives values needs a template; one that gives nothing or says something leads
-    ``back``, to the page of that name at or above its address. What is refused is said there, too.
+    A stranger gets 404 for everything, as if the owner did not exist. Members with another role see that their role
+    does not permit it. A view that returns values needs a template. One that returns None or a message redirects to
+    ``back``, the page of that name at or above its URL; errors are shown there as well.
     """
 
     def decorator(template: str = "", *, back: str = "") -> Callable[[OwnedView[P]], View]:
@@ -81,35 +81,35 @@ def _members(methods: Sequence[str], roles: Collection[Role] = ()) -> Callable[.
 
 
 def _led(request: HttpRequest, said: str | Promise | None, name: str, **parts: object) -> HttpResponse:
-    """The way to a page, which says this, with those parts of an address that belong to its own."""
+    """Redirect to a page with a message, using those URL parts that belong to the page."""
     if said is not None:
         messages.success(request, str(said))
-    *_, known = get_resolver().reverse_dict.getlist(name)[0]  # the converters of its parts
+    *_, known = get_resolver().reverse_dict.getlist(name)[0]  # The converters of its URL parts.
     return redirect(reverse(name, kwargs={part: value for part, value in parts.items() if part in known}))
 
 
 member_page, member_form, member_post = (_members(methods) for methods in (SAFE, FORM, POST))
 decider_page, decider_form, decider_post = (_members(methods, DECIDERS) for methods in (SAFE, FORM, POST))
 manager_page, manager_form, manager_post = (_members(methods, (Role.OWNER,)) for methods in (SAFE, FORM, POST))
-"""For all members, for whoever may decide, and for whoever runs the owner: what is looked at, forms, deeds."""
+"""Decorators for all members, for deciders, and for managers; each for pages, forms and actions."""
 
 
 def asks_again(view: V) -> V:
-    """A view of which who is signed in shows first that it is still the person, by password or second factor.
+    """Require the person to confirm their identity by password or second factor before the view.
 
-    A form goes on afterwards with what was typed, but without its files.
+    A form continues afterwards with its input, but without its files.
     """
     asked: V = reauthentication_required(view)
     return asked
 
 
 def shows_secret(view: V) -> V:
-    """A view that makes a secret and shows it, this once, as :func:`asks_again` says; no browser keeps its answer."""
+    """Decorate a view that shows a new secret once: :func:`asks_again` applies, and the response is never cached."""
     return asks_again(never_cache(view))
 
 
 def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> View:
-    """A view of the installation itself: whoever doesn't run it gets 404."""
+    """Decorate a view of the installation. Others than the operator get 404."""
 
     @wraps(view)
     @login_required
@@ -122,24 +122,24 @@ def operator_view(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase])
 
 
 def forbidden(request: HttpRequest) -> HttpResponse:
-    """The answer to a member whose role doesn't permit it."""
+    """Return the response to a member whose role does not permit the request."""
     return render(request, "403.html", status=403)
 
 
 def show(
     request: HttpRequest, owner: Owner, template: str, values: Mapping[str, object], status: int = 200
 ) -> HttpResponse:
-    """A page of an owner."""
+    """Render a page of an owner."""
     return render(request, template, {"owner": owner, "may_decide": may_decide(owner), **values}, status=status)
 
 
 def page_of(request: HttpRequest, rows: QuerySet[Row] | list[Row], name: str = "page", size: int = ROWS) -> Page[Row]:
-    """The page of a long list that the address asks for under this name; the nearest one when it doesn't exist."""
+    """Return the requested page of a long list, or the nearest existing one."""
     return Paginator(rows, size).get_page(request.GET.get(name))
 
 
 class Telling(AbstractContextManager["Telling"]):
-    """What is refused within the block ends it, and stands as a message on the next page."""
+    """Context manager that ends its block at an ``ExhibitError`` and shows it as a message on the next page."""
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request

@@ -1,1 +1,1 @@
-"""What is taken away: bundles, packages, reports, and links for people outside."""
+"""Downloads: bundles, packages, reports, and links for outsiders."""

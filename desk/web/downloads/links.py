@@ -1,4 +1,4 @@
-"""Links for people outside: what their holders see, and what members see of them."""
+"""Download links for outsiders: their page, and their management by members."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -30,9 +30,9 @@ P = ParamSpec("P")
 def _outside(
     view: Callable[Concatenate[HttpRequest, DownloadLink, P], HttpResponseBase],
 ) -> Callable[..., HttpResponseBase]:
-    """A view for whoever has a link. One that doesn't hold, for whatever reason, has the same answer as any other.
+    """Decorate a view for holders of a link. Invalid links get the same response whatever the reason.
 
-    Wrong ones and right ones together are counted for each address, as sign-ins are.
+    Requests are rate-limited by address, like sign-ins.
     """
 
     @wraps(view)
@@ -53,7 +53,7 @@ def _outside(
 @require_safe
 @_outside
 def outside(request: HttpRequest, link: DownloadLink) -> HttpResponse:
-    """What a link leads to: from whom, what, how large, until when."""
+    """Show a link's sender, files, sizes and expiry."""
     return _page(request, link)
 
 
@@ -67,7 +67,7 @@ def _token(request: HttpRequest) -> str:
 
 
 def _files(link: DownloadLink) -> list[tuple[str, int]]:
-    """Name and bytes of each file that a link gives."""
+    """Return the name and size in bytes of each file of a link."""
     if link.package is not None:
         if not link.package.files:
             return []
@@ -80,7 +80,7 @@ def _files(link: DownloadLink) -> list[tuple[str, int]]:
 @require_http_methods(FORM)
 @_outside
 def outside_file(request: HttpRequest, link: DownloadLink, name: str) -> HttpResponseBase:
-    """One file by a link; where there is a password, the form of the link's page sends it along."""
+    """Send a file of a link. A password is submitted with the form on the link's page."""
     if name not in [known for known, _size in _files(link)]:
         return render(request, "web/link-gone.html", status=404)
     if link.password and request.method != "POST":
@@ -108,25 +108,25 @@ def _file(link: DownloadLink, name: str) -> HttpResponseBase:
 
 @member_page("web/links.html")
 def links(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's links with their ends and how often each was used."""
+    """Show the owner's links with their expiry and number of uses."""
     page = page_of(request, outside_links.links_of(owner))
     return {"page": page, "now": now()}
 
 
 @decider_post()
 def link_package(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Make a link to a package."""
+    """Create a link to a package."""
     return _made(request, owner, scoped.package(owner, number), reverse("package", args=[owner.slug, number]))
 
 
 @decider_post()
 def link_report(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Make a link to a report."""
+    """Create a link to a report."""
     return _made(request, owner, scoped.report(owner, number), reverse("downloads", args=[owner.slug]))
 
 
 def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -> HttpResponse:
-    """Show a new link, this once: only its digest is kept."""
+    """Create a link and show it once, because only its digest is stored."""
     note, password = said(request.POST.get("note", ""))[:200], request.POST.get("password", "")[:200]
     days, by = number_in(request.POST.get("days")) or 0, request.user.get_username()
     with Telling(request):
@@ -140,6 +140,6 @@ def _made(request: HttpRequest, owner: Owner, to: Package | Report, back: str) -
 
 @decider_post(back="links")
 def revoke_link(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Take a link back."""
+    """Revoke a link."""
     outside_links.revoke_link(owner, number, by=request.user.get_username())
     return _("The link no longer works.")

@@ -1,4 +1,4 @@
-"""Bundles of several cases as one ZIP: choosing them by the party, how far it is and what witnesses said, the file."""
+"""Packages of bundles: selection of cases by party, progress, timestamps, and download."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from workers import wiring
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One bundle on a page, with a sentence for each witness, and its file in a package that is made."""
+    """A bundle on a page, with a sentence for each timestamp service and its file in the package."""
 
     bundle: Bundle
     said: list[str]
@@ -38,7 +38,7 @@ class Line:
 
 @member_page("web/bundles.html")
 def bundles(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The sealed cases, found as in the list of cases, to be ticked. Cases may be named: ``?case=3&case=4``."""
+    """Show sealed cases to choose from. Cases may be preselected: ``?case=3&case=4``."""
     q, party = said(request.GET.get("q", "")), said(request.GET.get("party", ""))
     chosen = {number for number in map(number_in, request.GET.getlist("case")) if number}
     rows = packing.deliverable(owner)
@@ -74,13 +74,13 @@ def _lines(rows: list[Bundle], files: dict[int, KeptFile] | None = None) -> list
 
 @manager_post(back="bundles")
 def web_archive(request: HttpRequest, owner: Owner) -> None:
-    """Have a web archive asked to save pages, too, or no more."""
+    """Turn requests to save pages in a web archive on or off."""
     people.ask_for(owner, "web_archive", wanted=request.POST.get("wanted") == "on", by=request.user.get_username())
 
 
 @decider_post(back="bundles")
 def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Ask for the ticked cases' bundles as one ZIP; it is made in the background."""
+    """Request the chosen cases' bundles as one ZIP, which is built in the background."""
     numbers = [number for number in map(number_in, request.POST.getlist("case")) if number]
     recipient, reason = request.POST.get("recipient", ""), said(request.POST.get("reason", ""))
     row = packing.request_package(owner, numbers, recipient, by=request.user.get_username(), reason=reason)
@@ -90,35 +90,35 @@ def request_package(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page("web/package.html")
 def package(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One package: how far it is, what is in it, which witnesses have answered; prints as one sheet."""
+    """Show a package: progress, contents and timestamps. Prints as one sheet."""
     return _values(scoped.package(owner, number))
 
 
 @member_page("web/package-state.html")
 def package_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """The changing part of its page; the answer asks for itself again until the ZIP is there."""
+    """Show the changing part of a package's page. The fragment reloads itself until the ZIP is ready."""
     return _values(scoped.package(owner, number))
 
 
 def _values(row: Package) -> dict[str, object]:
-    found = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
-    lines = _lines(list(found), {file["bundle"]: file for file in row.files if "bundle" in file})
-    made = bool(row.made_at and row.files)
+    bundle_rows = row.bundles.select_related("case__work", "case__owner").order_by("case__party", "case__number")
+    lines = _lines(list(bundle_rows), {file["bundle"]: file for file in row.files if "bundle" in file})
+    is_made = bool(row.made_at and row.files)
     return {
         "package": row,
         "lines": lines,
         "parties": sorted({line.bundle.case.party for line in lines}),
         "ready": sum(line.file is not None for line in lines),
-        "made": made,
+        "made": is_made,
         "pdfs": packing.reading_copies(row),
         "without": [LANGUAGES.get(language, language) for language in packing.languages_without(row)],
-        "size": packing.package_size(wiring.services(), row) if made else 0,
+        "size": packing.package_size(wiring.services(), row) if is_made else 0,
     }
 
 
 @decider_post(back="package")
 def package_again(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Ask for the same cases again, with the receipts of now."""
+    """Request the same cases again, with current receipts."""
     row = packing.ask_again(scoped.package(owner, number), by=request.user.get_username())
     wiring.services().enqueue(Package, [row.pk])
     return redirect("package", slug=owner.slug, number=row.number)
@@ -133,7 +133,7 @@ def remove_package(request: HttpRequest, owner: Owner, number: int) -> str:
 
 @member_page()
 def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """The one ZIP, made while it is sent."""
+    """Send the ZIP, generated on the fly."""
     row = scoped.package(owner, number)
     with Telling(request):
         answer = zip_answer(row)
@@ -145,7 +145,7 @@ def package_file(request: HttpRequest, owner: Owner, number: int) -> HttpRespons
 
 @member_page()
 def package_pdf(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
-    """One of the PDFs beside the ZIP."""
+    """Send one of the PDFs next to the ZIP."""
     row = scoped.package(owner, number)
     with Telling(request):
         answer = pdf_answer(row, name)
@@ -157,18 +157,18 @@ def package_pdf(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 
 SOON = timedelta(minutes=15)
 EVENING, MORNING = 18, 6
-"""Hours between which somebody says *tonight*."""
+"""Hours that begin and end the night in "expected tonight"."""
 
 
 def said_by(answer: Answer, moment: datetime) -> str:
-    """What a witness has said as of a moment, which is now, aware."""
+    """Describe a timestamp service's answer as of a time-zone-aware moment."""
     name, expected = witness_name(answer.facts), answer.expected_at
     if answer.facts.time is not None and answer.facts.state == "complete":
         return _("%(name)s: existed no later than %(time)s") % {"name": name, "time": _moment(answer.facts.time)}
     if answer.silent_since is not None:
         since, again = _moment(answer.silent_since), _moment(answer.asked_again_at or moment)
-        told = {"name": name, "since": since, "again": again}
-        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % told
+        values = {"name": name, "since": since, "again": again}
+        return _("%(name)s: hasn't answered since %(since)s; asked again %(again)s") % values
     if expected is None:
         return _("%(name)s: asked") % {"name": name}
     if expected <= moment:

@@ -1,4 +1,4 @@
-"""Reports: asking for one, how far it is, its files, asking again, removing it; what one was asked for, in words."""
+"""Reports: request form, progress, files, repetition and removal, and descriptions of their scope."""
 
 import re
 from collections.abc import Iterator
@@ -38,26 +38,26 @@ LANGUAGES = {"en": gettext_lazy("English"), "zh-Hans": gettext_lazy("Chinese")}
 
 _VOLUME = re.compile(r"-volume-([0-9]+)(?:[.]|$)")
 MAX_SHOWN = 8
-"""Numbers of works that are shown of a report's limits."""
+"""Maximum number of works listed in a report's description."""
 
 MAX_WATCHES = 500
-"""Watches that the form offers; a page weighs little."""
+"""Maximum number of watches offered in the form, to keep the page small."""
 
 
 @decider_page()
 def report_form(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """What a report can be limited to, with what is asked for most."""
-    asked = QueryDict(mutable=True)
-    asked.setlist("decision", list(ReportScope().decisions))
-    asked.setlist("format", list(FORMATS))
-    asked.setlist("language", languages_of(wiring.services()))
-    asked.update({name: request.GET[name] for name in ("watch", "works", "every_work") if name in request.GET})
-    return _form(request, owner, asked)
+    """Show the form for a report with default values."""
+    fields = QueryDict(mutable=True)
+    fields.setlist("decision", list(ReportScope().decisions))
+    fields.setlist("format", list(FORMATS))
+    fields.setlist("language", languages_of(wiring.services()))
+    fields.update({name: request.GET[name] for name in ("watch", "works", "every_work") if name in request.GET})
+    return _form(request, owner, fields)
 
 
 @decider_post(back="downloads")
 def request_report(request: HttpRequest, owner: Owner) -> HttpResponse | None:
-    """Ask for a report; it is made in the background."""
+    """Request a report, which is generated in the background."""
     try:
         wanted = _wanted(request.POST)
         title = said(request.POST.get("title", ""))[:200]
@@ -82,7 +82,7 @@ def _form(request: HttpRequest, owner: Owner, asked: QueryDict, error: str = "")
 
 
 def _wanted(asked: QueryDict) -> Wanted:
-    """What the form asks for; what isn't in it has no limit."""
+    """Parse the form. Empty fields mean no limit."""
     limits = {name: said(asked.get(name, "")) for name in ("watch", "first", "last")}
     decisions = tuple(decision.value for decision in OFFERED if decision in asked.getlist("decision"))
     works, every_work = numbers_of(said(asked.get("works", ""))), "every_work" in asked
@@ -93,13 +93,13 @@ def _wanted(asked: QueryDict) -> Wanted:
 
 @member_page("web/report-state.html")
 def report_state(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """How far a report is; the answer asks for itself again until the report is there."""
+    """Show a report's progress. The fragment reloads itself until the report is ready."""
     return {"report": scoped.report(owner, number)}
 
 
 @decider_post(back="downloads")
 def report_again(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Ask for the same report again."""
+    """Request the same report again."""
     report = scoped.report(owner, number)
     wiring.services().enqueue(Report, [making.ask_again(report, by=request.user.get_username()).pk])
 
@@ -112,7 +112,7 @@ def remove_report(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @member_page()
 def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
-    """One file of a report."""
+    """Send a file of a report."""
     report = scoped.report(owner, number)
     file = next((file for file in report.files if file["name"] == name), None)
     if file is None:
@@ -128,33 +128,33 @@ def report_file(request: HttpRequest, owner: Owner, number: int, name: str) -> H
 
 
 def title_of(report: Report) -> str:
-    """Its title; one that nobody gave in the reader's language."""
+    """Return a report's title; a default title is translated."""
     return making.title_in_words(report.parameters["title"], report.number, report.owner.name)
 
 
 def heading_of(report: Report) -> str:
-    """What it is about and of which day: a report is of all parties; a title that somebody gave comes first."""
-    given = making.title_given(report.parameters["title"], report.number, report.owner.name)
-    told = {"title": given, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
-    return (_("%(title)s: all parties, %(day)s") if given else _("All parties, %(day)s")) % told
+    """Return a report's heading: its title, if a person gave one, and its date. Reports cover all parties."""
+    title = making.title_given(report.parameters["title"], report.number, report.owner.name)
+    values = {"title": title, "day": date_format(timezone.localtime(report.created_at), "DATE_FORMAT")}
+    return (_("%(title)s: all parties, %(day)s") if title else _("All parties, %(day)s")) % values
 
 
 def files_of(report: Report) -> list[tuple[KeptFile, str]]:
-    """Its files, each with what it is in words: form, volume and language."""
+    """Return a report's files with their format, volume and language."""
     return [(file, _(", ").join(_parts_of(file["name"]))) for file in report.files]
 
 
 def _parts_of(name: str) -> Iterator[str]:
     stem, _dot, form = name.rpartition(".")
     yield _("CSV, a line for each work") if stem.endswith("-works") and form == "csv" else form.upper()
-    if found := _VOLUME.search(stem):
-        yield _("volume %(n)s") % {"n": int(found[1])}
+    if volume := _VOLUME.search(stem):
+        yield _("volume %(n)s") % {"n": int(volume[1])}
     if words := LANGUAGES.get(stem.rpartition(".")[2]):
         yield str(words)
 
 
 def limits_of(report: Report) -> Iterator[str]:
-    """What a report was limited to, a phrase for each; none for a report of all cases that weren't cleared."""
+    """Describe each limit of a report's scope; nothing for a report of all cases except cleared ones."""
     scope = wanted_of(report.parameters).scope
     if scope.watch:
         yield _("watch “%(name)s”") % {"name": scope.watch}
@@ -172,10 +172,10 @@ def limits_of(report: Report) -> Iterator[str]:
 
 
 def day_in_words(text: str) -> str:
-    """A day in the reader's form, of one as ISO 8601 writes it."""
+    """Format an ISO 8601 date for the reader."""
     return date_format(date.fromisoformat(text), "DATE_FORMAT")
 
 
 def bundles_for(package: Package) -> str:
-    """For whom bundles were put together."""
+    """Return the heading of a package by its recipient."""
     return _("Bundles for the court") if package.recipient == "court" else _("Bundles for the other side")

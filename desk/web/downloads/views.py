@@ -1,4 +1,4 @@
-"""What there is to take away: the page that lists it, bundles, captured files, papers."""
+"""Downloads: the overview, bundles, captured files and papers."""
 
 from functools import partial
 
@@ -21,12 +21,12 @@ from registry.models import Owner
 from workers import wiring
 
 LISTED = 10
-"""Packages, and reports, on a page that lists both."""
+"""Rows per list on a page that lists both packages and reports."""
 
 
 @member_page("web/downloads.html")
 def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """What was put together for a court or for the other side, and reports."""
+    """Show packages and reports."""
     packed = scoped.packages(owner).annotate(
         cases=Count("bundles"), parties=ArrayAgg("bundles__case__party", distinct=True, default=Value([]))
     )
@@ -40,7 +40,7 @@ def downloads(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page()
 def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name: str) -> HttpResponseBase:
-    """One file of a visit; screenshots are shown, everything else of a stranger's page is only handed out."""
+    """Send a file of a visit. Screenshots are displayed; everything else is sent only as a download."""
     row = scoped.case(owner, number).captures.select_related("sighting__picture").filter(pk=capture).first()
     file = next((file for file in row.kept if file["name"] == name), None) if row else None
     if row is None or file is None or is_hidden(owner, row):
@@ -60,7 +60,7 @@ def captured(request: HttpRequest, owner: Owner, number: int, capture: int, name
 
 @member_page()
 def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpResponseBase:
-    """A draft paper about a case's newest bundle."""
+    """Send a draft paper about a case's newest bundle."""
     if paper not in PAPERS:
         raise Http404
     row = scoped.bundle(owner, number)
@@ -75,7 +75,7 @@ def paper(request: HttpRequest, owner: Owner, number: int, paper: str) -> HttpRe
 
 @member_page()
 def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
-    """The exhibit sheet of a bundle with a signature inside the PDF."""
+    """Send the exhibit sheet of a bundle as a signed PDF."""
     row = scoped.bundle(owner, case, number)
     if row.seal_digest is None:
         raise Http404
@@ -88,7 +88,7 @@ def signed(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpRe
 
 @member_page()
 def bundle(request: HttpRequest, owner: Owner, case: int, number: int) -> HttpResponseBase:
-    """A bundle with the receipts of this moment."""
+    """Send a bundle with its current receipts."""
     row = scoped.bundle(owner, case, number)
     file = in_a_file(partial(assemble, wiring.services(), row))
     takes(request, Evidence.BUNDLE, owner, bundle=number, case=case, seal=str(row.seal_digest))

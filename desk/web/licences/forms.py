@@ -1,4 +1,4 @@
-"""A licence as fields of a page, and licences on their way from a trial to being saved."""
+"""Licences as form fields, and signed data of licences being tried before they are saved."""
 
 import hashlib
 import json
@@ -30,19 +30,23 @@ ORDERS = {
     "day-month": gettext_lazy("the day comes first"),
     "month-day": gettext_lazy("the month comes first"),
 }
-"""What a person says of days like 01/02/2026 in a table."""
+"""Meanings of ambiguous dates such as 01/02/2026 in a table."""
 HOUR = 3600
 MAX_OF_WORKS = 80_000
-"""Characters of the names of works: some ten thousand numbers."""
+"""Maximum characters of the list of works; some ten thousand numbers."""
 
 
 def typed(request: HttpRequest) -> dict[str, str]:
-    """The fields as a person typed them, in whole: a licence that loses words permits something else."""
+    """Return the typed fields untruncated: a licence that loses words permits something else."""
     return {name: request.POST.get(name, "").strip() for name in FIELDS}
 
 
 def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
-    """The licence that fields describe; raises ``WrongUseError`` when one of them can't be meant."""
+    """Convert form fields to a licence.
+
+    Raises:
+        WrongUseError: A field is invalid or too long.
+    """
     if len(values["works"]) > MAX_OF_WORKS or any(len(values[name]) > MAX_FIELD for name in FIELDS if name != "works"):
         raise WrongUseError(_("A field is too long."), hint=_("Nothing is cut off, so write less."))
     said: dict[str, Any] = {**values, "works": works_named(owner, values["works"])}
@@ -52,34 +56,34 @@ def from_fields(owner: Owner, values: Mapping[str, str]) -> NewLicence:
 
 
 def values_of(row: Licence) -> dict[str, str]:
-    """The fields of a licence that is there."""
+    """Return the form fields of an existing licence."""
     plain = words_of(row)
     joined = {"works": "; ".join(map(str, plain["works"])), "territories": " ".join(plain["territories"])}
     return {name: str(plain[name] or "") for name in FIELDS} | joined
 
 
 def tried(owner: Owner, values: Mapping[str, str], row: Licence | None) -> str:
-    """What says that these very words were tried: other words are tried again before they are saved."""
+    """Return a digest of the tried values, so that changed values are tried again before saving."""
     said = json.dumps([owner.pk, row and row.pk, sorted(values.items())])
     return hashlib.sha256(said.encode()).hexdigest()
 
 
 def on_its_way(trial: Trial, mark: str) -> str:
-    """A trial that isn't through, as the page carries it until it is gone on with."""
+    """Serialise an unfinished trial for the page, which sends it back to continue."""
     return signing.dumps([mark, list(trial.effects.items()), {**asdict(trial), "effects": None}], salt="trial")
 
 
 def so_far(text: str, mark: str) -> Trial:
-    """What :func:`on_its_way` made of a trial of the same words; the beginning, if it was of others."""
+    """Restore a trial serialised by :func:`on_its_way`; start over if the values have changed."""
     try:
-        of, effects, told = signing.loads(text, salt="trial", max_age=HOUR)
+        of, effects, fields = signing.loads(text, salt="trial", max_age=HOUR)
     except signing.BadSignature:
         return NOTHING
-    return Trial(**told | {"effects": dict(effects)}) if of == mark else NOTHING
+    return Trial(**fields | {"effects": dict(effects)}) if of == mark else NOTHING
 
 
 def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
-    """Licences that were read from a table, signed, as the page carries them until they are saved."""
+    """Serialise and sign licences read from a table, for the page to send back when they are saved."""
     plain = [
         {name: str(getattr(new, name) or "") for name in FIELDS}
         | {"works": [work.number for work in new.works], "territories": new.territories}
@@ -89,14 +93,15 @@ def packed(owner: Owner, given: Sequence[NewLicence]) -> str:
 
 
 def unpacked(owner: Owner, text: str) -> list[NewLicence]:
-    """What :func:`packed` made for this owner.
+    """Restore the licences serialised by :func:`packed` for this owner.
 
-    Raises ``BadSignature`` when it is another's, changed or too old, or a work of it is gone.
+    Raises:
+        BadSignature: The data belongs to another owner, was changed or is too old, or one of its works is gone.
     """
     of, plain = signing.loads(text, salt="licences", max_age=HOUR)
     numbers = {number for licence in plain for number in licence["works"]}
     works = {work.number: work for work in scoped.works(owner).filter(number__in=numbers)}
-    if of != owner.pk or numbers - works.keys():  # without its works a licence would cover all
+    if of != owner.pk or numbers - works.keys():  # Without its works, a licence would cover all of them.
         raise signing.BadSignature
     return [
         NewLicence(
@@ -110,13 +115,17 @@ def unpacked(owner: Owner, text: str) -> list[NewLicence]:
 
 
 def understood_packed(understood: Understood) -> str:
-    """How a table was understood, as the page carries it while the trial goes on."""
+    """Serialise how a table was parsed, for the page to carry during the trial."""
     return signing.dumps(asdict(understood), salt="understood", compress=True)
 
 
 def understood_from(text: str) -> Understood | None:
-    """What :func:`understood_packed` made; raises ``BadSignature`` when it was changed or is too old."""
+    """Restore the result of :func:`understood_packed`.
+
+    Raises:
+        BadSignature: The data was changed or is too old.
+    """
     if not text:
         return None
-    told = signing.loads(text, salt="understood", max_age=HOUR)
-    return Understood(**told | {"headings": tuple(Heading(**one) for one in told["headings"])})
+    fields = signing.loads(text, salt="understood", max_age=HOUR)
+    return Understood(**fields | {"headings": tuple(Heading(**one) for one in fields["headings"])})

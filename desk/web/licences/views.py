@@ -1,4 +1,4 @@
-"""The licence ledger: the list, one licence with what became of it, and licences made, changed and ended."""
+"""The licence ledger: the list, one licence with its effects, and creating, changing and ending licences."""
 
 from django.contrib import messages
 from django.core import signing
@@ -28,7 +28,7 @@ from registry.works.tables import day
 from workers import wiring
 
 MOMENT = 0.15
-"""Seconds that a page looks at cases; then it shows how far it is, and goes on when it is asked again."""
+"""Seconds per request spent on a trial. The page then shows the progress and continues."""
 
 STANDINGS = {"now": gettext_lazy("in force or to come"), "over": gettext_lazy("over"), "all": gettext_lazy("all")}
 EFFECTS = {
@@ -41,16 +41,16 @@ EFFECTS = {
 
 @member_page("web/licences.html")
 def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's licences: those that are in force, those that are over, or all; found by words."""
+    """Show the owner's licences, filtered by standing and words."""
     words, standing = said(request.GET.get("q", "")), request.GET.get("standing", "now")
     over = Q(valid_until__lt=timezone.localdate())
     rows = scoped.licences(owner).prefetch_related("works").order_by("-number")
     if standing in ("now", "over"):
         rows = rows.filter(over) if standing == "over" else rows.exclude(over)
     if words:
-        found = Q(licensee__icontains=words) | Q(domain__icontains=words) | Q(url_pattern__icontains=words)
-        found |= Q(account__icontains=words) | Q(reason__icontains=words)
-        rows = rows.filter(found | Q(reseller__icontains=words) | Q(invoice__icontains=words))
+        matching = Q(licensee__icontains=words) | Q(domain__icontains=words) | Q(url_pattern__icontains=words)
+        matching |= Q(account__icontains=words) | Q(reason__icontains=words)
+        rows = rows.filter(matching | Q(reseller__icontains=words) | Q(invoice__icontains=words))
     page = page_of(request, rows)
     covered = CaseSighting.objects.filter(licence__in=[row.pk for row in page]).values("licence")
     counts = dict(covered.annotate(n=Count("case", distinct=True)).values_list("licence", "n"))
@@ -66,7 +66,7 @@ def licences(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/licence.html")
 def licence(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One licence: its words, what became of it, and the cases that it covers."""
+    """Show a licence: its terms, its history, and the cases it covers."""
     row = scoped.licence(owner, number)
     cases = scoped.cases(owner).filter(case_sightings__licence=row).distinct().order_by("-number")
     history = page_of(request, LedgerChange.objects.filter(licences=row).order_by("-pk"), "history")
@@ -84,7 +84,7 @@ def licence(request: HttpRequest, owner: Owner, number: int) -> dict[str, object
 @require_http_methods(FORM)
 @decider_form()
 def write(request: HttpRequest, owner: Owner, number: int | None = None) -> HttpResponse:
-    """Write a licence down, or give one other words, with the reason: tried against the cases first, then saved."""
+    """Create a licence, or change one with a reason. It is tried against the cases before it is saved."""
     row = None if number is None else scoped.licence(owner, number)
     values = forms.typed(request)
     context: dict[str, object] = {"licence": row, "longest": MAX_FIELD, "most_of_works": forms.MAX_OF_WORKS}
@@ -101,28 +101,28 @@ def write(request: HttpRequest, owner: Owner, number: int | None = None) -> Http
         return show(request, owner, _page(request, "licence-form"), {**context, "values": values, "tried": mark})
     by, why = request.user.get_username(), said(request.POST.get("why", ""))
     if row is None:
-        (kept,), fresh = keep_licences(owner, [new], by=by)
+        (saved,), fresh = keep_licences(owner, [new], by=by)
         text = _("Licence %(number)d is saved.") if fresh else _("Licence %(number)d says this already.")
     else:
-        kept, done = row, change_licence(row, new, by=by, reason=why)
+        saved, done = row, change_licence(row, new, by=by, reason=why)
         text = _("Licence %(number)d is changed.") if done else _("Licence %(number)d says this already.")
     _look(owner)
-    messages.success(request, text % {"number": kept.number})
-    return redirect("licence", slug=owner.slug, number=kept.number)
+    messages.success(request, text % {"number": saved.number})
+    return redirect("licence", slug=owner.slug, number=saved.number)
 
 
 @decider_form(back="licence")
 def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
-    """Let a licence end with a day, with the reason."""
+    """End a licence on a day, with a reason."""
     row = scoped.licence(owner, number)
     context = {"licence": row, "day": timezone.localdate().isoformat()}
     if request.method != "POST":
         return show(request, owner, "web/licence-end.html", context)
-    given, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
+    last_day, reason = said(request.POST.get("day", "")), said(request.POST.get("reason", ""))
     try:
-        end_licence(row, day(given) or timezone.localdate(), by=request.user.get_username(), reason=reason)
+        end_licence(row, day(last_day) or timezone.localdate(), by=request.user.get_username(), reason=reason)
     except WrongUseError as error:
-        again = {**context, "day": given, "reason": reason, "problem": in_words(error)}
+        again = {**context, "day": last_day, "reason": reason, "problem": in_words(error)}
         return show(request, owner, "web/licence-end.html", again)
     _look(owner)
     return _("Licence %(number)d ends.") % {"number": number}
@@ -130,7 +130,7 @@ def end(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | str:
 
 @decider_form()
 def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Bring a table of licences: read and tried first, then saved, all or none."""
+    """Import a table of licences. It is parsed and tried first, then saved completely or not at all."""
     order = request.POST.get("order", "")
     context: dict[str, object] = {"orders": forms.ORDERS.items(), "order": order}
     try:
@@ -138,14 +138,20 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
             return _save_table(request, owner)
         if request.method == "POST":
             if "further" in request.POST:
-                given = forms.unpacked(owner, request.POST.get("table", ""))
+                licences_given = forms.unpacked(owner, request.POST.get("table", ""))
                 understood = forms.understood_from(request.POST.get("understood", ""))
             else:
-                table, told = _table(request, owner)
-                given, understood = list(table), table.understood
-                context["told"] = told
-            context |= _trial(request, owner, given, forms.tried(owner, {"table": str(given)}, None), None)
-            context |= {"given": given[:20], "count": len(given), "table": forms.packed(owner, given)}
+                table, remark = _table(request, owner)
+                licences_given, understood = list(table), table.understood
+                context["told"] = remark
+            context |= _trial(
+                request, owner, licences_given, forms.tried(owner, {"table": str(licences_given)}, None), None
+            )
+            context |= {
+                "given": licences_given[:20],
+                "count": len(licences_given),
+                "table": forms.packed(owner, licences_given),
+            }
             if understood is not None:
                 context |= {"read_as": read_as(understood), "skipped": understood.skipped}
                 context |= {"headings": understood.headings, "understood": forms.understood_packed(understood)}
@@ -162,7 +168,7 @@ def import_licences(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _trial(
     request: HttpRequest, owner: Owner, given: list[NewLicence], mark: str, row: Licence | None
 ) -> dict[str, object]:
-    """A trial as far as it comes in a moment; a page that brings an earlier one of the same words goes on with it."""
+    """Run a trial for a moment, continuing an earlier one with the same values."""
     earlier = forms.so_far(request.POST.get("so-far", ""), mark) if "further" in request.POST else NOTHING
     trial = try_licences(owner, given, instead_of=row, so_far=earlier, seconds=MOMENT)
     unfinished = "" if trial.after is None else forms.on_its_way(trial, mark)
@@ -172,13 +178,13 @@ def _trial(
 
 
 def _page(request: HttpRequest, whole: str) -> str:
-    """The whole page, or for a script that goes on with a trial only what it says."""
+    """Return the template: the whole page, or only the trial for a script that continues it."""
     further = "further" in request.POST and request.headers.get("HX-Request")
     return "web/licence-trial.html" if further else f"web/{whole}.html"
 
 
 def _table(request: HttpRequest, owner: Owner) -> tuple[LicenceTable, str]:
-    """The table that came, and by whose choice its headings were understood."""
+    """Parse the uploaded table, and describe whose column choice was used."""
     order, table = request.POST.get("order", ""), _brought(request)
     if table is None:
         problem = _("No table arrived, or it is too large.")
@@ -201,11 +207,11 @@ def _brought(request: HttpRequest) -> tuple[str, bytes] | None:
 
 
 def _save_table(request: HttpRequest, owner: Owner) -> HttpResponse:
-    given = forms.unpacked(owner, request.POST.get("table", ""))
-    kept, new = keep_licences(owner, given, by=request.user.get_username())
+    licences_given = forms.unpacked(owner, request.POST.get("table", ""))
+    saved, new = keep_licences(owner, licences_given, by=request.user.get_username())
     _look(owner)
     text = ngettext("%(n)s licence is new; %(of)s were read.", "%(n)s licences are new; %(of)s were read.", new)
-    messages.success(request, text % {"n": grouped(new), "of": grouped(len(kept))})
+    messages.success(request, text % {"n": grouped(new), "of": grouped(len(saved))})
     return redirect("licences", slug=owner.slug)
 
 

@@ -1,4 +1,4 @@
-"""What happens to requests and answers: language, limits, headers, assets, compression, failures. No page is here."""
+"""Middleware: language, limits, headers, assets, compression and failures. It contains no pages."""
 
 from collections.abc import Callable
 
@@ -8,5 +8,5 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 def middleware(step: Callable[[HttpRequest, Answer], HttpResponseBase]) -> Callable[[Answer], Answer]:
-    """Middleware as Django takes it, of what is done with a request and with what answers it."""
+    """Convert a function of a request and its handler into Django middleware."""
     return lambda answer: lambda request: step(request, answer)

@@ -1,6 +1,6 @@
-"""Styles and scripts: each at an address that changes with its bytes, compressed once, kept by browsers for good.
+"""Styles and scripts: served from content-addressed URLs, compressed once, and cached by browsers indefinitely.
 
-Nothing has to be built: they are read from where they lie when the first of them is asked for.
+There is no build step: files are read from their folders at the first request.
 """
 
 import gzip
@@ -28,7 +28,7 @@ _TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A style or a script: what its address bears, its media type, and its bytes, plain and compressed."""
+    """A style or script: the digest in its URL, its media type, and its bytes, plain and compressed."""
 
     digest: str
     media_type: str
@@ -37,23 +37,31 @@ class Asset:
 
 
 class AssetStorage(StaticFilesStorage):
-    """Where ``{% static %}`` finds addresses."""
+    """Storage that resolves ``{% static %}``."""
 
     def url(self, name: str | None) -> str:
-        """The address of an asset; raises ``KeyError`` when there is none of this name."""
+        """Return the URL of an asset.
+
+        Raises:
+            KeyError: There is no asset with this name.
+        """
         assert name is not None
         return f"{get_script_prefix()}{START}{_assets()[name].digest}/{name}"
 
 
 @middleware
 def assets(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware that serves them, before anybody asks who it is for."""
-    asked = request.path_info.removeprefix("/")
-    return _served(request, asked.removeprefix(START)) if asked.startswith(START) else answer(request)
+    """Serve assets before the session is read."""
+    requested_path = request.path_info.removeprefix("/")
+    return _served(request, requested_path.removeprefix(START)) if requested_path.startswith(START) else answer(request)
 
 
 def asset(name: str) -> Asset:
-    """One of them, for an address that doesn't change with its bytes; raises ``KeyError`` when there is none."""
+    """Return an asset for a URL that does not change with its content.
+
+    Raises:
+        KeyError: There is no asset with this name.
+    """
     return _assets()[name]
 
 
@@ -69,7 +77,7 @@ def _served(request: HttpRequest, asked: str) -> HttpResponse:
     if packed:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
-    # a page of before an update may ask for what has changed since
+    # A page from before an update may request an asset that has changed since.
     response.headers["Cache-Control"] = FOR_GOOD if digest == asset.digest else "no-cache"
     return response
 
@@ -84,14 +92,14 @@ def _kept() -> Mapping[str, Asset]:
 
 
 def _read() -> Mapping[str, Asset]:
-    """Every asset by its name; of two with one name the first that Django finds."""
-    found: dict[str, Asset] = {}
+    """Read all assets by name. If two have the same name, Django's finder order decides."""
+    by_name: dict[str, Asset] = {}
     for finder in finders.get_finders():
         for name, storage in finder.list(["*.md"]):
-            if name not in found:
+            if name not in by_name:
                 with storage.open(name) as file:
-                    found[name] = _asset(name, file.read())
-    return found
+                    by_name[name] = _asset(name, file.read())
+    return by_name
 
 
 def _asset(name: str, data: bytes) -> Asset:

@@ -1,4 +1,4 @@
-"""What a visitor sees when the machine fails: which part, and that it goes on by itself; never a page that hangs."""
+"""Error pages for machine failures, which name the failed part, and time limits so that no page hangs."""
 
 import sys
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from exhibit.machine import DATABASE_SILENT, machine_fault
 from exhibit.types import Untyped
 
 SECONDS_FOR_STATEMENT = 15.0
-"""For so long a page waits for one answer of the database; none takes so long unless the database is frozen."""
+"""Maximum seconds for a database response. Only a frozen database takes longer."""
 RETRY_SECONDS = "10"
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """The answer to a request that broke off: 503 and why when the machine fails, else 500."""
+    """Return the response to a failed request: 503 with the reason for a machine fault, otherwise 500."""
     error = sys.exc_info()[1]
     fault = "" if error is None else machine_fault(error)
     status = HTTPStatus.SERVICE_UNAVAILABLE if fault else HTTPStatus.INTERNAL_SERVER_ERROR
@@ -33,7 +33,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 
 
 def limit_statements() -> None:
-    """Let this process wait for the database no longer than a page may take: a frozen one answers nobody."""
+    """Limit how long this process waits for a database response, in case the database is frozen."""
     connection_created.connect(_limit, dispatch_uid="desk.web.middleware.failures")
 
 
@@ -53,9 +53,9 @@ def _waited(
 
 
 def each_within(seconds: float, **questions: Callable[[], object]) -> dict[str, bool]:
-    """Ask several questions beside each other; what hasn't answered in time counts as no."""
+    """Run several checks in parallel; those not finished in time count as failed."""
     pool = ThreadPoolExecutor(len(questions))
-    asked = {name: pool.submit(question) for name, question in questions.items()}
-    done, _ = wait(asked.values(), seconds)
+    futures = {name: pool.submit(question) for name, question in questions.items()}
+    done, _ = wait(futures.values(), seconds)
     pool.shutdown(wait=False, cancel_futures=True)
-    return {name: one in done and one.exception() is None and bool(one.result()) for name, one in asked.items()}
+    return {name: one in done and one.exception() is None and bool(one.result()) for name, one in futures.items()}

@@ -1,4 +1,4 @@
-"""What browsers are told of every answer: nothing but our own pictures, styles, scripts and forms belongs to a page."""
+"""Security headers of every response. Pages may only use this site's own images, styles, scripts and forms."""
 
 from django.http import HttpRequest, HttpResponseBase
 
@@ -15,9 +15,9 @@ PERMISSIONS = ", ".join(
 
 @middleware
 def content_policy(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware that adds the Content-Security-Policy: words of crawled pages can do nothing, whatever they are.
+    """Add the Content-Security-Policy, which makes text from crawled pages harmless.
 
-    What depends on who is signed in is kept by no proxy.
+    Responses that depend on the session must not be stored by proxies.
     """
     response = answer(request)
     response.headers.setdefault("Content-Security-Policy", POLICY)

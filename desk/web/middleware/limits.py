@@ -1,4 +1,4 @@
-"""How large a request may be, and how often strangers bring pictures: asked before anything is parsed."""
+"""Limits on request size and on uploads by strangers, checked before the body is parsed."""
 
 from allauth.core import ratelimit
 from django.http import HttpRequest, HttpResponseBase
@@ -8,14 +8,14 @@ from desk.doors import MAX_OF_NOBODY, door_of
 from desk.web.middleware import Answer, middleware
 
 BROUGHT = {"/id/", "/api/v1/id"}
-"""Addresses to which anybody may bring a picture."""
+"""Paths to which anybody may upload an image."""
 
 
 @middleware
 def request_limit(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware that refuses what is larger, or brought too often from one address, with a sentence."""
-    told = request.META.get("CONTENT_LENGTH") or "0"
-    size = int(told) if told.isdecimal() else 0
+    """Reject requests that are too large or too frequent, with an explanation."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    size = int(length) if length.isdecimal() else 0
     door = door_of(request.path)
     if size > MAX_OF_NOBODY and size > (most := door.most(request)):
         return render(request, "413.html", {"most": most, "size": size}, status=413)

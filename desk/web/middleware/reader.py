@@ -1,4 +1,4 @@
-"""Who reads: in which language and time zone, the browser's until a person has chosen otherwise; in which browser."""
+"""The reader's language and time zone (the browser's unless the person has chosen), and recognition of the browser."""
 
 import zoneinfo
 from functools import cache
@@ -16,15 +16,15 @@ from registry.members import devices
 from registry.models import User
 
 ZONE = "zone"
-"""The cookie in which a page's script says where the browser is."""
+"""Cookie in which a script stores the browser's time zone."""
 YEAR = 365 * 24 * 3600
 
 
 @middleware
 def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware: pages are in the reader's language, and their times in the reader's zone.
+    """Activate the reader's language and time zone.
 
-    Both are kept with a person who is signed in, for the mails that are sent to them.
+    Both are stored for signed-in persons, for their emails.
     """
     person, zone = person_of(request), request.COOKIES.get(ZONE, "")
     zone = zone if zone in _zones() else ""
@@ -42,15 +42,19 @@ def reader(request: HttpRequest, answer: Answer) -> HttpResponseBase:
 
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Show the site in another language from now on, here and wherever the person signs in."""
-    wanted = request.POST.get("language", "")
+    """Change the language of the site for this browser and for the signed-in person."""
+    language = request.POST.get("language", "")
     response = back(request)
-    if wanted in dict(settings.LANGUAGES):
+    if language in dict(settings.LANGUAGES):
         person = person_of(request)
         if person is not None:
-            User.objects.filter(pk=person.pk).update(language=wanted)
+            User.objects.filter(pk=person.pk).update(language=language)
         response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME, wanted, max_age=YEAR, samesite="Lax", secure=settings.LANGUAGE_COOKIE_SECURE
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=YEAR,
+            samesite="Lax",
+            secure=settings.LANGUAGE_COOKIE_SECURE,
         )
     return response
 
@@ -58,7 +62,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def choose_blur(request: HttpRequest) -> HttpResponse:
-    """Blur found pictures until the person asks for one, or don't."""
+    """Turn the blurring of found images on or off."""
     person = person_of(request)
     if person is not None:
         User.objects.filter(pk=person.pk).update(blurs=request.POST.get("blur") == "on")
@@ -66,14 +70,14 @@ def choose_blur(request: HttpRequest) -> HttpResponse:
 
 
 def back(request: HttpRequest) -> HttpResponse:
-    """To the page that asked."""
+    """Redirect to the referring page."""
     back = request.headers.get("Referer", "")
     safe = url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure())
     return redirect(back if safe else "home")
 
 
 def person_of(request: HttpRequest) -> User | None:
-    """Who is signed in; without a session nothing is asked, so that public answers stay the same for all."""
+    """Return the signed-in person. Without a session cookie nothing is queried, so public responses stay uniform."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None
     return request.user if isinstance(request.user, User) else None
@@ -90,7 +94,7 @@ COOKIE = f"{_START}device"
 
 @middleware
 def device(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware that marks a browser while somebody is signed in, and takes the mark off with signing out."""
+    """Mark a browser with a cookie while somebody is signed in; remove the mark at sign-out."""
     before = person_of(request)
     response = answer(request)
     if before is None or not settings.CONFIG.mail_sign_in:

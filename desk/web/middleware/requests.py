@@ -1,6 +1,6 @@
-"""Requests: each has an id, and was sent to an address of the site.
+"""Request IDs and logging, input cleaning, and absolute URLs.
 
-The id stands in the log line of the request, in those of whatever it causes, and in the answer's ``X-Request-ID``.
+The ID appears in the log lines of the request and of what it causes, and in the response's ``X-Request-ID``.
 """
 
 import logging
@@ -20,31 +20,31 @@ _LOG = logging.getLogger("exhibit.request")
 
 @middleware
 def traced(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware that gives a request its id and logs how it ended: by its route, without what is in the address."""
+    """Assign an ID to a request and log its result by route, without the values in the URL."""
     request_id, begun = secrets.token_hex(8), time.monotonic()
     with logged_as(request_id=request_id):
         response = answer(request)
         route = "" if request.resolver_match is None else request.resolver_match.route
         milliseconds = round((time.monotonic() - begun) * 1000)
-        told = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
-        _LOG.info("/%s", route, extra=told)
+        details = {"method": request.method, "status": response.status_code, "milliseconds": milliseconds}
+        _LOG.info("/%s", route, extra=details)
     response.headers["X-Request-ID"] = request_id
     return response
 
 
 @middleware
 def plain_words(request: HttpRequest, answer: Answer) -> HttpResponseBase:
-    """Middleware of the site's forms: what acts on terminals, mails and tables gets no further; passwords stay."""
+    """Remove control characters from form input, as they affect terminals, emails and tables. Passwords are kept."""
     if request.method == "POST" and not request.path.startswith("/api/"):
-        given = request.POST.copy()
-        for name, texts in given.lists():
+        fields = request.POST.copy()
+        for name, texts in fields.lists():
             if "password" not in name:
-                given.setlist(name, [plain(str(text)) for text in texts])
-        given._mutable = False  # noqa: SLF001 - as Django makes it
-        request.POST = given  # type: ignore[assignment] # the stubs say that it can't be set
+                fields.setlist(name, [plain(str(text)) for text in texts])
+        fields._mutable = False  # noqa: SLF001 - as Django makes it
+        request.POST = fields  # type: ignore[assignment] # the stubs say that it can't be set
     return answer(request)
 
 
 def whole_address(request: HttpRequest, path: str) -> str:
-    """The address of a page for somebody elsewhere: below ``public_url``, else below what the request was sent to."""
+    """Return the absolute URL of a page: below ``public_url`` if set, otherwise below the request's host."""
     return absolute(settings.CONFIG, path) if settings.CONFIG.public_url else request.build_absolute_uri(path)

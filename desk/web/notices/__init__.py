@@ -1,1 +1,1 @@
-"""Notices, and their wording."""
+"""Notices and their wordings."""

@@ -1,4 +1,4 @@
-"""A notice from its beginning to where it is read: the choice of its cases and kind, its form, and who signs it."""
+"""Drafting of notices: selection of cases and kind, the form, and senders."""
 
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
@@ -29,31 +29,31 @@ from registry.parties.proposed_fees import proposed_fees, together
 from workers import wiring
 
 CASES_AT_ONCE = 20
-"""Cases whose questions a page asks."""
+"""Number of cases per page whose questions are shown."""
 
 PARTIES = 50
-"""Parties that a new notice offers: those with the most confirmed cases."""
+"""Maximum number of parties offered for a new notice; those with the most confirmed cases."""
 
 MAX_GAPS = 10
-"""Things that are missing which a page names; the others are counted."""
+"""Maximum number of missing items listed; the others are counted."""
 
 CLAIMS = "claims"
-"""Where the page of a notice shows what speaks against it."""
+"""ID of the claim check on a notice's page."""
 
 
 @decider_form()
 def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Begin a notice: a party, its confirmed cases, a kind. The address names cases, or ``all``: ``?case=3&case=4``."""
-    given = request.POST if request.method == "POST" else request.GET
-    numbers = [number for number in map(number_in, given.getlist("case")) if number]
-    party, problem = said(given.get("party", "")), ""
+    """Start a notice: party, confirmed cases and kind. The query string names cases, or ``all``: ``?case=3&case=4``."""
+    fields = request.POST if request.method == "POST" else request.GET
+    numbers = [number for number in map(number_in, fields.getlist("case")) if number]
+    party, problem = said(fields.get("party", "")), ""
     if not party and numbers:
         party = Case.objects.filter(owner=owner, number=numbers[0]).values_list("party", flat=True).first() or ""
     if request.method == "POST":
-        kind, _sep, language = given.get("kind", "").partition(".")
+        kind, _sep, language = fields.get("kind", "").partition(".")
         try:
-            made = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
-            return redirect("edit-notice", slug=owner.slug, number=made.number)
+            draft = notices.draft(owner, numbers, kind, language, by=request.user.get_username())
+            return redirect("edit-notice", slug=owner.slug, number=draft.number)
         except WrongUseError as error:
             problem = in_words(error)
     kinds = [
@@ -65,9 +65,9 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
     parties = confirmed.values_list("party").annotate(n=Count("pk")).order_by("-n", "party")[: PARTIES + 1]
     values = {
         "party": party,
-        **(_choice(owner, party, numbers, every="all" in given) if party else {}),
+        **(_choice(owner, party, numbers, every="all" in fields) if party else {}),
         "kinds": kinds,
-        "kind": given.get("kind", ""),
+        "kind": fields.get("kind", ""),
         "parties": [] if party else list(parties[:PARTIES]),
         "more_parties": not party and len(parties) > PARTIES,
         "problem": problem,
@@ -76,7 +76,7 @@ def new_notice(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dict[str, object]:
-    """The cases of a party to choose from: ticked is every one, or what was named, or what no notice is about."""
+    """Return a party's cases to choose from, with all, the named or those without a notice preselected."""
     rows = notices.may_be_noticed(owner, party, numbers)
     cases = [(row, getattr(row, "noticed", None)) for row in rows[: notices.MAX_CASES]]
     shown = [(one, notice, every or (one.number in numbers if numbers else notice is None)) for one, notice in cases]
@@ -92,7 +92,7 @@ def _choice(owner: Owner, party: str, numbers: list[int], *, every: bool) -> dic
 
 @decider_form()
 def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """The fields of a draft, and what its signer considers about each case."""
+    """Edit the fields of a draft, and the signer's considerations about each case."""
     row = notices.notice(owner, number)
     if row.state != Notice.State.DRAFT:
         return redirect("notice", slug=owner.slug, number=number)
@@ -139,11 +139,11 @@ def edit_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 
 
 def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
-    """What can go with it: deposit records of its works, and packages of its cases where links can be made."""
+    """Return the possible enclosures: deposit records, and packages if links can be created."""
     count = len(deposits_of([item.row.case for item in items]))
     deposits = ngettext("Enclose %(n)d record", "Enclose %(n)d records", count) % {"n": count}
-    made = packages(row)[:20] if wiring.services().config.public_url else ()
-    listed = [(str(one.number), _("Package %(n)d") % {"n": one.number}) for one in made]
+    offered_packages = packages(row)[:20] if wiring.services().config.public_url else ()
+    listed = [(str(one.number), _("Package %(n)d") % {"n": one.number}) for one in offered_packages]
     return {
         "deposits": [(None, _("Enclose none")), ("1", deposits)] if count else [],
         "packages": [(None, _("No link")), *listed] if listed else [],
@@ -151,59 +151,59 @@ def _enclosed(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
 
 
 def _priced(row: Notice, items: Sequence[NoticeItem]) -> dict[str, object]:
-    """What the owner's tables of fees propose for the uses of an offer, and where the reasons stand."""
+    """Return the fee proposed for the uses of an offer, and a link to the reasons."""
     cases = [item.row.case.number for item in items]
-    asked = urlencode({"party": row.party, "case": cases}, doseq=True)
+    query = urlencode({"party": row.party, "case": cases}, doseq=True)
     try:
-        found = together(proposed_fees(row.owner, row.party, cases))
-    except WrongUseError:  # a case was decided otherwise since
+        proposal = together(proposed_fees(row.owner, row.party, cases))
+    except WrongUseError:  # A case was decided differently in the meantime.
         return {}
-    if found is None:
-        return {"fee_reasons": f"?{asked}"}
-    said = _("Your tables of fees propose %(amount)s.") % {"amount": amount(found.amount, found.currency)}
-    return {"fee_reasons": f"?{asked}", "fee_help": said}
+    if proposal is None:
+        return {"fee_reasons": f"?{query}"}
+    said = _("Your tables of fees propose %(amount)s.") % {"amount": amount(proposal.amount, proposal.currency)}
+    return {"fee_reasons": f"?{query}", "fee_help": said}
 
 
 def _considered(row: Notice, items: Iterable[NoticeItem], lacks: Container[str]) -> list[dict[str, Any]]:
-    """The cases of a page of the form; the first that lacks something is open."""
+    """Return the cases on a page of the form. The first incomplete one is expanded."""
     shown: list[dict[str, Any]] = []
     for item in items:
         number, answers = item.row.case.number, item.row.answers
-        asked = words.QUESTIONS if row.kind == Notice.Kind.DMCA else ()
-        told = {
+        questions = words.QUESTIONS if row.kind == Notice.Kind.DMCA else ()
+        values = {
             "item": item,
             "number": number,
             "places": len(item.there),
             "answers": answers,
             "lacks": f"case-{number}" in lacks,
         }
-        told["asked"] = [
+        values["asked"] = [
             (f"{name}-{number}", question, ((None, _("Choose")), *choices), answers.get(name))
-            for name, question, choices in asked
+            for name, question, choices in questions
         ]
-        told["open"] = told["lacks"] and not any(each["lacks"] for each in shown)
-        shown.append(told)
+        values["open"] = values["lacks"] and not any(each["lacks"] for each in shown)
+        shown.append(values)
     return shown
 
 
 def shown_gaps(items: Sequence[NoticeItem], lacks: Sequence[Gap], form: str = "") -> dict[str, object]:
-    """What is missing, each with where it is mended: in the form at this address, or on the page itself."""
+    """Return the missing items with links to where they are fixed: in the form at this URL, or on the page itself."""
     parts = {f"case-{item.row.case.number}": n // CASES_AT_ONCE + 1 for n, item in enumerate(items)}
     part = {at: f"?page={n}" for at, n in parts.items() if len(items) > CASES_AT_ONCE}
-    told = [
+    links = [
         (f"#{gap.at}" if gap.at == CLAIMS else f"{form}{part.get(gap.at, '')}#{gap.at}", gap.sentence)
         for gap in lacks[:MAX_GAPS]
     ]
-    return {"gaps": told, "more_gaps": len(lacks[MAX_GAPS:]), "all_gaps": len(lacks)}
+    return {"gaps": links, "more_gaps": len(lacks[MAX_GAPS:]), "all_gaps": len(lacks)}
 
 
 def _keep(request: HttpRequest, row: Notice) -> None:
-    """Keep what was filled in; of a case, only what its own part of the form says."""
-    given = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
+    """Save the form. Cases on other pages of the form are not affected."""
+    fields = {name: said(request.POST.get(name, "")) for name in FIELDS if name in request.POST}
     if (use := request.POST.get("use", "")).isdecimal() and len(use) < 3:
-        found = proposals(row)
-        given |= addressee_of(found[int(use)]) if int(use) < len(found) else {}
-    notices.fill(row, given, list(given))
+        addressees = proposals(row)
+        fields |= addressee_of(addressees[int(use)]) if int(use) < len(addressees) else {}
+    notices.fill(row, fields, list(fields))
     if number := number_in(request.POST.get("sender")):
         senders.take(row, senders.sender(row.owner, number))
     if language := request.POST.get("language"):
@@ -217,7 +217,7 @@ def _keep(request: HttpRequest, row: Notice) -> None:
 @require_http_methods(FORM)
 @decider_form()
 def edit_sender(request: HttpRequest, owner: Owner, number: int = 0) -> HttpResponse:
-    """The senders, and the form of one: what a letter says of whoever signs, and the file of a business licence."""
+    """Show the senders, and a form for one with the file of a business licence."""
     row = senders.sender(owner, number) if number else None
     values, problem = {name: getattr(row, name, "") for name in senders.FIELDS}, ""
     if request.method == "POST":

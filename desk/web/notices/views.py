@@ -1,4 +1,4 @@
-"""Notices: the list with what is due, a new one, and one as it is read, signed, sent and followed; their wording."""
+"""Notices: the list with due dates, a notice with its signing, sending and outcomes, and wordings."""
 
 from typing import Any
 
@@ -39,11 +39,11 @@ NAMED = {
     "open": (gettext_lazy("waiting for something"), notices.OPEN_STATES),
     "done": (gettext_lazy("done"), (Notice.State.REMOVED, Notice.State.RESOLVED)),
 }
-"""Filters of the list: each with its words, and the states that it lets through."""
+"""List filters: label, and the included states."""
 UNREAD = "unread"
-"""The filter that lets through what was answered, and no member has read."""
+"""The filter for notices with unread replies."""
 KNOWN = {(str(kind), language) for kind, languages in notices.LANGUAGES.items() for language in languages}
-"""Kinds and languages of wordings."""
+"""Available wordings by kind and language."""
 
 SAID = {
     "hand": notices.sent_by_hand,
@@ -51,22 +51,22 @@ SAID = {
     "not-left": notices.never_left,
     "back": take_back,
 }
-"""What a person can say of a signed notice, by the word that the page sends."""
+"""Statements about a signed notice, by form value."""
 
 
 @member_page("web/notices.html")
 def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's notices: those with an answer that nobody has read first, then what is due soonest."""
-    wanted, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
+    """Show the owner's notices: those with unread replies first, then by due date."""
+    state, party = request.GET.get("state", ""), said(request.GET.get("q", ""))
     pictured = WorkPicture.objects.filter(work__cases__notice_cases__notice=OuterRef("pk"))
     rows: QuerySet[Any, Any] = notices.notices(owner).annotate(
         cases=Count("notice_cases"),
         thumbnail=thumbnail(pictured),
         addressee=KeyTextTransform("addressee_name", "fields"),
     )
-    if wanted in NAMED:
-        rows = rows.filter(state__in=NAMED[wanted][1])
-    elif wanted == UNREAD:
+    if state in NAMED:
+        rows = rows.filter(state__in=NAMED[state][1])
+    elif state == UNREAD:
         rows = rows.filter(unread=True)
     if party:
         rows = rows.filter(party__icontains=party)
@@ -74,7 +74,7 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
     return {
         "page": page,
         "rows": [(row, words.kind_in_words(row.kind, row.language), words.state_of(row)) for row in page],
-        "state": wanted if wanted in NAMED or wanted == UNREAD else "",
+        "state": state if state in NAMED or state == UNREAD else "",
         "states": [
             (None, _("all")),
             (UNREAD, _("answered, not read")),
@@ -87,15 +87,15 @@ def notice_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/notice.html")
 def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """A notice word for word, what it lacks, and what became of it."""
+    """Show a notice: text, missing items, and history."""
     row = notices.notice(owner, number)
     items = items_of(row)
-    made = letter(row, items) if row.state == Notice.State.DRAFT else None
-    signed = None if made else file_of(wiring.services(), row, TEXT_NAME)
+    draft_letter = letter(row, items) if row.state == Notice.State.DRAFT else None
+    signed = None if draft_letter else file_of(wiring.services(), row, TEXT_NAME)
     checks = check([item.row.case for item in items]) if row.state in notices.BEGUN else {}
     of_claims = [Gap(CLAIMS, sentence) for sentence in (*unanswered(checks), *unread(checks))]
-    lacks = [*missing(row, items), *of_claims] if made else []
-    text = made.whole if made else signed[0].decode() if signed else ""
+    lacks = [*missing(row, items), *of_claims] if draft_letter else []
+    text = draft_letter.whole if draft_letter else signed[0].decode() if signed else ""
     mail = getattr(row, "mail", None)
     return {
         "notice": row,
@@ -104,11 +104,11 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
         "due": words.DUE.get(row.due_what, ""),
         "overdue": row.due_on is not None and row.due_on < timezone.localdate(),
         "page": Paginator(parts_of(text), 1).get_page(request.GET.get("page")),
-        "read": read_mark(made) if made else "",
+        "read": read_mark(draft_letter) if draft_letter else "",
         **claims.shown(owner, checks),
         **shown_gaps(items, lacks, reverse("edit-notice", args=[owner.slug, number])),
-        "doubts": claims.doubts(checks, [item.row.case for item in items]) if made else [],
-        "unregistered": us_unregistered(items) if made and row.kind == Notice.Kind.DMCA else [],
+        "doubts": claims.doubts(checks, [item.row.case for item in items]) if draft_letter else [],
+        "unregistered": us_unregistered(items) if draft_letter and row.kind == Notice.Kind.DMCA else [],
         "items": [(item, *words.standings(item), max(0, len(item.there) - MAX_PLACES)) for item in items],
         "events": [
             (event, words.EVENTS.get(event.kind, event.kind), words.WAYS.get(event.words)) for event in row.events.all()
@@ -130,7 +130,7 @@ def notice(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
 
 @decider_post(back="notice")
 def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Sign a draft that was read: by typing the name, and confirming."""
+    """Sign a draft. The person types the name and confirms having read it."""
     row = notices.notice(owner, number)
     with Telling(request):
         if not (request.POST.get("have-read") and request.POST.get("authorised")):
@@ -143,7 +143,7 @@ def sign_notice(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_post(back="notice")
 def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse | None:
-    """Send a signed notice by mail, say how it has left or that it hasn't, or take the signature back."""
+    """Send a signed notice by email, record that it was or was not sent, or withdraw the signature."""
     row, by = notices.notice(owner, number), request.user.get_username()
     how = request.POST.get("how", "")
     if how == "mail":
@@ -160,7 +160,7 @@ def send_notice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse
 
 @decider_post(back="notice")
 def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Say what became of a notice that was sent, and when."""
+    """Record the outcome of a sent notice and its date."""
     row = notices.notice(owner, number)
     on = day(said(request.POST.get("day", ""))) or timezone.localdate()
     what, text = request.POST.get("what", ""), said(request.POST.get("words", ""))
@@ -169,20 +169,20 @@ def track_notice(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @member_page()
 def notice_file(request: HttpRequest, owner: Owner, number: int, name: str) -> HttpResponseBase:
-    """The signed bytes of a notice, to take away."""
+    """Send a signed file of a notice."""
     row = notices.notice(owner, number)
-    found = file_of(wiring.services(), row, name)
-    if found is None:
+    file = file_of(wiring.services(), row, name)
+    if file is None:
         raise Http404
     takes(request, Evidence.PAPER, owner, notice=number, file=name)
-    data, media_type = found
+    data, media_type = file
     kind = f"{media_type}; charset=utf-8" if media_type == "text/plain" else media_type
     return download(data, download_name(row, name), kind)
 
 
 @member_page()
 def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """A signed paper for a board or a court as one ZIP: its files, and the evidence bundles of its cases."""
+    """Send a signed filing as a ZIP with its files and the evidence bundles of its cases."""
     answer, seals = packet_answer(notices.notice(owner, number))
     takes(request, Evidence.PACKAGE, owner, notice=number, seals=seals)
     return answer
@@ -190,21 +190,21 @@ def notice_packet(request: HttpRequest, owner: Owner, number: int) -> HttpRespon
 
 @decider_post(back="notice")
 def see_replies(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Say that a member has read what the addressee answered; the notice goes on."""
+    """Record that a member has read the replies; the notice resumes."""
     replies.see(notices.notice(owner, number), by=request.user.get_username())
 
 
 @member_page()
 def reply_file(request: HttpRequest, owner: Owner, number: int, reply: int, file: int) -> HttpResponseBase:
-    """A file of a reply, as it came from a stranger, to take away."""
-    found = replies.file_of(notices.notice(owner, number), reply, file)
+    """Send a file of a reply, exactly as received from outside."""
+    reply_row = replies.file_of(notices.notice(owner, number), reply, file)
     takes(request, Evidence.PAPER, owner, notice=number, reply=reply, file=file)
-    return download(bytes(found.data), found.name, "application/octet-stream")
+    return download(bytes(reply_row.data), reply_row.name, "application/octet-stream")
 
 
 @member_page("web/notice-wordings.html")
 def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """All wordings, with which of them are the owner's own."""
+    """Show all wordings, and which ones the owner has replaced."""
     own = set(NoticeWording.objects.filter(owner=owner).values_list("kind", "language"))
     rows = [
         (kind, language, words.kind_in_words(kind, language), words.LANGUAGES[language], (kind, language) in own)
@@ -215,7 +215,7 @@ def wordings(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @manager_form()
 def edit_wording(request: HttpRequest, owner: Owner, kind: str, language: str) -> HttpResponse:
-    """One wording: the letter and the part for each work, with the names that are filled in."""
+    """Edit a wording: the letter and the part for each work, with their placeholders."""
     if (kind, language) not in KNOWN:
         raise Http404
     now, problem = wording.wording(owner, kind, language), ""

@@ -1,4 +1,4 @@
-"""Words of the notices' pages: kinds, questions, answers, states and terms, in the reader's language."""
+"""Texts of the notice pages: kinds, questions, answers, states and deadlines."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ DEMANDS_BY_LANGUAGE = {
     "de": _("Formal demand: Abmahnung (§ 97a UrhG)"),
     "fr": _("Formal demand: mise en demeure (art. 1344 code civil)"),
 }
-"""What a formal demand is in the law of its language."""
+"""Name of a formal demand in the law of its language."""
 FOR_WHOM = {
     Notice.Kind.DMCA: _(
         "In English, to providers in the United States; six elements, and four questions about fair use for each case."
@@ -60,7 +60,7 @@ SPOKEN = {
     "LU": "fr de", "LV": "lv", "MT": "en", "NL": "nl", "PL": "pl", "PT": "pt", "RO": "ro", "SE": "sv", "SI": "sl",
     "SK": "sk",
 }  # fmt: skip
-"""Official languages of the Union's members, by ISO 3166-1 and ISO 639-1."""
+"""Official languages of the EU member states (ISO 639-1), by ISO 3166-1 code."""
 
 _PURPOSES = (
     ("commercial", _("To sell or to advertise something")),
@@ -87,7 +87,7 @@ QUESTIONS = (
     ("amount", _("How much of the work is used?"), _AMOUNTS),
     ("market", _("What does the use do to the market for the work?"), _MARKETS),
 )
-"""17 U.S.C. 107, in plain words; nothing is chosen before the signer chooses."""
+"""Questions under 17 U.S.C. 107 in plain language. Nothing is preselected."""
 
 STATES = {
     Notice.State.DRAFT: _("draft"),
@@ -101,7 +101,7 @@ STATES = {
     Notice.State.DISCARDED: _("discarded"),
 }
 ARRIVED = _("signed and answered; nobody has said that it was sent")
-"""How a notice stands that was signed and answered: it has arrived, whatever was said of sending it."""
+"""State of a notice that was signed and answered: it has arrived, even if its sending was not recorded."""
 HAPPENED = {
     Notice.State.ANSWERED: _("They answered"),
     Notice.State.COUNTERED: _("A counter-notice or a statement that nothing is wrong came"),
@@ -115,7 +115,7 @@ FILED = {
     Notice.State.ONLINE: HAPPENED[Notice.State.ONLINE],
     Notice.State.RESOLVED: _("It is over: decided, settled, withdrawn, or the respondent opted out"),
 }
-"""What can happen to what was filed with a board or a court."""
+"""Outcomes of filings with a board or a court."""
 REPLIES = {
     NoticeReply.Kind.REMOVED: _("I have taken it down"),
     NoticeReply.Kind.LICENCE: _("I have a licence"),
@@ -124,7 +124,7 @@ REPLIES = {
     NoticeReply.Kind.DISPUTE: _("I see it differently"),
 }
 PLAIN_REPLIES = (NoticeReply.Kind.REMOVED, NoticeReply.Kind.LICENCE, NoticeReply.Kind.OFFER)
-"""What nearly everybody answers; the others stand below."""
+"""The most common replies. The others are shown below."""
 NEXT = {
     NoticeReply.Kind.REMOVED: _("The pages will be visited again. What is seen there is told here and to {owner}."),
     NoticeReply.Kind.LICENCE: _("{owner} reads it and compares it with its own records."),
@@ -134,7 +134,7 @@ NEXT = {
     NoticeReply.Kind.CREDIT: _("{owner} reads it and looks at the page."),
     NoticeReply.Kind.DISPUTE: _("{owner} reads it. Nobody has decided anything by it."),
 }
-"""What happens after each answer, as its sender is told."""
+"""What happens after each reply, as shown to its sender."""
 EVENTS = {
     "reply": _("an answer came on its page"),
     "withdrawn": _("an answer was taken back on its page before it was read"),
@@ -181,13 +181,13 @@ STANDINGS = {
 
 
 def kind_in_words(kind: str, language: str) -> Promise:
-    """What a notice is; a formal demand by the law whose language it has."""
-    named = DEMANDS_BY_LANGUAGE.get(language) if kind == Notice.Kind.CEASE else None
-    return named or KINDS[Notice.Kind(kind)]
+    """Return the name of a notice's kind; a formal demand is named by the law of its language."""
+    legal_name = DEMANDS_BY_LANGUAGE.get(language) if kind == Notice.Kind.CEASE else None
+    return legal_name or KINDS[Notice.Kind(kind)]
 
 
 def asks(row: Notice, cases: int) -> str:
-    """What a notice asks of its reader, in one sentence; whose the works are is what its owner states."""
+    """Summarise a notice's request in one sentence. Ownership is presented as the owner's claim."""
     if row.kind == Notice.Kind.OFFER:
         sentence = ngettext(
             "%(party)s shows a picture in which %(owner)s claims rights. %(owner)s knows of no licence for it, and "
@@ -208,20 +208,22 @@ def asks(row: Notice, cases: int) -> str:
 
 
 def state_of(row: Notice) -> str:
-    """How a notice stands, as :func:`registry.notices.notices.with_answers` gives it."""
+    """Return the state of a notice annotated by :func:`registry.notices.notices.with_answers`."""
     state = str(ARRIVED if row.state == Notice.State.SIGNED and row.answered else STATES[Notice.State(row.state)])
     refuted = gettext("%(state)s; said to be taken down, still online at the last visit")
     return refuted % {"state": state} if row.refuted else state
 
 
 def standings(item: NoticeItem) -> tuple[list[str], datetime | None]:
-    """How many places of a case stand how, as the last visits found them, and when the last of them was."""
+    """Count a case's places by state at the last visits, with the time of the latest."""
     counts = Counter(place.standing for place in item.places if place.licence is None)
-    told = [words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]]
+    counts_in_words = [
+        words % {"n": grouped(counts[standing])} for standing, words in STANDINGS.items() if counts[standing]
+    ]
     if licensed := sum(1 for place in item.places if place.licence is not None):
         covered = {"n": grouped(licensed), "numbers": _(", ").join(map(str, item.licences))}
-        told.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
-    return told, max((place.visited for place in item.places if place.visited is not None), default=None)
+        counts_in_words.append(_("%(n)s covered by licence %(numbers)s and not listed") % covered)
+    return counts_in_words, max((place.visited for place in item.places if place.visited is not None), default=None)
 
 
 SENDER = (
@@ -234,13 +236,13 @@ SENDER = (
     ("representative", _("Legal representative and position"), None, None),
     ("code", _("Unified social credit code"), None, None),
 )
-"""What is said of a sender: the field, its label, and what it is for a browser. The last two are for China."""
+"""Sender fields: name, label, input type and autocomplete token. The last two are for China."""
 
 
 def sender_fields(
     values: Mapping[str, Any], prefix: str = "", *, chinese: bool = True
 ) -> list[tuple[str, str, object, str | None, str | None, int]]:
-    """The fields of a sender as a form shows them: name, label, value, type, what fills it in, most characters."""
+    """Return the sender's form fields: name, label, value, type, autocomplete token, maximum length."""
     return [
         (f"{prefix}{name}", str(label), values.get(f"{prefix}{name}", ""), kind, filled, FIELDS[name])
         for name, label, kind, filled in (SENDER if chinese else SENDER[:-2])
@@ -248,7 +250,7 @@ def sender_fields(
 
 
 def spoken_in(notice: Notice) -> dict[str, object]:
-    """For a notice to a host in the Union: its country, as said or by the host's ending, and the languages there."""
+    """Return the country and its languages for a notice to a host in the EU, as entered or by the host's TLD."""
     if notice.kind != Notice.Kind.DSA:
         return {}
     country = str(notice.fields.get("addressee_country") or country_of(notice.party.split("/")[0])).upper()
@@ -264,18 +266,18 @@ def spoken_in(notice: Notice) -> dict[str, object]:
 
 
 def found_at(one: Proposal) -> str:
-    """Where a possible addressee of a notice was found, and how far that is to be trusted."""
-    told = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
+    """Describe the source of a possible addressee, and its reliability."""
+    values = {"source": one.source, "day": one.day and date_format(one.day, "DATE_FORMAT")}
     if one.kind == "table":
         own = gettext(
             "From the platform's own page %(source)s, written down on %(day)s. Look whether it still says so."
         )
         others = gettext("From what others write at %(source)s, written down on %(day)s. Check it first.")
-        return (own if one.first_hand else others) % told
+        return (own if one.first_hand else others) % values
     if one.kind == "rdap":
-        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % told
+        return gettext("For complaints, as the registry %(source)s said on %(day)s (RDAP). Check it first.") % values
     if one.kind == "page":
-        return gettext("A guess: it stands on the captured page {source}.").format(**told)
+        return gettext("A guess: it stands on the captured page {source}.").format(**values)
     if one.kind == "link":
         return gettext("A guess: the address of a page that a crawl met and that may say whom to write to.")
     return gettext("The Copyright Office's directory of designated agents. Look the provider up there.")

@@ -1,1 +1,1 @@
-"""How members are told: mail, push, webhooks, feeds."""
+"""Notification settings: email, push, webhooks and feeds."""

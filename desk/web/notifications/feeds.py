@@ -1,4 +1,4 @@
-"""What is reached by an address of its own, without signing in: a feed, a mail's links, and the end of mails."""
+"""Pages reached by secret URLs without signing in: the feed, links in emails, and unsubscribing."""
 
 from allauth.account.utils import perform_login
 from allauth.decorators import rate_limit
@@ -27,19 +27,19 @@ from registry.services.addresses import absolute
 from workers import wiring
 
 MAX_CASES = 50
-"""Cases of a feed: the newest."""
+"""Maximum number of cases in a feed; the newest."""
 
 
 @require_safe
 def feed(request: HttpRequest, secret: str) -> HttpResponse:
-    """The newest cases of an owner as an Atom feed (RFC 4287); pictures and pages need signing in."""
+    """Return an owner's newest cases as an Atom feed (RFC 4287). Images and pages require signing in."""
     row = tokens.feed_of(secret)
     if row is None:
         raise Http404
     config = wiring.services().config
     start = f"/o/{row.owner.slug}/cases/"
     with translation.override(row.user.reads or translation.get_language()):
-        made = Atom1Feed(
+        atom_feed = Atom1Feed(
             title=_("%(owner)s: cases") % {"owner": row.owner.name},
             link=absolute(config, start),
             description="",
@@ -52,7 +52,7 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
                 "%(party)s shows what may be a copy of “%(title)s” at %(number)s places.",
                 case.places,
             ) % {"party": case.party, "title": case.work.title, "number": grouped(case.places)}
-            made.add_item(
+            atom_feed.add_item(
                 title=words,
                 link=absolute(config, f"{start}{case.number}/"),
                 description=decision_in_words(case.decision),
@@ -61,23 +61,23 @@ def feed(request: HttpRequest, secret: str) -> HttpResponse:
                 updateddate=case.decided_at or case.opened_at,
             )
     headers = {"Cache-Control": "private, max-age=300", "X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
-    return HttpResponse(made.writeString("utf-8"), content_type=made.content_type, headers=headers)
+    return HttpResponse(atom_feed.writeString("utf-8"), content_type=atom_feed.content_type, headers=headers)
 
 
 @require_http_methods(FORM)
 @never_cache
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
-    """The page that a mail's link leads to, signed in where the browser is known; looking at it changes nothing.
+    """Open an email's link, and sign in a recognised browser when the form is submitted. Viewing it changes nothing.
 
-    A second factor is asked for as with a password, and whatever needs a fresh proof of who it is still does.
+    A second factor is required as with a password, and sensitive actions still require a new confirmation.
     """
     link = devices.read(signed)
     if link is None:
         raise Http404
-    member, kept = link.membership, request.COOKIES.get(COOKIE, "")
+    member, cookie = link.membership, request.COOKIES.get(COOKIE, "")
     usable = settings.CONFIG.mail_sign_in and not request.user.is_authenticated
-    if member is None or not usable or not devices.knows(kept, member.user):
+    if member is None or not usable or not devices.knows(cookie, member.user):
         return redirect(link.path)
     if request.method == "POST":
         about = {"page": link.path, "user": member.user.get_username()}
@@ -90,7 +90,7 @@ def open_link(request: HttpRequest, signed: str) -> HttpResponseBase:
 @require_http_methods(FORM)
 @csrf_exempt
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """No more mail: asked by a person, or done at once by a program of mail (RFC 8058)."""
+    """Unsubscribe from emails: by form, or in one click from an email program (RFC 8058)."""
     try:
         key = signing.loads(token, salt=SALT)
     except signing.BadSignature as error:

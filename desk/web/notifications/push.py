@@ -1,4 +1,4 @@
-"""Browsers that tell a member of finds: asked for by a press, known again by a cookie, removed one by one."""
+"""Push notifications about finds: subscribing browsers, recognised by a cookie, and removing them."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ WORKER = "web/push-worker.js"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a page needs so that its browser can be told of finds."""
+    """Data that a page needs to subscribe its browser."""
 
-    key: str  # of this installation, as browsers take it
-    here: PushBrowser | None  # the row of the browser that asks, where it is told already
+    key: str  # This installation's public key in the format of browsers.
+    here: PushBrowser | None  # The current browser's subscription, if any.
 
 
 def offer(request: HttpRequest) -> Offer | None:
-    """What this browser is offered; nothing where the operator has switched it off."""
+    """Return the subscription data for this browser, or None if the operator has disabled push."""
     config = wiring.services().config
     if not config.push:
         return None
@@ -46,7 +46,7 @@ def offer(request: HttpRequest) -> Offer | None:
 @require_safe
 @cache_control(no_cache=True)
 def worker(_request: HttpRequest) -> HttpResponse:
-    """The service worker, at an address that stays: it has no page in its scope, answers no request, keeps nothing."""
+    """Return the service worker at a stable URL. It controls no page, intercepts no request and stores nothing."""
     script = asset(WORKER)
     return HttpResponse(script.plain, content_type=script.media_type)
 
@@ -54,7 +54,7 @@ def worker(_request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def add_browser(request: HttpRequest) -> HttpResponse:
-    """Tell the person in this browser, which has agreed to it, from now on."""
+    """Subscribe this browser, which has granted permission."""
     answer, typed = back(request), request.POST
     with Telling(request):
         row = push_browsers.add_browser(
@@ -73,7 +73,7 @@ def add_browser(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def remove_browser(request: HttpRequest, number: int) -> HttpResponse:
-    """Tell the person nothing more in one of their browsers."""
+    """Remove one of the person's browsers."""
     try:
         push_browsers.remove_browser(person_of(request), number)
     except NotFoundError as error:
@@ -84,8 +84,8 @@ def remove_browser(request: HttpRequest, number: int) -> HttpResponse:
 
 @receiver(user_logged_out)
 def forget_browser(request: HttpRequest, user: User | None, **_others: object) -> None:
-    """Tell nobody in a browser in which its person has signed out."""
+    """Remove the subscription of a browser when its person signs out."""
     here = None if user is None else push_browsers.browser_of(user, request.COOKIES.get(COOKIE, ""))
     if here is not None:
-        with suppress(NotFoundError):  # another page was first
+        with suppress(NotFoundError):  # Another request removed it first.
             push_browsers.remove_browser(here.user, here.pk)

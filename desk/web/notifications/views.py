@@ -1,4 +1,4 @@
-"""How a member is told: by mail, by push, by webhooks of the owner, by a feed."""
+"""Notification settings: email, push, the owner's webhooks, and the feed."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -22,7 +22,7 @@ from workers import wiring
 
 @member_page("web/told.html")
 def told(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """What is told, and how."""
+    """Show the notification settings."""
     return _values(request, owner)
 
 
@@ -40,10 +40,10 @@ def _values(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_post(back="told")
 def choose_mail(request: HttpRequest, owner: Owner) -> None:
-    """How often the member wants mail about this owner."""
-    wanted = request.POST.get("how-often", "")
-    if wanted in MailChoice.HowOften.values:
-        chosen, by = MailChoice.HowOften(wanted), request.user.get_username()
+    """Set how often the member gets email about this owner."""
+    frequency = request.POST.get("how-often", "")
+    if frequency in MailChoice.HowOften.values:
+        chosen, by = MailChoice.HowOften(frequency), request.user.get_username()
         at_once = "answers-at-once" in request.POST
         mail_choices.choose(owner, person_of(request), chosen, by=by, answers_at_once=at_once)
         messages.success(request, _("Your choice is kept."))
@@ -51,7 +51,7 @@ def choose_mail(request: HttpRequest, owner: Owner) -> None:
 
 @member_post(back="told")
 def change_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase | None:
-    """Make the member's address of the feed, or revoke it."""
+    """Create or revoke the URL of the member's feed."""
     if request.POST.get("do") == "make":
         return _make_feed(request, owner)
     tokens.revoke_feed(owner, person_of(request), by=request.user.get_username())
@@ -68,7 +68,7 @@ def _make_feed(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 @manager_post()
 @shows_secret
 def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """Arrange a webhook."""
+    """Add a webhook."""
     url = request.POST.get("url", "").strip()
     by = request.user.get_username()
     try:
@@ -81,7 +81,7 @@ def add_webhook(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 @manager_page("web/webhook.html")
 def webhook(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One webhook, and what came of each message."""
+    """Show a webhook and the result of each message."""
     row = scoped.webhook(owner, number)
     deliveries = row.deliveries.select_related("event").order_by("-pk")
     return {"webhook": row, "page": page_of(request, deliveries)}
@@ -89,7 +89,7 @@ def webhook(request: HttpRequest, owner: Owner, number: int) -> dict[str, object
 
 @manager_post()
 def change_webhook(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Pause it, resume it, test it, remove it, or send one message again."""
+    """Pause, resume, test or remove a webhook, or send a message again."""
     row, by = scoped.webhook(owner, number), request.user.get_username()
     do = request.POST.get("do", "")
     if do == "remove":

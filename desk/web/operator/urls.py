@@ -1,4 +1,4 @@
-"""Addresses of this package's pages."""
+"""URL patterns of the operator's pages."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""The operator's page: whether all is well, and what to do where it isn't."""
+"""The operator's pages: system status, settings and timestamp services."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -37,7 +37,7 @@ COLLECTIONS = {
     "pictures": gettext_lazy("Pictures seen"),
     "prints": gettext_lazy("Stated fingerprints"),
 }
-"""What indexes hold."""
+"""Names of index contents."""
 SETTINGS = {
     "public_url": (
         gettext_lazy("Public address"),
@@ -65,25 +65,25 @@ SETTINGS = {
         ),
     ),
 }
-"""What can be written from here: what it is called, and what it costs and shows to others."""
+"""Settings that can be changed on the site: name, and cost or disclosure."""
 OWN_SETTINGS = (
     "bitcoin_explorer", "key", "chain_id", "contract", "key_file", "password_file", "confirmations", "gas_price",
 )  # fmt: skip
-"""What forms of witnesses say beside name, addresses and roots."""
+"""Form fields of custom timestamp services, besides name, URLs and root certificates."""
 MAX_ROOTS = 256 * 1024
 
 
 @require_safe
 @operator_view
 def operator(request: HttpRequest) -> HttpResponse:
-    """Whether all is well; else what is amiss, in sentences that say what to do, and what was given up."""
-    found = status_of(wiring.services(), MOST)
-    checks = health.checks(found, wiring.services().config, in_words)
+    """Show problems with their remedies, and failed work."""
+    status = status_of(wiring.services(), MOST)
+    checks = health.checks(status, wiring.services().config, in_words)
     values = {
         "amiss": [check for check in checks if not check.ok],
         "well": [check for check in checks if check.ok],
-        "failures": [(jobs.in_words(failure.step), failure) for failure in found.failures if not failure.dismissed],
-        "dismissed": [(jobs.in_words(failure.step), failure) for failure in found.failures if failure.dismissed],
+        "failures": [(jobs.in_words(failure.step), failure) for failure in status.failures if not failure.dismissed],
+        "dismissed": [(jobs.in_words(failure.step), failure) for failure in status.failures if failure.dismissed],
     }
     return render(request, "web/operator.html", values)
 
@@ -91,24 +91,24 @@ def operator(request: HttpRequest) -> HttpResponse:
 @require_safe
 @operator_view
 def details(request: HttpRequest) -> HttpResponse:
-    """How the installation is, in figures."""
-    found = status_of(wiring.services(), MOST)
-    costs = costs_of(found.taken, wiring.services().config.processor_hour_price)
+    """Show metrics of the installation."""
+    status = status_of(wiring.services(), MOST)
+    costs = costs_of(status.taken, wiring.services().config.processor_hour_price)
     values = {
-        "found": found,
+        "found": status,
         "steps": [
-            (jobs.in_words(step.step), step, found.taken.get(step.step))
-            for step in found.steps
-            if step.waiting or step.under_way or step.failed or step.step in found.taken
+            (jobs.in_words(step.step), step, status.taken.get(step.step))
+            for step in status.steps
+            if step.waiting or step.under_way or step.failed or step.step in status.taken
         ],
-        "queues": [(queue, jobs.taken_by(queue), _waited(found, queue)) for queue in found.queues],
-        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in found.indexes],
-        "ended": [(end_in_words(reason), count) for reason, count in found.crawls.ended.items()],
-        "contributors": Contributor.objects.order_by("pk") if "edge" in found.taken else (),
+        "queues": [(queue, jobs.taken_by(queue), _waited(status, queue)) for queue in status.queues],
+        "indexes": [(COLLECTIONS.get(index.collection, index.collection), index) for index in status.indexes],
+        "ended": [(end_in_words(reason), count) for reason, count in status.crawls.ended.items()],
+        "contributors": Contributor.objects.order_by("pk") if "edge" in status.taken else (),
         "costs": costs,
         "cost_rows": [(jobs.in_words(step.step), step) for step in costs.steps],
         "cost_days": COST_DAYS,
-        "workers": [(beat, beat.seen_at > found.at - SILENT) for beat in found.heartbeats],
+        "workers": [(beat, beat.seen_at > status.at - SILENT) for beat in status.heartbeats],
     }
     return render(request, "web/operator-details.html", values)
 
@@ -116,12 +116,12 @@ def details(request: HttpRequest) -> HttpResponse:
 @require_safe
 @operator_view
 def list_witnesses(request: HttpRequest) -> HttpResponse:
-    """The outside witnesses that are asked, and those that can be added, each with what it learns and costs."""
+    """Show the timestamp services in use and those that can be added, with what each learns and costs."""
     return _witnesses(request)
 
 
 def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | None = None) -> HttpResponse:
-    """The page, with what was typed for a witness of a kind and refused."""
+    """Render the page, with rejected input for a kind of timestamp service."""
     services = wiring.services()
     added = set(AddedWitness.objects.values_list("name", flat=True))
     values = {
@@ -141,7 +141,7 @@ def _witnesses(request: HttpRequest, typed: Mapping[str, Mapping[str, str]] | No
 @operator_view
 @asks_again
 def add_witness(request: HttpRequest, name: str) -> HttpResponse:
-    """Add a witness that is offered, once it has stamped something for trial."""
+    """Add an offered timestamp service after a test request."""
     with Telling(request):
         added_witnesses.add_witness(wiring.services(), name, by=request.user.get_username())
         messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
@@ -152,34 +152,34 @@ def add_witness(request: HttpRequest, name: str) -> HttpResponse:
 @operator_view
 @asks_again
 def add_own_witness(request: HttpRequest) -> HttpResponse:
-    """Add a witness of one's own choice, once it has answered; what is refused is shown again as it was typed."""
-    given, root = request.POST, request.FILES.get("roots")
+    """Add a custom timestamp service after a test request. Rejected input is shown again."""
+    fields, root = request.POST, request.FILES.get("roots")
     with Telling(request):
         if root is not None and (root.size or 0) > MAX_ROOTS:
             raise WrongUseError(_("The file of roots is too large."))
-        if root is None and given.get("kind") == "rfc3161":
+        if root is None and fields.get("kind") == "rfc3161":
             raise WrongUseError(_("Choose the file with its root certificates."))
-        settings: dict[str, object] = {name: said(given.get(name, "")) for name in OWN_SETTINGS}
-        settings["urls"] = given.get("urls", "").split()
+        settings: dict[str, object] = {name: said(fields.get(name, "")) for name in OWN_SETTINGS}
+        settings["urls"] = fields.get("urls", "").split()
         pem = root.read().decode("ascii", "replace") if root is not None else ""
-        kind, name, by = said(given.get("kind", "")), said(given.get("name", "")), request.user.get_username()
+        kind, name, by = said(fields.get("kind", "")), said(fields.get("name", "")), request.user.get_username()
         added_witnesses.add_own(wiring.services(), kind, name, settings, roots=pem, by=by)
         messages.success(request, _("It has answered, and is asked from now on: next for the log's next signed head."))
         return redirect("witnesses")
-    typed = {name: given.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
-    return _witnesses(request, {said(given.get("kind", "")): typed})
+    typed = {name: fields.get(name, "") for name in ("name", "urls", *OWN_SETTINGS)}
+    return _witnesses(request, {said(fields.get("kind", "")): typed})
 
 
 @require_http_methods(FORM)
 @operator_view
 def site_settings(request: HttpRequest) -> HttpResponse:
-    """The settings that can be written from here, each with who sees it."""
+    """Show and save the settings that can be changed on the site, with who sees each."""
     if request.method == "POST":
         return _write_settings(request)
     config = wiring.services().config
     by_file, by_environment = written(config.data_dir), fixed()
-    kept = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
-    return _settings(request, kept)
+    values_set = {name: getattr(config, name) if name in by_environment else by_file.get(name, "") for name in WRITABLE}
+    return _settings(request, values_set)
 
 
 @asks_again
@@ -231,7 +231,7 @@ def _settings(request: HttpRequest, kept: Mapping[str, str], problem: str = "") 
 @require_POST
 @operator_view
 def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
-    """Ask a witness no more that was added here."""
+    """Remove a timestamp service that was added on the site."""
     with Telling(request):
         added_witnesses.remove_witness(name, by=request.user.get_username())
         messages.success(request, _("It won't be asked any more. What it has given stays."))
@@ -239,7 +239,7 @@ def remove_witness(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _waited(found: Status, queue: str) -> str:
-    """How long the oldest row of a queue has waited that could be taken; empty when none does."""
+    """Return the waiting time of the oldest row of a queue that could be processed; empty if there is none."""
     since = found.queues[queue]
     return "" if since is None else lasting(max(0.0, (found.at - since).total_seconds()))
 
@@ -247,7 +247,7 @@ def _waited(found: Status, queue: str) -> str:
 @require_POST
 @operator_view
 def retry(request: HttpRequest) -> HttpResponse:
-    """Let what was given up be tried again: rows of a step, those with one reason or all."""
+    """Retry failed rows of a step, for one reason or all."""
     with Telling(request):
         count = try_again(wiring.services().enqueue, *_given_up(request))
         text = ngettext("%(count)s is tried again.", "%(count)s are tried again.", count)
@@ -261,7 +261,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 @require_POST
 @operator_view
 def leave(request: HttpRequest) -> HttpResponse:
-    """Tell no more of what was given up for a reason: nothing can be done about it."""
+    """Dismiss failures that cannot be fixed, so that they are no longer reported."""
     with Telling(request):
         count = dismiss(*_given_up(request), by=request.user.get_username())
         text = ngettext("%(count)s is left as it is.", "%(count)s are left as they are.", count)
@@ -270,6 +270,6 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 
 def _given_up(request: HttpRequest) -> tuple[str, str | None]:
-    """Which step is meant and for which reason, as rows have it: a form sends other ends of lines."""
+    """Return the step and the reason of a form. Browsers send other line endings than the stored ones."""
     key = request.POST.get("key")
     return said(request.POST.get("step", "")), key and key.replace("\r\n", "\n")

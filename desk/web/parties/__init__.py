@@ -1,1 +1,1 @@
-"""A party's page, and money: what is asked, agreed and received, on which fees."""
+"""Parties, payment demands, invoices and fees."""

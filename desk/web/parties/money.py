@@ -1,4 +1,4 @@
-"""Money asked of parties: the demands with their entries and invoices, the ledger as CSV, and tables of fees."""
+"""Payment demands with their entries and invoices, the ledger as CSV or XLSX, and fee tables."""
 
 from dataclasses import replace
 from datetime import date
@@ -27,12 +27,12 @@ from registry.works.tables import day
 
 MAX_TABLE = 2 * 1024 * 1024
 FIELDS = ("fee", "amount", "currency", "basis")
-"""Of a demand, which the form may fill in."""
+"""Form fields of a demand."""
 
 
 @member_page("web/demands.html")
 def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """What was asked of whom and how it stands, with sums in each currency."""
+    """Show demands with their status, and totals by currency."""
     page, names = page_of(request, demands.demands(owner)), periods_of(owner)
     period = _period(request)
     return {
@@ -46,21 +46,21 @@ def demand_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/demand.html")
 def demand(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One demand with its basis, its entries and its invoices."""
+    """Show a demand with its basis, entries and invoices."""
     return _values(owner, number)
 
 
 def _values(owner: Owner, number: int) -> dict[str, object]:
     row = demands.demand(owner, number)
     entries = row.entries.select_related("corrects", "correction")
-    made, paid = list(invoices.invoices(owner, number)), invoices.received(row)
-    standing = next(filter(invoices.counts, made), None)
+    issued, paid = list(invoices.invoices(owner, number)), invoices.received(row)
+    standing = next(filter(invoices.counts, issued), None)
     return {
         "demand": row,
         "cases": row.cases.select_related("work").order_by("number"),
         "entries": [(entry, words.ENTRIES[DemandEntry.Kind(entry.kind)]) for entry in entries],
         "kinds": words.ENTRIES.items(),
-        "invoices": made,
+        "invoices": issued,
         "standing": standing,
         "paid": paid,
         "due": invoices.due_next(standing, paid) if standing else None,
@@ -73,19 +73,19 @@ def _values(owner: Owner, number: int) -> dict[str, object]:
 
 @decider_form()
 def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Ask a party for money: a line of a table of fees, or an amount with its basis; first, what the tables propose."""
-    given = request.POST if request.method == "POST" else request.GET
-    party, cases = one_line(said(given.get("party", ""))), list(filter(None, map(number_in, given.getlist("case"))))
+    """Create a demand from a fee or from an amount with its basis. The form is first filled with proposed fees."""
+    fields = request.POST if request.method == "POST" else request.GET
+    party, cases = one_line(said(fields.get("party", ""))), list(filter(None, map(number_in, fields.getlist("case"))))
     with Telling(request):
         values = _proposed(owner, party, cases)
         if request.method != "POST":
             return show(request, owner, "web/new-demand.html", values)
-        typed, filled = ({name: said(given.get(at + name, "")) for name in FIELDS} for at in ("", "filled-"))
+        typed, filled = ({name: said(fields.get(at + name, "")) for name in FIELDS} for at in ("", "filled-"))
         with Telling(request):
             new = _of_its_fee(owner, party, cases, _day(request, "due_on"), typed, filled)
-            made = demands.begin(owner, new, by=request.user.get_username())
-            return redirect("demand", slug=owner.slug, number=made.number)
-        values |= typed | {"filled": filled.items(), "due_on": said(given.get("due_on", ""))}
+            new_demand = demands.begin(owner, new, by=request.user.get_username())
+            return redirect("demand", slug=owner.slug, number=new_demand.number)
+        values |= typed | {"filled": filled.items(), "due_on": said(fields.get("due_on", ""))}
         return show(request, owner, "web/new-demand.html", values, status=422)
     return redirect("party", slug=owner.slug, name=party) if party else redirect("parties", owner.slug)
 
@@ -93,7 +93,7 @@ def begin(request: HttpRequest, owner: Owner) -> HttpResponse:
 def _of_its_fee(
     owner: Owner, party: str, cases: list[int], due_on: date | None, typed: dict[str, str], filled: dict[str, str]
 ) -> NewDemand:
-    """What was typed; where another fee was chosen, nothing that the form had filled in for those proposed."""
+    """Parse the form. If another fee was chosen, values that were prefilled for the proposed fee are dropped."""
     if not typed["fee"] or typed["fee"] == filled["fee"]:
         return demands.typed(owner, party, cases, due_on, typed)
     own = {name: "" if name != "currency" and text == filled[name] else text for name, text in typed.items()}
@@ -105,10 +105,10 @@ def _of_its_fee(
 
 
 def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
-    """What the owner's tables propose for some cases of a party, and the fields of the form filled by it."""
-    found, offered = proposed_fees(owner, party, cases), demands.fees(owner)
-    both = together(found)
-    several = both if len(found) > 1 else None
+    """Return the fees proposed for a party's cases, and the form fields filled from them."""
+    proposals, offered = proposed_fees(owner, party, cases), demands.fees(owner)
+    both = together(proposals)
+    several = both if len(proposals) > 1 else None
     only = both.lines[0][1] if both is not None and len(both.lines) == 1 else None
     filled = {
         "fee": f"{only.table.number}.{only.number}" if only else "",
@@ -118,8 +118,8 @@ def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
     }
     return filled | {
         "party": party,
-        "proposed": [(one, words.purpose(one.use), [words.fee(fee) for fee in one.fitting]) for one in found],
-        "doubts": words.doubts(found),
+        "proposed": [(one, words.purpose(one.use), [words.fee(fee) for fee in one.fitting]) for one in proposals],
+        "doubts": words.doubts(proposals),
         "fees": words.fees(offered),
         "together": several,
         "filled": filled.items(),
@@ -129,7 +129,7 @@ def _proposed(owner: Owner, party: str, cases: list[int]) -> dict[str, object]:
 
 @decider_post(back="demand")
 def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Write down what was asked, agreed or received, or correct an entry by another."""
+    """Record an amount asked, agreed or received, or correct an entry."""
     row = demands.demand(owner, number)
     amount = read_amount(said(request.POST.get("amount", "")), row.currency)
     about = (_day(request, "due_on"), said(request.POST.get("words", "")), number_in(request.POST.get("corrects")))
@@ -139,41 +139,41 @@ def add_entry(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_post()
 def issue_invoice(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Make an invoice over what was agreed; what is refused is shown again as it was typed."""
+    """Issue an invoice for the agreed amount. Rejected input is shown again."""
     row = demands.demand(owner, number)
     typed = ("issuer", "payer", "subject", "tax", "payment", "language")
-    given = {name: said(request.POST.get(name, "")) for name in typed}
+    fields = {name: said(request.POST.get(name, "")) for name in typed}
     lines = said(request.POST.get("instalments", ""))
     with Telling(request):
-        new = NewInvoice(**given, instalments=read_instalments(lines, row.currency))
-        made = invoices.issue(row, new, by=request.user.get_username())
-        messages.success(request, _("Invoice %(name)s is made. Nothing was sent.") % {"name": made.name})
+        new = NewInvoice(**fields, instalments=read_instalments(lines, row.currency))
+        new_invoice = invoices.issue(row, new, by=request.user.get_username())
+        messages.success(request, _("Invoice %(name)s is made. Nothing was sent.") % {"name": new_invoice.name})
         return redirect("demand", slug=owner.slug, number=number)
-    values = _values(owner, number) | {"proposed": given | {"instalments": lines}, "refused": True}
+    values = _values(owner, number) | {"proposed": fields | {"instalments": lines}, "refused": True}
     return show(request, owner, "web/demand.html", values, status=422)
 
 
 @member_page()
 def invoice_file(request: HttpRequest, owner: Owner, name: str) -> HttpResponseBase:
-    """An invoice as PDF."""
+    """Send an invoice as PDF."""
     row = invoices.invoice(owner, name)
     return download(invoices.invoice_pdf(row), f"{owner.slug}-invoice-{row.name}.pdf", "application/pdf")
 
 
 @decider_post()
 def cancel_invoice(request: HttpRequest, owner: Owner, name: str) -> HttpResponse:
-    """Cancel an invoice by one of its own."""
+    """Cancel an invoice by issuing a cancellation."""
     row = invoices.invoice(owner, name)
     with Telling(request):
         why = said(request.POST.get("words", ""))
-        made = invoices.cancel(row, why, by=request.user.get_username())
-        messages.success(request, _("Cancellation %(name)s is made. Nothing was sent.") % {"name": made.name})
+        cancellation = invoices.cancel(row, why, by=request.user.get_username())
+        messages.success(request, _("Cancellation %(name)s is made. Nothing was sent.") % {"name": cancellation.name})
     return redirect("demand", slug=owner.slug, number=row.demand.number)
 
 
 @member_page()
 def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """The entries of the owner's demands and the invoices, or those of a period, as CSV or as a workbook."""
+    """Send the ledger, or a period of it, as CSV or XLSX."""
     period = _period(request)
     stem = f"{owner.slug}-money{f'-{period.name}' if period else ''}"
     if request.GET.get("form") == "xlsx":
@@ -183,7 +183,7 @@ def ledger(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 @decider_form()
 def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """The owner's tables of fees, and a form that brings another."""
+    """Show the owner's fee tables and a form to import another."""
     if request.method == "POST":
         with Telling(request):
             file, name = request.FILES.get("file"), said(request.POST.get("name", ""))
@@ -199,7 +199,7 @@ def fee_tables(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _period(request: HttpRequest) -> Period | None:
-    """The period that an address names; none for what is no period."""
+    """Return the period in the query string, or None if missing or invalid."""
     name = said(request.GET.get("period", ""))
     return period_named(name) if name and passes(period_named, name, WrongUseError) else None
 

@@ -1,4 +1,4 @@
-"""Addresses of this package's pages."""
+"""URL patterns of the pages on parties and payments."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""The list of parties with what notices brought about, and one party with all that an owner has of it."""
+"""The list of parties with outcomes of notices, and the page of one party."""
 
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +19,7 @@ from workers import wiring
 
 @member_page("web/parties.html")
 def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The parties of the owner's cases, and what notices brought about."""
+    """Show the parties of the owner's cases, and outcomes of notices."""
     q = said(request.GET.get("q", ""))
     page = page_of(request, parties.parties(owner, q))
     return {
@@ -32,7 +32,7 @@ def party_list(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/party.html")
 def party(request: HttpRequest, owner: Owner, name: str) -> dict[str, object]:
-    """One party: its cases, works, places, notices, bundles, contacts, money, and what registries say of it."""
+    """Show a party: its cases, works, places, notices, bundles, contacts, payments and registry data."""
     line, lookup = parties.party(owner, name), parties.lookup_of(owner, name)
     letters = notices.notices(owner).filter(party=name)
     replies = NoticeReply.objects.filter(notice__in=letters).select_related("notice").order_by("-at")
@@ -66,7 +66,7 @@ def _pictures(work: str) -> QuerySet[WorkPicture]:
 
 
 def _next_step(line: parties.PartyLine, *, is_sealed: bool, is_written: bool) -> str:
-    """What a party's page offers first: deciding what waits, a notice where none was written, or a bundle."""
+    """Return the suggested next step: decide waiting cases, write the first notice, or download a bundle."""
     if line.waiting:
         return "decide"
     if line.confirmed and not is_written:
@@ -76,7 +76,7 @@ def _next_step(line: parties.PartyLine, *, is_sealed: bool, is_written: bool) ->
 
 @decider_post()
 def look_up(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Have registries asked who registered a party's domain, and whose network its host is in."""
+    """Query registries about a party's domain and host."""
     name = said(request.POST.get("party", ""))
     parties.party(owner, name)
     with Telling(request):

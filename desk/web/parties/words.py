@@ -1,4 +1,4 @@
-"""Words of the pages of parties and money, in the reader's language."""
+"""Texts of the pages on parties and payments."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ HELP = {
     "duration": gettext_lazy("A duration in days, weeks, months or years can be compared, such as “up to 1 year”."),
 }
 MAX_PARTS = 8
-"""Parts of lines that a sentence names."""
+"""Maximum number of fee-table parts listed in a sentence."""
 MAX_BASIS = 1_000
 MISSING = {
     "nobody": gettext_lazy("No registry is known that answers for it."),
@@ -37,52 +37,52 @@ MISSING = {
 
 
 def amount(number: int | None, currency: str) -> str:
-    """An amount with its currency in the reader's form; a stroke for none."""
+    """Format an amount with its currency; a dash for None."""
     if number is None:
         return "–"
     return number_format(in_units(number, currency), force_grouping=True) + "\u00a0" + currency
 
 
 def fee(row: Fee) -> str:
-    """A line of a table of fees with its amount."""
+    """Format a fee-table row with its amount."""
     return f"{fee_in_words(row)[:80]} · {amount(row.amount, row.table.currency)}"
 
 
 def fees(offered: Iterable[Fee]) -> list[tuple[str, str]]:
-    """Fees as a form offers them, behind none of them; nothing where there are none."""
-    told = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
-    return [("", _("None of a table: an amount of your own")), *told] if told else []
+    """Return form options for fees, including "none"; empty if there are no fees."""
+    options = [(f"{one.table.number}.{one.number}", fee(one)) for one in offered]
+    return [("", _("None of a table: an amount of your own")), *options] if options else []
 
 
 def purpose(use: KnownUse) -> str:
-    """What a picture is used for, as a member answered it in a notice; empty where nobody did."""
+    """Describe the purpose of a use as stated in a notice; empty if unknown."""
     if not use.purpose:
         return ""
     return _("%(purpose)s (notice %(n)d)") % {"purpose": PURPOSES[use.purpose], "n": use.notice}
 
 
 def doubts(found: Iterable[ProposedFee]) -> list[str]:
-    """What keeps lines of tables from being compared with cases, and what would help: a sentence for each."""
+    """Describe the fee-table parts that could not be compared with cases, and how to fix them."""
     parts = {(part.column, part.text): part for one in found for part in one.unknown}
     unread = [part for part in parts.values() if not part.kind]
-    told = []
+    sentences = []
     if unread:
         listed = [_("“%(text)s” (%(column)s)") % {"text": one.text, "column": COLUMNS[one.column]} for one in unread]
         more = _("…") if len(listed) > MAX_PARTS else ""
         said = {"parts": _(", ").join(listed[:MAX_PARTS]) + more}
-        told.append(
+        sentences.append(
             _("These parts of your fees can’t be compared with what was seen. Judge them yourself: %(parts)s.") % said
         )
-        told += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
+        sentences += [str(HELP[column]) for column in HELP if any(part.column == column for part in unread)]
     if any(part.kind == "purpose" for part in parts.values()):
-        told.append(
+        sentences.append(
             _(
                 "Some fees depend on what the picture is used for. That is known once a notice answers it for the case "
                 "itself, or where the answers for the party’s other cases agree."
             )
         )
     if any(part.kind and part.kind != "purpose" for part in parts.values()):
-        told.append(_("Some fees depend on a size or a time that isn’t known."))
+        sentences.append(_("Some fees depend on a size or a time that isn’t known."))
     if without := [str(one.use.case) for one in found if not one.fitting and not one.unknown]:
         more = _("…") if len(without) > MAX_PARTS else ""
         sentence = ngettext(
@@ -90,22 +90,22 @@ def doubts(found: Iterable[ProposedFee]) -> list[str]:
             "No fee fits cases %(cases)s: each says something other than what is known.",
             len(without),
         )
-        told.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
-    return told
+        sentences.append(sentence % {"cases": _(", ").join(without[:MAX_PARTS]) + more})
+    return sentences
 
 
 def basis(found: Together) -> str:
-    """On what the amount for several cases rests."""
+    """Describe the basis of an amount for several cases."""
     lines = [_("%(n)d × %(fee)s") % {"n": times, "fee": fee_in_words(fee)} for times, fee in found.lines]
     return "; ".join(lines)[:MAX_BASIS]
 
 
 def period(name: str) -> str:
-    """A month, a quarter or a year by its name, such as ``2026-Q3``."""
-    found = period_named(name)
+    """Return the title of a month, quarter or year by its name, such as ``2026-Q3``."""
+    period_found = period_named(name)
     if name.isdecimal():
         return _("%(year)s, the whole year") % {"year": name}
     year, _dash, part = name.partition("-")
     if part.startswith("Q"):
         return _("%(year)s, quarter %(n)s") % {"year": year, "n": part[1:]}
-    return date_format(found.first, "YEAR_MONTH_FORMAT")
+    return date_format(period_found.first, "YEAR_MONTH_FORMAT")

@@ -1,1 +1,1 @@
-"""What needs no owner: the first page, accuracy, health, measurements, and the log for everybody."""
+"""Pages without an owner: home, accuracy, health, metrics, and the public log."""

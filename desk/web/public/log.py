@@ -1,7 +1,7 @@
-"""The log for everybody, without signing in: its signed head and its tiles (C2SP tlog-tiles), to fetch and to keep.
+"""The public log: its signed checkpoint and its tiles (C2SP tlog-tiles), for download and monitoring.
 
-Leaves hold a type, a time and a salted commitment, and nothing of anybody. And what others need to have their logs
-witnessed here: this installation's card, and the witness itself (C2SP tlog-witness).
+Leaves contain a type, a time and a salted commitment, but no personal data. Also here is what other installations need
+to have their logs cosigned: this installation's card, and the witness itself (C2SP tlog-witness).
 """
 
 from allauth.decorators import rate_limit
@@ -19,13 +19,13 @@ from registry.models import LogCheckpoint, LogEntry
 from workers import wiring
 
 FOR_LONG = "public, max-age=300"
-"""After a restore and under another name of the log, the same address has other bytes."""
+"""Not longer: after a restore under another log name, the same URL has other bytes."""
 FOR_NOW = "public, max-age=5"
 
 
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponse:
-    """The head that was signed last, a C2SP signed note."""
+    """Return the newest checkpoint, a C2SP signed note."""
     newest = _newest()
     if newest is None:
         raise Http404
@@ -34,15 +34,15 @@ def checkpoint(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def hash_tile(request: HttpRequest, level: int, path: str) -> HttpResponse:
-    """Hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
+    """Return hashes of complete subtrees of ``256**level`` leaves, 32 bytes each."""
     tile = _tile(path, level)
-    wanted = [(level * HEIGHT, number) for number in range(tile.first, tile.first + tile.width)]
-    return _answer(b"".join(PostgresLogStore().nodes(wanted)), "application/octet-stream", FOR_LONG)
+    positions = [(level * HEIGHT, number) for number in range(tile.first, tile.first + tile.width)]
+    return _answer(b"".join(PostgresLogStore().nodes(positions)), "application/octet-stream", FOR_LONG)
 
 
 @require_safe
 def entries(request: HttpRequest, path: str) -> HttpResponse:
-    """What is hashed into leaves: canonical JSON, each behind its length."""
+    """Return the hashed leaf data: canonical JSON entries, each preceded by its length."""
     tile = _tile(path, 0)
     rows = LogEntry.objects.filter(sequence__gte=tile.first, sequence__lt=tile.first + tile.width).order_by("sequence")
     leaves = [Entry(EntryType(row.type), row.time, bytes(row.commitment)).leaf_bytes for row in rows]
@@ -54,7 +54,7 @@ def _newest() -> LogCheckpoint | None:
 
 
 def _tile(path: str, level: int) -> Tile:
-    """A tile that a signed head covers; what isn't signed yet isn't there."""
+    """Return a tile that a signed checkpoint covers; 404 for others."""
     newest = _newest()
     try:
         tile = parse_tile(path)
@@ -73,7 +73,7 @@ def _answer(data: bytes, media_type: str, keep: str) -> HttpResponse:
 @require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def card(request: HttpRequest) -> JsonResponse:
-    """Who this installation is: address, key of its log, and key with which it cosigns."""
+    """Return this installation's address, log key and cosigning key."""
     return JsonResponse(signed_calls.own_card(wiring.services()), headers={"Access-Control-Allow-Origin": "*"})
 
 
@@ -81,7 +81,7 @@ def card(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @rate_limit(action="head")  # type: ignore[untyped-decorator]
 def add_checkpoint(request: HttpRequest) -> HttpResponse:
-    """Cosign the head of a log that is known here (C2SP tlog-witness); counted by address, since anybody has heads."""
+    """Cosign the checkpoint of a known log (C2SP tlog-witness). Limited by address, as anybody can get checkpoints."""
     try:
         body = request.read(cosigning.MAX_BODY + 1)
         line = cosigning.add_checkpoint(wiring.services(), body)

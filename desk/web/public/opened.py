@@ -1,4 +1,4 @@
-"""Works that owners open to everybody, and whose a picture is. Closed, removed, unknown ones get the same answer."""
+"""Public pages of works, and the public image lookup. Closed, removed and unknown works get the same answer."""
 
 import json
 
@@ -26,7 +26,7 @@ from workers import wiring
 @require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def page(request: HttpRequest, name: str) -> HttpResponse:
-    """What an owner tells everybody of a work."""
+    """Show the public information about a work."""
     work, facts = _found(name)
     values = {"work": work, "facts": facts, "script": _script(facts)}
     answer = render(request, "web/public-work.html", values)
@@ -37,7 +37,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def facts(request: HttpRequest, name: str) -> HttpResponse:
-    """The same for programs, as JSON-LD."""
+    """Return the public information about a work as JSON-LD."""
     headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
     return JsonResponse(_found(name)[1], content_type="application/ld+json", headers=headers)
 
@@ -45,7 +45,7 @@ def facts(request: HttpRequest, name: str) -> HttpResponse:
 @require_safe
 @rate_limit(action="link", limit_get=True)  # type: ignore[untyped-decorator]
 def pdq_feed(request: HttpRequest, kind: str) -> HttpResponse:
-    """PDQ hashes of the works whose owners publish them: ``csv`` or ``txt``, and the ``note`` that signs both."""
+    """Return the PDQ hashes of published works: ``csv`` or ``txt``, or the ``note`` that signs both."""
     try:
         data = feed(wiring.services())[f"feed.{kind}"]
     except KeyError as error:
@@ -62,7 +62,7 @@ def _found(name: str) -> tuple[Work, dict[str, Untyped]]:
 
 
 def _script(facts: dict[str, Untyped]) -> str:
-    """A block of data, which no browser runs, and whose text can't end it."""
+    """Render JSON-LD in a script element that browsers do not execute and that the data cannot close."""
     text = json.dumps(facts, ensure_ascii=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
@@ -80,13 +80,13 @@ SAID = {
 
 @require_safe
 def robots(request: HttpRequest) -> HttpResponse:
-    """What search engines may visit: this question and the public pages. Answers to uploads have no address."""
+    """Return the rules for search engines: the lookup and public pages only. Answers to uploads have no URL."""
     return HttpResponse(ROBOTS, content_type="text/plain; charset=utf-8")
 
 
 @require_http_methods(FORM)
 def ask(request: HttpRequest) -> HttpResponse:
-    """A form for a picture, and whose it is, as far as works here are opened to everybody."""
+    """Show a form to look up an image, and the owner if the work is public."""
     values: dict[str, object] = {"most": MAX_BROUGHT, "no_change": NO_CHANGE}
     status, headers = 200, {"Cache-Control": "no-store"}
     if request.method == "POST":
@@ -94,8 +94,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         try:
             if (file := request.FILES.get("file")) is None:
                 raise WrongUseError(_("Choose a file."))
-            found = answer_to(file)
-            values |= {"found": found, "claims": [(SAID[claim.verdict], claim) for claim in found.claims]}
+            answer_found = answer_to(file)
+            values |= {"found": answer_found, "claims": [(SAID[claim.verdict], claim) for claim in answer_found.claims]}
         except (ExhibitError, Problem) as error:
             values["problem"] = in_words(error)
             status = error.status if isinstance(error, Problem) else status_of(error)

@@ -1,4 +1,4 @@
-"""The page on which whoever got a notice answers it, without an account. Opening it changes nothing."""
+"""The page on which the addressee of a notice replies without an account. Opening it changes nothing."""
 
 from allauth.decorators import rate_limit
 from django.conf import settings
@@ -25,7 +25,7 @@ from workers import wiring
 @require_http_methods(FORM)
 @rate_limit(action="reply", limit_get=True)  # type: ignore[untyped-decorator]
 def reply(request: HttpRequest, token: str) -> HttpResponse:
-    """What is asked, what was sent, and a form. A link that doesn't hold has the same answer, whatever the reason."""
+    """Show the claim, earlier replies and a form. Invalid links all get the same answer."""
     notice = replies.find(token)
     if notice is None:
         answer = render(request, "web/link-gone.html", status=404)
@@ -40,7 +40,7 @@ def reply(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @rate_limit(action="reply-pictures", limit_get=True)  # type: ignore[untyped-decorator]
 def reply_pictures(_request: HttpRequest, token: str, case: int) -> HttpResponse:
-    """Both pictures of a case of the notice beside each other, small."""
+    """Return both images of a case side by side, reduced."""
     notice = replies.find(token)
     try:
         if notice is None:
@@ -54,7 +54,7 @@ def reply_pictures(_request: HttpRequest, token: str, case: int) -> HttpResponse
 
 
 def _language(request: HttpRequest, notice: Notice) -> str:
-    """The reader's language, as chosen on the site or by the browser, where the site speaks it; else the letter's."""
+    """Return the language chosen on the site or by the browser if supported, otherwise the letter's."""
     spoken = {code.partition("-")[0] for code, _name in settings.LANGUAGES}
     asked_for = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
     chosen = settings.LANGUAGE_COOKIE_NAME in request.COOKIES
@@ -99,7 +99,7 @@ def _page(request: HttpRequest, token: str, notice: Notice) -> HttpResponse:
 
 
 def _received(one: NoticeReply, cases: list[Asked]) -> dict[str, object]:
-    """An answer that came: what follows it and, of one that it was taken down, what was seen since."""
+    """Return the template data of a reply, with later observations if it reported a takedown."""
     kind = NoticeReply.Kind(one.kind)
     places = looked_at(one, cases) if kind is NoticeReply.Kind.REMOVED else []
     seen = [

@@ -1,4 +1,4 @@
-"""C2PA's Soft Binding Resolution API: from a copy that lost its credentials back to them, for works that are open."""
+"""C2PA's Soft Binding Resolution API: finds the manifests of copies without credentials, for works that are public."""
 
 import json
 from base64 import b64encode
@@ -24,15 +24,15 @@ from exhibit.types import Untyped
 from registry.works.signed_copies import found_by, manifest_store
 from workers import wiring
 
-MOST, USUAL = 50, 10  # manifests of an answer
+MOST, USUAL = 50, 10  # Maximum and default number of manifests in an answer.
 MAX_PIXELS, MAX_SECONDS = 25_000_000, 3.0
-"""What a stranger's picture may cost at most."""
+"""Limits for images from anonymous callers."""
 HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"}
 View = Callable[..., HttpResponse]
 
 
 def _counted(action: str) -> Callable[[View], View]:
-    """Limits how often one address asks; programs are told so as they are told the rest, and not by a page."""
+    """Return a decorator that limits requests per address and answers in JSON instead of with a page."""
 
     def counted(view: View) -> View:
         limited: View = rate_limit(action=action, limit_get=True)(view)
@@ -53,7 +53,7 @@ def _counted(action: str) -> Callable[[View], View]:
 
 @require_safe
 def algorithms(_request: HttpRequest) -> JsonResponse:
-    """Which soft bindings are known here."""
+    """List the supported soft binding algorithms."""
     return JsonResponse({"watermarks": [], "fingerprints": [{"alg": SOFT_BINDING}]}, headers=HEADERS)
 
 
@@ -61,10 +61,10 @@ def algorithms(_request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @_counted("link")
 def by_binding(request: HttpRequest) -> JsonResponse:
-    """The manifests that the value of a soft binding leads to."""
+    """Return the manifests for the value of a soft binding."""
     try:
-        asked = request.GET if request.method != "POST" else _body(request)
-        return _matches(request, str(asked.get("alg", "")), str(asked.get("value", "")))
+        parameters = request.GET if request.method != "POST" else _body(request)
+        return _matches(request, str(parameters.get("alg", "")), str(parameters.get("value", "")))
     except WrongUseError as wrong:
         return _refused(wrong, 400)
 
@@ -73,7 +73,7 @@ def by_binding(request: HttpRequest) -> JsonResponse:
 @csrf_exempt
 @_counted("content")
 def by_content(request: HttpRequest) -> JsonResponse:
-    """The manifests that a picture leads to. It is measured and forgotten."""
+    """Return the manifests for an uploaded image, which is measured and not stored."""
     services = wiring.services()
     most = replace(services.limits, max_bytes=MAX_OF_NOBODY, max_pixels=MAX_PIXELS, seconds=MAX_SECONDS)
     try:
@@ -92,7 +92,7 @@ def by_content(request: HttpRequest) -> JsonResponse:
 @require_safe
 @_counted("link")
 def manifest(request: HttpRequest, name: str) -> HttpResponse:
-    """A manifest store, as it was signed."""
+    """Return a manifest store as it was signed."""
     if request.GET.get("returnActiveManifest", "false").lower() == "true":
         return _refused(WrongUseError("Only whole manifest stores are kept here."), 400)
     if not name.isprintable() or (store := manifest_store(name)) is None:
@@ -113,14 +113,14 @@ def _body(request: HttpRequest) -> dict[str, Untyped]:
 def _matches(request: HttpRequest, algorithm: str, value: str) -> JsonResponse:
     if algorithm != SOFT_BINDING:
         raise WrongUseError(f"Only the algorithm {SOFT_BINDING} is known here.")
-    asked = request.GET.get("maxResults", str(USUAL))
-    if not asked.isascii() or not asked.isdecimal() or not int(asked[:4]) >= 1:
+    limit = request.GET.get("maxResults", str(USUAL))
+    if not limit.isascii() or not limit.isdecimal() or not int(limit[:4]) >= 1:
         raise WrongUseError("maxResults is a number from 1 on.")
-    found = found_by(read_binding(value), min(int(asked[:4]), MOST))
-    told = [{"manifestId": one.manifest, "similarityScore": one.score} for one in found]
-    return JsonResponse({"matches": told}, headers=HEADERS)
+    results = found_by(read_binding(value), min(int(limit[:4]), MOST))
+    answer = [{"manifestId": one.manifest, "similarityScore": one.score} for one in results]
+    return JsonResponse({"matches": answer}, headers=HEADERS)
 
 
 def _refused(error: ExhibitError | Problem, status: int) -> JsonResponse:
-    told = {"title": in_words(error), "status": status}
-    return JsonResponse(told, status=status, content_type="application/problem+json", headers=HEADERS)
+    problem = {"title": in_words(error), "status": status}
+    return JsonResponse(problem, status=status, content_type="application/problem+json", headers=HEADERS)

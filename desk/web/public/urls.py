@@ -1,4 +1,4 @@
-"""Addresses of this package's pages."""
+"""URL patterns of public pages."""
 
 from django.urls import URLPattern, path
 

@@ -1,4 +1,4 @@
-"""The first page, how often the comparison was wrong, and the answer to those who ask whether everything runs."""
+"""The home page, the measured error rates, the health check and the metrics."""
 
 import hmac
 import ipaddress
@@ -35,7 +35,7 @@ SECONDS_FOR_HEALTH = 1.5
 
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """The cases of the one owner that the person is a member of; where there are more or none, the list of owners."""
+    """Redirect to the cases if the person has exactly one owner, otherwise to the list of owners."""
     owners = scoped.owners_of(person_of(request))
     if len(owners) == 1:
         return redirect("cases", slug=owners[0].slug)
@@ -45,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_required
 def accuracy(request: HttpRequest) -> HttpResponse:
-    """The error rate of the installation, as the log's decisions give it; it belongs to no owner."""
+    """Show the installation's error rates according to the logged decisions, across all owners."""
     found = present_accuracy()
     rates = [(SURE[kind], found.rate(kind), _interval(found.rate(kind))) for kind in CLASSES]
     return render(request, "web/accuracy.html", {"accuracy": found, "rates": rates, "bounds": _bounds()})
@@ -58,7 +58,7 @@ def _interval(rate: Rate) -> str:
 
 
 def _bounds() -> list[tuple[str, int, list[int]]]:
-    """Whose counts, of how many photographs, and at most how many false alarms of each kind in a million."""
+    """Return (name, photographs, false alarms per million by class) for the calibrations in use."""
     own, joined = calibrations.active(PIPELINE), shown_joined(wiring.services().config)
     if own is None:
         return []
@@ -75,7 +75,7 @@ def _bounds() -> list[tuple[str, int, list[int]]]:
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when database and broker answer within two seconds, else 503; and whether the disk has room."""
+    """Return 200 if database and broker respond within two seconds, otherwise 503, and whether the disk has room."""
     needed = each_within(SECONDS_FOR_HEALTH, database=_database_answers, broker=lambda: redis_answers(settings.CONFIG))
     checks = needed | {"disk": disk_check(settings.CONFIG).ok}
     return JsonResponse(checks, status=200 if all(needed.values()) else 503)
@@ -87,7 +87,7 @@ def _database_answers() -> bool:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures for Prometheus, for whoever shows the token and asks from a network that is set; else 404."""
+    """Return Prometheus metrics for authorised requests, otherwise 404."""
     if not _may_measure(request, wiring.services().config):
         raise Http404
     if not each_within(SECONDS_FOR_HEALTH, database=_database_answers)["database"]:
@@ -96,14 +96,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _may_measure(request: HttpRequest, config: Config) -> bool:
-    """Whether each guard that is set lets the request pass; without any, nobody passes."""
+    """Return True if the request passes every configured guard. Without any, access is denied."""
     guards = []
     if config.metrics_token:
         shown = request.headers.get("Authorization", "").encode()
         guards.append(hmac.compare_digest(shown, f"Bearer {config.metrics_token}".encode()))
     if config.metrics_networks:
         try:
-            address = ipaddress.ip_address(get_adapter().get_client_ip(request))  # not that of our own proxy
+            address = ipaddress.ip_address(get_adapter().get_client_ip(request))  # Not the address of our own proxy.
         except (PermissionDenied, ValueError):
             return False
         guards.append(any(address in ipaddress.ip_network(network) for network in config.metrics_networks))

@@ -1,1 +1,1 @@
-"""Filters of the pages."""
+"""Template tags and filters."""

@@ -1,4 +1,4 @@
-"""What pages beside those of the notices say of them: which are about a case, and which are due."""
+"""Template tags about notices for other pages: the notices of a case, and those that are due."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,34 +18,34 @@ register = template.Library()
 register.filter("amount", amount)
 
 SHOWN = 3
-"""Notices that are named; that there are more is said."""
+"""Maximum number of notices that are listed; further ones are indicated."""
 
 
 @register.inclusion_tag("web/case-notices.html")
 def case_notices(owner: Owner, case: Case, *, may_decide: bool = False) -> dict[str, Any]:
-    """The notices about a case, and where another is begun; whether a counter-notice pauses it. One query."""
+    """Return a case's notices, the link to start one, and whether a counter-notice pauses the case. One query."""
     about = Notice.objects.filter(notice_cases__case=case).exclude(state=Notice.State.DISCARDED)
     rows: QuerySet[Any, Any] = with_answers(about)
-    found = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
+    notices_with_states = [(row, state_of(row)) for row in rows.order_by("-unread", "-number")]
     return {
         "owner": owner,
         "case": case,
-        "rows": found,
-        "paused": any(row.state == Notice.State.COUNTERED for row, _ in found),
+        "rows": notices_with_states,
+        "paused": any(row.state == Notice.State.COUNTERED for row, _ in notices_with_states),
         "may_begin": may_decide and case.decision == Case.Decision.CONFIRMED,
     }
 
 
 @register.simple_tag
 def unread_answers(owner: Owner) -> list[tuple[NoticeReply, str]]:
-    """The answers to notices that no member has read, the oldest first, one more than are named. One query."""
+    """Return unread replies to notices, oldest first, one more than are listed. One query."""
     rows = replies.unread(owner)[: SHOWN + 1]
     return [(row, str(REPLIES[NoticeReply.Kind(row.kind)])) for row in rows]
 
 
 @register.inclusion_tag("web/notices-due.html")
 def notices_due(owner: Owner) -> dict[str, Any]:
-    """The notices that somebody has to look at now, the most urgent first. One query."""
+    """Return the notices that need attention now, most urgent first. One query."""
     today = timezone.localdate()
     rows = list(due(owner, today)[: SHOWN + 1])
     return {"owner": owner, "rows": rows[:SHOWN], "more": len(rows) > SHOWN, "today": today}
@@ -53,14 +53,14 @@ def notices_due(owner: Owner) -> dict[str, Any]:
 
 @register.simple_tag
 def with_due(memberships: Sequence[Membership]) -> list[Membership]:
-    """Memberships with ``due``, so many notices of each owner, and ``unread``, so many answers. Two queries."""
-    found = list(memberships)
-    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in found])
-    kept = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
-    answers = dict(kept.annotate(n=Count("pk")))
-    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in found])
+    """Annotate memberships with ``due`` (notices that are due) and ``unread`` (unread replies). Two queries."""
+    members = list(memberships)
+    unread = NoticeReply.objects.filter(seen_at=None, notice__owner__in=[one.owner_id for one in members])
+    unread_owners = unread.exclude(notice__state=Notice.State.DISCARDED).order_by().values_list("notice__owner")
+    answers = dict(unread_owners.annotate(n=Count("pk")))
+    owners = Notice.objects.filter(due_soon(timezone.localdate()), owner__in=[notice.owner_id for notice in members])
     counts = dict(owners.order_by().values_list("owner").annotate(n=Count("pk")))
-    for notice in found:
+    for notice in members:
         notice.due = counts.get(notice.owner_id, 0)  # type: ignore[attr-defined] # for the template
         notice.unread = answers.get(notice.owner_id, 0)  # type: ignore[attr-defined] # the same
-    return found
+    return members

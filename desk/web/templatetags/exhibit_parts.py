@@ -1,4 +1,4 @@
-"""Parts of pages that come again: times, tables, labelled fields, forms of one button, ways to other pages."""
+"""Template tags for recurring parts of pages: times, tables, labelled fields, single-button forms, navigation."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -50,15 +50,15 @@ PAGES = {
     "mfa_index": _("Second factor and passkeys"),
     "usersessions_list": _("Sessions"),
 }
-"""Pages to which others lead, by their names."""
+"""Pages in the navigation, by URL name."""
 
 MAX_ADDRESS = 160
-"""Characters of an address that are shown."""
+"""Maximum number of characters of a URL that are shown."""
 
 
 @register.filter
 def marked(text: str) -> SafeString:
-    """What the API says of itself: with its `code` and its [links](#to) on the same page."""
+    """Render API documentation text with its `code` and its [links](#to) on the same page."""
     linked = _MARKS.sub(lambda mark: _mark(*mark.groups()), escape(text))
     return mark_safe(linked)  # noqa: S308 - escaped before
 
@@ -69,7 +69,7 @@ def _mark(code: str | None, words: str, place: str) -> str:
 
 @register.filter
 def letters(host: str) -> str:
-    """What a host reads like whose address is another, in a paragraph of its own."""
+    """Render a paragraph with the readable form of an ``xn--`` host; empty for others."""
     said = cases.letters(host)
     css = "message warning" if is_confusable(host) else "aside"
     return format_html('<p class="{}">{}</p>', css, said) if said else ""
@@ -77,59 +77,59 @@ def letters(host: str) -> str:
 
 @register.filter
 def as_time(at: datetime | None) -> str:
-    """A moment in the reader's zone and form, with UTC beside it; nothing where there is none."""
+    """Render a time in the reader's time zone and format, with UTC as tooltip; empty for None."""
     if not at:
         return ""
     exact = at.astimezone(UTC)
-    told = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
-    return format_html("<time{}>{}</time>", told, date_format(localtime(at), "DATETIME_FORMAT"))
+    attributes = flatatt({"datetime": exact.isoformat(), "title": f"{exact:%Y-%m-%d %H:%M:%S} UTC"})
+    return format_html("<time{}>{}</time>", attributes, date_format(localtime(at), "DATETIME_FORMAT"))
 
 
 @register.filter
 def as_last_time(at: datetime | None) -> str:
-    """The same at the end of a sentence."""
+    """Render a time at the end of a sentence."""
     return format_html("{}{}", as_time(at), pgettext("ends a sentence", "."))
 
 
 @register.filter
 def as_time_anywhere(at: datetime) -> str:
-    """A moment for readers whose zone may not be known, with how far the zone it is told in is from UTC."""
+    """Render a time with its UTC offset, for readers whose time zone may be unknown."""
     zone = localtime(at).isoformat()[-6:]
     return format_html("{} (UTC{})", as_time(at), "" if zone == "+00:00" else zone)
 
 
 @register.filter
 def as_due(day: date | None, words: str = "") -> str:
-    """The day by which something is due, after these words, marked when it is past; nothing where there is none."""
+    """Render a due date after some words, highlighted if it is past; empty for None."""
     if not day:
         return ""
-    told = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
-    return format_html('<span class="flag">{}</span>', told) if day < localdate() else told
+    due_text = f"{words} {date_format(day, 'DATE_FORMAT')}".strip()
+    return format_html('<span class="flag">{}</span>', due_text) if day < localdate() else due_text
 
 
 @register.filter
 def asked_as(value: object, name: str) -> str:
-    """A value as what follows in an address, by the name by which a page asks for it."""
+    """Return a query string with a single parameter."""
     return "?" + urlencode({name: value})
 
 
 @register.filter
 def marked_as(words: object, css: str) -> str:
-    """Words marked as of a class; nothing where there are none."""
+    """Render words in a ``span`` with a CSS class; empty if there are none."""
     return format_html('<span class="{}">{}</span>', css, words) if words else ""
 
 
 @register.filter
 def above(first: object, further: object) -> str:
-    """Two lines of a cell, the second in the background."""
+    """Render two lines of a table cell, the second one subdued."""
     return format_html('{}<br><span class="aside">{}</span>', first, further)
 
 
 @register.filter
 def as_link(url: str, words: str = "") -> str:
-    """An address of the web as a link to it, by these words or as it is, not endless; any other stays text.
+    """Render a web address as a link, truncated or with the given text. Other addresses stay plain text.
 
-    Its server doesn't learn whence somebody comes, and gets neither hold of this page nor a recommendation.
+    The linked server gets no referrer, no access to this page, and no endorsement for search engines.
     """
     shown = words or Truncator(url).chars(MAX_ADDRESS)
     if not url.lower().startswith(("http://", "https://")):
@@ -139,7 +139,7 @@ def as_link(url: str, words: str = "") -> str:
 
 @register.simple_tag
 def thumb(owner: Owner, digest: Digest | None) -> SafeString:
-    """A small picture of one of an owner's works, beside words that name it; an empty place where none is held."""
+    """Render a thumbnail of a work next to its title, or an empty placeholder."""
     if digest is None:
         return mark_safe('<span class="thumb"></span>')
     address = reverse("picture", args=[owner.slug, digest.hex])
@@ -147,7 +147,7 @@ def thumb(owner: Owner, digest: Digest | None) -> SafeString:
 
 
 class Table(template.Node):
-    """A table that scrolls by itself where it is wide, and its columns for each ``row`` in it."""
+    """A table that scrolls horizontally if it is wide, and that provides its columns to each ``row`` in it."""
 
     def __init__(
         self, rows: template.NodeList, nothing: template.NodeList, names: Sequence[FilterExpression], told: Told
@@ -155,7 +155,7 @@ class Table(template.Node):
         self.nodelist, self.nothing, self.names, self.told = rows, nothing, names, told
 
     def render(self, context: Context) -> str:
-        """The whole table."""
+        """Render the table."""
         told = {name: value.resolve(context) for name, value in self.told.items()}
         kinds = dict.fromkeys(told.get("numbers", ""), "number") | dict.fromkeys(told.get("urls", ""), "url")
         columns = [(name.resolve(context), kinds.get(str(column))) for column, name in enumerate(self.names, 1)]
@@ -175,34 +175,35 @@ class Table(template.Node):
 
 @register.tag
 def table(parser: template.base.Parser, token: template.base.Token) -> Table:
-    """A table with these names of columns; ``numbers`` says which hold figures, 1 the first, ``urls`` which addresses.
+    """Parse a table with the given column names.
 
-    It is a region of the page where an element with the id ``named``, or the ``label``, says what it holds. Where there
-    are no rows, what follows ``empty`` stands in its place.
+    ``numbers`` lists the (one-based) columns that contain numbers, ``urls`` those with URLs. The table is a region
+    labelled by the element with the ID ``named``, or by ``label``. If there are no rows, the part after ``empty`` is
+    shown instead.
     """
     bits = token.split_contents()[1:]
-    # as for a tag that takes names and keywords, without the context; the stubs don't know that argument
+    # Parsed like a tag with names and keywords, without the context. The stubs lack that argument.
     names, told = parse_bits(parser, bits, [], "names", "told", None, [], None, False, "table")  # type: ignore[call-arg, arg-type] # noqa: FBT003
     return Table(*_until(parser, "endtable"), names, told)
 
 
 def _until(parser: template.base.Parser, end: str) -> tuple[template.NodeList, template.NodeList]:
-    """What stands before the end of a tag, and what of it follows ``empty``."""
-    found, nothing = parser.parse(("empty", end)), template.NodeList()
+    """Parse the nodes before a tag's end, and those after ``empty``."""
+    rows, nothing = parser.parse(("empty", end)), template.NodeList()
     if parser.next_token().contents == "empty":
         nothing = parser.parse((end,))
         parser.delete_first_token()
-    return found, nothing
+    return rows, nothing
 
 
 class Items(template.Node):
-    """A list with an entry for each turn of a loop, or what stands in its place where there is none."""
+    """A list with an item per iteration of a loop, or a replacement if there are none."""
 
     def __init__(self, loop: ForNode, nothing: template.NodeList, told: Told) -> None:
         self.loop, self.nothing, self.told = loop, nothing, told
 
     def render(self, context: Context) -> str:
-        """The whole list."""
+        """Render the list."""
         entries = self.loop.render(context)
         given = flatatt(_attributes({name: value.resolve(context) for name, value in self.told.items()}))
         return format_html("<ul{}>{}</ul>", given, entries) if entries else self.nothing.render(context)
@@ -210,9 +211,9 @@ class Items(template.Node):
 
 @register.tag
 def items(parser: template.base.Parser, token: template.base.Token) -> Items:
-    """A list: ``items one in many``, or ``items name, value in many``, and its attributes; an entry for each.
+    """Parse a list: ``items one in many`` or ``items name, value in many``, followed by HTML attributes.
 
-    Where there are none, what follows ``empty`` stands in its place.
+    If there are no items, the part after ``empty`` is shown instead.
     """
     bits = token.split_contents()[1:]
     middle = bits.index("in")
@@ -226,56 +227,56 @@ def items(parser: template.base.Parser, token: template.base.Token) -> Items:
 
 @register.simple_block_tag(takes_context=True)
 def kept(context: Context, content: str, name: str) -> str:
-    """Nothing here: what it holds is to be shown elsewhere, by this name."""
+    """Store the content in the context under a name instead of rendering it here."""
     context[name] = content
     return ""
 
 
 @register.simple_block_tag
 def section(content: str, title: str, **attributes: object) -> SafeString:
-    """A part of a page below its heading."""
-    given = flatatt(_attributes(attributes))
-    return format_html("<section{}><h2>{}</h2>{}</section>", given, title, content)
+    """Render a section with a heading."""
+    shown_attributes = flatatt(_attributes(attributes))
+    return format_html("<section{}><h2>{}</h2>{}</section>", shown_attributes, title, content)
 
 
 @register.simple_block_tag
 def details(content: str, label: str, **attributes: object) -> SafeString:
-    """What a press on its label shows."""
-    given = flatatt(_attributes(attributes))
-    return format_html("<details{}><summary>{}</summary>{}</details>", given, label, content)
+    """Render a collapsible block with a label."""
+    shown_attributes = flatatt(_attributes(attributes))
+    return format_html("<details{}><summary>{}</summary>{}</details>", shown_attributes, label, content)
 
 
 @register.simple_block_tag
 def fold(content: str, named: str, title: str, beside: str = "", **attributes: object) -> SafeString:
-    """A part of a page whose heading shows it, with what stands ``beside`` the heading; ``named`` is the part's id."""
-    given = flatatt({"class": "fold"} | _attributes(attributes))
+    """Render a collapsible section. ``beside`` is text next to its heading; ``named`` is the section's ID."""
+    shown_attributes = flatatt({"class": "fold"} | _attributes(attributes))
     heading = format_html(
         "<h2>{}</h2>{}", title, format_html(' <span class="aside">{}</span>', beside) if beside else ""
     )
     return format_html(
-        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', given, heading, named, content
+        '<details{}><summary>{}</summary><div id="{}">{}</div></details>', shown_attributes, heading, named, content
     )
 
 
 @register.simple_block_tag(takes_context=True)
 def form(context: Context, content: str, page: str, *where: object, send: str = "", **attributes: object) -> SafeString:
-    """A form that posts to a page, or to its own where none is named; its last line is the button ``send``."""
+    """Render a form that posts to a page, or to the current one. ``send`` is the label of the submit button."""
     to = reverse(page, args=where) if page else None
-    given = flatatt({"method": "post", "action": to} | _attributes(attributes))
+    shown_attributes = flatatt({"method": "post", "action": to} | _attributes(attributes))
     hidden = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', context["csrf_token"])
     last = format_html('<p class="buttons"><button>{}</button></p>', send) if send else ""
-    return format_html("<form{}>{}{}{}</form>", given, hidden, content, last)
+    return format_html("<form{}>{}{}{}</form>", shown_attributes, hidden, content, last)
 
 
 @register.simple_tag
 def said(sentence: str, **values: object) -> SafeString:
-    """A sentence with values in its braces."""
+    """Fill in the braces of a sentence with values."""
     return format_html(str(sentence), **values)
 
 
 @register.simple_tag
 def nothing(words: str, page: str = "", *where: object, label: str = "", further: str = "") -> SafeString:
-    """What stands in the place of an empty list, with a link to a page, or without one to all of the list."""
+    """Render the message for an empty list, with a link to a page or (if none is named) to the whole list."""
     address = reverse(page, args=where) + further if page else further or "?"
     way = format_html(' <a href="{}">{}</a>', address, label) if label else ""
     return format_html('<p class="empty">{}{}</p>', words, way)
@@ -283,15 +284,15 @@ def nothing(words: str, page: str = "", *where: object, label: str = "", further
 
 @register.simple_tag
 def either(holds: object, words: object, otherwise: object) -> object:
-    """One of two, by whether something holds."""
+    """Return one of two values, depending on a condition."""
     return words if holds else otherwise
 
 
 @register.simple_tag(takes_context=True)
 def row(context: Context, *values: object) -> SafeString:
-    """A row of a ``table``, with numbers, moments and nothing in the reader's form.
+    """Render a row of a ``table``, with numbers, times and empty values formatted for the reader.
 
-    Where it is narrow each cell names its column, but for a first one that holds neither a figure nor a link.
+    On narrow screens each cell shows its column's name, except a first cell that has neither a number nor a link.
     """
     cells: list[tuple[str, object]] = []
     for value, (name, css) in zip(values, context["columns"], strict=True):
@@ -302,16 +303,16 @@ def row(context: Context, *values: object) -> SafeString:
 
 @register.simple_tag
 def field(name: str, label: str, value: object = None, /, **attributes: object) -> SafeString:
-    """An input with its label, what is said ``beside`` that, and below it what is ``helped`` with.
+    """Render an input with its label, text ``beside`` the label, and help text below (``helped``).
 
-    In the name of an attribute ``_`` stands for ``-``, and one that is None is left out.
+    In attribute names ``_`` stands for ``-``. Attributes with the value None are omitted.
     """
     return _labelled(name, label, "<input{}>", {"value": value} | attributes)
 
 
 @register.simple_tag
 def area(name: str, label: str, value: object, /, **attributes: object) -> SafeString:
-    """A field of several lines."""
+    """Render a multi-line field."""
     return _labelled(name, label, "<textarea{}>{}</textarea>", attributes, value)
 
 
@@ -319,9 +320,9 @@ def area(name: str, label: str, value: object, /, **attributes: object) -> SafeS
 def choice(
     name: str, label: str, options: Iterable[tuple[object, str]], chosen: object, /, **attributes: object
 ) -> SafeString:
-    """A choice of one of several values, with its label."""
-    told = ((flatatt({"value": value or "", "selected": value == chosen}), words) for value, words in options)
-    offered = format_html_join("\n", "<option{}>{}</option>", told)
+    """Render a labelled select field."""
+    offers = ((flatatt({"value": value or "", "selected": value == chosen}), words) for value, words in options)
+    offered = format_html_join("\n", "<option{}>{}</option>", offers)
     return _labelled(name, label, "<select{}>{}</select>", attributes, offered)
 
 
@@ -329,23 +330,23 @@ def choice(
 def link_to(
     page: str, *where: object, label: str, further: str = "", unless: object = None, **attributes: object
 ) -> str:
-    """A link to a page, or ``unless`` it may be one its label alone; ``further`` follows in its address."""
+    """Render a link to a page, or only its label if ``unless`` is true. ``further`` is appended to the URL."""
     if unless:
         return conditional_escape(label)
-    given = {"href": reverse(page, args=where) + further} | _attributes(attributes)
-    return format_html("<a{}>{}</a>", flatatt(given), label)
+    shown_attributes = {"href": reverse(page, args=where) + further} | _attributes(attributes)
+    return format_html("<a{}>{}</a>", flatatt(shown_attributes), label)
 
 
 @register.simple_tag
 def button(label: str, keys: str = "", /, **attributes: object) -> SafeString:
-    """A button of a form, with the keys of a keyboard that press it."""
+    """Render a form button with its keyboard shortcuts."""
     shown = format_html_join("", " <kbd>{}</kbd>", ((key,) for key in keys.split()))
     return format_html("<button{}>{}{}</button>", flatatt(_attributes(attributes)), label, shown)
 
 
 @register.simple_tag(takes_context=True)
 def button_to(context: Context, page: str, *where: object, label: str, inline: str = "", **attributes: object) -> str:
-    """A form of one button, which posts to a page. One within a line is plain, and ``inline`` is read aloud."""
+    """Render a single-button form that posts to a page. ``inline`` is the accessible name of a button within text."""
     form = flatatt({"method": "post", "action": reverse(page, args=where), "class": "inline" if inline else None})
     hidden = '<input type="hidden" name="csrfmiddlewaretoken" value="{}">'
     usual = {"class": "plain-link", "aria-label": inline} if inline else {"class": "quiet"}
@@ -355,34 +356,34 @@ def button_to(context: Context, page: str, *where: object, label: str, inline: s
 
 @register.simple_tag(takes_context=True)
 def ways(context: Context, *pages: str) -> SafeString:
-    """Links to pages, of the owner where there is one; marked is that at or below which the reader is."""
+    """Render links to pages, of the owner if there is one. The current section is marked."""
     path, owner = _OF_PARTIES.sub(r"\1parties/", context["request"].path), context.get("owner")
-    found = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
-    here = max((address for address in found if path.startswith(address)), key=len, default="")
-    marked = ({"href": address, "aria-current": "page" if address == here else None} for address in found)
-    return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), found.values(), strict=True))
+    pages_by_address = {reverse(page, args=[owner.slug] if owner else []): PAGES[page] for page in pages}
+    here = max((address for address in pages_by_address if path.startswith(address)), key=len, default="")
+    marked = ({"href": address, "aria-current": "page" if address == here else None} for address in pages_by_address)
+    return format_html_join("\n", "<a{}>{}</a>", zip(map(flatatt, marked), pages_by_address.values(), strict=True))
 
 
 @register.simple_tag(takes_context=True)
 def filters(context: Context, name: str, choices: Iterable[tuple[str | None, str]], chosen: str) -> SafeString:
-    """Links to what a list can show only; None stands for all of it, and each begins on the first page."""
-    made = []
+    """Render the filter links of a list. The value None shows everything; each link leads to the first page."""
+    links = []
     for value, words in choices:
-        asked: dict[str, Any] = {"page": None, "skip": None, name: value}
-        address = querystring(context, **asked)
+        parameters: dict[str, Any] = {"page": None, "skip": None, name: value}
+        address = querystring(context, **parameters)
         current = "true" if (value or "") == chosen else None
-        made.append((flatatt({"href": address, "aria-current": current}), words))
-    return format_html_join("\n", "<a{}>{}</a>", made)
+        links.append((flatatt({"href": address, "aria-current": current}), words))
+    return format_html_join("\n", "<a{}>{}</a>", links)
 
 
 @register.simple_tag(takes_context=True)
 def signed_with(context: Context, act: str, of: object) -> SafeString:
-    """What says of a button that its deed is signed with a passkey, where the owner has that done."""
+    """Return the attributes of a button whose action is signed with a passkey, if the owner requires that."""
     return format_html(' data-act="{}" data-of="{}"', act, of) if context["owner"].passkeys else SafeString()
 
 
 def punctuation(request: HttpRequest) -> dict[str, object]:
-    """What stands between words on all pages, in the reader's language."""
+    """Return the punctuation used on all pages in the reader's language."""
     return {
         "colon": pgettext_lazy("after a label", ": "),
         "comma": pgettext_lazy("between parts of a sentence", ", "),
@@ -401,7 +402,7 @@ def _labelled(name: str, label: str, shape: str, given: dict[str, object], *cont
     helped = given.pop("helped", "")
     if beside := given.pop("beside", ""):
         label = format_html('{} <span class="aside">{}</span>', label, beside)
-    own = given.pop("id", name)  # where several forms of a page have a field of one name
+    own = given.pop("id", name)  # For pages on which several forms have a field of the same name.
     told = {"id": own, "name": name, "aria-describedby": f"{own}-help" if helped else None} | _attributes(given)
     below = format_html('\n<p class="help-text" id="{}-help">{}</p>', own, helped) if helped else ""
     return format_html('<label for="{}">{}</label>\n' + shape + "{}", own, label, flatatt(told), *content, below)

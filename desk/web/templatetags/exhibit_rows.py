@@ -1,4 +1,4 @@
-"""What pages ask of rows."""
+"""Template filters for database rows."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
@@ -55,25 +55,25 @@ for said in (*_WORDS, *_WORDS_OF_EVIDENCE, is_past, looks_by_hand, runs_once, ta
 
 @register.filter
 def grouped_or_more(count: int) -> str:
-    """A number of addresses, which aren't counted any further than to a limit."""
+    """Format a number of URLs, with a plus sign if it reached the counting limit."""
     return grouped(count) + ("+" if count >= MAX_COUNTED else "")
 
 
 @register.filter
 def parties_in_words(parties: Iterable[str]) -> str:
-    """The parties of what was put together; that there is none where no case names one."""
+    """Format the parties of a package; state it if no case names one."""
     return gettext(", ").join(filter(None, parties)) or gettext("no party named")
 
 
 @register.filter
 def listed(values: Iterable[object]) -> str:
-    """Several things as a list in the reader's language."""
+    """Format several values as a list in the reader's language."""
     return gettext(", ").join(map(str, values))
 
 
 @register.filter
 def works_in_words(works: Collection[Work], most: int | None = None) -> str:
-    """The works of a licence by their numbers, or how many where there are more than ``most``; none stand for all."""
+    """Format a licence's works by number, or their count if there are more than ``most``; "all" if none is named."""
     if most is not None and len(works) > most:
         return counted(len(works), "works")
     return listed(work.number for work in works) or gettext("all")
@@ -81,38 +81,38 @@ def works_in_words(works: Collection[Work], most: int | None = None) -> str:
 
 @register.filter
 def case_in_words(case: Case) -> str:
-    """A case by its number, and the title of its work."""
+    """Format a case by its number and the title of its work."""
     return gettext("Case %(n)s: %(title)s") % {"n": case.number, "title": case.work.title}
 
 
 @register.filter
 def is_composed(reasons: Collection[str]) -> bool:
-    """Whether a work is held back only because it was taken for a collage or a page."""
+    """Return True if a work is on hold only because it looks like a collage or a page."""
     return bool(reasons) and COMPOSED.issuperset(reasons)
 
 
 @register.filter
 def about(service: Service) -> str:
-    """What a search says of itself in the reader's language, if it speaks it."""
+    """Return a search service's description in the reader's language if available."""
     return service.about_in.get(get_language() or "", service.about)
 
 
 @register.filter
 def conditions(service: Service) -> Conditions:
-    """What asking a search means, in the reader's language, if it speaks it."""
+    """Return a search service's terms in the reader's language if available."""
     return service.conditions_in.get(get_language() or "", service.conditions)
 
 
 @register.filter
 def search_title(service: str) -> str:
-    """What people call a search or an archive; its short name where the operator no longer offers it."""
-    found = services(wiring.services().config).get(service)
-    return TITLES.get(service, service) if found is None else found.name
+    """Return the name of a search service or archive, or its identifier if it is no longer offered."""
+    service_found = services(wiring.services().config).get(service)
+    return TITLES.get(service, service) if service_found is None else service_found.name
 
 
 @register.filter
 def source_title(source: Mapping[str, Any]) -> str:
-    """What a watch looks at: an address or a folder as it is, a search or an archive by its name."""
+    """Return the label of a watch's source: a URL or folder, or the name of a search service or archive."""
     if source["kind"] == HAND:
         return gettext("Pages that somebody asked for")
     return search_title(source["url"]) if source["kind"] in (SEARCH, ARCHIVE) else str(source["url"])
@@ -120,17 +120,17 @@ def source_title(source: Mapping[str, Any]) -> str:
 
 @register.filter
 def moment(text: str) -> datetime:
-    """A time that a row keeps as text (RFC 3339)."""
+    """Parse a time that a row stores as text (RFC 3339)."""
     return datetime.fromisoformat(text)
 
 
 @register.inclusion_tag("web/list-paging.html", takes_context=True)
 def paging_of(context: Context, page: Page[Any], name: str = "page", label: str = "") -> dict[str, object]:
-    """The way through a list; of one among several, name is that of its section, and of its part in the address."""
+    """Return a list's paging. On pages with several lists, ``name`` is the query parameter and the section's ID."""
 
     def part(number: int) -> str:
-        asked: dict[str, Any] = {name: number}
-        return querystring(context, **asked) + ("" if name == "page" else f"#{name}")
+        parameters: dict[str, Any] = {name: number}
+        return querystring(context, **parameters) + ("" if name == "page" else f"#{name}")
 
     before = part(page.previous_page_number()) if page.has_previous() else ""
     after = part(page.next_page_number()) if page.has_next() else ""
@@ -153,5 +153,5 @@ KINDS: dict[str, Promise] = {
 
 @register.filter
 def kind_in_words(kind: str) -> str:
-    """What a source of a watch is."""
+    """Return the name of a kind of watch source."""
     return str(KINDS.get(kind, kind))

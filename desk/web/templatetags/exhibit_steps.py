@@ -1,4 +1,4 @@
-"""What comes next for a new owner, until its first decision."""
+"""Next steps for a new owner, shown until the first decision."""
 
 from django import template
 from django.db.models import Exists, OuterRef
@@ -16,22 +16,22 @@ from workers import wiring
 register = template.Library()
 
 SHOWN = frozenset({"cases", "works", "add-works", "upload", "watches", "watch", "crawl", "where"})
-"""Pages that say it."""
+"""Pages that show the steps."""
 BY_HAND = [{"kind": HAND}]
-"""Sources of a watch that nobody has made, and that looks at nothing by itself."""
+"""Sources of the built-in watch for single visits, which nobody created and which never runs by itself."""
 
 
 @register.inclusion_tag("web/first-steps.html", takes_context=True)
 def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
-    """Steps from nothing to the first decision, with the one that is next; nothing once something is decided.
+    """Return the steps up to the first decision, with the next one marked; nothing once a case has been decided.
 
-    They stand above a page, but ``below`` a queue with cases, which are what comes next.
+    They are shown at the top of a page, but below a queue that contains cases (``below``), because those come first.
     """
     owner, request = context.get("owner"), context["request"]
     page = request.resolver_match.url_name if request.resolver_match else ""
     if not isinstance(owner, Owner) or page not in SHOWN or not context.get("may_decide"):
         return {}
-    if not hasattr(request, "first_steps"):  # a page with cases asks twice
+    if not hasattr(request, "first_steps"):  # A page with cases calls this twice.
         request.first_steps = _there(owner)
     works, watch, found, decided, under_way = request.first_steps
     if decided or below != bool(found and page == "cases"):
@@ -61,7 +61,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
         "waits": waits,
         "under_way": under_way,
         "polls": waits and page == "cases" and request.path,
-        "here": here and not asked,  # it has the button
+        "here": here and not asked,  # The step with the button.
         "sample": not found and not owner.sample,
         "lacks_witness": found and is_operator(person_of(request)) and not get_anchor_configs(wiring.services()),
         "hints": hints if below and not asked else [],
@@ -69,7 +69,7 @@ def first_steps(context: Context, *, below: bool = False) -> dict[str, object]:
 
 
 def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
-    """Whether there are works, a watch, cases, a decision, and a crawl under way; once decided only that is asked."""
+    """Return five flags: works, watch, cases, decision, crawl under way. Once a case is decided, one query suffices."""
     if Case.objects.filter(owner=owner).exclude(decision=Case.Decision.OPEN).exists():
         return True, True, True, True, False
     there = Owner.objects.filter(pk=owner.pk).values_list(
@@ -82,5 +82,5 @@ def _there(owner: Owner) -> tuple[bool, bool, bool, bool, bool]:
         Exists(Crawl.objects.filter(watch__owner=OuterRef("pk"), state__in=UNFINISHED)),
     )
     works, uploads, watch, found, under_way = there.get()
-    works = works or uploads or owner.sample  # workers register those of an upload and of a sample
+    works = works or uploads or owner.sample  # Workers register the works of an upload or sample in the background.
     return works, watch, found, False, under_way or owner.sample

@@ -1,1 +1,1 @@
-"""Watches: their pages and forms, the places and searches they ask, their crawls and canaries."""
+"""Watches: pages and forms, sources and searches, crawls and canaries."""

@@ -1,4 +1,4 @@
-"""Crawls: how far one is while it runs, and what it saw and refused."""
+"""Crawls: their progress, finds and refusals."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -28,7 +28,7 @@ from workers import wiring
 
 
 def not_through(watch: Watch) -> Crawl | None:
-    """The crawl that is under way, or else the last one while pictures that it saw are still to be compared."""
+    """Return the crawl under way, or the last one while its images are still being compared, or None."""
     if (under_way := watching.crawl_under_way(watch)) is not None:
         return under_way
     last = watch.crawls.order_by("-number").first()
@@ -40,10 +40,9 @@ def _uncompared(crawl: Crawl) -> QuerySet[Picture]:
 
 
 def progress_of(crawl: Crawl) -> dict[str, object]:
-    """How far a crawl is: addresses, different pictures and cases that it has come to, for a template.
+    """Return a crawl's progress as template data: visited URLs, distinct images, cases and more.
 
-    ``most`` are the addresses to which it may come with what it knows, for a bar; ``inquiries`` is what was asked of
-    searches, each with how it stands in words.
+    ``most`` is the known number of URLs, for a progress bar. ``inquiries`` are the search queries with their state.
     """
     visited, waiting = crawling.addresses(crawl.pk)
     seen = crawl.sightings.values("picture")
@@ -62,7 +61,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
         "spent": spending_in_words(crawl),
         "scripted": crawling.scripts_not_run([crawl])[crawl.pk],
         "over_budget": budgets.unrendered(crawl).get("budget", 0),
-        "lacked_browser": partial(crawling.lacked_browser, crawl),  # asked where it is shown
+        "lacked_browser": partial(crawling.lacked_browser, crawl),  # Evaluated only where it is shown.
         "not_asked": not_asked_in_words(crawl),
         "proposed": proposals.of_watch(crawl.watch).count() if crawl.watch.own else 0,
         "resting": crawling.resting(crawl).items(),
@@ -70,7 +69,7 @@ def progress_of(crawl: Crawl) -> dict[str, object]:
 
 
 def figures_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
-    """Of each of several crawls of an owner, how far it is; asks the database as often for one as for many."""
+    """Return the progress of several crawls of an owner. The number of queries is constant."""
     seen = Sighting.objects.filter(crawl__in=crawls).order_by().values_list("crawl")
     pictures = dict(seen.annotate(Count("picture", distinct=True)))
     uncompared = dict(seen.filter(picture__state__in=UNFINISHED).annotate(Count("picture", distinct=True)))
@@ -95,14 +94,14 @@ def figures_of(crawls: Sequence[Crawl]) -> list[dict[str, object]]:
 @member_page()
 @cache_control(private=True, no_store=True)
 def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
-    """One crawl: what it visited, what it saw, what it refused and why."""
+    """Show a crawl: what it visited and found, and what it refused and why."""
     row = scoped.crawl(owner, watch_number, number)
     counts = scoped.refusal_counts(row)
     reason = request.GET.get("reason", "")
     rows = row.refusals.filter(reason=reason) if reason in counts else row.refusals
     page = page_of(request, rows.order_by("reason", "pk"))
-    asked = watching.searches(row.watch) or watching.asks_archives(row.watch)
-    depth = 0 if asked else int(row.watch.budget.get("depth", Limits().depth))
+    is_query = watching.searches(row.watch) or watching.asks_archives(row.watch)
+    depth = 0 if is_query else int(row.watch.budget.get("depth", Limits().depth))
     values = {
         "crawl": row,
         "watch": row.watch,
@@ -121,9 +120,9 @@ def crawl(request: HttpRequest, owner: Owner, watch_number: int, number: int) ->
 
 @member_page()
 def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> HttpResponse:
-    """The part of a page that says how far a crawl is; it asks for itself again until all is compared.
+    """Show a crawl's progress, as a fragment that reloads itself until all images are compared.
 
-    A page that says ``under-way`` is loaded again as soon as that is over: the rest of it has more to say then.
+    A page loaded with ``under-way`` is reloaded as a whole when the crawl ends, because it then has more to show.
     """
     row = scoped.crawl(owner, watch_number, number)
     values = {"crawl": row, "watch": row.watch, "progress": progress_of(row)}
@@ -135,7 +134,7 @@ def progress(request: HttpRequest, owner: Owner, watch_number: int, number: int)
 
 @decider_post(back="crawl")
 def stop(request: HttpRequest, owner: Owner, watch_number: int, number: int) -> None:
-    """Let a crawl end with what it has."""
+    """Stop a crawl, keeping its results."""
     row = scoped.crawl(owner, watch_number, number)
     if plan.stop(wiring.services(), row, by=request.user.get_username()):
         messages.success(request, _("The run ends with what it has."))

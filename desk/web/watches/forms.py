@@ -1,4 +1,4 @@
-"""What a person may set of a watch."""
+"""The form with the settings of a watch."""
 
 from collections.abc import Mapping
 from datetime import time, timedelta, tzinfo
@@ -26,7 +26,7 @@ from workers import wiring
 MEGABYTE = 1_000_000
 HOUR = timedelta(hours=1)
 MIN_DELAY = 0.5
-"""Seconds between two requests to a host that anybody may set on the site."""
+"""Minimum seconds between two requests to a host that can be set on the site."""
 
 PERIODS = (
     (HOUR, _("Every hour")),
@@ -48,7 +48,7 @@ AMOUNTS = {
     "render_pages": ("render_pages", 1),
     "render_minutes": ("render_seconds", 60),
 }
-"""Of fields that say an amount: what a budget calls it, and how many of its units one is."""
+"""Budget fields: their name in the budget, and the factor to its unit."""
 SEARCHES_ONLY = ("searches", "money", "money_month")
 RENDER = ("rendering", "render_pages", "render_minutes")
 SITES_ONLY = ("pages", "depth", *RENDER)
@@ -61,10 +61,10 @@ NIGHT = time(3, 0)
 
 
 class WatchForm(forms.Form):
-    """Name, schedule, budget and politeness of a watch; of a new one, if none is given.
+    """Name, schedule, budget and politeness of a watch; of a new one if no watch is given.
 
-    A new one of a ``service`` asks a search, so often in a run, instead of visiting sites; one of an ``archive`` takes
-    what that holds of domains.
+    A new watch with a ``service`` queries a search service instead of visiting sites; one with ``archive`` fetches what
+    an archive has of some domains.
     """
 
     name = forms.CharField(label=_("Name"), max_length=200)
@@ -194,61 +194,69 @@ class WatchForm(forms.Form):
         zone.choices = [(name, name) for name in zones]
 
     def settings(self) -> dict[str, Any]:
-        """What was set, as :func:`registry.crawls.watches.arrange` and ``change`` take it."""
-        given = {name: value for name, value in self.cleaned_data.items() if value is not None}
-        budget = {name: given[field] * unit for field, (name, unit) in AMOUNTS.items() if field in given}
-        budget |= {name: given[name] for name in ("money", "money_month") if name in given}
-        if given.get("rendering"):
-            budget["render"] = given["rendering"]
-        every = timedelta(seconds=int(given["every"]) or self._watch.interval_seconds)
-        touched = {name for name in TIMES & set(self.changed_data) if given.get(name) != ""}
+        """Return the settings as :func:`registry.crawls.watches.arrange` and ``change`` accept them."""
+        values = {name: value for name, value in self.cleaned_data.items() if value is not None}
+        budget = {name: values[field] * unit for field, (name, unit) in AMOUNTS.items() if field in values}
+        budget |= {name: values[name] for name in ("money", "money_month") if name in values}
+        if values.get("rendering"):
+            budget["render"] = values["rendering"]
+        every = timedelta(seconds=int(values["every"]) or self._watch.interval_seconds)
+        touched = {name for name in TIMES & set(self.changed_data) if values.get(name) != ""}
         stays = self._watch.pk and not touched
-        zone = ZoneInfo(given["zone"] or self.initial["zone"])
+        zone = ZoneInfo(values["zone"] or self.initial["zone"])
         return {
-            "name": given["name"],
+            "name": values["name"],
             "every": every,
-            "when": None if stays else TimeOfDay(given["at"], zone, given["weekday"]),
+            "when": None if stays else TimeOfDay(values["at"], zone, values["weekday"]),
             "budget": budget,
-            "politeness": {"delay": given["delay"]} if "delay" in given else {},
-            **({"own": given["own"]} if "own" in given else {}),
+            "politeness": {"delay": values["delay"]} if "delay" in values else {},
+            **({"own": values["own"]} if "own" in values else {}),
         }
 
     @property
     def asked(self) -> list[forms.BoundField]:
-        """The fields of its name and of what it asks for, those that it has."""
+        """Present fields for the name and the search subjects."""
         return [self[name] for name in ("name", "own", "words", *OF_WORKS) if name in self.fields]
 
     @property
     def captures(self) -> list[forms.BoundField]:
-        """The fields of what an archive is asked for, likewise."""
+        """Present fields for the archive query."""
         return [self[name] for name in OF_ARCHIVES if name in self.fields]
 
     @property
     def spending(self) -> list[forms.BoundField]:
-        """The fields of what a run may spend, likewise."""
+        """Present fields for the budget of a run."""
         return [self[name] for name in SPENDING if name in self.fields]
 
     def of_archive(self) -> Subjects:
-        """What an archive is asked for; raises ``WrongUseError`` for what is no domain or no time."""
-        given = self.cleaned_data
-        return captures.subjects(given["domains"].split(), given["since"], given["until"])
+        """Return the subjects of an archive query.
+
+        Raises:
+            WrongUseError: A domain or time is invalid.
+        """
+        values = self.cleaned_data
+        return captures.subjects(values["domains"].split(), values["since"], values["until"])
 
     def subjects(self, owner: Owner) -> dict[str, Any]:
-        """What searches are asked for, likewise; raises ``WrongUseError`` for a work that isn't there."""
-        given = self.cleaned_data
-        said: dict[str, Any] = {"words": words_of(given["words"])} if "words" in given else {}
-        if "works" in given:
-            said |= {"works": [work.number for work in works_named(owner, given["works"])], "newest": given["newest"]}
+        """Return the subjects of search queries.
+
+        Raises:
+            WrongUseError: A work does not exist.
+        """
+        values = self.cleaned_data
+        said: dict[str, Any] = {"words": words_of(values["words"])} if "words" in values else {}
+        if "works" in values:
+            said |= {"works": [work.number for work in works_named(owner, values["works"])], "newest": values["newest"]}
         return said
 
 
 def _here() -> tzinfo:
-    """Where the reader is."""
+    """Return the reader's time zone."""
     return timezone.get_current_timezone()
 
 
 def reads_files(watch: Watch) -> bool:
-    """Whether a watch reads files, which cost no site anything and are read to their end."""
+    """Return True if a watch reads files, which put no load on a site and are read completely."""
     return any(source["kind"] in FILE_KINDS for source in watch.sources)
 
 

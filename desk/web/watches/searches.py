@@ -1,4 +1,4 @@
-"""Image searches and marketplaces: an owner's own keys, what they may be sent, and watches that ask with them."""
+"""Image searches and marketplaces: an owner's keys and consents, and watches that query them."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -24,20 +24,20 @@ from workers import wiring
 
 @member_page("web/searches.html")
 def searches(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The searches that can be asked, and what the owner has for them; never a key itself."""
+    """Show the available search services and the owner's keys and consents. Keys are never shown."""
     keys = {row.service: row for row in owner.search_keys.defer("encrypted")}
     consents = {(row.service, row.host): row for row in owner.search_consents.all()}
     house = wiring.services()
-    found = []
+    offers = []
     for name, one in sorted(services(house.config).items()):
         lacks, cost = lacking(house, owner, name, one), price_of(owner, name, one)
-        found.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
-    return {"services": found, "may_keep": manages(owner)}
+        offers.append((name, one, keys.get(name), consents.get((name, one.host)), lacks, cost))
+    return {"services": offers, "may_keep": manages(owner)}
 
 
 @manager_post(back="searches")
 def keep(request: HttpRequest, owner: Owner, service: str) -> None:
-    """Keep the owner's key for a search."""
+    """Store the owner's key for a search service."""
     try:
         keep_key(wiring.services(), owner, service, request.POST.get("key", ""), by=request.user.get_username())
     except WrongUseError:
@@ -48,26 +48,26 @@ def keep(request: HttpRequest, owner: Owner, service: str) -> None:
 
 @manager_post(back="searches")
 def drop(request: HttpRequest, owner: Owner, service: str) -> str:
-    """Forget the owner's key for a search."""
+    """Delete the owner's key for a search service."""
     search_keys.drop_key(owner, service, by=request.user.get_username())
     return _("The key is removed.")
 
 
 @manager_post(back="searches")
 def allow(request: HttpRequest, owner: Owner, service: str) -> None:
-    """Let a search be sent copies of the owner's works."""
+    """Allow copies of the owner's works to be sent to a search service."""
     consent(wiring.services(), owner, service, by=request.user.get_username())
 
 
 @manager_post(back="searches")
 def disallow(request: HttpRequest, owner: Owner, service: str) -> None:
-    """Take that back."""
+    """Withdraw the consent to send copies of works."""
     search_keys.withdraw_consent(owner, service, by=request.user.get_username())
 
 
 @manager_post(back="searches")
 def price(request: HttpRequest, owner: Owner, service: str) -> str:
-    """Count what a search costs by what the owner's account pays; by its public price, where nothing is said."""
+    """Set the price that the owner's account pays for a search service; without an amount, the public price applies."""
     said = {name: request.POST.get(name, "").strip() for name in ("amount", "requests", "free")}
     count, free = number_in(said["requests"] or "1"), number_in(said["free"] or "0")
     if count is None or free is None:
@@ -79,16 +79,16 @@ def price(request: HttpRequest, owner: Owner, service: str) -> str:
 
 @decider_form()
 def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """A watch that takes what a web archive holds of domains."""
+    """Create a watch that fetches what a web archive has of some domains."""
     house = wiring.services()
     form = WatchForm(request.POST or None, name=watching.free_name(owner, _("From an archive")), archive=True)
-    told: list[str] = []
+    sentences: list[str] = []
     if form.is_valid():
         try:
             given, subjects = form.settings(), form.of_archive()
             name = form.cleaned_data["archive"]
             if request.POST.get("estimate"):
-                told = archived(captures.estimate(house, [name], given["budget"], subjects))
+                sentences = archived(captures.estimate(house, [name], given["budget"], subjects))
             else:
                 by = request.user.get_username()
                 watch = arrange(house, owner, sources=[(crawling.ARCHIVE, name)], by=by, **given, **subjects)
@@ -96,26 +96,28 @@ def archive(request: HttpRequest, owner: Owner) -> HttpResponse:
                 return run_at_once(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
         except ExhibitError as error:
             form.add_error(None, in_words(error))
-    values = {"form": form, "told": told}
+    values = {"form": form, "told": sentences}
     return show(request, owner, "web/archive-watch.html", values, status=422 if form.errors else 200)
 
 
 @decider_form()
 def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
-    """A watch that asks a search with the owner's key."""
+    """Create a watch that queries a search service with the owner's key."""
     house = wiring.services()
-    found = service_of(house.config, service)
-    form = WatchForm(request.POST or None, name=watching.free_name(owner, found.name), service=found)
-    others = {name: one.name for name, one in services(house.config).items() if one.takes == found.takes}
-    asked = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
-    told: list[str] = []
+    search_service = service_of(house.config, service)
+    form = WatchForm(request.POST or None, name=watching.free_name(owner, search_service.name), service=search_service)
+    others = {name: one.name for name, one in services(house.config).items() if one.takes == search_service.takes}
+    service_names = [service, *(name for name in request.POST.getlist("also") if name in others and name != service)]
+    sentences: list[str] = []
     if form.is_valid():
         try:
             given, subjects = form.settings(), form.subjects(owner)
             if request.POST.get("estimate"):
-                told = costs(estimate(house, owner, asked, budget=given["budget"], **subjects), given["budget"])
+                sentences = costs(
+                    estimate(house, owner, service_names, budget=given["budget"], **subjects), given["budget"]
+                )
             else:
-                sources, by = [(crawling.SEARCH, name) for name in asked], request.user.get_username()
+                sources, by = [(crawling.SEARCH, name) for name in service_names], request.user.get_username()
                 watch = arrange(house, owner, sources=sources, by=by, **given, **subjects)
                 to_run = request.POST.get("now")
                 return run_at_once(request, watch) if to_run else redirect("watch", owner.slug, watch.number)
@@ -123,11 +125,11 @@ def new(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
             form.add_error(None, in_words(error))
     values = {
         "form": form,
-        "service": found,
-        "lacks": lacking(house, owner, service, found),
-        "others": [(name, title, name in asked) for name, title in others.items() if name != service]
-        if found.takes != "nothing"
+        "service": search_service,
+        "lacks": lacking(house, owner, service, search_service),
+        "others": [(name, title, name in service_names) for name, title in others.items() if name != service]
+        if search_service.takes != "nothing"
         else [],
-        "costs": told,
+        "costs": sentences,
     }
     return show(request, owner, "web/search-watch.html", values, status=422 if form.errors else 200)

@@ -1,4 +1,4 @@
-"""The places that a watch looks at: an address is pasted, looked at, and becomes a new watch or one place more."""
+"""Sources of a watch: a pasted URL is examined, and becomes a new watch or another source."""
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -25,7 +25,7 @@ from workers import wiring
 
 @decider_form()
 def new(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Ask for a site's address; look at the one given, and show what it offers."""
+    """Ask for a site's URL, examine it, and show what it offers."""
     if request.method != "POST":
         return show(request, owner, "web/watch-new.html", {"address": "", "own": "own" in request.GET})
     values = looked_at(request) | {"own": "own" in request.POST}
@@ -40,7 +40,7 @@ def new(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @decider_post()
 def make(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Make the watch, and run it at once if that is wished."""
+    """Create the watch, and run it at once if requested."""
     form = WatchForm(request.POST)
     offered, chosen = places(request.POST.getlist("offered")), places(request.POST.getlist("source"))
     if form.is_valid():
@@ -61,15 +61,15 @@ def make(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 PASSING = ("unreachable", "too-slow", "http-403", "http-429", "http-5")
-"""Beginnings of reasons why a look fails that may be gone when the watch runs."""
+"""Prefixes of failure reasons that may be temporary."""
 MAX_SOURCES = 50
 KINDS = (SourceKind.SITE, SourceKind.SITEMAP, SourceKind.FEED, SourceKind.LIST)
 
 
 def looked_at(request: HttpRequest) -> dict[str, object]:
-    """What a page shows of a look at the address that a form sends: ``offered`` places, and what is said of them.
+    """Examine the URL in the form and return the template data: ``offered`` sources and remarks.
 
-    Without ``offered`` there is nothing to choose, and ``problem`` or ``robots`` says why.
+    Without ``offered`` there is nothing to choose; ``problem`` or ``robots`` states why.
     """
     address = said(request.POST.get("address", ""))
     try:
@@ -104,12 +104,12 @@ def _robots_in_words(look: Look) -> list[str]:
 
 
 def choice(one: Proposal, *, chosen: bool) -> dict[str, object]:
-    """A place as a form offers it."""
+    """Return a source as a form option."""
     return {"kind": one.kind, "url": one.url, "value": f"{one.kind} {one.url}", "chosen": chosen}
 
 
 def places(given: list[str]) -> list[Proposal]:
-    """Places as a form sends them, kind and address; what isn't one is left out."""
+    """Parse sources (kind and URL) from a form. Invalid ones are skipped."""
     parts = (address.partition(" ") for address in given[:MAX_SOURCES])
     known = ((kind, url) for kind, _blank, url in parts if kind in KINDS)
     return [Proposal(SourceKind(kind), url) for kind, url in known if 0 < len(url) <= MAX_ADDRESS]
@@ -120,7 +120,7 @@ SHOWN = 50
 
 @decider_form()
 def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """The places that a watch looks at; another one is asked for, looked at, and shown with what it offers."""
+    """Show the sources of a watch, and what another URL offers."""
     row = _watch_of_sites(owner, number)
     page = Paginator(watching.places(row), SHOWN).get_page(request.GET.get("page"))
     looked = looked_at(request) if request.method == "POST" else {}
@@ -132,7 +132,7 @@ def sources(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 @decider_post(back="watch-sources")
 def add(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Let the watch look at what was chosen, too."""
+    """Add the chosen sources to the watch."""
     row = _watch_of_sites(owner, number)
     chosen = [(str(place.kind), place.url) for place in places(request.POST.getlist("source"))]
     try:
@@ -149,7 +149,7 @@ def add(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_post(back="watch-sources")
 def remove(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Let the watch look at a place no more."""
+    """Remove a source from the watch."""
     row = _watch_of_sites(owner, number)
     kind, _blank, url = request.POST.get("source", "").partition(" ")
     watching.change_sources(row, remove=[(kind, url)], by=request.user.get_username())
@@ -157,7 +157,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
 
 
 def _watch_of_sites(owner: Owner, number: int) -> Watch:
-    """A watch over the web: files are chosen on the server, and a search has no places."""
+    """Return a watch that visits sites. Files are chosen on the server, and searches have no sources; both give 404."""
     row = scoped.watch_numbered(owner, number)
     if not watching.visits_sites(row):
         raise Http404

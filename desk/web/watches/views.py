@@ -1,4 +1,4 @@
-"""Watches: the list, the page of one, what is set of it, and the known copies that it has to find."""
+"""Watches: the list, the page of one, its settings, and its canaries."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -27,10 +27,10 @@ from workers import wiring
 
 @member_page("web/watches.html")
 def watches(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's watches with their last crawls."""
+    """Show the owner's watches with their last crawls."""
     page = page_of(request, scoped.watches(owner))
-    last, found = scoped.last_crawls(page), scoped.found_by(page)
-    return {"page": page, "rows": [_row(row, last.get(row.pk), *found.get(row.pk, (0, 0))) for row in page]}
+    last, finds = scoped.last_crawls(page), scoped.found_by(page)
+    return {"page": page, "rows": [_row(row, last.get(row.pk), *finds.get(row.pk, (0, 0))) for row in page]}
 
 
 def _row(watch: Watch, last: Crawl | None, finds: int, waiting: int) -> dict[str, object]:
@@ -48,9 +48,9 @@ def _row(watch: Watch, last: Crawl | None, finds: int, waiting: int) -> dict[str
 
 @member_page("web/watch.html")
 def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One watch: its sources, its schedule, what it may spend, its crawls."""
+    """Show a watch: sources, schedule, budget and crawls."""
     row = scoped.watch_numbered(owner, number)
-    row.owner = owner  # what asks for it needn't ask the database
+    row.owner = owner  # Saves a query.
     page = page_of(request, row.crawls.order_by("-number"))
     crawl = not_through(row)
     return {
@@ -74,13 +74,13 @@ def watch(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
 
 
 def _without_robots(row: Watch) -> dict[str, bool]:
-    """An archive is asked as an interface for programs."""
+    """Return politeness overrides: archives are queried as an API, to which robots.txt does not apply."""
     return {"obey_robots": False, "obey_reservations": False} if watching.asks_archives(row) else {}
 
 
 @decider_form()
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Set name, schedule, budget and politeness of a watch."""
+    """Edit the name, schedule, budget and politeness of a watch."""
     row = scoped.watch_numbered(owner, number)
     form = WatchForm(request.POST if request.method == "POST" else None, watch=row)
     if form.is_valid():
@@ -98,13 +98,13 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 @decider_post()
 def run(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Start the watch now, beside its times; ``everything`` asks for pages that haven't changed for long, too."""
+    """Start the watch now, in addition to its schedule. ``everything`` includes pages unchanged for a long time."""
     row = scoped.watch_numbered(owner, number)
     return run_at_once(request, row, everything=bool(request.POST.get("everything")))
 
 
 def run_at_once(request: HttpRequest, row: Watch, *, everything: bool = False) -> HttpResponse:
-    """Start a watch and lead to its run; or to the watch, with a sentence why it doesn't start."""
+    """Start a watch and redirect to its crawl, or back to the watch with the reason if it cannot start."""
     with Telling(request):
         started = plan.start_now(wiring.services(), row, everything=everything)
         return redirect("crawl", slug=row.owner.slug, watch_number=row.number, number=started.number)
@@ -113,7 +113,7 @@ def run_at_once(request: HttpRequest, row: Watch, *, everything: bool = False) -
 
 @decider_post(back="watch")
 def pause(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Start no more crawls of the watch, or start them again."""
+    """Pause or resume the watch."""
     row = scoped.watch_numbered(owner, number)
     change = watching.resume if request.POST.get("to") == "resume" else watching.pause
     change(row, by=request.user.get_username())
@@ -121,7 +121,7 @@ def pause(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_form(back="watch")
 def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Ask whether the watch may go, and let it go."""
+    """Ask for confirmation, and delete the watch."""
     row = scoped.watch_numbered(owner, number)
     if request.method != "POST":
         return show(request, owner, "web/watch-remove.html", {"watch": row})
@@ -132,7 +132,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
 
 @decider_post(back="watch")
 def plant(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Say that a page of the owner's shows a known copy of a work."""
+    """Add a canary: a page of the owner that shows a known copy of a work."""
     watch = scoped.watch_numbered(owner, number)
     url, work = said(request.POST.get("url", "")), said(request.POST.get("work", ""))
     try:
@@ -150,7 +150,7 @@ def plant(request: HttpRequest, owner: Owner, number: int) -> None:
 
 @decider_post(back="watch")
 def withdraw(request: HttpRequest, owner: Owner, number: int, canary: int) -> str:
-    """Expect a known copy no longer."""
+    """Withdraw a canary."""
     row = scoped.canary(owner, canary)
     canaries.withdraw(row, by=request.user.get_username())
     return _("It is no longer expected. What earlier runs made of it stays.")

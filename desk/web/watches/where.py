@@ -1,4 +1,4 @@
-"""Where would my pictures be: what an owner without a list of sites can do at once, and how far all of that is."""
+"""Getting started without a list of sites: searches, open collections and archives, and the progress of these runs."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -38,41 +38,41 @@ from workers import wiring
 
 MAX_TEXT = 20_000
 FIRST = ("google-vision", "tineye")
-"""Searches for pictures that stand before others."""
+"""Image searches listed first."""
 OFFERED = 50
-"""Works, the newest ones, of which one is tried."""
+"""Number of newest works offered for a trial."""
 LATELY = timedelta(hours=2)
 MOST = 30
 FINDS = 6
-"""Finds, the newest ones, that are shown while runs are under way."""
+"""Number of newest finds shown while runs are under way."""
 
 
 @decider_form()
 def where(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """What can be done at once; sites and open collections that were chosen here are begun."""
-    asked = request.POST.get("do", "") if request.method == "POST" else ""
+    """Show the options, or start the chosen sites, collections or archives."""
+    action = request.POST.get("do", "") if request.method == "POST" else ""
     values: dict[str, object] = {}
-    if asked == "sites":
+    if action == "sites":
         values = _sites(request, owner)
-    elif asked == "collections":
+    elif action == "collections":
         values = _collections(request, owner)
-    elif asked == "archives":
+    elif action == "archives":
         values = _archives(request, owner)
     if values.get("begun"):
         return redirect("under-way", slug=owner.slug)
-    return show(request, owner, "web/where.html", _offers(owner) | values, status=422 if asked else 200)
+    return show(request, owner, "web/where.html", _offers(owner) | values, status=422 if action else 200)
 
 
 def _sites(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    given = plain(request.POST.get("addresses", ""))[:MAX_TEXT].splitlines()
-    begun, refused = starting.watch_sites(wiring.services(), owner, given, when=_at_night(), by=_person(request))
-    told = [(address, _why(error)) for address, error in refused]
+    addresses = plain(request.POST.get("addresses", ""))[:MAX_TEXT].splitlines()
+    begun, refused = starting.watch_sites(wiring.services(), owner, addresses, when=_at_night(), by=_person(request))
+    refusals = [(address, _why(error)) for address, error in refused]
     if begun:
-        for address, why in told:
+        for address, why in refusals:
             messages.warning(request, _("%(address)s: %(why)s") % {"address": address, "why": why})
-    elif not told:
+    elif not refusals:
         return {"site_problem": _("Write the address of a site into the box.")}
-    return {"begun": begun, "refused": told, "addresses": "\n".join(address for address, _why in told)}
+    return {"begun": begun, "refused": refusals, "addresses": "\n".join(address for address, _why in refusals)}
 
 
 def _collections(request: HttpRequest, owner: Owner) -> dict[str, object]:
@@ -103,17 +103,17 @@ def _archives(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @decider_post(back="where")
 def try_one(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
-    """Keep a key, if one is given, and ask a search for one work."""
+    """Store a key, if given, and query a search service for one work."""
     house = wiring.services()
-    found = service_of(house.config, service)
+    search_service = service_of(house.config, service)
     work = scoped.work(owner, number_in(request.POST.get("work")) or 0)
     key = request.POST.get("key", "").strip()
-    if (key or lacking(house, owner, service, found)) and not manages(owner):
+    if (key or lacking(house, owner, service, search_service)) and not manages(owner):
         return forbidden(request)
     if key:
         keep_key(house, owner, service, key, by=_person(request))
-    if (lacks := lacking(house, owner, service, found)) == "no-key":
-        raise WrongUseError(Sentence("There is no key for %(name)s.", name=found.name))
+    if (lacks := lacking(house, owner, service, search_service)) == "no-key":
+        raise WrongUseError(Sentence("There is no key for %(name)s.", name=search_service.name))
     if lacks:
         consent(house, owner, service, by=_person(request))
     starting.try_search(house, owner, service, work.number, by=_person(request))
@@ -122,7 +122,7 @@ def try_one(request: HttpRequest, owner: Owner, service: str) -> HttpResponse:
 
 @decider_post(back="where")
 def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | None:
-    """Ask a search that was tried for all works from now on."""
+    """Keep querying a tried search service for all works."""
     if (watch := starting.trial_of(owner, service)) is None:
         return None
     starting.keep_trial(wiring.services(), watch, when=_at_night(), by=_person(request))
@@ -132,17 +132,17 @@ def keep_on(request: HttpRequest, owner: Owner, service: str) -> HttpResponse | 
 @member_page()
 @cache_control(private=True, no_store=True)
 def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """All runs that are under way or began lately, and what they have come to."""
+    """Show the runs that are under way or started recently, with their results."""
     lately = Q(state__in=UNFINISHED) | Q(started_at__gt=now() - LATELY)
     crawls = list(scoped.crawls(owner).filter(lately)[:MOST])
     rows = list(zip(crawls, figures_of(crawls), strict=True))
     theirs = CaseSighting.objects.filter(case=OuterRef("pk"), sighting__crawl__in=crawls)
-    found = scoped.cases(owner).filter(Exists(theirs))
-    waiting = found.filter(waits=True)
+    found_cases = scoped.cases(owner).filter(Exists(theirs))
+    waiting = found_cases.filter(waits=True)
     values = {
         "rows": rows,
         "goes_on": any(crawl.finished_at is None or progress["uncompared"] for crawl, progress in rows),
-        "found": found.exists(),
+        "found": found_cases.exists(),
         "cases": waiting.count(),
         "finds": items(owner, list(waiting.select_related(*queue.SHOWN).order_by("-number")[:FINDS])),
         "whole": all(crawl.reason == "finished" and not _told(progress) for crawl, progress in rows),
@@ -152,15 +152,15 @@ def under_way(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 
 def _told(progress: Mapping[str, Any]) -> bool:
-    """Whether there is something to say of how a run's searches ended."""
+    """Return True if a run's searches ended with something to report."""
     return any(words for _one, words in progress["inquiries"])
 
 
 def _offers(owner: Owner) -> dict[str, object]:
-    """What the page offers: engines with what was tried of them, open collections, words, and what each looks at."""
+    """Return the page's template data: search services with trials, open collections, search words and archives."""
     house = wiring.services()
-    found = services(house.config)
-    engines = [(name, one) for name, one in found.items() if one.takes_pictures]
+    search_services = services(house.config)
+    engines = [(name, one) for name, one in search_services.items() if one.takes_pictures]
     engines.sort(key=lambda one: (one[0] not in FIRST, one[1].name))
     open_ones = _open_collections()
     works = list(scoped.works(owner).filter(work_pictures__stated=None).order_by("-number").distinct()[:OFFERED])
@@ -181,11 +181,11 @@ def _offers(owner: Owner) -> dict[str, object]:
 
 
 def _engine(owner: Owner, name: str, service: Service) -> dict[str, object]:
-    """A search for pictures: what is missing, and what a trial of one picture came to."""
+    """Return the template data of an image search: missing requirements, and the result of its trial."""
     house = wiring.services()
     trial = starting.trial_of(owner, name)
     crawl = None if trial is None else trial.crawls.order_by("-number").first()
-    asked = None if crawl is None else crawl.inquiries.first()
+    inquiry = None if crawl is None else crawl.inquiries.first()
     return {
         "name": name,
         "service": service,
@@ -193,17 +193,17 @@ def _engine(owner: Owner, name: str, service: Service) -> dict[str, object]:
         "has_key": not service.key_form or key_of(house, owner, name) is not None,
         "crawl": crawl,
         "progress": None if crawl is None else progress_of(crawl),
-        "asked": asked,
-        "problem": "" if asked is None else inquiry_in_words(asked),
+        "asked": inquiry,
+        "problem": "" if inquiry is None else inquiry_in_words(inquiry),
         "costs": [] if trial is None else costs(estimate(house, owner, [name], budget={}), {}),
     }
 
 
 def _open_collections() -> dict[str, Service]:
-    """The searches of words that need no key."""
-    found = services(wiring.services().config)
-    named = {name: one for name, one in found.items() if one.takes == "words" and not one.key_form}
-    return dict(sorted(named.items(), key=lambda one: one[1].name))
+    """Return the text searches that need no key."""
+    search_services = services(wiring.services().config)
+    collections = {name: one for name, one in search_services.items() if one.takes == "words" and not one.key_form}
+    return dict(sorted(collections.items(), key=lambda one: one[1].name))
 
 
 def _at_night() -> TimeOfDay:

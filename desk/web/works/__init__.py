@@ -1,1 +1,1 @@
-"""Works: bringing them, their pages, what is declared of them."""
+"""Works: uploads, pages and declarations."""

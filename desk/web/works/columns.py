@@ -1,4 +1,4 @@
-"""What is remembered of the headings of an owner's tables."""
+"""Remembered column mappings of an owner's tables."""
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from registry.works import column_mappings
 
 @member_page("web/columns.html")
 def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The sets of headings whose columns members chose, newest first."""
+    """Show the headings for which members chose columns, newest first."""
     page = page_of(request, column_mappings.kept_by(owner), size=10)
     rows = [(row, [(heading, COLUMNS.get(column)) for heading, column in row.columns]) for row in page]
     return {"page": page, "rows": rows}
@@ -19,6 +19,6 @@ def list_columns(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @decider_post(back="columns")
 def forget(request: HttpRequest, owner: Owner, mapping: int) -> str:
-    """Let a table with these headings be asked about again."""
+    """Forget a column mapping, so that the next table with these headings is asked about again."""
     column_mappings.forget(owner, mapping)
     return _("Forgotten. You will be asked about the next table with these headings.")

@@ -1,4 +1,4 @@
-"""What is declared of a work: changing it, answering doubts, and the documents beside it."""
+"""Declarations about a work: editing, answering warnings, documents, and the public page."""
 
 from typing import Any
 
@@ -24,14 +24,14 @@ from registry.works.tables import registration
 from workers import wiring
 
 FROM_FILE = {name: name for name in ("title", "author", "created", "credit", "holder")} | {"rights_statement": "rights"}
-"""Fields that a file may state, by what it calls them."""
+"""Fields that a file's metadata may contain, by metadata name."""
 MOST = {"title": 500, "author": 300, "holder": 300, "credit": 300}
-"""Characters of fields that are shorter than others."""
+"""Maximum lengths of fields with a lower limit than others."""
 
 
 @decider_form()
 def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """Change what is declared; gaps may be filled with what the file states."""
+    """Edit the declarations. Empty fields can be filled from the file's metadata."""
     row = scoped.work(owner, number)
     error = ""
     if request.method == "POST":
@@ -60,7 +60,7 @@ def edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 @decider_post(back="work")
 def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
-    """Record why a doubt doesn't stand against the work."""
+    """Answer an ownership warning with a reason."""
     row = scoped.work(owner, number).remarks.filter(pk=remark).select_related("work__owner").first()
     if row is None:
         raise Http404
@@ -70,7 +70,7 @@ def answer(request: HttpRequest, owner: Owner, number: int, remark: int) -> str:
 
 @decider_post(back="work")
 def attach(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Keep a document beside a work."""
+    """Attach a document to a work."""
     row = scoped.work(owner, number)
     file = request.FILES.get("file")
     if file is None:
@@ -84,7 +84,7 @@ def attach(request: HttpRequest, owner: Owner, number: int) -> str:
 
 @member_page()
 def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int) -> HttpResponseBase:
-    """A document beside a work, as it came."""
+    """Send an attached document unchanged."""
     row = scoped.attachment(owner, number, attachment)
     assert row.digest is not None
     try:
@@ -98,13 +98,13 @@ def attachment(request: HttpRequest, owner: Owner, number: int, attachment: int)
 
 @decider_post(back="work")
 def detach(request: HttpRequest, owner: Owner, number: int, attachment: int) -> None:
-    """Take a document off a work."""
+    """Remove a document from a work."""
     declaring.detach(scoped.attachment(owner, number, attachment), by=request.user.get_username())
 
 
 @decider_post(back="works")
 def remove(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Stop looking for copies of a work."""
+    """Stop searching for copies of a work."""
     row = scoped.work(owner, number)
     remove_work(row, by=request.user.get_username())
     text = _("Copies of “%(title)s” are no longer searched for. Its cases and evidence stay.")
@@ -113,7 +113,7 @@ def remove(request: HttpRequest, owner: Owner, number: int) -> str:
 
 @decider_post(back="work")
 def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Show a work to everybody on a public page, or give that page another contact."""
+    """Publish a page about a work, or change its contact."""
     row, contact = scoped.work(owner, number), said(request.POST.get("contact", ""))
     open_work(wiring.services(), row, contact=contact, by=request.user.get_username())
     return _("Everybody may see the public page of this work now.")
@@ -121,7 +121,7 @@ def open_to_all(request: HttpRequest, owner: Owner, number: int) -> str:
 
 @decider_post(back="work")
 def close(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Close a work's public page: its address answers as if it had never been."""
+    """Close a work's public page. Its URL then responds as if it had never existed."""
     close_work(scoped.work(owner, number), by=request.user.get_username())
     return _("The public page is closed.")
 

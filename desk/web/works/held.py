@@ -1,4 +1,4 @@
-"""Works that are held back: what was found of one, and what a member says to it."""
+"""Works on hold after a flood of finds: the finds, and a member's decision."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from registry.models import Flood, Owner, Sighting, Work
 from workers import wiring
 
 LOOKED_AT, SHOWN = 1_000, 12
-"""Sightings that a page looks at, and pictures that it shows of them: those that look unlike one another."""
+"""Maximum number of sightings examined, and of dissimilar images shown."""
 
 
 def held(owner: Owner, work: Work) -> dict[str, Any] | None:
-    """What a page says of a work that is held back; nothing where it isn't."""
+    """Return the template data of a work on hold, or None if it is not."""
     flood = Flood.in_force().filter(work=work).first()
     if flood is None:
         return None
@@ -40,7 +40,7 @@ def held(owner: Owner, work: Work) -> dict[str, Any] | None:
 
 @decider_post(back="work")
 def answer_held(request: HttpRequest, owner: Owner, number: int) -> str:
-    """Open the cases of a held work, say that the pictures aren't of it, or take that back."""
+    """Open the cases of a work on hold, dismiss the finds, or undo that."""
     row, answer = scoped.work(owner, number), request.POST.get("answer", "")
     if answer not in set(Answer):
         raise WrongUseError(f"{answer!r} is no answer.")

@@ -1,4 +1,4 @@
-"""The list of an owner's works: searched, sorted, chosen from, and many changed at once."""
+"""The list of works: search, sorting, selection and bulk edits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,21 +43,21 @@ WHATS = (
     (TAKE, _("Take out of the collection")),
     *((name, ownership.FIELDS[name]) for name in bulk.FIELDS if name not in ("medium", "author_kind")),
 )
-"""What the list offers to do with many works; the rest is for programs."""
+"""Bulk edits that the list offers. Further ones are available through the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A work as a list shows it."""
+    """A work as shown in a list."""
 
     work: Work
     cases: int
     held: bool
-    doubts: list[str]  # what speaks against it and nobody has answered
+    doubts: list[str]  # Unanswered ownership warnings.
 
 
 def with_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
-    """Works with what their cards read, in few queries."""
+    """Prefetch what the cards of works need, in few queries."""
     doubts = OwnershipRemark.objects.filter(answered_at=None)
     return rows.defer("metadata").prefetch_related(
         "pictures", "conflicts", Prefetch("remarks", doubts, to_attr="doubts")
@@ -65,7 +65,7 @@ def with_cards(rows: QuerySet[Work]) -> QuerySet[Work]:
 
 
 def cards_of(rows: Iterable[Work]) -> list[Card]:
-    """The cards of works from :func:`with_cards`."""
+    """Return the cards of works from :func:`with_cards`."""
     works = list(rows)
     counts = searching.case_counts(works)
     held = set(Flood.in_force().filter(work__in=works).values_list("work", flat=True))
@@ -74,7 +74,7 @@ def cards_of(rows: Iterable[Work]) -> list[Card]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a list was asked for."""
+    """The filters and order of the list."""
 
     words: str
     only: str
@@ -84,45 +84,45 @@ class Asked:
 
     @classmethod
     def of(cls, given: QueryDict) -> Self:
-        """From an address, or the hidden fields of a form."""
+        """Parse a query string or hidden form fields."""
         sort, upload, collection = (given.get(name) for name in ("sort", "upload", "collection"))
         order = sort if sort in set(searching.Sort) else searching.Sort.NEWEST
         return cls(said(given.get("q", "")), given.get("only", ""), number_in(upload), number_in(collection), order)
 
     def rows(self, owner: Owner) -> QuerySet[Work]:
-        """The works that were asked for."""
+        """Return the matching works."""
         return searching.search(owner, self.words, self.only, self.upload, self.collection)
 
     @property
     def narrowed(self) -> bool:
-        """Whether works are left out."""
+        """True if a filter is set."""
         return bool(self.words or self.only or self.upload or self.collection)
 
 
 @member_page("web/works.html")
 def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The owner's works: searched, sorted, counted, and those only that need something or belong to a collection."""
-    given, counts = request.GET, searching.counts(owner)
-    asked = Asked.of(given)
-    rows = asked.rows(owner)
-    before, after = number_in(given.get("before")), number_in(given.get("after"))
-    piece = searching.piece(with_cards(rows), asked.sort, before, after, ROWS)
+    """Show the owner's works, filtered and sorted."""
+    query, counts = request.GET, searching.counts(owner)
+    list_filters = Asked.of(query)
+    rows = list_filters.rows(owner)
+    before, after = number_in(query.get("before")), number_in(query.get("after"))
+    piece = searching.piece(with_cards(rows), list_filters.sort, before, after, ROWS)
     collections = list(collections_of(owner))
     return {
         "piece": piece,
         "cards": cards_of(piece.works),
-        "asked": asked,
-        "count": rows.count() if asked.narrowed else counts[""],
+        "asked": list_filters,
+        "count": rows.count() if list_filters.narrowed else counts[""],
         "has_works": counts[""] > 0,
         "choices": [
             (value, f"{words} {grouped(counts[value])}")
             for value, words in ONLY
-            if counts[value] or value in ("", asked.only)
+            if counts[value] or value in ("", list_filters.only)
         ],
         "sorts": SORTS,
         "collections": [("", _("all collections")), *((row.number, row.name) for row in collections)],
-        "collection": next((row for row in collections if row.number == asked.collection), None),
-        "done": scoped.bulk_edits(owner).filter(number=number_in(given.get("bulk")) or 0).first(),
+        "collection": next((row for row in collections if row.number == list_filters.collection), None),
+        "done": scoped.bulk_edits(owner).filter(number=number_in(query.get("bulk")) or 0).first(),
         "whats": WHATS,
         "proposed": proposals.waiting(owner).count(),
     }
@@ -130,14 +130,14 @@ def works(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @decider_post()
 def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
-    """Change the chosen works at once, or all that match what was asked for."""
-    given = request.POST
-    numbers = [number for text in given.getlist("work")[:ROWS] if (number := number_in(text)) is not None]
-    chosen = Asked.of(given).rows(owner) if "all" in given else scoped.works(owner).filter(number__in=numbers)
+    """Edit the chosen works, or all that match the filters."""
+    fields = request.POST
+    numbers = [number for text in fields.getlist("work")[:ROWS] if (number := number_in(text)) is not None]
+    chosen = Asked.of(fields).rows(owner) if "all" in fields else scoped.works(owner).filter(number__in=numbers)
     back = QueryDict(mutable=True)
-    back.update({name: given[name] for name in ("q", "only", "upload", "collection", "sort") if given.get(name)})
+    back.update({name: fields[name] for name in ("q", "only", "upload", "collection", "sort") if fields.get(name)})
     with Telling(request):
-        what, value, reason = (said(given.get(name, "")) for name in ("what", "value", "reason"))
+        what, value, reason = (said(fields.get(name, "")) for name in ("what", "value", "reason"))
         by = request.user.get_username()
         done = bulk.edit_many(wiring.services(), owner, chosen, what, value, by=by, reason=reason)
         back["bulk"] = str(done.number)
@@ -146,19 +146,19 @@ def edit_works(request: HttpRequest, owner: Owner) -> HttpResponse:
 
 @member_page("web/works-changes.html")
 def bulk_edits(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """What was changed of many works at once, newest first."""
+    """Show past bulk edits, newest first."""
     return {"page": page_of(request, scoped.bulk_edits(owner))}
 
 
 @member_page("web/works-change.html")
 def bulk_edit(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """How far one of these is, as a part of a page."""
+    """Show the progress of a bulk edit, as a fragment."""
     return {"done": scoped.bulk_edit(owner, number)}
 
 
 @decider_post(back="bulk-edits")
 def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Undo one of these."""
+    """Undo a bulk edit."""
     row = scoped.bulk_edit(owner, number)
     done = bulk.undo(wiring.services(), row, by=request.user.get_username())
     return redirect(f"{reverse('works', args=[owner.slug])}?bulk={done.number}")
@@ -166,7 +166,7 @@ def undo_bulk_edit(request: HttpRequest, owner: Owner, number: int) -> HttpRespo
 
 @decider_post()
 def change_collection(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """Rename a collection, or remove it; its works stay."""
+    """Rename or remove a collection. Its works are kept."""
     row, by = collection_of(owner, number), request.user.get_username()
     if request.POST.get("do") == "remove":
         remove_collection(row, by=by)

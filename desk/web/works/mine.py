@@ -1,6 +1,6 @@
-"""Which of an owner's works a picture shows, and a look at one page, which finds without a watch.
+"""Lookup of an owner's works in an image, and a single visit to a page without a watch.
 
-A picture comes as a file, or by its address, as a browser's bookmark brings it.
+The image is uploaded, or given by its URL, as a bookmarklet does.
 """
 
 from django.contrib import messages
@@ -27,22 +27,22 @@ from workers import wiring
 
 MAX_URL = 4_000
 SECONDS = 10.0
-"""For so long each stage of fetching the picture may take: a person waits, and a thread of the site."""
+"""Maximum seconds for each stage of fetching the image, because a person and a server thread are waiting."""
 SCRIPT = (
     "javascript:(()=>{let b='',a=0;for(const i of document.images){const s=i.naturalWidth*i.naturalHeight,"
     "u=i.currentSrc||i.src;if(s>a&&/^http/.test(u)){a=s;b=u}}location.href='%s?url='+encodeURIComponent(b||"
     "location.href)+'&page='+encodeURIComponent(location.href)})()"
 )
-"""The bookmark: brings the address of a page's largest picture, and the page's own. It fetches and sends nothing."""
+"""The bookmarklet. It opens this page with the URLs of the largest image and of the page, and fetches nothing."""
 
 
 @member_form()
 def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """The form, and what was found; an address is fetched only when the form is sent. A look leads to its run."""
-    given = request.POST if request.method == "POST" else request.GET
-    url, page, came = (plain(given.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
-    if "came" in given and came != url:
-        page = ""  # another address was written into the box: that page says nothing of it
+    """Show the form and the result. A URL is fetched only when the form is submitted; a visit leads to its crawl."""
+    fields = request.POST if request.method == "POST" else request.GET
+    url, page, came = (plain(fields.get(name, "")).strip()[:MAX_URL] for name in ("url", "page", "came"))
+    if "came" in fields and came != url:
+        page = ""  # The URL was changed in the form, so the page no longer belongs to it.
     here = whole_address(request, reverse("mine", args=[owner.slug]))
     values: dict[str, object] = {"url": url, "at": page, "script": SCRIPT % here}
     if "look" in request.POST and not may_decide(owner):
@@ -60,7 +60,7 @@ def mine(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 
 def _look(request: HttpRequest, owner: Owner, page: str, url: str) -> HttpResponseBase:
-    """Visit a page once, with the picture that it is said to show, and lead to how far that is."""
+    """Visit a page once, with the image it is reported to show, and redirect to the crawl."""
     crawl = looks.look(wiring.services(), owner, page or url, image=url, by=request.user.get_username())
     messages.success(request, _("The page is visited now. What it shows of yours appears under Cases."))
     return redirect("crawl", slug=owner.slug, watch_number=crawl.watch.number, number=crawl.number)

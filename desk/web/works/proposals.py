@@ -1,4 +1,4 @@
-"""Pictures at an owner's own places that show no work: one list, of which a person registers some."""
+"""Proposed works: images on an owner's own sites that match no work, for registration."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ TICKS = (("", gettext_lazy("As proposed")), ("all", gettext_lazy("All")), ("none
 
 @member_page("web/proposals.html")
 def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """The proposals with what their files state; those that don't look like logos, icons or small copies are ticked."""
+    """Show the proposals with their files' metadata. Likely logos, icons and small copies are not preselected."""
     tick = request.GET.get("tick", "")
     page = page_of(request, proposing.waiting(owner).order_by("plain", "-pk"), size=proposing.MOST)
     return {
@@ -35,7 +35,7 @@ def proposals(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @decider_post(back="proposals")
 def decide(request: HttpRequest, owner: Owner) -> HttpResponse | None:
-    """Register what was ticked, or propose it no more."""
+    """Register or dismiss the selected proposals."""
     chosen, by = _digests(request.POST.getlist("picture")), request.user.get_username()
     if request.POST.get("do") == "dismiss":
         n = proposing.dismiss(owner, chosen, by=by)

@@ -1,4 +1,4 @@
-"""Where and when a work spreads: a timeline by party, drawn on the server, and the same in tables."""
+"""The spread of a work: a timeline by party, drawn on the server, and the same data in tables."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from registry.models import Case, Owner
 from registry.parties import spread as spreading
 
 LANES = 15
-"""Parties on one page: with fifty steps each its drawing weighs less than a page may."""
-LANE, TOP = 44, 24  # pixels from one party to the next, and above the first
-LARGEST, LEAST = 9, 3  # radius of a dot in pixels
-STEPS = {  # of a timeline: how long one may be for it, the middle of a step, and the form of its beginning
+"""Maximum number of parties per page. With fifty steps each, the drawing stays below the page size limit."""
+LANE, TOP = 44, 24  # Height of a lane and of the space above the first, in pixels.
+LARGEST, LEAST = 9, 3  # Maximum and minimum radius of a dot, in pixels.
+STEPS = {  # Timeline steps: maximum length of the timeline, middle of a step, and format of its start.
     "week": (timedelta(weeks=26), timedelta(days=3.5), "DATE_FORMAT"),
     "month": (timedelta(days=1461), timedelta(days=15), "YEAR_MONTH_FORMAT"),
     "year": (timedelta.max, timedelta(days=182), "Y"),
@@ -29,21 +29,21 @@ STEPS = {  # of a timeline: how long one may be for it, the middle of a step, an
 
 
 class Lane(NamedTuple):
-    """One party as it is drawn: times in per cent of the width, sizes in pixels; and what the table says of it."""
+    """A party in the drawing, with times in percent of the width and sizes in pixels, and the table's values."""
 
     case: Case
     country: spreading.Country
     y: int
     ends: tuple[str, str]
-    dots: Sequence[tuple[str, str, bool]]  # where, how large, and whether after a notice
+    dots: Sequence[tuple[str, str, bool]]  # Position, size, and whether it is after a notice.
     notices: Sequence[tuple[str, datetime]]
-    after: int | None  # new places after a notice, if there was one
+    after: int | None  # New places after a notice; None without a notice.
     standing: str
 
 
 @member_page("web/spread.html")
 def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """The parties that showed a work, in the order in which they were seen, and when they did at new places."""
+    """Show the parties that showed a work, in order of first sighting, and the times of new places."""
     work = scoped.work(owner, number)
     rows = spreading.cases_of(owner, work)
     page = page_of(request, rows, size=LANES)
@@ -59,7 +59,7 @@ def spread(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
 def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime) -> dict[str, object]:
     span = max(last - first, timedelta(seconds=1))
     period, half, form = next((name, half, form) for name, (most, half, form) in STEPS.items() if span <= most)
-    span = max(span, 2 * half)  # of one step at least
+    span = max(span, 2 * half)  # At least one step.
     newly, sent = spreading.newly_seen(cases, period), spreading.notices_sent(cases)
     countries = spreading.countries(owner, {case.party for case in cases})
     steps = [step for found in newly.values() for step in found]
@@ -69,7 +69,7 @@ def _drawn(owner: Owner, cases: Sequence[Case], first: datetime, last: datetime)
         every[step.begins] += step.places
         after[step.begins] += step.places * step.after_notice
 
-    days = (first, last) if last - first > span / 3 else (first,)  # else one would be written over the other
+    days = (first, last) if last - first > span / 3 else (first,)  # Otherwise the labels would overlap.
 
     def at(moment: datetime | None) -> str:
         moment = first if moment is None else moment

@@ -1,4 +1,4 @@
-"""Bringing works: many files at once, in portions, and what came of each."""
+"""Uploads of works: many files in several requests, and the result for each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -36,34 +36,34 @@ from workers import wiring
 
 T = TypeVar("T")
 MAX_LEFT_OUT = 1_000
-"""Files that one portion may name as too large."""
+"""Maximum number of skipped files that a request may report."""
 
 LINES_SHOWN = 100
-LINES_LOOKED_AT = 1_000  # for one page; the results as CSV have them all
+LINES_LOOKED_AT = 1_000  # Limit for one page. The results as CSV contain all rows.
 BROUGHT_SHOWN = 24
-"""Works that the page of an upload shows of those it brought."""
+"""Maximum number of new works shown on an upload's page."""
 JSON = "application/json"
 
 
 @decider_form()
 def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
-    """The form, and the beginning of an upload; with files when the browser runs no script."""
+    """Show the form, or start an upload; without a script, the files are included."""
     if request.method != "POST":
         return show(request, owner, "web/add-works.html", _limits())
     files = request.FILES.getlist("files")
     author, rights = said(request.POST.get("author", ""))[:300], said(request.POST.get("rights", ""))
     declared = uploading.Declaration(author, rights, reads_metadata="reads_metadata" in request.POST)
-    given, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
+    table_given, columns = table_in(request, "table"), columns_in(request, owner, ColumnMapping.Kind.WORKS)
     announced = number_in(request.POST.get("announced")) or len(files)
     try:
         by = request.user.get_username()
-        table = _table(request, given, columns)
+        table = _table(request, table_given, columns)
         upload = uploading.begin(owner, declared, by=by, table=table, announced=announced)
         if files:
             uploading.receive(wiring.services(), upload, _sent(request))
             uploading.close(upload)
     except ExhibitError as error:
-        values = questions(error, given, request) if isinstance(error, WrongUseError) else {}
+        values = questions(error, table_given, request) if isinstance(error, WrongUseError) else {}
         if values:
             return _asked(request, owner, error, values)
         return _told(request, error, reverse("add-works", args=[owner.slug]))
@@ -72,7 +72,7 @@ def add(request: HttpRequest, owner: Owner) -> HttpResponseBase:
 
 
 def _table(request: HttpRequest, given: tuple[str, bytes] | None, columns: Columns) -> WorksTable | None:
-    """What the table of a form declares, read as the form answers; the columns that it chose are remembered."""
+    """Parse the form's table with the given answers, and remember the chosen columns."""
     if given is None:
         return None
     answers = answers_in(request, given)
@@ -81,7 +81,7 @@ def _table(request: HttpRequest, given: tuple[str, bytes] | None, columns: Colum
 
 
 def _tell_of_table(request: HttpRequest, table: WorksTable | None, columns: Columns) -> None:
-    """Say by whose choice a table was read, and which of its rows and sheets were not."""
+    """Show whose column choice was used for a table, and which rows and sheets were not read."""
     if words := by_whom(columns):
         messages.info(request, words)
     if table is not None and (words := upload_words.left_unread(table.understood)):
@@ -89,7 +89,7 @@ def _tell_of_table(request: HttpRequest, table: WorksTable | None, columns: Colu
 
 
 def _asked(request: HttpRequest, owner: Owner, error: ExhibitError, values: dict[str, Any]) -> HttpResponseBase:
-    """Ask about the table on the same page, where a script still has the chosen files."""
+    """Ask about the table on the same page, where a script still holds the chosen files."""
     if "column" in request.POST or "wrong_rows" in values or "encodings" in values:
         values["problem"] = in_words(error)
     if request.headers.get("Accept") == JSON:
@@ -100,7 +100,7 @@ def _asked(request: HttpRequest, owner: Owner, error: ExhibitError, values: dict
 
 @decider_form("web/state-works.html")
 def state(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """Registering without the pictures, by a file of fingerprints: the form, and what came of each picture."""
+    """Register works from a file of fingerprints, without images: the form and the result for each."""
     values: dict[str, object] = {"most_bytes": MAX_FILE, "most_works": MAX_WORKS}
     if request.method == "POST":
         try:
@@ -113,11 +113,11 @@ def state(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 
 def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    file, given = request.FILES.get("file"), table_in(request, "table")
+    file, table_given = request.FILES.get("file"), table_in(request, "table")
     if file is None:
         raise WrongUseError(_("Choose a file."))
     columns = columns_in(request, owner, ColumnMapping.Kind.WORKS)
-    table = _table(request, given, columns)
+    table = _table(request, table_given, columns)
     declared: Mapping[str, DeclaredWork] = table or {}
     _tell_of_table(request, table, columns)
     results = list(register_all(wiring.services(), owner, read_prints(file.read(MAX_FILE + 1)), declared))
@@ -125,13 +125,13 @@ def _stated(request: HttpRequest, owner: Owner) -> dict[str, object]:
     new = sum(made.new for _name, made in results if not isinstance(made, RefusedError))
     lines = lines_without(declared, (name for name, _made in results))
     counts = {"new": new, "known": len(results) - len(refused) - new, "more": max(len(refused) - LINES_SHOWN, 0)}
-    told = {"refused": refused[:LINES_SHOWN], "lines": lines[:LINES_SHOWN], "line_count": len(lines)}
-    return {"told": True, **counts, **told}
+    values = {"refused": refused[:LINES_SHOWN], "lines": lines[:LINES_SHOWN], "line_count": len(lines)}
+    return {"told": True, **counts, **values}
 
 
 @member_page("web/uploads.html")
 def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
-    """What was brought, newest first."""
+    """Show the uploads, newest first."""
     page = page_of(request, scoped.uploads(owner))
     far = uploading.progress_of(page.object_list)
     return {"page": page, "rows": [(row, far[row.pk]) for row in page]}
@@ -139,7 +139,7 @@ def uploads(request: HttpRequest, owner: Owner) -> dict[str, object]:
 
 @member_page("web/upload.html")
 def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One upload: how far it is, what couldn't be registered, and a way to send what is missing."""
+    """Show an upload: progress, problems, and a way to send missing files."""
     row = scoped.upload(owner, number)
     problems = page_of(request, uploading.problems(row))
     lines = uploading.lines_without_files(row)
@@ -168,18 +168,18 @@ def upload(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]
 
 @member_page()
 def progress(request: HttpRequest, owner: Owner, number: int) -> HttpResponse:
-    """How far an upload is, as a part of its page."""
+    """Show an upload's progress, as a fragment of its page."""
     row = scoped.upload(owner, number)
     far = uploading.progress_of([row])[row.pk]
     values = {"upload": row, "progress": far, "brought": _brought(row)}
     answer = show(request, owner, "web/upload-progress.html", values)
     if far.done and request.headers.get("HX-Request"):
-        answer.headers["HX-Refresh"] = "true"  # the page has more to say now
+        answer.headers["HX-Refresh"] = "true"  # Reload, because the page now has more to show.
     return answer
 
 
 def _not_taken(row: Upload) -> list[tuple[UploadFile, str]]:
-    """Files of which the table says something else than their works, and in which columns."""
+    """Return files whose table row differs from the registered work, with the differing columns."""
     looked_at = [(one, upload_words.not_taken(one)) for one in uploading.known_with_lines(row)[:LINES_LOOKED_AT]]
     return [(one, columns) for one, columns in looked_at if columns][:LINES_SHOWN]
 
@@ -191,7 +191,7 @@ def _brought(row: Upload) -> list[Card]:
 
 @decider_post()
 def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """Take a portion of files."""
+    """Receive some files of an upload."""
     row = scoped.upload(owner, number)
     try:
         uploading.receive(wiring.services(), row, _sent(request), _left_out(request))
@@ -202,13 +202,13 @@ def files(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 @member_page()
 def received(request: HttpRequest, owner: Owner, number: int) -> JsonResponse:
-    """Names and sizes of the files that are here, so that nobody sends them twice."""
+    """Return names and sizes of the received files, so that none is sent twice."""
     return JsonResponse({"files": list(uploading.received(scoped.upload(owner, number)).values_list("name", "size"))})
 
 
 @decider_post()
 def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """Note that all files have been sent."""
+    """Mark an upload as complete."""
     row = scoped.upload(owner, number)
     uploading.close(row)
     return _gone_on(request, row)
@@ -216,13 +216,13 @@ def close(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
 
 @decider_post(back="upload")
 def again(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Try once more what was given up."""
+    """Retry failed files."""
     uploading.try_again(wiring.services(), scoped.upload(owner, number))
 
 
 @member_page()
 def results(request: HttpRequest, owner: Owner, number: int) -> StreamingHttpResponse:
-    """What came of each file, as CSV."""
+    """Send the result for each file as CSV."""
     headers = {"Content-Disposition": f'attachment; filename="{owner.slug}-upload-{number}-results.csv"'}
     lines = _lines(scoped.upload(owner, number))
     return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
@@ -247,7 +247,7 @@ def _lines(row: Upload) -> Iterator[str]:
 
 
 def _by_parts(rows: "QuerySet[Any, T]", size: int = 2_000) -> Iterator[T]:
-    """All rows, asked for as they are read: whoever reads slowly keeps no place in the database open."""
+    """Yield all rows in batches, so that a slow client does not keep a database cursor open."""
     for start in count(0, size):
         part = list(rows[start : start + size])
         yield from part
@@ -264,26 +264,26 @@ def _limits() -> dict[str, int]:
 
 
 def _sent(request: HttpRequest) -> list[uploading.Sent]:
-    """The files of a request; their paths below a dropped folder come beside them."""
-    given = request.FILES.getlist("files")
+    """Return the uploaded files with their paths in a dropped folder, which are sent separately."""
+    uploaded = request.FILES.getlist("files")
     try:
         names = [str(name) for name in json.loads(request.POST.get("names", "[]"))]
     except (ValueError, TypeError, RecursionError):
         names = []
-    named = zip_longest(given, names if len(names) == len(given) else [])
-    return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in named]
+    with_names = zip_longest(uploaded, names if len(names) == len(uploaded) else [])
+    return [uploading.Sent(name or str(file.name), file.size or 0, file.read) for file, name in with_names]
 
 
 def _left_out(request: HttpRequest) -> list[uploading.LeftOut]:
-    """What the browser didn't send, and why."""
+    """Return the files that the browser skipped, with the reasons."""
     try:
-        given = [
+        skipped = [
             uploading.LeftOut(str(name), int(size), str(reason))
             for name, size, reason in json.loads(request.POST.get("left_out", "[]"))
         ]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return []
-    return [one for one in given if one.size >= 0 and one.reason in uploading.LEFT_OUT_REASONS][:MAX_LEFT_OUT]
+    return [one for one in skipped if one.size >= 0 and one.reason in uploading.LEFT_OUT_REASONS][:MAX_LEFT_OUT]
 
 
 def _gone_on(request: HttpRequest, row: Upload) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Works and pictures."""
+"""The page of a work, its exports and deposit records, and its images."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -39,22 +39,22 @@ from workers import wiring
 
 @decider_post(back="works")
 def derived(request: HttpRequest, owner: Owner) -> None:
-    """Ask for works derived from the owner's, or no more."""
+    """Turn the search for derived works on or off."""
     people.ask_for(owner, "derived", wanted=not owner.derived, by=request.user.get_username())
 
 
 @member_page("web/work.html")
 def work(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """One work: what was declared, what speaks against it, its proofs, where it was seen, and its history."""
+    """Show a work: declarations, warnings, proofs, finds and history."""
     row = scoped.work(owner, number)
     row.owner = owner
     pictures = Prefetch("work_pictures", WorkPicture.objects.select_related("picture").order_by("pk"))
     prefetch_related_objects([row], pictures, "remarks", "conflicts")
     remarks = sorted(row.remarks.all(), key=lambda one: (one.answered_at is None, one.answered_at, one.pk))
-    found = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
+    case_rows = searching.seen_in(scoped.cases(owner).filter(work=row, resembles=False))
     history = page_of(request, row.changes.all(), "history")
-    cases = page_of(request, found)
-    waiting = found.filter(decision="open").count() if cases.has_other_pages() else _open(cases)
+    cases = page_of(request, case_rows)
+    waiting = case_rows.filter(decision="open").count() if cases.has_other_pages() else _open(cases)
     return {
         "work": row,
         "pictures": row.work_pictures.all(),
@@ -93,28 +93,28 @@ def _open(cases: Iterable[Case]) -> int:
 
 @decider_post()
 def export(request: HttpRequest, owner: Owner, number: int) -> HttpResponseBase:
-    """Copies for publishing, which say whose they are, as a ZIP."""
-    row, given = scoped.work(owner, number), request.POST
+    """Send copies for publication, with embedded ownership metadata, as a ZIP."""
+    row, fields = scoped.work(owner, number), request.POST
     with Telling(request):
-        licensor, recipient = (said(given.get(name, "")) for name in ("licence_url", "mark_for"))
-        wanted = exporting.Wanted(licensor, "no_training" in given, "sign" in given, recipient)
-        data = exporting.packed(wiring.services(), row, wanted, by=request.user.get_username())
+        licensor, recipient = (said(fields.get(name, "")) for name in ("licence_url", "mark_for"))
+        options = exporting.Wanted(licensor, "no_training" in fields, "sign" in fields, recipient)
+        data = exporting.packed(wiring.services(), row, options, by=request.user.get_username())
         return download(data, exporting.packed_name(row), "application/zip")
     return redirect("work", slug=owner.slug, number=number)
 
 
 @decider_post(back="work")
 def make_deposit(request: HttpRequest, owner: Owner, number: int) -> None:
-    """Make a deposit record of what is declared now."""
+    """Create a deposit record of the current declarations."""
     row = scoped.work(owner, number)
     with Telling(request):
-        made = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
-        messages.success(request, _("Deposit record %(number)d is ready.") % {"number": made.number})
+        new_deposit = deposits.make_deposit(wiring.services(), row, by=request.user.get_username())
+        messages.success(request, _("Deposit record %(number)d is ready.") % {"number": new_deposit.number})
 
 
 @member_page()
 def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
-    """A deposit record with the receipts of this moment."""
+    """Send a deposit record with its current receipts."""
     row = scoped.deposit(owner, number, deposit)
     with Telling(request):
         file = in_a_file(partial(deposits.assemble_deposit, wiring.services(), row))
@@ -126,7 +126,7 @@ def deposit(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Ht
 
 @member_page()
 def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> HttpResponseBase:
-    """The record itself, in the installation's first language."""
+    """Send the record's PDF in the installation's first language."""
     row = scoped.deposit(owner, number, deposit)
     with Telling(request):
         files = deposits.record_files(wiring.services(), row)
@@ -139,13 +139,15 @@ def record(request: HttpRequest, owner: Owner, number: int, deposit: int) -> Htt
 @member_page()
 @cache_control(private=True, max_age=3600)
 def picture(request: HttpRequest, owner: Owner, digest: str) -> HttpResponse:
-    """A small JPEG made of a picture; what was found on the web is never sent to a browser as it is."""
+    """Return an image as a reduced JPEG. Original bytes found on the web are never sent to a browser."""
     try:
-        named = Digest.from_hex(digest)
+        picture_digest = Digest.from_hex(digest)
     except ValueError as error:
         raise Http404 from error
     side = LARGE if request.GET.get("size") == "large" else SMALL
     try:
-        return HttpResponse(shown(wiring.services(), scoped.picture(owner, named), side), content_type="image/jpeg")
+        return HttpResponse(
+            shown(wiring.services(), scoped.picture(owner, picture_digest), side), content_type="image/jpeg"
+        )
     except ExhibitError as error:
         raise Http404 from error

@@ -1,4 +1,4 @@
-"""Why a picture isn't found to show a work: asked with one file, of which nothing stays unless a person says so."""
+"""Explanation of why an image does not match a work, for one uploaded file. It is stored only on request."""
 
 from base64 import b64encode
 
@@ -24,7 +24,7 @@ CHOICES = {Said.COPY: gettext_lazy("This is a copy"), Said.DIFFERENT: gettext_la
 
 @decider_form("web/why.html")
 def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
-    """The form, and what the search makes of the file; nothing is decided by it."""
+    """Show the form and the search result of the file. Nothing is decided by it."""
     work = scoped.work(owner, number)
     values: dict[str, object] = {"work": work, "choices": CHOICES.items()}
     if request.method == "POST":
@@ -36,13 +36,13 @@ def why(request: HttpRequest, owner: Owner, number: int) -> dict[str, object]:
 
 
 def _answer(request: HttpRequest, work: Work) -> dict[str, object]:
-    file, services, kept = request.FILES.get("copy"), wiring.services(), request.POST.get("keep") in CHOICES
+    file, services, is_kept = request.FILES.get("copy"), wiring.services(), request.POST.get("keep") in CHOICES
     if file is None:
         raise WrongUseError(_("Choose a file."))
     data = picture_in(file, services.limits)
     with one_search(request.user.pk or 0):
         explained = asking.why(services, work, data)
-    if kept:
+    if is_kept:
         said, by = Said(request.POST["keep"]), request.user.get_username()
         asking.keep(services, work, explained, data, said, name=str(file.name), by=by)
     return {
@@ -50,5 +50,5 @@ def _answer(request: HttpRequest, work: Work) -> dict[str, object]:
         "told": joined([*map(in_words, explained.sentences), *remarks_of(explained.reasons)]),
         "before": asking.numbers_of(work, explained),
         "drawing": b64encode(asking.drawn(services, work, explained, data)).decode(),
-        "kept": kept,
+        "kept": is_kept,
     }
