@@ -1,7 +1,6 @@
-"""Asking an image search or a marketplace by its mapping (:mod:`crawler.searches.mapping`).
+"""Client for image searches and marketplaces, configured by a mapping (:mod:`crawler.searches.mapping`).
 
-One request gives one page of an answer: addresses of pictures with the pages that show them. Nothing of them is
-fetched here.
+One request returns one page of results: URLs of images and of the pages that show them. These are not fetched here.
 """
 
 import base64
@@ -31,7 +30,7 @@ from exhibit.types import Json, SeenElsewhere, SeenKind, Untyped
 MAX_BYTES = 8_000_000
 REQUEST_SECONDS = 60.0
 MAX_WAIT = 3_600.0
-TOKEN_SECONDS = 300.0  # how long a token is kept that doesn't say when it expires
+TOKEN_SECONDS = 300.0  # lifetime of a token that does not state when it expires
 _EARLY = 60.0
 _WORD = re.compile(r"\w+")
 _PATH = re.compile(r"\{([^{}]+)\}")
@@ -39,44 +38,45 @@ _MAX_RESULTS = 5_000
 _MAX_TOKEN = 4_000
 _MAX_NAME = 100
 _tokens: dict[bytes, tuple[str, float]] = {}
-"""Access tokens of this process, by a digest of what they were asked with, and until when each is good."""
+"""Access tokens of this process with their expiry, by a digest of the request that obtained them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a picture is shown, as a search says: the address of the picture, of the page, and words about it."""
+    """A search result: URL of the image, URL of the page that shows it, and its title."""
 
-    image: str  # empty where a page alone is named
+    image: str  # empty if only a page is named
     page: str
     title: str
-    elsewhere: tuple[SeenElsewhere, ...] = ()  # when it was there, as the service states it
+    elsewhere: tuple[SeenElsewhere, ...] = ()  # dates stated by the service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is asked for: a picture's bytes or words, and which page of the answer."""
+    """A query: the bytes of an image, or words, and a page number."""
 
-    picture: bytes = b""  # a JPEG, for a service that takes pictures
-    words: str = ""  # for all others
-    page: str = ""  # what the answer before named as the next page, or its address; empty for the first
-    offset: int = 0  # results that came before
+    picture: bytes = b""  # a JPEG, for a service that searches by image
+    words: str = ""  # for all other services
+    page: str = ""  # next page or its URL, from the previous response; empty for the first
+    offset: int = 0  # number of earlier results
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One page of an answer."""
+    """One page of results."""
 
-    places: tuple[Place, ...]  # where pictures are shown
-    results: int  # how many results it had, usable or not
+    places: tuple[Place, ...]  # where images are shown
+    results: int  # number of results, usable or not
     next_page: str  # for `Asked.page`; empty at the end, and where offsets or pages are counted
-    more: bool  # whether another page may be asked for
+    more: bool  # whether another page can be requested
 
 
 class SearchRefusedError(RefusedError):
-    """A search gave no answer; its reason is ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
+    """A failed search, with the reason ``key``, ``quota``, ``busy``, ``unsearchable`` or ``failed``.
 
-    The message tells neither the key nor the address that was asked. ``wait`` has the seconds after which it may be
-    asked again, where the service says so.
+    The message contains neither the key nor the requested URL. ``wait`` is the number of seconds before the next
+    attempt,
+    if the service states it.
     """
 
     def __init__(self, message: str, *, reason: str, wait: float | None = None) -> None:
@@ -85,11 +85,23 @@ class SearchRefusedError(RefusedError):
 
 
 def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable[[], None] = lambda: None) -> Found:
-    """Ask for one page. Redirects aren't followed: the key goes nowhere else.
+    """Request one page of results. Redirects are not followed, so that the key is sent to no other host.
 
-    Where a token is needed, it is kept until it expires; one that was kept and isn't accepted is asked for anew, once.
-    ``before`` is called before each request that may cost money; what it raises, nothing is sent after.
-    Raises ``SearchRefusedError``, which never tells the key, and ``RefusedError`` when the guard forbids the endpoint.
+    An access token is cached until it expires; if the service rejects a cached token, a new one is requested once.
+
+    Args:
+        service: Mapping of the service.
+        key: The member's key.
+        asked: Query and page.
+        guard: Network guard for all requests.
+        before: Called before each request that may cost money. If it raises an error, nothing is sent.
+
+    Returns:
+        One page of results.
+
+    Raises:
+        SearchRefusedError: The search failed. The message never contains the key.
+        RefusedError: The network guard blocks the endpoint.
     """
     session = guarded_session(guard, timeout=REQUEST_SECONDS)
     try:
@@ -121,7 +133,7 @@ def _page(session: requests.Session, service: Service, values: dict[str, str], a
     following = response.links.get("next", {}).get("url", "") if service.answer.link_header else _next(service, value)
     found = _found(service, value, asked, following)
     if any(part and part in unquote_plus(found.next_page) for part in (values["key"], values["secret"])):
-        return replace(found, next_page="", more=False)  # it would lie in a row, where no key belongs
+        return replace(found, next_page="", more=False)  # It would be stored in a database row, where no key belongs.
     return found
 
 
@@ -136,7 +148,7 @@ def _request(
 
 
 def _token(session: requests.Session, service: Service, key: str) -> tuple[str, bytes]:
-    """What ``{key}`` becomes: the key, or a token for it (RFC 6749, 4.4 and 2.3.1); and the name it was kept by."""
+    """Return the value of ``{key}``, the key or its access token (RFC 6749, 4.4 and 2.3.1), and its cache key."""
     if service.token is None:
         return key, b""
     wanted, name = service.token, hashlib.sha256(f"{service.token} {key}".encode()).digest()
@@ -162,7 +174,7 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
 
 
 def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, str]:
-    """What belongs in each placeholder."""
+    """Return the values of all placeholders."""
     first, size = service.request.first_page, service.pace.size
     ident, _colon, secret = key.partition(":")
     return {
@@ -180,12 +192,12 @@ def _values(service: Service, key: str, token: str, asked: Asked) -> dict[str, s
 
 
 def _tags(words: str) -> list[str]:
-    """The tags that words are: what stands between commas, else each word."""
+    """Split words into tags: at commas if there are any, otherwise at white space."""
     return [tag for tag in map(str.strip, words.split(",") if "," in words else words.split()) if tag]
 
 
 def _sent(service: Service, values: dict[str, str], asked: Asked, *, linked: bool) -> dict[str, Any]:
-    """What is sent besides headers; the address of a next page has its parameters already."""
+    """Return the request arguments besides headers; the URL of a next page already contains its parameters."""
     request = service.request
     parameters = {name: _filled(text, values) for name, text in request.parameters.items() if _is_said(text, values)}
     if request.body == "multipart":
@@ -204,12 +216,12 @@ def _is_said(text: Json, values: dict[str, str]) -> bool:
 
 
 def _filled(text: str, values: dict[str, str]) -> str:
-    """A value with what belongs in its placeholders; what was filled in is never taken for a placeholder itself."""
+    """Fill the placeholders of a text; inserted values are never treated as placeholders."""
     return PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
 def _filled_json(service: Service, value: Json, values: dict[str, str]) -> Json:
-    """The same of a whole body; a text that is nothing but a number's placeholder becomes that number."""
+    """Fill the placeholders of a JSON body; a text that is only the placeholder of a number becomes that number."""
     if isinstance(value, str):
         only = PLACEHOLDER.fullmatch(value)
         numbers = ("offset", "size") if service.request.first_page is None else ("offset", "size", "page")
@@ -222,7 +234,7 @@ def _filled_json(service: Service, value: Json, values: dict[str, str]) -> Json:
 
 
 def _parsed(body: bytes) -> object:
-    """The answer as JSON; ``None`` when it isn't any."""
+    """Parse the response as JSON; return ``None`` if it is not valid."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -249,7 +261,7 @@ def _check(service: Service, response: requests.Response, value: object) -> None
 
 
 def _next(service: Service, value: object) -> str:
-    """What an answer names as its next page, or that page's address; empty where it names none."""
+    """Return the next page, or its URL, that the response names; empty if there is none."""
     path = service.answer.next or service.answer.link
     found = next(iter(_at(value, path)), "") if path else ""
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
@@ -272,7 +284,7 @@ def _found(service: Service, value: object, asked: Asked, next_page: str) -> Fou
 
 
 def _places(service: Service, shape: Results, result: object) -> Iterator[Place]:
-    """Where a result shows pictures, or the page that it names; nothing where no address could be visited."""
+    """Yield the images of a result with their page, or the page alone; skips URLs that cannot be visited."""
     base = service.request.url
     page, title = absolute(base, _text(result, shape.page)), plain(_text(result, shape.title))
     page = page if is_visitable(page) and len(page) <= MAX_ADDRESS else ""
@@ -286,7 +298,7 @@ def _places(service: Service, shape: Results, result: object) -> Iterator[Place]
 
 
 def _elsewhere(service: Service, shape: Results, result: object) -> tuple[SeenElsewhere, ...]:
-    """When a picture was seen or published, as far as a result states it."""
+    """Return when an image was seen or published, if the result states it."""
     told = []
     for kind, path in ((SeenKind.SEARCH_SAW, shape.seen), (SeenKind.SEARCH_PUBLISHED, shape.published)):
         if stated := as_stated(next(iter(_at(result, path)), None)) if path else "":
@@ -296,7 +308,7 @@ def _elsewhere(service: Service, shape: Results, result: object) -> tuple[SeenEl
 
 
 def _text(value: object, path: str) -> str:
-    """The text at a path, or one with such texts where paths stand in braces; empty where one of them isn't there."""
+    """Return the text at a path, or a template with the texts of paths in braces; empty if one of them is missing."""
     if "{" in path:
         inner = [next(iter(_at(value, one)), None) for one in _PATH.findall(path)]
         texts = iter([quote(str(one), safe="") if isinstance(one, str | int) else "" for one in inner])
@@ -306,9 +318,9 @@ def _text(value: object, path: str) -> str:
 
 
 def _at(value: object, path: str) -> Iterator[object]:
-    """What lies at a path: names between dots, ``[]`` for each element of a list, a number for one of them.
+    """Yield the values at a path: names separated by dots, ``[]`` for each list element, a number for one element.
 
-    At the end, ``/`` takes what stands behind a text's last slash.
+    A trailing ``/`` returns the part of a text after its last slash.
     """
     if path.endswith("/"):
         yield from (found.rpartition("/")[2] for found in _at(value, path[:-1]) if isinstance(found, str))
@@ -332,7 +344,7 @@ def _at(value: object, path: str) -> Iterator[object]:
 
 
 def busy(name: str, response: requests.Response) -> SearchRefusedError:
-    """What is raised for a service that asks to be asked later; the answer isn't read any further."""
+    """Return the error for a service that asks to retry later, and close the response unread."""
     response.close()
     wait = response.headers.get("Retry-After", "")
     seconds = min(float(wait), MAX_WAIT) if wait.isascii() and wait.isdecimal() else None
