@@ -1,4 +1,4 @@
-"""A comparison in words and as plain JSON: what was observed, and how sure it is."""
+"""A comparison as text and as plain JSON: the observations and their certainty."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -70,10 +70,10 @@ PHRASES: Mapping[str, str] = MappingProxyType(
         "whole/whole": "largest",
     }
 )
-"""Phrases of :func:`change_in_words`; those with a stroke say where a part lies, across and down."""
+"""Phrases of :func:`change_in_words`; those with a slash describe the position of a part, across and down."""
 
 SLANT = 15
-"""Degrees that a picture which is seen at an angle may seem to be turned."""
+"""Degrees by which a picture seen at an angle may seem to be rotated."""
 Size = tuple[int, int]
 
 
@@ -85,7 +85,7 @@ _TOLD = (
 
 
 def in_words(verification: Verification, found_size: Size | None = None, registered_size: Size | None = None) -> str:
-    """Some lines for a reader; with the pictures' sizes also what was done to the copy."""
+    """Describe a verification in several lines; with the sizes of the pictures, also the changes to the copy."""
     one = verification
     lines = [DECISIONS[one.decision], *(REASONS.get(reason, reason) for reason in one.reasons)]
     lines.append(f"Hash distance      {one.hamming} of 256 bits")
@@ -109,7 +109,7 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
 
 
 def change_in_words(change: Change) -> str:
-    """How a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
+    """Describe how a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
     told = [_part(change)]
     if change.mirrored:
         told.append(PHRASES["mirrored"])
@@ -128,7 +128,7 @@ def change_in_words(change: Change) -> str:
 
 
 def as_plain(verification: Verification) -> dict[str, Json]:
-    """Plain JSON data: the decision and each figure."""
+    """Return the decision and all figures as plain JSON data."""
     calibration = verification.calibration
     told = {name: getattr(verification, name) for name in _TOLD}
     pieces = [asdict(piece) for piece in verification.pieces]
@@ -136,13 +136,13 @@ def as_plain(verification: Verification) -> dict[str, Json]:
 
 
 def odds_in_words(related: float | None, exposure: float | None) -> list[str]:
-    """Odds by their natural logarithms, each with what they are of; none that the weighing didn't give."""
+    """Describe odds given as natural logarithms, each with its meaning; missing ones are skipped."""
     of = (related, "it has to do with the work"), (exposure, "it shows this very picture")
     return [f"weighed at {odds_words(odds)} that {what}" for odds, what in of if odds is not None]
 
 
 def held_back_in_words(reasons: Iterable[str]) -> str:
-    """What the reasons for which no match of a work is certain mean for it."""
+    """Describe the consequence of the reasons for which no match of a work is certain."""
     listed = tuple(reasons)
     if COMPOSED.issuperset(listed):
         return f"is never matched for certain ({', '.join(listed)})"
