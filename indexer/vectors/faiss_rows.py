@@ -33,7 +33,7 @@ PROBES, PROBES_OF_NEW_WORKS = 16, 64
 MIN_CELLS, MAX_CELLS = 64, 2_048
 TRAINING_ROWS_PER_CELL, TRAINING_ROUNDS = 40, 8
 SPARE, NOISE = 8, 2e-6
-"""How many more rows FAISS is asked for, and the error of its products: exact ones decide which of nearly equal rows
+"""Additional rows requested from FAISS, and the error of its products: exact ones decide which of nearly equal rows
 are nearest."""
 _PLACE_BITS = 40
 
@@ -56,11 +56,11 @@ class VectorRows(NumberedRows, ABC):
 
     @property
     def is_flat(self) -> bool:
-        """Whether every vector is compared, so that the hits are exact."""
+        """True if every vector is compared, so that the hits are exact."""
         return not hasattr(self.index, "nlist")
 
     def append(self, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
-        """Add ascending numbers to rows in memory, replacing those that are there; returns all rows."""
+        """Add ascending numbers to rows in memory, replacing existing ones; return all rows."""
         if not len(self.numbers) or numbers[0] > self.numbers[-1]:
             self.index.add(vectors)
             self.numbers = np.concatenate([self.numbers, numbers])
@@ -72,12 +72,12 @@ class VectorRows(NumberedRows, ABC):
         return self.in_memory(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
 
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        """Numbers and vectors of all rows that were not removed; vectors in cells are approximate."""
+        """Return numbers and vectors of all rows that were not removed; vectors in cells are approximate."""
         vectors = self.index.reconstruct_n(0, len(self.numbers)) if len(self.numbers) else empty_vectors(self.space)
         return self.live_numbers, vectors[~self.removed]
 
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
-        """For each query the at most ``k`` nearest hits, nearest first, ties by number, at most ``within`` away."""
+        """Return at most ``k`` nearest hits for each query, nearest first, ties by number, at most ``within`` away."""
         wanted = min(k, len(self))
         return self._search(queries, wanted, within) if wanted > 0 and len(queries) else [[] for _ in queries]
 
@@ -94,7 +94,7 @@ class VectorRows(NumberedRows, ABC):
     @classmethod
     @abstractmethod
     def _flat(cls, space: Space, vectors: NDArray[Any]) -> Untyped:
-        """A flat FAISS index in memory."""
+        """Create a flat FAISS index in memory."""
 
     @abstractmethod
     def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
@@ -140,10 +140,11 @@ class HashRows(VectorRows):
     def _scan_lists(
         self, queries: NDArray[np.uint8], radius: int, share: float
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-        """Search a share of the lists: where the hits of each query start and end, their distances and places.
+        """Search a share of the lists; return the bounds of each query's hits, their distances and positions.
 
-        FAISS's own search takes twice the time for many queries: it reads the lists query by query. Here a list stays
-        in the processor's cache for all queries that read it.
+        FAISS's own search takes twice the time for many queries, as it reads the lists query by query. Here a list
+        stays in the
+        processor's cache for all queries that read it.
         """
         lists, count = self.index.invlists, self.index.nlist
         is_read = np.zeros((len(queries), count), np.bool_)
@@ -183,8 +184,8 @@ class HashRows(VectorRows):
 class DescriptorRows(VectorRows):
     """Descriptors of unit length, by their products; in cells with one byte per component.
 
-    Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011. A descriptor only names candidates, so the
-    loss of a candidate now and then is acceptable.
+    Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011. A descriptor only finds candidates, so the
+    occasional loss of a candidate is acceptable.
     """
 
     @classmethod
@@ -223,7 +224,7 @@ class DescriptorRows(VectorRows):
             asked = min(len(self), 4 * asked)
 
     def _parameters(self, k: int) -> Untyped:
-        """FAISS's parameters: which rows were removed, and how many cells are read."""
+        """Return FAISS's search parameters: the removed rows, and the number of cells to read."""
         how: dict[str, Untyped] = {}
         if not self.is_flat:
             how["nprobe"] = PROBES if k < READ_ALL_FROM else PROBES_OF_NEW_WORKS
@@ -252,10 +253,10 @@ def cell_count(rows: int) -> int:
 
 
 def rows_class(space: Space) -> type[VectorRows]:
-    """The kind of rows that a space has."""
+    """Return the class of rows for a space."""
     return HashRows if space.metric is Metric.HAMMING else DescriptorRows
 
 
 def empty_rows(space: Space) -> VectorRows:
-    """Rows in memory, still empty."""
+    """Create empty rows in memory."""
     return rows_class(space).in_memory(space, np.zeros(0, np.int64), empty_vectors(space))
