@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     job = _job(options)
     if not job.follow:
         _die_with_parent(speaks=options.out is None)
-    from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is told before
+    from crawler.crawling.run import run  # noqa: PLC0415 - Scrapy takes a second to load; a wrong job is reported before
 
     if options.out is None:
         return run(job, _Writer(os.dup(sys.stdout.fileno()), job).write)

@@ -147,7 +147,7 @@ class UserAgent:
     token: str = "ExhibitBot"  # noqa: S105 - a product token: letters, `_` and `-` (RFC 9309, 2.2.1)
     version: str = "0.1"  # any text without spaces
     url: str = ""  # a page about the crawler
-    email: str = ""  # an address that is read
+    email: str = ""  # a monitored email address
 
     def __post_init__(self) -> None:
         if not self.token or not self.token.replace("-", "").replace("_", "").isalpha() or not self.token.isascii():

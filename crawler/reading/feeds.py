@@ -228,7 +228,11 @@ def _check_root(text: str) -> None:
 
 
 def _json_feed(text: str) -> Untyped | None:
-    """Return a JSON Feed (jsonfeed.org, 1.1) with feedparser's field names; ``None`` if the text is not JSON."""
+    """Return a JSON Feed (jsonfeed.org, 1.1) with feedparser's field names; ``None`` if the text is not JSON.
+
+    Raises:
+        RefusedError: The JSON is broken, or is not a JSON Feed.
+    """
     if not text.startswith("{"):
         return None
     try:

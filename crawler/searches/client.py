@@ -143,7 +143,7 @@ def _request(
     try:
         response = session.request(method, url, allow_redirects=False, **sent)
         return response, read_limited(response, MAX_BYTES, REQUEST_SECONDS)
-    except (requests.RequestException, UnicodeError, ValueError):  # which names the address with the key
+    except (requests.RequestException, UnicodeError, ValueError):  # whose message contains the URL with the key
         raise _failed(Sentence("%(name)s couldn't be reached.", name=service.name)) from None
 
 

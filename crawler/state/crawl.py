@@ -72,7 +72,7 @@ class Crawl:
         return {"User-Agent": self._agent, "Accept": accept}
 
     def stored(self, data: bytes, url: str, media_type: str = "", status: int = 0, **told: Untyped) -> Fetched:
-        """Store the bytes of an image that came from a file, with further facts for the result."""
+        """Store the bytes of an image from a file or a ``data:`` URL, with further facts for the result."""
         facts = {"request_headers": (), "response_headers": (), "peer": "", "fetched_at": now(), **told}
         digest, size = self.spool.put(data), len(data)
         return Fetched(final_url=url, digest=digest, size=size, media_type=media_type, status=status, **facts)

@@ -111,7 +111,7 @@ def logistic(rows: Floats, outcomes: Floats, weights: Floats) -> Floats:
 
 def _knots(scores: Floats, samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
     """Return the ends of the steps of the isotonic fit, limited to what the number of photographs supports."""
-    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - takes a while, and few ask
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 - slow to load, and rarely needed
 
     outcomes, weights = _copies(samples), _weights(samples)
     distinct, place = np.unique(np.round(scores, 6), return_inverse=True)

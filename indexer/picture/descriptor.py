@@ -392,6 +392,6 @@ def rectangle(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
 
 
 if __name__ == "__main__":
-    import onnxruntime  # noqa: F401 - before the limits, which count from here
+    import onnxruntime  # noqa: F401 - loaded before the limits, which count from here
 
     serve(answer)

@@ -60,7 +60,7 @@ class Lazy(Generic[T]):
 
     @cached_property
     def value(self) -> T:
-        """The value."""
+        """The value, computed on first use."""
         return self._make()
 
 
@@ -102,7 +102,7 @@ class Features:
     quality: int  # amount of structure for the hash, 0 to 100
     content: Box | None  # rectangle inside constant borders in original pixels, or `None` without borders
     panels: tuple[Box, ...]  # pictures within the picture (`indexer.layout.panels`), rectangles in original pixels
-    inset: Box | None  # a picture placed on the picture (`indexer.layout.insets`), or `None`; always with panels
+    inset: Box | None  # a picture placed on the picture (`indexer.layout.insets`), or `None`, as always with panels
     hash_variants: NDArray[np.uint8]
     """Shape (8n, 32): the eight orientations untrimmed, then trimmed if there is a border, then of each panel and of
     the inset."""

@@ -21,7 +21,7 @@ STRONG = 0.02 / 3
 GRID = 8
 """Cells per side from which keypoints are chosen evenly; otherwise the text of a page would take them all."""
 QUICK_SIDE = 512
-"""Pixels."""
+"""Long side, in pixels, at which quick features are detected."""
 QUICK_KEYPOINTS = 300
 WIDTH = 128
 

@@ -17,7 +17,7 @@ SAME_PICTURE = 0.9
 precise; of frames of a film that were certain, none exceeded .4, of 763 generated exposures one in seventy."""
 CLEARLY = 0.03
 """Minimum difference in precision between a copy's match with its work and with another exposure of the scene; all
-of those copies exceeded it."""
+of the light copies exceeded it."""
 IN_PIECES = 0.5
 """Deduction for matches in pieces, which also fit another camera position."""
 LIKE_A_COPY = 0.8

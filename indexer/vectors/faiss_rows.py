@@ -51,7 +51,7 @@ class VectorRows(NumberedRows, ABC):
 
     @classmethod
     def in_memory(cls, space: Space, numbers: NDArray[np.int64], vectors: NDArray[Any]) -> Self:
-        """Rows in memory, from ascending numbers."""
+        """Create rows in memory from ascending numbers."""
         return cls(space, numbers, cls._flat(space, vectors))
 
     @property
@@ -246,7 +246,7 @@ class DescriptorRows(VectorRows):
 
 
 def cell_count(rows: int) -> int:
-    """Cells of a segment with this many descriptors; 0 if it is flat."""
+    """Return the number of cells of a segment with this many descriptors; 0 if it is flat."""
     if rows < CELLS_FROM:
         return 0
     return int(np.clip(1 << round(np.log2(2 * np.sqrt(rows))), MIN_CELLS, MAX_CELLS))

@@ -204,7 +204,7 @@ class FolderIndex(ReplayedIndex[Manifest], Generic[R, C]):
         return Segment(name, count, {path.suffix: Digest.of_file(path).hex for path in files})
 
     def _with_removals(self, generation: int, place: int) -> Segment:
-        """The manifest's entry of an older segment, with a new file if more was removed from it."""
+        """Return the manifest entry of an older segment, with a new file if more was removed from it."""
         segment, rows = self._opened.durable.segments[place], self._opened.segments[place]
         if not rows.is_changed:
             return segment

@@ -131,5 +131,5 @@ class ReplayedVectors(ReplayedIndex[D]):
 
 
 def nearness(hit: Hit) -> tuple[float, int]:
-    """Sort key of hits: nearest first, ties by number."""
+    """Return the sort key of hits: nearest first, ties by number."""
     return hit.distance, hit.number

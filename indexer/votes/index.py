@@ -60,7 +60,7 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
 
     @property
     def is_outgrown(self) -> bool:
-        """True if there are so many more works that another codec is suitable."""
+        """True if the number of works has grown so much that another codec is suitable."""
         lists = lists_for(len(self))
         descriptors = sum(int(rows.index.ntotal) for rows in self._opened.parts)
         return len(self) > MIN_FOR_A_CODEC and descriptors >= lists > self.codec.nlist
