@@ -75,7 +75,7 @@ def _die_with_parent(*, speaks: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
     pipe = select.poll()
     pipe.register(sys.stdout.fileno(), 0)
-    if speaks and any(told & select.POLLERR for _, told in pipe.poll(0)):
+    if speaks and any(events & select.POLLERR for _, events in pipe.poll(0)):
         os._exit(ExitCode.SERVICE_MISSING)
 
 

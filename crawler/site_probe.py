@@ -82,16 +82,16 @@ def look_at(address: str, guard: Guard, agent: UserAgent, denied: Denied, *, sec
             for a response that is not a page.
     """
     text = address.strip()
-    given = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
-    check_address(given[0], guard)
+    urls = [text] if "://" in text else [f"https://{text}", f"http://{text}"]
+    check_address(urls[0], guard)
     visit = _Visit(guard, agent, denied, time.monotonic() + seconds)
-    for url in given[:-1]:
+    for url in urls[:-1]:
         try:
             return visit.look(url)
         except RefusedError as error:
             if error.reason != Reason.UNREACHABLE:
                 raise
-    return visit.look(given[-1])
+    return visit.look(urls[-1])
 
 
 def check_address(url: str, guard: Guard) -> None:
@@ -200,10 +200,10 @@ class _Visit:
         return _Answer(response.url, response.status_code, media_type, body)
 
     def _left(self) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
+        seconds_left = self._until - time.monotonic()
+        if seconds_left <= 0:
             raise RefusedError("The site answers too slowly.", reason=Reason.TOO_SLOW)
-        return left
+        return seconds_left
 
     def _check(self, url: str) -> None:
         """Check the time limit and the host before each request and redirect; slow redirects get no extra time."""

@@ -69,8 +69,8 @@ class Asking:
 
     def _back_off(self, response: requests.Response) -> SearchRefusedError:
         """Pause requests from all clients for as long as the service requests."""
-        stated = busy(self._title, response).wait
-        seconds = self._statuses.back_off if stated is None else stated
+        wait = busy(self._title, response).wait
+        seconds = self._statuses.back_off if wait is None else wait
         self._free_at = time.monotonic() + seconds
         if self._turn is not None:
             self._turn(seconds)
@@ -97,10 +97,10 @@ class Asking:
             self._free_at = max(self._free_at, time.monotonic() + self._seconds)
         if response.status_code in self._statuses.withheld:
             status = response.status_code
-            said = Sentence(
+            sentence = Sentence(
                 "%(name)s does not give out what it has of this domain (%(status)s).", name=self._title, status=status
             )
-            raise SearchRefusedError(said, reason=Reason.UNSEARCHABLE)
+            raise SearchRefusedError(sentence, reason=Reason.UNSEARCHABLE)
         if response.status_code not in (200, 400, 404):
             status = response.status_code
             raise self.failed(Sentence("%(name)s answered with status %(status)s.", name=self._title, status=status))

@@ -125,16 +125,16 @@ def fields_of(text: str, legend: Sequence[str]) -> Mapping[str, str]:
     """
     begin = _JSON.search(text)
     if begin is None:
-        named = dict(zip(legend, _BLANK.split(text), strict=False))
-        return {name: named.get(letter, "") for letter, name in LETTERS.items()}
+        columns = dict(zip(legend, _BLANK.split(text), strict=False))
+        return {name: columns.get(letter, "") for letter, name in LETTERS.items()}
     try:
-        told = json.loads(text[begin.start() :])
+        data = json.loads(text[begin.start() :])
     except RecursionError as error:
         raise ValueError from error
-    found = {name: _first(told, _NAMES.get(name, (name,))) for name in LETTERS.values()}
-    found["mime"] = found["mime"] or "-"
+    fields = {name: _first(data, _NAMES.get(name, (name,))) for name in LETTERS.values()}
+    fields["mime"] = fields["mime"] or "-"
     words = text[: begin.start()].split()
-    return found if found["timestamp"] or len(words) < 2 else found | {"timestamp": words[1]}
+    return fields if fields["timestamp"] or len(words) < 2 else fields | {"timestamp": words[1]}
 
 
 def _first(told: Untyped, names: Sequence[str]) -> str:
@@ -164,11 +164,11 @@ def is_file_name(text: str) -> bool:
 
 def earliest(captures: Iterable[Capture]) -> dict[str, Capture]:
     """Return the earliest capture of each image, by the digest that the archive states."""
-    found: dict[str, Capture] = {}
+    first: dict[str, Capture] = {}
     for one in captures:
-        if one.stated.digest not in found or one.at < found[one.stated.digest].at:
-            found[one.stated.digest] = one
-    return found
+        if one.stated.digest not in first or one.at < first[one.stated.digest].at:
+            first[one.stated.digest] = one
+    return first
 
 
 def _number(text: str) -> int:

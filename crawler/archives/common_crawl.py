@@ -96,15 +96,15 @@ class CommonCrawl:
         if not isinstance(value, list):
             raise self._asking.unreadable()
         for one in value:
-            told = one if isinstance(one, dict) else {}
-            name = str(told.get("id", ""))
+            entry = one if isinstance(one, dict) else {}
+            name = str(entry.get("id", ""))
             try:
-                url = urljoin(f"{self._url}/", str(told.get("cdx-api", "")))
+                url = urljoin(f"{self._url}/", str(entry.get("cdx-api", "")))
             except ValueError:
                 continue
             if not _ID.fullmatch(name) or origin_of(url) != origin_of(self._url):
                 continue  # Requests go only to the host that the operator has configured.
-            begin, end = ("".join(_DIGITS.findall(str(told.get(end, ""))))[:14] for end in ("from", "to"))
+            begin, end = ("".join(_DIGITS.findall(str(entry.get(end, ""))))[:14] for end in ("from", "to"))
             yield Index(name, url, begin.ljust(14, "0"), (end or "9").ljust(14, "9"))
 
     def _count(self, index: Index, asked: Asked) -> int:
@@ -130,8 +130,8 @@ class CommonCrawl:
                 continue
             are_cdx = are_cdx or bool(fields["url"] and fields["timestamp"])
             mime, stated = fields["mime"].lower(), stated_of(NAME, fields)
-            wanted = fields["status"] == "200" and (not asked.pictures or mime.startswith("image/"))
-            if stated is None or not stated.length or not wanted or not is_file_name(fields["filename"]):
+            is_wanted = fields["status"] == "200" and (not asked.pictures or mime.startswith("image/"))
+            if stated is None or not stated.length or not is_wanted or not is_file_name(fields["filename"]):
                 continue
             record = f"{self._data}/{fields['filename']}"
             captures.append(Capture(stated=stated, url=fields["url"], record=record, media_type=mime))

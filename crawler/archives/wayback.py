@@ -54,10 +54,10 @@ class Wayback:
         key = rest.strip()
         if len(lines) == 1 and not rest and asked.most > 1 and len(lines[0].split()) == 1:
             lines, key = [], lines[0].strip()  # A long search of the index that returned no match, only a resume key.
-        found = list(self._read(lines, asked))
-        if (lines and not found) or len(lines) > 2 * asked.most or (key and not _KEY.fullmatch(key)):
+        results = list(self._read(lines, asked))
+        if (lines and not results) or len(lines) > 2 * asked.most or (key and not _KEY.fullmatch(key)):
             raise self._asking.unreadable()
-        captures = tuple(one for one in found if one is not None)
+        captures = tuple(one for one in results if one is not None)
         return Page(captures, len(lines) - len(captures), "" if key == page else key)
 
     def indexes(self, _asked: Asked) -> int:
@@ -74,8 +74,8 @@ class Wayback:
             except ValueError:
                 continue
             stated, mime = stated_of(NAME, fields), fields["mime"].lower()
-            wanted = not asked.pictures or mime.startswith("image/")
-            if stated is None or not wanted:
+            is_wanted = not asked.pictures or mime.startswith("image/")
+            if stated is None or not is_wanted:
                 yield None
                 continue
             record = f"{self._url}/web/{fields['timestamp']}id_/{fields['url']}"

@@ -111,9 +111,9 @@ class Known:
 
     def forget(self) -> None:
         """Drop the oldest entries above the limit."""
-        for known in (self.named, self.kept):
-            while len(known) > _MAX_KNOWN:
-                cast("OrderedDict[object, object]", known).popitem(last=False)
+        for entries in (self.named, self.kept):
+            while len(entries) > _MAX_KNOWN:
+                cast("OrderedDict[object, object]", entries).popitem(last=False)
 
 
 def is_archive(name: str) -> bool:
@@ -213,13 +213,13 @@ def _missing(path: Path, name: str) -> list[Sentence]:
         with packed.open("datapackage.json") as stream:
             data = stream.read(_MAX_PACKAGE)
     try:
-        told = json.loads(data)
+        package = json.loads(data)
     except (ValueError, RecursionError):
         return []
-    parts = told.get("resources") if isinstance(told, dict) else None
+    parts = package.get("resources") if isinstance(package, dict) else None
     paths = [part.get("path") for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    named = [one for one in paths if isinstance(one, str) and one.partition("?")[0].lower().endswith(_PACKED)]
-    missing = [one for one in named if one.partition("?")[0].rpartition("/")[2] not in held]
+    archives = [one for one in paths if isinstance(one, str) and one.partition("?")[0].lower().endswith(_PACKED)]
+    missing = [one for one in archives if one.partition("?")[0].rpartition("/")[2] not in held]
     return [Sentence(_MISSING.template, file=name, part=part) for part in missing]
 
 
@@ -241,10 +241,10 @@ def _opened(path: Path, name: str, part: str) -> IO[bytes]:
 
 
 def _member(packed: zipfile.ZipFile, member: str) -> IO[bytes]:
-    found = packed.getinfo(member)
-    if found.file_size > MAX_PASSED + MAX_RATIO * found.compress_size:
+    info = packed.getinfo(member)
+    if info.file_size > MAX_PASSED + MAX_RATIO * info.compress_size:
         raise _BombError
-    return packed.open(found)
+    return packed.open(info)
 
 
 def _unreadable(path: Path, part: str, damage: Damage) -> RefusalLine:
@@ -310,19 +310,19 @@ def _segment(crawl: Crawl, record: Record, url: str, known: Known, most: int) ->
         known.segmented[name] = _Segmented(record, url, bytearray(data), record.length)
         dropped = known.segmented.popitem(last=False)[1] if len(known.segmented) > _MAX_SEGMENTED else None
         return None if dropped is None else _incomplete(crawl, dropped, most)
-    begun = known.segmented.get(name)
-    if begun is None or record.header("WARC-Segment-Number").strip() != str(begun.number + 1):
+    segmented = known.segmented.get(name)
+    if segmented is None or record.header("WARC-Segment-Number").strip() != str(segmented.number + 1):
         return _passed(crawl, "continuation")
-    begun.block += record.read(most + ROOM - len(begun.block))
-    is_cut = record.left and len(begun.block) < most + ROOM
-    begun.number, begun.length = begun.number + 1, begun.length + record.length
+    segmented.block += record.read(most + ROOM - len(segmented.block))
+    is_cut = record.left and len(segmented.block) < most + ROOM
+    segmented.number, segmented.length = segmented.number + 1, segmented.length + record.length
     total = record.header("WARC-Segment-Total-Length").strip()
     if not total and not is_cut:
         return None
     del known.segmented[name]
-    if is_cut or total != str(begun.length):
-        return _incomplete(crawl, begun, most)
-    return _answer_outcome(crawl, begun.whole(most), known)
+    if is_cut or total != str(segmented.length):
+        return _incomplete(crawl, segmented, most)
+    return _answer_outcome(crawl, segmented.whole(most), known)
 
 
 def _incomplete(crawl: Crawl, begun: _Segmented, most: int) -> Outcome:
@@ -372,9 +372,9 @@ class Answer:
             self.status = int(head[1])
             self.headers = _fields(block[: end.start() if end else len(block)])
             self.sent = block[end.end() :] if end else b""
-        said = bodies.field(self.headers, "content-type") if self.is_http else record.header("Content-Type")
-        self.content_type = said
-        self.media_type = said.partition(";")[0].strip().lower()
+        content_type = bodies.field(self.headers, "content-type") if self.is_http else record.header("Content-Type")
+        self.content_type = content_type
+        self.media_type = content_type.partition(";")[0].strip().lower()
         self.is_picture = self.media_type.startswith("image/") or sniff(self.sent) is Content.IMAGE
 
     def body(self) -> bytes:
@@ -459,19 +459,19 @@ def _revisit(crawl: Crawl, answer: Answer, known: Known) -> Outcome:
         return _passed(crawl, f"http-{answer.status}")
     digest, date = _stated(record), record.header("WARC-Refers-To-Date")
     target = record.header("WARC-Refers-To-Target-URI").removeprefix("<").removesuffix(">") or answer.url
-    named = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
-    found = (known.kept[key] for key in (digest, *named) if key in known.kept)
-    seen, its = next(found, (None, ""))
+    references = record.header("WARC-Refers-To"), (url_key(target), stated_time(date) if date else "")
+    matches = (known.kept[key] for key in (digest, *references) if key in known.kept)
+    seen, its = next(matches, (None, ""))
     if seen is None or (digest and its and digest != its):
         return _passed(crawl, "revisit")
     if not crawl.budget.take("pages") or not crawl.budget.take("images"):
         return RefusalLine(url=answer.url, reason=Reason.BUDGET, sentence="The job had used up its budget.")
-    told = answer.facts()
+    facts = answer.facts()
     if not answer.is_http or answer.status == 304:
-        told["status"] = seen.status
+        facts["status"] = seen.status
     if not answer.media_type or not answer.is_http:
-        told["media_type"] = seen.media_type
-    again = replace(seen, final_url=answer.url, **told)
+        facts["media_type"] = seen.media_type
+    again = replace(seen, final_url=answer.url, **facts)
     known.keep(record, again, its)
     return _line(again, known)
 

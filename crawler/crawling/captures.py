@@ -62,8 +62,8 @@ class Captures:
         """Request the single image of a visit; its result is recorded now or later."""
         target, stated = visit.target, Stated.read(visit.target.captured)
         name = "" if stated is None else stated.archive
-        found = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
-        visit.want(found)
+        image = FoundImage(target.page_url, name, "", target.page_url, elsewhere=target.elsewhere)
+        visit.want(image)
         refusal = self._refusal(target.page_url, stated)
         if refusal is None and stated is not None:
             headers = self._crawl.headers(ACCEPT) | {"Accept-Encoding": "identity"}
@@ -72,7 +72,7 @@ class Captures:
                 headers["Range"] = f"bytes={stated.offset}-{stated.offset + stated.length - 1}"
                 most = stated.length
             meta = {
-                CAPTURE: (visit, found, stated),
+                CAPTURE: (visit, image, stated),
                 AS_INTERFACE: True,
                 STATUSES: _statuses_of(stated),
                 "dont_redirect": True,
@@ -82,7 +82,7 @@ class Captures:
                 self._send, target.url, self._arrived, self._failed, headers=headers, meta=meta, priority=_PRIORITY
             )
         if refusal is not None:
-            visit.settle(found, refusal)
+            visit.settle(image, refusal)
 
     def _refusal(self, url: str, stated: Stated | None) -> Refusal | None:
         """Return a refusal if a capture must not be requested."""
@@ -108,19 +108,19 @@ class Captures:
     def _failed(self, failure: Failure) -> None:
         request = failure.request  # type: ignore[attr-defined] # Scrapy adds it
         wanted: Wanted = request.meta[CAPTURE]
-        told = failure_refusal(failure.value, request.url, self._crawl.refused, shown=wanted[1].url)
-        self._settle(wanted, told)
+        refusal = failure_refusal(failure.value, request.url, self._crawl.refused, shown=wanted[1].url)
+        self._settle(wanted, refusal)
 
     def broken(self, wanted: Wanted) -> None:
         """Record that the crawler failed to handle a response."""
         self._settle(wanted, Refusal(wanted[1].url, Reason.ERROR, "The crawler couldn't handle the answer."))
 
     def _settle(self, wanted: Wanted, result: Fetched | Refusal) -> None:
-        visit, found, _ = wanted
+        visit, image, _ = wanted
         if isinstance(result, Refusal):
             self._crawl.budget.give_back("images")
         if not visit.is_over:
-            visit.settle(found, result)
+            visit.settle(image, result)
 
     def _read(self, response: Response, wanted: Wanted) -> Fetched:
         """Return the image in a response.
@@ -137,7 +137,7 @@ class Captures:
         if response.status == 404 or response.status in statuses.withheld:
             raise RefusedError(_EXCLUDED, reason=Reason.EXCLUDED)
         read = self._packed if _is_range(stated) else _replayed
-        body, told, status = read(response, url, stated)
+        body, content_type, status = read(response, url, stated)
         if not body:
             raise RefusedError("The server sent no bytes.", reason=Reason.EMPTY)
         if refused := unfit(body, crawl.job.limits.max_picture_bytes):
@@ -146,12 +146,12 @@ class Captures:
             raise RefusedError("The job had used up its budget.", reason=Reason.BUDGET)
         facts = fetched(response, crawl.spool.put(body), size=len(body))
         stands = f"{stated.at:%Y-%m-%dT%H:%MZ}"  # the capture time; Exhibit did not observe the image at that time
-        return replace(facts, media_type=told, status=status, fetched_at=None, period=stands)
+        return replace(facts, media_type=content_type, status=status, fetched_at=None, period=stands)
 
     def _packed(self, response: Response, url: str, stated: Stated) -> tuple[bytes, str, int]:
         """Return body, media type and status from a WARC record in a gzip member."""
-        said = header(response, "Content-Range").lower()
-        if response.status != 206 or not said.startswith(f"bytes {stated.offset}-"):
+        content_range = header(response, "Content-Range").lower()
+        if response.status != 206 or not content_range.startswith(f"bytes {stated.offset}-"):
             if refusal := None if response.status == 206 else status_refusal(response, url):
                 raise RefusedError(refusal.sentence, reason=refusal.reason)
             raise RefusedError(_NO_RECORD, reason=Reason.OTHER_CAPTURE)

@@ -80,20 +80,20 @@ def count_files(kind: SourceKind, path: Path) -> Iterator[InFile]:
     Raises:
         WrongUseError: The path does not exist.
     """
-    found = InFile(path)
+    summary = InFile(path)
     limits = Limits(pages=_ALL, images=_ALL, bytes=_ALL, max_page_bytes=1)  # counting does not need to parse pages
     with TemporaryDirectory() as folder:
         job = Job(bytes_dir=Path(folder), sources=(Source(kind=kind, path=path),), limits=limits)
         for _position, line in _read(_Counting(job, lambda _line: None)):
             if isinstance(line, PageLine):
-                found.pictures += 1
+                summary.pictures += 1
             elif line is not None:
-                found.refused[line.reason] += 1
-                if line.reason == UNREADABLE and len(found.problems) < _TOLD:
-                    found.problems.append(line.sentence)
-            yield found
-    found.whole = True
-    yield found
+                summary.refused[line.reason] += 1
+                if line.reason == UNREADABLE and len(summary.problems) < _TOLD:
+                    summary.problems.append(line.sentence)
+            yield summary
+    summary.whole = True
+    yield summary
 
 
 def _read(crawl: Crawl) -> Iterator[Step]:

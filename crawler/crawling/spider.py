@@ -172,8 +172,8 @@ class CrawlSpider(Spider):
         if target.kind is Kind.IMAGE:
             found_in = target.found_in or ("list" if not target.page_url else "sitemap")
             page = target.page_url or target.url
-            found = FoundImage(target.url, found_in, target.context, page, elsewhere=target.elsewhere)
-            self._images.want(visit, found)
+            image = FoundImage(target.url, found_in, target.context, page, elsewhere=target.elsewhere)
+            self._images.want(visit, image)
             visit.release()
             return
         if not self.crawl.budget.take_host(host_of(target.url)):
@@ -237,9 +237,9 @@ class CrawlSpider(Spider):
     def _image_behind_page(self, visit: Visit, response: Response) -> None:
         """Record the image that was returned for a page URL."""
         visit.facts = facts_of(response, Document(), None)
-        found = FoundImage(visit.target.url, "page")
-        visit.want(found)
-        visit.settle(found, self._images.keep(response, visit.target.url))
+        image = FoundImage(visit.target.url, "page")
+        visit.want(image)
+        visit.settle(image, self._images.keep(response, visit.target.url))
         visit.release()
 
     def _read(self, visit: Visit, response: Response) -> None:
@@ -256,8 +256,8 @@ class CrawlSpider(Spider):
         try:
             self._take(visit, Kind.PAGE, document, response)
         except Exception as error:  # noqa: BLE001 - reported like an error in any other callback
-            told = {"failure": Failure(error), "response": response, "spider": self}  # type: ignore[no-untyped-call]
-            self.crawler.signals.send_catch_log(signals.spider_error, **told)
+            details = {"failure": Failure(error), "response": response, "spider": self}  # type: ignore[no-untyped-call]
+            self.crawler.signals.send_catch_log(signals.spider_error, **details)
 
     def _take(self, visit: Visit, kind: Kind, document: Document, response: Response) -> bool:
         """Process the contents of a document; return False if the document reserves them."""
@@ -275,8 +275,8 @@ class CrawlSpider(Spider):
         found_now = self._links(visit, kind, document, images[len(fetched_here) :], response)
         visit.links = tuple({link.url: link for link in (*found_now, *visit.links)}.values())
         visit.modified = modified(document, visit.links)
-        for found in fetched_here:
-            self._images.want(visit, found)
+        for image in fetched_here:
+            self._images.want(visit, image)
         if Kind.IMAGE in job.kinds:
             self._sheets.want(visit, document.sheets)
         return True
@@ -320,7 +320,7 @@ class CrawlSpider(Spider):
         if visit.target.depth or visit.target.kind is not Kind.PAGE or policy is None or host in self._sitemaps_told:
             return ()
         self._sitemaps_told.add(host)
-        return tuple(found for one in policy.sitemaps if is_visitable(found := absolute(url, one)))
+        return tuple(address for one in policy.sitemaps if is_visitable(address := absolute(url, one)))
 
     def _done(self, visit: Visit) -> None:
         """Write the line of a visit that has ended."""

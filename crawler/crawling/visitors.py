@@ -186,7 +186,7 @@ def _answer(crawl: Crawl, response: Response) -> Document | None:
 
 def _told(look: _Look, document: Document, origin: str) -> dict[str, bool]:
     """Return whether each name is a visitor mark: a second response has the same links except for that field."""
-    urls = {found.url for found in document.links if found.kind is Kind.PAGE}
+    urls = {link.url for link in document.links if link.kind is Kind.PAGE}
     fields = _fields(urls, origin)
     return {
         name: 2 * len(bare & _without(name, urls)) >= len(bare) and value not in fields[name]
@@ -201,10 +201,10 @@ def for_anybody(url: str, marks: Collection[str] = ()) -> str:
     read = read_url(url)
     if read is None:
         return url
-    path, asked = _IN_PATH.sub("", read.pathname), read.search[1:]
-    kept = [one for one in asked.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
-    query = "&".join(kept)
-    if (path, query) == (read.pathname, asked):
+    path, query_before = _IN_PATH.sub("", read.pathname), read.search[1:]
+    fields = [one for one in query_before.split("&") if not (_is_of_a_visitor(one) or one.partition("=")[0] in marks)]
+    query = "&".join(fields)
+    if (path, query) == (read.pathname, query_before):
         return url
     read.pathname, read.search = path, query
     return read.href
@@ -212,8 +212,8 @@ def for_anybody(url: str, marks: Collection[str] = ()) -> str:
 
 def modified(document: Document, links: Iterable[Link]) -> dict[str, datetime]:
     """Return when links last changed, for links whose date the document states."""
-    told = {for_anybody(found.url): found.modified for found in document.links if found.modified}
-    return {link.url: parse_rfc3339(told[link.url]) for link in links if link.url in told}
+    dates = {for_anybody(found.url): found.modified for found in document.links if found.modified}
+    return {link.url: parse_rfc3339(dates[link.url]) for link in links if link.url in dates}
 
 
 def _is_of_a_visitor(field: str) -> bool:
@@ -232,9 +232,9 @@ def _without(name: str, urls: Iterable[str]) -> set[str]:
 
 def _fields(urls: Iterable[str], origin: str) -> defaultdict[str, dict[str, set[str]]]:
     """Group the query parameters of a site's own links by name and value; of many links, only the first are used."""
-    found: defaultdict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    fields: defaultdict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for url in islice((url for url in urls if "?" in url and url.startswith(f"{origin}/")), _MAX_LINKS):
         for text in query_of(url).split("&", _MAX_FIELDS)[:_MAX_FIELDS]:
             name, _, value = text.partition("=")
-            found[name][value].add(url)
-    return found
+            fields[name][value].add(url)
+    return fields

@@ -105,11 +105,11 @@ def check_certificate(server: Server, address: str, shown: str, authorities: SSL
         http2: Servers that offer HTTP/2; the server is added if it does.
     """
     host, port = server
-    found: set[str] = set()
+    problems: set[str] = set()
 
     def judged(_: SSL.Connection, __: crypto.X509, code: int, ___: int, holds: int) -> bool:
         if not holds:
-            found.add(_CODES.get(code, "invalid"))
+            problems.add(_CODES.get(code, "invalid"))
         return True
 
     try:
@@ -125,10 +125,10 @@ def check_certificate(server: Server, address: str, shown: str, authorities: SSL
             try:
                 (verify_hostname if literal_address(host) is None else verify_ip_address)(connection, host)
             except (CertificateError, VerificationError):
-                found.add("other-name")
+                problems.add("other-name")
     except (OSError, SSL.Error, ValueError):  # ValueError: a name that no certificate can have
         return NOT_CHECKED
-    return ",".join(sorted(found)) or "valid"
+    return ",".join(sorted(problems)) or "valid"
 
 
 def _digest(certificate: Any) -> str:  # noqa: ANN401 - pyOpenSSL's and Twisted's

@@ -73,10 +73,10 @@ class _Policy(DefaultCookiePolicy):
             return False
         if not super().set_ok(cookie, request):
             return False
-        kept = self._kept.setdefault(registrable_domain(domain), OrderedDict())
-        kept[cookie.domain, cookie.path, cookie.name] = None
-        if len(kept) > _MAX_EACH:
-            self._forget(kept.popitem(last=False)[0])
+        keys = self._kept.setdefault(registrable_domain(domain), OrderedDict())
+        keys[cookie.domain, cookie.path, cookie.name] = None
+        if len(keys) > _MAX_EACH:
+            self._forget(keys.popitem(last=False)[0])
         if len(self._kept) > _MAX_PARTIES:
             for key in self._kept.popitem(last=False)[1]:
                 self._forget(key)

@@ -43,7 +43,7 @@ def facts_of(response: Response, document: Document, policy: SitePolicy | None) 
     ai = [word for word in _AI_WORDS if any(word in text.lower() for text in (*x_robots, *document.robots))]
     usage = header(response, "Content-Usage")
     rule = policy.reservation(response.url) if policy is not None else None
-    said = header(response, "tdm-reservation").strip() or document.tdm_reservation
+    reservation = header(response, "tdm-reservation").strip() or document.tdm_reservation
     return Facts(
         final_url=response.url,
         status=response.status,
@@ -52,7 +52,7 @@ def facts_of(response: Response, document: Document, policy: SitePolicy | None) 
         fresh_seconds=fresh_seconds(header(response, "Cache-Control"), header(response, "Age")),
         not_modified=response.status == 304,
         signals=Signals(
-            tdm_reservation=said or (str(int(rule.reserved)) if rule is not None else ""),
+            tdm_reservation=reservation or (str(int(rule.reserved)) if rule is not None else ""),
             tdm_policy=header(response, "tdm-policy") or document.tdm_policy or (rule.policy if rule else ""),
             robots=document.robots,
             x_robots_tag=x_robots,
@@ -66,15 +66,15 @@ def fresh_seconds(cache_control: str, age: str) -> int:
 
     The time in caches (``Age``) is subtracted; the maximum is a year.
     """
-    said = dict(field.strip().lower().partition("=")[::2] for field in cache_control.split(","))
-    if "no-cache" in said or "no-store" in said:
+    directives = dict(field.strip().lower().partition("=")[::2] for field in cache_control.split(","))
+    if "no-cache" in directives or "no-store" in directives:
         return 0
-    seconds = said.get("max-age", "").strip('"')
+    seconds = directives.get("max-age", "").strip('"')
     if not seconds:
-        return _YEAR if "immutable" in said else 0
+        return _YEAR if "immutable" in directives else 0
     fresh = int(seconds[:12]) if seconds.isascii() and seconds.isdecimal() else 0
-    kept = int(age[:12]) if age.isascii() and age.isdecimal() else 0
-    return max(0, min(fresh, _YEAR) - kept)
+    age_seconds = int(age[:12]) if age.isascii() and age.isdecimal() else 0
+    return max(0, min(fresh, _YEAR) - age_seconds)
 
 
 def forbids_following(signals: Signals, token: str) -> bool:
@@ -92,11 +92,11 @@ def _said(signals: Signals, token: str) -> set[str]:
     for value in signals.x_robots_tag:
         concerns_us = True  # until a part starts with the name of another crawler
         for part in value.split(","):
-            named = _FOR.match(part)
-            if named is not None:
-                concerns_us = named["name"].lower().partition("/")[0] in ("*", token.lower())
+            agent = _FOR.match(part)
+            if agent is not None:
+                concerns_us = agent["name"].lower().partition("/")[0] in ("*", token.lower())
             if concerns_us:
-                heard.append(part[named.end() :] if named is not None else part)
+                heard.append(part[agent.end() :] if agent is not None else part)
     return set(" ".join(heard).lower().replace(",", " ").split())
 
 

@@ -178,15 +178,15 @@ class Redirects(RedirectMiddleware):
 
     def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Parse the target of a redirect as browsers do, before Scrapy does."""
-        told = (response.headers.get("Location") or b"").decode("latin-1")
-        if told and 300 <= response.status < 400 and (target := joined(request.url, mended(told))):
+        location = (response.headers.get("Location") or b"").decode("latin-1")
+        if location and 300 <= response.status < 400 and (target := joined(request.url, mended(location))):
             response.headers["Location"] = target
         return super().process_response(request, response)
 
     def handle_referer(self, request: Request, response: Response) -> None:  # noqa: ARG002 - Scrapy's call
         """Send the new URL only the Referer that a direct request to it would contain."""
-        told = (request.headers.pop("Referer", None) or [b""])[0].decode("latin-1")
-        if told and (referer := referer_of(request.url, told)):
+        page = (request.headers.pop("Referer", None) or [b""])[0].decode("latin-1")
+        if page and (referer := referer_of(request.url, page)):
             request.headers["Referer"] = referer
 
 

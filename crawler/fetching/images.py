@@ -176,9 +176,9 @@ class Images:
         for asker in self._askers.pop(url, ()):
             if not asker.done():
                 asker.set_result(result)
-        for visit, found in self._waiting.pop(url, ()):
+        for visit, image in self._waiting.pop(url, ()):
             if not visit.is_over:
-                visit.settle(found, result)
+                visit.settle(image, result)
 
     def _inlined(self, url: str, facts: Facts) -> Fetched | Refusal:
         """Return the image that a ``data:`` URL contains (RFC 2397)."""

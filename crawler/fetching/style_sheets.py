@@ -86,14 +86,14 @@ class Sheets:
             self.settle(url, _Sheet() if response.status in _GONE else _UNREAD)
             return
         try:
-            named, called = sheet_of(body, header(response, "Content-Type"))
+            image_addresses, import_addresses = sheet_of(body, header(response, "Content-Type"))
         except RefusedError:
             self.settle(url)
             return
-        found = (absolute(response.url, address) for address in named)
-        imported = (absolute(response.url, address) for address in called)
-        images = tuple(dict.fromkeys(address for address in found if address))
-        imports = tuple(dict.fromkeys(address for address in imported if is_visitable(address)))
+        image_urls = (absolute(response.url, address) for address in image_addresses)
+        import_urls = (absolute(response.url, address) for address in import_addresses)
+        images = tuple(dict.fromkeys(address for address in image_urls if address))
+        imports = tuple(dict.fromkeys(address for address in import_urls if is_visitable(address)))
         self.settle(url, _Sheet(images, imports))
 
     def failed(self, failure: Failure) -> None:

@@ -152,9 +152,9 @@ def from_json(text: str | bytes) -> Line:
     value = parse(text, "The line")
     if not isinstance(value, dict) or value.get("type") not in _TYPES:
         raise WrongUseError("A line must be an object whose type is page, refusal or end.")
-    said = value.pop("said", "")
+    parts = value.pop("said", "")
     line = read(_TYPES[value.pop("type")], value, "line")
-    return replace(line, sentence=_sentence(said, line.sentence)) if isinstance(line, RefusalLine) else line
+    return replace(line, sentence=_sentence(parts, line.sentence)) if isinstance(line, RefusalLine) else line
 
 
 def _sentence(said: Untyped, sentence: str) -> str:
@@ -163,10 +163,10 @@ def _sentence(said: Untyped, sentence: str) -> str:
     if not isinstance(template, str) or not isinstance(values, dict) or "%" in _VALUE.sub("", template):
         return sentence
     try:
-        made = Sentence(template, **{name: value for name, value in values.items() if isinstance(value, str | int)})
+        result = Sentence(template, **{name: value for name, value in values.items() if isinstance(value, str | int)})
     except (LookupError, TypeError):  # a value is missing, or is not a number
         return sentence
-    return made if made == sentence else sentence
+    return result if result == sentence else sentence
 
 
 def read_lines(stream: Iterable[bytes]) -> Iterator[Line]:

@@ -71,20 +71,20 @@ def find(paths: Sequence[Path]) -> Found:
     lists: dict[Path, None] = {}
     archives: dict[Path, None] = {}
     left_out: dict[Path, LeftOut] = {}
-    for path in (given.resolve() for given in paths):
+    for path in (source.resolve() for source in paths):
         below = list(_below(path)) if path.is_dir() else [path]
         files = [one for one in below if isinstance(one, Path)]
         left_out |= {one.path: one for one in below if isinstance(one, LeftOut)}
         left_out |= {
             file: LeftOut(file, "format") for file in files if not (is_list(file.name) or is_archive(file.name))
         }
-        found = [file for file in files if is_list(file.name)]
+        list_files = [file for file in files if is_list(file.name)]
         packed = any(is_archive(file.name) for file in files)
-        if not (found or packed):
+        if not (list_files or packed):
             what = "holds no list and no web archive" if path.is_dir() else "is neither a list nor a web archive"
             hint = f"Known by their names: {', '.join((*LISTS, *ARCHIVES))}"
             raise RefusedError(f"{path.name} {what}.", reason=Reason.UNREADABLE, hint=hint)
-        lists |= dict.fromkeys(found)
+        lists |= dict.fromkeys(list_files)
         archives |= {path: None} if packed else {}
     return Found(tuple(lists), tuple(archives), tuple(left_out.values()))
 
@@ -203,17 +203,17 @@ def fetch(url: str, folder: Path, keys: Path) -> Iterator[tuple[str, int]]:
     store = open_store(url, keys)
     folder.mkdir(parents=True, exist_ok=True)
     with Bucket(lambda: store, owner="", made=folder).told():
-        for found in (each for some in obstore.list(store) for each in some):
-            steps, when = _steps(found["path"]), int(found["last_modified"].timestamp())
+        for item in (each for some in obstore.list(store) for each in some):
+            steps, when = _steps(item["path"]), int(item["last_modified"].timestamp())
             path = folder.joinpath(*steps)
             is_wanted = is_list(path.name) or is_archive(path.name)
-            if not (steps and is_wanted) or _is(path, found["size"], when):
+            if not (steps and is_wanted) or _is(path, item["size"], when):
                 continue
-            yield found["path"], found["size"]
+            yield item["path"], item["size"]
             path.parent.mkdir(parents=True, exist_ok=True)
             partly = path.with_name(f".{path.name}.part")
             with partly.open("wb") as file:
-                for piece in obstore.get(store, found["path"]).stream(min_chunk_size=PIECE):
+                for piece in obstore.get(store, item["path"]).stream(min_chunk_size=PIECE):
                     file.write(piece)
             os.utime(partly, (when, when))
             partly.replace(path)

@@ -53,8 +53,8 @@ def places_of(names: Sequence[str], column: str) -> dict[str, int]:
         RefusedError: No column contains URLs.
     """
     lower = [name.strip().lower() for name in names]
-    known = {**_NAMES, **({"url": [column.lower()]} if column else {})}
-    found = {what: [lower.index(name) for name in candidates if name in lower] for what, candidates in known.items()}
+    columns = {**_NAMES, **({"url": [column.lower()]} if column else {})}
+    found = {what: [lower.index(name) for name in candidates if name in lower] for what, candidates in columns.items()}
     if not found["url"]:
         listed = ", ".join(name[:40] for name in names[:12])
         hint = "Name the column of addresses: --column NAME"
@@ -217,10 +217,10 @@ def read_cdx(stream: BinaryIO) -> Iterator[Line]:
 
 def _capture(text: str, legend: list[str]) -> Line:
     try:
-        told = fields_of(text, legend)
+        fields = fields_of(text, legend)
     except ValueError:
         return Line(text[:80], problem="not-json")
-    url, mime = told["url"], told["mime"]
+    url, mime = fields["url"], fields["mime"]
     if not url or not mime:
         return Line(text[:80], problem="not-cdx")
     mime = mime.partition(";")[0].strip().lower()
@@ -229,7 +229,7 @@ def _capture(text: str, legend: list[str]) -> Line:
     else:
         kind = IMAGE if mime.startswith("image/") else PAGE
         problem = "" if kind == IMAGE or mime in _PAGES else "other-kind"
-    return Line(url, kind, problem=problem if _brought(told["status"]) else "status")
+    return Line(url, kind, problem=problem if _brought(fields["status"]) else "status")
 
 
 def _brought(status: str) -> bool:
@@ -278,5 +278,5 @@ def _links(told: Json, page: str) -> Iterator[Line]:
 
 
 def _of(told: Untyped, name: str, kind: type[T]) -> T:
-    found = told.get(name) if isinstance(told, dict) else None
-    return found if isinstance(found, kind) else kind()
+    value = told.get(name) if isinstance(told, dict) else None
+    return value if isinstance(value, kind) else kind()

@@ -128,8 +128,8 @@ def _records(source: "_Unpacked") -> Iterator[Record]:
     while line := source.begin():
         if _VERSION.fullmatch(line):
             headers = _headers(source)
-        elif told := _of_arc(line):
-            headers = told
+        elif arc_headers := _of_arc(line):
+            headers = arc_headers
         else:
             raise _DamagedError
         declared = field(headers, "content-length")
@@ -174,8 +174,8 @@ def _of_arc(data: bytes) -> Headers:
     parts = (*match.groups(), size)
     url, peer, date, media_type, length = (part.decode("utf-8", "replace").replace("\0", "") for part in parts)
     kind = "warcinfo" if url.startswith("filedesc://") else "response"
-    told = {"WARC-Type": kind, "WARC-Target-URI": url, "WARC-IP-Address": peer, "WARC-Date": date}
-    return (*told.items(), ("Content-Type", media_type), ("Content-Length", length))
+    headers = {"WARC-Type": kind, "WARC-Target-URI": url, "WARC-IP-Address": peer, "WARC-Date": date}
+    return (*headers.items(), ("Content-Type", media_type), ("Content-Length", length))
 
 
 class _Gzip:
@@ -386,13 +386,13 @@ def _cause(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) -> C
     stream.seek(place)
     head = stream.read(_FRAME_HEAD)
     try:
-        found = zstd.get_frame_info(head)
+        frame = zstd.get_frame_info(head)
     except zstd.ZstdError:
         return None
-    if found.dictionary_id and (dictionary is None or found.dictionary_id != dictionary.dict_id):
+    if frame.dictionary_id and (dictionary is None or frame.dictionary_id != dictionary.dict_id):
         return Cause.NO_DICTIONARY
     is_single, window = head[4] & 0x20, (8 + (head[5] & 7)) << 7 + (head[5] >> 3)
-    return Cause.WINDOW if (found.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
+    return Cause.WINDOW if (frame.decompressed_size or 0 if is_single else window) > 1 << _WINDOW_LOG else None
 
 
 def _next(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None, tries: Iterator[int]) -> int | None:
@@ -418,11 +418,11 @@ def _is_record(stream: IO[bytes], place: int, dictionary: zstd.ZstdDict | None) 
     if not data.startswith((_GZIP, _ZSTD)):
         return before == b"\n" and _is_head(data)
     unpacker = _Zstd(dictionary) if data.startswith(_ZSTD) else _Gzip()
-    begins, left = b"", _BLOCK
+    begins, rest = b"", _BLOCK
     with suppress(zlib.error, zstd.ZstdError):
-        while not (begins := begins or unpacker.unpack(data).lstrip()) and data and left > 0 and not unpacker.is_whole:
+        while not (begins := begins or unpacker.unpack(data).lstrip()) and data and rest > 0 and not unpacker.is_whole:
             data = stream.read(_HEAD)
-            left -= len(data)
+            rest -= len(data)
     return _is_head(begins)
 
 

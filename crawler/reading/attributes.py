@@ -84,7 +84,7 @@ def candidates_of(srcset: str) -> list[tuple[str, float]]:
 
     Invalid text between candidates is skipped. URLs are returned as written.
     """
-    found: list[tuple[str, float]] = []
+    candidates: list[tuple[str, float]] = []
     place = 0
     while match := _CANDIDATE.match(srcset, place):
         url, place = match["url"], match.end()
@@ -97,8 +97,8 @@ def candidates_of(srcset: str) -> list[tuple[str, float]]:
         url = url.rstrip(",")
         if url:
             size = _SIZE.search(descriptors)
-            found.append((url, float(size["number"]) if size else 1.0))
-    return found
+            candidates.append((url, float(size["number"]) if size else 1.0))
+    return candidates
 
 
 def largest_of(srcset: str) -> str:

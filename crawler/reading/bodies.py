@@ -87,8 +87,8 @@ def codings_of(text: str) -> list[str]:
 
     Browsers also use such a body unchanged.
     """
-    named = [one.strip().lower().removeprefix("x-") for one in text.split(",")]
-    codings = [one for one in named if one not in ("", "identity")]
+    names = [one.strip().lower().removeprefix("x-") for one in text.split(",")]
+    codings = [one for one in names if one not in ("", "identity")]
     return codings if all(one in (*CODINGS, "chunked") for one in codings) else []
 
 

@@ -149,8 +149,8 @@ def _decode(data: bytes, content_type: str) -> str:
     if not marked:
         declared = (html_body_declared_encoding(data), http_content_type_encoding(content_type))
         is_wide = ("utf-16", "utf-32", "ucs")  # the declaration was read byte by byte, so it is none of these
-        named = [name for name in declared if name and not name.lower().startswith(is_wide)]
-        for encoding in (*(() if data.isascii() else ("utf-8",)), *named, "utf-8"):
+        encodings = [name for name in declared if name and not name.lower().startswith(is_wide)]
+        for encoding in (*(() if data.isascii() else ("utf-8",)), *encodings, "utf-8"):
             with suppress(LookupError, ValueError):
                 return data.decode(encoding).lstrip("\ufeff \t\r\n")
         marked = guess_encoding(data)
@@ -195,10 +195,10 @@ def read_feed(data: bytes, url: str, max_bytes: int, content_type: str = "") -> 
         page = page if is_visitable(page) else url
         if page != url and room.takes(page):
             links.setdefault(page, FoundLink(page, Kind.PAGE, _modified_entry(entry)))
-        told = _published(entry, url, plain(str(about.get("title") or ""), _NAME_LENGTH))
+        dates = _published(entry, url, plain(str(about.get("title") or ""), _NAME_LENGTH))
         for image in _images_of(entry, page):
             if room.takes(image.url):
-                images.setdefault((image.page_url, image.url), replace(image, elsewhere=told))
+                images.setdefault((image.page_url, image.url), replace(image, elsewhere=dates))
     return Document(
         images=tuple(images.values()),
         links=tuple(links.values()),
@@ -257,11 +257,11 @@ def _json_item(item: dict[str, Any]) -> dict[str, Any]:
     parts = map(_texts, _parts(item, "attachments"))
     attached = [{"url": part.get("url"), "type": part.get("mime_type")} for part in parts if part.get("url")]
     item = _texts(item)
-    named = [item.get(name) for name in ("image", "banner_image")]
+    addresses = [item.get(name) for name in ("image", "banner_image")]
     return {
         "title": item.get("title"),
         "link": item.get("url") or item.get("external_url"),
-        "media_thumbnail": [{"url": address} for address in named if address],
+        "media_thumbnail": [{"url": address} for address in addresses if address],
         "media_content": attached,
         "content": [{"value": item.get("content_html")}],
         "published": item.get("date_published"),
@@ -273,13 +273,13 @@ def _images_of(entry: Untyped, page: str) -> Iterator[FoundImage]:
     """Yield the images of an entry, or of the feed itself."""
     title = str(entry.get("title") or "")
     words = plain(f"{title} {entry.get('media_description') or ''} {entry.get('media_credit') or ''}")
-    named = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
-    named += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
-    named += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
+    items = [(part, part.get("type") or "", part.get("medium") or "") for part in _parts(entry, "media_content")]
+    items += [(part, "image/", "") for part in _parts(entry, "media_thumbnail")]
+    items += [(part, part.get("type") or "", "") for part in _parts(entry, "links") if part.get("rel") == "enclosure"]
     image = entry.get("image")  # of RSS and iTunes
-    named += [(image if isinstance(image, dict) else {}, "image/", "")]
-    named += [({"url": entry.get("logo")}, "image/", "")]
-    for part, media_type, medium in named:
+    items += [(image if isinstance(image, dict) else {}, "image/", "")]
+    items += [({"url": entry.get("logo")}, "image/", "")]
+    for part, media_type, medium in items:
         address = absolute(page, str(part.get("url") or part.get("href") or ""))
         if address and (str(media_type).startswith("image/") or medium == "image" or not (media_type or medium)):
             yield FoundImage(address, "feed", words, page)
@@ -293,8 +293,8 @@ def _images_of(entry: Untyped, page: str) -> Iterator[FoundImage]:
 
 def _parts(entry: Untyped, name: str) -> list[dict[str, Any]]:
     """Return the parts of an entry; an XML element of that name would be text and is ignored."""
-    found = entry.get(name)
-    return [image for image in found if isinstance(image, dict)] if isinstance(found, list) else []
+    parts = entry.get(name)
+    return [image for image in parts if isinstance(image, dict)] if isinstance(parts, list) else []
 
 
 def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
@@ -303,9 +303,9 @@ def _images(entry: Untyped, page: str) -> Iterator[FoundImage]:
         if _name(image) not in _MEDIA:
             continue
         texts = _values(image)
-        named = texts.get("loc" if _name(image) == "image" else "thumbnail_loc", "")
-        if named.strip():
-            address = absolute(page, named)
+        address_text = texts.get("loc" if _name(image) == "image" else "thumbnail_loc", "")
+        if address_text.strip():
+            address = absolute(page, address_text)
             yield FoundImage(address, "sitemap", plain(" ".join(texts.get(name, "") for name in _CAPTIONS)), page)
 
 
@@ -334,9 +334,9 @@ def _modified(text: str) -> str:
 def _modified_entry(entry: Untyped) -> str:
     """Return when a feed entry was last updated, or published; empty if it does not say."""
     names = entry.keys()  # For a missing date, feedparser would warn and return another.
-    told = next((entry[name] for name in ("updated_parsed", "published_parsed") if name in names and entry[name]), None)
-    if told is not None:
-        return _modified(datetime.fromtimestamp(timegm(told), UTC).isoformat())
+    date = next((entry[name] for name in ("updated_parsed", "published_parsed") if name in names and entry[name]), None)
+    if date is not None:
+        return _modified(datetime.fromtimestamp(timegm(date), UTC).isoformat())
     return _modified(str(entry["updated"] or "")) if "updated" in names else ""
 
 
@@ -346,8 +346,8 @@ def _published(entry: Untyped, url: str, name: str) -> tuple[SeenElsewhere, ...]
     stated = as_stated(entry["published"]) if "published" in names else ""
     if not stated and "published_parsed" in names and entry["published_parsed"]:
         stated = as_stated(timegm(entry["published_parsed"]))
-    told = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated, where=url)
-    return (told,) if stated else ()
+    statement = SeenElsewhere(kind=SeenKind.FEED_PUBLISHED, by=name, stated=stated, where=url)
+    return (statement,) if stated else ()
 
 
 def _name(element: Untyped) -> str:

@@ -40,8 +40,8 @@ def document_of(data: bytes, kind: Kind, **about: object) -> Document:
 
 def sheet_of(data: bytes, content_type: str) -> tuple[list[str], list[str]]:
     """Return the images and imported sheets of a style sheet, as written; raises as :func:`document_of`."""
-    told = _asked({"what": "sheet", "content_type": content_type}, data)
-    return told["images"], told["imports"]
+    answer = _asked({"what": "sheet", "content_type": content_type}, data)
+    return answer["images"], answer["imports"]
 
 
 def statements_of(data: bytes, picture_url: str) -> PageStatements:
@@ -55,12 +55,12 @@ def statements_of(data: bytes, picture_url: str) -> PageStatements:
 
 def _asked(question: Mapping[str, Any], data: bytes) -> dict[str, Any]:
     try:
-        told, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
+        reply, _ = helper.ask(question, data, seconds=SECONDS, memory=MEMORY)
     except HelperDiedError as died:
         raise RefusedError(_DEATHS[died.reason], reason=Reason.UNREADABLE) from died
-    if "reason" in told:
-        raise RefusedError(told["sentence"], reason=told["reason"])
-    return told
+    if "reason" in reply:
+        raise RefusedError(reply["sentence"], reason=reply["reason"])
+    return reply
 
 
 def answer(question: Mapping[str, Any], data: bytes) -> Answer:

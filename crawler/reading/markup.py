@@ -77,8 +77,8 @@ def root_name(text: str) -> str:
 
 def marked_encoding(data: bytes) -> str:
     """Return the encoding shown by a byte order mark or the first two bytes, or an empty string."""
-    found = next((name for mark, name in _MARKS if data.startswith(mark)), "")
-    return found or next((name for begin, name in _BARE_UTF16 if data.startswith(begin)), "")
+    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "")
+    return encoding or next((name for begin, name in _BARE_UTF16 if data.startswith(begin)), "")
 
 
 def escape_ampersands(text: str) -> str:

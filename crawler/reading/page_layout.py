@@ -88,8 +88,8 @@ class Layout:
         """Write the start tag of an element, and the text before its first child."""
         attributes = {name: value.translate(_NO_MARKUP) for name, value in element.attrib.items()}
         words = "".join(f' {name}="{value}"' for name, value in attributes.items())
-        named = " ".join(attributes.get(name, "")[:_MAX_NAME] for name in _NAMING).lower()
-        whole = kind in _WHOLE or any(word in named for word in _WHOLE_NAMES)
+        labels = " ".join(attributes.get(name, "")[:_MAX_NAME] for name in _NAMING).lower()
+        whole = kind in _WHOLE or any(word in labels for word in _WHOLE_NAMES)
         part = _Part(self._length, self._length, above, whole, kind == "figure", kind)
         self._write(f"<{kind}{words}>")
         if len(self._parts) < MAX_PARTS:
@@ -129,11 +129,11 @@ class Layout:
         mine = [begin for begin, _end, own in shown if own]
         around = [(begin, end) for begin, end in frames if _any_within(mine, begin, end)]
         begins = [begin for begin, _end in around]
-        made = []
+        merged = []
         for begin, end, own in shown:
             at = bisect_right(begins, begin) - 1
-            made.append((begin, end, own or (at >= 0 and begin < around[at][1])))
-        return made
+            merged.append((begin, end, own or (at >= 0 and begin < around[at][1])))
+        return merged
 
     def is_near(self, at: int) -> bool | None:
         """Return True if the text at a position is about the image, ``None`` if it is about another one.

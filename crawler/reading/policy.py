@@ -40,10 +40,10 @@ class Reservation:
             return False
         place = len(first)
         for part in others:
-            found = path.find(part, place)
-            if found < 0:
+            position = path.find(part, place)
+            if position < 0:
                 return False
-            place = found + len(part)
+            place = position + len(part)
         if not self.location.endswith("$"):
             return True
         return path.endswith(others[-1]) if others else place == len(path)

@@ -52,16 +52,16 @@ def images_of(root: Untyped) -> tuple[list[str], int]:
     JSON is searched by its keys, everything else for quoted URLs that have an image suffix and are not concatenated.
     JSON-LD is left to :func:`in_json_ld`.
     """
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     for script in root.iter("script", "textarea"):
         kind = (script.get("type") or "").partition(";")[0].strip().lower()
         text = script.text or ""
         if not text or kind == "application/ld+json":
             continue
         if kind in _JSON_TYPES:
-            found.update(dict.fromkeys(in_json(text)))
-        found.update(dict.fromkeys(in_text(text)))
-    return list(islice(found, SCRIPT_PICTURES)), max(0, len(found) - SCRIPT_PICTURES)
+            addresses.update(dict.fromkeys(in_json(text)))
+        addresses.update(dict.fromkeys(in_text(text)))
+    return list(islice(addresses, SCRIPT_PICTURES)), max(0, len(addresses) - SCRIPT_PICTURES)
 
 
 def in_text(text: str) -> Iterator[str]:
@@ -148,11 +148,11 @@ def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
     ones
     are common.
     """
-    found: list[tuple[str, str]] = []
+    images: list[tuple[str, str]] = []
     published: set[str] = set()
     said = [one for one in root.iter("script") if (one.get("type") or "").strip().lower() == "application/ld+json"]
     if not said:
-        return found, published
+        return images, published
     from extruct.jsonld import JsonLdExtractor  # noqa: PLC0415 - takes 0.7 s to load, and few pages need it
 
     extractor = JsonLdExtractor()
@@ -162,12 +162,12 @@ def in_json_ld(root: Untyped) -> tuple[list[tuple[str, str]], set[str]]:
             items = extractor.extract_items(script)  # one by one, as it stops at the first broken script
         except (ValueError, TypeError, AttributeError, RecursionError, LxmlError):
             continue
-        found += _search(items, published)
-    return found, published
+        images += _search(items, published)
+    return images, published
 
 
 def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    images: list[tuple[str, str]] = []
     waiting: list[Any] = list(reversed(items))
     for _ in range(JSON_NODES):
         if not waiting:
@@ -178,14 +178,14 @@ def _search(items: list[Any], published: set[str]) -> list[tuple[str, str]]:
         elif isinstance(node, dict):
             kinds = node.get("@type")
             if any(kind in _IMAGE_TYPES for kind in (kinds if isinstance(kinds, list) else [kinds])):
-                found += _addresses(node)
+                images += _addresses(node)
             for key, value in node.items():
                 if key in _IMAGE_KEYS:
-                    found += _addresses(value)
+                    images += _addresses(value)
             if stated := as_stated(node.get("datePublished")):
                 published.add(stated)
             waiting += [value for value in reversed(node.values()) if isinstance(value, dict | list)]
-    return found
+    return images
 
 
 def _addresses(value: Json) -> list[tuple[str, str]]:

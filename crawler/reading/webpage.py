@@ -133,8 +133,8 @@ def refresh_address(content: str) -> str | None:
         if parted is None:
             return None
         address = address[parted.end() :]
-    if named := _URL_IS.match(address):
-        address = address[named.end() :]
+    if prefix := _URL_IS.match(address):
+        address = address[prefix.end() :]
     elif address[:1] in ("u", "U"):
         return address
     if address[:1] in ("'", '"'):
@@ -145,11 +145,11 @@ def refresh_address(content: str) -> str | None:
 def _links_of(header: str, url: str) -> Iterator[Mapping[str, str]]:
     """Yield the links of a ``Link`` header (RFC 8288, 3) from this page, as attributes of a ``link`` element."""
     for match in _LINK.finditer(header):
-        told: dict[str, str] = {}
+        attributes_of_link: dict[str, str] = {}
         for name, quoted, bare in _PARAMETER.findall(match["parameters"]):
-            told.setdefault(name.lower(), quoted or bare)
-        if absolute(url, told.get("anchor", "")) in ("", url):
-            yield {**told, "href": absolute(url, match["url"])}
+            attributes_of_link.setdefault(name.lower(), quoted or bare)
+        if absolute(url, attributes_of_link.get("anchor", "")) in ("", url):
+            yield {**attributes_of_link, "href": absolute(url, match["url"])}
 
 
 def _base(root: Element, url: str) -> str:
@@ -458,8 +458,8 @@ def _read_app(reader: _Reader, element: Element) -> None:
     is_root = element.tag == "app-root" or (element.get("id") or "") in _APP_ROOTS
     if is_root:
         text = "".join(element.itertext()).strip()
-        shown = (image.get("src") or "" for image in element.iter("img"))
-        is_bare = all(address[:5].lower() == "data:" or _is_no_content(address) for address in shown)
+        images_shown = (image.get("src") or "" for image in element.iter("img"))
+        is_bare = all(address[:5].lower() == "data:" or _is_no_content(address) for address in images_shown)
         reader.needs_scripts |= is_bare and (not text or (len(text) <= _MAX_WAIT and bool(_ASKS_TO_WAIT.search(text))))
 
 

@@ -114,8 +114,8 @@ async def _load(page: Page, url: str, traffic: Traffic, limits: PageLimits) -> N
 async def _gather(page: Page, max_bytes: int) -> Shown:
     signs = await wall_signs(page)
     given = json.dumps([max_bytes, RENDERED_ELEMENTS, STYLED_PICTURES, CANVASES, SMALLEST_CANVAS, CANVAS_PIXELS])
-    told = await _asked_apart(page, f"({GATHER})({given})")
-    return Shown(**{**told, "tiny": set(told["tiny"])}, signs=signs)
+    values = await _asked_apart(page, f"({GATHER})({given})")
+    return Shown(**{**values, "tiny": set(values["tiny"])}, signs=signs)
 
 
 async def _asked_apart(page: Page, expression: str) -> Untyped:
@@ -123,5 +123,5 @@ async def _asked_apart(page: Page, expression: str) -> Untyped:
     session = await page.context.new_cdp_session(page)
     frame = (await session.send("Page.getFrameTree"))["frameTree"]["frame"]["id"]
     world = await session.send("Page.createIsolatedWorld", {"frameId": frame})
-    asked = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
-    return (await session.send("Runtime.evaluate", asked))["result"].get("value")
+    question = {"expression": expression, "contextId": world["executionContextId"], "returnByValue": True}
+    return (await session.send("Runtime.evaluate", question))["result"].get("value")

@@ -149,8 +149,8 @@ class Rendering:
 
         for url in document.script_urls[:SCRIPTS_READ]:
             ask = partial(fetched, self._crawl, self._images, self._download, url, response.url, {})
-            given = await self._lasting.get(url, ask)
-            if given is not None and may_show_pictures(given.body.decode("utf-8", "replace")):
+            script = await self._lasting.get(url, ask)
+            if script is not None and may_show_pictures(script.body.decode("utf-8", "replace")):
                 return True
         return False
 
@@ -228,11 +228,11 @@ def _whole(served: Document, read: Document, shown: "Shown", url: str) -> Docume
     for address in [*shown.asked, *(one for one in styled if one), *shown.drawn]:
         place = "data-uri" if address in styled and address[:5].lower() == "data:" else RENDERED
         images.setdefault(address, FoundImage(address, place))
-    kept = {image.url for image in served.images} | images.keys() - shown.tiny
+    urls = {image.url for image in served.images} | images.keys() - shown.tiny
     moves = [FoundLink(address, Kind.PAGE) for address in shown.moves if is_visitable(address)]
     return replace(
         served,
-        images=tuple(image for address, image in images.items() if address in kept),
+        images=tuple(image for address, image in images.items() if address in urls),
         links=tuple(dict.fromkeys((*served.links, *read.links, *moves))),
         title=served.title or read.title,
         published=served.published or read.published,
@@ -260,12 +260,12 @@ def is_worth(document: Document, past: Past) -> bool:
         return past.gained >= WORTH * past.rendered
     if past.gained:
         return True
-    shown = pictures_of(replace(document, images=tuple(one for one in document.images if not one.is_aside)))
+    pictures = pictures_of(replace(document, images=tuple(one for one in document.images if not one.is_aside)))
     if document.needs_scripts:
-        return shown < FEW_PICTURES
+        return pictures < FEW_PICTURES
     is_little = document.characters < LITTLE_TEXT
-    may_be_made = not shown and (is_little or document.scripts >= MANY_SCRIPTS)
-    may_be_filled = shown < FEW_PICTURES and is_little and document.script_urls
+    may_be_made = not pictures and (is_little or document.scripts >= MANY_SCRIPTS)
+    may_be_filled = pictures < FEW_PICTURES and is_little and document.script_urls
     return bool(may_be_made or may_be_filled) and past.rendered < WEAKLY_TRIED
 
 

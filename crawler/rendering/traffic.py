@@ -62,11 +62,11 @@ class Lasting:
         return await asyncio.shield(task)
 
     async def _counted(self, url: str, fetch: Callable[[], Awaitable[Given | None]]) -> Given | None:
-        given = await fetch()
-        self._sizes[url] = len(given.body) if given else 0
+        result = await fetch()
+        self._sizes[url] = len(result.body) if result else 0
         while sum(self._sizes.values()) > _KEPT_BYTES:
             del self._tasks[self._sizes.popitem(last=False)[0]]
-        return given
+        return result
 
 
 @dataclass(eq=False, repr=False)
@@ -87,11 +87,11 @@ class Traffic(PageTraffic):
         return request.resource_type != "image"
 
     async def _answer(self, route: Route) -> None:
-        given = await self._given(route.request)
-        if given is None or self._closed:
+        result = await self._given(route.request)
+        if result is None or self._closed:
             await route.abort("blockedbyclient")
         else:
-            await route.fulfill(status=given.status, headers=dict(given.headers), body=given.body)
+            await route.fulfill(status=result.status, headers=dict(result.headers), body=result.body)
 
     async def _given(self, asked: Asked) -> Given | None:
         """Return the response for a request; ``None`` to refuse it."""
@@ -108,10 +108,10 @@ class Traffic(PageTraffic):
         headers = {name: value for name, value in asked.headers.items() if name in _ASKED_WITH}
         if kind in LASTING:
             return await self.lasting.get(url, lambda: self._fetch(url, headers))
-        given = await self._fetch(url, headers)
-        if given is not None and given.status == 200 and sniff(given.body) is Content.IMAGE:
+        result = await self._fetch(url, headers)
+        if result is not None and result.status == 200 and sniff(result.body) is Content.IMAGE:
             self.pictures[url] = None
-        return given
+        return result
 
     def _navigated(self, asked: Asked, url: str) -> Given | None:
         if asked.frame.parent_frame is not None:

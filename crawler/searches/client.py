@@ -106,12 +106,12 @@ def ask(service: Service, key: str, asked: Asked, guard: Guard, before: Callable
     session = guarded_session(guard, timeout=REQUEST_SECONDS)
     try:
         while True:
-            token, kept = _token(session, service, key)
+            token, token_name = _token(session, service, key)
             before()
             try:
                 return _page(session, service, _values(service, key, token, asked), asked)
             except SearchRefusedError as error:
-                if error.reason != "key" or _tokens.pop(kept, None) is None:
+                if error.reason != "key" or _tokens.pop(token_name, None) is None:
                     raise
     finally:
         session.close()
@@ -131,10 +131,10 @@ def _page(session: requests.Session, service: Service, values: dict[str, str], a
     value = _parsed(body)
     _check(service, response, value)
     following = response.links.get("next", {}).get("url", "") if service.answer.link_header else _next(service, value)
-    found = _found(service, value, asked, following)
-    if any(part and part in unquote_plus(found.next_page) for part in (values["key"], values["secret"])):
-        return replace(found, next_page="", more=False)  # It would be stored in a database row, where no key belongs.
-    return found
+    page = _found(service, value, asked, following)
+    if any(part and part in unquote_plus(page.next_page) for part in (values["key"], values["secret"])):
+        return replace(page, next_page="", more=False)  # It would be stored in a database row, where no key belongs.
+    return page
 
 
 def _request(
@@ -151,21 +151,21 @@ def _token(session: requests.Session, service: Service, key: str) -> tuple[str, 
     """Return the value of ``{key}``, the key or its access token (RFC 6749, 4.4 and 2.3.1), and its cache key."""
     if service.token is None:
         return key, b""
-    wanted, name = service.token, hashlib.sha256(f"{service.token} {key}".encode()).digest()
-    known, until = _tokens.get(name, ("", 0.0))
+    token_request, name = service.token, hashlib.sha256(f"{service.token} {key}".encode()).digest()
+    cached, until = _tokens.get(name, ("", 0.0))
     if time.monotonic() < until:
-        return known, name
+        return cached, name
     ident, _colon, secret = key.partition(":")
-    form = {"grant_type": "client_credentials"} | ({"scope": wanted.scope} if wanted.scope else {})
+    form = {"grant_type": "client_credentials"} | ({"scope": token_request.scope} if token_request.scope else {})
     login = (quote_plus(ident), quote_plus(secret))
-    response, body = _request(session, service, "POST", wanted.url, data=form, auth=login)
+    response, body = _request(session, service, "POST", token_request.url, data=form, auth=login)
     if response.status_code in (429, 503):
         raise busy(service.name, response)
     if 400 <= response.status_code < 500:
         raise SearchRefusedError(f"{service.name} gives no access token for the key.", reason="key")
     answer = _parsed(body)
-    said: Mapping[str, object] = answer if isinstance(answer, dict) else {}
-    token, lives = said.get("access_token"), said.get("expires_in")
+    fields: Mapping[str, object] = answer if isinstance(answer, dict) else {}
+    token, lives = fields.get("access_token"), fields.get("expires_in")
     if response.status_code != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
         raise _failed(Sentence("%(name)s gave no access token that could be read.", name=service.name))
     seconds = float(lives) if isinstance(lives, int | float) else TOKEN_SECONDS
@@ -228,8 +228,8 @@ def _filled_json(service: Service, value: Json, values: dict[str, str]) -> Json:
         filled = _filled(value, values)
         return int(filled) if only is not None and only[1] in numbers else filled
     if isinstance(value, Mapping):
-        said = {name: inner for name, inner in value.items() if _is_said(inner, values)}
-        return {name: _filled_json(service, inner, values) for name, inner in said.items()}
+        fields = {name: inner for name, inner in value.items() if _is_said(inner, values)}
+        return {name: _filled_json(service, inner, values) for name, inner in fields.items()}
     return [_filled_json(service, inner, values) for inner in value] if isinstance(value, list) else value
 
 
@@ -244,8 +244,8 @@ def _parsed(body: bytes) -> object:
 def _check(service: Service, response: requests.Response, value: object) -> None:
     status, errors = response.status_code, service.errors
     if service.answer.code:
-        told = next(iter(_at(value, service.answer.code)), None)
-        status = told if isinstance(told, int) and not isinstance(told, bool) else status
+        code = next(iter(_at(value, service.answer.code)), None)
+        status = code if isinstance(code, int) and not isinstance(code, bool) else status
     if status in errors.key and service.key_form:
         raise SearchRefusedError(f"{service.name} doesn't accept the key.", reason="key")
     if status in errors.quota:
@@ -263,8 +263,8 @@ def _check(service: Service, response: requests.Response, value: object) -> None
 def _next(service: Service, value: object) -> str:
     """Return the next page, or its URL, that the response names; empty if there is none."""
     path = service.answer.next or service.answer.link
-    found = next(iter(_at(value, path)), "") if path else ""
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    page = next(iter(_at(value, path)), "") if path else ""
+    return str(page) if isinstance(page, str | int) and not isinstance(page, bool) else ""
 
 
 def _found(service: Service, value: object, asked: Asked, next_page: str) -> Found:
@@ -291,20 +291,20 @@ def _places(service: Service, shape: Results, result: object) -> Iterator[Place]
     if not shape.image and page:
         yield Place("", page, title)
     images = [_text(result, shape.image)] if "{" in shape.image else _at(result, shape.image)
-    for found in images if shape.image else ():
-        image = absolute(base, found) if isinstance(found, str) else ""
+    for address in images if shape.image else ():
+        image = absolute(base, address) if isinstance(address, str) else ""
         if is_visitable(image) and len(image) <= MAX_ADDRESS:
             yield Place(image, page or image, title, _elsewhere(service, shape, result))
 
 
 def _elsewhere(service: Service, shape: Results, result: object) -> tuple[SeenElsewhere, ...]:
     """Return when an image was seen or published, if the result states it."""
-    told = []
+    dates = []
     for kind, path in ((SeenKind.SEARCH_SAW, shape.seen), (SeenKind.SEARCH_PUBLISHED, shape.published)):
         if stated := as_stated(next(iter(_at(result, path)), None)) if path else "":
             where = origin_of(service.request.url)
-            told.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated, where=where))
-    return tuple(told)
+            dates.append(SeenElsewhere(kind=kind, by=service.name[:_MAX_NAME], stated=stated, where=where))
+    return tuple(dates)
 
 
 def _text(value: object, path: str) -> str:
@@ -313,8 +313,8 @@ def _text(value: object, path: str) -> str:
         inner = [next(iter(_at(value, one)), None) for one in _PATH.findall(path)]
         texts = iter([quote(str(one), safe="") if isinstance(one, str | int) else "" for one in inner])
         return _PATH.sub(lambda _match: next(texts), path) if all(inner) else ""
-    found = next(iter(_at(value, path)), "") if path else ""
-    return found if isinstance(found, str) else ""
+    text = next(iter(_at(value, path)), "") if path else ""
+    return text if isinstance(text, str) else ""
 
 
 def _at(value: object, path: str) -> Iterator[object]:

@@ -82,8 +82,8 @@ class Visit:
         place = (found.page_url, found.url)
         if isinstance(result, Fetched):
             shown_on = found.page_url or self.facts.final_url
-            told = self._elsewhere(found)
-            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context, told)
+            dates = self._elsewhere(found)
+            self._outcomes[place] = result.at(shown_on, image_url or found.url, found.found_in, found.context, dates)
         else:
             self._outcomes[place] = result
         self.release()
@@ -104,9 +104,9 @@ class Visit:
 
     def give_up(self, reason: str, sentence: str) -> None:
         """Refuse every pending image and end the visit."""
-        for place, found in self._wanted.items():
+        for place, image in self._wanted.items():
             if place not in self._outcomes:
-                self._outcomes[place] = Refusal(_shown(found.url), reason, sentence)
+                self._outcomes[place] = Refusal(_shown(image.url), reason, sentence)
         self.is_over = True
 
     def sightings(self) -> tuple[Sighting, ...]:
