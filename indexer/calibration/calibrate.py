@@ -84,9 +84,9 @@ def calibrate(order: Order, progress: Progress) -> Outcome:
     day = now().date().isoformat()
     edited = len({sample.photograph for sample in samples if sample.copy})
     data = f"{order.data.rstrip('.')}: {searched:,} photographs searched for, {edited:,} of them edited, {day}."
-    made = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
-    made = replace(made, network=descriptor.space.id)
-    return Outcome(made, tuple(photographs), tuple(skipped), tuple(samples))
+    calibration = fit(samples, name=order.name, made=day, data=data, bounds=(bounds[0], bounds[1]))
+    calibration = replace(calibration, network=descriptor.space.id)
+    return Outcome(calibration, tuple(photographs), tuple(skipped), tuple(samples))
 
 
 def measure_kept(pairs: KeptPairs) -> Iterator[Sample]:

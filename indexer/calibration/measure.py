@@ -190,8 +190,8 @@ class Bench:
     def index_without(self, space: Space, hidden: NDArray[np.int64]) -> FaissIndex:
         """Return an in-memory index of the vectors in a space, without those in the hidden rows."""
         index = FaissIndex(space, self.scene.scratch / space.name)
-        kept = np.setdiff1d(np.arange(len(self.vectors[space.id])), hidden)
-        index.upsert(kept, self.vectors[space.id][kept])
+        rows = np.setdiff1d(np.arange(len(self.vectors[space.id])), hidden)
+        index.upsert(rows, self.vectors[space.id][rows])
         return index
 
     def data(self, number: int) -> bytes:
@@ -205,14 +205,14 @@ class Bench:
     def measure(self, number: int) -> list[Sample]:
         """Search for a photograph among the others and, if it is selected, compare its edits."""
         photograph = self.scene.photographs[number]
-        found = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
+        matches = find_works(self.features(number), lambda: self.data(number), Others(self, photograph.group))
         samples = [
             Sample(photograph.group, False, NEAREST, compared, (photograph.path, self.scene.photographs[other].path))
-            for other, compared in found
+            for other, compared in matches
         ]
         if number not in self.chosen:
             return samples
-        return [*samples, *self._edited(number), *self._overlaid(number, [other for other, _ in found])]
+        return [*samples, *self._edited(number), *self._overlaid(number, [other for other, _ in matches])]
 
     def _edited(self, number: int) -> Iterator[Sample]:
         plan, names = self.scene.plan, tuple(edits.EDITS)
@@ -221,8 +221,8 @@ class Bench:
         for place in range(plan.edits_each):
             name = names[(turn * plan.edits_each + place) % len(names)]
             data = edits.apply(name, self._picture(number), self._neighbours(number), plan.seed + turn).data
-            found = compare(extract(data), self.features(number))
-            yield Sample(group, True, name, found, (self.scene.photographs[number].path,))
+            comparison = compare(extract(data), self.features(number))
+            yield Sample(group, True, name, comparison, (self.scene.photographs[number].path,))
 
     def _overlaid(self, number: int, nearest: Sequence[int]) -> Iterator[Sample]:
         """Compare the photograph and its nearest neighbour under the same words or marks."""
@@ -285,12 +285,12 @@ _MEASURED = {field.name for field in dataclasses.fields(Verification)} - _PLACIN
 
 
 def _plain(sample: Sample) -> dict[str, Any]:
-    measured = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
-    return {**dataclasses.asdict(sample), "verification": measured}
+    figures = {name: getattr(sample.verification, name) for name in sorted(_MEASURED)}
+    return {**dataclasses.asdict(sample), "verification": figures}
 
 
 def _sample(plain: dict[str, Any]) -> Sample:
-    measured = plain.pop("verification")
-    measured |= {"decision": Decision(measured["decision"]), "reasons": tuple(measured["reasons"])}
-    compared = Verification(**measured, transform=None, probability=None)
+    figures = plain.pop("verification")
+    figures |= {"decision": Decision(figures["decision"]), "reasons": tuple(figures["reasons"])}
+    compared = Verification(**figures, transform=None, probability=None)
     return Sample(**{**plain, "files": tuple(plain["files"])}, verification=compared)

@@ -109,9 +109,9 @@ def measure(
             hint="Name a folder: --photos DIR",
         )
     for done, (number, edit) in enumerate(product(range(len(works)), edits), start=1):
-        made = decode(apply(edit, works[number], beside, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
+        edited = decode(apply(edit, works[number], beside, seed + number).data, DEFAULT_LIMITS, at_least=512).pixels
         for trial in trials:
-            trial.ask(edit, number, made)
+            trial.ask(edit, number, edited)
         if progress is not None:
             progress(done, len(works) * len(edits))
     strange = _strange(np.stack(hashes))[: len(works)]
@@ -133,9 +133,9 @@ class _Trial:
         self._registered.append(self._descriptor.vectors([pixels])[0])
 
     def ask(self, edit: str, work: int, pixels: NDArray[np.uint8]) -> None:
-        begun = time.process_time()
+        start = time.process_time()
         vectors = self._descriptor.vectors([pixels, centre(pixels)])
-        self._seconds += time.process_time() - begun
+        self._seconds += time.process_time() - start
         self._described += 2
         self._near.setdefault(edit, {})[work] = (vectors @ self._matrix.T).max(0)
 
@@ -153,9 +153,9 @@ class _Trial:
         rank = (others >= own[:, None]).sum(1)  # a network that gives all pictures the same vector finds nothing
         negatives = near[unlike]
         rare = np.quantile(negatives, 1 - RARE, method="higher")
-        found = np.stack([rank < FIRST, rank < FEW, own > rare, own > negatives.max()], 1)
+        successes = np.stack([rank < FIRST, rank < FEW, own > rare, own > negatives.max()], 1)
         counts = [len(rows) for rows in self._near.values()]
-        parts = np.split(found, np.cumsum(counts)[:-1])
+        parts = np.split(successes, np.cumsum(counts)[:-1])
         by_edit = {edit: _figures(part) for edit, part in zip(self._near, parts, strict=True)}
         overall = _figures(np.stack([part.mean(0) for part in parts]))
         milliseconds = 1000 * self._seconds / self._described

@@ -46,23 +46,23 @@ class Change:
 
 def change_of(transform: ArrayLike, found_size: tuple[int, int], registered_size: tuple[int, int]) -> Change | None:
     """Return the changes by a transform, 3×3 from found to registered original pixels; ``None`` without overlap."""
-    given = np.asarray(transform, np.float64)
-    depth = given[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
-    made = np.linalg.inv(given).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign is equivalent
+    matrix = np.asarray(transform, np.float64)
+    depth = matrix[2] @ [(found_size[0] - 1) / 2, (found_size[1] - 1) / 2, 1.0]
+    inverse = np.linalg.inv(matrix).astype(np.float64) * (-1.0 if depth < 0 else 1.0)  # either sign is equivalent
     across, down = ((np.arange(POINTS_ALONG) + 0.5) * side / POINTS_ALONG - 0.5 for side in registered_size)
     points = np.stack([*np.meshgrid(across, down), np.ones((POINTS_ALONG, POINTS_ALONG))], axis=-1)
-    moved = points @ made.T
+    moved = points @ inverse.T
     places = moved[..., :2] / np.where(moved[..., 2:] == 0, 1e-12, moved[..., 2:])
     shown = (moved[..., 2] > 0) & (places >= -0.5).all(axis=-1) & (places <= np.array(found_size) - 0.5).all(axis=-1)
     if not shown.any():
         return None
     rows, columns = np.nonzero(shown)
-    slopes = _slopes(made, np.array([across[columns].mean(), down[rows].mean()]))
+    slopes = _slopes(inverse, np.array([across[columns].mean(), down[rows].mean()]))
     mirrored = bool(np.linalg.det(slopes) < 0)
     turned = slopes @ np.diag([-1.0 if mirrored else 1.0, 1.0])
     degrees = round(float(np.degrees(np.arctan2(turned[0, 1] - turned[1, 0], turned[0, 0] + turned[1, 1]))))
     wide, high = (float(length) for length in np.linalg.norm(slopes, axis=0))
-    scales = [_scale(made, across[column], down[row]) for row, column in _outermost(rows, columns)]
+    scales = [_scale(inverse, across[column], down[row]) for row, column in _outermost(rows, columns)]
     return Change(
         share=float(shown.mean()),
         across=_place(columns),

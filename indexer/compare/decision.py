@@ -111,13 +111,13 @@ def promises(found: Features, registered: Features) -> Examined | None:
     near = replace(nearest, hamming=NOT_COMPARED) if far else nearest
     if weighing.glance.odds(begun(near, registered, ())) >= weighing.glance_limit:
         return None  # the hash alone suffices; keypoints could only add to it
-    seen = Measured(begun(near, registered, Remembered(found.glance, registered)), None, None)
-    if weighing.glance.odds(seen.figures) >= weighing.glance_limit:
+    measured = Measured(begun(near, registered, Remembered(found.glance, registered)), None, None)
+    if weighing.glance.odds(measured.figures) >= weighing.glance_limit:
         return None
     if not found.is_icon and nearest_hash(negative(found), registered).hamming <= HASH_REACH:
         return None
-    said = _verification(_Finding(Decision.NONE, seen), nearest.hamming, found, registered)
-    return replace(said, figures=asdict(seen.figures), glance=True)
+    verification = _verification(_Finding(Decision.NONE, measured), nearest.hamming, found, registered)
+    return replace(verification, figures=asdict(measured.figures), glance=True)
 
 
 def _same_bytes(registered: Features) -> _Finding:
@@ -157,12 +157,12 @@ def _seen(found: Features, registered: Features, nearest: HashMatch, works: int)
     if turned.hamming > HASH_REACH:
         return finding
     measured = _likeliest(inverted, registered, turned, Remembered(inverted, registered), works)
-    said = _held_back(_finding(measured, inverted, registered, works), inverted, registered)
-    if said.decision is Decision.NONE or said.measured.transform is None:
+    inverted_finding = _held_back(_finding(measured, inverted, registered, works), inverted, registered)
+    if inverted_finding.decision is Decision.NONE or inverted_finding.measured.transform is None:
         return finding
-    stated = _dense(found, registered, said.measured.transform)
-    decision = Decision.REVIEW if said.decision is Decision.CERTAIN else said.decision
-    return replace(said, decision=decision, dense=stated, reasons=(NEGATIVE, *said.reasons))
+    stated = _dense(found, registered, inverted_finding.measured.transform)
+    decision = Decision.REVIEW if inverted_finding.decision is Decision.CERTAIN else inverted_finding.decision
+    return replace(inverted_finding, decision=decision, dense=stated, reasons=(NEGATIVE, *inverted_finding.reasons))
 
 
 def _likeliest(found: Features, registered: Features, nearest: HashMatch, matches: Remembered, works: int) -> Measured:
@@ -217,14 +217,14 @@ def _doubts(figures: Figures) -> tuple[str, ...]:
     """Return why a pair is not certain, in terms of :data:`indexer.compare.wording.REASONS`."""
     dense = max(figures.dense, figures.pieces_dense or 0.0)
     precise = max(_share_in_place(figures), _share_in_pieces(figures)) >= HALF_PRECISE
-    told = {
+    doubts = {
         HASH: figures.inliers < FEW_INLIERS and figures.agreeing < FEW_INLIERS and dense < WEAK_DENSE,
         "few-inliers": figures.inliers < FEW_INLIERS or (figures.patches or 0) < FEW_PATCHES,
         WEAK: dense < WEAK_DENSE,
         OVERLAY: min(figures.another or 0.0, figures.pieces_another or 1.0) >= ANOTHER_PICTURE,
         "imprecise": not precise,
     }
-    return tuple(name for name, holds in told.items() if holds) or ("imprecise",)
+    return tuple(name for name, holds in doubts.items() if holds) or ("imprecise",)
 
 
 def _held_back(finding: _Finding, found: Features, registered: Features) -> _Finding:
@@ -278,17 +278,17 @@ def _further(found: Features, registered: Features, first: _Finding, works: int)
     sizes = (found.info.width, found.info.height), (registered.info.width, registered.info.height)
     if overlaps(matrix_of(first.measured.transform), *sizes)[1] > MAX_COVERED:
         return ()
-    known, left = [first.measured.transform], found.local
+    transforms, local = [first.measured.transform], found.local
     apart = HashMatch(NOT_COMPARED, 1, found.box(""), registered.box(""))
-    while len(known) < MAX_COPIES:
-        left = left.outside(known[-1], sizes[1])
-        others = _with(found, left)
+    while len(transforms) < MAX_COPIES:
+        local = local.outside(transforms[-1], sizes[1])
+        others = _with(found, local)
         laid_so = [*ways(others, registered, apart, Remembered(others, registered))]
         further = [way for way in laid_so if _is_copy(way, works)]
         if not further or further[0].transform is None:
             break
-        known.append(further[0].transform)
-    return tuple(known[1:])
+        transforms.append(further[0].transform)
+    return tuple(transforms[1:])
 
 
 def _is_copy(measured: Measured, works: int) -> bool:
@@ -302,7 +302,7 @@ def _with(found: Features, local: LocalFeatures) -> Features:
 def _verification(finding: _Finding, hamming: int, found: Features, registered: Features) -> Examined:
     measured, answers = finding.measured, finding.answers
     figures = measured.figures
-    said = Examined(
+    verification = Examined(
         decision=finding.decision,
         hamming=min(hamming, NOT_COMPARED),
         inliers=figures.agreeing if measured.pieces else figures.inliers,
@@ -325,7 +325,7 @@ def _verification(finding: _Finding, hamming: int, found: Features, registered: 
         limit=0.0 if answers is None else answers.limit,
         glance=False,
     )
-    return said if measured.transform is None else laid(said, measured.transform, found, registered)
+    return verification if measured.transform is None else laid(verification, measured.transform, found, registered)
 
 
 def _rounded(value: float | None) -> float | None:

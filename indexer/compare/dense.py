@@ -59,9 +59,9 @@ def dense_agreement(
     nothing, as in the definition. Windows with their centre in ``marked`` rectangles are ignored; others may reach into
     them.
     """
-    seen = windows(found, registered, transform, masked, pieces)
-    counts = without(np.ones_like(seen.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
-    textured, agreeing = int((seen.textured & counts).sum()), int((seen.agreeing & counts).sum())
+    masks = windows(found, registered, transform, masked, pieces)
+    counts = without(np.ones_like(masks.textured), marked, grey_scaling(registered, size_of(registered.thumbnail)))
+    textured, agreeing = int((masks.textured & counts).sum()), int((masks.agreeing & counts).sum())
     return Agreement(agreeing / textured if textured else 0.0, textured)
 
 

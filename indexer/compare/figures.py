@@ -91,11 +91,11 @@ def begun(nearest: HashMatch, registered: Features, matches: Iterable[Correspond
     The hash is ignored for works with masked or marked parts, as unrelated pictures may have the same hash.
     """
     counts = not (registered.masked or registered.marked)
-    made = list(matches)
+    sets = list(matches)
     return Figures(
         nearest.hamming if counts else NOT_COMPARED,
-        matches=max((len(way.found) for way in made), default=0),
-        agreeing=max((int(way.agreeing[0].sum()) for way in made), default=0),
+        matches=max((len(way.found) for way in sets), default=0),
+        agreeing=max((int(way.agreeing[0].sum()) for way in sets), default=0),
     )
 
 
@@ -104,10 +104,10 @@ def ways(found: Features, registered: Features, nearest: HashMatch, matches: Rem
 
     Expensive figures are measured only if enough windows match.
     """
-    known = begun(nearest, registered, matches)
+    base_figures = begun(nearest, registered, matches)
     for laid in _alignments(found, registered, nearest, matches):
         dense = _share(windows(found, registered, laid.transform, registered.masked))
-        figures = replace(known, inliers=laid.inliers, dense=dense)
+        figures = replace(base_figures, inliers=laid.inliers, dense=dense)
         if dense < MIN_DENSE:
             yield Measured(figures, laid.transform, None)
             continue

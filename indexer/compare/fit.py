@@ -190,7 +190,7 @@ def _evened(grey: Grey, valid: NDArray[np.bool_], weight: NDArray[np.float32]) -
     ``weight`` is the local share of valid pixels.
     """
     values = np.multiply(grey, valid, dtype=np.float32)
-    mean, squares = (cv2.blur(given, (EVENED_OVER, EVENED_OVER)) for given in (values, values * values))
+    mean, squares = (cv2.blur(plane, (EVENED_OVER, EVENED_OVER)) for plane in (values, values * values))
     mean /= weight
     squares /= weight
     squares -= mean * mean
@@ -240,12 +240,12 @@ class _Alike:
         2004).
         """
         explained = (self._shared / self._energy)[:, None] * self._other
-        left = (np.square(self._one - explained)).mean(axis=1)
+        residual = (np.square(self._one - explained)).mean(axis=1)
         square = explained.reshape(-1, PATCH, PATCH)
         across = (square[:, 1:-1, 2:] - square[:, 1:-1, :-2]) / 2
         down = (square[:, 2:, 1:-1] - square[:, :-2, 1:-1]) / 2
         xx, yy, xy = (np.einsum("nij,nij->n", a, b) for a, b in ((across, across), (down, down), (across, down)))
-        return np.asarray(np.sqrt(left * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6)), np.float32)
+        return np.asarray(np.sqrt(residual * (xx + yy) / np.maximum(xx * yy - xy * xy, 1e-6)), np.float32)
 
 
 def _around(grey: Grey, points: Points) -> NDArray[np.float32]:

@@ -188,8 +188,8 @@ def _ratio_matches(found: NDArray[np.float32], registered: NDArray[np.float32]) 
     order = np.argsort(ratio, kind="stable")
     order = order[ratio[order] < RATIO]
     _, earliest = np.unique(nearest[order], return_index=True)
-    kept = order[np.sort(earliest)]
-    return np.stack([kept, nearest[kept]], axis=1)
+    rows_kept = order[np.sort(earliest)]
+    return np.stack([rows_kept, nearest[rows_kept]], axis=1)
 
 
 def _estimate(matches: Correspondences, found: Features, registered: Features) -> Alignment | None:

@@ -96,8 +96,8 @@ def _begun(
     found: Features, registered: Features, matches: Iterable[Correspondences]
 ) -> "tuple[_Sheet, _Mesh, int] | None":
     """Return the sheet, its cells placed by matches, and the number of agreeing matches; ``None`` if too few."""
-    asked = [(way, *way.agreeing) for way in matches]
-    best = max(asked, key=lambda answer: int(answer[1].sum()), default=None)
+    options = [(way, *way.agreeing) for way in matches]
+    best = max(options, key=lambda answer: int(answer[1].sum()), default=None)
     if best is None or best[1].sum() < MIN_AGREEING:
         return None
     way, agrees, linear = best
@@ -167,8 +167,8 @@ class _Sheet:
             places = patches.registered[followed].astype(np.float64)
             targets = _looked_up(across, down, patches.found[followed])
             if turn >= SURFACES:
-                left = targets - _looked_up(across, down, places)
-                mesh = self._joined(_Mesh(mesh.corners + nudges(self.corners, places, left), mesh.is_laid))
+                displacements = targets - _looked_up(across, down, places)
+                mesh = self._joined(_Mesh(mesh.corners + nudges(self.corners, places, displacements), mesh.is_laid))
                 continue
             surfaces = curved(self.corners, places, targets, self.longer / CELLS)
             if surfaces is None:
@@ -266,8 +266,8 @@ def _nearest_transform(found: Floats, registered: Floats, tolerance: float) -> F
 def _looked_up(across: NDArray[np.float32], down: NDArray[np.float32], points: NDArray[np.floating]) -> Floats:
     """Apply the maps to points, shape (n, 2)."""
     x, y = (points[:, [axis]].astype(np.float32) for axis in (0, 1))
-    found = [cv2.remap(coordinate, x, y, cv2.INTER_LINEAR)[:, 0] for coordinate in (across, down)]
-    return np.stack(found, axis=1).astype(np.float64)
+    coordinates = [cv2.remap(coordinate, x, y, cv2.INTER_LINEAR)[:, 0] for coordinate in (across, down)]
+    return np.stack(coordinates, axis=1).astype(np.float64)
 
 
 def _affine(points: NDArray[np.floating], matrix: Floats) -> Floats:

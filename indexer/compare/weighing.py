@@ -42,14 +42,14 @@ def _alone(another: float | None, share: float = ANOTHER_PICTURE) -> float:
 
 def _firm(one: Figures) -> float:
     """Return the share of patches in place, reduced for few patches and for displacements that exceed the noise."""
-    seen = _or(one.in_place, 0.0) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
-    return seen * _falling(_or(one.excess, FAR_EXCESS), *EXCESS)
+    share = _or(one.in_place, 0.0) * min(1.0, _or(one.patches, 0) / ENOUGH_PATCHES)
+    return share * _falling(_or(one.excess, FAR_EXCESS), *EXCESS)
 
 
 def _pieces_firm(one: Figures) -> float:
     """Return the share of the registered picture in place in pieces, reduced for displacements above the noise."""
-    seen = _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0)
-    return seen * _falling(_or(one.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
+    share = _or(one.cover, 0.0) * _or(one.pieces_in_place, 0.0)
+    return share * _falling(_or(one.pieces_excess, FAR_EXCESS), *PIECES_EXCESS)
 
 
 def _falling(value: float, full: float, none: float) -> float:
@@ -204,18 +204,18 @@ def read(text: str) -> Weighing:
     Raises:
         ValueError: A term is unknown, or a weight is negative.
     """
-    told = json.loads(text)
+    data = json.loads(text)
     return Weighing(
-        glance=_question(told["glance"]),
-        glance_limit=float(told["glance"]["limit"]),
-        related=_question(told["related"]),
-        related_limit=float(told["related"]["limit"]),
-        works=int(told["related"]["works"]),
-        decade=float(told["related"]["decade"]),
-        exposure=_question(told["exposure"]),
-        review_limit=float(told["exposure"]["review"]),
-        certain_limit=float(told["exposure"]["certain"]),
-        provenance=Provenance(**told["provenance"]) if "provenance" in told else None,
+        glance=_question(data["glance"]),
+        glance_limit=float(data["glance"]["limit"]),
+        related=_question(data["related"]),
+        related_limit=float(data["related"]["limit"]),
+        works=int(data["related"]["works"]),
+        decade=float(data["related"]["decade"]),
+        exposure=_question(data["exposure"]),
+        review_limit=float(data["exposure"]["review"]),
+        certain_limit=float(data["exposure"]["certain"]),
+        provenance=Provenance(**data["provenance"]) if "provenance" in data else None,
     )
 
 

@@ -110,29 +110,29 @@ def in_words(verification: Verification, found_size: Size | None = None, registe
 
 def change_in_words(change: Change) -> str:
     """Describe how a work appears in a picture, such as ``all of the work, mirrored, reduced to 31%``."""
-    told = [_part(change)]
+    phrases = [_part(change)]
     if change.mirrored:
-        told.append(PHRASES["mirrored"])
+        phrases.append(PHRASES["mirrored"])
     if abs(change.rotation) > (SLANT if change.perspective else 0):
         side = "counter-clockwise" if change.rotation > 0 or change.rotation == 180 else "clockwise"
-        told.append(PHRASES[side].format(degrees=abs(change.rotation)))
+        phrases.append(PHRASES[side].format(degrees=abs(change.rotation)))
     if abs(change.scale - 1) > SAME_SIZE:
-        told.append(PHRASES["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
+        phrases.append(PHRASES["reduced" if change.scale < 1 else "enlarged"].format(scale=f"{change.scale:.0%}"))
     if change.perspective:
-        told.append(PHRASES["perspective"])
+        phrases.append(PHRASES["perspective"])
     elif abs(change.stretch - 1) > STRETCH:
         wider = change.stretch > 1
         stretch = change.stretch if wider else 1 / change.stretch
-        told.append(PHRASES["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
-    return ", ".join(told)
+        phrases.append(PHRASES["wider" if wider else "higher"].format(stretch=f"{stretch:.0%}"))
+    return ", ".join(phrases)
 
 
 def as_plain(verification: Verification) -> dict[str, Json]:
     """Return the decision and all figures as plain JSON data."""
     calibration = verification.calibration
-    told = {name: getattr(verification, name) for name in _TOLD}
+    fields = {name: getattr(verification, name) for name in _TOLD}
     pieces = [asdict(piece) for piece in verification.pieces]
-    return told | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
+    return fields | {"calibration": None if calibration is None else calibration.hex, "pieces": pieces}
 
 
 def odds_in_words(related: float | None, exposure: float | None) -> list[str]:

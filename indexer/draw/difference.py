@@ -136,9 +136,9 @@ def _grouped(bins: Pixels, mask: Mask, values: Plane, target: Plane) -> list[tup
 def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
     """Adjust a colour difference to the other picture by a line, refitted without the worst third."""
     here, there = values[alike], target[alike]
-    kept = np.ones(len(here), np.bool_)
+    inliers = np.ones(len(here), np.bool_)
     for again in (True, True, True, False):
-        x, y = here[kept].astype(np.float64), there[kept].astype(np.float64)
+        x, y = here[inliers].astype(np.float64), there[inliers].astype(np.float64)
         middle, level = x.mean(), y.mean()
         x -= middle
         y -= level
@@ -147,7 +147,7 @@ def _by_line(values: Plane, target: Plane, alike: Mask) -> Plane:
         shift = float(level - slope * middle)
         if again:
             missed = np.abs(slope * here + shift - there)
-            kept = missed <= np.percentile(missed, 67)
+            inliers = missed <= np.percentile(missed, 67)
     return np.asarray(slope * values + shift, np.float32)
 
 

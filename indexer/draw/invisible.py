@@ -33,11 +33,11 @@ def cells_of(pair: Pair) -> NDArray[np.float32]:
     whole = pair.registered.shown(pair.registered.frame, (LOOKED_AT, LOOKED_AT))
     laid, shared = pair.laid(pair.first, whole)
     here, there = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32) for pixels in (laid, whole.pixels))
-    apart, kept = np.zeros_like(here), shared
+    apart, inliers = np.zeros_like(here), shared
     for _ in range(FITTED if shared.any() else 0):  # content laid over the picture is excluded from the second fit on
-        slope, shift = np.polyfit(there[kept], here[kept], 1)
+        slope, shift = np.polyfit(there[inliers], here[inliers], 1)
         apart = (here - slope * there - shift) * shared
-        kept = shared & (np.abs(apart) <= np.median(np.abs(apart[shared])))
+        inliers = shared & (np.abs(apart) <= np.median(np.abs(apart[shared])))
     planes = apart, shared.astype(np.float32)
     cells, weight = (cv2.resize(plane, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for plane in planes)
     around, seen = (cv2.boxFilter(plane, -1, (AROUND, AROUND)) for plane in (cells, weight))

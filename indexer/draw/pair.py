@@ -71,16 +71,16 @@ class Source:
         if self._decoded is None or (self._decoded.scale < 1 and max(self._decoded.pixels.shape) < side):
             self._decoded = decode(self.data, self.limits, at_least=side)
         pixels = self._decoded.pixels
-        given = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
-        right, bottom = min(given.right, pixels.shape[1]), min(given.bottom, pixels.shape[0])
-        edges = (max(0.0, given.left), max(0.0, given.top), right, bottom)
-        asked = (size, edges, pixels.shape)
-        if asked not in self._resized:
+        region = box.scaled(pixels.shape[1] / self.size[0], pixels.shape[0] / self.size[1])
+        right, bottom = min(region.right, pixels.shape[1]), min(region.bottom, pixels.shape[0])
+        edges = (max(0.0, region.left), max(0.0, region.top), right, bottom)
+        key = (size, edges, pixels.shape)
+        if key not in self._resized:
             drawn = Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, box=edges)
-            self._resized[asked] = np.asarray(drawn)
+            self._resized[key] = np.asarray(drawn)
         across, down = size[0] / box.width, size[1] / box.height
         matrix = [[across, 0, across * (0.5 - box.left) - 0.5], [0, down, down * (0.5 - box.top) - 0.5], [0, 0, 1]]
-        return Shown(self._resized[asked], np.array(matrix, np.float64))
+        return Shown(self._resized[key], np.array(matrix, np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

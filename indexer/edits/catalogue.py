@@ -62,8 +62,8 @@ def _chain(*changes: Change, quality: int) -> Change:
     """Chain changes, followed by JPEG compression."""
 
     def change(scene: Scene) -> Image.Image:
-        for made in changes:
-            scene = scene.showing(made(scene))
+        for step in changes:
+            scene = scene.showing(step(scene))
         return copies.recompressed(scene.picture, quality)
 
     return change

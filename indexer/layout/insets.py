@@ -149,10 +149,10 @@ def _pairs_of(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def _steps(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return 1 where the levels step from one row to the next, and less a few rows before and after."""
-    step, found = np.zeros_like(grey), np.zeros_like(grey)
+    step, mask = np.zeros_like(grey), np.zeros_like(grey)
     if len(grey) <= 2 * ROWS_APART:
-        return found
+        return mask
     step[1:-1] = cv2.absdiff(grey[2:], grey[:-2])
     middle, before, behind = step[ROWS_APART:-ROWS_APART], step[: -2 * ROWS_APART], step[2 * ROWS_APART :]
-    found[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
-    return found
+    mask[ROWS_APART:-ROWS_APART] = (middle >= SIDE_STEP) & (middle > before) & (middle > behind)
+    return mask

@@ -42,12 +42,12 @@ def without(valid: NDArray[np.bool_], boxes: Sequence[Box], placing: NDArray[np.
     """Remove boxes in original pixels from a mask; ``placing``, 3×3, maps them to pixels of the mask."""
     if not boxes:
         return valid
-    left = valid.copy()
+    remaining = valid.copy()
     for box in boxes:
         corners = np.array([[box.left - 0.5, box.top - 0.5, 1], [box.right - 0.5, box.bottom - 0.5, 1]]) @ placing.T
         (x0, y0), (x1, y1) = np.round(corners[:, :2] + 0.5).astype(int).clip(0)
-        left[y0:y1, x0:x1] = False
-    return left
+        remaining[y0:y1, x0:x1] = False
+    return remaining
 
 
 def outside(box: Box, size: tuple[float, float]) -> tuple[Box, Box, Box, Box]:

@@ -59,17 +59,17 @@ def _panels_at(side: int, grey: NDArray[np.uint8], size: tuple[int, int]) -> tup
     if not (gutters(small, whole, 0).any() or gutters(small, whole, 1).any()):
         return ()
     least = MIN_PIXELS * max(height, width) / max(size)
-    kept = [panel for panel in cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
-    kept.sort(key=lambda panel: (-area(panel), panel))
-    found = (Box(left, top, right, bottom) for top, bottom, left, right in kept[:MAX_PANELS])
-    return tuple(box.scaled(size[0] / width, size[1] / height) for box in found)
+    regions = [panel for panel in cut(small, whole, DEPTH) if _is_picture(small, panel, least)]
+    regions.sort(key=lambda panel: (-area(panel), panel))
+    boxes = (Box(left, top, right, bottom) for top, bottom, left, right in regions[:MAX_PANELS])
+    return tuple(box.scaled(size[0] / width, size[1] / height) for box in boxes)
 
 
 def cut(grey: NDArray[np.uint8], region: Region, depth: int, further: Further = lambda part, _: [part]) -> list[Region]:
     """Cut a region along gutters; ``further`` processes regions without gutters, with the remaining depth."""
     region = trimmed(grey, region)
     free = {axis: _gaps(gutters(grey, region, axis)) for axis in (0, 1)}
-    widest = {axis: max((end - start for start, end in found), default=0) for axis, found in free.items()}
+    widest = {axis: max((end - start for start, end in gaps), default=0) for axis, gaps in free.items()}
     axis = 0 if widest[0] >= widest[1] else 1
     if not depth or widest[axis] < GUTTER:
         return further(region, depth)
@@ -160,8 +160,8 @@ def content_box(grey: NDArray[np.uint8]) -> Box | None:
         top, bottom, left, right = top + rows[0], bottom - rows[1], left + columns[0], right - columns[1]
         if bottom - top < MIN_SHARE * height or right - left < MIN_SHARE * width:
             return None
-    found = (left, top, right, bottom)
-    return None if found == (0, 0, width, height) else Box(*map(float, found))
+    edges = (left, top, right, bottom)
+    return None if edges == (0, 0, width, height) else Box(*map(float, edges))
 
 
 def _constant_ends(grey: NDArray[np.uint8]) -> tuple[int, int]:

@@ -70,10 +70,10 @@ def read_card(text: str) -> Card:
         WrongUseError: A value is missing or invalid.
     """
     try:
-        given = tomllib.loads(text)
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WrongUseError(f"The card isn't TOML: {error}.") from error
-    values = _flat(given)
+    values = _flat(data)
     try:
         card = Card(**values)
     except TypeError as error:
@@ -90,10 +90,10 @@ def card_of(plain: Mapping[str, Any]) -> Card:
 
 def space_of(card: Card, digest: Digest) -> Space:
     """Return the space of a network's vectors; its parameters contain everything on which they depend."""
-    told = asdict(card)
-    kept = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
+    values = asdict(card)
+    names = ("channels", "deviation", "input_height", "input_width", "mean", "output", "resize", "shorter", "take")
     parameters = [("decoding", "reduced to a long side of at least 512"), ("sha256", digest.hex)]
-    parameters += [(name, str(told[name])) for name in kept]
+    parameters += [(name, str(values[name])) for name in names]
     return Space(card.name, card.version, Metric.COSINE, card.width, tuple(sorted(parameters)))
 
 

@@ -88,12 +88,12 @@ class Descriptor:
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's output for one picture from :func:`prepared`, as the card specifies."""
         taken = ready.astype(np.uint8) if self._session.get_inputs()[0].type == LEVELS else ready
-        given = self._session.run([self._output], {self._input: taken})[0][0]
+        output = self._session.run([self._output], {self._input: taken})[0][0]
         if self.card.take == "first":
-            given = given[0]
+            output = output[0]
         elif self.card.take == "mean":
-            given = given.mean(axis=0)
-        return np.asarray(given, np.float32)
+            output = output.mean(axis=0)
+        return np.asarray(output, np.float32)
 
     @cached_property
     def _input(self) -> str:
@@ -127,9 +127,9 @@ class GuardedDescriptor(Descriptor):
     def given(self, ready: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the network's output for one picture from the helper, which receives the network if necessary."""
         for _ in range(3):
-            told, made = self._ask({}, ready.tobytes())
-            if told["held"] == self._identity:
-                return np.frombuffer(made.tobytes(), np.float32).reshape(told["shape"])
+            reply, output = self._ask({}, ready.tobytes())
+            if reply["held"] == self._identity:
+                return np.frombuffer(output.tobytes(), np.float32).reshape(reply["shape"])
             self.open()
         raise WrongUseError(_DEATHS["crash"])  # it crashed with each picture
 
@@ -139,12 +139,12 @@ class GuardedDescriptor(Descriptor):
 
     def _ask(self, question: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         try:
-            told, made = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
+            reply, output = helper.ask({**question, "held": self._identity}, data, seconds=SECONDS, memory=MEMORY)
         except HelperDiedError as died:
             raise WrongUseError(_DEATHS[died.reason]) from died
-        if "refused" in told:
-            raise WrongUseError(told["refused"], hint=told["hint"])
-        return told, made
+        if "refused" in reply:
+            raise WrongUseError(reply["refused"], hint=reply["hint"])
+        return reply, output
 
 
 _held: dict[str, Descriptor] = {}
@@ -159,8 +159,8 @@ def answer(question: Mapping[str, Any], data: bytes) -> Answer:
                 del _held[name]
             _held[question["held"]] = examined(card_of(question["card"]), data, strange=True)
         elif network := _held.get(question["held"]):
-            made = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
-            return {"held": question["held"], "shape": made.shape}, made.tobytes()
+            output = np.ascontiguousarray(network.given(np.frombuffer(data, np.float32).reshape(network.card.shape)))
+            return {"held": question["held"], "shape": output.shape}, output.tobytes()
     except WrongUseError as error:
         return {"refused": error.message, "hint": error.hint}, b""
     except Exception as error:  # noqa: BLE001 - the runtime's own errors have no common root

@@ -330,9 +330,11 @@ def _parts(grey: NDArray[np.uint8], size: tuple[int, int]) -> tuple[Box | None, 
     """Return the content inside borders, the panels that differ from it, and the inset; in original pixels."""
     box = content_box(grey)
     content = None if box is None else box.scaled(size[0] / grey.shape[1], size[1] / grey.shape[0])
-    found = tuple(panel for panel in panels(grey, size) if content is None or panel.likeness(content) < SAME_PART)
-    laid = None if found else inset(grey, size)
-    return content, found, None if laid and content and laid.likeness(content) >= SAME_PART else laid
+    inner_panels = tuple(
+        panel for panel in panels(grey, size) if content is None or panel.likeness(content) < SAME_PART
+    )
+    laid = None if inner_panels else inset(grey, size)
+    return content, inner_panels, None if laid and content and laid.likeness(content) >= SAME_PART else laid
 
 
 def _hash_variants(

@@ -106,9 +106,13 @@ class Pyramid:
         """Return all keypoints, unordered, whose response times layers reaches the contrast, as in OpenCV."""
         differences = self._differences
         places = _extrema(differences, 0.8 * contrast / LAYERS * 255, self._spare)
-        found, offsets, responses = _refined(differences, places)
-        kept = responses * LAYERS >= contrast
-        (octave, level, row, column), offsets, responses = found[kept].T, offsets[kept], responses[kept]
+        extrema, offsets, responses = _refined(differences, places)
+        is_strong = responses * LAYERS >= contrast
+        (octave, level, row, column), offsets, responses = (
+            extrema[is_strong].T,
+            offsets[is_strong],
+            responses[is_strong],
+        )
         return Keypoints(
             points=((np.stack([column, row], axis=1) + offsets[:, :2]) * (2.0**octave)[:, None]).astype(np.float32),
             octaves=octave.astype(np.int32),
@@ -164,17 +168,17 @@ def _stack(room: Image, count: int, shapes: list[tuple[int, int]]) -> Stack:
 
 def _extrema(differences: Stack, least: float, room: Image) -> Whole:
     """Return octave, level, row and column of values larger, or smaller, than their 26 neighbours."""
-    found, counts, around = [], [], np.ones((3, 3), np.uint8)
+    extrema, counts, around = [], [], np.ones((3, 3), np.uint8)
     for images in differences.images:
         beyond = room[: images[0].size].reshape(images[0].shape)
         for before, image, behind in zip(images, images[1:], images[2:], strict=False):
             cv2.max(cv2.dilate(image, around, dst=beyond), least, dst=beyond)
-            found.append(_outlasting(np.greater_equal, image, beyond, (before, behind)))
+            extrema.append(_outlasting(np.greater_equal, image, beyond, (before, behind)))
             cv2.min(cv2.erode(image, around, dst=beyond), -least, dst=beyond)
-            found.append(_outlasting(np.less_equal, image, beyond, (before, behind)))
-            counts.append(len(found[-2]) + len(found[-1]))
+            extrema.append(_outlasting(np.less_equal, image, beyond, (before, behind)))
+            counts.append(len(extrema[-2]) + len(extrema[-1]))
     octave, level = np.divmod(np.repeat(np.arange(len(counts)), counts), LAYERS)
-    row, column = np.divmod(np.concatenate(found), differences.shapes[octave, 1])
+    row, column = np.divmod(np.concatenate(extrema), differences.shapes[octave, 1])
     places = np.stack([octave, level + 1, row, column], axis=1)
     return _against_levels(differences, places[_is_inside(places, differences.shapes)])
 
@@ -207,16 +211,16 @@ def _is_inside(places: Whole, shapes: Whole) -> NDArray[np.bool_]:
 
 def _refined(differences: Stack, places: Whole) -> tuple[Whole, NDArray[np.float64], NDArray[np.float64]]:
     """Return positions, offsets (x, y, level) and contrasts of stable subpixel extrema that are not edges."""
-    found: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
+    refined: list[tuple[Whole, NDArray[np.float64], NDArray[np.float64]]] = []
     for _ in range(MOVES):
         offsets, responses, corner = _quadratic(differences, places)
         steady = (np.abs(offsets) < 0.5).all(axis=1)
         good = steady & corner
-        found.append((places[good], offsets[good], responses[good]))
+        refined.append((places[good], offsets[good], responses[good]))
         moved = places[~steady]
         moved[:, 1:] += np.clip(np.round(offsets[~steady, ::-1]), -1, 1).astype(np.int64)
         places = moved[_is_inside(moved, differences.shapes)]
-    places, offsets, responses = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    places, offsets, responses = (np.concatenate(columns) for columns in zip(*refined, strict=True))
     _, first = np.unique(places @ [1 << 56, 1 << 48, 1 << 24, 1], return_index=True)
     return places[first], offsets[first], responses[first]
 

@@ -95,17 +95,17 @@ def _features(grey: NDArray[np.uint8], size: tuple[int, int], factor: float, mos
     """Compute at most ``most`` features of the scaled picture; a keypoint with two directions counts twice."""
     if min(grey.shape) < MIN_SIFT_SIDE:
         return NO_FEATURES
-    seen = _scaled(grey, factor)
-    pyramid = Pyramid(seen, CAMERA * max(1.0, factor))
+    scaled = _scaled(grey, factor)
+    pyramid = Pyramid(scaled, CAMERA * max(1.0, factor))
     detected = pyramid.detect(CONTRAST)
     if not len(detected):
         return NO_FEATURES
-    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, seen.shape, most)]
+    chosen = detected[_evenly(detected.points.astype(np.float64), detected.responses, scaled.shape, most)]
     rows, angles = directions(pyramid, chosen)
-    kept = chosen[rows[:most]]
-    raw = descriptors(pyramid, kept, angles[:most])
+    described = chosen[rows[:most]]
+    raw = descriptors(pyramid, described, angles[:most])
     strong = int((detected.responses >= STRONG).sum())
-    return LocalFeatures(_in_original(kept.points, seen.shape, size), _roots(raw), strong)
+    return LocalFeatures(_in_original(described.points, scaled.shape, size), _roots(raw), strong)
 
 
 def _scaled(grey: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:

@@ -49,15 +49,17 @@ def asked(index: VectorIndex, rows: Sequence[NDArray[Any]], k: int, within: floa
     """Query an index for several pictures or works in one search, which is faster in large indexes."""
     if not rows:
         return []
-    found = index.search(np.concatenate(rows), k=k, within=within)
+    hits = index.search(np.concatenate(rows), k=k, within=within)
     ends = np.cumsum([0, *map(len, rows)]).tolist()
-    return [found[begin:end] for begin, end in pairwise(ends)]
+    return [hits[begin:end] for begin, end in pairwise(ends)]
 
 
 def hash_candidates(pictures: Sequence[Features], hashes: VectorIndex) -> list[list[Candidate]]:
     """Return for each picture the nearest hashes over all orientations, trims and panels, nearest first."""
-    found = asked(hashes, [picture.hash_variants for picture in pictures], HASH_NEAREST, HASH_WITHIN)
-    nearest = (sorted(chain.from_iterable(hits), key=lambda hit: (hit.distance, hit.number)) for hits in found)
+    hits_by_picture = asked(hashes, [picture.hash_variants for picture in pictures], HASH_NEAREST, HASH_WITHIN)
+    nearest = (
+        sorted(chain.from_iterable(hits), key=lambda hit: (hit.distance, hit.number)) for hits in hits_by_picture
+    )
     return [_once(hashes.space.id, hits) for hits in nearest]
 
 

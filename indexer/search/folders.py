@@ -90,11 +90,11 @@ def files_below(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise WrongUseError(f"{folder} isn't a folder.")
-    found = []
+    paths = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [(Path(parent) / name).relative_to(folder).as_posix() for name in names if not name.startswith(".")]
-    return sorted(found)
+        paths += [(Path(parent) / name).relative_to(folder).as_posix() for name in names if not name.startswith(".")]
+    return sorted(paths)
 
 
 def match_folders(
@@ -223,11 +223,11 @@ def _measure_work(worker: _Worker, path: str) -> RegisteredFile | Skipped:
 
 def _match_picture(worker: _Worker, path: str) -> Asked:
     try:
-        found = worker.matches((worker.place.root / path).read_bytes())
+        matches = worker.matches((worker.place.root / path).read_bytes())
     except (ExhibitError, OSError) as error:
         return Asked(path, (Skipped(path, str(error)),))
     works = worker.place.works
-    compared = sorted(found, key=lambda pair: works[pair[0]][0])
+    compared = sorted(matches, key=lambda pair: works[pair[0]][0])
     return Asked(path, tuple(Match(works[work][0], path, verification) for work, verification in compared))
 
 

@@ -57,12 +57,12 @@ class MatchesFile:
 
     def left(self, works: Iterable[RegisteredFile], pictures: Sequence[str]) -> list[str]:
         """Start with these works, or resume an interrupted run; return the pictures that remain to be processed."""
-        told = [
+        inputs = [
             PIPELINE,
             self._calibration and self._calibration.digest.hex,
             sorted((work.path, work.digest.hex) for work in works),
         ]
-        identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        identity = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
         with self._writing():
             done = self._kept(identity)
             size = 0

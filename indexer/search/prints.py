@@ -96,8 +96,8 @@ class StatedPicture(BaseModel):
 
     def fingerprints(self, picture: Digest) -> list[Fingerprint]:
         """Return the vectors as fingerprints of ``picture``."""
-        told = ((PHASH, WHOLE, self.whole), (PHASH, TRIMMED, self.trimmed), (DESCRIPTOR, WHOLE, self.descriptor))
-        return [Fingerprint(picture, space.id, part, bytes.fromhex(code)) for space, part, code in told if code]
+        codes = ((PHASH, WHOLE, self.whole), (PHASH, TRIMMED, self.trimmed), (DESCRIPTOR, WHOLE, self.descriptor))
+        return [Fingerprint(picture, space.id, part, bytes.fromhex(code)) for space, part, code in codes if code]
 
 
 class StatedFile(BaseModel):
@@ -119,10 +119,10 @@ def read_prints(data: bytes) -> tuple[StatedPicture, ...]:
     if len(data) > MAX_FILE:
         large = Sentence("The file has more than %(bytes)s bytes.", bytes=f"{MAX_FILE:,}")
         raise RefusedError(large, reason="too-many-bytes", hint=Sentence("Make several, of fewer pictures each."))
-    said = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
-    if said is not None and said[1] != PRINTS.encode():
+    version = re.search(rb'"pipeline"\s*:\s*"([ -~]{1,40}?)"', data)
+    if version is not None and version[1] != PRINTS.encode():
         other = Sentence(
-            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=said[1].decode(), ours=PRINTS
+            "The fingerprints are of version %(theirs)s, not %(ours)s.", theirs=version[1].decode(), ours=PRINTS
         )
         raise RefusedError(other, reason="fingerprints", hint=_AGAIN)
     try:

@@ -163,15 +163,15 @@ def compare_closely(
     Raises:
         ExhibitError: The bytes cannot be loaded or decoded.
     """
-    said: Verification = state_agreement(verify(found, registered), found, load, registered, limits)
-    if said.decision in SETTLED or found.is_icon:
-        return said
+    verification: Verification = state_agreement(verify(found, registered), found, load, registered, limits)
+    if verification.decision in SETTLED or found.is_icon:
+        return verification
     for part in likest(parts_of(found, load, limits), registered):
         within = verified_within(part, found, load, registered, limits)
-        said = within if within.decision.sureness > said.decision.sureness else said
-        if said.decision in SETTLED:
+        verification = within if within.decision.sureness > verification.decision.sureness else verification
+        if verification.decision in SETTLED:
             break
-    return said
+    return verification
 
 
 def compare_alone(
@@ -184,14 +184,14 @@ def compare_alone(
     Raises:
         ExhibitError: The bytes cannot be loaded or decoded.
     """
-    said = state_agreement(compare(found, registered), found, load, registered, limits)
-    if said.decision is not Decision.NONE or found.is_icon:
-        return said
+    verification = state_agreement(compare(found, registered), found, load, registered, limits)
+    if verification.decision is not Decision.NONE or found.is_icon:
+        return verification
     for part in likest(parts_of(found, load, limits), registered):
         within = verified_within(part, found, load, registered, limits)
         if within.decision is not Decision.NONE:
             return within
-    return said
+    return verification
 
 
 def _upright_negative(found: Features) -> Features:
@@ -313,8 +313,10 @@ class Search(Generic[Key]):
         for work, part in list(first.items())[:MAX_CANDIDATES]:
             registered = self.works.features(work)
             if registered is not None:
-                said = verified_within(part, self.found, self.load, registered, self.limits, self.count * len(parts))
-                self._keep(work, said)
+                verification = verified_within(
+                    part, self.found, self.load, registered, self.limits, self.count * len(parts)
+                )
+                self._keep(work, verification)
 
     def _is_open(self, work: Key) -> bool:
         known = self.compared.get(work)
@@ -332,12 +334,12 @@ class Search(Generic[Key]):
             certain = self.certain
             if not certain:
                 return
-            left = self.found.quick
+            features = self.found.quick
             for work, verification in certain:
-                left = self._outside(left, work, verification)
-            if len(left) < LEFT:
+                features = self._outside(features, work, verification)
+            if len(features) < LEFT:
                 return
-            self.compare(vote_candidates(left, self.votes))
+            self.compare(vote_candidates(features, self.votes))
             if len(self.certain) == len(certain):
                 return
 

@@ -223,10 +223,10 @@ def _gate(name: str, figures: Way, said: Sentence, *further: Sentence, passed: b
 
 
 def _information(pair: _Pair[Key]) -> Iterator[Gate]:
-    said = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
+    sentence = Sentence("The original carries too little to be told apart: only nearly exact copies of it are shown.")
     nearly = Condition("hamming", pair.examined.hamming, NEAR_EXACT, at_most=True)
     flat = pair.original.is_flat
-    yield _gate("information", (nearly,) if flat else (), said, passed=pair.agrees or not flat)
+    yield _gate("information", (nearly,) if flat else (), sentence, passed=pair.agrees or not flat)
 
 
 def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -239,14 +239,14 @@ def _naming(pair: _Pair[Key]) -> Iterator[Gate]:
         figures.append(Condition("side", min(pair.found.info.width, pair.found.info.height), ICON_SIDE))
     else:
         figures += [*_described(pair, pair.search), *_voted(pair, pair.search)]
-    said = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
+    sentence = Sentence("Neither hash nor descriptor nor votes named it, so the two weren't compared.")
     if pair.before is not None:
         figures.append(Condition("place", len(pair.before) + 1, candidates.MAX_CANDIDATES, at_most=True))
-        said = Sentence("The search named it, but too many others stood before it.")
+        sentence = Sentence("The search named it, but too many others stood before it.")
     same = Sentence("Compared all the same, it isn't found either.")
     if pair.agrees:
         same = Sentence("Compared all the same, it is found.")
-    yield _gate("naming", tuple(figures), said, same, passed=pair.key in pair.search.compared)
+    yield _gate("naming", tuple(figures), sentence, same, passed=pair.key in pair.search.compared)
 
 
 def _related(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -254,24 +254,24 @@ def _related(pair: _Pair[Key]) -> Iterator[Gate]:
     one, weighing = pair.examined, shipped()
     if one.glance:
         quick = Figures.told(one.figures)
-        said = Sentence(
+        sentence = Sentence(
             "Too little agrees at a glance: it may be drawn anew, show little of the original, or be another picture."
         )
-        yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), said, passed=False)
+        yield _gate("glance", _sum(weighing.glance, quick, weighing.glance_limit), sentence, passed=False)
     if one.related is None or one.exposure is None or one.glance:
         return
     figures = Figures.told(one.figures)
-    said = Sentence(
+    sentence = Sentence(
         "What agrees is no more than chance gives, or than a mark that other works of the owner carry, too."
     )
     larger = Sentence("A larger copy would show more of it.")
     small = max(pair.found.info.width, pair.found.info.height) < NORMAL.side
     needed = _sum(weighing.related, figures, one.limit)
-    yield _gate("related", needed, said, *([larger] if small else []), passed=pair.agrees)
+    yield _gate("related", needed, sentence, *([larger] if small else []), passed=pair.agrees)
     if pair.agrees:
-        said = Sentence("It may as well be another picture of the scene, or an adaptation.")
+        sentence = Sentence("It may as well be another picture of the scene, or an adaptation.")
         needed = _sum(weighing.exposure, figures, weighing.review_limit)
-        yield _gate("exposure", needed, said, passed=one.decision is not Decision.RESEMBLES)
+        yield _gate("exposure", needed, sentence, passed=one.decision is not Decision.RESEMBLES)
 
 
 def _certainty(pair: _Pair[Key]) -> Iterator[Gate]:
@@ -299,8 +299,8 @@ def _sum(question: Question, figures: Figures, limit: float) -> Way:
 
 def _measured(name: str, figures: Figures) -> float | None:
     """Return the measured figure that a term weighs; for a term of several figures, its value."""
-    told = asdict(figures)
-    return told[MEASURED.get(name, name)] if MEASURED.get(name, name) in told else TERMS[name](figures)
+    values = asdict(figures)
+    return values[MEASURED.get(name, name)] if MEASURED.get(name, name) in values else TERMS[name](figures)
 
 
 def _described(pair: _Pair[Key], asked: search.Search[Key]) -> Iterator[Condition]:

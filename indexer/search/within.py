@@ -52,7 +52,7 @@ def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]
     upright = grey.shape[0] > grey.shape[1]
     lines, wide, along = (grey, across, down) if upright else (grey.T, down, across)
     length, step = lines.shape
-    seen: list[Box] = []
+    boxes: list[Box] = []
     for start in range(0, max(1, length - step), step):
         stretch = np.ascontiguousarray(lines[start : start + 2 * step])
         height, edge = len(stretch), BROKEN_OFF * step
@@ -61,18 +61,18 @@ def _regions_of_strip(data: bytes, found: Features, limits: Limits) -> list[Box]
             if (start and top < edge) or (start + height < length and bottom > height - edge):
                 continue
             lies = Box(box.left, box.top + start * along, box.right, box.bottom + start * along)
-            if all(lies.likeness(other) < SAME_PART for other in seen):
-                seen.append(lies)
-    seen.sort(key=lambda box: -box.width * box.height)
+            if all(lies.likeness(other) < SAME_PART for other in boxes):
+                boxes.append(lies)
+    boxes.sort(key=lambda box: -box.width * box.height)
     if not upright:
-        seen = [Box(box.top, box.left, box.bottom, box.right) for box in seen]
-    return seen[:MAX_REGIONS]
+        boxes = [Box(box.top, box.left, box.bottom, box.right) for box in boxes]
+    return boxes[:MAX_REGIONS]
 
 
 def named_within(parts: Sequence[Part], descriptors: VectorIndex) -> list[tuple[Part, Candidate]]:
     """Return the result of the index for each of the parts, the nearest first."""
-    found = descriptors.search(_vectors(parts), k=1, within=WITHIN)
-    named = [(part, hit) for part, hits in zip(parts, found, strict=True) for hit in hits]
+    hits_by_part = descriptors.search(_vectors(parts), k=1, within=WITHIN)
+    named = [(part, hit) for part, hits in zip(parts, hits_by_part, strict=True) for hit in hits]
     named.sort(key=lambda pair: pair[1].distance)
     return [(part, Candidate(descriptors.space.id, hit.number, hit.distance)) for part, hit in named]
 
@@ -93,17 +93,17 @@ def verified_within(
     part: Part, found: Features, load: Callable[[], bytes], registered: Features, limits: Limits, works: int = 0
 ) -> Verification:
     """Compare a part with a registered picture, named among ``works`` works; the stated values refer to the whole."""
-    said = verify(part.features, registered, works)
-    if said.decision is Decision.NONE or said.transform is None:
-        return unrelated(said)
+    verification = verify(part.features, registered, works)
+    if verification.decision is Decision.NONE or verification.transform is None:
+        return unrelated(verification)
     shift = np.array([[1.0, 0, -part.box.left], [0, 1, -part.box.top], [0, 0, 1]])
-    transform = np.array(_shifted(said.transform, shift))
-    shown = replace(
-        laid(said, transform, found, registered),
-        further=tuple(_shifted(further, shift) for further in said.further),
-        pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in said.pieces),
+    transform = np.array(_shifted(verification.transform, shift))
+    moved = replace(
+        laid(verification, transform, found, registered),
+        further=tuple(_shifted(further, shift) for further in verification.further),
+        pieces=tuple(Piece(piece.box, _shifted(piece.transform, shift)) for piece in verification.pieces),
     )
-    return _with_agreement(shown, _with_enough_pixels(shown, found, load, registered, limits), registered, works)
+    return _with_agreement(moved, _with_enough_pixels(moved, found, load, registered, limits), registered, works)
 
 
 def state_agreement(

@@ -20,8 +20,10 @@ SAMPLED = [_sampled(band) for band in range(BANDS)]
 
 def elements(digest: bytes, phash: bytes | None) -> list[bytes]:
     """Return the elements of a picture: its SHA-256, and the bands of its perceptual hash if it has one."""
-    found = [b"digest " + digest]
+    values = [b"digest " + digest]
     if phash is not None:
         bits = f"{int.from_bytes(phash, 'big'):0256b}"
-        found += [f"band {band} {''.join(bits[bit] for bit in chosen)}".encode() for band, chosen in enumerate(SAMPLED)]
-    return found
+        values += [
+            f"band {band} {''.join(bits[bit] for bit in chosen)}".encode() for band, chosen in enumerate(SAMPLED)
+        ]
+    return values

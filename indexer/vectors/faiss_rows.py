@@ -67,8 +67,8 @@ class VectorRows(NumberedRows, ABC):
             self.removed = np.concatenate([self.removed, np.zeros(len(numbers), np.bool_)])
             return self
         self.remove(numbers)
-        kept, rows = self.live()
-        order = np.argsort(all_numbers := np.concatenate([kept, numbers]), kind="stable")
+        live_numbers, rows = self.live()
+        order = np.argsort(all_numbers := np.concatenate([live_numbers, numbers]), kind="stable")
         return self.in_memory(self.space, all_numbers[order], np.concatenate([rows, vectors])[order])
 
     def live(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -78,8 +78,8 @@ class VectorRows(NumberedRows, ABC):
 
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number, at most ``within`` away."""
-        wanted = min(k, len(self))
-        return self._search(queries, wanted, within) if wanted > 0 and len(queries) else [[] for _ in queries]
+        count = min(k, len(self))
+        return self._search(queries, count, within) if count > 0 and len(queries) else [[] for _ in queries]
 
     @classmethod
     @abstractmethod
@@ -150,22 +150,22 @@ class HashRows(VectorRows):
         is_read = np.zeros((len(queries), count), np.bool_)
         likely = likely_lists(queries, count.bit_length() - 1, share)
         np.put_along_axis(is_read, likely, values=True, axis=1)
-        found = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))]
+        results = [(np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))]
         for number in range(count):
             rows, size = np.flatnonzero(is_read[:, number]), lists.list_size(number)
             if not len(rows) or not size:
                 continue
-            asked, result = queries[rows], faiss.RangeSearchResult(len(rows))
+            subset, result = queries[rows], faiss.RangeSearchResult(len(rows))
             codes = lists.get_codes(number)
             faiss.hamming_range_search(
-                faiss.swig_ptr(asked), codes, len(rows), size, radius, self.index.code_size, result
+                faiss.swig_ptr(subset), codes, len(rows), size, radius, self.index.code_size, result
             )
             ends = faiss.rev_swig_ptr(result.lims, len(rows) + 1).astype(np.int64)
             if hits := int(ends[-1]):
                 places = faiss.rev_swig_ptr(lists.get_ids(number), size)[faiss.rev_swig_ptr(result.labels, hits)]
                 distances = faiss.rev_swig_ptr(result.distances, hits).copy()
-                found.append((np.repeat(rows, np.diff(ends)), distances, places))
-        whose, distances, places = map(np.concatenate, zip(*found, strict=True))
+                results.append((np.repeat(rows, np.diff(ends)), distances, places))
+        whose, distances, places = map(np.concatenate, zip(*results, strict=True))
         order = np.argsort(whose, kind="stable")
         return np.searchsorted(whose[order], np.arange(len(queries) + 1)), distances[order], places[order]
 
@@ -214,14 +214,14 @@ class DescriptorRows(VectorRows):
 
     def _search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         parameters = self._parameters(k)
-        asked = min(len(self), k + SPARE) if self.is_flat else k
+        count = min(len(self), k + SPARE) if self.is_flat else k
         while True:
-            scores, places = self.index.search(queries, asked, params=parameters)
-            found = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
-            complete = (len(hits) < asked or hits[-1].distance > hits[k - 1].distance + NOISE for hits in found)
-            if not self.is_flat or asked == len(self) or all(complete):
-                return [hits[:k] for hits in found]
-            asked = min(len(self), 4 * asked)
+            scores, places = self.index.search(queries, count, params=parameters)
+            results = [self._hits(*row, within) for row in zip(queries, scores, places, strict=True)]
+            complete = (len(hits) < count or hits[-1].distance > hits[k - 1].distance + NOISE for hits in results)
+            if not self.is_flat or count == len(self) or all(complete):
+                return [hits[:k] for hits in results]
+            count = min(len(self), 4 * count)
 
     def _parameters(self, k: int) -> Untyped:
         """Return FAISS's search parameters: the removed rows, and the number of cells to read."""

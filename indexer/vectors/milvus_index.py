@@ -63,10 +63,10 @@ class Collections:
             code = getattr(error, "code", _UNREACHED)
             if code == _GONE:
                 raise IntegrityError("There is no such index in Milvus.", hint=HINT) from None
-            said = _said(error, code() if callable(code) else code)
-            if said == SILENT and key in _CLIENTS:
+            sentence = _said(error, code() if callable(code) else code)
+            if sentence == SILENT and key in _CLIENTS:
                 _CLIENTS.pop(key).close()
-            raise StorageError(said, hint=SEE) from None
+            raise StorageError(sentence, hint=SEE) from None
 
     def names(self) -> list[str]:
         """Return the names of the existing collections."""
@@ -123,15 +123,15 @@ class MilvusRows:
     def search(self, queries: NDArray[Any], k: int, within: float | None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number."""
         result: list[list[Hit]] = [[] for _ in queries]
-        left, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
-        while left:
-            asked, left = left, []
-            for place, answer in zip(asked, self._answers(queries[asked], limit), strict=True):
+        remaining, limit = list(range(len(queries))) if k > 0 else [], min(MAX_HITS, k + SPARE)
+        while remaining:
+            places, remaining = remaining, []
+            for place, answer in zip(places, self._answers(queries[places], limit), strict=True):
                 hits = self._hits_of(queries[place], answer)
                 result[place] = wanted = [hit for hit in hits[:k] if within is None or hit.distance <= within]
                 is_full = len(wanted) == k and len(hits) == limit < MAX_HITS
                 if is_full and hits[-1].distance <= wanted[-1].distance + NOISE:  # others may be equally near
-                    left.append(place)
+                    remaining.append(place)
             limit = min(MAX_HITS, 4 * limit)
         return result
 
@@ -152,8 +152,8 @@ class MilvusRows:
         return sorted(map(Hit, answer.ids, distances.tolist()), key=nearness)
 
     def _query(self, condition: str, wanted: str = "number") -> NDArray[np.int64]:
-        found = self._ask("query", filter=condition, output_fields=[wanted], consistency_level="Strong")
-        return np.array([row[wanted] for row in found], np.int64)
+        rows = self._ask("query", filter=condition, output_fields=[wanted], consistency_level="Strong")
+        return np.array([row[wanted] for row in rows], np.int64)
 
     def _sent(self, vectors: NDArray[Any]) -> list[Any]:
         return [row.tobytes() for row in vectors] if self.space.metric is Metric.HAMMING else list(vectors)
@@ -321,5 +321,5 @@ def _said(error: Exception, code: Untyped) -> Sentence:
         return Sentence("Milvus refuses the token.")
     if not isinstance(code, int) or code == _UNREACHED:
         return SILENT
-    said = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
-    return Sentence("Milvus says: %(said)s", said=said)
+    message = str(getattr(error, "message", error)).strip().partition("\n")[0][:200]
+    return Sentence("Milvus says: %(said)s", said=message)

@@ -126,8 +126,8 @@ class ReplayedVectors(ReplayedIndex[D]):
     def search(self, queries: NDArray[Any], *, k: int, within: float | None = None) -> list[list[Hit]]:
         """Return at most ``k`` nearest hits for each query, nearest first, ties by number, at most ``within`` away."""
         queries = checked_vectors(self.space, queries)
-        found = [rows.search(queries, k, within) for rows in self._opened.parts]
-        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*found, strict=True)]
+        results = [rows.search(queries, k, within) for rows in self._opened.parts]
+        return [sorted(chain.from_iterable(hits), key=nearness)[: max(0, k)] for hits in zip(*results, strict=True)]
 
 
 def nearness(hit: Hit) -> tuple[float, int]:

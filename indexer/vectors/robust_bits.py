@@ -48,10 +48,10 @@ def keys(hashes: NDArray[np.uint8], bits: int) -> NDArray[np.int64]:
     Returns:
         int64 (n,), from 0 to 2**bits - 1.
     """
-    found = np.zeros(len(hashes), np.int64)
+    values = np.zeros(len(hashes), np.int64)
     for place in range(bits):
-        found |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
-    return found
+        values |= ((hashes[:, _BYTES[place]] >> _SHIFTS[place]) & 1).astype(np.int64) << place
+    return values
 
 
 def likely_lists(hashes: NDArray[np.uint8], bits: int, share: float) -> NDArray[np.int64]:

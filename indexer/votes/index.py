@@ -135,10 +135,10 @@ class VoteIndex(FolderIndex[VoteRows, Contents]):
         """
         probed = nearest_lists(self.codec, queries)
         parts: Sequence[VoteRows] = self._opened.parts
-        found = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
-        if len(found) == 1:
-            return found[0]
-        distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*found, strict=True))
+        results = [rows.search(queries, probed, NEIGHBOURS) for rows in parts if len(rows)]
+        if len(results) == 1:
+            return results[0]
+        distances, numbers = (np.concatenate(columns, axis=1) for columns in zip(*results, strict=True))
         nearest = np.argsort(np.where(numbers < 0, np.inf, distances), axis=1)[:, :NEIGHBOURS]
         return np.take_along_axis(distances, nearest, axis=1), np.take_along_axis(numbers, nearest, axis=1)
 

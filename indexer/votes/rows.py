@@ -90,9 +90,9 @@ class VoteRows(NumberedRows):
             selector = faiss.IDSelectorNot(faiss.IDSelectorBatch(self.removed_numbers))
         how = faiss.SearchParametersIVF(nprobe=probed[1].shape[1], sel=selector)
         distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-        asked = np.ascontiguousarray(queries)  # kept, because FAISS gets an address
+        rows = np.ascontiguousarray(queries)  # kept, because FAISS gets an address
         arrays, store_pairs = map(faiss.swig_ptr, (probed[1], probed[0], distances, numbers)), False
-        self.index.search_preassigned_c(len(asked), faiss.swig_ptr(asked), k, *arrays, store_pairs, how)
+        self.index.search_preassigned_c(len(rows), faiss.swig_ptr(rows), k, *arrays, store_pairs, how)
         return distances, numbers
 
     def codes(self, number: int) -> Codes:
@@ -227,8 +227,8 @@ def _map_lists(index: Untyped, path: Path) -> None:
         sizes = np.fromfile(file, np.int64, index.nlist)
     room = _room(sizes)
     bytes_each = room * (CODE_BYTES + sizes.itemsize)
-    known = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
-    if not known or bytes_each.sum() + sizes.nbytes != length:
+    is_consistent = len(sizes) == index.nlist and 0 <= sizes.min() <= sizes.max() <= length
+    if not is_consistent or bytes_each.sum() + sizes.nbytes != length:
         raise ValueError(path.name)
     table = np.stack([sizes, room, np.cumsum(bytes_each) - bytes_each], axis=1)
     lists = faiss.OnDiskInvertedLists(index.nlist, CODE_BYTES, str(path))
